@@ -1,0 +1,102 @@
+/*
+ * journal.h - the decision record: its fields, its readers and its writers.
+ *
+ * The one public header of the room journal/. Uses policy/ and nothing above.
+ * Everything here is thread-safe as long as no two threads share one buffer.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_JOURNAL_H
+#define TLSWARD_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/policy.h"
+
+/* ------------------------------------------------------------------ *
+ * A growing string
+ * ------------------------------------------------------------------ */
+
+/* Start from BUFFER_INIT; "text" is always terminated once anything was added. */
+struct buffer {
+	char *text;
+	size_t length;
+	size_t room;
+	bool failed;		/* memory was short: the text is not whole */
+};
+#define BUFFER_INIT { NULL, 0, 0, false }
+
+void buffer_add(struct buffer *buffer, const char *bytes, size_t length);
+void buffer_string(struct buffer *buffer, const char *string);
+void buffer_format(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void buffer_clear(struct buffer *buffer);	/* keeps its memory */
+void buffer_free(struct buffer *buffer);	/* to BUFFER_INIT again */
+
+/* ------------------------------------------------------------------ *
+ * The record
+ * ------------------------------------------------------------------ */
+
+/* All of it is borrowed. */
+struct journal_record {
+	int64_t time_ms;		/* milliseconds since the epoch, UTC */
+	const struct facts *facts;
+	const struct verdict *verdict;
+};
+
+enum journal_format { JOURNAL_LOGFMT, JOURNAL_JSON };
+
+/*
+ * Appends the record as one line, without the newline, whatever its values
+ * hold: control characters are escaped and invalid UTF-8 is replaced by
+ * U+FFFD. A value longer than "value_max" bytes is cut there and marked with
+ * "..." (0: no limit). Failure shows in buffer->failed.
+ */
+void journal_record_write(const struct journal_record *record,
+    enum journal_format format, size_t value_max, struct buffer *buffer);
+
+/*
+ * Appends a line of the daemon's own, in the same formats: time, level and msg.
+ */
+void journal_message_write(int64_t time_ms, const char *level,
+    const char *message, enum journal_format format, size_t value_max,
+    struct buffer *buffer);
+
+/* ------------------------------------------------------------------ *
+ * Facts by the record's names
+ * ------------------------------------------------------------------ */
+
+/* Facts with strings of their own. */
+struct journal_facts;
+
+/* Returns empty facts, or NULL when memory is short. */
+struct journal_facts *journal_facts_new(void);
+void journal_facts_free(struct journal_facts **owned);	/* NULL-safe, clears */
+void journal_facts_clear(struct journal_facts *owned);	/* keeps its memory */
+
+/* The facts to judge; valid until the next clear, set, read or free. */
+const struct facts *journal_facts_get(const struct journal_facts *owned);
+
+/* The longest error text that these write. */
+#define JOURNAL_ERROR_MAX 256
+
+/*
+ * Sets one fact from text, as explain and the policy tests take it
+ * ("tls_version", "TLSv1.2"; the list cert_san is separated by commas). False
+ * with a reason in "error" for a name or a value that is not one. The names of
+ * what a record says came out are accepted and ignored.
+ */
+bool journal_facts_set(struct journal_facts *owned, const char *name,
+    const char *value, char error[JOURNAL_ERROR_MAX]);
+
+/*
+ * Clears, then reads one line of JSON, an object of facts. False with a reason
+ * in "error" where it is not valid JSON, not an object, names an unknown fact,
+ * has a value of the wrong type, or has no "from".
+ */
+bool journal_facts_read(struct journal_facts *owned, const char *line,
+    size_t length, char error[JOURNAL_ERROR_MAX]);
+
+#endif

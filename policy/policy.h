@@ -1,0 +1,305 @@
+/*
+ * policy.h - the policy core: from policy files and a session's facts to a verdict.
+ *
+ * The one public header of the room policy/. The room knows no milter, no
+ * socket, no syslog and no clock: what time it is is passed in. It keeps no
+ * mutable global state. A loaded policy never changes and may be used by any
+ * number of threads at once.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_H
+#define TLSWARD_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* ------------------------------------------------------------------ *
+ * Diagnostics
+ * ------------------------------------------------------------------ */
+
+enum policy_severity { POLICY_WARNING, POLICY_ERROR };
+
+/* One diagnostic. All strings live as long as the list they are in. */
+struct policy_diag {
+	enum policy_severity severity;
+	const char *file;	/* as opened */
+	unsigned line;		/* from 1; 0: the file as a whole */
+	unsigned column;	/* in code points, from 1; a tab is one */
+	const char *message;
+	const char *source;	/* the line in question, or NULL */
+};
+
+/* A growing list of diagnostics. Not safe to share between threads. */
+struct policy_diags;
+
+/* Returns an empty list, or NULL when memory is short. */
+struct policy_diags *policy_diags_new(void);
+
+/* Frees *diags and all in it, and clears the pointer. NULL-safe. */
+void policy_diags_free(struct policy_diags **diags);
+
+/*
+ * Adds a diagnostic; every string is copied. "source" is the text of the line,
+ * of "source_len" bytes, or NULL. When memory is short the diagnostic is
+ * counted, its text is lost, and policy_diags_errors() says so by its count.
+ */
+void policy_diags_add(struct policy_diags *diags, enum policy_severity severity,
+    const char *file, unsigned line, unsigned column,
+    const char *source, size_t source_len, const char *format, ...)
+    __attribute__((format(printf, 8, 9)));
+
+/* How many there are in all, and how many of them are errors. */
+size_t policy_diags_count(const struct policy_diags *diags);
+size_t policy_diags_errors(const struct policy_diags *diags);
+
+/* The diagnostic at "index", in the order they were found, or NULL. */
+const struct policy_diag *policy_diags_at(const struct policy_diags *diags,
+    size_t index);
+
+/*
+ * Writes one diagnostic as FILE:LINE:COLUMN: error|warning: MESSAGE and, where
+ * the line is known, that line and a caret under the place. Control characters
+ * of the source are shown as '?'.
+ */
+void policy_diag_print(const struct policy_diag *diag, FILE *out);
+void policy_diags_print(const struct policy_diags *diags, FILE *out);
+
+/* ------------------------------------------------------------------ *
+ * Facts
+ * ------------------------------------------------------------------ */
+
+enum policy_tri { POLICY_UNKNOWN, POLICY_NO, POLICY_YES };
+
+/*
+ * What is known of a session and one recipient. The names are those of the
+ * decision record. All strings are borrowed and may hold anything the network
+ * sent; NULL is "unknown, or does not apply". Start from FACTS_INIT.
+ */
+struct facts {
+	const char *mta;		/* "postfix" or "sendmail" */
+	const char *session;
+	const char *client_addr;	/* an IPv4 or IPv6 address as text */
+	int client_port;		/* 0: unknown */
+	const char *client_name;	/* only when verified forward and reverse */
+	const char *client_ptr;
+	bool local;			/* did not come over SMTP */
+	const char *helo;
+	const char *sasl_username;	/* not NULL: authenticated */
+	const char *from;		/* "<>" or "": the null sender */
+	const char *to;			/* NULL: no recipient yet */
+	const char *to_resolved;
+	int nrcpt;			/* 0: unknown */
+	const char *queue_id;
+	const char *tls_version;	/* "none": clear text */
+	const char *cipher;
+	int bits;			/* -1: unknown */
+	enum policy_tri cert_verified;
+	const char *cert_cn;		/* "": a certificate without a name */
+	const char *const *cert_san;	/* NULL: unknown */
+	size_t cert_san_count;
+	const char *cert_issuer;
+	/*
+	 * "sha256:HEX", "sha1:HEX", or the bare digest as an MTA gives it, with
+	 * or without colons; "none": no certificate was presented.
+	 */
+	const char *cert_fingerprint;
+	const char *cert_pubkey_fingerprint;
+};
+
+#define FACTS_INIT { .bits = -1 }
+
+/* ------------------------------------------------------------------ *
+ * The policy
+ * ------------------------------------------------------------------ */
+
+struct policy;		/* loaded, immutable, shareable */
+
+enum policy_load_result {
+	POLICY_LOADED,		/* perhaps with warnings */
+	POLICY_INVALID,		/* has errors: nothing of it may be used */
+	POLICY_UNREADABLE,	/* the policy file itself could not be read */
+	POLICY_NO_MEMORY
+};
+
+/*
+ * Reads the policy file "path" and all that it includes. "now" (seconds since
+ * the epoch) serves the warnings about dates only. Diagnostics are added to
+ * "diags" in reading order. On POLICY_LOADED *policy is the caller's, to be given to
+ * policy_free(); otherwise it is NULL.
+ */
+enum policy_load_result policy_load(const char *path, int64_t now,
+    struct policy **policy, struct policy_diags *diags);
+
+/* Frees *policy and clears the pointer. NULL-safe. */
+void policy_free(struct policy **policy);
+
+/*
+ * Writes the policy as it was understood: profiles and includes taken in, one
+ * rule after the other, list files by their absolute path. The text parses to
+ * the same policy. Returns 0, or -1 when writing failed.
+ */
+int policy_print(const struct policy *policy, FILE *out);
+
+/* What a policy has, for whoever must supply facts for it or warn about it. */
+struct policy_summary {
+	size_t rules;			/* with the default */
+	size_t listed;			/* entries that came from list files */
+	bool has_default;
+	bool has_to_rules;
+	bool has_to_exempt;		/* a "to" rule that exempts */
+	bool needs_certificate;		/* any requirement on a certificate */
+	bool needs_fingerprint;		/* any pin */
+};
+void policy_summarize(const struct policy *policy, struct policy_summary *summary);
+
+/* ------------------------------------------------------------------ *
+ * The verdict
+ * ------------------------------------------------------------------ */
+
+/* In order of strictness. */
+enum policy_action {
+	POLICY_ACCEPT, POLICY_QUARANTINE, POLICY_TEMPFAIL, POLICY_REJECT
+};
+
+/* In the order in which a rule's reason is looked for. */
+enum policy_reason {
+	REASON_NONE, REASON_TLS, REASON_TLS_VERSION, REASON_BITS, REASON_CIPHER,
+	REASON_FORWARD_SECRECY, REASON_AEAD, REASON_CERTIFICATE,
+	REASON_CERTIFICATE_NAME, REASON_CERTIFICATE_ISSUER,
+	REASON_CERTIFICATE_FINGERPRINT, REASON_UNKNOWN_FACT, REASON_COUNT
+};
+
+enum policy_rule_kind { RULE_CLIENT, RULE_TO, RULE_FROM, RULE_DEFAULT };
+
+/* The kinds of requirement, each at most once in a rule. */
+enum policy_kind {
+	KIND_TLS, KIND_BITS, KIND_CIPHER, KIND_CIPHERSUITES,
+	KIND_FORWARD_SECRECY, KIND_AEAD, KIND_CERTIFICATE, KIND_CERTIFICATE_NAME,
+	KIND_CERTIFICATE_ISSUER, KIND_CERTIFICATE_FINGERPRINT, KIND_COUNT
+};
+
+/* The names that users know: "reject", "tls-version", "from". Static strings. */
+const char *policy_action_name(enum policy_action action);
+const char *policy_reason_name(enum policy_reason reason);
+const char *policy_rule_kind_name(enum policy_rule_kind kind);
+
+/* Where a rule or a list's entry stands, and how it names its WHO. */
+struct policy_place {
+	const char *file;	/* relative to the policy's folder */
+	unsigned line;
+	const char *name;	/* the WHO that matched, as written; NULL: default */
+	enum policy_rule_kind kind;
+};
+
+/* How one requirement of a rule came out. */
+enum policy_check {
+	CHECK_ABSENT,		/* the rule has no such requirement */
+	CHECK_MET, CHECK_UNMET, CHECK_UNKNOWN,
+	CHECK_MOOT		/* not looked at: clear text, or unknown whether */
+};
+
+/* What one applicable rule said. */
+struct policy_outcome {
+	const struct policy_rule *rule;		/* NULL: none applied */
+	struct policy_place place;
+	bool exempt;				/* exempts, today */
+	bool monitored;				/* under monitor, today */
+	bool undecided;				/* its regular expression hit the limit */
+	enum policy_action action;		/* before monitor */
+	enum policy_reason reason;
+	unsigned failed;			/* bits 1u << enum policy_reason */
+	unsigned char check[KIND_COUNT];	/* enum policy_check */
+	/* The requirement whose code and text count, or NULL. */
+	const struct policy_requirement *requirement;
+};
+
+enum {
+	OUTCOME_CLIENT, OUTCOME_TO, OUTCOME_TO_RESOLVED, OUTCOME_FROM,
+	OUTCOME_COUNT
+};
+
+/* Borrows from the policy alone and may be copied: it must not outlive it. */
+struct verdict {
+	enum policy_action action;
+	enum policy_reason reason;
+	unsigned failed;		/* bits 1u << enum policy_reason */
+	bool exempt;
+	const char *exempt_reason;	/* NULL: none was given */
+	int reported;			/* an index of outcome[]; -1: no rule */
+	bool soft_bounced;		/* the action was reject */
+	/* The strictest rule under monitor that would not have accepted. */
+	enum policy_action would;	/* POLICY_ACCEPT: none */
+	int would_by;			/* an index of outcome[]; -1: none */
+	const char *contact;
+	const char *note;
+	char from_domain[256];		/* A-labels; "": none */
+	char to_domain[256];
+	struct policy_outcome outcome[OUTCOME_COUNT];
+};
+
+struct policy_options {
+	int64_t now;			/* seconds since the epoch */
+	const char *recipient_delimiter;/* NULL: none */
+	bool monitor;			/* every rule under monitor */
+	bool soft_bounce;		/* every reject is given as a tempfail */
+};
+
+/*
+ * Judges one recipient, or, where facts->to is NULL, what is known before the
+ * first. Thread-safe; allocates only for addresses longer than 255 bytes, for
+ * names that are not ASCII and for very deep regular expressions. Returns 0, or
+ * -1 when memory was short: then *verdict is not to be used.
+ */
+int policy_decide(const struct policy *policy, const struct facts *facts,
+    const struct policy_options *options, struct verdict *verdict);
+
+/* The longest reply, with its codes, without CRLF (RFC 5321 section 4.5.3.1.5). */
+#define POLICY_REPLY_MAX 510
+
+struct policy_reply {
+	char code[4];			/* "550" */
+	char enhanced[12];		/* "5.7.1", at most "5.999.999" */
+	char text[POLICY_REPLY_MAX + 1];/* printable ASCII, one line */
+};
+
+/*
+ * The reply to a verdict that refuses. Text from the network other than the
+ * domain and the session's TLS facts is never in it. Returns false (and an
+ * empty reply) where the verdict does not refuse.
+ */
+bool policy_reply(const struct verdict *verdict, const struct facts *facts,
+    struct policy_reply *reply);
+
+/*
+ * What a rule's requirement of "kind" demands, in words ("TLS 1.3 or newer"),
+ * for replies and for people. Writes at most "size" bytes, always terminated.
+ * False where the rule has none.
+ */
+bool policy_required_text(const struct policy_outcome *outcome,
+    enum policy_kind kind, char *text, size_t size);
+
+/* The kind as policies write it: "certificate fingerprint". Static. */
+const char *policy_kind_name(enum policy_kind kind);
+
+/* The action of a rule's requirement of "kind", before unknown facts soften it. */
+enum policy_action policy_required_action(const struct policy_outcome *outcome,
+    enum policy_kind kind);
+
+/* ------------------------------------------------------------------ *
+ * Names, for those who gather facts
+ * ------------------------------------------------------------------ */
+
+/*
+ * Reads a digest as an MTA or a policy writes it: 64 or 40 hex digits, with or
+ * without colons and an algorithm's name before it. Writes "sha256:hex" in
+ * lower case. False where it is none. "out" holds at least 72 bytes.
+ */
+bool policy_fingerprint_normalize(const char *digest, char *out, size_t size);
+
+/* Reads YYYY-MM-DD as the start of that day in UTC. False where it is no date. */
+bool policy_date(const char *text, int64_t *when);
+
+#endif

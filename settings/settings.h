@@ -1,0 +1,78 @@
+/*
+ * settings.h - the settings file, tlsward.conf.
+ *
+ * The one public header of the room settings/, which the daemon and the tool
+ * share. Uses policy/ and journal/.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_SETTINGS_H
+#define TLSWARD_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "journal/journal.h"
+#include "policy/policy.h"
+
+enum settings_mta { SETTINGS_MTA_AUTO, SETTINGS_MTA_POSTFIX, SETTINGS_MTA_SENDMAIL };
+enum settings_reply_at { SETTINGS_REPLY_AT_RCPT, SETTINGS_REPLY_AT_MAIL };
+enum settings_on_error { SETTINGS_ON_ERROR_TEMPFAIL, SETTINGS_ON_ERROR_ACCEPT };
+enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE };
+
+/* All strings belong to the settings. Paths are absolute or as the user wrote. */
+struct settings {
+	char *listen;			/* libmilter's form: unix:/path, inet:port@host */
+	char *listen_path;		/* the UNIX socket's path; NULL: not one */
+	mode_t socket_mode;
+	char *socket_group;		/* NULL: the daemon's group */
+	char *policy;			/* resolved against the settings file's folder */
+	char *user;
+	char *group;			/* NULL: the user's primary group */
+	enum settings_mta mta;
+	enum settings_reply_at reply_at;
+	bool mode_monitor;
+	bool soft_bounce;
+	char *recipient_delimiter;	/* "": none */
+	enum settings_on_error on_internal_error;
+	enum settings_log log;
+	int syslog_facility;		/* LOG_MAIL and so on */
+	char *log_path;			/* SETTINGS_LOG_FILE */
+	enum journal_format log_format;
+	bool log_accepted;
+	bool follow_accepted;
+	char *pid_file;			/* NULL: none */
+};
+
+enum settings_load_result {
+	SETTINGS_LOADED, SETTINGS_INVALID, SETTINGS_UNREADABLE, SETTINGS_NO_MEMORY
+};
+
+/*
+ * Reads "path"; "path" NULL gives the defaults, with the policy beside the
+ * default settings file. Diagnostics are added to "diags": an unknown name with
+ * what was probably meant, a value out of range, a setting given twice, one that
+ * is not built yet. On SETTINGS_LOADED *settings is the caller's; else NULL.
+ */
+enum settings_load_result settings_load(const char *path,
+    struct settings **settings, struct policy_diags *diags);
+
+/* Frees *settings and clears the pointer. NULL-safe. */
+void settings_free(struct settings **settings);
+
+/*
+ * What settings and policy cannot mean together (reply-at mail with a "to" rule
+ * that exempts), as errors in "diags". "path" is the settings file's name.
+ */
+void settings_check_policy(const struct settings *settings, const char *path,
+    const struct policy *policy, struct policy_diags *diags);
+
+/* The options for policy_decide() that the settings stand for, at "now". */
+struct policy_options settings_policy_options(const struct settings *settings,
+    int64_t now);
+
+/* The settings file that is read when none is named. */
+const char *settings_default_path(void);
+
+#endif
