@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Compares `tlsward decide` with the oracle on random policies and facts.
+
+Each policy is judged as written and as `tlsward check --print` prints it; what
+differs is printed, and the last line counts the facts. Exit status 1 when
+anything differs.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+import generate
+import oracle
+
+PRINTED = "printed.conf"
+PRINTED_FIELDS = ("action", "reason", "failed", "would", "would_reason",
+                  "would_failed", "exempt", "contact", "note", "reply")
+
+
+def arguments():
+    here = os.path.dirname(os.path.abspath(__file__))
+    default = os.path.join(here, "..", "..", "tlsward")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tlsward", default=os.path.normpath(default))
+    parser.add_argument("--policies", type=int, default=200)
+    parser.add_argument("--facts", type=int, default=500)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--only", type=int, help="this policy alone, by its number")
+    parser.add_argument("--show", type=int, default=20, help="how many to print")
+    parser.add_argument("--keep", help="an empty folder in which the policies stay")
+    return parser.parse_args()
+
+
+def write_policy(folder, policy):
+    for path, text in policy.files.items():
+        full = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+
+
+class ToolFailed(Exception):
+    pass
+
+
+def run(command, text=""):
+    done = subprocess.run(command, input=text.encode(), capture_output=True)
+    output = done.stdout.decode("utf-8", "replace")
+    if done.returncode != 0:
+        errors = done.stderr.decode("utf-8", "replace")
+        raise ToolFailed(f"{command[1]}: exit {done.returncode}\n{errors or output}")
+    return output
+
+
+def decide(tlsward, policy, lines):
+    output = run([tlsward, "decide", "--policy", policy, "--at", generate.AT], lines)
+    records = [json.loads(line) for line in output.splitlines()]
+    if len(records) != lines.count("\n"):
+        raise ToolFailed(f"decide: {len(records)} records, "
+                         f"expected {lines.count(chr(10))}")
+    return records
+
+
+def print_policy(tlsward, folder):
+    text = run([tlsward, "check", "--print", os.path.join(folder, "policy.conf")])
+    path = os.path.join(folder, PRINTED)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return path
+
+
+def reply_difference(expected, got):
+    """None, or how the reply that was got is not the one expected."""
+    if expected is None or got is None:
+        return None if expected is got is None else (expected, got)
+    code, enhanced, text = (got.split(" ", 2) + ["", ""])[:3]
+    same = (code, enhanced) == expected[:2] and text != ""
+    if same and expected.text:
+        same = expected.text.fullmatch(text) is not None
+    return None if same else (expected, got)
+
+
+def differences(expected, record):
+    """The fields that differ: name to (expected, got)."""
+    found = {}
+    for name in oracle.FIELDS:
+        wanted, got = expected.get(name), record.get(name)
+        if wanted != got:
+            found[name] = (wanted, got)
+    reply = reply_difference(expected.get("reply"), record.get("reply"))
+    if reply:
+        found["reply"] = reply
+    return found
+
+
+def printed_differences(record, again):
+    return {"printed " + name: (record.get(name), again.get(name))
+            for name in PRINTED_FIELDS if record.get(name) != again.get(name)}
+
+
+def statement(policy, where):
+    """The text of the rule or the list entry at FILE:LINE."""
+    path, _, line = where.rpartition(":")
+    lines = policy.files.get(path, "").splitlines()[int(line) - 1:]
+    shown = []
+    for text in lines:
+        shown.append(f"    {path}:{int(line) + len(shown)}: {text}")
+        if "{" not in policy.files[path] or text.rstrip().endswith("}"):
+            break
+    return shown
+
+
+def show(number, policy, facts, found, verdicts):
+    print(f"policy {number}: {json.dumps(facts, ensure_ascii=False)}")
+    for name, (wanted, got) in found.items():
+        print(f"  {name}: expected {wanted!r}, got {got!r}")
+    rules = {v.get(name) for v in verdicts for name in ("rule", "would_rule")}
+    for where in sorted(rules - {None}):
+        print("\n".join(statement(policy, where)))
+
+
+class Comparison:
+    def __init__(self, options):
+        self.options = options
+        self.today = datetime.date.fromisoformat(generate.AT)
+        self.passed = self.failed = self.shown = 0
+
+    def run(self):
+        numbers = range(self.options.policies)
+        if self.options.only is not None:
+            numbers = [self.options.only]
+        for number in numbers:
+            with tempfile.TemporaryDirectory() as folder:
+                if self.options.keep:
+                    folder = os.path.join(self.options.keep, str(number))
+                self.policy(number, folder)
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
+
+    def policy(self, number, folder):
+        rng = random.Random(f"{self.options.seed}/{number}")
+        policy = generate.Policy(rng)
+        facts = [generate.facts(rng) for _ in range(self.options.facts)]
+        write_policy(folder, policy)
+        try:
+            self.judge(number, policy, folder, facts)
+        except ToolFailed as error:
+            self.failed += len(facts)
+            self.report(lambda: print(f"policy {number}: {error}"))
+
+    def judge(self, number, policy, folder, facts):
+        path = os.path.join(folder, "policy.conf")
+        judge = oracle.Oracle(path, self.today).judge
+        lines = "".join(json.dumps(f, ensure_ascii=i % 2 == 0) + "\n"
+                        for i, f in enumerate(facts))
+        records = decide(self.options.tlsward, path, lines)
+        printed = print_policy(self.options.tlsward, folder)
+        again = decide(self.options.tlsward, printed, lines)
+        for fact, record, second in zip(facts, records, again):
+            expected = judge(fact)
+            found = differences(expected, record)
+            found.update(printed_differences(record, second))
+            self.count(found, lambda: show(number, policy, fact, found,
+                                           (expected, record)))
+
+    def count(self, found, report):
+        if not found:
+            self.passed += 1
+            return
+        self.failed += 1
+        self.report(report)
+
+    def report(self, report):
+        if self.shown < self.options.show:
+            report()
+        self.shown += 1
+
+
+def main():
+    return Comparison(arguments()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: ISC
+"""What the facts say about a TLS session, and which requirements it meets.
+
+Every check answers MET, UNKNOWN, or the reason why it is not met.
+"""
+
+import re
+from typing import NamedTuple, Optional
+
+import ciphers
+
+MET = "met"
+UNKNOWN = "unknown-fact"
+
+PROTOCOLS = {"SSLv2": 0, "SSLv3": 3, "TLSv1": 10, "TLSv1.1": 11, "TLSv1.2": 12,
+             "TLSv1.3": 13}
+DIGEST_ALGORITHMS = {64: "sha256", 40: "sha1"}
+_ALGORITHM = re.compile("sha(256|1):")
+
+
+class Session(NamedTuple):
+    encrypted: Optional[bool]
+    protocol: Optional[str]
+    tls13: bool
+    cipher: Optional[str]
+    bits: Optional[int]
+    verified: Optional[bool]
+    cert_names: list
+    cert_issuer: Optional[str]
+    digests: list
+
+
+def _encrypted(protocol, cipher):
+    known = ciphers.table().get(cipher)
+    if protocol == "none" or (known and not known.encrypts):
+        return False
+    if protocol is None and cipher is None:
+        return None
+    return True
+
+
+def _tls13(protocol, cipher):
+    if protocol is not None:
+        return protocol == "TLSv1.3"
+    known = ciphers.table().get(cipher)
+    return known is not None and known.tls13
+
+
+def _verified(facts):
+    if "cert_verified" in facts:
+        return facts["cert_verified"] == "yes"
+    return False if facts.get("mta") == "postfix" else None
+
+
+def _cert_names(facts):
+    names = facts.get("cert_san") or [facts.get("cert_cn")]
+    return [name for name in names if name]
+
+
+def _digest(text):
+    digits = _ALGORITHM.sub("", text).replace(":", "").lower()
+    algorithm = DIGEST_ALGORITHMS.get(len(digits))
+    return f"{algorithm}:{digits}" if algorithm else text
+
+
+def _digests(facts):
+    fields = ("cert_fingerprint", "cert_pubkey_fingerprint")
+    return [_digest(facts[name]) for name in fields if name in facts]
+
+
+def session(facts):
+    protocol, cipher = facts.get("tls_version"), facts.get("cipher")
+    return Session(
+        encrypted=_encrypted(protocol, cipher), protocol=protocol,
+        tls13=_tls13(protocol, cipher), cipher=cipher, bits=facts.get("bits"),
+        verified=_verified(facts), cert_names=_cert_names(facts),
+        cert_issuer=facts.get("cert_issuer"), digests=_digests(facts))
+
+
+def _verdict(met, reason):
+    return MET if met else reason
+
+
+def _tls(s, least):
+    if least is None:
+        return MET
+    if s.protocol is None:
+        return UNKNOWN
+    return _verdict(PROTOCOLS.get(s.protocol, -1) >= least, "tls-version")
+
+
+def _bits(s, least):
+    bits = s.bits
+    if bits is None and s.cipher in ciphers.table():
+        bits = ciphers.table()[s.cipher].bits
+    return UNKNOWN if bits is None else _verdict(bits >= least, "bits")
+
+
+def _cipher(s, cipher_list):
+    if s.tls13:
+        return MET
+    if s.cipher is None:
+        return UNKNOWN
+    return _verdict(s.cipher in ciphers.selected(cipher_list), "cipher")
+
+
+def _ciphersuites(s, suites):
+    if not s.tls13:
+        return MET
+    if s.cipher is None:
+        return UNKNOWN
+    return _verdict(s.cipher in suites, "cipher")
+
+
+def _forward_secrecy(s, _):
+    if s.tls13:
+        return MET
+    if s.cipher is None:
+        return UNKNOWN
+    known = ciphers.table().get(s.cipher)
+    return _verdict(known is not None and known.ephemeral, "forward-secrecy")
+
+
+def _aead(s, _):
+    if s.cipher is None:
+        return UNKNOWN
+    known = ciphers.table().get(s.cipher)
+    return _verdict(known is not None and known.aead, "aead")
+
+
+def _certificate(s, _):
+    return UNKNOWN if s.verified is None else _verdict(s.verified, "certificate")
+
+
+def _name_matches(name, pattern):
+    if pattern.regex:
+        return pattern.regex.fullmatch(name) is not None
+    name, wanted = name.lower(), pattern.text.lower()
+    if not wanted.startswith("*."):
+        return name == wanted
+    label, _, rest = name.partition(".")
+    return label != "" and rest == wanted[2:]
+
+
+def _certificate_name(s, patterns):
+    if not s.verified:
+        return _certificate(s, None)
+    met = any(_name_matches(n, p) for n in s.cert_names for p in patterns)
+    return _verdict(met, "certificate-name")
+
+
+def _issuer_matches(issuer, pattern):
+    if pattern.regex:
+        return pattern.regex.fullmatch(issuer) is not None
+    return issuer == pattern.text
+
+
+def _certificate_issuer(s, patterns):
+    if not s.verified:
+        return _certificate(s, None)
+    issuer = s.cert_issuer
+    met = issuer is not None and any(_issuer_matches(issuer, p) for p in patterns)
+    return _verdict(met, "certificate-issuer")
+
+
+def _certificate_fingerprint(s, pins):
+    if any(digest in pins for digest in s.digests):
+        return MET
+    if "none" in s.digests:
+        return "certificate-fingerprint"
+    reported = {digest.partition(":")[0] for digest in s.digests}
+    pinned = {pin.partition(":")[0] for pin in pins}
+    return "certificate-fingerprint" if pinned <= reported else UNKNOWN
+
+
+# In the contract's order of reasons; the second is what `failed` calls an
+# unknown fact of this requirement.
+CHECKS = {
+    "tls": (_tls, "tls-version"),
+    "bits": (_bits, "bits"),
+    "cipher": (_cipher, "cipher"),
+    "ciphersuites": (_ciphersuites, "cipher"),
+    "forward-secrecy": (_forward_secrecy, "forward-secrecy"),
+    "aead": (_aead, "aead"),
+    "certificate": (_certificate, "certificate"),
+    "certificate-name": (_certificate_name, "certificate-name"),
+    "certificate-issuer": (_certificate_issuer, "certificate-issuer"),
+    "certificate-fingerprint": (_certificate_fingerprint, "certificate-fingerprint"),
+}
