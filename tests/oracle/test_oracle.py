@@ -201,7 +201,8 @@ class Structure(Case):
 
     def test_use_in_place(self):
         policy = ("profile p { require bits >= 256; require tls >= 1.3;"
-                  " otherwise reject; contact a@b c@d }\nfrom acme.example { use p; require bits >= 128;"
+                  " otherwise reject; contact a@b c@d }\n"
+                  "from acme.example { use p; require bits >= 128;"
                   " otherwise quarantine }")
         self.expect(self.judge(policy, TLS12), action="quarantine",
                     failed=["tls-version"], contact="a@b c@d")
