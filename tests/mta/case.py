@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: ISC
+"""What the test cases share: a daemon behind a Postfix, once for each class."""
+
+import os
+import unittest
+
+from . import client, workspace
+from .milter import Milter
+from .postfix import Postfix
+
+ACCEPTED = "250 2.1.5 Ok"
+
+
+class MilterCase(unittest.TestCase):
+    """A class's settings are its attributes; its servers start with its first test."""
+
+    policy = ""
+    files = {}		# further files of the policy's folder
+    settings = {}	# of tlsward.conf
+    parameters = {}	# of main.cf
+    listeners = {}	# further smtpd services, options by name
+    services = ()	# of master.cf
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pki = workspace.pki()
+        cls.folder = workspace.folder()
+        cls.addClassCleanup(workspace.remove, cls.folder)
+        cls.milter = Milter(os.path.join(cls.folder, "milter"), cls.policy, cls.files,
+                            **cls.settings)
+        cls.milter.start()
+        cls.addClassCleanup(cls._end_milter)
+        cls.postfix = Postfix(os.path.join(cls.folder, "postfix"), cls.pki,
+                              cls.listeners, cls.services, **cls.main_parameters())
+        cls.postfix.start()
+        cls.addClassCleanup(cls.postfix.stop)
+
+    @classmethod
+    def main_parameters(cls):
+        return {"smtpd_milters": cls.milter.address, **cls.parameters}
+
+    @classmethod
+    def _end_milter(cls):
+        status = cls.milter.stop()
+        if status != 0:
+            raise AssertionError("tlsward-milter ended with %s: %s" % (
+                status, cls.milter.error_text()))
+
+    # Sessions
+
+    def dial(self, host="127.0.0.1", source=None, listener="smtp"):
+        """A client that has not said anything; closed after the test."""
+        made = client.Client(self.postfix.ports[listener], host, source)
+        self.addCleanup(made.close)
+        return made
+
+    def connect(self, context=None, ehlo="client.test.example", session=None, **where):
+        """A client after EHLO, and STARTTLS with a context; closed after the test."""
+        return self.dial(**where).open(context, ehlo, session)
+
+    def tls(self, version="1.3", cipher=None, certificate=None):
+        """A TLS context; the certificate by its name."""
+        return client.tls(version, cipher,
+                          certificate and self.pki.clients[certificate])
+
+    # What is expected
+
+    def assert_refused(self, reply, codes, *parts):
+        """The reply has these codes and these parts of its text."""
+        self.assertTrue(reply.startswith(codes + " "), reply)
+        self.assertNotIn("\n", reply)
+        for part in parts:
+            self.assertIn(part, reply)
+
+    def assert_record(self, record, **fields):
+        """The record has these values; None: the field is left out."""
+        self.assertEqual({name: record.get(name) for name in fields}, fields)

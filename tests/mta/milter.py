@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: ISC
+"""tlsward-milter in the foreground, with settings and a policy of its own.
+
+    with Milter(folder, 'from acme.example { require tls; otherwise reject }',
+                log_accepted="yes") as milter:
+        Postfix(..., smtpd_milters=milter.address)
+        milter.wait_record(client_port=client.port, action="reject")
+
+The program is $TLSWARD_MILTER, or tlsward-milter in the current folder or in the
+top of the source tree. Settings are given by name, with "_" for "-".
+"""
+
+import json
+import os
+import pwd
+import signal
+import socket
+
+from . import waiting
+from .process import Server
+
+USER = "nobody"
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def program():
+    """The path of the daemon."""
+    for path in (os.environ.get("TLSWARD_MILTER"), "tlsward-milter",
+                 os.path.join(TOP, "tlsward-milter")):
+        if path and os.path.exists(path):
+            return os.path.abspath(path)
+    raise FileNotFoundError("tlsward-milter is not built: set TLSWARD_MILTER")
+
+
+class Milter:
+    """See the module."""
+
+    def __init__(self, folder, policy, files=None, **settings):
+        """"files" are further files of the policy's folder, by relative path."""
+        self.folder = folder
+        self.policies = os.path.join(folder, "policy")
+        self.policy = os.path.join(self.policies, "policy.conf")
+        self.socket = os.path.join(folder, "run", "milter.sock")
+        self.address = "unix:" + self.socket
+        self.log = os.path.join(folder, "log", "records.json")
+        self.settings = os.path.join(folder, "tlsward.conf")
+        self._server = None
+        self._make_folders()
+        self._write_settings(settings)
+        self.write_policy(policy, files)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    # Directories and files
+
+    def _make_folders(self):
+        user = pwd.getpwnam(USER)
+        os.makedirs(self.policies, exist_ok=True)
+        for path in (os.path.dirname(self.socket), os.path.dirname(self.log)):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, user.pw_uid, user.pw_gid)
+
+    def _write_settings(self, settings):
+        merged = {"listen": self.address, "socket_mode": "0666", "user": USER,
+                  "policy": self.policy, "log": "file:" + self.log,
+                  "log_format": "json", **settings}
+        with open(self.settings, "w", encoding="utf-8") as out:
+            for name, value in merged.items():
+                if value is not None:
+                    out.write("%s %s\n" % (name.replace("_", "-"), value))
+
+    def write_policy(self, policy, files=None):
+        """Replaces the policy file, and writes the other files."""
+        for name, text in {**(files or {}), "policy.conf": policy}.items():
+            path = os.path.join(self.policies, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path + ".new", "w", encoding="utf-8") as out:
+                out.write(text)
+            os.replace(path + ".new", path)
+
+    # The process
+
+    def spawn(self, *options):
+        """Starts it without waiting for anything."""
+        self._server = Server("tlsward-milter",
+                              (program(), "-f", "-c", self.settings) + options,
+                              os.path.join(self.folder, "errors"))
+        return self._server
+
+    def start(self):
+        """Starts it and waits until it answers."""
+        server = self.spawn()
+        try:
+            waiting.until("answer on " + self.socket, self.answers, server.must_live)
+        except BaseException:
+            self.stop()
+            raise
+
+    def answers(self):
+        """Whether somebody accepts connections on its socket."""
+        return waiting.answers(socket.AF_UNIX, self.socket)
+
+    @property
+    def server(self):
+        return self._server
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it and returns its exit status."""
+        return self._server.stop(number) if self._server is not None else None
+
+    def error_text(self):
+        """All that it wrote on standard error."""
+        return self._server.error_text()
+
+    def reload(self):
+        """SIGHUP; waits for the log line that tells how it went and returns it."""
+        before = len(self.reloads())
+        self._server.send(signal.SIGHUP)
+        waiting.until("end of the reload", lambda: len(self.reloads()) > before,
+                      self._server.must_live)
+        return self.reloads()[before]
+
+    def reloads(self):
+        """The messages that end a reload, good or bad."""
+        return [line for line in self.messages() if tells_of_reload(line["msg"])]
+
+    # Its log
+
+    def lines(self):
+        """All whole lines of the log, parsed. Each must be a JSON object."""
+        try:
+            with open(self.log, "rb") as log:
+                whole = log.read().rpartition(b"\n")[0]
+        except FileNotFoundError:
+            return []
+        return [json.loads(line.decode("utf-8")) for line in whole.split(b"\n") if line]
+
+    def messages(self):
+        """The log's lines that are not records."""
+        return [line for line in self.lines() if "action" not in line]
+
+    def records(self, **fields):
+        """The decision records that have these values."""
+        return [line for line in self.lines()
+                if "action" in line and has(line, fields)]
+
+    def wait_record(self, **fields):
+        """Waits for the first record that has these values."""
+        try:
+            return waiting.until("record with %r" % (fields,),
+                                 lambda: self.records(**fields),
+                                 self._server.must_live)[0]
+        except waiting.NeverCame as error:
+            raise waiting.NeverCame("%s among %s" % (error, self.lines()[-5:])) from None
+
+    def wait_message(self, part):
+        """Waits for the first message that has this text in it."""
+        return waiting.until("message with %r" % part, lambda: [
+            line for line in self.messages() if part in line["msg"]],
+            self._server.must_live)[0]
+
+
+def tells_of_reload(message):
+    """Whether a message is about how a reload went."""
+    return "reload" in message
+
+
+def has(record, fields):
+    """Whether a record has these values; None: it has no such field."""
+    return all(record.get(name) == value for name, value in fields.items())

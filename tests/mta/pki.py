@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: ISC
+"""A throw-away public key infrastructure, made with the openssl command.
+
+Two CAs (the one the server trusts and a rogue one), a server with an RSA and an
+EC key, and client certificates good and bad. Clients have EC keys, all but one,
+for sessions older than TLS 1.2.
+"""
+
+import os
+import subprocess
+
+CA_NAME = "Test Root CA"
+CLIENT_NAME = "client.test.example"
+ODD_NAME = 'Blå +1/<x>(y)"z" a=b'
+
+EC = ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+RSA = ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+
+CA_CONFIG = """
+[ca]
+default_ca = past
+[past]
+database = {folder}/past.index
+serial = {folder}/past.serial
+new_certs_dir = {folder}
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+organizationName = optional
+commonName = optional
+"""
+
+REQ_CONFIG = """
+[req]
+distinguished_name = name
+string_mask = utf8only
+utf8 = yes
+[name]
+[ca]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+[leaf]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature, keyEncipherment
+extendedKeyUsage = serverAuth, clientAuth
+"""
+
+
+def openssl(*arguments):
+    """Runs openssl; its output is shown only when it fails."""
+    done = subprocess.run(("openssl",) + arguments, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise RuntimeError("openssl %s: %s" % (" ".join(arguments), done.stderr))
+    return done.stdout
+
+
+class Certificate:
+    """A certificate and its key, in PEM files."""
+
+    def __init__(self, folder, name):
+        self.name = name
+        self.cert = os.path.join(folder, name + ".pem")
+        self.key = os.path.join(folder, name + ".key")
+        self.chain = os.path.join(folder, name + ".chain.pem")
+
+    def join(self):
+        """Writes key and certificate into one file, as Postfix wants them."""
+        with open(self.chain, "w", encoding="ascii") as out:
+            for part in (self.key, self.cert):
+                with open(part, encoding="ascii") as text:
+                    out.write(text.read())
+
+    def fingerprint(self):
+        """The certificate's SHA-256 digest, as sha256:hex."""
+        line = openssl("x509", "-in", self.cert, "-noout", "-fingerprint", "-sha256")
+        return "sha256:" + line.split("=", 1)[1].strip().replace(":", "").lower()
+
+
+class Pki:
+    """All the certificates, as attributes and by name in "clients"."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.makedirs(folder, exist_ok=True)
+        self._write_configs()
+        self.ca = self._self_signed("ca", "/O=Test CA Org/CN=" + CA_NAME, "ca")
+        self.rogue_ca = self._self_signed("rogue-ca", "/O=Rogue/CN=" + CA_NAME, "ca")
+        self.server = self._issue("server", "/CN=mx.test.example", self.ca, RSA)
+        self.server_ec = self._issue("server-ec", "/CN=mx.test.example", self.ca)
+        self.server.join()
+        self.server_ec.join()
+        self.clients = {client.name: client for client in self._make_clients()}
+
+    def _write_configs(self):
+        self._req_config = os.path.join(self.folder, "req.cnf")
+        self._ca_config = os.path.join(self.folder, "ca.cnf")
+        with open(self._req_config, "w", encoding="utf-8") as out:
+            out.write(REQ_CONFIG)
+        with open(self._ca_config, "w", encoding="utf-8") as out:
+            out.write(CA_CONFIG.format(folder=self.folder))
+        with open(os.path.join(self.folder, "past.index"), "w", encoding="ascii"):
+            pass
+        with open(os.path.join(self.folder, "past.serial"), "w", encoding="ascii") as out:
+            out.write("01\n")
+
+    def _make_clients(self):
+        org = "/C=NO/O=Test Org"
+        yield self._issue("good", org + "/OU=Mail/CN=" + CLIENT_NAME, self.ca)
+        yield self._issue("good-rsa", org + "/CN=" + CLIENT_NAME, self.ca, RSA)
+        yield self._issue("second", org + "/CN=second.test.example", self.ca)
+        yield self._issue("wildcard", org + "/CN=*.test.example", self.ca)
+        yield self._issue("nocn", org, self.ca)
+        yield self._issue("oddcn", org + "/CN=" + ODD_NAME.replace("/", "\\/")
+                          .replace("+", "\\+"), self.ca)
+        yield self._issue("rogue", org + "/CN=" + CLIENT_NAME, self.rogue_ca)
+        yield self._self_signed("selfsigned", "/O=Self/CN=" + CLIENT_NAME, "leaf")
+        yield self._expired("expired", "/O=Test Org/CN=" + CLIENT_NAME)
+
+    def _request(self, name, subject, key):
+        made = Certificate(self.folder, name)
+        return made, ("req", "-config", self._req_config, "-utf8", "-nodes",
+                      "-newkey", *key, "-keyout", made.key, "-subj", subject)
+
+    def _self_signed(self, name, subject, extensions):
+        made, request = self._request(name, subject, EC)
+        openssl(*request, "-x509", "-days", "30", "-extensions", extensions,
+                "-out", made.cert)
+        return made
+
+    def _issue(self, name, subject, issuer, key=EC):
+        made, request = self._request(name, subject, key)
+        openssl(*request, "-x509", "-days", "30", "-extensions", "leaf",
+                "-CA", issuer.cert, "-CAkey", issuer.key, "-out", made.cert)
+        return made
+
+    def _expired(self, name, subject):
+        made, request = self._request(name, subject, EC)
+        wish = os.path.join(self.folder, name + ".csr")
+        openssl(*request, "-new", "-out", wish)
+        openssl("ca", "-batch", "-config", self._ca_config, "-notext",
+                "-cert", self.ca.cert, "-keyfile", self.ca.key,
+                "-startdate", "20200101000000Z", "-enddate", "20200201000000Z",
+                "-extfile", self._req_config, "-extensions", "leaf",
+                "-in", wish, "-out", made.cert)
+        return made

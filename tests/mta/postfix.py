@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: ISC
+"""A throw-away Postfix on loopback, in directories of its own.
+
+    with Postfix(folder, pki, smtpd_milters="unix:/path") as postfix:
+        postfix.port ...
+
+Mail that is accepted goes to the transport "discard", or with
+default_transport="keep" into a file of the folder "kept". Needs root.
+"""
+
+import grp
+import os
+import pwd
+import re
+import socket
+import subprocess
+import time
+
+from . import waiting
+from .process import Server
+
+MASTER = "/usr/lib/postfix/sbin/master"
+QUEUES = ("active bounce corrupt defer deferred flush hold incoming pid private "
+          "saved trace").split()
+
+MAIN = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+maillog_file_prefixes = {folder}
+maillog_file = {folder}/mail.log
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mx.test.example
+mydomain = test.example
+myorigin = test.example
+mydestination =
+mynetworks = 127.0.0.0/8 [::1]/128
+inet_interfaces = loopback-only
+inet_protocols = all
+disable_dns_lookups = yes
+smtp_host_lookup = native
+alias_maps =
+alias_database =
+local_recipient_maps =
+default_transport = discard:
+local_transport = discard:
+relay_transport = discard:
+relay_domains = ours.example
+smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, permit_auth_destination, reject
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {pki.server.chain}, {pki.server_ec.chain}
+smtpd_tls_CAfile = {pki.ca.cert}
+smtpd_tls_ask_ccert = yes
+smtpd_tls_fingerprint_digest = sha256
+smtpd_tls_protocols = >=TLSv1
+smtpd_tls_loglevel = 1
+smtpd_tls_session_cache_database =
+smtpd_peername_lookup = yes
+"""
+
+SERVICES = """
+pickup     unix  n - n 60  1 pickup
+cleanup    unix  n - n -   0 cleanup
+qmgr       unix  n - n 300 1 qmgr
+tlsmgr     unix  - - n 1000? 1 tlsmgr
+rewrite    unix  - - n -   - trivial-rewrite
+bounce     unix  - - n -   0 bounce
+defer      unix  - - n -   0 bounce
+trace      unix  - - n -   0 bounce
+verify     unix  - - n -   1 verify
+flush      unix  n - n 1000? 0 flush
+proxymap   unix  - - n -   - proxymap
+smtp       unix  - - n -   - smtp
+relay      unix  - - n -   - smtp
+showq      unix  n - n -   - showq
+error      unix  - - n -   - error
+retry      unix  - - n -   - error
+discard    unix  - - n -   - discard
+local      unix  - n n -   - local
+virtual    unix  - n n -   - virtual
+anvil      unix  - - n -   1 anvil
+scache     unix  - - n -   1 scache
+postlog    unix-dgram n - n - 1 postlogd
+keep       unix  - n n -   - pipe flags=R user=nobody argv=/bin/dd
+    of={folder}/kept/${{queue_id}} status=none
+"""
+
+
+class Postfix:
+    """See the module. Parameters of main.cf are given by name."""
+
+    def __init__(self, folder, pki, listeners=None, services=(), **parameters):
+        """"listeners" are further smtpd services: the options of each, by name.
+
+        Their ports are in "ports", and $port_NAME in parameters. Each of
+        "services" is a line of master.cf.
+        """
+        self.folder = folder
+        self.config = os.path.join(folder, "config")
+        self.queue = os.path.join(folder, "queue")
+        self.log = os.path.join(folder, "mail.log")
+        self.kept = os.path.join(folder, "kept")
+        self._listeners = {"smtp": "", **(listeners or {})}
+        self.ports = dict(zip(self._listeners, waiting.free_ports(len(self._listeners))))
+        self.port = self.ports["smtp"]
+        self._server = None
+        self._make_folders()
+        self._write_master(services)
+        self._write_main(pki, parameters)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    # Directories and files
+
+    def _make_folders(self):
+        owner = pwd.getpwnam("postfix")
+        drop = grp.getgrnam("postdrop").gr_gid
+        for path in (self.folder, self.config, self.queue):
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, 0o755)
+        for name in QUEUES:
+            self._folder(os.path.join(self.queue, name), owner.pw_uid, owner.pw_gid, 0o700)
+        os.chown(os.path.join(self.queue, "pid"), 0, 0)
+        os.chmod(os.path.join(self.queue, "pid"), 0o755)
+        self._folder(os.path.join(self.queue, "public"), owner.pw_uid, drop, 0o710)
+        self._folder(os.path.join(self.queue, "maildrop"), owner.pw_uid, drop, 0o1730)
+        self._folder(os.path.join(self.folder, "data"), owner.pw_uid, owner.pw_gid, 0o700)
+        self._folder(self.kept, pwd.getpwnam("nobody").pw_uid, owner.pw_gid, 0o755)
+
+    @staticmethod
+    def _folder(path, uid, gid, mode):
+        os.makedirs(path, exist_ok=True)
+        os.chown(path, uid, gid)
+        os.chmod(path, mode)
+
+    def _write_master(self, services):
+        lines = [SERVICES.format(folder=self.folder), *services]
+        hosts = ["127.0.0.1"] + (["[::1]"] if has_ipv6() else [])
+        for name, options in self._listeners.items():
+            lines.extend("%s:%d inet n - n - 200 smtpd %s" % (
+                host, self.ports[name], options) for host in hosts)
+        with open(os.path.join(self.config, "master.cf"), "w", encoding="utf-8") as out:
+            out.write("\n".join(lines) + "\n")
+
+    def _write_main(self, pki, parameters):
+        path = os.path.join(self.config, "main.cf")
+        with open(path, "w", encoding="utf-8") as out:
+            for name, value in {**defaults(self.folder, pki), **parameters}.items():
+                out.write("%s = %s\n" % (name, value))
+            for name, port in self.ports.items():
+                out.write("port_%s = %d\n" % (name, port))
+        # Postfix waits for a main.cf that might still be written to.
+        old = time.time() - 60
+        os.utime(path, (old, old))
+
+    # The process
+
+    def start(self):
+        """Starts it and waits until its port answers."""
+        self._server = Server("Postfix", (MASTER, "-d", "-c", self.config),
+                              os.path.join(self.folder, "errors"))
+        try:
+            waiting.until("Postfix on port %d" % self.port, self._answers,
+                          self._must_live)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _answers(self):
+        return waiting.answers(socket.AF_INET, ("127.0.0.1", self.port))
+
+    def _must_live(self):
+        if self._server.ended():
+            raise RuntimeError("Postfix ended: %s%s" % (
+                self._server.error_text(), self.log_text()))
+
+    def stop(self):
+        """Ends it and whatever of its session is left."""
+        if self._server is not None:
+            self._server.stop()
+
+    # What it did
+
+    def log_text(self):
+        """All that it logged."""
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as text:
+                return text.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_log(self, pattern):
+        """Waits for a log line that the regular expression is found in."""
+        return waiting.until("log line " + pattern,
+                             lambda: re.search(pattern, self.log_text(), re.MULTILINE))
+
+    def command(self, *words, **options):
+        """Runs a Postfix command on this instance's configuration."""
+        return subprocess.run((words[0], "-C" if words[0] == "sendmail" else "-c",
+                               self.config) + words[1:],
+                              capture_output=True, check=False, **options)
+
+    def held(self):
+        """The queue ids of the messages on hold."""
+        folder = os.path.join(self.queue, "hold")
+        return sorted(name for _, _, names in os.walk(folder) for name in names)
+
+    def queue_listing(self):
+        """What postqueue -p prints."""
+        return self.command("postqueue", "-p").stdout.decode(errors="replace")
+
+    def wait_kept(self, queue_id):
+        """Waits for a message's delivery by "keep" and returns its bytes."""
+        self.wait_log(r"%s: to=.*status=sent" % queue_id)
+        with open(os.path.join(self.kept, queue_id), "rb") as message:
+            return message.read()
+
+
+def defaults(folder, pki):
+    """The parameters of main.cf, by name."""
+    lines = MAIN.format(folder=folder, pki=pki).strip().splitlines()
+    return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines)
+
+
+def has_ipv6():
+    """Whether ::1 can be bound."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: ISC
+"""Start and end of the daemon: sockets, privileges, signals, exit status."""
+
+import grp
+import os
+import pwd
+import signal
+import socket
+import stat
+import unittest
+
+from . import process, waiting, workspace
+from .case import MilterCase
+from .client import Client
+from .milter import USER, Milter, program
+from .postfix import Postfix
+
+OURS = "someone@ours.example"
+POLICY = "from strict.example { require tls; otherwise reject }\n"
+
+
+class StartCase(unittest.TestCase):
+    """Each test has a folder and a daemon of its own."""
+
+    def setUp(self):
+        self.folder = workspace.folder()
+        self.addCleanup(workspace.remove, self.folder)
+
+    def make(self, policy=POLICY, **settings):
+        """A daemon that is not started yet; ended by the test."""
+        milter = Milter(os.path.join(self.folder, "milter"), policy, **settings)
+        self.addCleanup(milter.stop)
+        return milter
+
+    def run_to_end(self, milter, *options):
+        """Starts it, waits for its own end; exit status and standard error."""
+        server = milter.spawn(*options)
+        status = server.wait()
+        return status, server.error_text()
+
+    def postfix(self, address):
+        """A Postfix in front of it, ended by the test."""
+        made = Postfix(os.path.join(self.folder, "postfix"), workspace.pki(),
+                       smtpd_milters=address)
+        self.addCleanup(made.stop)
+        made.start()
+        return made
+
+    def reply(self, postfix):
+        """What a strict sender is told in clear text."""
+        with Client(postfix.port) as conversation:
+            return conversation.open().message("a@strict.example", OURS)[OURS]
+
+
+class Refusals(StartCase):
+    """What keeps it from starting: exit status 1, and why on standard error."""
+
+    def assert_fails(self, milter, *parts, options=()):
+        status, errors = self.run_to_end(milter, *options)
+        self.assertEqual(status, 1, errors)
+        for part in parts:
+            self.assertIn(part, errors)
+        self.assertFalse(milter.answers())
+
+    def test_broken_policy(self):
+        self.assert_fails(self.make("\nfrom x.example { require tsl }\n"),
+                          "policy.conf:2:", "error")
+
+    def test_missing_policy(self):
+        milter = self.make()
+        os.unlink(milter.policy)
+        self.assert_fails(milter, "policy.conf")
+
+    def test_policy_that_the_user_cannot_read(self):
+        milter = self.make()
+        os.chmod(milter.policy, 0o600)
+        self.assert_fails(milter, "policy.conf")
+
+    def test_unknown_setting(self):
+        self.assert_fails(self.make(lisen="x"), "tlsward.conf:", "lisen")
+
+    def test_missing_settings(self):
+        milter = self.make()
+        os.unlink(milter.settings)
+        self.assert_fails(milter, "tlsward.conf")
+
+    def test_unknown_user(self):
+        self.assert_fails(self.make(user="no-such-user"), "no-such-user")
+
+    def test_settings_against_the_policy(self):
+        self.assert_fails(self.make("to a@b.example { exempt }\n", reply_at="mail"))
+
+    def test_socket_in_use(self):
+        milter = self.make()
+        milter.start()
+        second = Milter(os.path.join(self.folder, "milter"), POLICY,
+                        pid_file=os.path.join(self.folder, "second.pid"))
+        status, errors = self.run_to_end(second)
+        self.assertNotEqual(status, 0)
+        self.assertIn(milter.socket, errors)
+        self.assertTrue(milter.answers())
+
+    def test_file_in_place_of_the_socket(self):
+        milter = self.make()
+        with open(milter.socket, "w", encoding="ascii") as file:
+            file.write("precious")
+        status, _ = self.run_to_end(milter)
+        self.assertNotEqual(status, 0)
+        with open(milter.socket, encoding="ascii") as file:
+            self.assertEqual(file.read(), "precious")
+
+    def test_check_only(self):
+        status, errors = self.run_to_end(self.make(), "-t")
+        self.assertEqual(status, 0, errors)
+        milter = self.make("from x.example { require tsl }\n")
+        status, errors = self.run_to_end(milter, "-t")
+        self.assertEqual(status, 1, errors)
+        self.assertIn("policy.conf:1:", errors)
+        self.assertFalse(os.path.exists(milter.socket))
+
+    def test_unknown_option(self):
+        self.assertNotEqual(self.run_to_end(self.make(), "-Z")[0], 0)
+
+
+class Starts(StartCase):
+    def test_stale_socket(self):
+        milter = self.make()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stale:
+            stale.bind(milter.socket)
+        milter.start()
+        self.assertTrue(milter.answers())
+
+    def test_start_again_after_a_kill(self):
+        milter = self.make()
+        milter.start()
+        self.assertNotEqual(milter.stop(signal.SIGKILL), 0)
+        milter.start()
+        self.assertEqual(milter.stop(), 0)
+
+    def test_socket_mode_and_group(self):
+        milter = self.make(socket_mode="0660", socket_group="postfix")
+        milter.start()
+        found = os.stat(milter.socket)
+        self.assertEqual(stat.S_IMODE(found.st_mode), 0o660)
+        self.assertEqual(grp.getgrgid(found.st_gid).gr_name, "postfix")
+        self.assertTrue(self.reply(self.postfix(milter.address)).startswith("530"))
+
+    def test_inet_socket(self):
+        for form in ("inet:127.0.0.1:%d", "inet:%d@127.0.0.1"):
+            with self.subTest(form):
+                port, = waiting.free_ports(1)
+                milter = self.make(listen=form % port)
+                server = milter.spawn()
+                waiting.until("port %d" % port, lambda: waiting.answers(
+                    socket.AF_INET, ("127.0.0.1", port)), server.must_live)
+                postfix = self.postfix("inet:127.0.0.1:%d" % port)
+                self.assertTrue(self.reply(postfix).startswith("530"))
+                postfix.stop()
+                self.assertEqual(milter.stop(), 0)
+
+    def test_privileges_are_dropped(self):
+        milter = self.make()
+        milter.start()
+        user = pwd.getpwnam(USER)
+        servers = milter.server.processes()
+        if len(servers) > 1:	# the first one only watches over the others
+            servers.remove(milter.server.pid)
+        for pid in servers:
+            status = process.status(pid)
+            self.assertEqual(set(status["Uid"].split()), {str(user.pw_uid)})
+            self.assertEqual(set(status["Gid"].split()), {str(user.pw_gid)})
+            self.assertNotIn("0", status["Groups"].split())
+            self.assertEqual(int(status["CapEff"], 16), 0)
+        self.assertTrue(servers)
+
+    def test_policy_without_a_default_is_told(self):
+        milter = self.make()
+        milter.start()
+        milter.wait_message("default")
+
+    def test_log_to_syslog_that_is_not_there(self):
+        milter = self.make(log="syslog:mail")
+        milter.start()
+        self.assertTrue(self.reply(self.postfix(milter.address)).startswith("530"))
+
+    def test_log_to_standard_error_in_logfmt(self):
+        milter = self.make(log="stderr", log_format="logfmt")
+        milter.start()
+        self.reply(self.postfix(milter.address))
+        line = waiting.until("record", lambda: [
+            each for each in milter.error_text().splitlines() if "action=" in each])[0]
+        for word in ("action=reject", "reason=tls", "from=a@strict.example",
+                     "rule=policy.conf:1", "tls_version=none"):
+            self.assertIn(word, line.split(" "))
+
+    def test_pid_file(self):
+        path = os.path.join(self.folder, "milter", "run", "milter.pid")
+        milter = self.make(pid_file=path)
+        milter.start()
+        waiting.until(path, lambda: os.path.exists(path) and os.path.getsize(path))
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(int(file.read()), milter.server.pid)
+        milter.stop()
+        self.assertFalse(os.path.exists(path))
+
+    def test_background(self):
+        path = os.path.join(self.folder, "milter", "run", "milter.pid")
+        milter = self.make(pid_file=path)
+        server = process.Server("tlsward-milter",
+                                (program(), "-c", milter.settings),
+                                os.path.join(self.folder, "errors"))
+        self.assertEqual(server.wait(), 0, server.error_text())
+        with open(path, encoding="ascii") as file:
+            pid = int(file.read())
+        try:
+            self.assertTrue(milter.answers())
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            waiting.until("end of %d" % pid, lambda: process.session_of(pid) is None)
+
+
+class Ends(StartCase):
+    def test_signals(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number.name):
+                milter = self.make()
+                milter.start()
+                self.assertEqual(milter.stop(number), 0)
+                self.assertFalse(os.path.exists(milter.socket))
+
+    def test_end_within_a_session(self):
+        milter = self.make()
+        milter.start()
+        postfix = self.postfix(milter.address)
+        with Client(postfix.port) as conversation:
+            conversation.open().command("MAIL FROM:<a@strict.example>")
+            self.assertEqual(milter.stop(), 0)
+            # Without its milter Postfix defers: nothing slips through.
+            reply = conversation.command("RCPT TO:<%s>" % OURS)
+            self.assertTrue(reply.startswith("4"), reply)
+
+    def test_absent_daemon_defers(self):
+        milter = self.make()
+        reply = None
+        with Client(self.postfix(milter.address).port) as conversation:
+            reply = conversation.open().command("MAIL FROM:<a@open.example>")
+        self.assertTrue(reply.startswith("451 4.7.1"), reply)
+
+    def test_counters(self):
+        milter = self.make()
+        milter.start()
+        before = len(milter.messages())
+        milter.server.send(signal.SIGUSR1)
+        waiting.until("counters", lambda: len(milter.messages()) > before,
+                      milter.server.must_live)
+        self.assertEqual(milter.stop(), 0)
+
+
+class Crowd(MilterCase):
+    """Many connections at once."""
+
+    policy = POLICY
+
+    def test_hundred_connections(self):
+        conversations = [self.connect() for _ in range(100)]
+        for conversation in conversations:
+            conversation.write("MAIL FROM:<a@strict.example>\r\nRCPT TO:<%s>\r\n" % OURS)
+        for conversation in conversations:
+            self.assertEqual(conversation.reply().text, "250 2.1.0 Ok")
+            self.assert_refused(conversation.reply().text, "530 5.7.0")
+        self.assertEqual(len(self.milter.records(action="reject")), 100)

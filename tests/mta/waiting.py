@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: ISC
+"""Waiting for a condition, never for a time."""
+
+import socket
+import time
+
+PATIENCE = 60.0		# seconds before a condition counts as never coming true
+PAUSE = 0.01
+
+
+class NeverCame(Exception):
+    """A condition did not come true."""
+
+
+def until(what, condition, alive=None):
+    """Returns the first true result of condition(); "alive" may raise."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        result = condition()
+        if result:
+            return result
+        if alive is not None:
+            alive()
+        if time.monotonic() > end:
+            raise NeverCame(what)
+        time.sleep(PAUSE)
+
+
+def answers(family, address):
+    """Whether somebody accepts a connection there."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(address)
+        except OSError:
+            return False
+        return True
+
+
+def free_ports(count, host="127.0.0.1"):
+    """Different ports on which nobody listens now."""
+    probes = [socket.create_server((host, 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
