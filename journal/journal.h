@@ -64,6 +64,25 @@ void journal_message_write(int64_t time_ms, const char *level,
     const char *message, enum journal_format format, size_t value_max,
     struct buffer *buffer);
 
+/*
+ * Appends what decide says of a line that holds no facts: an object with the
+ * members error and line.
+ */
+void journal_error_write(const char *error, size_t line, struct buffer *buffer);
+
+/* ------------------------------------------------------------------ *
+ * Text that may hold anything
+ * ------------------------------------------------------------------ */
+
+/*
+ * Appends "text" for people to read: what is not a visible character as \n, \r,
+ * \t or \uXXXX, invalid UTF-8 as U+FFFD. The result is always one line.
+ */
+void journal_text_write(const char *text, struct buffer *buffer);
+
+/* How many of the bytes at "text" are well-formed UTF-8, from the first on. */
+size_t journal_utf8_length(const char *text, size_t length);
+
 /* ------------------------------------------------------------------ *
  * Facts by the record's names
  * ------------------------------------------------------------------ */
@@ -78,6 +97,16 @@ void journal_facts_clear(struct journal_facts *owned);	/* keeps its memory */
 
 /* The facts to judge; valid until the next clear, set, read or free. */
 const struct facts *journal_facts_get(const struct journal_facts *owned);
+
+/* The name of the fact at "index", or NULL beyond the last. */
+const char *journal_fact_name(size_t index);
+
+/*
+ * Appends the value of the fact called "name" for people to read, one line
+ * whatever it holds. False, and nothing is written, where it is unknown.
+ */
+bool journal_fact_text(const struct facts *facts, const char *name,
+    struct buffer *buffer);
 
 /* The longest error text that these write. */
 #define JOURNAL_ERROR_MAX 256

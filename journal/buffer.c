@@ -1,0 +1,91 @@
+/*
+ * buffer.c - a growing string.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/journal.h"
+
+#define FIRST_ROOM 256
+
+/* Room for "length" more bytes and the terminator. */
+static bool
+reserve(struct buffer *buffer, size_t length)
+{
+	size_t room = buffer->room == 0 ? FIRST_ROOM : buffer->room;
+	char *text;
+
+	if (buffer->failed || length >= SIZE_MAX / 4 - buffer->length)
+		goto fail;
+	if (buffer->room - buffer->length > length)
+		return true;
+	while (room - buffer->length <= length)
+		room *= 2;
+	text = realloc(buffer->text, room);
+	if (text == NULL)
+		goto fail;
+	buffer->text = text;
+	buffer->room = room;
+	return true;
+fail:
+	buffer->failed = true;
+	return false;
+}
+
+void
+buffer_add(struct buffer *buffer, const char *bytes, size_t length)
+{
+	if (!reserve(buffer, length))
+		return;
+	if (length > 0)
+		memcpy(buffer->text + buffer->length, bytes, length);
+	buffer->length += length;
+	buffer->text[buffer->length] = '\0';
+}
+
+void
+buffer_string(struct buffer *buffer, const char *string)
+{
+	buffer_add(buffer, string, strlen(string));
+}
+
+void
+buffer_format(struct buffer *buffer, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (length < 0) {
+		buffer->failed = true;
+		return;
+	}
+	if (!reserve(buffer, (size_t)length))
+		return;
+	va_start(args, format);
+	(void)vsnprintf(buffer->text + buffer->length, (size_t)length + 1, format, args);
+	va_end(args);
+	buffer->length += (size_t)length;
+}
+
+void
+buffer_clear(struct buffer *buffer)
+{
+	buffer->length = 0;
+	buffer->failed = false;
+	if (buffer->text != NULL)
+		buffer->text[0] = '\0';
+}
+
+void
+buffer_free(struct buffer *buffer)
+{
+	free(buffer->text);
+	*buffer = (struct buffer)BUFFER_INIT;
+}

@@ -1,0 +1,276 @@
+/*
+ * facts.c - facts by the record's names, from text and from JSON.
+ *
+ * The strings of the facts stay where jansson put them; "kept" holds all those
+ * values until the facts are cleared.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "journal/fact.h"
+#include "journal/record.h"
+
+struct journal_facts {
+	struct facts facts;
+	json_t *kept;			/* an array */
+	const char **names;		/* of cert_san */
+	size_t names_room;
+};
+
+/* Longer names are shown by their beginning. */
+#define NAME_SHOWN 60
+
+struct journal_facts *
+journal_facts_new(void)
+{
+	struct journal_facts *owned = calloc(1, sizeof *owned);
+
+	if (owned == NULL)
+		return NULL;
+	owned->facts = (struct facts)FACTS_INIT;
+	owned->kept = json_array();
+	if (owned->kept == NULL)
+		journal_facts_free(&owned);
+	return owned;
+}
+
+void
+journal_facts_free(struct journal_facts **owned)
+{
+	if (*owned == NULL)
+		return;
+	json_decref((*owned)->kept);
+	free((*owned)->names);
+	free(*owned);
+	*owned = NULL;
+}
+
+void
+journal_facts_clear(struct journal_facts *owned)
+{
+	owned->facts = (struct facts)FACTS_INIT;
+	(void)json_array_clear(owned->kept);
+}
+
+const struct facts *
+journal_facts_get(const struct journal_facts *owned)
+{
+	return &owned->facts;
+}
+
+bool
+fact_error(char error[JOURNAL_ERROR_MAX], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(error, JOURNAL_ERROR_MAX, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool
+no_memory(char error[JOURNAL_ERROR_MAX])
+{
+	return fact_error(error, "not enough memory");
+}
+
+/* Room for "count" names of a certificate. */
+static bool
+reserve_names(struct journal_facts *owned, size_t count)
+{
+	const char **names;
+
+	if (count < owned->names_room)
+		return true;
+	names = realloc(owned->names, (count + 1) * sizeof *names);
+	if (names == NULL)
+		return false;
+	owned->names = names;
+	owned->names_room = count + 1;
+	return true;
+}
+
+static bool
+check_list(const struct record_field *field, const json_t *value,
+    char error[JOURNAL_ERROR_MAX])
+{
+	const json_t *name;
+	size_t i;
+
+	if (!json_is_array(value))
+		return fact_error(error, "%s must be a list of strings", field->name);
+	json_array_foreach(value, i, name) {
+		if (!json_is_string(name))
+			return fact_error(error, "%s must be a list of strings",
+			    field->name);
+		if (json_string_length(name) != strlen(json_string_value(name)))
+			return fact_error(error, "%s holds a NUL", field->name);
+	}
+	return true;
+}
+
+/* The names of the certificate: the only list among the facts. */
+static bool
+take_list(struct journal_facts *owned, const struct record_field *field,
+    const json_t *value, char error[JOURNAL_ERROR_MAX])
+{
+	size_t count = json_array_size(value);
+
+	if (!check_list(field, value, error))
+		return false;
+	if (!reserve_names(owned, count))
+		return no_memory(error);
+	for (size_t i = 0; i < count; i++)
+		owned->names[i] = json_string_value(json_array_get(value, i));
+	owned->facts.cert_san = owned->names;
+	owned->facts.cert_san_count = count;
+	return true;
+}
+
+/* Takes over a value that is kept. */
+static bool
+take(struct journal_facts *owned, const struct record_field *field,
+    const json_t *value, char error[JOURNAL_ERROR_MAX])
+{
+	const char *text;
+
+	if (json_is_null(value) || field->kind == FIELD_RESULT)
+		return true;
+	if (field->kind == FIELD_LIST)
+		return take_list(owned, field, value, error);
+	if (json_is_integer(value) && fact_is_number(field))
+		return fact_from_number(&owned->facts, field, json_integer_value(value),
+		    error);
+	if (!json_is_string(value))
+		return fact_wrong_type(field, error);
+	text = json_string_value(value);
+	if (strlen(text) != json_string_length(value))
+		return fact_error(error, "%s holds a NUL", field->name);
+	return fact_from_text(&owned->facts, field, text, error);
+}
+
+static bool
+unknown_fact(const char *name, char error[JOURNAL_ERROR_MAX])
+{
+	const char **names = calloc(record_field_count, sizeof *names);
+	const char *meant;
+
+	if (names == NULL)
+		return no_memory(error);
+	for (size_t i = 0; i < record_field_count; i++)
+		names[i] = record_fields[i].name;
+	meant = policy_suggest(name, strlen(name), names, record_field_count);
+	free(names);
+	if (meant == NULL)
+		return fact_error(error, "unknown fact \"%.*s\"", NAME_SHOWN, name);
+	return fact_error(error, "unknown fact \"%.*s\": did you mean \"%s\"?",
+	    NAME_SHOWN, name, meant);
+}
+
+/* Copies the element at "text" and returns where it ends: a comma or the end. */
+static const char *
+next_element(const char *text, char *element, size_t *length)
+{
+	*length = 0;
+	while (*text != '\0' && *text != ',') {
+		if (*text == '\\' && (text[1] == ',' || text[1] == '\\'))
+			text++;
+		element[(*length)++] = *text++;
+	}
+	return text;
+}
+
+/* As the logfmt writer joins them: a backslash takes the next character as it is. */
+static json_t *
+split_list(const char *text)
+{
+	json_t *list = json_array();
+	char *element = malloc(strlen(text) + 1);
+	size_t length;
+
+	if (list == NULL || element == NULL)
+		goto fail;
+	while (*text != '\0') {
+		text = next_element(text, element, &length);
+		if (json_array_append_new(list,
+		    json_stringn_nocheck(element, length)) != 0)
+			goto fail;
+		if (*text == ',')
+			text++;
+	}
+	free(element);
+	return list;
+fail:
+	free(element);
+	json_decref(list);
+	return NULL;
+}
+
+bool
+journal_facts_set(struct journal_facts *owned, const char *name, const char *value,
+    char error[JOURNAL_ERROR_MAX])
+{
+	const struct record_field *field = record_field_find(name);
+	json_t *kept;
+
+	if (field == NULL)
+		return unknown_fact(name, error);
+	kept = field->kind == FIELD_LIST ? split_list(value) :
+	    json_string_nocheck(value);
+	if (json_array_append_new(owned->kept, kept) != 0)
+		return no_memory(error);
+	return take(owned, field, kept, error);
+}
+
+static bool
+read_object(struct journal_facts *owned, json_t *object, char error[JOURNAL_ERROR_MAX])
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(object, name, value) {
+		const struct record_field *field = record_field_find(name);
+
+		if (field == NULL)
+			return unknown_fact(name, error);
+		if (!take(owned, field, value, error))
+			return false;
+	}
+	if (owned->facts.from == NULL)
+		return fact_error(error,
+		    "from is missing (the null sender is \"<>\")");
+	return true;
+}
+
+bool
+journal_facts_read(struct journal_facts *owned, const char *line, size_t length,
+    char error[JOURNAL_ERROR_MAX])
+{
+	json_error_t problem;
+	json_t *root;
+
+	journal_facts_clear(owned);
+	root = json_loadb(line, length,
+	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
+	if (root == NULL && json_error_code(&problem) == json_error_out_of_memory)
+		return no_memory(error);
+	if (root == NULL)
+		return fact_error(error, "not valid JSON at column %d: %s",
+		    problem.column, problem.text);
+	if (json_array_append_new(owned->kept, root) != 0)
+		return no_memory(error);
+	if (!json_is_object(root))
+		return fact_error(error, "not a JSON object");
+	if (!read_object(owned, root, error)) {
+		journal_facts_clear(owned);
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,217 @@
+/*
+ * text.c - UTF-8 and escaping.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "journal/text.h"
+
+#define REPLACEMENT 0xFFFDu
+
+/* Unicode, table 3-7: which second bytes a first byte allows, and how many. */
+struct lead {
+	unsigned char first, last;
+	unsigned char low, high;
+	unsigned char more;
+};
+
+static const struct lead leads[] = {
+	{ 0xC2, 0xDF, 0x80, 0xBF, 1 },
+	{ 0xE0, 0xE0, 0xA0, 0xBF, 2 },
+	{ 0xE1, 0xEC, 0x80, 0xBF, 2 },
+	{ 0xED, 0xED, 0x80, 0x9F, 2 },
+	{ 0xEE, 0xEF, 0x80, 0xBF, 2 },
+	{ 0xF0, 0xF0, 0x90, 0xBF, 3 },
+	{ 0xF1, 0xF3, 0x80, 0xBF, 3 },
+	{ 0xF4, 0xF4, 0x80, 0x8F, 3 },
+};
+
+/* Code points that show as nothing, as a line's end, or turn the text around. */
+static const struct {
+	uint32_t first, last;
+} hazards[] = {
+	{ 0x0000, 0x001F },	/* C0 */
+	{ 0x007F, 0x009F },	/* DEL, C1 */
+	{ 0x061C, 0x061C },	/* Arabic letter mark */
+	{ 0x200B, 0x200F },	/* zero width; left-to-right, right-to-left mark */
+	{ 0x2028, 0x202E },	/* line, paragraph separator; embeddings, overrides */
+	{ 0x2060, 0x206F },	/* isolates and other invisible formats */
+	{ 0xFEFF, 0xFEFF },	/* byte order mark */
+	{ 0xFFF9, 0xFFFB },	/* interlinear annotation */
+};
+
+static bool
+is_hazard(uint32_t code)
+{
+	for (size_t i = 0; i < sizeof hazards / sizeof hazards[0]; i++)
+		if (code >= hazards[i].first && code <= hazards[i].last)
+			return true;
+	return false;
+}
+
+static const struct lead *
+find_lead(unsigned char byte)
+{
+	for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++)
+		if (byte >= leads[i].first && byte <= leads[i].last)
+			return &leads[i];
+	return NULL;
+}
+
+size_t
+text_next(const char *text, size_t length, uint32_t *code)
+{
+	const unsigned char *byte = (const unsigned char *)text;
+	const struct lead *lead;
+	unsigned char low, high;
+
+	*code = byte[0];
+	if (byte[0] < 0x80)
+		return 1;
+	lead = find_lead(byte[0]);
+	*code = TEXT_BROKEN;
+	if (lead == NULL)
+		return 1;
+	uint32_t value = byte[0] & (0x3Fu >> lead->more);
+
+	low = lead->low;
+	high = lead->high;
+	for (size_t i = 1; i <= lead->more; i++) {
+		if (i >= length || byte[i] < low || byte[i] > high)
+			return i;
+		value = value << 6 | (byte[i] & 0x3Fu);
+		low = 0x80;
+		high = 0xBF;
+	}
+	*code = value;
+	return (size_t)lead->more + 1;
+}
+
+size_t
+journal_utf8_length(const char *text, size_t length)
+{
+	size_t at = 0;
+	uint32_t code;
+
+	while (at < length) {
+		size_t took = text_next(text + at, length - at, &code);
+
+		if (code == TEXT_BROKEN)
+			break;
+		at += took;
+	}
+	return at;
+}
+
+static bool
+is_plain(char c)
+{
+	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+static void
+escape_unit(struct buffer *buffer, uint32_t unit)
+{
+	static const char digit[] = "0123456789ABCDEF";
+	char escape[6] = { '\\', 'u', digit[unit >> 12 & 15], digit[unit >> 8 & 15],
+		digit[unit >> 4 & 15], digit[unit & 15] };
+
+	buffer_add(buffer, escape, sizeof escape);
+}
+
+/* As \uXXXX, beyond the first plane as a pair of surrogates. */
+static void
+escape_code(struct buffer *buffer, uint32_t code)
+{
+	if (code < 0x10000) {
+		escape_unit(buffer, code);
+		return;
+	}
+	code -= 0x10000;
+	escape_unit(buffer, 0xD800 + (code >> 10));
+	escape_unit(buffer, 0xDC00 + (code & 0x3FF));
+}
+
+static void
+write_code(struct buffer *buffer, uint32_t code, const char *bytes, size_t length,
+    enum text_style style)
+{
+	bool quoted = style != TEXT_PLAIN;
+
+	if (code == TEXT_BROKEN) {
+		code = REPLACEMENT;
+		bytes = "\xEF\xBF\xBD";
+		length = 3;
+	}
+	if (code == '\n')
+		buffer_add(buffer, "\\n", 2);
+	else if (code == '\r')
+		buffer_add(buffer, "\\r", 2);
+	else if (code == '\t')
+		buffer_add(buffer, "\\t", 2);
+	else if (is_hazard(code) || (style == TEXT_QUOTED_ASCII && code >= 0x80))
+		escape_code(buffer, code);
+	else {
+		if (quoted && (code == '"' || code == '\\'))
+			buffer_add(buffer, "\\", 1);
+		buffer_add(buffer, bytes, length);
+	}
+}
+
+void
+text_escape(struct buffer *buffer, const char *text, size_t length,
+    enum text_style style)
+{
+	size_t at = 0;
+
+	while (at < length) {
+		size_t run = at;
+		uint32_t code;
+
+		while (run < length && is_plain(text[run]))
+			run++;
+		if (run > at)
+			buffer_add(buffer, text + at, run - at);
+		if (run == length)
+			break;
+		at = run + text_next(text + run, length - run, &code);
+		write_code(buffer, code, text + run, at - run, style);
+	}
+}
+
+void
+journal_text_write(const char *text, struct buffer *buffer)
+{
+	text_escape(buffer, text, strlen(text), TEXT_PLAIN);
+}
+
+size_t
+text_limit(size_t value_max)
+{
+	return value_max == 0 ? SIZE_MAX : value_max;
+}
+
+struct text_piece
+text_take(const char *text, size_t *left)
+{
+	struct text_piece piece = { strlen(text), false };
+
+	if (piece.length > *left) {
+		size_t at = 0;
+		uint32_t code;
+
+		for (;;) {
+			size_t took = text_next(text + at, piece.length - at, &code);
+
+			if (took > *left - at)
+				break;
+			at += took;
+		}
+		piece.length = at;
+		piece.cut = true;
+	}
+	*left -= piece.length;
+	return piece;
+}

@@ -1,0 +1,52 @@
+/*
+ * text.h - text that may hold anything, made safe where it is written.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_JOURNAL_TEXT_H
+#define TLSWARD_JOURNAL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal/journal.h"
+
+/* What text_next() gives for bytes that are not UTF-8. */
+#define TEXT_BROKEN UINT32_MAX
+
+/*
+ * Reads one code point of the "length" (at least 1) bytes at "text" and returns
+ * how many bytes it took. Overlong forms, surrogates and cut sequences are
+ * TEXT_BROKEN, one for each maximal part of a sequence, as Unicode recommends.
+ */
+size_t text_next(const char *text, size_t length, uint32_t *code);
+
+enum text_style {
+	TEXT_QUOTED,		/* inside quotes; UTF-8 stays where it is harmless */
+	TEXT_QUOTED_ASCII,	/* inside quotes; all but ASCII is escaped */
+	TEXT_PLAIN		/* not quoted: quotes and backslashes stay */
+};
+
+/*
+ * Appends "text" with the escapes that JSON knows: \" \\ \n \r \t and \uXXXX for
+ * whatever a terminal, a pager or a line splitter could take for more than a
+ * letter (controls, line and paragraph separators, invisible and bidirectional
+ * marks). Broken UTF-8 becomes U+FFFD. The result is always one line.
+ */
+void text_escape(struct buffer *buffer, const char *text, size_t length,
+    enum text_style style);
+
+/* A value's first bytes, as many as a limit leaves. */
+struct text_piece {
+	size_t length;
+	bool cut;		/* there was more */
+};
+
+/* A limit as it is written down (0: none) as a number that can be counted down. */
+size_t text_limit(size_t value_max);
+
+/* What of "text" fits into *left; never cuts within a code point. Lowers *left. */
+struct text_piece text_take(const char *text, size_t *left);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * write.c - one line of the log: a record, or a message of the daemon's own.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "journal/record.h"
+
+static const struct record_writer *
+writer_of(enum journal_format format)
+{
+	return format == JOURNAL_JSON ? &record_json : &record_logfmt;
+}
+
+static void
+write_value(const struct record_writer *writer, const struct record_value *value,
+    size_t value_max, struct buffer *buffer)
+{
+	switch (value->type) {
+	case VALUE_TEXT:
+		writer->text(buffer, value->text, value_max);
+		break;
+	case VALUE_NUMBER:
+		buffer_format(buffer, "%d", value->number);
+		break;
+	case VALUE_LIST:
+		writer->list(buffer, value->list, value->count, value_max);
+		break;
+	}
+}
+
+void
+journal_record_write(const struct journal_record *record,
+    enum journal_format format, size_t value_max, struct buffer *buffer)
+{
+	const struct record_writer *writer = writer_of(format);
+	struct record_scratch scratch = { .place = BUFFER_INIT };
+	struct record_value value = { 0 };
+	bool first = true;
+
+	buffer_string(buffer, writer->open);
+	for (size_t i = 0; i < record_field_count; i++) {
+		const struct record_field *field = &record_fields[i];
+
+		if (!record_field_value(field, record, &scratch, &value))
+			continue;
+		writer->name(buffer, field->name, first);
+		write_value(writer, &value, value_max, buffer);
+		first = false;
+	}
+	buffer_string(buffer, writer->close);
+	if (scratch.place.failed)
+		buffer->failed = true;
+	buffer_free(&scratch.place);
+}
+
+void
+journal_message_write(int64_t time_ms, const char *level, const char *message,
+    enum journal_format format, size_t value_max, struct buffer *buffer)
+{
+	const struct record_writer *writer = writer_of(format);
+	char time[RECORD_TIME_SIZE];
+
+	record_time(time_ms, time);
+	buffer_string(buffer, writer->open);
+	writer->name(buffer, "time", true);
+	writer->text(buffer, time, value_max);
+	writer->name(buffer, "level", false);
+	writer->text(buffer, level, value_max);
+	writer->name(buffer, "msg", false);
+	writer->text(buffer, message, value_max);
+	buffer_string(buffer, writer->close);
+}
+
+const char *
+journal_fact_name(size_t index)
+{
+	for (size_t i = 0; i < record_field_count; i++)
+		if (record_fields[i].kind != FIELD_RESULT && index-- == 0)
+			return record_fields[i].name;
+	return NULL;
+}
+
+static void
+show_value(const struct record_value *value, struct buffer *buffer)
+{
+	switch (value->type) {
+	case VALUE_TEXT:
+		journal_text_write(value->text[0] == '\0' ? "\"\"" : value->text, buffer);
+		break;
+	case VALUE_NUMBER:
+		buffer_format(buffer, "%d", value->number);
+		break;
+	case VALUE_LIST:
+		for (size_t i = 0; i < value->count; i++) {
+			buffer_string(buffer, i == 0 ? "" : ", ");
+			journal_text_write(value->list[i], buffer);
+		}
+		if (value->count == 0)
+			buffer_string(buffer, "(none)");
+		break;
+	}
+}
+
+bool
+journal_fact_text(const struct facts *facts, const char *name, struct buffer *buffer)
+{
+	const struct journal_record record = { .facts = facts };
+	const struct record_field *field = record_field_find(name);
+	struct record_scratch scratch = { .place = BUFFER_INIT };
+	struct record_value value = { 0 };
+
+	if (field == NULL || field->kind == FIELD_RESULT ||
+	    !record_field_value(field, &record, &scratch, &value))
+		return false;
+	show_value(&value, buffer);
+	return true;
+}
