@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "journal/journal.h"
@@ -43,6 +44,7 @@ struct settings {
 	bool log_accepted;
 	bool follow_accepted;
 	char *pid_file;			/* NULL: none */
+	unsigned reply_at_line;		/* where it is set; 0: nowhere */
 };
 
 enum settings_load_result {
@@ -71,6 +73,9 @@ void settings_check_policy(const struct settings *settings, const char *path,
 /* The options for policy_decide() that the settings stand for, at "now". */
 struct policy_options settings_policy_options(const struct settings *settings,
     int64_t now);
+
+/* Writes every setting with its values, its meaning and its default. */
+void settings_describe(FILE *out);
 
 /* The settings file that is read when none is named. */
 const char *settings_default_path(void);

@@ -1,0 +1,184 @@
+/*
+ * load.c - settings from their file to their use.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "settings/schema.h"
+
+#define DEFAULT_PATH TLSWARD_SYSCONFDIR "/tlsward/tlsward.conf"
+
+/* A settings file that is larger is something else. */
+#define FILE_MAX_SIZE (1024u * 1024u)
+
+const char *
+settings_default_path(void)
+{
+	return DEFAULT_PATH;
+}
+
+void
+settings_free(struct settings **settings)
+{
+	struct settings *old = *settings;
+
+	if (old == NULL)
+		return;
+	free(old->listen);
+	free(old->listen_path);
+	free(old->socket_group);
+	free(old->policy);
+	free(old->user);
+	free(old->group);
+	free(old->recipient_delimiter);
+	free(old->log_path);
+	free(old->pid_file);
+	free(old);
+	*settings = NULL;
+}
+
+static struct settings *
+new_defaults(void)
+{
+	struct settings *settings = calloc(1, sizeof *settings);
+	char error[SETTING_ERROR_MAX];
+
+	if (settings == NULL)
+		return NULL;
+	for (size_t i = 0; i < settings_schema_count; i++) {
+		const struct setting *setting = &settings_schema[i];
+
+		if (setting->fallback != NULL && !setting->take(setting, settings,
+		    setting->fallback, error)) {
+			settings_free(&settings);
+			return NULL;
+		}
+	}
+	return settings;
+}
+
+static enum settings_load_result
+unreadable(const char *path, struct policy_diags *diags)
+{
+	policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0, "cannot read: %s",
+	    strerror(errno));
+	return SETTINGS_UNREADABLE;
+}
+
+static enum settings_load_result
+read_all(FILE *file, const char *path, struct buffer *text,
+    struct policy_diags *diags)
+{
+	char chunk[4096];
+	size_t got;
+
+	while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) {
+		buffer_add(text, chunk, got);
+		if (text->failed)
+			return SETTINGS_NO_MEMORY;
+		if (text->length > FILE_MAX_SIZE) {
+			policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0,
+			    "larger than 1 MiB: not a settings file");
+			return SETTINGS_INVALID;
+		}
+	}
+	return ferror(file) ? unreadable(path, diags) : SETTINGS_LOADED;
+}
+
+static enum settings_load_result
+read_file(const char *path, struct buffer *text, struct policy_diags *diags)
+{
+	enum settings_load_result result;
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return unreadable(path, diags);
+	result = read_all(file, path, text, diags);
+	(void)fclose(file);
+	return result;
+}
+
+/* A relative policy stands beside the settings file. */
+static bool
+resolve_policy(struct settings *settings, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct buffer whole = BUFFER_INIT;
+
+	if (settings->policy[0] == '/' || slash == NULL)
+		return true;
+	buffer_add(&whole, path, (size_t)(slash - path) + 1);
+	buffer_string(&whole, settings->policy);
+	if (whole.failed) {
+		buffer_free(&whole);
+		return false;
+	}
+	free(settings->policy);
+	settings->policy = whole.text;
+	return true;
+}
+
+enum settings_load_result
+settings_load(const char *path, struct settings **settings,
+    struct policy_diags *diags)
+{
+	size_t errors = policy_diags_errors(diags);
+	struct settings *loaded = new_defaults();
+	struct buffer text = BUFFER_INIT;
+	enum settings_load_result result = SETTINGS_NO_MEMORY;
+
+	*settings = NULL;
+	if (loaded == NULL)
+		goto fail;
+	if (path != NULL) {
+		result = read_file(path, &text, diags);
+		if (result != SETTINGS_LOADED)
+			goto fail;
+		result = SETTINGS_NO_MEMORY;
+		if (!settings_parse(path, text.text, text.length, loaded, diags))
+			goto fail;
+	}
+	if (!resolve_policy(loaded, path != NULL ? path : DEFAULT_PATH))
+		goto fail;
+	result = SETTINGS_INVALID;
+	if (policy_diags_errors(diags) > errors)
+		goto fail;
+	buffer_free(&text);
+	*settings = loaded;
+	return SETTINGS_LOADED;
+fail:
+	buffer_free(&text);
+	settings_free(&loaded);
+	return result;
+}
+
+void
+settings_check_policy(const struct settings *settings, const char *path,
+    const struct policy *policy, struct policy_diags *diags)
+{
+	struct policy_summary summary;
+
+	policy_summarize(policy, &summary);
+	if (settings->reply_at == SETTINGS_REPLY_AT_MAIL && summary.has_to_exempt)
+		policy_diags_add(diags, POLICY_ERROR, path, settings->reply_at_line,
+		    settings->reply_at_line == 0 ? 0 : 1, NULL, 0,
+		    "reply-at mail cannot go with a \"to\" rule that exempts: "
+		    "recipients are not known yet when MAIL is answered");
+}
+
+struct policy_options
+settings_policy_options(const struct settings *settings, int64_t now)
+{
+	struct policy_options options = {
+		.now = now,
+		.recipient_delimiter = settings->recipient_delimiter,
+		.monitor = settings->mode_monitor,
+		.soft_bounce = settings->soft_bounce,
+	};
+
+	return options;
+}

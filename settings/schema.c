@@ -1,0 +1,112 @@
+/*
+ * schema.c - every setting: its name, values, default and meaning.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "settings/schema.h"
+
+static const char *const no_yes[] = { "no", "yes", NULL };
+static const char *const modes[] = { "enforce", "monitor", NULL };
+/* Each of these in the order of its enum. */
+static const char *const mtas[] = { "auto", "postfix", "sendmail", NULL };
+static const char *const reply_ats[] = { "rcpt", "mail", NULL };
+static const char *const on_errors[] = { "tempfail", "accept", NULL };
+static const char *const formats[] = { "logfmt", "json", NULL };
+
+#define AT(member) offsetof(struct settings, member)
+
+const struct setting settings_schema[] = {
+	{ "listen", setting_take_listen, AT(listen), NULL,
+	    "unix:/path | inet:host:port | inet6:[host]:port",
+	    "unix:/run/tlsward/milter.sock", NULL,
+	    "where the MTA reaches the daemon" },
+	{ "socket-mode", setting_take_octal, AT(socket_mode), NULL,
+	    "octal", "0660", NULL, "permissions of the UNIX socket" },
+	{ "socket-group", setting_take_name, AT(socket_group), NULL,
+	    "group", NULL, "the daemon's group", "group of the UNIX socket" },
+	{ "policy", setting_take_file, AT(policy), NULL,
+	    "path", "policy.conf", NULL,
+	    "the policy file; relative to the settings file's folder" },
+	{ "user", setting_take_name, AT(user), NULL,
+	    "user", "tlsward", NULL,
+	    "whom to become after start, when started as root" },
+	{ "group", setting_take_name, AT(group), NULL,
+	    "group", NULL, "the user's primary group",
+	    "the group to become, when started as root" },
+	{ "mta", setting_take_word, AT(mta), mtas,
+	    "auto | postfix | sendmail", "auto", NULL,
+	    "how certificate macros are to be understood" },
+	{ "policy-service", setting_take_unbuilt, 0, NULL,
+	    "none", "none", NULL,
+	    "a second listener, for Postfix's policy delegation protocol" },
+	{ "partner-certificates", setting_take_unbuilt, 0, NULL,
+	    "none", "none", NULL, "a folder of partners' certificates" },
+	{ "reply-at", setting_take_word, AT(reply_at), reply_ats,
+	    "rcpt | mail", "rcpt", NULL,
+	    "at which command \"from\" and \"client\" rules refuse" },
+	{ "mode", setting_take_flag, AT(mode_monitor), modes,
+	    "enforce | monitor", "enforce", NULL,
+	    "\"monitor\" puts every rule under monitor" },
+	{ "soft-bounce", setting_take_flag, AT(soft_bounce), no_yes,
+	    "yes | no", "no", NULL, "give every reject as a tempfail" },
+	{ "recipient-delimiter", setting_take_delimiter, AT(recipient_delimiter), NULL,
+	    "characters", "+", NULL,
+	    "what separates a recipient's detail, as in user+detail@" },
+	{ "on-internal-error", setting_take_word, AT(on_internal_error), on_errors,
+	    "tempfail | accept", "tempfail", NULL,
+	    "what becomes of mail that cannot be judged" },
+	{ "log", setting_take_log, AT(log), NULL,
+	    "syslog[:facility] | stderr | file:/path", "syslog:mail", NULL,
+	    "where decisions and messages are logged" },
+	{ "log-format", setting_take_word, AT(log_format), formats,
+	    "logfmt | json", "logfmt", NULL, "how a log line is written" },
+	{ "log-accepted", setting_take_flag, AT(log_accepted), no_yes,
+	    "yes | no", "yes", NULL, "log accepted messages too" },
+	{ "follow-accepted", setting_take_flag, AT(follow_accepted), no_yes,
+	    "yes | no", "no", NULL,
+	    "follow accepted messages to their end, for their queue id" },
+	{ "authentication-results", setting_take_unbuilt, 0, NULL,
+	    "none", "none", NULL, "a header field for accepted messages" },
+	{ "pid-file", setting_take_path, AT(pid_file), NULL,
+	    "/path | none", NULL, "none", "where the daemon leaves its process id" },
+	{ "journal", setting_take_unbuilt, 0, NULL,
+	    "none", "none", NULL, "a database of decisions" },
+	{ "metrics", setting_take_unbuilt, 0, NULL,
+	    "none", "none", NULL, "a listener for counters" },
+};
+const size_t settings_schema_count = sizeof settings_schema / sizeof settings_schema[0];
+
+const struct setting *
+setting_find(const char *name)
+{
+	for (size_t i = 0; i < settings_schema_count; i++)
+		if (strcmp(settings_schema[i].name, name) == 0)
+			return &settings_schema[i];
+	return NULL;
+}
+
+const char *
+setting_suggest(const char *name)
+{
+	const char *names[sizeof settings_schema / sizeof settings_schema[0]];
+
+	for (size_t i = 0; i < settings_schema_count; i++)
+		names[i] = settings_schema[i].name;
+	return policy_suggest(name, strlen(name), names, settings_schema_count);
+}
+
+void
+settings_describe(FILE *out)
+{
+	for (size_t i = 0; i < settings_schema_count; i++) {
+		const struct setting *setting = &settings_schema[i];
+		bool built = setting->take != setting_take_unbuilt;
+
+		(void)fprintf(out, "%s %s\n    %s%s\n    default: %s\n", setting->name,
+		    setting->values, setting->about, built ? "" : " (not built yet)",
+		    setting->fallback != NULL ? setting->fallback : setting->unset);
+	}
+}
