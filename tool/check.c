@@ -1,0 +1,106 @@
+/*
+ * check.c - tlsward check: all that is wrong with settings and policy.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdio.h>
+
+#include "tool/tool.h"
+
+static void
+print_count(size_t count, const char *one, const char *many, const char *before)
+{
+	if (count > 0)
+		(void)printf("%s%zu %s", before, count, count == 1 ? one : many);
+}
+
+static void
+summarize_errors(const struct loaded *loaded)
+{
+	size_t errors = policy_diags_errors(loaded->diags);
+	size_t warnings = policy_diags_count(loaded->diags) - errors;
+
+	(void)printf("%s: ", loaded->path != NULL ? loaded->path :
+	    loaded->settings_path);
+	print_count(errors, "error", "errors", "");
+	print_count(warnings, "warning", "warnings", ", ");
+	(void)puts(": nothing of it is used");
+}
+
+static void
+summarize_policy(const struct loaded *loaded)
+{
+	size_t warnings = policy_diags_count(loaded->diags);
+	struct policy_summary summary;
+
+	policy_summarize(loaded->policy, &summary);
+	(void)printf("%s: %zu rule%s", loaded->path, summary.rules,
+	    summary.rules == 1 ? "" : "s");
+	print_count(summary.listed, "list entry", "list entries", ", ");
+	print_count(warnings, "warning", "warnings", ", ");
+	(void)puts(summary.has_default ? "" :
+	    ", no default: mail without a rule is accepted");
+}
+
+static int
+report(const struct loaded *loaded, int status, bool print)
+{
+	if (loaded->diags != NULL)
+		policy_diags_print(loaded->diags, stderr);
+	if (status == STATUS_NO && !print)
+		summarize_errors(loaded);
+	if (status != STATUS_FINE)
+		return status;
+	if (!print) {
+		summarize_policy(loaded);
+		return STATUS_FINE;
+	}
+	if (policy_print(loaded->policy, stdout) != 0)
+		return tool_trouble("cannot print the policy");
+	return STATUS_FINE;
+}
+
+static int
+run(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "print", no_argument, NULL, 'p' },
+		COMMON_OPTIONS
+	};
+	const char *config = NULL, *policy = NULL;
+	struct loaded loaded;
+	bool print = false;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		if (option == 'c')
+			config = optarg;
+		else if (option == 'p')
+			print = true;
+		else
+			return tool_common_option(command, option);
+	}
+	if (optind < argc)
+		policy = argv[optind++];
+	if (optind < argc || (config != NULL && policy != NULL))
+		return tool_usage(command);
+	status = tool_load(policy, config, tool_now(), &loaded);
+	status = report(&loaded, status, print);
+	tool_unload(&loaded);
+	return status;
+}
+
+const struct command command_check = {
+	.name = "check",
+	.run = run,
+	.arguments = "[--print] [-c FILE | POLICY]",
+	.about = "find all that is wrong with the settings and the policy",
+	.help =
+	    "  -c FILE, --config FILE  check this settings file and the policy it names\n"
+	    "  POLICY                  check this policy file alone\n"
+	    "  --print                 print the policy as it was understood\n\n"
+	    "With neither, the default settings file is checked. Diagnostics go to\n"
+	    "standard error; the status is 1 when there are errors among them, and 2\n"
+	    "when a file cannot be read.\n",
+};

@@ -1,0 +1,206 @@
+/*
+ * decide.c - tlsward decide: facts in, records out, a line each.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "journal/journal.h"
+#include "tool/lines.h"
+#include "tool/tool.h"
+
+/* So much output is gathered while there is more input to go on with. */
+#define OUTPUT_ENOUGH (64u * 1024u)
+
+struct run {
+	struct loaded loaded;
+	struct journal_facts *facts;
+	struct lines lines;
+	struct buffer output;
+	int64_t at;			/* --at */
+	bool has_at;
+	bool has_errors;		/* some line was in error */
+};
+
+static bool
+write_all(int fd, const char *text, size_t length)
+{
+	while (length > 0) {
+		ssize_t written = write(fd, text, length);
+
+		if (written < 0 && errno != EINTR)
+			return false;
+		if (written > 0) {
+			text += written;
+			length -= (size_t)written;
+		}
+	}
+	return true;
+}
+
+/* False, having said why, where the output is not whole. */
+static bool
+flush(struct run *run)
+{
+	if (run->output.failed) {
+		(void)tool_trouble("not enough memory");
+		return false;
+	}
+	if (!write_all(STDOUT_FILENO, run->output.text, run->output.length)) {
+		(void)tool_trouble("cannot write to standard output: %s",
+		    strerror(errno));
+		return false;
+	}
+	buffer_clear(&run->output);
+	return true;
+}
+
+static bool
+is_blank(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (strchr(" \t\r", line[i]) == NULL || line[i] == '\0')
+			return false;
+	return true;
+}
+
+static void
+add_error(struct run *run, const char *error)
+{
+	journal_error_write(error, run->lines.number, &run->output);
+	buffer_add(&run->output, "\n", 1);
+	run->has_errors = true;
+}
+
+static void
+decide_line(struct run *run, const char *line, size_t length)
+{
+	int64_t now_ms = run->has_at ? run->at * 1000 : tool_now_ms();
+	struct policy_options options =
+	    settings_policy_options(run->loaded.settings, now_ms / 1000);
+	struct verdict verdict;
+	struct journal_record record = { .time_ms = now_ms, .verdict = &verdict };
+	char error[JOURNAL_ERROR_MAX];
+
+	if (!journal_facts_read(run->facts, line, length, error)) {
+		add_error(run, error);
+		return;
+	}
+	record.facts = journal_facts_get(run->facts);
+	if (policy_decide(run->loaded.policy, record.facts, &options, &verdict) != 0) {
+		add_error(run, "not enough memory");
+		return;
+	}
+	journal_record_write(&record, JOURNAL_JSON, 0, &run->output);
+	buffer_add(&run->output, "\n", 1);
+}
+
+/* A caller that waits for the answers to what it sent gets them first. */
+static bool
+fill(struct run *run)
+{
+	if (!lines_ready(&run->lines) && !flush(run))
+		return false;
+	if (lines_fill(&run->lines))
+		return true;
+	(void)tool_trouble("cannot read standard input: %s", strerror(errno));
+	return false;
+}
+
+static int
+decide_all(struct run *run)
+{
+	const char *line;
+	size_t length;
+
+	for (;;) {
+		switch (lines_next(&run->lines, &line, &length)) {
+		case LINE_READ:
+			if (!is_blank(line, length))
+				decide_line(run, line, length);
+			break;
+		case LINE_LONG:
+			add_error(run, "the line is longer than 1 MiB");
+			break;
+		case LINE_MORE:
+			if (!fill(run))
+				return STATUS_TROUBLE;
+			break;
+		case LINE_END:
+			if (!flush(run))
+				return STATUS_TROUBLE;
+			return run->has_errors ? STATUS_NO : STATUS_FINE;
+		}
+		if (run->output.length >= OUTPUT_ENOUGH && !flush(run))
+			return STATUS_TROUBLE;
+	}
+}
+
+static int
+decide(struct run *run, const char *policy, const char *config)
+{
+	int64_t now = run->has_at ? run->at : tool_now();
+	int status = tool_load_usable(policy, config, now, &run->loaded);
+
+	if (status == STATUS_FINE) {
+		run->facts = journal_facts_new();
+		if (run->facts == NULL || !lines_open(&run->lines, STDIN_FILENO))
+			status = tool_trouble("not enough memory");
+		else
+			status = decide_all(run);
+	}
+	journal_facts_free(&run->facts);
+	lines_close(&run->lines);
+	buffer_free(&run->output);
+	tool_unload(&run->loaded);
+	return status;
+}
+
+static int
+run_decide(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "at", required_argument, NULL, 'a' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "policy", required_argument, NULL, 'p' },
+		COMMON_OPTIONS
+	};
+	const char *config = NULL, *policy = NULL;
+	struct run run = { .output = BUFFER_INIT };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		if (option == 'a') {
+			run.has_at = tool_date(optarg, &run.at);
+			if (!run.has_at)
+				return STATUS_TROUBLE;
+		} else if (option == 'c')
+			config = optarg;
+		else if (option == 'p')
+			policy = optarg;
+		else
+			return tool_common_option(command, option);
+	}
+	if (optind < argc)
+		return tool_usage(command);
+	return decide(&run, policy, config);
+}
+
+const struct command command_decide = {
+	.name = "decide",
+	.run = run_decide,
+	.arguments = "[--policy FILE] [-c FILE] [--at DATE]",
+	.about = "judge JSON Lines of facts from standard input",
+	.help =
+	    "  --policy FILE           the policy; else the one that the settings name\n"
+	    "  -c FILE, --config FILE  the settings; else the defaults with --policy,\n"
+	    "                          and the default settings file without\n"
+	    "  --at DATE               judge as on that day (YYYY-MM-DD, UTC)\n\n"
+	    "Each line is an object of facts by the record's names, one recipient a\n"
+	    "line, and gives one record, in order. A line that is not valid gives an\n"
+	    "object with \"error\" and \"line\", and the status 1 in the end. Answers are\n"
+	    "not held back when there is nothing more to read.\n",
+};

@@ -1,0 +1,205 @@
+/*
+ * main.c - tlsward: the command-line tool.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/tool.h"
+
+static int run_help(const struct command *command, int argc, char **argv);
+
+static const struct command command_help = {
+	.name = "help",
+	.run = run_help,
+	.arguments = "[COMMAND | settings]",
+	.about = "what the commands do, or one of them; or what can be set",
+};
+
+/* Their names are taken; what they do is still to come. */
+static const struct command unbuilt[] = {
+	{ .name = "test", .arguments = "FILE...", .about = "run policy tests" },
+	{ .name = "log", .about = "show records of the journal" },
+	{ .name = "report", .about = "who complies, and who does not" },
+	{ .name = "replay", .about = "judge recorded traffic by another policy" },
+};
+
+static const struct command *const commands[] = {
+	&command_check, &command_explain, &command_decide, &command_help,
+	&unbuilt[0], &unbuilt[1], &unbuilt[2], &unbuilt[3],
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+int
+tool_trouble(const char *format, ...)
+{
+	va_list args;
+
+	(void)fputs("tlsward: ", stderr);
+	va_start(args, format);
+	(void)vfprintf(stderr, format, args);
+	va_end(args);
+	(void)fputc('\n', stderr);
+	return STATUS_TROUBLE;
+}
+
+static void
+print_usage(const struct command *command, FILE *out)
+{
+	const char *arguments = command->arguments;
+
+	(void)fprintf(out, "usage: tlsward %s%s%s\n", command->name,
+	    arguments == NULL ? "" : " ", arguments == NULL ? "" : arguments);
+}
+
+int
+tool_usage(const struct command *command)
+{
+	print_usage(command, stderr);
+	return STATUS_TROUBLE;
+}
+
+static int
+print_help(const struct command *command)
+{
+	print_usage(command, stdout);
+	(void)printf("\n%s%s\n", command->about,
+	    command->run == NULL ? " (not built yet)" : "");
+	if (command->help != NULL)
+		(void)printf("\n%s", command->help);
+	return STATUS_FINE;
+}
+
+static int
+print_version(void)
+{
+	(void)puts("tlsward " PACKAGE_VERSION);
+	return STATUS_FINE;
+}
+
+int
+tool_common_option(const struct command *command, int option)
+{
+	if (option == 'h')
+		return print_help(command);
+	if (option == 'V')
+		return print_version();
+	return tool_usage(command);
+}
+
+static void
+print_overview(FILE *out)
+{
+	(void)fputs("usage: tlsward COMMAND [ARGUMENT...]\n"
+	    "       tlsward --help | --version\n\n", out);
+	for (size_t i = 0; i < COMMANDS; i++)
+		(void)fprintf(out, "  %-10s%s%s\n", commands[i]->name,
+		    commands[i]->about,
+		    commands[i]->run == NULL ? " (not built yet)" : "");
+	(void)fputs("\nExit status: 0 fine, 1 the answer is no, 2 the call was wrong or "
+	    "could not be\ncarried out. More of a command: tlsward help COMMAND\n", out);
+}
+
+/* The command called "name"; NULL, having said so, where there is none. */
+static const struct command *
+find_command(const char *name)
+{
+	const char *names[COMMANDS], *meant;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+		names[i] = commands[i]->name;
+	}
+	meant = policy_suggest(name, strlen(name), names, COMMANDS);
+	if (meant != NULL)
+		(void)tool_trouble("there is no command \"%s\": did you mean \"%s\"?",
+		    name, meant);
+	else
+		(void)tool_trouble("there is no command \"%s\": see tlsward help", name);
+	return NULL;
+}
+
+static int
+run_help(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = { COMMON_OPTIONS };
+	int option = getopt_long(argc, argv, "hV", options, NULL);
+
+	if (option != -1)
+		return tool_common_option(command, option);
+	if (argc - optind > 1)
+		return tool_usage(command);
+	if (argc == optind) {
+		print_overview(stdout);
+		return STATUS_FINE;
+	}
+	if (strcmp(argv[optind], "settings") == 0) {
+		settings_describe(stdout);
+		return STATUS_FINE;
+	}
+	command = find_command(argv[optind]);
+	return command == NULL ? STATUS_TROUBLE : print_help(command);
+}
+
+static int
+run_command(const struct command *command, int argc, char **argv)
+{
+	char name[64];
+
+	if (command->run == NULL) {
+		if (argc == 2 && strcmp(argv[1], "--help") == 0)
+			return print_help(command);
+		return tool_trouble("%s is not built yet", command->name);
+	}
+	(void)snprintf(name, sizeof name, "tlsward %s", command->name);
+	argv[0] = name;
+	return command->run(command, argc, argv);
+}
+
+static int
+run(int argc, char **argv)
+{
+	static const struct option options[] = { COMMON_OPTIONS };
+	const struct command *command;
+	int option = getopt_long(argc, argv, "+hV", options, NULL);
+
+	if (option == 'h') {
+		print_overview(stdout);
+		return STATUS_FINE;
+	}
+	if (option == 'V')
+		return print_version();
+	if (option != -1 || optind == argc) {
+		print_overview(stderr);
+		return STATUS_TROUBLE;
+	}
+	command = find_command(argv[optind]);
+	if (command == NULL)
+		return STATUS_TROUBLE;
+	argc -= optind;
+	argv += optind;
+	optind = 1;
+	return run_command(command, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	/* A reader that goes away is an error of ours to report. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	status = run(argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		status = tool_trouble("cannot write to standard output: %s",
+		    strerror(errno));
+	return status;
+}
