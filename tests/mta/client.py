@@ -15,7 +15,7 @@ import socket
 import ssl
 import warnings
 
-PATIENCE = 60.0
+PATIENCE = 60.0	# seconds for one reply
 
 VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,

@@ -45,6 +45,9 @@ class Milter:
         self.log = os.path.join(folder, "log", "records.json")
         self.settings = os.path.join(folder, "tlsward.conf")
         self._server = None
+        self._lines = []
+        self._log_file = None
+        self._log_end = 0
         self._make_folders()
         self._write_settings(settings)
         self.write_policy(policy, files)
@@ -132,13 +135,26 @@ class Milter:
     # Its log
 
     def lines(self):
-        """All whole lines of the log, parsed. Each must be a JSON object."""
+        """All whole lines of the log, parsed. Each must be a JSON object.
+
+        Read on from where the last call ended; a new file is read from its start.
+        """
         try:
             with open(self.log, "rb") as log:
-                whole = log.read().rpartition(b"\n")[0]
+                self._read_on(log)
         except FileNotFoundError:
-            return []
-        return [json.loads(line.decode("utf-8")) for line in whole.split(b"\n") if line]
+            pass
+        return self._lines
+
+    def _read_on(self, log):
+        file = os.fstat(log.fileno()).st_ino
+        if file != self._log_file:
+            self._log_file, self._log_end = file, 0
+        log.seek(self._log_end)
+        whole = log.read().rpartition(b"\n")[0]
+        for line in whole.split(b"\n") if whole else ():
+            self._lines.append(json.loads(line.decode("utf-8")))
+        self._log_end += len(whole) + 1 if whole else 0
 
     def messages(self):
         """The log's lines that are not records."""

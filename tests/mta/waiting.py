@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Waiting for a condition, never for a time."""
 
+import os
 import socket
 import time
 
-PATIENCE = 60.0		# seconds before a condition counts as never coming true
+PATIENCE = float(os.environ.get("TLSWARD_PATIENCE", "30"))	# seconds until "never"
 PAUSE = 0.01
 
 

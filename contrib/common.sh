@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh disable=SC2034,SC2154
+#
+# What check and demo share: packages of Debian, and builds beside the source tree.
+# The caller sets "top" (the source tree) and "work" (a folder of its own).
+
+BUILD_PACKAGES="autoconf automake pkg-config gcc make libc6-dev libmilter-dev
+libssl-dev libpcre2-dev libidn2-dev libjansson-dev"
+POSTFIX_PACKAGES="python3 openssl postfix"
+
+fail() {
+	echo "${0##*/}: $*" >&2
+	exit 2
+}
+
+missing() {
+	for package in "$@"; do
+		case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+		"install ok installed") ;;
+		*) printf '%s ' "$package" ;;
+		esac
+	done
+}
+
+# Postfix must not start by being installed: the tests start their own.
+deny_services() {
+	[ -e /usr/sbin/policy-rc.d ] && return
+	denied=/usr/sbin/policy-rc.d
+	printf '#!/bin/sh\nexit 101\n' > "$denied" && chmod 755 "$denied"
+}
+
+allow_services() {
+	[ -n "${denied:-}" ] && rm -f "$denied"
+	denied=
+}
+
+apt_install() {
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 \
+	    install --no-install-recommends "$@"
+}
+
+# The lists of packages are fetched only when the ones at hand do not do.
+install_or_update() {
+	apt_install "$@" || { apt-get -q update && apt_install "$@"; }
+}
+
+# install_missing PACKAGE...
+install_missing() {
+	wanted=$(missing "$@")
+	[ -n "$wanted" ] || return 0
+	command -v apt-get >/dev/null || fail "no apt-get, and not installed: $wanted"
+	[ "$(id -u)" -eq 0 ] || fail "not root, and not installed: $wanted"
+	echo "installing $wanted"
+	deny_services
+	# shellcheck disable=SC2086 # a list of words
+	install_or_update $wanted >"$work/apt.log" 2>&1 || {
+		tail -n 30 "$work/apt.log"
+		fail "apt-get failed"
+	}
+	allow_services
+}
+
+# Copies what belongs to the tree to $work/tlsward: with git exactly that, else all
+# but what builds leave.
+copy_tree() {
+	mkdir "$work/tlsward" && cd "$top" || return 1
+	if [ -e .git ] && command -v git >/dev/null; then
+		git -c safe.directory='*' ls-files -z --cached --others --exclude-standard |
+		    tar --null --ignore-failed-read -T - -cf - 2>/dev/null
+	else
+		tar --exclude=./.git --exclude='*.o' --exclude='*.a' --exclude=.deps \
+		    --exclude=.dirstamp --exclude=./config.status --exclude=./config.h \
+		    --exclude=./Makefile --exclude=./tlsward --exclude=./tlsward-milter \
+		    --exclude=autom4te.cache --exclude=__pycache__ -cf - .
+	fi | tar -C "$work/tlsward" -xf -
+}
+
+prepare() {
+	cd "$work/tlsward" && autoreconf -fi
+}
+
+# build NAME OPTION...: builds in $work/NAME.
+build() {
+	mkdir "$work/$1" && cd "$work/$1" || return 1
+	shift
+	"$work/tlsward/configure" --quiet "$@" && make -s -j "$(nproc)"
+}
+
+make_work() {
+	work=$(mktemp -d) && chmod 755 "$work" || exit 2
+}
+
+remove_work() {
+	allow_services
+	if [ -n "${TLSWARD_KEEP:-}" ]; then
+		echo "kept: $work"
+	else
+		chmod -R u+w "$work" && rm -rf "$work"
+	fi
+}

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: ISC
+"""The part of contrib/demo that shows something; run that.
+
+The expectation stands beside each rule, so that the demo is a test too.
+"""
+
+import collections
+import os
+import signal
+import sys
+import textwrap
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), "tests"))
+
+from mta import client, workspace	# noqa: E402
+from mta.milter import Milter	# noqa: E402
+from mta.postfix import Postfix	# noqa: E402
+
+WIDTH = 100
+RECIPIENT = "inbox@ours.example"
+
+Session = collections.namedtuple("Session", "title version cipher certificate")
+Rule = collections.namedtuple("Rule", "domain text expected")
+
+SESSIONS = [
+    Session("clear text", None, None, None),
+    Session("TLS 1.0", "1.0", "ECDHE-RSA-AES256-SHA", None),
+    Session("TLS 1.2, CBC", "1.2", "ECDHE-RSA-AES256-SHA384", None),
+    Session("TLS 1.2, AES-GCM", "1.2", "ECDHE-RSA-AES256-GCM-SHA384", None),
+    Session("TLS 1.3", "1.3", None, None),
+    Session("TLS 1.3, our CA's certificate", "1.3", None, "good"),
+    Session("TLS 1.3, a rogue CA's certificate", "1.3", None, "rogue"),
+]
+
+# What is expected of each rule, session by session.
+OK, LATER, NO, HOLD = "accept", "tempfail", "reject", "quarantine"
+RULES = [
+    Rule("friend.example", """
+from friend.example {
+    require nothing
+}
+""", [OK, OK, OK, OK, OK, OK, OK]),
+    Rule("partner.example", """
+from partner.example {
+    require tls >= 1.2
+    require aead
+    otherwise tempfail
+    contact postmaster@partner.example
+}
+""", [LATER, LATER, LATER, OK, OK, OK, OK]),
+    Rule("bank.example", """
+from bank.example {
+    require tls >= 1.3
+    require certificate name client.test.example
+    otherwise reject "contract 2026-14 with {domain}: TLS 1.3 with your certificate"
+}
+""", [NO, NO, NO, NO, NO, OK, NO]),
+    Rule("supplier.example", """
+from supplier.example {
+    require tls >= 1.2
+    require bits >= 128
+    otherwise quarantine
+}
+""", [HOLD, HOLD, OK, OK, OK, OK, OK]),
+    Rule("newcomer.example", """
+from newcomer.example {
+    require tls >= 1.3
+    otherwise reject
+    monitor
+}
+""", [OK, OK, OK, OK, OK, OK, OK]),
+]
+
+COLOURS = {"accept": "32", "tempfail": "33", "reject": "31", "quarantine": "35"}
+SHOWN = ("action reason failed would would_reason rule tls_version cipher bits "
+         "cert_verified cert_cn queue_id contact").split()
+
+
+# Printing
+
+def paint(text, code):
+    """The text in a colour, where there are colours."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return "\033[%sm%s\033[0m" % (code, text)
+
+
+def heading(text):
+    print("\n%s\n" % paint("%s %s" % (text, "\u2500" * (WIDTH - len(text) - 1)), "1"))
+
+
+def indented(title, text, code=None):
+    """Prints text behind a title, wrapped, in a colour."""
+    lines = textwrap.wrap(text, WIDTH - 14, break_on_hyphens=False) or [""]
+    for number, line in enumerate(lines):
+        print("    %-9s %s" % ("" if number else title, paint(line, code) if code else line))
+
+
+def summary(record):
+    """The parts of a record that tell most, as name=value."""
+    return " ".join("%s=%s" % (name, ",".join(record[name]) if isinstance(
+        record[name], list) else record[name]) for name in SHOWN if name in record)
+
+
+def table(results):
+    """Sessions down, rules across: what was done."""
+    heading("What was done")
+    print("  %-36s%s" % ("", "".join("%-18s" % rule.domain for rule in RULES)))
+    for number, session in enumerate(SESSIONS):
+        cells = "".join(paint("%-18s" % done, COLOURS.get(done, "7"))
+                        for done in (results[rule.domain][number] for rule in RULES))
+        print("  %-36s%s" % (session.title, cells))
+
+
+# Sending
+
+def send(postfix, pki, session, sender):
+    """One message; the last reply to it, and the client's port."""
+    with client.Client(postfix.port) as conversation:
+        certificate = session.certificate and pki.clients[session.certificate]
+        conversation.open(session.version and client.tls(
+            session.version, session.cipher, certificate))
+        replies = conversation.message(sender, RECIPIENT)
+        conversation.quit()
+        return list(replies.values())[-1], conversation.port
+
+
+def done_by(reply, postfix):
+    """What the client, and the queue, have seen happen."""
+    if reply.startswith("250"):
+        return HOLD if client.queue_id(reply) in postfix.held() else OK
+    return {"4": LATER, "5": NO}.get(reply[:1], reply)
+
+
+def show(rule, servers):
+    """All sessions against one rule; returns what was done with each."""
+    milter, postfix, pki = servers
+    heading(rule.domain)
+    print(textwrap.indent(rule.text.strip(), "    "))
+    results = []
+    for session, expected in zip(SESSIONS, rule.expected):
+        reply, port = send(postfix, pki, session, "sales@" + rule.domain)
+        done = done_by(reply, postfix)
+        record = milter.wait_record(client_port=port)
+        right = done == expected == record["action"]
+        results.append(done if right else "WRONG: " + done)
+        print("\n  " + paint(session.title, "1"))
+        indented("answer", reply, COLOURS.get(done))
+        indented("record", summary(record))
+        if not right:
+            indented("WRONG", "the policy says %s" % expected, "7")
+    return results
+
+
+def demonstrate(folder):
+    """Runs it all; whether everything went as the policy says."""
+    pki = workspace.pki()
+    policy = "default { require nothing }\n" + "".join(rule.text for rule in RULES)
+    with Milter(os.path.join(folder, "milter"), policy) as milter, \
+            Postfix(os.path.join(folder, "postfix"), pki,
+                    smtpd_milters=milter.address) as postfix:
+        print("tlsward-milter behind Postfix on 127.0.0.1:%d" % postfix.port)
+        results = {rule.domain: show(rule, (milter, postfix, pki)) for rule in RULES}
+        table(results)
+    wrong = sum(done.startswith("WRONG") for row in results.values() for done in row)
+    total = len(RULES) * len(SESSIONS)
+    print("\n%d messages, %s" % (total, "%d not as the policy says" % wrong if wrong
+                                 else "all as the policy says"))
+    return not wrong
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def main():
+    signal.signal(signal.SIGTERM, interrupted)
+    signal.signal(signal.SIGHUP, interrupted)
+    folder = workspace.folder()
+    try:
+        return 0 if demonstrate(folder) else 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    finally:
+        workspace.remove(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
