@@ -1,0 +1,427 @@
+/*
+ * callbacks.c - the daemon as libmilter sees it.
+ *
+ * The callbacks gather, ask, record and answer. Nothing is decided before MAIL:
+ * the first HELO is always in clear text, and an ACCEPT there would let the whole
+ * connection through. A message is given up (ACCEPT) as soon as nothing later can
+ * change the verdict: at MAIL where no recipient matters, else at DATA; to its end
+ * go those that are to be held, that a rule under monitor would have refused, that
+ * an exemption let in, and local mail that is to be refused.
+ *
+ * Local mail (Postfix's non_smtpd_milters) is never refused at RCPT: Postfix takes
+ * that for an error of configuration and offers the message again for ever.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/callbacks.h"
+
+#include <stdlib.h>
+
+#include "milter/decision.h"
+#include "milter/facts.h"
+#include "milter/macros.h"
+#include "milter/reply.h"
+#include "milter/session.h"
+
+static struct service *service;
+
+void
+callbacks_serve(struct service *served)
+{
+	service = served;
+}
+
+static void
+enter(void)
+{
+	atomic_fetch_add(&service->active, 1);
+}
+
+static sfsistat
+leave(sfsistat status)
+{
+	atomic_fetch_sub(&service->active, 1);
+	return status;
+}
+
+/*
+ * The session of this connection, made where there is none yet. One that is made
+ * after the connection began lacks what was told before.
+ */
+static struct session *
+session_of(SMFICTX *ctx, bool begins)
+{
+	struct session *session = smfi_getpriv(ctx);
+
+	if (session != NULL)
+		return session;
+	session = session_new();
+	if (session == NULL)
+		return NULL;
+	if (smfi_setpriv(ctx, session) != MI_SUCCESS) {
+		session_free(&session, service->snapshots);
+		return NULL;
+	}
+	session->incomplete = !begins;
+	atomic_fetch_add(&service->counters.sessions, 1);
+	return session;
+}
+
+/*
+ * Memory was short, or what the MTA does makes no sense: as the settings say. What
+ * is let through is told in each case, what is put off at most once a minute.
+ */
+static bool
+error_accepts(const char *session)
+{
+	unsigned long held = 0;
+
+	atomic_fetch_add(&service->counters.internal_errors, 1);
+	if (service->settings->on_internal_error == SETTINGS_ON_ERROR_ACCEPT) {
+		log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
+		    "accepted undecided, as on-internal-error says; session %s", session);
+		return true;
+	}
+	if (limiter_allows(&service->internal, log_time_ms(), &held))
+		log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
+		    "deferred; session %s (%lu more since the last such line)", session,
+		    held);
+	return false;
+}
+
+static sfsistat
+fail(SMFICTX *ctx, const struct session *session)
+{
+	return error_accepts(session != NULL ? session->id : "unknown") ? SMFIS_ACCEPT :
+	    reply_internal_error(ctx);
+}
+
+/* ------------------------------------------------------------------ *
+ * Before the message
+ * ------------------------------------------------------------------ */
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
+    unsigned long unused1, unsigned long unused2, unsigned long *wanted_actions,
+    unsigned long *wanted_steps, unsigned long *out1, unsigned long *out2)
+{
+	const unsigned long declined = SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY |
+	    SMFIP_NOUNKNOWN;
+	struct session *session;
+
+	(void)unused1;
+	(void)unused2;
+	enter();
+	*wanted_actions = actions & (SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+	/* libmilter makes up for an MTA that does not know "no reply". */
+	*wanted_steps = (steps & declined) | SMFIP_NR_CONN | SMFIP_NR_HELO;
+	*out1 = 0;
+	*out2 = 0;
+	session = session_of(ctx, true);
+	if (session != NULL) {
+		session->can_quarantine = (actions & SMFIF_QUARANTINE) != 0;
+		session->macros_chosen = (actions & SMFIF_SETSYMLIST) != 0 &&
+		    macros_choose(ctx);
+	}
+	return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
+{
+	struct session *session;
+
+	(void)host;
+	enter();
+	/* Without a negotiation nothing is known of the macros: that is no error. */
+	session = session_of(ctx, true);
+	if (session != NULL) {
+		session_restart(session, service->snapshots);
+		session_set_peer(session, address);
+	}
+	return leave(SMFIS_NOREPLY);
+}
+
+static sfsistat
+on_helo(SMFICTX *ctx, char *name)
+{
+	struct session *session;
+
+	enter();
+	session = session_of(ctx, false);
+	if (session != NULL)
+		session_set_helo(session, name);
+	return leave(SMFIS_NOREPLY);
+}
+
+/* ------------------------------------------------------------------ *
+ * MAIL
+ * ------------------------------------------------------------------ */
+
+/* Whether MAIL is the place for a refusal, and all that counts for it is known. */
+static bool
+refuses_at_mail(const struct snapshot *snapshot, const struct facts *facts)
+{
+	if (facts->local)
+		return !snapshot->summary.has_to_exempt;
+	return service->settings->reply_at == SETTINGS_REPLY_AT_MAIL;
+}
+
+/*
+ * Judges what is known before the first recipient. SMFIS_CONTINUE: nothing was
+ * decided, the recipients are to be heard.
+ */
+static sfsistat
+judge_sender(SMFICTX *ctx, const struct session *session,
+    const struct question *question)
+{
+	const struct snapshot *snapshot = question->snapshot;
+	struct verdict verdict;
+
+	if (snapshot->summary.has_to_rules && !refuses_at_mail(snapshot, question->facts))
+		return SMFIS_CONTINUE;
+	if (decision_make(service, question, &verdict) != 0)
+		return fail(ctx, session);
+	if (decision_refuses(&verdict)) {
+		if (!refuses_at_mail(snapshot, question->facts))
+			return SMFIS_CONTINUE;
+		decision_record(service, question->facts, &verdict);
+		return reply_refuse(ctx, &verdict, question->facts);
+	}
+	if (snapshot->summary.has_to_rules || service->settings->follow_accepted ||
+	    message_follows(&verdict))
+		return SMFIS_CONTINUE;
+	decision_record(service, question->facts, &verdict);
+	return SMFIS_ACCEPT;
+}
+
+static sfsistat
+begin_message(SMFICTX *ctx, struct session *session, char *address)
+{
+	struct snapshot *snapshot = snapshots_acquire(service->snapshots);
+	const char *from = address_trim(address);
+	struct facts_room room;
+	struct facts facts;
+	struct question question = { .snapshot = snapshot, .facts = &facts };
+	sfsistat status;
+
+	facts_gather(ctx, session, service->settings->mta, from, &room, &facts);
+	question.from_resolved = facts_from_resolved(ctx, from);
+	question.can_quarantine = session->can_quarantine;
+	status = judge_sender(ctx, session, &question);
+	/* The recipients are judged by both spellings again, from the first on. */
+	facts.from = from;
+	if (status == SMFIS_CONTINUE &&
+	    session_begin(session, &snapshot, &facts, question.from_resolved) != 0)
+		status = fail(ctx, session);
+	snapshots_release(service->snapshots, &snapshot);
+	return status;
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **arguments)
+{
+	struct session *session;
+
+	enter();
+	session = session_of(ctx, false);
+	if (session == NULL)
+		return leave(fail(ctx, NULL));
+	session_end(session, service->snapshots);
+	if (session->incomplete)
+		return leave(fail(ctx, session));
+	return leave(begin_message(ctx, session, arguments[0]));
+}
+
+/* ------------------------------------------------------------------ *
+ * RCPT
+ * ------------------------------------------------------------------ */
+
+/* A recipient that could not be judged. Local mail hears of it at its end. */
+static sfsistat
+fail_recipient(SMFICTX *ctx, const struct session *session)
+{
+	struct message *message = session->message;
+
+	if (message->facts.local || error_accepts(session->id)) {
+		message->accepted++;
+		message->undecided = message->undecided || message->facts.local;
+		return SMFIS_CONTINUE;
+	}
+	return reply_internal_error(ctx);
+}
+
+static sfsistat
+judge_recipient(SMFICTX *ctx, const struct session *session, char *address)
+{
+	struct message *message = session->message;
+	struct facts facts = message->facts;
+	struct question question = { .snapshot = message->snapshot, .facts = &facts };
+	struct verdict verdict;
+
+	facts.to = address_trim(address);
+	facts.to_resolved = facts_to_resolved(ctx, facts.to);
+	facts.queue_id = facts_queue_id(ctx);
+	question.from_resolved = message->from_resolved;
+	question.can_quarantine = session->can_quarantine;
+	if (decision_make(service, &question, &verdict) != 0)
+		return fail_recipient(ctx, session);
+	if (decision_refuses(&verdict) && !facts.local) {
+		decision_record(service, &facts, &verdict);
+		return reply_refuse(ctx, &verdict, &facts);
+	}
+	if (message_keep(message, &facts, &verdict) != 0)
+		return fail_recipient(ctx, session);
+	message->accepted++;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **arguments)
+{
+	struct session *session;
+
+	enter();
+	session = smfi_getpriv(ctx);
+	if (session == NULL || session->message == NULL)
+		return leave(fail(ctx, session));
+	return leave(judge_recipient(ctx, session, arguments[0]));
+}
+
+/* ------------------------------------------------------------------ *
+ * DATA and the end
+ * ------------------------------------------------------------------ */
+
+static void
+record_message(SMFICTX *ctx, struct message *message, int recipients)
+{
+	message->judged_facts.nrcpt = recipients;
+	message->judged_facts.queue_id = facts_queue_id(ctx);
+	decision_record(service, &message->judged_facts, &message->verdict);
+}
+
+static bool
+must_follow(const struct message *message)
+{
+	return message->undecided || (message->judged &&
+	    (message_follows(&message->verdict) || service->settings->follow_accepted));
+}
+
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+	struct session *session;
+	struct message *message;
+
+	enter();
+	session = smfi_getpriv(ctx);
+	if (session == NULL || session->message == NULL)
+		return leave(fail(ctx, session));
+	message = session->message;
+	/* Without a recipient it is the MTA that answers. */
+	if (message->accepted == 0 || must_follow(message))
+		return leave(SMFIS_CONTINUE);
+	if (message->judged)
+		record_message(ctx, message, 0);
+	session_end(session, service->snapshots);
+	return leave(SMFIS_ACCEPT);
+}
+
+/* Holds the message. The reason names nothing that came from the network. */
+static bool
+hold(SMFICTX *ctx, const struct verdict *verdict)
+{
+	char reason[128];
+	const struct policy_outcome *outcome = verdict->reported >= 0 ?
+	    &verdict->outcome[verdict->reported] : NULL;
+
+	(void)snprintf(reason, sizeof(reason), "tlsward: %s (%s:%u)",
+	    policy_reason_name(verdict->reason),
+	    outcome != NULL ? outcome->place.file : "policy",
+	    outcome != NULL ? outcome->place.line : 0);
+	return smfi_quarantine(ctx, reason) == MI_SUCCESS;
+}
+
+static sfsistat
+finish(SMFICTX *ctx, const struct session *session)
+{
+	struct message *message = session->message;
+	struct verdict *verdict = &message->verdict;
+	sfsistat status = SMFIS_ACCEPT;
+
+	if (message->undecided && !error_accepts(session->id))
+		return reply_internal_error(ctx);
+	if (!message->judged)
+		return SMFIS_ACCEPT;
+	if (verdict->action == POLICY_QUARANTINE && !hold(ctx, verdict))
+		verdict->action = POLICY_TEMPFAIL;
+	if (decision_refuses(verdict))
+		status = reply_refuse(ctx, verdict, &message->judged_facts);
+	record_message(ctx, message, message->accepted);
+	return status;
+}
+
+static sfsistat
+on_end(SMFICTX *ctx)
+{
+	struct session *session;
+	sfsistat status = SMFIS_CONTINUE;
+
+	enter();
+	session = smfi_getpriv(ctx);
+	if (session == NULL || session->message == NULL)
+		return leave(fail(ctx, session));
+	if (session->message->accepted > 0)
+		status = finish(ctx, session);
+	session_end(session, service->snapshots);
+	return leave(status);
+}
+
+/* Called in the middle of a message, and at times when there is none. */
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	struct session *session;
+
+	enter();
+	session = smfi_getpriv(ctx);
+	if (session != NULL)
+		session_end(session, service->snapshots);
+	return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	struct session *session;
+
+	enter();
+	session = smfi_getpriv(ctx);
+	if (session != NULL) {
+		(void)smfi_setpriv(ctx, NULL);
+		session_free(&session, service->snapshots);
+	}
+	return leave(SMFIS_CONTINUE);
+}
+
+struct smfiDesc
+callbacks_description(void)
+{
+	static char name[] = "tlsward";
+	const struct smfiDesc description = {
+		.xxfi_name = name,
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_flags = SMFIF_QUARANTINE,
+		.xxfi_connect = on_connect,
+		.xxfi_helo = on_helo,
+		.xxfi_envfrom = on_mail,
+		.xxfi_envrcpt = on_rcpt,
+		.xxfi_data = on_data,
+		.xxfi_eom = on_end,
+		.xxfi_abort = on_abort,
+		.xxfi_close = on_close,
+		.xxfi_negotiate = on_negotiate,
+	};
+
+	return description;
+}

@@ -1,0 +1,376 @@
+/*
+ * daemon.c - from the command line to a process that serves.
+ *
+ * The order matters: what can be wrong with settings, policy and socket is found
+ * out while there is still somebody to tell, and as the user that the daemon will
+ * be; root is given up before anything that came from a network is looked at.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "milter/capture.h"
+#include "milter/listener.h"
+#include "milter/load.h"
+#include "milter/supervisor.h"
+
+static void complain(const struct daemon *daemon, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Says it where a person may be looking, and in the log. */
+static void
+complain(const struct daemon *daemon, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	log_message(NULL, LEVEL_ERROR, "%s", text);
+	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
+		log_message(daemon->log, LEVEL_ERROR, "%s", text);
+}
+
+static bool
+read_settings(struct daemon *daemon)
+{
+	struct policy_diags *diags = policy_diags_new();
+	enum settings_load_result result;
+
+	if (diags == NULL) {
+		complain(daemon, "not enough memory");
+		return false;
+	}
+	result = settings_load(daemon->settings_path, &daemon->settings, diags);
+	policy_diags_print(diags, stderr);
+	if (result != SETTINGS_LOADED && policy_diags_errors(diags) == 0)
+		complain(daemon, "cannot read the settings %s", daemon->settings_path);
+	policy_diags_free(&diags);
+	return result == SETTINGS_LOADED;
+}
+
+/* As the user, so that what only root could read is found out now. */
+static bool
+read_policy(struct daemon *daemon)
+{
+	struct policy_diags *diags = policy_diags_new();
+	char error[PRIVILEGES_ERROR_MAX];
+
+	if (diags == NULL || !privileges_assume(&daemon->identity, error)) {
+		complain(daemon, "%s", diags != NULL ? error : "not enough memory");
+		policy_diags_free(&diags);
+		return false;
+	}
+	daemon->policy = load_policy(daemon->settings, daemon->settings_path, diags);
+	if (!privileges_resume(&daemon->identity, error)) {
+		complain(daemon, "%s", error);
+		policy_free(&daemon->policy);
+	}
+	policy_diags_print(diags, stderr);
+	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
+		load_log_diags(daemon->log, diags);
+	policy_diags_free(&diags);
+	return daemon->policy != NULL;
+}
+
+/*
+ * Creates the log file where the user may not, and gives it to the user. What is
+ * there already is left alone: root must not be led to a file by somebody's link.
+ */
+static void
+create_log(const struct daemon *daemon)
+{
+	int fd = open(daemon->settings->log_path,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+
+	if (fd == -1)
+		return;
+	if (fchown(fd, daemon->identity.uid, daemon->identity.gid) != 0)
+		complain(daemon, "cannot give the log %s to user %s: %s",
+		    daemon->settings->log_path, daemon->identity.user, strerror(errno));
+	(void)close(fd);
+}
+
+/* Opened as the user: the daemon must be able to open it again. */
+static bool
+open_log(struct daemon *daemon)
+{
+	char error[PRIVILEGES_ERROR_MAX];
+	int saved = 0;
+
+	if (daemon->settings->log == SETTINGS_LOG_STDERR && !daemon->foreground) {
+		complain(daemon, "log stderr needs -f: in the background there is none");
+		return false;
+	}
+	for (int attempt = 0; attempt < 2 && daemon->log == NULL; attempt++) {
+		if (attempt == 1) {
+			if (!daemon->identity.change || saved != EACCES)
+				break;
+			create_log(daemon);
+		}
+		if (!privileges_assume(&daemon->identity, error)) {
+			complain(daemon, "%s", error);
+			return false;
+		}
+		daemon->log = log_open(daemon->settings, daemon->foreground);
+		saved = errno;
+		if (!privileges_resume(&daemon->identity, error)) {
+			complain(daemon, "%s", error);
+			return false;
+		}
+	}
+	if (daemon->log == NULL)
+		complain(daemon, "cannot open the log%s%s as user %s: %s",
+		    daemon->settings->log_path != NULL ? " " : "",
+		    daemon->settings->log_path != NULL ? daemon->settings->log_path : "",
+		    daemon->identity.user, strerror(saved));
+	else
+		capture_syslog(daemon->log);
+	return daemon->log != NULL;
+}
+
+static void
+say_who(const struct daemon *daemon)
+{
+	if (daemon->identity.other)
+		log_message(daemon->log, LEVEL_WARNING, "not started as root: running as"
+		    " user id %lu, not as user %s", (unsigned long)daemon->identity.uid,
+		    daemon->identity.user);
+	if (daemon->identity.change && daemon->identity.uid == 0)
+		log_message(daemon->log, LEVEL_WARNING, "running as root");
+}
+
+/* Root's own folders do not let the user make or remove the file: then it stays. */
+static bool
+write_pid_file(const struct daemon *daemon)
+{
+	const char *path = daemon->settings->pid_file;
+	int fd;
+	bool written;
+
+	if (path == NULL)
+		return true;
+	if (unlink(path) != 0 && errno != ENOENT) {
+		complain(daemon, "pid file %s: %s", path, strerror(errno));
+		return false;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd == -1) {
+		complain(daemon, "pid file %s: %s", path, strerror(errno));
+		return false;
+	}
+	(void)fchmod(fd, 0644);
+	written = dprintf(fd, "%ld\n", (long)getpid()) > 0;
+	if (written && daemon->identity.change)
+		written = fchown(fd, daemon->identity.uid, daemon->identity.gid) == 0;
+	if (!written)
+		complain(daemon, "pid file %s: %s", path, strerror(errno));
+	(void)close(fd);
+	return written;
+}
+
+bool
+daemon_has_socket(const struct daemon *daemon)
+{
+	const char *path = daemon->settings->listen_path;
+	struct stat now;
+
+	return path == NULL || (lstat(path, &now) == 0 && S_ISSOCK(now.st_mode) &&
+	    now.st_dev == daemon->socket.st_dev && now.st_ino == daemon->socket.st_ino);
+}
+
+void
+daemon_clean_up(const struct daemon *daemon)
+{
+	if (daemon->settings->listen_path != NULL && daemon_has_socket(daemon))
+		(void)unlink(daemon->settings->listen_path);
+	/* Where the folder does not let us, an empty file says that nobody runs. */
+	if (daemon->settings->pid_file != NULL &&
+	    unlink(daemon->settings->pid_file) != 0)
+		(void)truncate(daemon->settings->pid_file, 0);
+}
+
+/* The second half of the start: from here on in the process that stays. */
+static int
+serve(struct daemon *daemon)
+{
+	char error[PRIVILEGES_ERROR_MAX];
+	int status = 1;
+
+	if (!write_pid_file(daemon))
+		goto done;
+	if (!privileges_drop(&daemon->identity, error)) {
+		complain(daemon, "%s", error);
+		goto done;
+	}
+	say_who(daemon);
+	status = supervisor_run(daemon);
+done:
+	daemon_clean_up(daemon);
+	return status;
+}
+
+/* The first process: it ends when the daemon serves, or could not. */
+static int
+await(pid_t child, int ready)
+{
+	char answer;
+	ssize_t got;
+
+	do {
+		got = read(ready, &answer, 1);
+	} while (got == -1 && errno == EINTR);
+	if (got == 1)
+		return 0;
+	(void)waitpid(child, NULL, 0);
+	return 1;
+}
+
+static void
+leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)setsid();
+	if (chdir("/") != 0 || null == -1)
+		return;
+	/* Standard error goes when the daemon serves: it may yet have to speak. */
+	(void)dup2(null, STDIN_FILENO);
+	(void)dup2(null, STDOUT_FILENO);
+	(void)close(null);
+}
+
+/* A reload must find the settings' folder from "/" too. NULL: no memory. */
+static char *
+absolute_path(const char *path)
+{
+	char *folder, *absolute = NULL;
+
+	if (path[0] == '/')
+		return strdup(path);
+	folder = getcwd(NULL, 0);
+	if (folder != NULL && asprintf(&absolute, "%s/%s", folder, path) == -1)
+		absolute = NULL;
+	free(folder);
+	return absolute;
+}
+
+static int
+serve_in_background(struct daemon *daemon)
+{
+	int ready[2];
+	pid_t child;
+
+	if (pipe2(ready, O_CLOEXEC) != 0 || (child = fork()) == -1) {
+		complain(daemon, "cannot go into the background: %s", strerror(errno));
+		daemon_clean_up(daemon);
+		return 1;
+	}
+	if (child > 0) {
+		(void)close(ready[1]);
+		return await(child, ready[0]);
+	}
+	(void)close(ready[0]);
+	daemon->ready = ready[1];
+	leave_terminal();
+	_exit(serve(daemon));
+}
+
+/* Signals wait for the supervisor from the first moment on. */
+static void
+hold_signals(void)
+{
+	sigset_t signals;
+
+	supervisor_signals(&signals);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static bool
+prepare(struct daemon *daemon)
+{
+	char error[LISTENER_ERROR_MAX > PRIVILEGES_ERROR_MAX ? LISTENER_ERROR_MAX :
+	    PRIVILEGES_ERROR_MAX];
+
+	if (!read_settings(daemon))
+		return false;
+	if (!privileges_resolve(daemon->settings, &daemon->identity, error)) {
+		complain(daemon, "%s", error);
+		return false;
+	}
+	if (!open_log(daemon) || !read_policy(daemon))
+		return false;
+	if (!listener_open(daemon->settings, &daemon->identity, &daemon->socket, error)) {
+		complain(daemon, "%s", error);
+		return false;
+	}
+	return true;
+}
+
+static void
+release(struct daemon *daemon)
+{
+	policy_free(&daemon->policy);
+	capture_syslog(NULL);
+	log_free(&daemon->log);
+	settings_free(&daemon->settings);
+}
+
+int
+daemon_run(const char *settings_path, bool foreground)
+{
+	char *absolute = absolute_path(settings_path);
+	struct daemon daemon = { .settings_path = absolute, .foreground = foreground,
+	    .ready = -1 };
+	int status = 1;
+
+	hold_signals();
+	(void)umask(027);
+	if (absolute == NULL)
+		complain(&daemon, "cannot tell the folder of %s: %s", settings_path,
+		    strerror(errno));
+	else if (prepare(&daemon))
+		status = foreground ? serve(&daemon) : serve_in_background(&daemon);
+	release(&daemon);
+	free(absolute);
+	return status;
+}
+
+int
+daemon_check(const char *settings_path)
+{
+	struct daemon daemon = { .settings_path = settings_path, .foreground = true,
+	    .ready = -1 };
+	char error[PRIVILEGES_ERROR_MAX];
+	struct policy_summary summary;
+	int status = 1;
+
+	if (!read_settings(&daemon))
+		return 1;
+	/* Settings may be checked on another host than the one they are for. */
+	if (!privileges_resolve(daemon.settings, &daemon.identity, error)) {
+		complain(&daemon, "warning: %s; the daemon would not start here", error);
+		daemon.identity.change = false;
+	}
+	if (read_policy(&daemon)) {
+		status = 0;
+		policy_summarize(daemon.policy, &summary);
+		if (!summary.has_default)
+			complain(&daemon, "the policy has no default block: senders"
+			    " without a rule are accepted, in clear text too");
+	}
+	release(&daemon);
+	return status;
+}

@@ -1,0 +1,47 @@
+/*
+ * daemon.h - from the command line to a process that serves.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_DAEMON_H
+#define MILTER_DAEMON_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "milter/log.h"
+#include "milter/privileges.h"
+#include "policy/policy.h"
+#include "settings/settings.h"
+
+struct daemon {
+	const char *settings_path;
+	bool foreground;
+	struct settings *settings;
+	struct identity identity;
+	struct log *log;
+	struct policy *policy;		/* for the first worker; NULL: load it anew */
+	struct stat socket;		/* the UNIX socket as it was made */
+	int ready;			/* tells the first process; -1: nobody waits */
+};
+
+/*
+ * Checks the settings and the policy, as -t does, and prints all diagnostics to
+ * standard error. Returns the exit status: 0, or 1 for errors.
+ */
+int daemon_check(const char *settings_path);
+
+/*
+ * Starts and serves until it is told to end. Returns the exit status. In the
+ * background it is the first process that returns: 0 once the daemon serves, 1
+ * when it could not.
+ */
+int daemon_run(const char *settings_path, bool foreground);
+
+/* The pid file and the socket, at the end. */
+void daemon_clean_up(const struct daemon *daemon);
+
+/* Whether the UNIX socket that was made is still where it was. True for TCP. */
+bool daemon_has_socket(const struct daemon *daemon);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * decision.c - asking the policy, and making its answer one that can be given.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/decision.h"
+
+#include <string.h>
+
+bool
+decision_refuses(const struct verdict *verdict)
+{
+	return verdict->action == POLICY_REJECT || verdict->action == POLICY_TEMPFAIL;
+}
+
+/* Whether "a" is the stricter of two verdicts on the same recipient. */
+static bool
+is_stricter(const struct verdict *a, const struct verdict *b)
+{
+	if (a->action != b->action)
+		return a->action > b->action;
+	if (a->exempt != b->exempt)
+		return b->exempt;
+	if (a->would != b->would)
+		return a->would > b->would;
+	return a->reason != REASON_NONE && b->reason == REASON_NONE;
+}
+
+/*
+ * Both spellings count because neither is the one that receivers will see: the
+ * MTA rewrites what the client sent, and a client chooses what it sends.
+ */
+static int
+judge_both(const struct question *question, const struct policy_options *options,
+    struct verdict *verdict)
+{
+	struct facts resolved = *question->facts;
+	struct verdict other;
+
+	resolved.from = question->from_resolved;
+	if (policy_decide(question->snapshot->policy, &resolved, options, &other) != 0)
+		return -1;
+	if (is_stricter(&other, verdict)) {
+		*verdict = other;
+		question->facts->from = question->from_resolved;
+	}
+	return 0;
+}
+
+int
+decision_make(const struct service *service, const struct question *question,
+    struct verdict *verdict)
+{
+	const struct policy_options options = settings_policy_options(
+	    service->settings, log_time_ms() / 1000);
+
+	if (policy_decide(question->snapshot->policy, question->facts, &options,
+	    verdict) != 0)
+		return -1;
+	if (question->from_resolved != NULL &&
+	    judge_both(question, &options, verdict) != 0)
+		return -1;
+	if (verdict->action == POLICY_QUARANTINE && !question->can_quarantine)
+		verdict->action = POLICY_TEMPFAIL;
+	return 0;
+}
+
+/* The outcome that an unknown fact decided, in force or under monitor; or NULL. */
+static const struct policy_outcome *
+unknown_outcome(const struct verdict *verdict)
+{
+	if (verdict->reason == REASON_UNKNOWN_FACT && verdict->reported >= 0)
+		return &verdict->outcome[verdict->reported];
+	if (verdict->would != POLICY_ACCEPT && verdict->would_by >= 0 &&
+	    verdict->outcome[verdict->would_by].reason == REASON_UNKNOWN_FACT)
+		return &verdict->outcome[verdict->would_by];
+	return NULL;
+}
+
+/* The names of all requirements on facts that nobody supplied. */
+static int
+list_unknown(const struct policy_outcome *outcome, struct buffer *names)
+{
+	int first = -1;
+
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		if (outcome->check[kind] != CHECK_UNKNOWN)
+			continue;
+		if (first == -1)
+			first = kind;
+		else
+			buffer_string(names, ", ");
+		buffer_string(names, policy_kind_name((enum policy_kind)kind));
+	}
+	return first;
+}
+
+static void
+complain(struct service *service, const struct policy_outcome *outcome)
+{
+	struct buffer names = BUFFER_INIT;
+	int first = list_unknown(outcome, &names);
+	unsigned long held = 0;
+
+	if (first >= 0 && !names.failed &&
+	    limiter_allows(&service->unknown[first], log_time_ms(), &held))
+		log_message(service->log, LEVEL_ERROR,
+		    "configuration: %s:%u requires %s, and the MTA does not report what"
+		    " that needs (%lu more since the last such line)",
+		    outcome->place.file, outcome->place.line, names.text, held);
+	buffer_free(&names);
+}
+
+void
+decision_record(struct service *service, const struct facts *facts,
+    const struct verdict *verdict)
+{
+	const struct policy_outcome *unknown = unknown_outcome(verdict);
+	struct journal_record record = { .facts = facts, .verdict = verdict };
+
+	counters_decision(&service->counters, verdict);
+	if (unknown != NULL)
+		complain(service, unknown);
+	if (verdict->action == POLICY_ACCEPT && !service->settings->log_accepted &&
+	    verdict->would == POLICY_ACCEPT && !verdict->exempt)
+		return;
+	record.time_ms = log_time_ms();
+	log_record(service->log, &record);
+}

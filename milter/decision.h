@@ -1,0 +1,43 @@
+/*
+ * decision.h - asking the policy, and making its answer one that can be given.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_DECISION_H
+#define MILTER_DECISION_H
+
+#include <stdbool.h>
+
+#include "milter/service.h"
+#include "milter/snapshot.h"
+
+/* What is to be judged. */
+struct question {
+	const struct snapshot *snapshot;
+	struct facts *facts;
+	const char *from_resolved;	/* the sender as the MTA reads it, or NULL */
+	bool can_quarantine;		/* the MTA takes it */
+};
+
+/*
+ * Judges the sender as the client spelt it and, where the MTA understood it as
+ * another address, as that too; the stricter verdict counts, and an exemption only
+ * where it applies to both. question->facts->from is the one that counted then.
+ * A quarantine that the MTA cannot be told of becomes a tempfail. Returns 0, or -1
+ * when memory was short.
+ */
+int decision_make(const struct service *service, const struct question *question,
+    struct verdict *verdict);
+
+/* Whether the verdict is a refusal, to be given as a reply. */
+bool decision_refuses(const struct verdict *verdict);
+
+/*
+ * Accounts for a verdict that took effect: counts it, writes its record (unless
+ * the settings leave it out) and complains of facts that the policy asks for and
+ * nobody supplies.
+ */
+void decision_record(struct service *service, const struct facts *facts,
+    const struct verdict *verdict);
+
+#endif

@@ -1,0 +1,272 @@
+/*
+ * facts.c - from the MTA's macros to the facts that a policy is held against.
+ *
+ * Postfix: {cert_subject} and {cert_issuer} are common names, decoded, and there
+ * only if the certificate was verified; no fingerprint, no status. Sendmail: the
+ * two are full names and there also when verification FAILED, so that {verify}
+ * decides and the names are read from {cn_subject} and {cn_issuer}, encoded.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "milter/macros.h"
+
+/* A macro that is there but empty tells nothing. */
+static const char *
+get(SMFICTX *ctx, enum macro macro)
+{
+	const char *value = macros_get(ctx, macro);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Which MTA speaks: what the settings say, or what {v} shows. */
+static enum settings_mta
+dialect(SMFICTX *ctx, enum settings_mta setting)
+{
+	const char *version;
+
+	if (setting != SETTINGS_MTA_AUTO)
+		return setting;
+	version = get(ctx, MACRO_VERSION);
+	if (version == NULL)
+		return SETTINGS_MTA_AUTO;
+	if (strncmp(version, "Postfix", 7) == 0)
+		return SETTINGS_MTA_POSTFIX;
+	if (version[0] >= '0' && version[0] <= '9')
+		return SETTINGS_MTA_SENDMAIL;
+	return SETTINGS_MTA_AUTO;
+}
+
+static int
+hex_digit(char c)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const char *found = c != '\0' ? strchr(digits, c) : NULL;
+
+	return found != NULL ? (int)(found - digits) : -1;
+}
+
+/*
+ * Undoes Sendmail's +XX. A name that does not fit, or that hides a NUL, becomes
+ * the empty name, which no pattern matches; so do those that Sendmail puts in the
+ * place of a name that it could not read or that is not there.
+ */
+static const char *
+decode_name(const char *encoded, char *out, size_t size)
+{
+	size_t length = 0;
+
+	out[0] = '\0';
+	if (strncmp(encoded, "BadCertificate", 14) == 0)
+		return out;
+	while (*encoded != '\0') {
+		int high = encoded[0] == '+' ? hex_digit(encoded[1]) : -1;
+		int low = high >= 0 ? hex_digit(encoded[2]) : -1;
+		char c = low >= 0 ? (char)(high * 16 + low) : encoded[0];
+
+		if (c == '\0' || length + 1 >= size) {
+			out[0] = '\0';
+			return out;
+		}
+		out[length++] = c;
+		encoded += low >= 0 ? 3 : 1;
+	}
+	out[length] = '\0';
+	return out;
+}
+
+static void
+gather_postfix_certificate(SMFICTX *ctx, struct facts *facts)
+{
+	const char *subject = macros_get(ctx, MACRO_CERT_SUBJECT);
+	const char *issuer = macros_get(ctx, MACRO_CERT_ISSUER);
+
+	if (subject == NULL && issuer == NULL) {
+		facts->cert_verified = POLICY_NO;
+		return;
+	}
+	facts->cert_verified = POLICY_YES;
+	facts->cert_cn = subject != NULL ? subject : "";
+	facts->cert_issuer = issuer;
+}
+
+static void
+gather_sendmail_certificate(SMFICTX *ctx, struct facts_room *room,
+    struct facts *facts)
+{
+	const char *verify = get(ctx, MACRO_VERIFY);
+	const char *subject = get(ctx, MACRO_CN_SUBJECT);
+	const char *issuer = get(ctx, MACRO_CN_ISSUER);
+
+	facts->cert_fingerprint = get(ctx, MACRO_CERT_FP);
+	if (verify != NULL)
+		facts->cert_verified = strcmp(verify, "OK") == 0 ? POLICY_YES : POLICY_NO;
+	/* NO: the client presented none. NOT: it was not asked for one. */
+	if (verify != NULL && facts->cert_fingerprint == NULL &&
+	    (strcmp(verify, "NO") == 0 || strcmp(verify, "NOT") == 0)) {
+		facts->cert_fingerprint = "none";
+		facts->cert_pubkey_fingerprint = "none";
+	}
+	if (subject != NULL)
+		facts->cert_cn = decode_name(subject, room->subject,
+		    sizeof(room->subject));
+	if (issuer != NULL)
+		facts->cert_issuer = decode_name(issuer, room->issuer,
+		    sizeof(room->issuer));
+}
+
+static int
+cipher_bits(const char *text)
+{
+	char *end;
+	long bits;
+
+	if (text == NULL || text[0] < '0' || text[0] > '9')
+		return -1;
+	bits = strtol(text, &end, 10);
+	return *end == '\0' && bits <= 65535 ? (int)bits : -1;
+}
+
+static void
+gather_tls(SMFICTX *ctx, const struct session *session, enum settings_mta mta,
+    struct facts_room *room, struct facts *facts)
+{
+	facts->tls_version = get(ctx, MACRO_TLS_VERSION);
+	facts->cipher = get(ctx, MACRO_CIPHER);
+	facts->bits = cipher_bits(get(ctx, MACRO_CIPHER_BITS));
+	if (facts->tls_version == NULL && facts->cipher == NULL) {
+		facts->bits = -1;
+		if (session->macros_chosen)
+			facts->tls_version = "none";
+		return;
+	}
+	if (mta == SETTINGS_MTA_POSTFIX)
+		gather_postfix_certificate(ctx, facts);
+	else
+		gather_sendmail_certificate(ctx, room, facts);
+}
+
+/*
+ * Postfix gives mail that did not come over SMTP as 127.0.0.1 with port 0. A
+ * trusted proxy (XCLIENT) can make that up too, but not without {client_resolve}.
+ * Sendmail gives no address at all.
+ */
+static bool
+is_local(SMFICTX *ctx, const struct session *session, enum settings_mta mta)
+{
+	if (mta == SETTINGS_MTA_SENDMAIL)
+		return session->peer == PEER_NONE;
+	return session->peer == PEER_INET && session->port == 0 &&
+	    (strcmp(session->address, "127.0.0.1") == 0 ||
+	    strcmp(session->address, "::1") == 0) &&
+	    get(ctx, MACRO_CLIENT_RESOLVE) == NULL;
+}
+
+/* The client's name, where the MTA confirmed it forward and reverse. */
+static const char *
+verified_name(SMFICTX *ctx, enum settings_mta mta)
+{
+	const char *name = get(ctx, MACRO_CLIENT_NAME);
+	const char *resolve = get(ctx, MACRO_CLIENT_RESOLVE);
+
+	if (name == NULL || name[0] == '[')
+		return NULL;
+	if (mta == SETTINGS_MTA_POSTFIX)
+		return strcmp(name, "unknown") != 0 ? name : NULL;
+	return resolve != NULL && strcmp(resolve, "OK") == 0 ? name : NULL;
+}
+
+static void
+gather_client(SMFICTX *ctx, const struct session *session, enum settings_mta mta,
+    struct facts *facts)
+{
+	const char *pointer = get(ctx, MACRO_CLIENT_PTR);
+
+	if (session->peer == PEER_INET) {
+		facts->client_addr = session->address;
+		facts->client_port = session->port;
+	}
+	facts->client_name = verified_name(ctx, mta);
+	if (pointer != NULL && pointer[0] != '[' && strcmp(pointer, "unknown") != 0)
+		facts->client_ptr = pointer;
+	facts->local = is_local(ctx, session, mta);
+	facts->helo = session->helo;
+	facts->sasl_username = get(ctx, MACRO_AUTH_AUTHEN);
+}
+
+void
+facts_gather(SMFICTX *ctx, const struct session *session,
+    enum settings_mta setting, const char *from, struct facts_room *room,
+    struct facts *facts)
+{
+	const struct facts nothing = FACTS_INIT;
+	enum settings_mta mta = dialect(ctx, setting);
+
+	*facts = nothing;
+	if (mta == SETTINGS_MTA_POSTFIX)
+		facts->mta = "postfix";
+	else if (mta == SETTINGS_MTA_SENDMAIL)
+		facts->mta = "sendmail";
+	facts->session = session->id;
+	facts->from = from;
+	facts->queue_id = facts_queue_id(ctx);
+	gather_client(ctx, session, mta, facts);
+	gather_tls(ctx, session, mta, room, facts);
+}
+
+const char *
+facts_queue_id(SMFICTX *ctx)
+{
+	return get(ctx, MACRO_QUEUE_ID);
+}
+
+/* Whether it is an address with a domain: a bare user name is looked up nowhere. */
+static bool
+is_full(const char *address)
+{
+	const char *at = strrchr(address, '@');
+
+	return at != NULL && at[1] != '\0';
+}
+
+const char *
+facts_from_resolved(SMFICTX *ctx, const char *from)
+{
+	const char *resolved = macros_get(ctx, MACRO_MAIL_ADDR);
+
+	if (resolved == NULL)
+		return NULL;
+	if (resolved[0] == '\0')
+		resolved = "<>";
+	if (strcasecmp(resolved, from) == 0)
+		return NULL;
+	return strcmp(resolved, "<>") == 0 || is_full(resolved) ? resolved : NULL;
+}
+
+const char *
+facts_to_resolved(SMFICTX *ctx, const char *to)
+{
+	const char *resolved = get(ctx, MACRO_RCPT_ADDR);
+
+	if (resolved == NULL || strcmp(resolved, to) == 0 || !is_full(resolved))
+		return NULL;
+	return resolved;
+}
+
+const char *
+address_trim(char *address)
+{
+	size_t length = strlen(address);
+
+	if (length == 0 || strcmp(address, "<>") == 0)
+		return "<>";
+	if (address[length - 1] == '>')
+		address[length - 1] = '\0';
+	return address[0] == '<' ? address + 1 : address;
+}

@@ -1,0 +1,55 @@
+/*
+ * facts.h - from the MTA's macros to the facts that a policy is held against.
+ *
+ * The one place that knows that the same macro means different things in Postfix
+ * and in Sendmail. Thread-safe.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_FACTS_H
+#define MILTER_FACTS_H
+
+#include <libmilter/mfapi.h>
+
+#include "milter/session.h"
+#include "policy/policy.h"
+#include "settings/settings.h"
+
+/* Where names are decoded to. Longer ones than this are no names (see facts.c). */
+struct facts_room {
+	char subject[512];
+	char issuer[512];
+};
+
+/*
+ * Gathers what is known at the MAIL command. "from" is the command's address as
+ * address_trim() left it. All strings are borrowed, from the session, from "room"
+ * and from libmilter, whose own last until the callback returns.
+ */
+void facts_gather(SMFICTX *ctx, const struct session *session,
+    enum settings_mta setting, const char *from, struct facts_room *room,
+    struct facts *facts);
+
+/*
+ * The sender as the MTA understood it, where that may name another domain than
+ * the address that the client spelt ("from", trimmed): an MTA repairs addresses
+ * (comments, quoted domains, %-hacks). NULL where there is nothing more to judge.
+ */
+const char *facts_from_resolved(SMFICTX *ctx, const char *from);
+
+/*
+ * The recipient as the MTA resolved it, where that is a full address and another
+ * one than the client gave ("to", trimmed). NULL otherwise.
+ */
+const char *facts_to_resolved(SMFICTX *ctx, const char *to);
+
+/* The queue id, or NULL where the message has none yet. */
+const char *facts_queue_id(SMFICTX *ctx);
+
+/*
+ * Takes the outer angle brackets off an address, within its own bytes. The null
+ * sender is "<>" afterwards, also where it came as nothing at all.
+ */
+const char *address_trim(char *address);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * load.c - the policy that the settings name, checked against the settings.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/load.h"
+
+#include <string.h>
+
+static const char *
+failure(enum policy_load_result result)
+{
+	return result == POLICY_NO_MEMORY ? "not enough memory to load the policy" :
+	    "the policy cannot be used";
+}
+
+struct policy *
+load_policy(const struct settings *settings, const char *settings_path,
+    struct policy_diags *diags)
+{
+	struct policy *policy = NULL;
+	enum policy_load_result result;
+
+	result = policy_load(settings->policy, log_time_ms() / 1000, &policy, diags);
+	if (result == POLICY_LOADED)
+		settings_check_policy(settings, settings_path, policy, diags);
+	else if (policy_diags_errors(diags) == 0)
+		policy_diags_add(diags, POLICY_ERROR, settings->policy, 0, 0, NULL, 0,
+		    "%s", failure(result));
+	if (policy_diags_errors(diags) > 0)
+		policy_free(&policy);
+	return policy;
+}
+
+void
+load_log_diags(struct log *log, const struct policy_diags *diags)
+{
+	for (size_t i = 0; i < policy_diags_count(diags); i++) {
+		const struct policy_diag *diag = policy_diags_at(diags, i);
+		bool error;
+
+		if (diag == NULL)
+			continue;
+		error = diag->severity == POLICY_ERROR;
+		log_message(log, error ? LEVEL_ERROR : LEVEL_WARNING,
+		    "%s:%u:%u: %s: %s", diag->file, diag->line, diag->column,
+		    error ? "error" : "warning", diag->message);
+	}
+}
+
+void
+load_log_policy(struct log *log, const char *what, const struct settings *settings,
+    const struct policy_summary *summary)
+{
+	log_message(log, LEVEL_INFO, "%s: %zu rules, %zu listed, %s", what,
+	    summary->rules, summary->listed, settings->policy);
+	if (!summary->has_default)
+		log_message(log, LEVEL_WARNING, "the policy has no default block:"
+		    " senders without a rule are accepted, in clear text too");
+}

@@ -1,0 +1,27 @@
+/*
+ * load.h - the policy that the settings name, checked against the settings.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_LOAD_H
+#define MILTER_LOAD_H
+
+#include "milter/log.h"
+#include "policy/policy.h"
+#include "settings/settings.h"
+
+/*
+ * Loads the policy. "settings_path" is for diagnostics. Returns it, or NULL where
+ * it has errors, contradicts the settings or could not be read; "diags" says why.
+ */
+struct policy *load_policy(const struct settings *settings, const char *settings_path,
+    struct policy_diags *diags);
+
+/* Logs each diagnostic as one line: FILE:LINE:COLUMN: error|warning: MESSAGE. */
+void load_log_diags(struct log *log, const struct policy_diags *diags);
+
+/* Logs what was loaded, and that there is no default block where there is none. */
+void load_log_policy(struct log *log, const char *what,
+    const struct settings *settings, const struct policy_summary *summary);
+
+#endif

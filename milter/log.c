@@ -1,0 +1,348 @@
+/*
+ * log.c - where the daemon's lines go: a file, syslog or standard error.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "milter/queue.h"
+#include "milter/syslog_socket.h"
+
+/* What one syslog message holds for sure; a longer record is written shorter. */
+#define SYSLOG_LINE_MAX 8000
+
+struct log {
+	enum settings_log kind;
+	enum journal_format format;
+	int facility;
+	const char *path;		/* the settings' */
+	bool foreground;
+	int fd;				/* the file; -1: none */
+	struct syslog_socket syslog;	/* the queue's thread's, once that runs */
+	struct queue *queue;		/* NULL: lines are written at once */
+	atomic_bool renew;		/* the queue's thread is to reconnect */
+	atomic_bool torn;		/* the file ends in half a line */
+	atomic_bool failing;
+	atomic_ulong lost;
+	atomic_ulong said;		/* how many of them were told */
+};
+
+static const char *const level_names[] = {
+	[LEVEL_INFO] = "info", [LEVEL_WARNING] = "warning", [LEVEL_ERROR] = "error",
+};
+static const int level_priorities[] = {
+	[LEVEL_INFO] = LOG_INFO, [LEVEL_WARNING] = LOG_WARNING, [LEVEL_ERROR] = LOG_ERR,
+};
+
+int64_t
+log_time_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int
+open_file(const char *path)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+struct log *
+log_open(const struct settings *settings, bool foreground)
+{
+	const struct syslog_socket closed = SYSLOG_SOCKET_INIT;
+	struct log *log = calloc(1, sizeof(*log));
+	int saved;
+
+	if (log == NULL)
+		return NULL;
+	log->kind = settings->log;
+	log->format = settings->log_format;
+	log->facility = settings->syslog_facility;
+	log->path = settings->log_path;
+	log->foreground = foreground;
+	log->fd = -1;
+	log->syslog = closed;
+	if (log->kind == SETTINGS_LOG_FILE && (log->fd = open_file(log->path)) == -1) {
+		saved = errno;
+		free(log);
+		errno = saved;
+		return NULL;
+	}
+	return log;
+}
+
+int
+log_descriptor(const struct log *log)
+{
+	return log->fd;
+}
+
+/* Whole lines only: a write of at most PIPE_BUF to a pipe with room never waits. */
+static bool
+write_stderr(const char *line, size_t length, int milliseconds)
+{
+	struct pollfd waiting = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	while (length > 0) {
+		size_t part = length < PIPE_BUF ? length : PIPE_BUF;
+		ssize_t written;
+
+		if (poll(&waiting, 1, milliseconds) == 0)
+			return false;
+		written = write(STDERR_FILENO, line, part);
+		if (written == -1 && errno != EINTR && errno != EAGAIN)
+			return false;
+		if (written > 0) {
+			line += written;
+			length -= (size_t)written;
+		}
+	}
+	return true;
+}
+
+/* The newline that ends every line is no part of a syslog message. */
+static bool
+write_syslog(struct log *log, int priority, const char *line, size_t length,
+    int milliseconds)
+{
+	if (atomic_exchange(&log->renew, false))
+		syslog_socket_close(&log->syslog);
+	return syslog_socket_send(&log->syslog, log->facility | priority, line,
+	    length - 1, milliseconds);
+}
+
+static bool
+write_file(struct log *log, const char *line, size_t length)
+{
+	char newline = '\n';
+	struct iovec parts[2] = { { &newline, 0 }, { NULL, length } };
+	ssize_t written;
+
+	memcpy(&parts[1].iov_base, &line, sizeof(line));
+	if (atomic_exchange(&log->torn, false))
+		parts[0].iov_len = 1;
+	do {
+		written = writev(log->fd, parts, 2);
+	} while (written == -1 && errno == EINTR);
+	if (written == (ssize_t)(parts[0].iov_len + length))
+		return true;
+	if (written >= 0)
+		errno = ENOSPC;
+	if (written > 0 || parts[0].iov_len == 1)
+		atomic_store(&log->torn, true);
+	return false;
+}
+
+static bool
+write_line(struct log *log, int priority, const char *line, size_t length,
+    int milliseconds)
+{
+	if (log->kind == SETTINGS_LOG_FILE)
+		return write_file(log, line, length);
+	if (log->kind == SETTINGS_LOG_SYSLOG)
+		return write_syslog(log, priority, line, length, milliseconds);
+	return write_stderr(line, length, milliseconds);
+}
+
+/* The log itself does not work: say so where somebody may see it, once. */
+static void
+say_failing(struct log *log, int error)
+{
+	struct syslog_socket socket = SYSLOG_SOCKET_INIT;
+	char text[256];
+	int length;
+
+	if (atomic_exchange(&log->failing, true) || log->kind == SETTINGS_LOG_STDERR)
+		return;
+	length = snprintf(text, sizeof(text),
+	    "tlsward-milter: cannot write to the log %s: %s\n",
+	    log->kind == SETTINGS_LOG_FILE ? log->path : "(syslog)", strerror(error));
+	if (length < 0 || (size_t)length >= sizeof(text))
+		return;
+	if (log->foreground) {
+		(void)write_stderr(text, (size_t)length, 0);
+	} else if (log->kind == SETTINGS_LOG_FILE) {
+		(void)syslog_socket_send(&socket, log->facility | LOG_ERR, text,
+		    (size_t)length - 1, 0);
+		syslog_socket_close(&socket);
+	}
+}
+
+/* The line for a message of the daemon, with its newline. */
+static void
+format_message(const struct log *log, enum log_level level, const char *text,
+    struct buffer *line)
+{
+	journal_message_write(log_time_ms(), level_names[level], text, log->format, 0,
+	    line);
+	buffer_add(line, "\n", 1);
+}
+
+/* Lines flow (again): tell how many did not. */
+static void
+say_lost(struct log *log)
+{
+	unsigned long lost = atomic_load(&log->lost);
+	unsigned long said = atomic_load(&log->said);
+	struct buffer line = BUFFER_INIT;
+	char text[64];
+
+	atomic_store(&log->failing, false);
+	if (lost == said || !atomic_compare_exchange_strong(&log->said, &said, lost))
+		return;
+	(void)snprintf(text, sizeof(text), "%lu log lines were lost", lost - said);
+	format_message(log, LEVEL_WARNING, text, &line);
+	if (line.failed || !write_line(log, LOG_WARNING, line.text, line.length, 0))
+		atomic_store(&log->said, said);
+	buffer_free(&line);
+}
+
+static bool
+deliver(struct log *log, int priority, const char *line, size_t length,
+    int milliseconds)
+{
+	if (!write_line(log, priority, line, length, milliseconds)) {
+		atomic_fetch_add(&log->lost, 1);
+		say_failing(log, errno);
+		return false;
+	}
+	if (atomic_load_explicit(&log->lost, memory_order_relaxed) !=
+	    atomic_load_explicit(&log->said, memory_order_relaxed))
+		say_lost(log);
+	return true;
+}
+
+static bool
+deliver_queued(void *context, int priority, const char *line, size_t length)
+{
+	return deliver(context, priority, line, length, -1);
+}
+
+static void
+put_line(struct log *log, int priority, const char *line, size_t length)
+{
+	if (log->queue == NULL)
+		(void)deliver(log, priority, line, length, 0);
+	else if (!queue_put(log->queue, priority, line, length))
+		atomic_fetch_add(&log->lost, 1);
+}
+
+int
+log_start(struct log *log)
+{
+	if (log->kind == SETTINGS_LOG_FILE)
+		return 0;
+	log->queue = queue_new(deliver_queued, log);
+	return log->queue != NULL ? 0 : -1;
+}
+
+/*
+ * A thread that is stuck keeps its queue and the log, which then are not freed.
+ */
+void
+log_stop(struct log *log, int milliseconds)
+{
+	struct queue *queue = log->queue;
+
+	if (queue != NULL && queue_stop(&queue, milliseconds))
+		log->queue = NULL;
+}
+
+void
+log_free(struct log **log)
+{
+	if (*log == NULL)
+		return;
+	if ((*log)->fd != -1)
+		(void)close((*log)->fd);
+	syslog_socket_close(&(*log)->syslog);
+	free(*log);
+	*log = NULL;
+}
+
+/* dup3() puts the new file in the place of the old one, under all writers' hands. */
+void
+log_reopen(struct log *log)
+{
+	int fd;
+
+	if (log->kind == SETTINGS_LOG_SYSLOG)
+		atomic_store(&log->renew, true);
+	if (log->kind != SETTINGS_LOG_FILE)
+		return;
+	fd = open_file(log->path);
+	if (fd == -1) {
+		log_message(log, LEVEL_ERROR,
+		    "cannot open the log %s anew, the old file goes on: %s",
+		    log->path, strerror(errno));
+		return;
+	}
+	if (dup3(fd, log->fd, O_CLOEXEC) != -1)
+		atomic_store(&log->torn, false);
+	(void)close(fd);
+}
+
+void
+log_record(struct log *log, const struct journal_record *record)
+{
+	static const size_t limits[] = { 0, 512, 64 };
+	struct buffer line = BUFFER_INIT;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		buffer_clear(&line);
+		journal_record_write(record, log->format, limits[i], &line);
+		buffer_add(&line, "\n", 1);
+		if (log->kind != SETTINGS_LOG_SYSLOG || line.length <= SYSLOG_LINE_MAX)
+			break;
+	}
+	if (line.failed)
+		atomic_fetch_add(&log->lost, 1);
+	else
+		put_line(log, LOG_INFO, line.text, line.length);
+	buffer_free(&line);
+}
+
+void
+log_message(struct log *log, enum log_level level, const char *format, ...)
+{
+	struct buffer line = BUFFER_INIT;
+	char text[2048];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (log == NULL) {
+		(void)fprintf(stderr, "tlsward-milter: %s\n", text);
+		return;
+	}
+	format_message(log, level, text, &line);
+	if (line.failed)
+		atomic_fetch_add(&log->lost, 1);
+	else
+		put_line(log, level_priorities[level], line.text, line.length);
+	buffer_free(&line);
+}
+
+unsigned long
+log_lost(const struct log *log)
+{
+	return atomic_load(&log->lost);
+}

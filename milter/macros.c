@@ -1,0 +1,105 @@
+/*
+ * macros.c - the MTA's macros that the daemon reads, and at which stage.
+ *
+ * The TLS macros are asked for at MAIL, not at HELO: a client may go from
+ * STARTTLS straight to MAIL, and the HELO before STARTTLS was in clear text.
+ * smfi_setsymlist() replaces a stage's own list, and an empty one saves the MTA
+ * a packet for each command or header.
+ *
+ * The MAIL list must have a macro that is always there ({client_name} in Postfix,
+ * i in Sendmail): where a stage brings none at all, libmilter keeps those of the
+ * message before.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/macros.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Not const only because libmilter's prototypes are not. */
+static char names[MACRO_COUNT][20] = {
+	[MACRO_VERSION] = "v",
+	[MACRO_QUEUE_ID] = "i",
+	[MACRO_MAIL_ADDR] = "{mail_addr}",
+	[MACRO_RCPT_ADDR] = "{rcpt_addr}",
+	[MACRO_AUTH_AUTHEN] = "{auth_authen}",
+	[MACRO_CLIENT_NAME] = "{client_name}",
+	[MACRO_CLIENT_PTR] = "{client_ptr}",
+	[MACRO_CLIENT_RESOLVE] = "{client_resolve}",
+	[MACRO_TLS_VERSION] = "{tls_version}",
+	[MACRO_CIPHER] = "{cipher}",
+	[MACRO_CIPHER_BITS] = "{cipher_bits}",
+	[MACRO_CERT_SUBJECT] = "{cert_subject}",
+	[MACRO_CERT_ISSUER] = "{cert_issuer}",
+	[MACRO_VERIFY] = "{verify}",
+	[MACRO_CN_SUBJECT] = "{cn_subject}",
+	[MACRO_CN_ISSUER] = "{cn_issuer}",
+	[MACRO_CERT_FP] = "{cert_fp}",
+};
+
+#define BIT(macro) (1ul << (macro))
+#define AT_MAIL \
+	(BIT(MACRO_QUEUE_ID) | BIT(MACRO_MAIL_ADDR) | BIT(MACRO_AUTH_AUTHEN) | \
+	BIT(MACRO_CLIENT_NAME) | BIT(MACRO_CLIENT_PTR) | BIT(MACRO_CLIENT_RESOLVE) | \
+	BIT(MACRO_TLS_VERSION) | BIT(MACRO_CIPHER) | BIT(MACRO_CIPHER_BITS) | \
+	BIT(MACRO_CERT_SUBJECT) | BIT(MACRO_CERT_ISSUER) | BIT(MACRO_VERIFY) | \
+	BIT(MACRO_CN_SUBJECT) | BIT(MACRO_CN_ISSUER) | BIT(MACRO_CERT_FP))
+
+static const struct {
+	int stage;
+	unsigned long macros;
+} stages[] = {
+	{ SMFIM_CONNECT, BIT(MACRO_VERSION) },
+	{ SMFIM_HELO, 0 },
+	{ SMFIM_ENVFROM, AT_MAIL },
+	{ SMFIM_ENVRCPT, BIT(MACRO_QUEUE_ID) | BIT(MACRO_RCPT_ADDR) },
+	{ SMFIM_DATA, BIT(MACRO_QUEUE_ID) },
+	{ SMFIM_EOH, 0 },
+	{ SMFIM_EOM, BIT(MACRO_QUEUE_ID) },
+};
+
+static int
+write_list(unsigned long wanted, char *list)
+{
+	size_t length = 0;
+	int count = 0;
+
+	list[0] = '\0';
+	for (int i = 0; i < MACRO_COUNT; i++) {
+		if ((wanted & BIT(i)) == 0)
+			continue;
+		length += (size_t)snprintf(list + length, MACROS_LIST_MAX - length,
+		    "%s%s", count > 0 ? " " : "", names[i]);
+		count++;
+	}
+	return count;
+}
+
+int
+macros_list(int stage, char *list)
+{
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+		if (stages[i].stage == stage)
+			return write_list(stages[i].macros, list);
+	return -1;
+}
+
+bool
+macros_choose(SMFICTX *ctx)
+{
+	char list[MACROS_LIST_MAX];
+
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		(void)write_list(stages[i].macros, list);
+		if (smfi_setsymlist(ctx, stages[i].stage, list) != MI_SUCCESS)
+			return false;
+	}
+	return true;
+}
+
+const char *
+macros_get(SMFICTX *ctx, enum macro macro)
+{
+	return smfi_getsymval(ctx, names[macro]);
+}

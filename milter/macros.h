@@ -1,0 +1,50 @@
+/*
+ * macros.h - the MTA's macros that the daemon reads, and at which stage.
+ *
+ * What is asked for and what is read is the same table, so that neither can be
+ * forgotten. Thread-safe.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_MACROS_H
+#define MILTER_MACROS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <libmilter/mfapi.h>
+
+enum macro {
+	MACRO_VERSION,			/* v: which MTA this is */
+	MACRO_QUEUE_ID,			/* i */
+	MACRO_MAIL_ADDR,
+	MACRO_RCPT_ADDR,
+	MACRO_AUTH_AUTHEN,
+	MACRO_CLIENT_NAME, MACRO_CLIENT_PTR, MACRO_CLIENT_RESOLVE,
+	MACRO_TLS_VERSION, MACRO_CIPHER, MACRO_CIPHER_BITS,
+	MACRO_CERT_SUBJECT, MACRO_CERT_ISSUER,
+	MACRO_VERIFY, MACRO_CN_SUBJECT, MACRO_CN_ISSUER, MACRO_CERT_FP,
+	MACRO_COUNT
+};
+
+/* Sendmail breaks off every SMTP session when a stage has more than this. */
+#define MACROS_PER_STAGE_MAX 50
+
+/* The longest list of one stage, as text. */
+#define MACROS_LIST_MAX 512
+
+/*
+ * Asks, within the negotiation, for the macros of every stage. False when that
+ * could not be said: then a macro that is absent is unknown, and not unset.
+ */
+bool macros_choose(SMFICTX *ctx);
+
+/* The value in the newest stage that has the macro, or NULL; libmilter's. */
+const char *macros_get(SMFICTX *ctx, enum macro macro);
+
+/*
+ * Writes the list asked for at "stage" (SMFIM_...) into "list" of MACROS_LIST_MAX
+ * bytes; returns how many macros are in it, or -1 where the stage has no list.
+ */
+int macros_list(int stage, char *list);
+
+#endif

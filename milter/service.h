@@ -1,0 +1,27 @@
+/*
+ * service.h - what the callbacks work with: one of it in a process.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_SERVICE_H
+#define MILTER_SERVICE_H
+
+#include <stdatomic.h>
+
+#include "milter/counters.h"
+#include "milter/limiter.h"
+#include "milter/log.h"
+#include "milter/snapshot.h"
+#include "settings/settings.h"
+
+struct service {
+	const struct settings *settings;
+	struct snapshots *snapshots;
+	struct log *log;
+	struct counters counters;
+	struct limiter unknown[KIND_COUNT];	/* by the first unknown requirement */
+	struct limiter internal;
+	atomic_int active;			/* callbacks under way */
+};
+
+#endif

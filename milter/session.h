@@ -1,0 +1,99 @@
+/*
+ * session.h - what is kept of an SMTP connection and of the message on it.
+ *
+ * libmilter runs the callbacks of one session one after the other, though on
+ * different threads: these structures need no lock, and nothing of them may be
+ * kept in a thread. Everything is reached through smfi_getpriv() alone.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_SESSION_H
+#define MILTER_SESSION_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "milter/snapshot.h"
+#include "policy/policy.h"
+
+/* How the client's address came. */
+enum session_peer {
+	PEER_UNKNOWN,		/* no connect callback, or another family */
+	PEER_NONE,		/* the MTA gave no address at all */
+	PEER_INET		/* address and port */
+};
+
+/* A HELO name is kept for the records alone; longer ones are cut. */
+#define SESSION_HELO_MAX 255
+
+struct message;
+
+/* At most 512 bytes with its HELO name: it stands for every idle connection. */
+struct session {
+	char id[32];
+	char address[INET6_ADDRSTRLEN];
+	int port;			/* 0: none */
+	enum session_peer peer;
+	bool macros_chosen;		/* an absent macro is unset, not unknown */
+	bool can_quarantine;
+	bool incomplete;		/* memory was short: not all is known */
+	char *helo;			/* owned; NULL: none */
+	struct message *message;	/* owned; NULL: between messages */
+};
+
+/*
+ * What is known of a message, while one is under way. The facts and strings are
+ * those of the MAIL command.
+ */
+struct message {
+	struct snapshot *snapshot;	/* pinned */
+	struct facts facts;		/* its strings stand in "text" */
+	const char *from_resolved;	/* in "text"; NULL: as facts.from */
+	int accepted;			/* recipients */
+	bool judged;			/* "verdict" and "judged_facts" are set */
+	bool undecided;			/* a recipient could not be judged */
+	struct verdict verdict;		/* the strictest of those accepted */
+	struct facts judged_facts;	/* and what it was on */
+	char *recipient;		/* owned: the strings of judged_facts.to... */
+	char text[];
+};
+
+/* Returns a session with an id of its own, or NULL when memory is short. */
+struct session *session_new(void);
+
+/* Frees *session with its message and clears the pointer. NULL-safe. */
+void session_free(struct session **session, struct snapshots *snapshots);
+
+/* Forgets the client, for a connection that begins anew (XCLIENT). */
+void session_restart(struct session *session, struct snapshots *snapshots);
+
+/* Takes the client's address; "address" may be NULL. */
+void session_set_peer(struct session *session, const struct sockaddr *address);
+
+/* Copies the HELO name. When memory is short the session is incomplete. */
+void session_set_helo(struct session *session, const char *helo);
+
+/*
+ * Begins a message, copying all strings of "facts" and "from_resolved" (which may
+ * be NULL). Takes *snapshot over. Returns 0, or -1 when memory is short: then the
+ * snapshot is still the caller's. The session must have no message.
+ */
+int session_begin(struct session *session, struct snapshot **snapshot,
+    const struct facts *facts, const char *from_resolved);
+
+/* Ends the message, if there is one, and gives its snapshot back. */
+void session_end(struct session *session, struct snapshots *snapshots);
+
+/*
+ * Keeps the verdict on a recipient that was accepted, where it is stricter than
+ * the one kept so far, with its facts: they may differ from the message's in the
+ * sender, the recipients and the queue id. Returns 0, or -1 when memory is short.
+ */
+int message_keep(struct message *message, const struct facts *facts,
+    const struct verdict *verdict);
+
+/* Whether a message with this verdict must be followed to its end. */
+bool message_follows(const struct verdict *verdict);
+
+#endif

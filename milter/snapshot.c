@@ -1,0 +1,124 @@
+/*
+ * snapshot.c - the policy in force, and those that older messages still use.
+ *
+ * The count is only ever touched under the lock, also when it goes up: between
+ * reading the pointer and raising the count the policy could be gone.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/snapshot.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct snapshots {
+	pthread_mutex_t lock;
+	struct snapshot *current;
+};
+
+static struct snapshot *
+snapshot_new(struct policy **policy)
+{
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+	if (snapshot == NULL)
+		return NULL;
+	snapshot->policy = *policy;
+	snapshot->references = 1;
+	policy_summarize(snapshot->policy, &snapshot->summary);
+	*policy = NULL;
+	return snapshot;
+}
+
+static void
+snapshot_free(struct snapshot *snapshot)
+{
+	policy_free(&snapshot->policy);
+	free(snapshot);
+}
+
+struct snapshots *
+snapshots_new(struct policy **policy)
+{
+	struct snapshots *snapshots = calloc(1, sizeof(*snapshots));
+
+	if (snapshots == NULL)
+		return NULL;
+	if (pthread_mutex_init(&snapshots->lock, NULL) != 0) {
+		free(snapshots);
+		return NULL;
+	}
+	snapshots->current = snapshot_new(policy);
+	if (snapshots->current == NULL) {
+		(void)pthread_mutex_destroy(&snapshots->lock);
+		free(snapshots);
+		return NULL;
+	}
+	return snapshots;
+}
+
+void
+snapshots_free(struct snapshots **snapshots)
+{
+	if (*snapshots == NULL)
+		return;
+	snapshot_free((*snapshots)->current);
+	(void)pthread_mutex_destroy(&(*snapshots)->lock);
+	free(*snapshots);
+	*snapshots = NULL;
+}
+
+struct snapshot *
+snapshots_acquire(struct snapshots *snapshots)
+{
+	struct snapshot *snapshot;
+
+	(void)pthread_mutex_lock(&snapshots->lock);
+	snapshot = snapshots->current;
+	snapshot->references++;
+	(void)pthread_mutex_unlock(&snapshots->lock);
+	return snapshot;
+}
+
+void
+snapshots_release(struct snapshots *snapshots, struct snapshot **snapshot)
+{
+	struct snapshot *given = *snapshot;
+	bool last;
+
+	if (given == NULL)
+		return;
+	*snapshot = NULL;
+	(void)pthread_mutex_lock(&snapshots->lock);
+	last = --given->references == 0;
+	(void)pthread_mutex_unlock(&snapshots->lock);
+	if (last)
+		snapshot_free(given);
+}
+
+int
+snapshots_replace(struct snapshots *snapshots, struct policy **policy)
+{
+	struct snapshot *fresh = snapshot_new(policy);
+	struct snapshot *old;
+
+	if (fresh == NULL)
+		return -1;
+	(void)pthread_mutex_lock(&snapshots->lock);
+	old = snapshots->current;
+	snapshots->current = fresh;
+	(void)pthread_mutex_unlock(&snapshots->lock);
+	snapshots_release(snapshots, &old);
+	return 0;
+}
+
+unsigned
+snapshots_references(struct snapshots *snapshots)
+{
+	unsigned references;
+
+	(void)pthread_mutex_lock(&snapshots->lock);
+	references = snapshots->current->references;
+	(void)pthread_mutex_unlock(&snapshots->lock);
+	return references;
+}

@@ -1,0 +1,49 @@
+/*
+ * snapshot.h - the policy in force, and those that older messages still use.
+ *
+ * A message pins the snapshot that was in force at its MAIL command and gives it
+ * back at its end, so that one message is judged by one policy. A reload puts a
+ * new snapshot in place; the old one is freed with its last user. All functions
+ * are safe to call from any thread.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_SNAPSHOT_H
+#define MILTER_SNAPSHOT_H
+
+#include "policy/policy.h"
+
+/* One loaded policy. Read-only but for its count, which the holder owns. */
+struct snapshot {
+	struct policy *policy;
+	struct policy_summary summary;
+	unsigned references;		/* under the lock of struct snapshots */
+};
+
+struct snapshots;
+
+/*
+ * Takes *policy over (and clears the pointer) as the policy in force. NULL when
+ * memory is short: then *policy is still the caller's.
+ */
+struct snapshots *snapshots_new(struct policy **policy);
+
+/* Frees *snapshots and clears the pointer. Nothing may be pinned any more. */
+void snapshots_free(struct snapshots **snapshots);
+
+/* Pins the snapshot in force. Never NULL. */
+struct snapshot *snapshots_acquire(struct snapshots *snapshots);
+
+/* Gives a pinned snapshot back and clears the pointer. NULL-safe. */
+void snapshots_release(struct snapshots *snapshots, struct snapshot **snapshot);
+
+/*
+ * Puts *policy in force, takes it over and clears the pointer. Returns 0, or -1
+ * when memory is short: then nothing has changed and *policy is the caller's.
+ */
+int snapshots_replace(struct snapshots *snapshots, struct policy **policy);
+
+/* How many hold the snapshot in force: 1 where no message does. For tests. */
+unsigned snapshots_references(struct snapshots *snapshots);
+
+#endif

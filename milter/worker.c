@@ -1,0 +1,304 @@
+/*
+ * worker.c - the process that libmilter runs in.
+ *
+ * The main thread listens to the supervisor; libmilter runs in a second one and in
+ * those that it starts. They have all signals blocked. The main thread has not, and
+ * ignores those that libmilter waits for: so they are gone before libmilter's own
+ * signal thread could see them, whoever sends them.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmilter/mfapi.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "milter/callbacks.h"
+#include "milter/listener.h"
+#include "milter/load.h"
+#include "milter/supervisor.h"
+
+/* How long the end may take: libmilter, callbacks under way, the log's queue. */
+#define LIBMILTER_MS 2000
+#define CALLBACKS_MS 2000
+#define LOG_MS 1000
+
+/* What a callback decided still has to be written to the MTA by libmilter. */
+#define REPLY_MS 50
+
+struct worker {
+	struct daemon *daemon;
+	struct service service;
+	int control;
+	int ended[2];			/* libmilter's thread writes when it ends */
+};
+
+static void
+take_own_session(void)
+{
+	static const int ignored[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2,
+	    SIGPIPE };
+	sigset_t none;
+
+	(void)setsid();
+#ifdef __linux__
+	/* So that "pkill tlsward-milter" reaches the supervisor alone. */
+	(void)prctl(PR_SET_NAME, "tlsward-worker", 0, 0, 0);
+#endif
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void *
+run_libmilter(void *argument)
+{
+	struct worker *worker = argument;
+	char result = smfi_main() == MI_SUCCESS ? '0' : '1';
+
+	(void)!write(worker->ended[1], &result, 1);
+	return NULL;
+}
+
+static void *
+run_stop(void *argument)
+{
+	(void)argument;
+	(void)smfi_stop();
+	return NULL;
+}
+
+/* Starts a thread that no signal reaches and that nobody waits for. */
+static int
+start_thread(void *(*run)(void *), void *argument)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int error;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&thread, NULL, run, argument);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error == 0)
+		(void)pthread_detach(thread);
+	return error;
+}
+
+/* A worker that follows another loads what is on disk now. */
+static bool
+take_policy(struct worker *worker)
+{
+	struct daemon *daemon = worker->daemon;
+	struct service *service = &worker->service;
+	struct policy_diags *diags = policy_diags_new();
+	struct policy_summary summary;
+
+	if (daemon->policy == NULL && diags != NULL) {
+		daemon->policy = load_policy(daemon->settings, daemon->settings_path,
+		    diags);
+		load_log_diags(daemon->log, diags);
+	}
+	policy_diags_free(&diags);
+	if (daemon->policy == NULL)
+		return false;
+	policy_summarize(daemon->policy, &summary);
+	load_log_policy(daemon->log, "policy loaded", daemon->settings, &summary);
+	service->snapshots = snapshots_new(&daemon->policy);
+	return service->snapshots != NULL;
+}
+
+/*
+ * The new policy is built beside the old one, which stays when the new one has
+ * errors or contradicts the settings.
+ */
+static void
+reload(struct worker *worker)
+{
+	const struct daemon *daemon = worker->daemon;
+	struct service *service = &worker->service;
+	struct policy_diags *diags = policy_diags_new();
+	struct policy *policy = NULL;
+	struct policy_summary summary;
+
+	if (diags != NULL) {
+		policy = load_policy(daemon->settings, daemon->settings_path, diags);
+		load_log_diags(daemon->log, diags);
+	}
+	policy_diags_free(&diags);
+	if (policy != NULL)
+		policy_summarize(policy, &summary);
+	if (policy == NULL || snapshots_replace(service->snapshots, &policy) != 0) {
+		policy_free(&policy);
+		atomic_fetch_add(&service->counters.reloads_failed, 1);
+		log_message(daemon->log, LEVEL_ERROR,
+		    "policy not reloaded: the one in force is kept");
+		return;
+	}
+	atomic_fetch_add(&service->counters.reloads, 1);
+	load_log_policy(daemon->log, "policy reloaded", daemon->settings, &summary);
+}
+
+static void
+log_counters(struct worker *worker)
+{
+	struct buffer text = BUFFER_INIT;
+	struct log *log = worker->daemon->log;
+
+	counters_text(&worker->service.counters, log_lost(log), &text);
+	if (!text.failed)
+		log_message(log, LEVEL_INFO, "counters: %s", text.text);
+	buffer_free(&text);
+}
+
+static void
+wait_for_callbacks(struct worker *worker)
+{
+	for (int i = 0; i < CALLBACKS_MS / 10; i++) {
+		if (atomic_load(&worker->service.active) == 0)
+			break;
+		(void)poll(NULL, 0, 10);
+	}
+	(void)poll(NULL, 0, REPLY_MS);
+}
+
+/*
+ * smfi_stop() waits for a lock that libmilter's listener holds while it waits for a
+ * connection, for up to five seconds; so it is called beside, and woken.
+ */
+static void
+stop_libmilter(struct worker *worker)
+{
+	struct pollfd waiting = { .fd = worker->ended[0], .events = POLLIN };
+
+	if (start_thread(run_stop, NULL) != 0)
+		return;
+	for (int i = 0; i < LIBMILTER_MS / 100; i++) {
+		(void)poll(NULL, 0, 5);
+		listener_wake();
+		if (poll(&waiting, 1, 95) != 0)
+			return;
+	}
+}
+
+/* Acts on one byte of the supervisor's. False: the end. */
+static bool
+obey(struct worker *worker, char what)
+{
+	switch (what) {
+	case CONTROL_RELOAD:
+		log_reopen(worker->daemon->log);
+		reload(worker);
+		return true;
+	case CONTROL_COUNTERS:
+		log_counters(worker);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Several HUPs that came during one reload are one more reload, not several. */
+static bool
+obey_all(struct worker *worker, const char *what, size_t length)
+{
+	bool reloaded = false;
+
+	for (size_t i = 0; i < length; i++) {
+		if (what[i] == CONTROL_RELOAD && reloaded)
+			continue;
+		reloaded = reloaded || what[i] == CONTROL_RELOAD;
+		if (!obey(worker, what[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Listens to the supervisor. Returns the exit status. */
+static int
+listen_to_supervisor(struct worker *worker)
+{
+	struct pollfd waiting[2] = {
+		{ .fd = worker->control, .events = POLLIN },
+		{ .fd = worker->ended[0], .events = POLLIN },
+	};
+	struct log *log = worker->daemon->log;
+	char what[64];
+
+	for (;;) {
+		ssize_t length;
+
+		if (poll(waiting, 2, -1) == -1)
+			continue;
+		if (waiting[1].revents != 0) {
+			log_message(log, LEVEL_ERROR, "libmilter ended");
+			return 1;
+		}
+		length = read(worker->control, what, sizeof(what));
+		if (length == -1 && errno == EINTR)
+			continue;
+		if (length <= 0) {
+			log_message(log, LEVEL_ERROR, "the supervisor is gone: ending");
+			return 1;
+		}
+		if (!obey_all(worker, what, (size_t)length))
+			return 0;
+	}
+}
+
+static bool
+serve(struct worker *worker)
+{
+	const struct daemon *daemon = worker->daemon;
+	char serving = CONTROL_SERVING;
+	int error;
+
+	callbacks_serve(&worker->service);
+	error = start_thread(run_libmilter, worker);
+	if (error != 0) {
+		log_message(daemon->log, LEVEL_ERROR, "cannot start a thread: %s",
+		    strerror(error));
+		return false;
+	}
+	log_message(daemon->log, LEVEL_INFO, "serving on %s", daemon->settings->listen);
+	return write(worker->control, &serving, 1) == 1;
+}
+
+int
+worker_run(struct daemon *daemon, int control)
+{
+	/* Threads may still use it when this function has returned. */
+	static struct worker worker;
+	int status = 1;
+
+	take_own_session();
+	worker.daemon = daemon;
+	worker.control = control;
+	worker.service.settings = daemon->settings;
+	worker.service.log = daemon->log;
+	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
+	    !take_policy(&worker)) {
+		log_message(daemon->log, LEVEL_ERROR, "the worker cannot serve");
+		log_stop(daemon->log, LOG_MS);
+		return 1;
+	}
+	if (serve(&worker))
+		status = listen_to_supervisor(&worker);
+	stop_libmilter(&worker);
+	wait_for_callbacks(&worker);
+	log_stop(daemon->log, LOG_MS);
+	return status;
+}
