@@ -235,6 +235,7 @@ struct verdict {
 	int would_by;			/* an index of outcome[]; -1: none */
 	const char *contact;
 	const char *note;
+	int bits;			/* given or of the cipher; -1: unknown */
 	char from_domain[256];		/* A-labels; "": none */
 	char to_domain[256];
 	struct policy_outcome outcome[OUTCOME_COUNT];
@@ -298,6 +299,13 @@ enum policy_action policy_required_action(const struct policy_outcome *outcome,
  * lower case. False where it is none. "out" holds at least 72 bytes.
  */
 bool policy_fingerprint_normalize(const char *digest, char *out, size_t size);
+
+/*
+ * The candidate that "word" (of "length" bytes) was probably meant to be, or
+ * NULL where none is close.
+ */
+const char *policy_suggest(const char *word, size_t length,
+    const char *const *candidates, size_t count);
 
 /* Reads YYYY-MM-DD as the start of that day in UTC. False where it is no date. */
 bool policy_date(const char *text, int64_t *when);

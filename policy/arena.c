@@ -1,0 +1,95 @@
+/*
+ * arena.c - memory that lives and dies with one policy.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE ((size_t)64 * 1024)
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used;
+	size_t size;
+	max_align_t data[];
+};
+
+static char *
+take(struct arena *arena, size_t size, size_t align)
+{
+	struct arena_block *block = arena->blocks;
+	size_t start = 0;
+	char *data;
+
+	if (block != NULL)
+		start = (block->used + align - 1) & ~(align - 1);
+	if (block == NULL || start > block->size || block->size - start < size) {
+		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+
+		if (size > SIZE_MAX / 2 ||
+		    (block = malloc(sizeof(*block) + room)) == NULL) {
+			arena->failed = true;
+			return NULL;
+		}
+		block->next = arena->blocks;
+		block->size = room;
+		arena->blocks = block;
+		start = 0;
+	}
+	data = (char *)block->data + start;
+	block->used = start + size;
+	return data;
+}
+
+void *
+arena_alloc(struct arena *arena, size_t size)
+{
+	char *data = take(arena, size, alignof(max_align_t));
+
+	if (data != NULL)
+		memset(data, 0, size);
+	return data;
+}
+
+char *
+arena_text(struct arena *arena, const char *text, size_t length)
+{
+	char *copy = take(arena, length + 1, 1);
+
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+void
+arena_release(struct arena *arena)
+{
+	while (arena->blocks != NULL) {
+		struct arena_block *next = arena->blocks->next;
+
+		free(arena->blocks);
+		arena->blocks = next;
+	}
+}
+
+void *
+array_grow(void *array, size_t count, size_t *room, size_t size)
+{
+	size_t wanted = *room == 0 ? 8 : *room * 2;
+	void *moved;
+
+	if (count < *room)
+		return array;
+	if (wanted > SIZE_MAX / 2 / size ||
+	    (moved = realloc(array, wanted * size)) == NULL)
+		return NULL;
+	*room = wanted;
+	return moved;
+}

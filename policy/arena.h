@@ -1,0 +1,35 @@
+/*
+ * arena.h - memory that lives and dies with one policy.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_ARENA_H
+#define TLSWARD_POLICY_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena_block;
+
+/* Start from a zeroed one. Used by one thread while it is filled. */
+struct arena {
+	struct arena_block *blocks;
+	bool failed;		/* memory was short at least once */
+};
+
+/* Returns zeroed memory for any type, or NULL (and sets "failed"). */
+void *arena_alloc(struct arena *arena, size_t size);
+
+/* Returns "length" bytes of "text", terminated, or NULL. Not aligned. */
+char *arena_text(struct arena *arena, const char *text, size_t length);
+
+/* Gives all of it back. */
+void arena_release(struct arena *arena);
+
+/*
+ * Makes room for one more in a malloc'd array of "count" elements of "size"
+ * bytes. Returns the array, moved perhaps, or NULL with the old one unharmed.
+ */
+void *array_grow(void *array, size_t count, size_t *room, size_t size);
+
+#endif

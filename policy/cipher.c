@@ -1,0 +1,220 @@
+/*
+ * cipher.c - what is known of cipher suites, from OpenSSL's own tables.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/cipher.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/cipher_legacy.h"
+
+struct cipher_table {
+	OSSL_LIB_CTX *library;
+	SSL_CTX *context;
+	size_t count;
+	struct cipher ciphers[CIPHERS_MAX];
+};
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct cipher *)a)->name, ((const struct cipher *)b)->name);
+}
+
+static void
+add(struct cipher_table *table, const struct cipher *cipher)
+{
+	if (table->count < CIPHERS_MAX)
+		table->ciphers[table->count++] = *cipher;
+}
+
+static void
+add_openssl(struct cipher_table *table, const SSL_CIPHER *suite)
+{
+	int exchange = SSL_CIPHER_get_kx_nid(suite);
+	struct cipher cipher = {
+		.name = SSL_CIPHER_get_name(suite),
+		.bits = SSL_CIPHER_get_bits(suite, NULL),
+		.forward_secrecy = exchange == NID_kx_dhe || exchange == NID_kx_ecdhe,
+		.aead = SSL_CIPHER_is_aead(suite) == 1,
+		.tls13 = exchange == NID_kx_any
+	};
+
+	/* Signalling values (RFC 5746, RFC 7507) are in the table, but no suites. */
+	if (strstr(cipher.name, "SCSV") == NULL)
+		add(table, &cipher);
+}
+
+/* Asks OpenSSL for the suite of every number there can be. */
+static bool
+read_openssl(struct cipher_table *table)
+{
+	SSL *ssl = SSL_new(table->context);
+
+	if (ssl == NULL)
+		return false;
+	for (unsigned number = 0; number <= 0xffff; number++) {
+		unsigned char id[2] = {
+			(unsigned char)(number >> 8), (unsigned char)(number & 0xff)
+		};
+		const SSL_CIPHER *suite = SSL_CIPHER_find(ssl, id);
+
+		if (suite != NULL)
+			add_openssl(table, suite);
+	}
+	SSL_free(ssl);
+	return true;
+}
+
+static void
+add_legacy(struct cipher_table *table)
+{
+	size_t known = table->count;
+
+	qsort(table->ciphers, known, sizeof(table->ciphers[0]), by_name);
+	for (size_t i = 0; i < sizeof(cipher_legacy) / sizeof(cipher_legacy[0]); i++)
+		if (bsearch(&cipher_legacy[i], table->ciphers, known,
+		    sizeof(table->ciphers[0]), by_name) == NULL)
+			add(table, &cipher_legacy[i]);
+	qsort(table->ciphers, table->count, sizeof(table->ciphers[0]), by_name);
+}
+
+struct cipher_table *
+cipher_table_new(void)
+{
+	struct cipher_table *table = calloc(1, sizeof(*table));
+
+	if (table == NULL)
+		return NULL;
+	/* First come, first served: nobody after this loads openssl.cnf. */
+	(void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	table->library = OSSL_LIB_CTX_new();
+	if (table->library != NULL)
+		table->context = SSL_CTX_new_ex(table->library, NULL, TLS_method());
+	if (table->context == NULL)
+		goto fail;
+	SSL_CTX_set_security_level(table->context, 0);
+	if (!read_openssl(table))
+		goto fail;
+	add_legacy(table);
+	return table;
+fail:
+	ERR_clear_error();
+	cipher_table_free(&table);
+	return NULL;
+}
+
+void
+cipher_table_free(struct cipher_table **table)
+{
+	if (table == NULL || *table == NULL)
+		return;
+	SSL_CTX_free((*table)->context);
+	OSSL_LIB_CTX_free((*table)->library);
+	free(*table);
+	*table = NULL;
+}
+
+const struct cipher *
+cipher_find(const struct cipher_table *table, const char *name)
+{
+	struct cipher key = { .name = name };
+
+	return bsearch(&key, table->ciphers, table->count, sizeof(key), by_name);
+}
+
+bool
+cipher_name_is_null(const char *name)
+{
+	/* SSL_CIPHER_get_name() of no cipher at all. */
+	if (strcmp(name, "(NONE)") == 0)
+		return true;
+	for (const char *c = name; (c = strstr(c, "NULL")) != NULL; c++) {
+		bool starts = c == name || c[-1] == '-' || c[-1] == '_';
+
+		if (starts && (c[4] == '\0' || c[4] == '-' || c[4] == '_'))
+			return true;
+	}
+	return false;
+}
+
+static void
+set_add(const struct cipher_table *table, struct cipher_set *set,
+    const struct cipher *cipher)
+{
+	size_t index = (size_t)(cipher - table->ciphers);
+
+	set->bits[index / 64] |= (uint64_t)1 << (index % 64);
+}
+
+bool
+cipher_in_set(const struct cipher_table *table, const struct cipher *cipher,
+    const struct cipher_set *set)
+{
+	size_t index = (size_t)(cipher - table->ciphers);
+
+	return (set->bits[index / 64] >> (index % 64) & 1) != 0;
+}
+
+bool
+cipher_list_read(struct cipher_table *table, const char *list, struct cipher_set *set)
+{
+	STACK_OF(SSL_CIPHER) *chosen;
+	bool any = false;
+
+	memset(set, 0, sizeof(*set));
+	if (SSL_CTX_set_cipher_list(table->context, list) != 1) {
+		ERR_clear_error();
+		return false;
+	}
+	chosen = SSL_CTX_get_ciphers(table->context);
+	for (int i = 0; i < sk_SSL_CIPHER_num(chosen); i++) {
+		const struct cipher *cipher = cipher_find(table,
+		    SSL_CIPHER_get_name(sk_SSL_CIPHER_value(chosen, i)));
+
+		/* TLS 1.3 suites are in every list and belong to none. */
+		if (cipher != NULL && !cipher->tls13) {
+			set_add(table, set, cipher);
+			any = true;
+		}
+	}
+	return any;
+}
+
+const char *
+cipher_suites_read(const struct cipher_table *table, const char *list,
+    struct cipher_set *set, size_t *length)
+{
+	memset(set, 0, sizeof(*set));
+	for (;;) {
+		char name[64] = "";
+		const struct cipher *cipher = NULL;
+
+		*length = strcspn(list, ":");
+		if (*length < sizeof(name)) {
+			memcpy(name, list, *length);
+			cipher = cipher_find(table, name);
+		}
+		if (cipher == NULL || !cipher->tls13)
+			return list;
+		set_add(table, set, cipher);
+		if (list[*length] == '\0')
+			return NULL;
+		list += *length + 1;
+	}
+}
+
+size_t
+cipher_suite_names(const struct cipher_table *table, const char **names, size_t room)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count && count < room; i++)
+		if (table->ciphers[i].tls13)
+			names[count++] = table->ciphers[i].name;
+	return count;
+}

@@ -1,0 +1,65 @@
+/*
+ * cipher.h - what is known of cipher suites, from OpenSSL's own tables.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_CIPHER_H
+#define TLSWARD_POLICY_CIPHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CIPHERS_MAX 512
+
+struct cipher {
+	const char *name;	/* OpenSSL's; IANA's for TLS 1.3 */
+	int bits;		/* secret bits; 0: does not encrypt */
+	bool forward_secrecy;	/* ephemeral key exchange */
+	bool aead;
+	bool tls13;
+};
+
+/* Every suite that is known, sorted by name. */
+struct cipher_table;
+
+/* A set of suites of one table. */
+struct cipher_set {
+	uint64_t bits[CIPHERS_MAX / 64];
+};
+
+/*
+ * Reads OpenSSL's tables in a context of its own, without openssl.cnf, and adds
+ * the suites that this OpenSSL no longer builds. NULL when memory is short.
+ */
+struct cipher_table *cipher_table_new(void);
+void cipher_table_free(struct cipher_table **table);
+
+/* The suite of that name, or NULL. Thread-safe. */
+const struct cipher *cipher_find(const struct cipher_table *table, const char *name);
+
+/* Whether a name without a suite of its own says that nothing is encrypted. */
+bool cipher_name_is_null(const char *name);
+
+bool cipher_in_set(const struct cipher_table *table, const struct cipher *cipher,
+    const struct cipher_set *set);
+
+/*
+ * The suites up to TLS 1.2 that an OpenSSL cipher list selects (openssl-ciphers(1)),
+ * at security level 0. False when it selects nothing. Not thread-safe.
+ */
+bool cipher_list_read(struct cipher_table *table, const char *list,
+    struct cipher_set *set);
+
+/*
+ * The TLS 1.3 suites in a list of names separated by colons. Returns NULL, or
+ * the name that is none, of *length bytes.
+ */
+const char *cipher_suites_read(const struct cipher_table *table, const char *list,
+    struct cipher_set *set, size_t *length);
+
+/* The names of all TLS 1.3 suites; returns how many of "room" were written. */
+size_t cipher_suite_names(const struct cipher_table *table, const char **names,
+    size_t room);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * date.c - dates of the policy, as days in UTC.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <string.h>
+
+#include "policy/policy.h"
+
+static bool
+number(const char *text, size_t digits, int *value)
+{
+	*value = 0;
+	for (size_t i = 0; i < digits; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		*value = *value * 10 + (text[i] - '0');
+	}
+	return true;
+}
+
+static int
+days_in_month(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+/* Days from 1970-01-01 in the proleptic Gregorian calendar, for years from 1. */
+static int64_t
+days_from_epoch(int year, int month, int day)
+{
+	int64_t before = year - 1;
+	int64_t days = before * 365 + before / 4 - before / 100 + before / 400;
+
+	for (int m = 1; m < month; m++)
+		days += days_in_month(year, m);
+	return days + day - 1 - 719162;
+}
+
+bool
+policy_date(const char *text, int64_t *when)
+{
+	int year, month, day;
+
+	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-' ||
+	    !number(text, 4, &year) || !number(text + 5, 2, &month) ||
+	    !number(text + 8, 2, &day))
+		return false;
+	if (year < 1 || month < 1 || month > 12 || day < 1 ||
+	    day > days_in_month(year, month))
+		return false;
+	*when = days_from_epoch(year, month, day) * 86400;
+	return true;
+}

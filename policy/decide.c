@@ -1,0 +1,375 @@
+/*
+ * decide.c - the verdict on one recipient.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <string.h>
+
+#include "policy/match.h"
+#include "policy/session.h"
+
+/* In the order of reasons. */
+static const enum policy_reason reason_of_kind[KIND_COUNT] = {
+	[KIND_TLS] = REASON_TLS_VERSION,
+	[KIND_BITS] = REASON_BITS,
+	[KIND_CIPHER] = REASON_CIPHER,
+	[KIND_CIPHERSUITES] = REASON_CIPHER,
+	[KIND_FORWARD_SECRECY] = REASON_FORWARD_SECRECY,
+	[KIND_AEAD] = REASON_AEAD,
+	[KIND_CERTIFICATE] = REASON_CERTIFICATE,
+	[KIND_CERTIFICATE_NAME] = REASON_CERTIFICATE_NAME,
+	[KIND_CERTIFICATE_ISSUER] = REASON_CERTIFICATE_ISSUER,
+	[KIND_CERTIFICATE_FINGERPRINT] = REASON_CERTIFICATE_FINGERPRINT
+};
+
+static unsigned
+bit(enum policy_reason reason)
+{
+	return 1u << reason;
+}
+
+/* What not knowing leads to: nothing is refused for good on a guess. */
+static enum policy_action
+soften(enum policy_action action)
+{
+	return action == POLICY_REJECT ? POLICY_TEMPFAIL : action;
+}
+
+/* Counts an unmet requirement in; the first of the strictest is the reason. */
+static void
+count_unmet(struct policy_outcome *outcome, enum policy_reason named,
+    enum policy_action action, bool unknown, const struct policy_requirement *lender)
+{
+	bool first = outcome->failed == 0;
+
+	outcome->failed |= bit(named);
+	if (!first && action <= outcome->action)
+		return;
+	outcome->action = action;
+	outcome->reason = unknown ? REASON_UNKNOWN_FACT : named;
+	outcome->requirement = unknown ? NULL : lender;
+}
+
+/* Clear text fails "tls" alone; so does not knowing whether it is. */
+static void
+evaluate_unencrypted(const struct settings_of_rule *settings, bool unknown,
+    struct policy_outcome *outcome)
+{
+	const struct policy_requirement *lender;
+	enum policy_action action = clear_text_action(settings, &lender);
+
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (settings->require[kind] != NULL)
+			outcome->check[kind] = CHECK_MOOT;
+	if (lender == NULL)
+		return;
+	outcome->check[KIND_TLS] = unknown ? CHECK_UNKNOWN : CHECK_UNMET;
+	count_unmet(outcome, REASON_TLS, unknown ? soften(action) : action, unknown,
+	    lender);
+}
+
+/* The reason for which a requirement is unmet. */
+static enum policy_reason
+reason_for(const struct session *session, enum policy_kind kind)
+{
+	bool needs_verified = kind == KIND_CERTIFICATE_NAME ||
+	    kind == KIND_CERTIFICATE_ISSUER;
+
+	if (needs_verified && session->verified == POLICY_NO)
+		return REASON_CERTIFICATE;
+	return reason_of_kind[kind];
+}
+
+static void
+evaluate_requirements(const struct settings_of_rule *settings,
+    const struct session *session, struct policy_outcome *outcome)
+{
+	for (int k = 0; k < KIND_COUNT; k++) {
+		const struct policy_requirement *requirement = settings->require[k];
+		enum policy_kind kind = (enum policy_kind)k;
+		enum policy_action action;
+
+		if (requirement == NULL)
+			continue;
+		action = requirement_action(settings, requirement);
+		switch (session_meets(session, requirement)) {
+		case POLICY_YES:
+			outcome->check[kind] = CHECK_MET;
+			break;
+		case POLICY_NO:
+			outcome->check[kind] = CHECK_UNMET;
+			count_unmet(outcome, reason_for(session, kind), action, false,
+			    requirement);
+			break;
+		case POLICY_UNKNOWN:
+			outcome->check[kind] = CHECK_UNKNOWN;
+			count_unmet(outcome, reason_of_kind[kind], soften(action), true,
+			    requirement);
+			break;
+		}
+	}
+}
+
+/*
+ * What a rule says of which it is not known whether it applies: it must neither
+ * exempt, nor as a rule under monitor stand in the place of one that enforces.
+ */
+static void
+evaluate_undecided(const struct policy_options *options, struct policy_outcome *outcome)
+{
+	outcome->undecided = true;
+	outcome->exempt = false;
+	outcome->monitored = options->monitor;
+	outcome->action = POLICY_TEMPFAIL;
+	outcome->reason = REASON_UNKNOWN_FACT;
+}
+
+static void
+evaluate(const struct policy_rule *rule, const struct match *match,
+    const struct session *session, const struct policy_options *options,
+    struct policy_outcome *outcome)
+{
+	const struct settings_of_rule *settings = &rule->settings;
+	const struct who *who = match->who;
+
+	outcome->rule = rule;
+	outcome->place = (struct policy_place){
+		.file = who != NULL && who->listed ? who->file : rule->file,
+		.line = who != NULL && who->listed ? who->line : rule->line,
+		.name = who != NULL ? who->name : NULL,
+		.kind = rule->kind
+	};
+	outcome->exempt = period_active(&settings->exempt, options->now);
+	outcome->monitored = options->monitor ||
+	    period_active(&settings->monitor, options->now);
+	if (match->unknown)
+		evaluate_undecided(options, outcome);
+	else if (session->encrypted == POLICY_YES)
+		evaluate_requirements(settings, session, outcome);
+	else
+		evaluate_unencrypted(settings, session->encrypted == POLICY_UNKNOWN,
+		    outcome);
+}
+
+/* Evaluates the rule that matched, if any. */
+static void
+apply_match(const struct policy *policy, const struct match *match,
+    const struct session *session, const struct policy_options *options,
+    struct policy_outcome *outcome)
+{
+	if (match->who != NULL)
+		evaluate(&policy->rules[match->who->rule], match, session, options,
+		    outcome);
+}
+
+static void
+keep_domain(char out[256], const struct address *address)
+{
+	size_t length = address->domain_length;
+
+	if (address->domain == NULL)
+		return;
+	if (length > 255)
+		length = 255;
+	memcpy(out, address->domain, length);
+	out[length] = '\0';
+}
+
+static int
+apply_sender(const struct policy *policy, const struct session *session,
+    const struct policy_options *options, struct verdict *verdict)
+{
+	struct policy_outcome *outcome = &verdict->outcome[OUTCOME_FROM];
+	const char *from = session->facts->from;
+	struct address sender;
+	struct match match;
+
+	if (address_parse(from != NULL ? from : "", &sender) == -1)
+		return -1;
+	match = match_sender(policy, &sender);
+	apply_match(policy, &match, session, options, outcome);
+	if (match.who == NULL && policy->fallback != NULL)
+		evaluate(policy->fallback, &match, session, options, outcome);
+	keep_domain(verdict->from_domain, &sender);
+	address_free(&sender);
+	return 0;
+}
+
+static int
+apply_recipient(const struct policy *policy, const struct session *session,
+    const char *text, const struct policy_options *options, struct verdict *verdict,
+    int which)
+{
+	struct address recipient;
+	struct match match;
+
+	if (address_parse(text, &recipient) == -1)
+		return -1;
+	match = match_recipient(policy, &recipient, options->recipient_delimiter);
+	apply_match(policy, &match, session, options, &verdict->outcome[which]);
+	if (which == OUTCOME_TO || verdict->to_domain[0] == '\0')
+		keep_domain(verdict->to_domain, &recipient);
+	address_free(&recipient);
+	return 0;
+}
+
+/*
+ * Whether what the MTA resolved the recipient to is looked up too: a full
+ * address, and the recipient itself no bare postmaster.
+ */
+static int
+resolved_counts(const struct facts *facts, bool *counts)
+{
+	struct address address;
+
+	*counts = false;
+	if (facts->to_resolved == NULL)
+		return 0;
+	if (address_parse(facts->to_resolved, &address) == -1)
+		return -1;
+	*counts = address.domain != NULL;
+	address_free(&address);
+	if (facts->to == NULL)
+		return 0;
+	if (address_parse(facts->to, &address) == -1)
+		return -1;
+	*counts &= !match_is_postmaster(&address);
+	address_free(&address);
+	return 0;
+}
+
+/*
+ * A recipient that the MTA resolved to another is exempt only when both are; a
+ * rule that exempts but one of them is as if it did not apply.
+ */
+static void
+drop_half_exemption(struct verdict *verdict)
+{
+	struct policy_outcome *to = &verdict->outcome[OUTCOME_TO];
+	struct policy_outcome *resolved = &verdict->outcome[OUTCOME_TO_RESOLVED];
+
+	if (to->exempt && resolved->exempt)
+		return;
+	if (to->exempt)
+		memset(to, 0, sizeof(*to));
+	if (resolved->exempt)
+		memset(resolved, 0, sizeof(*resolved));
+}
+
+static int
+apply_recipients(const struct policy *policy, const struct session *session,
+    const struct policy_options *options, struct verdict *verdict)
+{
+	const struct facts *facts = session->facts;
+	bool resolved;
+
+	if (facts->to != NULL && apply_recipient(policy, session, facts->to, options,
+	    verdict, OUTCOME_TO) == -1)
+		return -1;
+	if (resolved_counts(facts, &resolved) == -1)
+		return -1;
+	if (!resolved)
+		return 0;
+	if (apply_recipient(policy, session, facts->to_resolved, options, verdict,
+	    OUTCOME_TO_RESOLVED) == -1)
+		return -1;
+	drop_half_exemption(verdict);
+	return 0;
+}
+
+static bool
+find_exempt(struct verdict *verdict)
+{
+	for (int i = 0; i < OUTCOME_COUNT; i++) {
+		const struct policy_outcome *outcome = &verdict->outcome[i];
+
+		if (outcome->rule == NULL || !outcome->exempt)
+			continue;
+		verdict->exempt = true;
+		verdict->exempt_reason = outcome->rule->settings.exempt_reason;
+		verdict->reported = i;
+		return true;
+	}
+	return false;
+}
+
+static enum policy_action
+effective(const struct policy_outcome *outcome)
+{
+	return outcome->monitored ? POLICY_ACCEPT : outcome->action;
+}
+
+static bool
+has_unmet(const struct policy_outcome *outcome)
+{
+	return outcome->reason != REASON_NONE;
+}
+
+/* The strictest outcome; of equals one with something unmet, then in order. */
+static void
+find_strictest(struct verdict *verdict)
+{
+	for (int i = 0; i < OUTCOME_COUNT; i++) {
+		const struct policy_outcome *outcome = &verdict->outcome[i];
+		bool unmet;
+
+		if (outcome->rule == NULL)
+			continue;
+		unmet = has_unmet(outcome);
+		if (unmet && (verdict->reason == REASON_NONE ||
+		    effective(outcome) > verdict->action)) {
+			verdict->action = effective(outcome);
+			verdict->reason = outcome->reason;
+			verdict->failed = outcome->failed;
+			verdict->reported = i;
+		}
+		if (outcome->monitored && outcome->action > verdict->would) {
+			verdict->would = outcome->action;
+			verdict->would_by = i;
+		}
+	}
+	/* Where nothing was unmet it is the sender's rule that is reported. */
+	if (verdict->reason == REASON_NONE &&
+	    verdict->outcome[OUTCOME_FROM].rule != NULL)
+		verdict->reported = OUTCOME_FROM;
+}
+
+static void
+report(struct verdict *verdict, const struct policy_options *options)
+{
+	const struct settings_of_rule *settings;
+
+	if (verdict->reported >= 0) {
+		settings = &verdict->outcome[verdict->reported].rule->settings;
+		verdict->contact = settings->contact;
+		verdict->note = settings->note;
+	}
+	if (options->soft_bounce && verdict->action == POLICY_REJECT) {
+		verdict->action = POLICY_TEMPFAIL;
+		verdict->soft_bounced = true;
+	}
+}
+
+int
+policy_decide(const struct policy *policy, const struct facts *facts,
+    const struct policy_options *options, struct verdict *verdict)
+{
+	struct session session;
+	struct match client;
+
+	memset(verdict, 0, sizeof(*verdict));
+	verdict->reported = -1;
+	verdict->would_by = -1;
+	session_read(&session, policy, facts);
+	verdict->bits = session.bits;
+	if (match_client(policy, facts, &client) == -1)
+		return -1;
+	apply_match(policy, &client, &session, options, &verdict->outcome[OUTCOME_CLIENT]);
+	if (apply_recipients(policy, &session, options, verdict) == -1 ||
+	    apply_sender(policy, &session, options, verdict) == -1)
+		return -1;
+	if (!find_exempt(verdict))
+		find_strictest(verdict);
+	report(verdict, options);
+	return 0;
+}

@@ -1,0 +1,173 @@
+/*
+ * diag.c - the list of diagnostics and how one is shown.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/arena.h"
+#include "policy/diag.h"
+#include "policy/policy.h"
+
+#define MESSAGE_MAX 1024
+
+struct policy_diags {
+	struct arena text;
+	struct policy_diag *diags;
+	size_t count;		/* with those whose text was lost */
+	size_t kept;
+	size_t room;
+	size_t errors;
+};
+
+struct policy_diags *
+policy_diags_new(void)
+{
+	return calloc(1, sizeof(struct policy_diags));
+}
+
+void
+policy_diags_free(struct policy_diags **diags)
+{
+	if (diags == NULL || *diags == NULL)
+		return;
+	arena_release(&(*diags)->text);
+	free((*diags)->diags);
+	free(*diags);
+	*diags = NULL;
+}
+
+void
+policy_diags_add(struct policy_diags *diags, enum policy_severity severity,
+    const char *file, unsigned line, unsigned column, const char *source,
+    size_t source_len, const char *format, ...)
+{
+	struct policy_diag diag = {
+		.severity = severity, .line = line, .column = column
+	};
+	struct policy_diag *grown;
+	char message[MESSAGE_MAX];
+	va_list ap;
+
+	diags->count++;
+	if (severity == POLICY_ERROR)
+		diags->errors++;
+	va_start(ap, format);
+	(void)vsnprintf(message, sizeof(message), format, ap);
+	va_end(ap);
+	diag.file = arena_text(&diags->text, file, strlen(file));
+	diag.message = arena_text(&diags->text, message, strlen(message));
+	if (source != NULL)
+		diag.source = arena_text(&diags->text, source, source_len);
+	if (diag.file == NULL || diag.message == NULL)
+		return;
+	grown = array_grow(diags->diags, diags->kept, &diags->room, sizeof(diag));
+	if (grown == NULL)
+		return;
+	diags->diags = grown;
+	diags->diags[diags->kept++] = diag;
+}
+
+size_t
+policy_diags_count(const struct policy_diags *diags)
+{
+	return diags->count;
+}
+
+size_t
+policy_diags_errors(const struct policy_diags *diags)
+{
+	return diags->errors;
+}
+
+const struct policy_diag *
+policy_diags_at(const struct policy_diags *diags, size_t index)
+{
+	return index < diags->kept ? &diags->diags[index] : NULL;
+}
+
+static size_t
+rank(const struct policy_diag *diag, const char *const *files, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && strcmp(files[i], diag->file) != 0)
+		i++;
+	return i;
+}
+
+static bool
+comes_after(const struct policy_diag *a, const struct policy_diag *b,
+    const char *const *files, size_t count)
+{
+	size_t rank_a = rank(a, files, count), rank_b = rank(b, files, count);
+
+	if (rank_a != rank_b)
+		return rank_a > rank_b;
+	return a->line != b->line ? a->line > b->line : a->column > b->column;
+}
+
+void
+diags_sort(struct policy_diags *diags, size_t first, const char *const *files,
+    size_t file_count)
+{
+	/* By insertion: they come nearly sorted. */
+	for (size_t i = first + 1; i < diags->kept; i++) {
+		struct policy_diag diag = diags->diags[i];
+		size_t at = i;
+
+		for (; at > first && comes_after(&diags->diags[at - 1], &diag, files,
+		    file_count); at--)
+			diags->diags[at] = diags->diags[at - 1];
+		diags->diags[at] = diag;
+	}
+}
+
+/* The line, and a caret under its "column"th code point; tabs stay aligned. */
+static void
+print_source(const char *source, unsigned column, FILE *out)
+{
+	unsigned at = 1;
+
+	for (const char *c = source; *c != '\0'; c++) {
+		bool control = (unsigned char)*c < 0x20 && *c != '\t';
+
+		(void)putc(control || *c == 0x7f ? '?' : *c, out);
+	}
+	(void)putc('\n', out);
+	for (const char *c = source; *c != '\0' && at < column; c++) {
+		if (((unsigned char)*c & 0xc0) == 0x80)
+			continue;
+		(void)putc(*c == '\t' ? '\t' : ' ', out);
+		at++;
+	}
+	for (; at < column; at++)
+		(void)putc(' ', out);
+	(void)fputs("^\n", out);
+}
+
+void
+policy_diag_print(const struct policy_diag *diag, FILE *out)
+{
+	const char *severity = diag->severity == POLICY_ERROR ? "error" : "warning";
+
+	if (diag->line == 0)
+		(void)fprintf(out, "%s: %s: %s\n", diag->file, severity, diag->message);
+	else
+		(void)fprintf(out, "%s:%u:%u: %s: %s\n", diag->file, diag->line,
+		    diag->column, severity, diag->message);
+	if (diag->source != NULL)
+		print_source(diag->source, diag->column, out);
+}
+
+void
+policy_diags_print(const struct policy_diags *diags, FILE *out)
+{
+	for (size_t i = 0; i < diags->kept; i++)
+		policy_diag_print(&diags->diags[i], out);
+	if (diags->kept < diags->count)
+		(void)fprintf(out, "%zu more diagnostics are lost: out of memory\n",
+		    diags->count - diags->kept);
+}

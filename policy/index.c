@@ -1,0 +1,301 @@
+/*
+ * index.c - finding the WHO that names a sender, a recipient or a client.
+ *
+ * One table of keys with open addressing for each kind of rule. The hash (FNV-1a)
+ * reads all of a key: partners' names share their ends.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/index.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct who_slot {
+	uint32_t hash;
+	uint32_t who;		/* index + 1; 0: free */
+};
+
+static uint32_t
+hash(const char *key, size_t length)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < length; i++)
+		h = (h ^ (unsigned char)key[i]) * 0x100000001b3u;
+	return (uint32_t)(h ^ h >> 32);
+}
+
+/* The slot of that key, or the free one where it belongs. */
+static size_t
+find_slot(const struct who_table *table, const char *key, size_t length, uint32_t h)
+{
+	size_t mask = table->slot_count - 1, at = h & mask;
+
+	for (;; at = (at + 1) & mask) {
+		const struct who_slot *slot = &table->slots[at];
+		const char *there;
+
+		if (slot->who == 0)
+			return at;
+		if (slot->hash != h)
+			continue;
+		there = table->whos[slot->who - 1].key;
+		if (strncmp(there, key, length) == 0 && there[length] == '\0')
+			return at;
+	}
+}
+
+static bool
+grow_slots(struct who_table *table)
+{
+	size_t count = table->slot_count == 0 ? 64 : table->slot_count * 2;
+	struct who_slot *slots;
+
+	if (table->keyed * 4 < table->slot_count * 3)
+		return true;
+	if ((slots = calloc(count, sizeof(*slots))) == NULL)
+		return false;
+	for (size_t i = 0; i < table->slot_count; i++) {
+		size_t at = table->slots[i].hash & (count - 1);
+
+		if (table->slots[i].who == 0)
+			continue;
+		while (slots[at].who != 0)
+			at = (at + 1) & (count - 1);
+		slots[at] = table->slots[i];
+	}
+	free(table->slots);
+	table->slots = slots;
+	table->slot_count = count;
+	return true;
+}
+
+static bool
+append(struct who_table *table, const struct who *who)
+{
+	struct who *grown;
+
+	if (table->count >= UINT32_MAX - 1)
+		return false;
+	grown = array_grow(table->whos, table->count, &table->room, sizeof(*who));
+	if (grown == NULL)
+		return false;
+	table->whos = grown;
+	table->whos[table->count++] = *who;
+	return true;
+}
+
+static void
+note_type(struct who_table *table, const struct who *who)
+{
+	struct network network;
+
+	table->has_addresses |= who->type == WHO_ADDRESS;
+	table->has_subdomains |= who->type == WHO_SUBDOMAINS;
+	if (who->type == WHO_NETWORK && network_read(who->name, &network) == NETWORK_OK) {
+		table->prefixes[network.family][network.prefix] = 1;
+		table->has_networks[network.family] = true;
+	}
+}
+
+size_t
+index_add(struct who_table *table, const struct who *who)
+{
+	size_t length = strlen(who->key), at;
+	uint32_t h = hash(who->key, length);
+
+	if (!grow_slots(table))
+		return SIZE_MAX;
+	at = find_slot(table, who->key, length, h);
+	if (table->slots[at].who != 0)
+		return table->slots[at].who - 1;
+	if (!append(table, who))
+		return SIZE_MAX;
+	table->slots[at] = (struct who_slot){ h, (uint32_t)table->count };
+	table->keyed++;
+	note_type(table, who);
+	return table->count - 1;
+}
+
+size_t
+index_add_regex(struct who_table *table, const struct who *who, pcre2_code *code,
+    bool anchored)
+{
+	struct who_regex *grown = array_grow(table->regexes, table->regex_count,
+	    &table->regex_room, sizeof(*grown));
+
+	if (grown == NULL)
+		return SIZE_MAX;
+	table->regexes = grown;
+	if (!append(table, who))
+		return SIZE_MAX;
+	table->regexes[table->regex_count++] = (struct who_regex){
+		code, (uint32_t)(table->count - 1), anchored
+	};
+	return table->count - 1;
+}
+
+const struct who *
+index_find(const struct who_table *table, const char *key, size_t length)
+{
+	size_t at;
+
+	if (table->keyed == 0 || length > WHO_KEY_MAX)
+		return NULL;
+	at = find_slot(table, key, length, hash(key, length));
+	return table->slots[at].who == 0 ? NULL :
+	    &table->whos[table->slots[at].who - 1];
+}
+
+const struct who *
+index_find_above(const struct who_table *table, const char *domain, size_t length)
+{
+	if (!table->has_subdomains || length > WHO_KEY_MAX)
+		return NULL;
+	for (size_t i = 1; i < length; i++) {
+		const struct who *who;
+
+		if (domain[i] == '.' &&
+		    (who = index_find(table, domain + i, length - i)) != NULL)
+			return who;
+	}
+	return NULL;
+}
+
+const struct who *
+index_find_regex(const struct who_table *table, pcre2_match_context *limits,
+    const char *text, size_t length, bool *unknown)
+{
+	for (size_t i = 0; i < table->regex_count; i++) {
+		enum policy_tri match = pattern_regex(table->regexes[i].code, limits,
+		    text, length);
+
+		if (match == POLICY_NO)
+			continue;
+		*unknown = match == POLICY_UNKNOWN;
+		return &table->whos[table->regexes[i].who];
+	}
+	return NULL;
+}
+
+/* The digits after the slash; false for anything but a number up to "most". */
+static bool
+read_prefix(const char *text, unsigned most, unsigned *prefix)
+{
+	size_t length = strlen(text);
+
+	*prefix = 0;
+	if (length == 0 || length > 3 || strspn(text, "0123456789") != length)
+		return false;
+	for (; *text != '\0'; text++)
+		*prefix = *prefix * 10 + (unsigned)(*text - '0');
+	return *prefix <= most;
+}
+
+static bool
+has_host_bits(const struct network *network)
+{
+	for (unsigned bit = network->prefix; bit < (network->family ? 128u : 32u); bit++)
+		if (network->bytes[bit / 8] >> (7 - bit % 8) & 1)
+			return true;
+	return false;
+}
+
+static void
+unmap(struct network *network)
+{
+	static const unsigned char mapped[12] = {
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
+	};
+
+	if (network->family == 0 || network->prefix < 96 ||
+	    memcmp(network->bytes, mapped, sizeof(mapped)) != 0)
+		return;
+	network->family = 0;
+	network->prefix -= 96;
+	memmove(network->bytes, network->bytes + 12, 4);
+	memset(network->bytes + 4, 0, 12);
+}
+
+enum network_error
+network_read(const char *text, struct network *network)
+{
+	const char *slash = strchr(text, '/');
+	size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
+	char address[64];
+	unsigned most;
+
+	memset(network, 0, sizeof(*network));
+	if (length >= sizeof(address))
+		return NETWORK_NONE;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	if (inet_pton(AF_INET, address, network->bytes) == 1)
+		network->family = 0;
+	else if (inet_pton(AF_INET6, address, network->bytes) == 1)
+		network->family = 1;
+	else
+		return NETWORK_NONE;
+	most = network->family == 0 ? 32 : 128;
+	network->prefix = most;
+	if (slash != NULL && !read_prefix(slash + 1, most, &network->prefix))
+		return NETWORK_PREFIX;
+	if (has_host_bits(network))
+		return NETWORK_HOST_BITS;
+	unmap(network);
+	return NETWORK_OK;
+}
+
+size_t
+network_key(const struct network *network, unsigned prefix, char key[NETWORK_KEY_MAX])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t used = 0;
+
+	key[used++] = network->family == 0 ? '4' : '6';
+	key[used++] = '/';
+	key[used++] = (char)('!' + prefix / 2);
+	key[used++] = prefix % 2 == 0 ? '0' : '1';
+	for (unsigned bit = 0; bit < prefix; bit += 8) {
+		unsigned byte = network->bytes[bit / 8];
+
+		if (prefix - bit < 8)
+			byte &= 0xffu << (8 - (prefix - bit));
+		key[used++] = digits[byte >> 4 & 0xf];
+		key[used++] = digits[byte & 0xf];
+	}
+	key[used] = '\0';
+	return used;
+}
+
+const struct who *
+index_find_network(const struct who_table *table, const struct network *address,
+    unsigned below)
+{
+	char key[NETWORK_KEY_MAX];
+
+	if (!table->has_networks[address->family])
+		return NULL;
+	for (unsigned prefix = below; prefix-- > 0;) {
+		const struct who *who;
+
+		if (table->prefixes[address->family][prefix] == 0)
+			continue;
+		who = index_find(table, key, network_key(address, prefix, key));
+		if (who != NULL)
+			return who;
+	}
+	return NULL;
+}
+
+void
+index_free(struct who_table *table)
+{
+	free(table->whos);
+	free(table->slots);
+	free(table->regexes);
+	memset(table, 0, sizeof(*table));
+}

@@ -1,0 +1,359 @@
+/*
+ * lex.c - from the text of a policy file to tokens.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/lex.h"
+
+#include <string.h>
+
+#include "policy/messages.h"
+
+void
+lexer_start(struct lexer *lexer, const struct source *source, struct arena *arena,
+    struct policy_diags *diags)
+{
+	lexer->source = source;
+	lexer->arena = arena;
+	lexer->diags = diags;
+	lexer->next = source->text;
+	lexer->end = source->text + source->length;
+	lexer->place = (struct place){ source, source->text, 1, 1 };
+	lexer->after = lexer->place;
+}
+
+/* Steps over one byte, keeping the place. */
+static void
+step(struct lexer *lexer)
+{
+	unsigned char c = (unsigned char)*lexer->next++;
+
+	if (c == '\n') {
+		lexer->place.line++;
+		lexer->place.column = 1;
+		lexer->place.start = lexer->next;
+	} else if (lexer->next == lexer->end ||
+	    ((unsigned char)*lexer->next & 0xc0) != 0x80)
+		lexer->place.column++;
+}
+
+static bool
+at(const struct lexer *lexer, const char *text)
+{
+	size_t length = strlen(text);
+
+	return (size_t)(lexer->end - lexer->next) >= length &&
+	    memcmp(lexer->next, text, length) == 0;
+}
+
+static bool
+at_line_end(const struct lexer *lexer)
+{
+	return lexer->next == lexer->end || at(lexer, "\n") || at(lexer, "\r\n");
+}
+
+static void
+step_to_line_end(struct lexer *lexer)
+{
+	while (!at_line_end(lexer))
+		step(lexer);
+}
+
+/* White space and controls beyond ASCII, which no word may hold. */
+static bool
+is_wide_space(const char *text)
+{
+	const unsigned char *u = (const unsigned char *)text;
+
+	if (u[0] == 0xc2)	/* U+0080 to U+00A0: C1 controls, no-break space */
+		return u[1] <= 0xa0;
+	if (u[0] == 0xe1)	/* U+1680 */
+		return u[1] == 0x9a && u[2] == 0x80;
+	if (u[0] == 0xe2)	/* U+2000 to 200A, 2028, 2029, 202F, 205F */
+		return (u[1] == 0x80 && (u[2] <= 0x8a || u[2] == 0xa8 ||
+		    u[2] == 0xa9 || u[2] == 0xaf)) || (u[1] == 0x81 && u[2] == 0x9f);
+	return u[0] == 0xe3 && u[1] == 0x80 && u[2] == 0x80;	/* U+3000 */
+}
+
+static bool
+in_word(const struct lexer *lexer)
+{
+	unsigned char c;
+
+	if (lexer->next == lexer->end)
+		return false;
+	c = (unsigned char)*lexer->next;
+	if (c >= 0x80)
+		return !is_wide_space(lexer->next);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || (c != '\0' && strchr("._-:/@*+=", c) != NULL);
+}
+
+static struct token
+bad(struct token token)
+{
+	token.type = TOKEN_BAD;
+	return token;
+}
+
+static void
+set_text(struct lexer *lexer, struct token *token, const char *text, size_t length)
+{
+	token->length = length;
+	token->text = arena_text(lexer->arena, text, length);
+	if (token->text == NULL)
+		token->type = TOKEN_BAD;
+}
+
+static struct token
+word(struct lexer *lexer, struct token token)
+{
+	const char *start = lexer->next;
+
+	while (in_word(lexer))
+		step(lexer);
+	token.type = TOKEN_WORD;
+	set_text(lexer, &token, start, (size_t)(lexer->next - start));
+	return token;
+}
+
+/* Undoes \" and \\ in place and returns the new length. */
+static size_t
+undo_escapes(char *text, size_t length)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\\')
+			i++;
+		text[out++] = text[i];
+	}
+	text[out] = '\0';
+	return out;
+}
+
+static struct token
+string(struct lexer *lexer, struct token token)
+{
+	const char *start;
+	bool damaged = false;
+	char *text;
+
+	step(lexer);
+	start = lexer->next;
+	while (!at_line_end(lexer) && *lexer->next != '"') {
+		damaged |= *lexer->next == SOURCE_BAD;
+		if (*lexer->next == '\\') {
+			struct place place = lexer->place;
+
+			step(lexer);
+			if (!at(lexer, "\"") && !at(lexer, "\\") && !damaged) {
+				source_report(lexer->diags, POLICY_ERROR, &place,
+				    "%s", MSG_ESCAPE);
+				damaged = true;
+			}
+			if (at_line_end(lexer))
+				break;
+		}
+		step(lexer);
+	}
+	if (at_line_end(lexer)) {
+		if (!damaged)
+			source_report(lexer->diags, POLICY_ERROR, &token.place, "%s",
+			    MSG_STRING_OPEN);
+		return bad(token);
+	}
+	text = arena_text(lexer->arena, start, (size_t)(lexer->next - start));
+	token.length = (size_t)(lexer->next - start);
+	step(lexer);
+	if (damaged || text == NULL)
+		return bad(token);
+	token.length = undo_escapes(text, token.length);
+	token.text = text;
+	token.type = TOKEN_STRING;
+	return token;
+}
+
+/* What follows a regular expression's last slash. */
+static bool
+regex_flags(struct lexer *lexer, struct token *token)
+{
+	struct place place = lexer->place;
+	const char *start = lexer->next;
+	size_t length;
+
+	while (in_word(lexer))
+		step(lexer);
+	length = (size_t)(lexer->next - start);
+	token->caseless = length == 1 && *start == 'i';
+	if (length == 0 || token->caseless)
+		return true;
+	source_report(lexer->diags, POLICY_ERROR, &place, MSG_REGEX_FLAG,
+	    (int)length, start);
+	return false;
+}
+
+static struct token
+regex(struct lexer *lexer, struct token token)
+{
+	const char *start;
+	bool damaged = false;
+	size_t length;
+
+	step(lexer);
+	start = lexer->next;
+	while (!at_line_end(lexer) && (*lexer->next != '/' || lexer->next[-1] == '\\')) {
+		damaged |= *lexer->next == SOURCE_BAD;
+		step(lexer);
+	}
+	length = (size_t)(lexer->next - start);
+	if (at_line_end(lexer)) {
+		if (!damaged)
+			source_report(lexer->diags, POLICY_ERROR, &token.place, "%s",
+			    MSG_REGEX_OPEN);
+		return bad(token);
+	}
+	step(lexer);
+	if (!regex_flags(lexer, &token) || damaged)
+		return bad(token);
+	token.type = TOKEN_REGEX;
+	set_text(lexer, &token, start, length);
+	return token;
+}
+
+/* Steps over blanks, comments and joined lines. False: a stray backslash. */
+static bool
+skip_blanks(struct lexer *lexer)
+{
+	while (lexer->next < lexer->end) {
+		if (*lexer->next == '#')
+			step_to_line_end(lexer);
+		else if (at(lexer, "\\\n") || at(lexer, "\\\r\n")) {
+			step_to_line_end(lexer);
+			while (*lexer->next != '\n')
+				step(lexer);
+			step(lexer);
+		} else if (*lexer->next == ' ' || *lexer->next == '\t' ||
+		    at(lexer, "\r\n"))
+			step(lexer);
+		else
+			return *lexer->next != '\\';
+	}
+	return true;
+}
+
+static struct token
+symbol(struct lexer *lexer, struct token token, enum token_type type, size_t length)
+{
+	while (length-- > 0)
+		step(lexer);
+	token.type = type;
+	return token;
+}
+
+/* A character that no token begins with: the whole run of them is one error. */
+static struct token
+stray(struct lexer *lexer, struct token token)
+{
+	const char *start = lexer->next;
+	bool damaged = *start == SOURCE_BAD;
+	int length;
+
+	do
+		step(lexer);
+	while (lexer->next < lexer->end && ((unsigned char)*lexer->next & 0xc0) == 0x80);
+	length = (int)(lexer->next - start);
+	if (*start == '\\')
+		source_report(lexer->diags, POLICY_ERROR, &token.place, "%s", MSG_JOIN);
+	else if ((unsigned char)*start < 0x20 || *start == 0x7f) {
+		if (!damaged)
+			source_report(lexer->diags, POLICY_ERROR, &token.place, "%s",
+			    MSG_CONTROL);
+	} else
+		source_report(lexer->diags, POLICY_ERROR, &token.place,
+		    MSG_CHARACTER, length, start);
+	/* The rest of the word hangs on it. */
+	while (in_word(lexer) || at(lexer, "\001"))
+		step(lexer);
+	return bad(token);
+}
+
+static struct token
+scan(struct lexer *lexer, bool with_regex)
+{
+	bool clean = skip_blanks(lexer);
+	struct token token = { .type = TOKEN_END, .place = lexer->place };
+
+	if (lexer->next == lexer->end)
+		return token;
+	if (!clean)
+		return stray(lexer, token);
+	switch (*lexer->next) {
+	case '\n':
+		return symbol(lexer, token, TOKEN_NEWLINE, 1);
+	case ';':
+		return symbol(lexer, token, TOKEN_SEMICOLON, 1);
+	case '{':
+		return symbol(lexer, token, TOKEN_OPEN, 1);
+	case '}':
+		return symbol(lexer, token, TOKEN_CLOSE, 1);
+	case '"':
+		return string(lexer, token);
+	case '/':
+		if (with_regex)
+			return regex(lexer, token);
+		break;
+	default:
+		break;
+	}
+	if (at(lexer, ">="))
+		return symbol(lexer, token, TOKEN_AT_LEAST, 2);
+	if (at(lexer, "<>"))
+		return symbol(lexer, token, TOKEN_NULL_SENDER, 2);
+	if (!in_word(lexer))
+		return stray(lexer, token);
+	token = word(lexer, token);
+	if (at(lexer, "\001"))
+		return stray(lexer, token);
+	return token;
+}
+
+struct token
+lexer_next(struct lexer *lexer, bool with_regex)
+{
+	struct token token = scan(lexer, with_regex);
+	bool end = token.type == TOKEN_NEWLINE || token.type == TOKEN_END;
+
+	/* What is missing is missing before the comment, not after it. */
+	if (end && token.place.line == lexer->after.line)
+		token.place = lexer->after;
+	lexer->after = lexer->place;
+	return token;
+}
+
+const char *
+token_name(const struct token *token)
+{
+	switch (token->type) {
+	case TOKEN_END:
+		return "the end of the file";
+	case TOKEN_NEWLINE:
+		return "the end of the line";
+	case TOKEN_SEMICOLON:
+		return "\";\"";
+	case TOKEN_OPEN:
+		return "\"{\"";
+	case TOKEN_CLOSE:
+		return "\"}\"";
+	case TOKEN_AT_LEAST:
+		return "\">=\"";
+	case TOKEN_NULL_SENDER:
+		return "\"<>\"";
+	case TOKEN_STRING:
+		return "a string";
+	case TOKEN_REGEX:
+		return "a regular expression";
+	default:
+		return "a word";
+	}
+}

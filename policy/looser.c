@@ -1,0 +1,164 @@
+/*
+ * looser.c - whether one rule lets pass what another would not.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/lint.h"
+
+static bool
+same_pattern(const struct pattern *a, const struct pattern *b)
+{
+	return a->type == b->type && a->caseless == b->caseless &&
+	    strcmp(a->text, b->text) == 0;
+}
+
+/* Whether the list "a" has all of "b" and more. */
+static bool
+more_patterns(const struct policy_requirement *a, const struct policy_requirement *b)
+{
+	for (size_t i = 0; i < b->u.patterns.count; i++) {
+		size_t j = 0;
+
+		while (j < a->u.patterns.count && !same_pattern(&a->u.patterns.list[j],
+		    &b->u.patterns.list[i]))
+			j++;
+		if (j == a->u.patterns.count)
+			return false;
+	}
+	return a->u.patterns.count > b->u.patterns.count;
+}
+
+static bool
+more_pins(const struct policy_requirement *a, const struct policy_requirement *b)
+{
+	for (size_t i = 0; i < b->u.pins.count; i++) {
+		size_t j = 0;
+
+		while (j < a->u.pins.count &&
+		    !fingerprint_equal(&a->u.pins.list[j], &b->u.pins.list[i]))
+			j++;
+		if (j == a->u.pins.count)
+			return false;
+	}
+	return a->u.pins.count > b->u.pins.count;
+}
+
+static bool
+more_ciphers(const struct policy_requirement *a, const struct policy_requirement *b)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < CIPHERS_MAX / 64; i++) {
+		uint64_t in_a = a->u.ciphers.set.bits[i], in_b = b->u.ciphers.set.bits[i];
+
+		if ((in_b & ~in_a) != 0)
+			return false;
+		more |= (in_a & ~in_b) != 0;
+	}
+	return more;
+}
+
+bool
+requirement_looser(const struct policy_requirement *a, const struct policy_requirement *b)
+{
+	switch (a->kind) {
+	case KIND_TLS:
+		return a->u.version < b->u.version;
+	case KIND_BITS:
+		return a->u.bits < b->u.bits;
+	case KIND_CIPHER:
+	case KIND_CIPHERSUITES:
+		return more_ciphers(a, b);
+	case KIND_CERTIFICATE_NAME:
+	case KIND_CERTIFICATE_ISSUER:
+		return more_patterns(a, b);
+	case KIND_CERTIFICATE_FINGERPRINT:
+		return more_pins(a, b);
+	default:
+		return false;
+	}
+}
+
+/* Whether what "a" requires otherwise includes the requirement of "b" that it lacks. */
+static bool
+implied(const struct settings_of_rule *a, const struct policy_requirement *lacking)
+{
+	const struct policy_requirement *tls = a->require[KIND_TLS];
+	bool tls13 = tls != NULL && tls->u.version == TLS_1_3;
+	bool pinned = a->require[KIND_CERTIFICATE_FINGERPRINT] != NULL;
+
+	switch (lacking->kind) {
+	case KIND_TLS:
+		for (int kind = 0; kind < KIND_COUNT; kind++)
+			if (a->require[kind] != NULL)
+				return lacking->u.version == TLS_ANY;
+		return false;
+	case KIND_BITS:		/* every TLS 1.3 suite has 128 at least */
+		return tls13 && lacking->u.bits <= 128;
+	case KIND_CIPHER:
+	case KIND_FORWARD_SECRECY:
+	case KIND_AEAD:
+		return tls13;
+	case KIND_CERTIFICATE:
+		return pinned || a->require[KIND_CERTIFICATE_NAME] != NULL ||
+		    a->require[KIND_CERTIFICATE_ISSUER] != NULL;
+	case KIND_CERTIFICATE_NAME:
+	case KIND_CERTIFICATE_ISSUER:
+		return pinned;
+	default:
+		return false;
+	}
+}
+
+static bool
+looser_in(const struct settings_of_rule *a, const struct settings_of_rule *b,
+    enum policy_kind kind, char *text, size_t size)
+{
+	const struct policy_requirement *mine = a->require[kind];
+	const struct policy_requirement *theirs = b->require[kind];
+	const char *name = policy_kind_name(kind);
+	enum policy_action wanted;
+
+	if (theirs == NULL)
+		return false;
+	wanted = requirement_action(b, theirs);
+	if (wanted == POLICY_ACCEPT)
+		return false;
+	if (mine == NULL) {
+		(void)snprintf(text, size, "it does not require %s", name);
+		return !implied(a, theirs);
+	}
+	if (requirement_looser(mine, theirs)) {
+		(void)snprintf(text, size, "it requires less for %s", name);
+		return true;
+	}
+	(void)snprintf(text, size, "its action for %s is %s and not %s", name,
+	    policy_action_name(requirement_action(a, mine)), policy_action_name(wanted));
+	return requirement_action(a, mine) < wanted;
+}
+
+const char *
+rule_looser(const struct settings_of_rule *a, const struct settings_of_rule *b,
+    int64_t now, char *text, size_t size)
+{
+	bool restricts = false;
+
+	if (period_active(&b->exempt, now) || period_active(&b->monitor, now))
+		return NULL;
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		restricts |= b->require[kind] != NULL &&
+		    requirement_action(b, b->require[kind]) != POLICY_ACCEPT;
+	if (!restricts)
+		return NULL;
+	if (period_active(&a->exempt, now))
+		return "it exempts";
+	if (period_active(&a->monitor, now))
+		return "it is under monitor";
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (looser_in(a, b, (enum policy_kind)kind, text, size))
+			return text;
+	return NULL;
+}

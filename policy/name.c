@@ -1,0 +1,254 @@
+/*
+ * name.c - domain names and addresses in the form in which they compare.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/name.h"
+
+#include <idn2.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Makes room for "length" bytes and the terminator. */
+static int
+make_room(struct name *name, size_t length)
+{
+	name->heap = NULL;
+	name->text = name->room;
+	name->length = 0;
+	if (length < sizeof(name->room))
+		return 0;
+	name->text = name->heap = malloc(length + 1);
+	return name->text != NULL ? 0 : -1;
+}
+
+void
+name_free(struct name *name)
+{
+	free(name->heap);
+	name->heap = NULL;
+}
+
+static bool
+is_ascii(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/*
+ * The A-label form of a name that is not ASCII, malloc'd by libidn2. *ascii is
+ * NULL where it has none. Returns 0, or -1 when memory is short.
+ */
+static int
+to_a_labels(const char *text, size_t length, char **ascii)
+{
+	char *copy = malloc(length + 1);
+	uint8_t *mapped = NULL;
+	int result;
+
+	*ascii = NULL;
+	if (copy == NULL)
+		return -1;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	result = idn2_lookup_u8((const uint8_t *)copy, &mapped,
+	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	free(copy);
+	if (result == IDN2_OK)
+		*ascii = (char *)mapped;
+	return result == IDN2_MALLOC ? -1 : 0;
+}
+
+/* Copies in lower case, without a trailing dot. */
+static void
+copy_lower(char *out, const char *text, size_t *length)
+{
+	if (*length > 0 && text[*length - 1] == '.')
+		(*length)--;
+	for (size_t i = 0; i < *length; i++)
+		out[i] = lower(text[i]);
+	out[*length] = '\0';
+}
+
+/*
+ * Writes the comparable form of a domain to the end of "name", after "kept"
+ * bytes that are there already.
+ */
+static int
+add_domain(struct name *name, size_t kept, const char *text, size_t length, bool *valid)
+{
+	char *ascii = NULL;
+	int result = -1;
+
+	*valid = true;
+	if (!is_ascii(text, length)) {
+		if (to_a_labels(text, length, &ascii) == -1)
+			return -1;
+		*valid = ascii != NULL;
+	}
+	if (ascii != NULL) {
+		text = ascii;
+		length = strlen(ascii);
+	}
+	if (kept + length >= sizeof(name->room) && name->heap == NULL) {
+		char *moved = malloc(kept + length + 1);
+
+		if (moved == NULL)
+			goto done;
+		memcpy(moved, name->text, kept);
+		name->text = name->heap = moved;
+	} else if (name->heap != NULL) {
+		char *moved = realloc(name->heap, kept + length + 1);
+
+		if (moved == NULL)
+			goto done;
+		name->text = name->heap = moved;
+	}
+	copy_lower(name->text + kept, text, &length);
+	name->length = kept + length;
+	result = 0;
+done:
+	idn2_free(ascii);
+	return result;
+}
+
+int
+name_domain(const char *text, size_t length, struct name *name, bool *valid)
+{
+	name->heap = NULL;
+	name->text = name->room;
+	if (add_domain(name, 0, text, length, valid) == -1) {
+		name_free(name);
+		return -1;
+	}
+	return 0;
+}
+
+/* The last "@" outside quotes, or NULL; with unbalanced quotes the last of all. */
+static const char *
+find_at(const char *text, size_t length)
+{
+	const char *at = NULL, *last = NULL;
+	bool quoted = false;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '@') {
+			last = text + i;
+			if (!quoted)
+				at = last;
+		} else if (text[i] == '"')
+			quoted = !quoted;
+		else if (text[i] == '\\' && quoted && i + 1 < length)
+			i++;
+	}
+	return quoted ? last : at;
+}
+
+/* Writes the local part in ASCII lower case with its quoting undone. */
+static size_t
+copy_local(char *out, const char *text, size_t length)
+{
+	bool quoted = false;
+	size_t used = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (text[i] == '\\' && i + 1 < length)
+			i++;
+		out[used++] = lower(text[i]);
+	}
+	return used;
+}
+
+static void
+strip(const char **text, size_t *length)
+{
+	const char *colon;
+
+	if (*length >= 2 && (*text)[0] == '<' && (*text)[*length - 1] == '>') {
+		(*text)++;
+		*length -= 2;
+	}
+	if (*length > 0 && **text == '@' &&
+	    (colon = memchr(*text, ':', *length)) != NULL) {
+		*length -= (size_t)(colon + 1 - *text);
+		*text = colon + 1;
+	}
+}
+
+int
+address_parse(const char *text, struct address *address)
+{
+	size_t length = strlen(text);
+	const char *at;
+	bool valid;
+
+	memset(address, 0, offsetof(struct address, name));
+	strip(&text, &length);
+	if (make_room(&address->name, length) == -1)
+		return -1;
+	address->null = length == 0;
+	at = find_at(text, length);
+	address->local_length = copy_local(address->name.text, text,
+	    at != NULL ? (size_t)(at - text) : length);
+	address->name.length = address->local_length;
+	address->name.text[address->name.length] = '\0';
+	if (at == NULL)
+		return 0;
+	address->name.text[address->name.length++] = '@';
+	if (add_domain(&address->name, address->name.length, at + 1,
+	    (size_t)(text + length - at - 1), &valid) == -1) {
+		address_free(address);
+		return -1;
+	}
+	address->domain_length = address->name.length - address->local_length - 1;
+	if (address->domain_length > 0)
+		address->domain = address->name.text + address->local_length + 1;
+	return 0;
+}
+
+void
+address_free(struct address *address)
+{
+	name_free(&address->name);
+}
+
+bool
+name_is_domain(const char *text, size_t length)
+{
+	size_t label = 0;
+	bool digits = true;
+
+	if (length == 0 || length > 253)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool ldh = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') || c == '-' || c == '_';
+
+		if (c == '.') {
+			if (label == 0)
+				return false;
+			label = 0;
+			digits = true;
+			continue;
+		}
+		digits &= c >= '0' && c <= '9';
+		if (!ldh || ++label > 63)
+			return false;
+	}
+	/* A last label of digits alone belongs to an IP address (RFC 3696 section 2). */
+	return label > 0 && !digits;
+}

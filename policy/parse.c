@@ -1,0 +1,557 @@
+/*
+ * parse.c - statements and the files they stand in.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/parse.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/diag.h"
+#include "policy/lint.h"
+
+#define INCLUDE_DEPTH_MAX 32
+#define STATEMENTS "include, profile, default, from, to or client"
+
+const char *const parse_statements[] = {
+	"include", "profile", "default", "from", "to", "client"
+};
+const size_t parse_statement_count =
+    sizeof(parse_statements) / sizeof(parse_statements[0]);
+
+void
+parse_next(struct parser *p)
+{
+	p->token = lexer_next(&p->lexer, false);
+}
+
+void
+parse_next_pattern(struct parser *p)
+{
+	p->token = lexer_next(&p->lexer, true);
+}
+
+bool
+parse_is(const struct parser *p, const char *word)
+{
+	return p->token.type == TOKEN_WORD && strcmp(p->token.text, word) == 0;
+}
+
+bool
+parse_at_end(const struct parser *p)
+{
+	enum token_type type = p->token.type;
+
+	return type == TOKEN_NEWLINE || type == TOKEN_SEMICOLON ||
+	    type == TOKEN_CLOSE || type == TOKEN_END;
+}
+
+/* From a "{" to behind its "}". */
+static void
+skip_block(struct parser *p)
+{
+	int depth = 0;
+
+	do {
+		if (p->token.type == TOKEN_OPEN)
+			depth++;
+		else if (p->token.type == TOKEN_CLOSE)
+			depth--;
+		parse_next(p);
+	} while (depth > 0 && p->token.type != TOKEN_END);
+}
+
+void
+parse_skip_setting(struct parser *p)
+{
+	while (!parse_at_end(p)) {
+		if (p->token.type == TOKEN_OPEN)
+			skip_block(p);
+		else
+			parse_next(p);
+	}
+}
+
+const char *
+parse_hint(struct parser *p, const char *word, size_t length,
+    const char *const *candidates, size_t count)
+{
+	static const char before[] = ": did you mean \"", after[] = "\"?";
+	const char *meant = policy_suggest(word, length, candidates, count);
+	char *hint;
+
+	if (meant == NULL)
+		return "";
+	hint = parse_scratch(p, strlen(meant) + sizeof(before) + sizeof(after));
+	if (hint == NULL)
+		return "";
+	(void)strcpy(hint, before);
+	(void)strcat(hint, meant);
+	(void)strcat(hint, after);
+	return hint;
+}
+
+void *
+parse_keep(struct parser *p, size_t size)
+{
+	void *memory = arena_alloc(&p->policy->arena, size);
+
+	p->no_memory |= memory == NULL;
+	return memory;
+}
+
+char *
+parse_keep_text(struct parser *p, const char *text, size_t length)
+{
+	char *copy = arena_text(&p->policy->arena, text, length);
+
+	p->no_memory |= copy == NULL;
+	return copy;
+}
+
+void *
+parse_scratch(struct parser *p, size_t size)
+{
+	void *memory = arena_alloc(&p->scratch, size);
+
+	p->no_memory |= memory == NULL;
+	return memory;
+}
+
+/* A path in the including file's folder, or as it is when it is absolute. */
+char *
+parse_beside(struct parser *p, const char *path)
+{
+	const char *from = p->current->source.path;
+	const char *slash = strrchr(from, '/');
+	size_t folder = slash == NULL || path[0] == '/' ? 0 : (size_t)(slash + 1 - from);
+	char *joined = parse_scratch(p, folder + strlen(path) + 1);
+
+	if (joined == NULL)
+		return NULL;
+	memcpy(joined, from, folder);
+	(void)strcpy(joined + folder, path);
+	return joined;
+}
+
+/* The path as records name it: relative to the policy's folder where it is below. */
+const char *
+parse_relative(struct parser *p, const char *path)
+{
+	size_t folder = strlen(p->folder);
+
+	if (strncmp(path, p->folder, folder) == 0)
+		path += folder;
+	while (strncmp(path, "./", 2) == 0)
+		path += 2;
+	return parse_keep_text(p, path, strlen(path));
+}
+
+int
+parse_open(struct parser *p, const char *path, struct source_node **opened)
+{
+	struct source_node *node = parse_scratch(p, sizeof(*node));
+	int error;
+
+	if (node == NULL)
+		return ENOMEM;
+	error = source_read(path, p->diags, &node->source);
+	if (error != 0)
+		return error;
+	node->next = p->sources;
+	p->sources = node;
+	node->parent = p->current;
+	node->source.name = parse_relative(p, path);
+	*opened = node;
+	return node->source.name != NULL ? 0 : ENOMEM;
+}
+
+static void parse_file(struct parser *p, struct source_node *node);
+
+/* Whether the file is one of those that are being read. */
+static bool
+includes_itself(const struct parser *p, const struct source_node *node, int *depth)
+{
+	const struct source_node *above = p->current;
+
+	for (*depth = 0; above != NULL; above = above->parent, (*depth)++)
+		if (above->source.device == node->source.device &&
+		    above->source.inode == node->source.inode)
+			return true;
+	return false;
+}
+
+static void
+include_file(struct parser *p, const char *path, const struct place *place)
+{
+	struct source_node *node;
+	int error = parse_open(p, path, &node), depth;
+
+	if (error == ENOMEM)
+		p->no_memory = true;
+	else if (error != 0)
+		parse_error(p, place, MSG_INCLUDE_MISSING, path, strerror(error));
+	else if (includes_itself(p, node, &depth))
+		parse_error(p, place, MSG_INCLUDE_SELF, path);
+	else if (depth >= INCLUDE_DEPTH_MAX)
+		parse_error(p, place, MSG_INCLUDE_DEEP, INCLUDE_DEPTH_MAX);
+	else {
+		parse_file(p, node);
+		return;
+	}
+	p->incomplete = true;
+}
+
+static int
+by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+include_matches(struct parser *p, const char *pattern, const struct place *place)
+{
+	glob_t found = { 0 };
+	int result = glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found);
+
+	if (result == GLOB_NOSPACE)
+		p->no_memory = true;
+	else if (result == GLOB_NOMATCH)
+		parse_warn(p, place, MSG_INCLUDE_NONE, pattern);
+	else if (result != 0) {
+		parse_error(p, place, MSG_INCLUDE_MISSING, pattern,
+		    strerror(errno != 0 ? errno : EIO));
+		p->incomplete = true;
+	} else {
+		qsort(found.gl_pathv, found.gl_pathc, sizeof(char *), by_bytes);
+		for (size_t i = 0; i < found.gl_pathc && !p->no_memory; i++)
+			include_file(p, found.gl_pathv[i], place);
+	}
+	globfree(&found);
+}
+
+/* After a statement there is nothing more on its line but the next, after ";". */
+static void
+end_statement(struct parser *p, const char *what)
+{
+	if (parse_at_end(p))
+		return;
+	if (p->token.type != TOKEN_BAD)
+		parse_error(p, &p->token.place, MSG_END_EXPECTED, what,
+		    token_name(&p->token));
+	parse_skip_setting(p);
+}
+
+static void
+parse_include(struct parser *p)
+{
+	struct token argument = p->token;
+	char *path;
+
+	if (argument.type != TOKEN_STRING) {
+		parse_expected(p, MSG_EXPECTED_PATH);
+		p->incomplete = true;
+		parse_skip_setting(p);
+		return;
+	}
+	parse_next(p);
+	end_statement(p, "statement");
+	if ((path = parse_beside(p, argument.text)) == NULL)
+		return;
+	if (strpbrk(argument.text, "*?[") != NULL)
+		include_matches(p, path, &argument.place);
+	else
+		include_file(p, path, &argument.place);
+}
+
+/* The "{", on the statement's line or below it. False: it is not there. */
+static bool
+open_block(struct parser *p)
+{
+	struct token first = p->token;
+
+	while (p->token.type == TOKEN_NEWLINE)
+		parse_next(p);
+	if (p->token.type == TOKEN_OPEN)
+		return true;
+	if (first.type != TOKEN_BAD)
+		parse_error(p, &first.place, MSG_OPEN_EXPECTED, token_name(&first));
+	if (first.type != TOKEN_NEWLINE)
+		parse_skip_setting(p);
+	return false;
+}
+
+static struct profile *
+find_profile(const struct parser *p, const char *name)
+{
+	for (struct profile *each = p->profiles; each != NULL; each = each->next)
+		if (strcmp(each->name, name) == 0)
+			return each;
+	return NULL;
+}
+
+/* Adds the profile, unless its name cannot be. Its block is read in any case. */
+static struct profile *
+add_profile(struct parser *p, const struct token *name)
+{
+	struct profile *profile = parse_scratch(p, sizeof(*profile)), *other;
+
+	if (profile == NULL)
+		return NULL;
+	profile->name = name->text;
+	profile->place = name->place;
+	profile->order = p->profile_count++;
+	if (strcmp(name->text, "default") == 0)
+		parse_error(p, &name->place, "%s", MSG_PROFILE_DEFAULT);
+	else if ((other = find_profile(p, name->text)) != NULL)
+		parse_error(p, &name->place, MSG_PROFILE_TWICE, name->text,
+		    other->place.source->path, other->place.line, other->place.column);
+	else {
+		*p->last_profile = profile;
+		p->last_profile = &profile->next;
+	}
+	return profile;
+}
+
+static void
+parse_profile(struct parser *p)
+{
+	struct token name = p->token;
+	struct profile *profile;
+
+	if (name.type != TOKEN_WORD && name.type != TOKEN_STRING) {
+		parse_expected(p, MSG_PROFILE_NAME);
+		p->incomplete = true;
+		parse_skip_setting(p);
+		return;
+	}
+	parse_next(p);
+	if ((profile = add_profile(p, &name)) == NULL)
+		return;
+	if (open_block(p))
+		parse_block(p, &profile->block);
+}
+
+static size_t
+add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place)
+{
+	struct policy *policy = p->policy;
+	struct pending_rule *pending;
+	struct policy_rule *rules;
+
+	rules = array_grow(policy->rules, policy->rule_count, &policy->rule_room,
+	    sizeof(*rules));
+	if (rules != NULL)
+		policy->rules = rules;
+	pending = array_grow(p->pending, policy->rule_count, &p->pending_room,
+	    sizeof(*pending));
+	if (pending != NULL)
+		p->pending = pending;
+	if (rules == NULL || pending == NULL) {
+		p->no_memory = true;
+		return SIZE_MAX;
+	}
+	policy->rules[policy->rule_count] = (struct policy_rule){
+		.kind = kind, .file = p->current->source.name, .line = place->line
+	};
+	p->pending[policy->rule_count] = (struct pending_rule){ .place = *place };
+	return policy->rule_count++;
+}
+
+static void
+parse_default(struct parser *p, const struct place *place)
+{
+	struct profile *fallback = parse_scratch(p, sizeof(*fallback));
+	size_t rule;
+
+	if (fallback == NULL)
+		return;
+	fallback->name = "default";
+	fallback->place = *place;
+	if (p->fallback != NULL) {
+		const struct place *first = &p->fallback->place;
+
+		parse_error(p, place, MSG_DEFAULT_TWICE, first->source->path,
+		    first->line, first->column);
+	} else {
+		if ((rule = add_rule(p, RULE_DEFAULT, place)) == SIZE_MAX)
+			return;
+		p->fallback = fallback;
+		p->policy->fallback_index = rule;
+	}
+	if (open_block(p))
+		parse_block(p, &fallback->block);
+}
+
+static void
+parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place)
+{
+	size_t rule = add_rule(p, kind, place);
+	struct block block = { 0 };
+
+	if (rule == SIZE_MAX)
+		return;
+	parse_whos(p, rule);
+	if (p->token.type == TOKEN_OPEN)
+		parse_block(p, &block);
+	p->pending[rule].block = block;
+}
+
+static void
+unknown_statement(struct parser *p)
+{
+	if (p->token.type == TOKEN_CLOSE) {
+		parse_error(p, &p->token.place, "%s", MSG_CLOSE_STRAY);
+		parse_next(p);
+		return;
+	}
+	if (p->token.type == TOKEN_WORD)
+		parse_error(p, &p->token.place, MSG_STATEMENT, p->token.text,
+		    parse_hint(p, p->token.text, p->token.length, parse_statements,
+		    parse_statement_count));
+	else if (p->token.type != TOKEN_BAD)
+		parse_error(p, &p->token.place, MSG_STATEMENT_EXPECTED, STATEMENTS,
+		    token_name(&p->token));
+	/* What it would have defined is not known. */
+	p->incomplete = true;
+	parse_skip_setting(p);
+	while (p->token.type == TOKEN_NEWLINE)
+		parse_next(p);
+	if (p->token.type == TOKEN_OPEN)
+		skip_block(p);
+}
+
+static void
+parse_statement(struct parser *p)
+{
+	struct place place = p->token.place;
+
+	if (parse_is(p, "include")) {
+		parse_next(p);
+		parse_include(p);
+	} else if (parse_is(p, "profile")) {
+		parse_next(p);
+		parse_profile(p);
+	} else if (parse_is(p, "default")) {
+		parse_next(p);
+		parse_default(p, &place);
+	} else if (parse_is(p, "from")) {
+		parse_next_pattern(p);
+		parse_rule(p, RULE_FROM, &place);
+	} else if (parse_is(p, "to")) {
+		parse_next_pattern(p);
+		parse_rule(p, RULE_TO, &place);
+	} else if (parse_is(p, "client")) {
+		parse_next_pattern(p);
+		parse_rule(p, RULE_CLIENT, &place);
+	} else
+		unknown_statement(p);
+}
+
+static void
+parse_file(struct parser *p, struct source_node *node)
+{
+	struct source_node *above = p->current;
+	struct lexer lexer = p->lexer;
+	struct token token = p->token;
+
+	p->current = node;
+	lexer_start(&p->lexer, &node->source, &p->scratch, p->diags);
+	parse_next(p);
+	while (p->token.type != TOKEN_END && !p->no_memory && !p->scratch.failed) {
+		if (p->token.type == TOKEN_NEWLINE || p->token.type == TOKEN_SEMICOLON)
+			parse_next(p);
+		else
+			parse_statement(p);
+	}
+	p->current = above;
+	p->lexer = lexer;
+	p->token = token;
+}
+
+static void
+release(struct parser *p)
+{
+	for (struct source_node *node = p->sources; node != NULL; node = node->next)
+		source_free(&node->source);
+	arena_release(&p->scratch);
+	free(p->pending);
+	free(p->folder);
+}
+
+/* Puts the diagnostics in the order of the files and the lines. */
+static void
+sort_diags(struct parser *p, size_t first)
+{
+	size_t count = 0, at;
+	const char **files;
+
+	for (struct source_node *node = p->sources; node != NULL; node = node->next)
+		count++;
+	if ((files = calloc(count + 1, sizeof(*files))) == NULL)
+		return;
+	at = count;
+	for (struct source_node *node = p->sources; node != NULL; node = node->next)
+		files[--at] = node->source.path;
+	diags_sort(p->diags, first, files, count);
+	free(files);
+}
+
+/* The folder of the policy file, with its slash. */
+static char *
+folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strndup(path, slash == NULL ? 0 : (size_t)(slash + 1 - path));
+}
+
+static enum policy_load_result
+load(struct parser *p, const char *path)
+{
+	size_t errors_before = policy_diags_errors(p->diags);
+	struct source_node *node;
+	int error;
+
+	p->last_profile = &p->profiles;
+	p->folder = folder_of(path);
+	if (p->policy == NULL || p->folder == NULL)
+		return POLICY_NO_MEMORY;
+	error = parse_open(p, path, &node);
+	if (error == ENOMEM)
+		return POLICY_NO_MEMORY;
+	if (error != 0) {
+		policy_diags_add(p->diags, POLICY_ERROR, path, 0, 0, NULL, 0,
+		    "cannot be read: %s", strerror(error));
+		return POLICY_UNREADABLE;
+	}
+	parse_file(p, node);
+	if (!p->no_memory)
+		parse_resolve(p);
+	if (!p->no_memory && policy_diags_errors(p->diags) == errors_before)
+		lint_policy(p);
+	if (p->no_memory || p->scratch.failed || p->policy->arena.failed)
+		return POLICY_NO_MEMORY;
+	return policy_diags_errors(p->diags) == errors_before ? POLICY_LOADED :
+	    POLICY_INVALID;
+}
+
+enum policy_load_result
+policy_load(const char *path, int64_t now, struct policy **policy,
+    struct policy_diags *diags)
+{
+	struct parser p = { .policy = policy_new(), .diags = diags, .now = now };
+	size_t before = policy_diags_count(diags);
+	enum policy_load_result result = load(&p, path);
+
+	sort_diags(&p, before);
+
+	release(&p);
+	*policy = p.policy;
+	if (result != POLICY_LOADED)
+		policy_free(policy);
+	return result;
+}

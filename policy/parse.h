@@ -1,0 +1,157 @@
+/*
+ * parse.h - reading policy files: what the parser's files share.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_PARSE_H
+#define TLSWARD_POLICY_PARSE_H
+
+#include "policy/index.h"
+#include "policy/lex.h"
+#include "policy/messages.h"
+#include "policy/rule.h"
+
+enum setting_type {
+	SET_USE, SET_REQUIRE, SET_NOTHING, SET_OTHERWISE, SET_MONITOR, SET_EXEMPT,
+	SET_ENFORCE, SET_CONTACT, SET_NOTE
+};
+
+/* One setting as written, before profiles are taken in. */
+struct setting {
+	struct setting *next;
+	enum setting_type type;
+	struct place place;
+	const char *text;	/* profile, reason, contact, note */
+	bool use_default;
+	const struct policy_requirement *require;
+	const struct otherwise *otherwise;
+	struct period period;
+};
+
+struct block {
+	struct setting *first;
+	struct setting **last;
+};
+
+struct profile {
+	struct profile *next;
+	const char *name;
+	struct place place;
+	struct block block;
+	struct effect *effect;	/* once resolved */
+	enum { PROFILE_NEW, PROFILE_BUSY, PROFILE_DONE } state;
+	unsigned order;
+};
+
+/* A rule and the block from which its settings come. */
+struct pending_rule {
+	struct block block;
+	struct place place;
+};
+
+struct source_node {
+	struct source source;
+	struct source_node *next;
+	struct source_node *parent;	/* the file that includes this one */
+};
+
+struct parser {
+	struct policy *policy;
+	struct policy_diags *diags;
+	int64_t now;
+	struct arena scratch;		/* what ends with the parsing */
+	char *folder;			/* of the policy file, with its slash, or "" */
+	struct source_node *sources;	/* all of them, for diagnostics */
+	struct source_node *current;
+	struct lexer lexer;
+	struct token token;		/* the one to look at */
+	struct profile *profiles;
+	struct profile **last_profile;
+	unsigned profile_count;
+	struct profile *fallback;	/* the default block */
+	struct pending_rule *pending;	/* by index of policy->rules */
+	size_t pending_room;
+	struct replaced *replaced;	/* for lint */
+	bool incomplete;		/* names may be missing for an error's sake */
+	bool no_memory;
+};
+
+/* Reports at a place; warnings with parse_warn(). */
+#define parse_error(p, place, ...) \
+    source_report((p)->diags, POLICY_ERROR, (place), __VA_ARGS__)
+#define parse_warn(p, place, ...) \
+    source_report((p)->diags, POLICY_WARNING, (place), __VA_ARGS__)
+
+/* Goes to the next token. */
+void parse_next(struct parser *p);
+void parse_next_pattern(struct parser *p);
+
+/* Whether the token is that word. A string is never a keyword. */
+bool parse_is(const struct parser *p, const char *word);
+
+/* The end of a setting or statement: newline, ";", "}" or the end of the file. */
+bool parse_at_end(const struct parser *p);
+
+/* Skips the rest of a setting, with blocks that hang on it. */
+void parse_skip_setting(struct parser *p);
+
+/* Reports what was expected instead of the token, unless it was reported already. */
+#define parse_expected(p, format) \
+    do { \
+	if ((p)->token.type != TOKEN_BAD) \
+	    parse_error((p), &(p)->token.place, format, token_name(&(p)->token)); \
+    } while (0)
+
+/* " (did you mean ...?)" or "", in the parser's scratch memory. */
+const char *parse_hint(struct parser *p, const char *word, size_t length,
+    const char *const *candidates, size_t count);
+
+/* Memory of the policy and of the parser; failure is noted in p->no_memory. */
+void *parse_keep(struct parser *p, size_t size);
+char *parse_keep_text(struct parser *p, const char *text, size_t length);
+void *parse_scratch(struct parser *p, size_t size);
+
+/* The names of statements and settings. */
+extern const char *const parse_statements[];
+extern const size_t parse_statement_count;
+
+/* From the "{" to behind the "}". */
+void parse_block(struct parser *p, struct block *block);
+
+/* From the first WHO to the "{"; fills the rule's "written" and the tables. */
+void parse_whos(struct parser *p, size_t rule);
+
+/* The entries of the list file that the token names. */
+void parse_list(struct parser *p, size_t rule, const char *path,
+    const struct place *place);
+
+/* One WHO from text, for a rule's statement or a list. */
+struct who_spec {
+	const char *text;
+	size_t length;
+	bool word;		/* keywords are keywords */
+	bool listed;
+	const char *file;
+	struct place place;
+};
+void parse_who(struct parser *p, size_t rule, const struct who_spec *spec);
+
+/* Adds a WHO to its table and reports one that another rule names. */
+void parse_add_who(struct parser *p, const struct who *who,
+    const struct who_spec *spec);
+
+/* From behind "require" to its end. */
+void parse_require(struct parser *p, struct setting *setting);
+
+/* From behind "otherwise" to the end of its words, or NULL. */
+const struct otherwise *parse_otherwise(struct parser *p);
+
+/* Opens a file beside the one that is being read. Returns 0 or an errno. */
+char *parse_beside(struct parser *p, const char *path);
+const char *parse_relative(struct parser *p, const char *path);
+int parse_open(struct parser *p, const char *path, struct source_node **node);
+
+/* Takes the profiles in, for every rule, and reports what cannot be. */
+void parse_resolve(struct parser *p);
+
+#endif

@@ -1,0 +1,498 @@
+/*
+ * parse_require.c - requirements, and what happens when they are not met.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/parse.h"
+#include "policy/template.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define REQUIREMENTS "tls, bits, cipher, ciphersuites, forward-secrecy, aead, " \
+    "certificate or nothing"
+
+static const char *const requirement_names[] = {
+	"tls", "bits", "cipher", "ciphersuites", "forward-secrecy", "aead",
+	"certificate", "nothing"
+};
+static const char *const certificate_names[] = { "name", "issuer", "fingerprint" };
+static const char *const action_names[] = { "accept", "quarantine", "tempfail", "reject" };
+
+/* ">=", or false and reported. */
+static bool
+at_least(struct parser *p)
+{
+	if (p->token.type != TOKEN_AT_LEAST) {
+		parse_expected(p, MSG_AT_LEAST);
+		return false;
+	}
+	parse_next(p);
+	return true;
+}
+
+static bool
+require_tls(struct parser *p, struct policy_requirement *requirement)
+{
+	if (p->token.type != TOKEN_AT_LEAST) {
+		/* "tls 1.2" or "tls = 1.2": the ">=" was forgotten. */
+		if (parse_at_end(p) || parse_is(p, "otherwise"))
+			return true;
+		parse_expected(p, MSG_AT_LEAST);
+		return false;
+	}
+	parse_next(p);
+	if (p->token.type != TOKEN_WORD) {
+		parse_expected(p, MSG_VERSION_EXPECTED);
+		return false;
+	}
+	requirement->u.version = tls_version_from_policy(p->token.text);
+	if (requirement->u.version == TLS_ANY)
+		parse_error(p, &p->token.place, MSG_VERSION, p->token.text);
+	parse_next(p);
+	return true;
+}
+
+static bool
+require_bits(struct parser *p, struct policy_requirement *requirement)
+{
+	size_t length;
+	int bits = 0;
+
+	if (!at_least(p))
+		return false;
+	if (p->token.type != TOKEN_WORD) {
+		parse_expected(p, MSG_BITS_EXPECTED);
+		return false;
+	}
+	length = p->token.length;
+	if (length <= 3 && strspn(p->token.text, "0123456789") == length)
+		bits = atoi(p->token.text);
+	if (bits < 1 || bits > 256)
+		parse_error(p, &p->token.place, MSG_BITS, p->token.text);
+	requirement->u.bits = bits;
+	parse_next(p);
+	return true;
+}
+
+static bool
+require_ciphers(struct parser *p, struct policy_requirement *requirement)
+{
+	struct cipher_table *table = p->policy->ciphers;
+	struct cipher_set *set = &requirement->u.ciphers.set;
+	const char *known[32], *unknown;
+	size_t length;
+
+	if (p->token.type != TOKEN_STRING) {
+		parse_expected(p, MSG_CIPHER_EXPECTED);
+		return false;
+	}
+	requirement->u.ciphers.text = parse_keep_text(p, p->token.text, p->token.length);
+	if (requirement->kind == KIND_CIPHER) {
+		if (!cipher_list_read(table, p->token.text, set))
+			parse_error(p, &p->token.place, "%s", MSG_CIPHER);
+	} else {
+		unknown = cipher_suites_read(table, p->token.text, set, &length);
+		if (unknown != NULL)
+			parse_error(p, &p->token.place, MSG_SUITE, (int)length, unknown,
+			    parse_hint(p, unknown, length, known,
+			    cipher_suite_names(table, known, COUNT(known))));
+	}
+	parse_next(p);
+	return true;
+}
+
+static bool
+beyond_ascii(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text >= 0x80)
+			return true;
+	return false;
+}
+
+static void
+bad_regex(struct parser *p, const char *error, size_t offset)
+{
+	parse_error(p, &p->token.place, MSG_REGEX, error, offset);
+}
+
+/* A name beyond ASCII compares without Unicode's case, and as A-labels too. */
+static void
+compile_name(struct parser *p, struct pattern *pattern)
+{
+	size_t star = pattern->type == PATTERN_WILDCARD, offset;
+	struct name name;
+	char error[256], *labels;
+	bool valid;
+
+	pattern->code = policy_compile(p->policy, pattern->text, true, PATTERN_LITERAL,
+	    error, sizeof(error), &offset);
+	if (pattern->code == NULL)
+		bad_regex(p, error, offset);
+	/* The star's "*." stays as it is. */
+	if (name_domain(pattern->text + star * 2, strlen(pattern->text) - star * 2,
+	    &name, &valid) == -1) {
+		p->no_memory = true;
+		return;
+	}
+	if (valid && name_is_domain(name.text, name.length) &&
+	    (labels = parse_keep(p, name.length + 3)) != NULL) {
+		(void)strcpy(labels, star != 0 ? "*." : "");
+		(void)strcat(labels, name.text);
+		pattern->a_labels = labels;
+	}
+	name_free(&name);
+}
+
+/* A certificate's name: exact, with a wildcard, or beyond ASCII. */
+static void
+name_pattern(struct parser *p, struct pattern *pattern)
+{
+	const char *star = strchr(pattern->text, '*');
+
+	pattern->type = star == NULL ? PATTERN_NAME : PATTERN_WILDCARD;
+	if (star != NULL && (star != pattern->text || star[1] != '.' ||
+	    star[2] == '\0' || strchr(star + 1, '*') != NULL))
+		parse_error(p, &p->token.place, MSG_PATTERN_WILDCARD, pattern->text);
+	else if (beyond_ascii(pattern->text))
+		compile_name(p, pattern);
+}
+
+static void
+one_pattern(struct parser *p, struct pattern *pattern, enum policy_kind kind)
+{
+	bool name = kind == KIND_CERTIFICATE_NAME;
+	char error[256];
+	size_t offset;
+
+	pattern->text = parse_keep_text(p, p->token.text, p->token.length);
+	if (pattern->text == NULL)
+		return;
+	if (p->token.type == TOKEN_REGEX) {
+		pattern->type = PATTERN_REGEX;
+		pattern->caseless = p->token.caseless;
+		pattern->code = policy_compile(p->policy, pattern->text,
+		    pattern->caseless, name ? PATTERN_FOR_NAME : PATTERN_FOR_ISSUER,
+		    error, sizeof(error), &offset);
+		if (pattern->code == NULL)
+			bad_regex(p, error, offset);
+	} else if (p->token.length == 0)
+		parse_error(p, &p->token.place, "%s", MSG_PATTERN_EMPTY);
+	else if (name)
+		name_pattern(p, pattern);
+	else
+		pattern->type = PATTERN_EXACT;
+}
+
+/* An array that grows in scratch memory by doubling. */
+static void *
+grow(struct parser *p, void *list, size_t count, size_t *room, size_t size)
+{
+	void *moved;
+
+	if (count < *room)
+		return list;
+	*room = *room == 0 ? 4 : *room * 2;
+	moved = parse_scratch(p, *room * size);
+	if (moved != NULL && count > 0)
+		memcpy(moved, list, count * size);
+	return moved;
+}
+
+static bool
+require_patterns(struct parser *p, struct policy_requirement *requirement)
+{
+	struct pattern *list = NULL, *kept;
+	size_t count = 0, room = 0;
+
+	while (p->token.type == TOKEN_STRING || p->token.type == TOKEN_REGEX ||
+	    (p->token.type == TOKEN_WORD && !parse_is(p, "otherwise"))) {
+		list = grow(p, list, count, &room, sizeof(*list));
+		if (list == NULL)
+			return false;
+		one_pattern(p, &list[count++], requirement->kind);
+		parse_next_pattern(p);
+	}
+	if (count == 0 || p->token.type == TOKEN_BAD) {
+		parse_expected(p, MSG_PATTERN_EXPECTED);
+		return false;
+	}
+	if ((kept = parse_keep(p, count * sizeof(*kept))) == NULL)
+		return false;
+	memcpy(kept, list, count * sizeof(*kept));
+	requirement->u.patterns.list = kept;
+	requirement->u.patterns.count = count;
+	return true;
+}
+
+static void
+one_pin(struct parser *p, struct fingerprint *pin)
+{
+	const struct place *place = &p->token.place;
+	const char *text = p->token.text;
+
+	switch (fingerprint_read_pin(text, pin)) {
+	case FINGERPRINT_OK:
+		break;
+	case FINGERPRINT_NO_ALGORITHM:
+		parse_error(p, place, MSG_PIN_NAME, text);
+		break;
+	case FINGERPRINT_ALGORITHM:
+		parse_error(p, place, MSG_PIN_ALGORITHM, text);
+		break;
+	case FINGERPRINT_HEX:
+		parse_error(p, place, MSG_PIN_HEX, text);
+		break;
+	case FINGERPRINT_LENGTH:
+		parse_error(p, place, MSG_PIN_LENGTH, text, pin->length);
+		break;
+	}
+}
+
+static bool
+require_pins(struct parser *p, struct policy_requirement *requirement)
+{
+	struct fingerprint *list = NULL, *kept;
+	size_t count = 0, room = 0;
+
+	while (p->token.type == TOKEN_STRING ||
+	    (p->token.type == TOKEN_WORD && !parse_is(p, "otherwise"))) {
+		list = grow(p, list, count, &room, sizeof(*list));
+		if (list == NULL)
+			return false;
+		one_pin(p, &list[count++]);
+		parse_next(p);
+	}
+	if (count == 0 || p->token.type == TOKEN_BAD) {
+		parse_expected(p, MSG_PIN_EXPECTED);
+		return false;
+	}
+	if ((kept = parse_keep(p, count * sizeof(*kept))) == NULL)
+		return false;
+	memcpy(kept, list, count * sizeof(*kept));
+	requirement->u.pins.list = kept;
+	requirement->u.pins.count = count;
+	return true;
+}
+
+static bool
+require_certificate(struct parser *p, struct policy_requirement *requirement)
+{
+	requirement->kind = KIND_CERTIFICATE;
+	if (parse_at_end(p) || parse_is(p, "otherwise"))
+		return true;
+	if (parse_is(p, "name") || parse_is(p, "issuer")) {
+		requirement->kind = parse_is(p, "name") ? KIND_CERTIFICATE_NAME :
+		    KIND_CERTIFICATE_ISSUER;
+		parse_next_pattern(p);
+		return require_patterns(p, requirement);
+	}
+	if (parse_is(p, "fingerprint")) {
+		requirement->kind = KIND_CERTIFICATE_FINGERPRINT;
+		parse_next(p);
+		return require_pins(p, requirement);
+	}
+	if (p->token.type == TOKEN_WORD)
+		parse_error(p, &p->token.place, MSG_CERTIFICATE, p->token.text,
+		    parse_hint(p, p->token.text, p->token.length, certificate_names,
+		    COUNT(certificate_names)));
+	else
+		parse_expected(p, MSG_END_EXPECTED_SETTING);
+	return false;
+}
+
+static const enum policy_kind kind_of_name[] = {
+	KIND_TLS, KIND_BITS, KIND_CIPHER, KIND_CIPHERSUITES, KIND_FORWARD_SECRECY,
+	KIND_AEAD, KIND_CERTIFICATE
+};
+
+static bool
+require_kind(struct parser *p, struct policy_requirement *requirement)
+{
+	switch (requirement->kind) {
+	case KIND_TLS:
+		return require_tls(p, requirement);
+	case KIND_BITS:
+		return require_bits(p, requirement);
+	case KIND_CIPHER:
+	case KIND_CIPHERSUITES:
+		return require_ciphers(p, requirement);
+	case KIND_CERTIFICATE:
+		return require_certificate(p, requirement);
+	default:
+		return true;
+	}
+}
+
+static void
+unknown_requirement(struct parser *p)
+{
+	if (p->token.type == TOKEN_WORD)
+		parse_error(p, &p->token.place, MSG_REQUIREMENT, p->token.text,
+		    parse_hint(p, p->token.text, p->token.length, requirement_names,
+		    COUNT(requirement_names)));
+	else if (p->token.type != TOKEN_BAD)
+		parse_error(p, &p->token.place, MSG_REQUIREMENT_EXPECTED, REQUIREMENTS,
+		    token_name(&p->token));
+	parse_skip_setting(p);
+}
+
+void
+parse_require(struct parser *p, struct setting *setting)
+{
+	struct policy_requirement *requirement =
+	    parse_keep(p, sizeof(*requirement));
+	size_t i = 0;
+
+	while (i < COUNT(requirement_names) && !parse_is(p, requirement_names[i]))
+		i++;
+	if (requirement == NULL || i == COUNT(requirement_names)) {
+		unknown_requirement(p);
+		return;
+	}
+	parse_next(p);
+	if (i == COUNT(kind_of_name)) {
+		setting->type = SET_NOTHING;
+		return;
+	}
+	requirement->kind = kind_of_name[i];
+	if (!require_kind(p, requirement)) {
+		parse_skip_setting(p);
+		return;
+	}
+	if (parse_is(p, "otherwise")) {
+		parse_next(p);
+		requirement->own = parse_otherwise(p);
+	}
+	setting->require = requirement;
+}
+
+/* CODE: three digits that RFC 5321 section 4.2 knows, of the action's class. */
+static bool
+read_code(struct parser *p, struct otherwise *otherwise)
+{
+	const char *code = p->token.text, *action = action_names[otherwise->action];
+	const struct place *place = &p->token.place;
+	char class = otherwise->action == POLICY_REJECT ? '5' : '4';
+	bool digits = p->token.length == 3 && strspn(code, "0123456789") == 3;
+
+	if (!digits || code[0] < '2' || code[0] > '5' || code[1] > '5') {
+		parse_error(p, place, MSG_CODE, code);
+		return false;
+	}
+	if (otherwise->action == POLICY_ACCEPT || otherwise->action == POLICY_QUARANTINE) {
+		parse_error(p, place, MSG_CODE_ACTION, action);
+		return false;
+	}
+	if (code[0] != class)
+		parse_error(p, place, MSG_CODE_CLASS, action, class, code);
+	else if (strcmp(code, "421") == 0 || strcmp(code, "521") == 0)
+		parse_error(p, place, MSG_CODE_CLOSES, code);
+	(void)strcpy(otherwise->code, code);
+	return code[0] == class;
+}
+
+/* CLASS.SUBJECT.DETAIL (RFC 3463 section 2) */
+static bool
+is_enhanced(const char *text)
+{
+	if (strspn(text, "245") < 1 || text[1] != '.')
+		return false;
+	text += 2;
+	for (int part = 0; part < 2; part++) {
+		size_t digits = strspn(text, "0123456789");
+
+		if (digits < 1 || digits > 3 || (digits > 1 && text[0] == '0'))
+			return false;
+		text += digits;
+		if (*text++ != (part == 0 ? '.' : '\0'))
+			return false;
+	}
+	return true;
+}
+
+static void
+read_enhanced(struct parser *p, struct otherwise *otherwise, bool code_is_good)
+{
+	const char *text = p->token.text;
+	char class = otherwise->action == POLICY_REJECT ? '5' : '4';
+
+	if (!is_enhanced(text))
+		parse_error(p, &p->token.place, MSG_ENHANCED, text, class);
+	else if (text[0] != class) {
+		/* With a wrong code before it, it only follows the code. */
+		if (code_is_good)
+			parse_error(p, &p->token.place, MSG_ENHANCED_CLASS, text,
+			    otherwise->code);
+	} else
+		(void)strcpy(otherwise->enhanced, text);
+}
+
+static void
+read_text(struct parser *p, struct otherwise *otherwise)
+{
+	const struct place *place = &p->token.place;
+	const char *text = p->token.text, *at;
+	size_t length;
+
+	otherwise->text = parse_keep_text(p, text, p->token.length);
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c < 0x20 || *c > 0x7e) {
+			parse_error(p, place, "%s", MSG_TEXT_ASCII);
+			return;
+		}
+	}
+	if (p->token.length == 0)
+		parse_error(p, place, "%s", MSG_TEXT_EMPTY);
+	else if (p->token.length > TEMPLATE_MAX)
+		parse_error(p, place, MSG_TEXT_LONG, p->token.length, TEMPLATE_MAX);
+	switch (template_check(text, &at, &length)) {
+	case TEMPLATE_OK:
+		break;
+	case TEMPLATE_BRACE:
+		parse_error(p, place, "%s", MSG_TEXT_BRACE);
+		break;
+	case TEMPLATE_NAME:
+		parse_error(p, place, MSG_TEXT_NAME, (int)length, at,
+		    parse_hint(p, at, length, template_names, TEMPLATE_COUNT));
+		break;
+	}
+}
+
+const struct otherwise *
+parse_otherwise(struct parser *p)
+{
+	struct otherwise *otherwise = parse_keep(p, sizeof(*otherwise));
+	bool code_is_good;
+	size_t i = 0;
+
+	while (i < COUNT(action_names) && !parse_is(p, action_names[i]))
+		i++;
+	if (otherwise == NULL || i == COUNT(action_names)) {
+		if (p->token.type == TOKEN_WORD)
+			parse_error(p, &p->token.place, MSG_ACTION, p->token.text,
+			    parse_hint(p, p->token.text, p->token.length, action_names,
+			    COUNT(action_names)));
+		else
+			parse_expected(p, MSG_ACTION_EXPECTED);
+		parse_skip_setting(p);
+		return NULL;
+	}
+	otherwise->action = (enum policy_action)i;
+	parse_next(p);
+	if (p->token.type == TOKEN_WORD) {
+		code_is_good = read_code(p, otherwise);
+		parse_next(p);
+		if (p->token.type == TOKEN_WORD) {
+			read_enhanced(p, otherwise, code_is_good);
+			parse_next(p);
+		}
+	}
+	if (p->token.type == TOKEN_STRING) {
+		read_text(p, otherwise);
+		parse_next(p);
+	}
+	return otherwise;
+}

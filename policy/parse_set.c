@@ -1,0 +1,257 @@
+/*
+ * parse_set.c - the settings in a block.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <string.h>
+
+#include "policy/parse.h"
+#include "policy/template.h"
+
+#define SETTINGS "use, require, otherwise, monitor, exempt, enforce, contact or note"
+
+static const char *const setting_names[] = {
+	"use", "require", "otherwise", "monitor", "exempt", "enforce", "contact", "note"
+};
+
+static struct setting *
+add_setting(struct parser *p, struct block *block, enum setting_type type,
+    const struct place *place)
+{
+	struct setting *setting = parse_scratch(p, sizeof(*setting));
+
+	if (setting == NULL)
+		return NULL;
+	setting->type = type;
+	setting->place = *place;
+	if (block->last == NULL)
+		block->last = &block->first;
+	*block->last = setting;
+	block->last = &setting->next;
+	return setting;
+}
+
+static void
+parse_use(struct parser *p, struct block *block)
+{
+	bool any = false;
+
+	while (p->token.type == TOKEN_WORD || p->token.type == TOKEN_STRING) {
+		struct setting *setting =
+		    add_setting(p, block, SET_USE, &p->token.place);
+
+		if (setting == NULL)
+			return;
+		setting->text = p->token.text;
+		setting->use_default = parse_is(p, "default");
+		any = true;
+		parse_next(p);
+	}
+	if (!any) {
+		parse_expected(p, MSG_USE_EXPECTED);
+		parse_skip_setting(p);
+	}
+}
+
+/* [until DATE]. False: there is an error in it. */
+static bool
+parse_until(struct parser *p, struct period *period, const char *what)
+{
+	struct token date;
+
+	period->set = true;
+	if (!parse_is(p, "until"))
+		return true;
+	parse_next(p);
+	date = p->token;
+	if (date.type != TOKEN_WORD) {
+		parse_expected(p, MSG_DATE_EXPECTED);
+		return false;
+	}
+	parse_next(p);
+	if (!policy_date(date.text, &period->until)) {
+		parse_error(p, &date.place, MSG_DATE, date.text);
+		return false;
+	}
+	period->limited = true;
+	if (period->until <= p->now)
+		parse_warn(p, &date.place, MSG_DATE_PAST, date.text, what);
+	return true;
+}
+
+static void
+parse_period(struct parser *p, struct block *block, enum setting_type type,
+    const struct place *place)
+{
+	struct setting *setting = add_setting(p, block, type, place);
+	const char *what = type == SET_EXEMPT ? "exempt" : "monitor";
+
+	if (setting == NULL)
+		return;
+	if (!parse_until(p, &setting->period, what)) {
+		parse_skip_setting(p);
+		return;
+	}
+	if (type == SET_EXEMPT && p->token.type == TOKEN_STRING) {
+		setting->text = parse_keep_text(p, p->token.text, p->token.length);
+		parse_next(p);
+	}
+}
+
+/* The words up to the end, with a space between two. */
+static void
+parse_contact(struct parser *p, struct block *block, const struct place *place)
+{
+	struct setting *setting = add_setting(p, block, SET_CONTACT, place);
+	const char *text = NULL;
+
+	while (setting != NULL &&
+	    (p->token.type == TOKEN_WORD || p->token.type == TOKEN_STRING)) {
+		size_t before = text != NULL ? strlen(text) + 1 : 0;
+		char *joined = parse_scratch(p, before + p->token.length + 1);
+
+		if (joined == NULL)
+			return;
+		if (text != NULL) {
+			(void)strcpy(joined, text);
+			joined[before - 1] = ' ';
+		}
+		(void)strcpy(joined + before, p->token.text);
+		text = joined;
+		parse_next(p);
+	}
+	if (setting != NULL && text != NULL)
+		setting->text = parse_keep_text(p, text, strlen(text));
+	else {
+		parse_expected(p, MSG_CONTACT_EXPECTED);
+		parse_skip_setting(p);
+	}
+}
+
+static void
+parse_note(struct parser *p, struct block *block, const struct place *place)
+{
+	struct setting *setting = add_setting(p, block, SET_NOTE, place);
+
+	if (setting == NULL)
+		return;
+	if (p->token.type == TOKEN_STRING) {
+		setting->text = parse_keep_text(p, p->token.text, p->token.length);
+		parse_next(p);
+	} else {
+		parse_expected(p, MSG_NOTE_EXPECTED);
+		parse_skip_setting(p);
+	}
+}
+
+static void
+parse_requirement(struct parser *p, struct block *block, const struct place *place)
+{
+	struct setting *setting = add_setting(p, block, SET_REQUIRE, place);
+
+	if (setting != NULL)
+		parse_require(p, setting);
+}
+
+static void
+parse_otherwise_setting(struct parser *p, struct block *block,
+    const struct place *place)
+{
+	struct setting *setting = add_setting(p, block, SET_OTHERWISE, place);
+
+	if (setting != NULL)
+		setting->otherwise = parse_otherwise(p);
+}
+
+static void
+unknown_setting(struct parser *p)
+{
+	if (p->token.type == TOKEN_WORD)
+		parse_error(p, &p->token.place, MSG_SETTING, p->token.text,
+		    parse_hint(p, p->token.text, p->token.length, setting_names,
+		    sizeof(setting_names) / sizeof(setting_names[0])));
+	else if (p->token.type != TOKEN_BAD)
+		parse_error(p, &p->token.place, MSG_SETTING_EXPECTED, SETTINGS,
+		    token_name(&p->token));
+	parse_skip_setting(p);
+}
+
+static void
+parse_setting(struct parser *p, struct block *block)
+{
+	struct token keyword = p->token;
+	const char *word = keyword.type == TOKEN_WORD ? keyword.text : "";
+	size_t known = sizeof(setting_names) / sizeof(setting_names[0]), i = 0;
+
+	while (i < known && strcmp(word, setting_names[i]) != 0)
+		i++;
+	if (i == known) {
+		unknown_setting(p);
+		return;
+	}
+	parse_next(p);
+	if (strcmp(word, "use") == 0)
+		parse_use(p, block);
+	else if (strcmp(word, "require") == 0)
+		parse_requirement(p, block, &keyword.place);
+	else if (strcmp(word, "otherwise") == 0)
+		parse_otherwise_setting(p, block, &keyword.place);
+	else if (strcmp(word, "monitor") == 0)
+		parse_period(p, block, SET_MONITOR, &keyword.place);
+	else if (strcmp(word, "exempt") == 0)
+		parse_period(p, block, SET_EXEMPT, &keyword.place);
+	else if (strcmp(word, "enforce") == 0)
+		(void)add_setting(p, block, SET_ENFORCE, &keyword.place);
+	else if (strcmp(word, "contact") == 0)
+		parse_contact(p, block, &keyword.place);
+	else
+		parse_note(p, block, &keyword.place);
+}
+
+static void
+end_setting(struct parser *p)
+{
+	if (parse_at_end(p))
+		return;
+	if (p->token.type != TOKEN_BAD)
+		parse_error(p, &p->token.place, MSG_END_EXPECTED, "setting",
+		    token_name(&p->token));
+	parse_skip_setting(p);
+}
+
+/* A statement's keyword where a setting should be: the "}" is missing. */
+static bool
+at_statement(const struct parser *p)
+{
+	for (size_t i = 0; i < parse_statement_count; i++)
+		if (parse_is(p, parse_statements[i]))
+			return true;
+	return false;
+}
+
+void
+parse_block(struct parser *p, struct block *block)
+{
+	struct place open = p->token.place;
+
+	parse_next(p);
+	while (p->token.type != TOKEN_CLOSE && !p->no_memory) {
+		if (p->token.type == TOKEN_END) {
+			parse_error(p, &open, "%s", MSG_BLOCK_OPEN);
+			return;
+		}
+		if (p->token.type == TOKEN_NEWLINE ||
+		    p->token.type == TOKEN_SEMICOLON) {
+			parse_next(p);
+			continue;
+		}
+		if (at_statement(p)) {
+			parse_error(p, &p->token.place, MSG_BLOCK_STATEMENT,
+			    p->token.text, open.line);
+			return;
+		}
+		parse_setting(p, block);
+		end_setting(p);
+	}
+	parse_next(p);
+}

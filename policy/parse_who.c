@@ -1,0 +1,430 @@
+/*
+ * parse_who.c - whom a rule is for.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "policy/parse.h"
+
+static bool
+is(const struct who_spec *spec, const char *word)
+{
+	return spec->word && !spec->listed && strlen(word) == spec->length &&
+	    strncasecmp(spec->text, word, spec->length) == 0;
+}
+
+/* Finds the place of the WHO with which one collides, for the diagnostic. */
+static void
+report_twice(struct parser *p, const struct who_spec *spec, const struct who *first)
+{
+	const char *path = first->file;
+
+	/* Records name files relative to the folder; diagnostics as opened. */
+	for (struct source_node *node = p->sources; node != NULL; node = node->next)
+		if (node->source.name != NULL &&
+		    strcmp(node->source.name, first->file) == 0)
+			path = node->source.path;
+	parse_error(p, &spec->place, MSG_WHO_TWICE, first->name, path, first->line,
+	    first->column);
+}
+
+static struct who
+new_who(struct parser *p, size_t rule, const struct who_spec *spec, enum who_type type)
+{
+	struct who who = {
+		.name = parse_keep_text(p, spec->text, spec->length),
+		.file = spec->file, .rule = (uint32_t)rule,
+		.line = spec->place.line, .column = spec->place.column,
+		.type = (uint8_t)type, .listed = spec->listed
+	};
+
+	return who;
+}
+
+void
+parse_add_who(struct parser *p, const struct who *who, const struct who_spec *spec)
+{
+	struct who_table *table =
+	    &p->policy->tables[p->policy->rules[who->rule].kind];
+	size_t before = table->count, at;
+
+	if (p->no_memory)
+		return;
+	at = index_add(table, who);
+	if (at == SIZE_MAX)
+		p->no_memory = true;
+	else if (at < before && table->whos[at].rule != who->rule)
+		report_twice(p, spec, &table->whos[at]);
+	else if (at == before && who->listed)
+		p->policy->listed++;
+}
+
+/* Adds a WHO whose key is known; a key equal to the name is not kept twice. */
+static void
+add_key(struct parser *p, size_t rule, const struct who_spec *spec, enum who_type type,
+    const char *key)
+{
+	struct who who = new_who(p, rule, spec, type);
+
+	if (who.name == NULL)
+		return;
+	who.key = strcmp(who.name, key) == 0 ? who.name :
+	    parse_keep_text(p, key, strlen(key));
+	if (who.key != NULL)
+		parse_add_who(p, &who, spec);
+}
+
+static bool
+looks_like_ip(const char *text)
+{
+	struct network network;
+
+	return network_read(text, &network) != NETWORK_NONE;
+}
+
+/*
+ * A domain, or with its leading dot the domains below it, as a key. False (and
+ * reported) where it is none.
+ */
+static bool
+domain_key(struct parser *p, size_t rule, const struct who_spec *spec, char *key,
+    size_t size)
+{
+	size_t dot = spec->text[0] == '.';
+	struct name name;
+	bool valid, fits;
+
+	if (name_domain(spec->text + dot, spec->length - dot, &name, &valid) == -1) {
+		p->no_memory = true;
+		return false;
+	}
+	fits = valid && name_is_domain(name.text, name.length) && name.length + 2 < size;
+	if (fits)
+		(void)snprintf(key, size, "%s%s", dot != 0 ? "." : "", name.text);
+	else if (p->policy->rules[rule].kind == RULE_CLIENT)
+		parse_error(p, &spec->place, MSG_WHO_CLIENT, spec->text);
+	else
+		parse_error(p, &spec->place, MSG_WHO_DOMAIN, spec->text);
+	name_free(&name);
+	return fits;
+}
+
+static void
+add_domain(struct parser *p, size_t rule, const struct who_spec *spec)
+{
+	char key[NAME_INLINE];
+
+	if (spec->length > 2 && strncmp(spec->text, "*.", 2) == 0) {
+		parse_error(p, &spec->place, MSG_WHO_WILDCARD, spec->text,
+		    spec->text + 1);
+		return;
+	}
+	if (domain_key(p, rule, spec, key, sizeof(key)))
+		add_key(p, rule, spec,
+		    key[0] == '.' ? WHO_SUBDOMAINS : WHO_DOMAIN, key);
+}
+
+/* An address literal's domain, "[192.0.2.1]", stands for itself. */
+static bool
+is_literal(const char *domain, size_t length)
+{
+	return length > 2 && domain[0] == '[' && domain[length - 1] == ']' &&
+	    memchr(domain, '.', length) != NULL;
+}
+
+static void
+add_address(struct parser *p, size_t rule, const struct who_spec *spec)
+{
+	struct address address;
+
+	if (address_parse(spec->text, &address) == -1) {
+		p->no_memory = true;
+		return;
+	}
+	if (address.local_length == 0 && address.domain != NULL)
+		parse_error(p, &spec->place, MSG_WHO_LOCAL_PART, spec->text,
+		    address.domain);
+	else if (address.domain == NULL || address.name.length > WHO_KEY_MAX ||
+	    (!name_is_domain(address.domain, address.domain_length) &&
+	    !is_literal(address.domain, address.domain_length)))
+		parse_error(p, &spec->place, MSG_WHO_DOMAIN, spec->text);
+	else
+		add_key(p, rule, spec, WHO_ADDRESS, address.name.text);
+	address_free(&address);
+}
+
+static void
+add_mail_who(struct parser *p, size_t rule, const struct who_spec *spec)
+{
+	if (p->policy->rules[rule].kind == RULE_TO && is(spec, "postmaster"))
+		add_key(p, rule, spec, WHO_POSTMASTER, "postmaster@");
+	else if (memchr(spec->text, '@', spec->length) != NULL)
+		add_address(p, rule, spec);
+	else if (looks_like_ip(spec->text))
+		parse_error(p, &spec->place, MSG_WHO_IP, spec->text);
+	else if (is_literal(spec->text, spec->length))
+		add_key(p, rule, spec, WHO_DOMAIN, spec->text);
+	else
+		add_domain(p, rule, spec);
+}
+
+/* The network that was meant where host bits are set. */
+static void
+report_host_bits(struct parser *p, const struct who_spec *spec)
+{
+	const char *slash = strchr(spec->text, '/');
+	unsigned prefix = (unsigned)strtoul(slash + 1, NULL, 10);
+	char address[INET6_ADDRSTRLEN + 1] = "", meant[INET6_ADDRSTRLEN + 5];
+	bool six = strchr(spec->text, ':') != NULL;
+	unsigned char bytes[16];
+
+	memcpy(address, spec->text, (size_t)(slash - spec->text));
+	(void)inet_pton(six ? AF_INET6 : AF_INET, address, bytes);
+	for (unsigned bit = prefix; bit < (six ? 128u : 32u); bit++)
+		bytes[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
+	(void)inet_ntop(six ? AF_INET6 : AF_INET, bytes, address, sizeof(address));
+	(void)snprintf(meant, sizeof(meant), "%s/%u", address, prefix);
+	parse_error(p, &spec->place, MSG_WHO_HOST_BITS, spec->text, meant);
+}
+
+static void
+add_client_who(struct parser *p, size_t rule, const struct who_spec *spec)
+{
+	char key[NETWORK_KEY_MAX];
+	struct network network;
+
+	if (is(spec, "authenticated")) {
+		add_key(p, rule, spec, WHO_AUTHENTICATED, "=authenticated");
+		return;
+	}
+	if (is(spec, "local")) {
+		add_key(p, rule, spec, WHO_LOCAL, "=local");
+		return;
+	}
+	switch (network_read(spec->text, &network)) {
+	case NETWORK_OK:
+		(void)network_key(&network, network.prefix, key);
+		add_key(p, rule, spec, WHO_NETWORK, key);
+		return;
+	case NETWORK_PREFIX:
+		parse_error(p, &spec->place, MSG_WHO_PREFIX, spec->text,
+		    network.family == 0 ? 32 : 128);
+		return;
+	case NETWORK_HOST_BITS:
+		report_host_bits(p, spec);
+		return;
+	case NETWORK_NONE:
+		break;
+	}
+	if (memchr(spec->text, '@', spec->length) != NULL)
+		parse_error(p, &spec->place, MSG_WHO_CLIENT_ADDRESS, spec->text);
+	else
+		add_domain(p, rule, spec);
+}
+
+void
+parse_who(struct parser *p, size_t rule, const struct who_spec *spec)
+{
+	if (p->policy->rules[rule].kind == RULE_CLIENT)
+		add_client_who(p, rule, spec);
+	else
+		add_mail_who(p, rule, spec);
+}
+
+/* A regular expression that another rule of the same kind has too. */
+static const struct who *
+find_regex(const struct who_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->regex_count; i++) {
+		const struct who *who = &table->whos[table->regexes[i].who];
+
+		if (strcmp(who->name, name) == 0)
+			return who;
+	}
+	return NULL;
+}
+
+static void
+add_regex(struct parser *p, size_t rule, const struct token *token,
+    const struct who_spec *spec)
+{
+	struct who_table *table = &p->policy->tables[p->policy->rules[rule].kind];
+	struct who who = new_who(p, rule, spec, WHO_REGEX);
+	const struct who *first;
+	pcre2_code *code;
+	char error[256];
+	size_t offset;
+
+	if (who.name == NULL)
+		return;
+	if ((first = find_regex(table, who.name)) != NULL) {
+		if (first->rule != rule)
+			report_twice(p, spec, first);
+		return;
+	}
+	code = policy_compile(p->policy, token->text, token->caseless, PATTERN_FOR_WHO,
+	    error, sizeof(error), &offset);
+	if (code == NULL)
+		parse_error(p, &token->place, MSG_REGEX, error, offset);
+	else if (index_add_regex(table, &who, code, pattern_anchored(token->text)) ==
+	    SIZE_MAX)
+		p->no_memory = true;
+}
+
+static void
+token_regex(struct parser *p, size_t rule, struct who_spec *spec)
+{
+	char *name = parse_scratch(p, p->token.length + 4);
+
+	if (name == NULL)
+		return;
+	(void)sprintf(name, "/%s/%s", p->token.text, p->token.caseless ? "i" : "");
+	spec->text = name;
+	spec->length = strlen(name);
+	add_regex(p, rule, &p->token, spec);
+}
+
+/* file "PATH" */
+static void
+token_file(struct parser *p, size_t rule, struct who_written *written)
+{
+	struct place place;
+	char *path, *absolute;
+
+	parse_next(p);
+	if (p->token.type != TOKEN_STRING) {
+		parse_expected(p, MSG_WHO_FILE);
+		if (p->token.type == TOKEN_WORD)
+			parse_next_pattern(p);
+		return;
+	}
+	place = p->token.place;
+	if ((path = parse_beside(p, p->token.text)) == NULL)
+		return;
+	written->form = WRITTEN_FILE;
+	if ((absolute = realpath(path, NULL)) != NULL) {
+		written->text = parse_keep_text(p, absolute, strlen(absolute));
+		free(absolute);
+	}
+	parse_list(p, rule, path, &place);
+	parse_next_pattern(p);
+}
+
+/* Notes how the token is written, for printing the policy. */
+static struct who_written *
+add_written(struct parser *p, size_t rule, size_t *room)
+{
+	struct policy_rule *r = &p->policy->rules[rule];
+	struct who_written *list;
+
+	if (r->written_count == *room) {
+		*room = *room == 0 ? 2 : *room * 2;
+		list = parse_keep(p, *room * sizeof(*list));
+		if (list == NULL)
+			return NULL;
+		if (r->written_count > 0)
+			memcpy(list, r->written, r->written_count * sizeof(*list));
+		r->written = list;
+	} else
+		list = r->written;
+	return &list[r->written_count++];
+}
+
+static void
+one_who(struct parser *p, size_t rule, size_t *room)
+{
+	struct who_written *written = add_written(p, rule, room);
+	struct who_spec spec = {
+		.text = p->token.text, .length = p->token.length,
+		.word = p->token.type == TOKEN_WORD,
+		.file = p->current->source.name, .place = p->token.place
+	};
+
+	if (written == NULL)
+		return;
+	if (parse_is(p, "file")) {
+		token_file(p, rule, written);
+		return;
+	}
+	written->text = parse_keep_text(p, p->token.text, p->token.length);
+	written->caseless = p->token.caseless;
+	if (p->token.type == TOKEN_REGEX) {
+		written->form = WRITTEN_REGEX;
+		token_regex(p, rule, &spec);
+	} else {
+		written->form = spec.word ? WRITTEN_WORD : WRITTEN_STRING;
+		parse_who(p, rule, &spec);
+	}
+	parse_next_pattern(p);
+}
+
+static void
+null_sender(struct parser *p, size_t rule, size_t *room)
+{
+	struct who_spec spec = {
+		.text = "<>", .length = 2, .word = true,
+		.file = p->current->source.name, .place = p->token.place
+	};
+	struct who_written *written = add_written(p, rule, room);
+
+	if (p->policy->rules[rule].kind != RULE_FROM)
+		parse_error(p, &p->token.place, "%s", MSG_WHO_NULL);
+	else if (written != NULL) {
+		written->form = WRITTEN_WORD;
+		written->text = "<>";
+		add_key(p, rule, &spec, WHO_NULL_SENDER, "<>");
+	}
+	parse_next_pattern(p);
+}
+
+/* A statement's keyword at the start of a line: the "{" before it is missing. */
+static bool
+at_statement(const struct parser *p, bool line_start)
+{
+	for (size_t i = 0; line_start && i < parse_statement_count; i++)
+		if (parse_is(p, parse_statements[i]))
+			return true;
+	return false;
+}
+
+void
+parse_whos(struct parser *p, size_t rule)
+{
+	bool line_start = false, any = false;
+	size_t room = 0;
+
+	while (p->token.type != TOKEN_OPEN && !p->no_memory) {
+		enum token_type type = p->token.type;
+
+		if (type == TOKEN_NEWLINE) {
+			parse_next_pattern(p);
+			line_start = true;
+			continue;
+		}
+		if (type == TOKEN_END || type == TOKEN_CLOSE ||
+		    type == TOKEN_SEMICOLON || at_statement(p, line_start)) {
+			parse_error(p, &p->token.place, MSG_OPEN_EXPECTED,
+			    token_name(&p->token));
+			if (type == TOKEN_CLOSE)
+				parse_next(p);
+			return;
+		}
+		any = true;
+		line_start = false;
+		if (type == TOKEN_WORD || type == TOKEN_STRING || type == TOKEN_REGEX)
+			one_who(p, rule, &room);
+		else if (type == TOKEN_NULL_SENDER)
+			null_sender(p, rule, &room);
+		else {
+			parse_expected(p, MSG_WHO_EXPECTED);
+			parse_next_pattern(p);
+		}
+	}
+	if (!any)
+		parse_error(p, &p->token.place, MSG_WHO_EXPECTED, token_name(&p->token));
+}

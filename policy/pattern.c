@@ -1,0 +1,202 @@
+/*
+ * pattern.c - regular expressions and the patterns for certificate names.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/pattern.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/*
+ * Memory for one match on the caller's stack, so that a decision allocates
+ * nothing; what does not fit comes from malloc.
+ */
+struct match_memory {
+	size_t used;
+	alignas(max_align_t) unsigned char room[1024];
+};
+
+static void *
+match_alloc(size_t size, void *data)
+{
+	struct match_memory *memory = data;
+	size_t align = alignof(max_align_t);
+	size_t start = (memory->used + align - 1) & ~(align - 1);
+
+	if (start > sizeof(memory->room) || size > sizeof(memory->room) - start)
+		return malloc(size);
+	memory->used = start + size;
+	return memory->room + start;
+}
+
+static void
+match_release(void *block, void *data)
+{
+	struct match_memory *memory = data;
+	uintptr_t at = (uintptr_t)block, start = (uintptr_t)memory->room;
+
+	if (at < start || at >= start + sizeof(memory->room))
+		free(block);
+}
+
+pcre2_code *
+pattern_compile(const char *text, bool caseless, enum pattern_use use, char *error,
+    size_t error_size, size_t *offset)
+{
+	uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF |
+	    PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
+	pcre2_code *code;
+	PCRE2_SIZE at;
+	int number;
+
+	if (use == PATTERN_LITERAL)
+		options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_LITERAL;
+	if (use != PATTERN_FOR_WHO)
+		options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+	if (caseless || use == PATTERN_FOR_NAME || use == PATTERN_LITERAL)
+		options |= PCRE2_CASELESS;
+	code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, options, &number,
+	    &at, NULL);
+	if (code == NULL) {
+		(void)pcre2_get_error_message(number, (PCRE2_UCHAR *)error, error_size);
+		*offset = at;
+		return NULL;
+	}
+	/* Without JIT the interpreter does the same, only slower. */
+	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+	return code;
+}
+
+pcre2_match_context *
+pattern_limits(void)
+{
+	pcre2_match_context *limits = pcre2_match_context_create(NULL);
+
+	if (limits == NULL)
+		return NULL;
+	(void)pcre2_set_match_limit(limits, PATTERN_MATCH_LIMIT);
+	(void)pcre2_set_depth_limit(limits, PATTERN_MATCH_LIMIT);
+	(void)pcre2_set_heap_limit(limits, 1024);
+	return limits;
+}
+
+enum policy_tri
+pattern_regex(const pcre2_code *code, pcre2_match_context *limits,
+    const char *subject, size_t length)
+{
+	struct match_memory memory = { .used = 0 };
+	pcre2_general_context *context =
+	    pcre2_general_context_create(match_alloc, match_release, &memory);
+	pcre2_match_data *data = NULL;
+	int result = PCRE2_ERROR_NOMEMORY;
+
+	if (context != NULL)
+		data = pcre2_match_data_create(1, context);
+	if (data != NULL)
+		result = pcre2_match(code, (PCRE2_SPTR)subject, length, 0, 0, data,
+		    limits);
+	pcre2_match_data_free(data);
+	pcre2_general_context_free(context);
+	if (result == PCRE2_ERROR_NOMATCH)
+		return POLICY_NO;
+	return result >= 0 ? POLICY_YES : POLICY_UNKNOWN;
+}
+
+static enum policy_tri
+yes_or_no(bool yes)
+{
+	return yes ? POLICY_YES : POLICY_NO;
+}
+
+/* One label, and then what follows the pattern's star (RFC 6125 section 6.4.3). */
+static bool
+wildcard(const char *pattern, const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot != NULL && dot != name && strcasecmp(pattern + 1, dot) == 0;
+}
+
+enum policy_tri
+pattern_match(const struct pattern *pattern, pcre2_match_context *limits,
+    const char *name)
+{
+	const char *labels = pattern->a_labels;
+
+	if (*name == '\0')
+		return POLICY_NO;
+	switch (pattern->type) {
+	case PATTERN_EXACT:
+		return yes_or_no(strcmp(pattern->text, name) == 0);
+	case PATTERN_WILDCARD:
+		return yes_or_no(wildcard(pattern->text, name) ||
+		    (labels != NULL && wildcard(labels, name)));
+	case PATTERN_NAME:
+		if (strcasecmp(pattern->text, name) == 0 ||
+		    (labels != NULL && strcasecmp(labels, name) == 0))
+			return POLICY_YES;
+		if (pattern->code == NULL)
+			return POLICY_NO;
+		break;
+	case PATTERN_REGEX:
+		break;
+	}
+	return pattern_regex(pattern->code, limits, name, strlen(name));
+}
+
+/* How long the item at "c" is that cannot end or split a pattern. */
+static size_t
+item_length(const char *c)
+{
+	const char *end;
+
+	if (*c == '\\')
+		return c[1] != '\0' ? 2 : 1;
+	if (*c != '[')
+		return 1;
+	end = c + 1;
+	if (*end == '^')
+		end++;
+	if (*end == ']')
+		end++;
+	while (*end != '\0' && *end != ']')
+		end += *end == '\\' && end[1] != '\0' ? 2 : 1;
+	return (size_t)(end - c) + (*end == ']');
+}
+
+static bool
+branch_anchored(const char *start, const char *end, const char *last)
+{
+	bool from_start = *start == '^' ||
+	    (end - start >= 2 && memcmp(start, "\\A", 2) == 0);
+	bool to_end = (end - last == 1 && *last == '$') ||
+	    (end - last == 2 && (memcmp(last, "\\z", 2) == 0 ||
+	    memcmp(last, "\\Z", 2) == 0));
+
+	return from_start && to_end;
+}
+
+bool
+pattern_anchored(const char *text)
+{
+	const char *start = text, *last = text, *c = text;
+	int depth = 0;
+
+	while (*c != '\0') {
+		if (*c == '(')
+			depth++;
+		else if (*c == ')')
+			depth--;
+		else if (*c == '|' && depth == 0) {
+			if (!branch_anchored(start, c, last))
+				return false;
+			start = c + 1;
+		}
+		last = c;
+		c += item_length(c);
+	}
+	return branch_anchored(start, c, last);
+}

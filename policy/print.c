@@ -1,0 +1,196 @@
+/*
+ * print.c - a policy as it was understood, in its own language.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/rule.h"
+
+static void
+print_string(const char *text, FILE *out)
+{
+	(void)putc('"', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			(void)putc('\\', out);
+		(void)putc(*text, out);
+	}
+	(void)putc('"', out);
+}
+
+static void
+print_regex(const char *text, bool caseless, FILE *out)
+{
+	(void)fprintf(out, "/%s/%s", text, caseless ? "i" : "");
+}
+
+/* "until" and the day at whose start the period ends. */
+static void
+print_until(const struct period *period, FILE *out)
+{
+	/* Days to a civil date, from the era of 400 years that begins in March. */
+	int64_t days = period->until / 86400 + 719468;
+	int64_t era = days / 146097, of_era = days % 146097;
+	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	int64_t month = (5 * of_year + 2) / 153;
+
+	if (!period->limited)
+		return;
+	(void)fprintf(out, " until %04" PRId64 "-%02" PRId64 "-%02" PRId64,
+	    year + era * 400 + (month >= 10), month < 10 ? month + 3 : month - 9,
+	    of_year - (153 * month + 2) / 5 + 1);
+}
+
+static void
+print_otherwise(const struct otherwise *otherwise, FILE *out)
+{
+	(void)fprintf(out, "otherwise %s", policy_action_name(otherwise->action));
+	if (otherwise->code[0] != '\0')
+		(void)fprintf(out, " %s", otherwise->code);
+	if (otherwise->enhanced[0] != '\0')
+		(void)fprintf(out, " %s", otherwise->enhanced);
+	if (otherwise->text != NULL) {
+		(void)putc(' ', out);
+		print_string(otherwise->text, out);
+	}
+}
+
+static void
+print_patterns(const struct policy_requirement *requirement, FILE *out)
+{
+	for (size_t i = 0; i < requirement->u.patterns.count; i++) {
+		const struct pattern *pattern = &requirement->u.patterns.list[i];
+
+		(void)putc(' ', out);
+		if (pattern->type == PATTERN_REGEX)
+			print_regex(pattern->text, pattern->caseless, out);
+		else
+			print_string(pattern->text, out);
+	}
+}
+
+static void
+print_pins(const struct policy_requirement *requirement, FILE *out)
+{
+	char text[80];
+
+	for (size_t i = 0; i < requirement->u.pins.count; i++)
+		if (fingerprint_write(&requirement->u.pins.list[i], text, sizeof(text)))
+			(void)fprintf(out, " %s", text);
+}
+
+static void
+print_requirement(const struct policy_requirement *requirement, FILE *out)
+{
+	(void)fprintf(out, "\trequire %s", policy_kind_name(requirement->kind));
+	switch (requirement->kind) {
+	case KIND_TLS:
+		if (requirement->u.version != TLS_ANY)
+			(void)fprintf(out, " >= %s",
+			    tls_version_name(requirement->u.version));
+		break;
+	case KIND_BITS:
+		(void)fprintf(out, " >= %d", requirement->u.bits);
+		break;
+	case KIND_CIPHER:
+	case KIND_CIPHERSUITES:
+		(void)putc(' ', out);
+		print_string(requirement->u.ciphers.text, out);
+		break;
+	case KIND_CERTIFICATE_NAME:
+	case KIND_CERTIFICATE_ISSUER:
+		print_patterns(requirement, out);
+		break;
+	case KIND_CERTIFICATE_FINGERPRINT:
+		print_pins(requirement, out);
+		break;
+	default:
+		break;
+	}
+	if (requirement->own != NULL) {
+		(void)putc(' ', out);
+		print_otherwise(requirement->own, out);
+	}
+	(void)putc('\n', out);
+}
+
+static void
+print_settings(const struct settings_of_rule *settings, FILE *out)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (settings->require[kind] != NULL)
+			print_requirement(settings->require[kind], out);
+	if (settings->otherwise != NULL) {
+		(void)putc('\t', out);
+		print_otherwise(settings->otherwise, out);
+		(void)putc('\n', out);
+	}
+	if (settings->monitor.set) {
+		(void)fputs("\tmonitor", out);
+		print_until(&settings->monitor, out);
+		(void)putc('\n', out);
+	}
+	if (settings->exempt.set) {
+		(void)fputs("\texempt", out);
+		print_until(&settings->exempt, out);
+		if (settings->exempt_reason != NULL) {
+			(void)putc(' ', out);
+			print_string(settings->exempt_reason, out);
+		}
+		(void)putc('\n', out);
+	}
+	if (settings->contact != NULL) {
+		(void)fputs("\tcontact ", out);
+		print_string(settings->contact, out);
+		(void)putc('\n', out);
+	}
+	if (settings->note != NULL) {
+		(void)fputs("\tnote ", out);
+		print_string(settings->note, out);
+		(void)putc('\n', out);
+	}
+}
+
+static void
+print_who(const struct who_written *written, FILE *out)
+{
+	switch (written->form) {
+	case WRITTEN_WORD:
+		(void)fprintf(out, " %s", written->text);
+		break;
+	case WRITTEN_STRING:
+		(void)putc(' ', out);
+		print_string(written->text, out);
+		break;
+	case WRITTEN_REGEX:
+		(void)putc(' ', out);
+		print_regex(written->text, written->caseless, out);
+		break;
+	case WRITTEN_FILE:
+		(void)fputs(" file ", out);
+		print_string(written->text, out);
+		break;
+	}
+}
+
+int
+policy_print(const struct policy *policy, FILE *out)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct policy_rule *rule = &policy->rules[i];
+
+		if (i > 0)
+			(void)putc('\n', out);
+		(void)fputs(policy_rule_kind_name(rule->kind), out);
+		for (size_t j = 0; j < rule->written_count; j++)
+			print_who(&rule->written[j], out);
+		(void)fputs(" {\n", out);
+		print_settings(&rule->settings, out);
+		(void)fputs("}\n", out);
+	}
+	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
+}

@@ -1,0 +1,267 @@
+/*
+ * resolve.c - what a block's settings come to, with the profiles that it uses.
+ *
+ * What a block does to the settings before it is kept as an effect, so that a
+ * profile is gone through once however often it is used.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/resolve.h"
+
+#include <string.h>
+
+/* A block's effect on what was gathered before it. */
+struct effect {
+	struct settings_of_rule settings;
+	bool nothing;		/* drops the requirements first */
+	bool enforce;		/* drops monitor and exempt first */
+	/* By whom a requirement came here: the profile's name; NULL: written here. */
+	const char *origin[KIND_COUNT];
+};
+
+static void
+drop_requirements(struct effect *effect)
+{
+	memset(effect->settings.require, 0, sizeof(effect->settings.require));
+	memset(effect->origin, 0, sizeof(effect->origin));
+	effect->nothing = true;
+}
+
+static void
+enforce(struct effect *effect)
+{
+	effect->settings.monitor = (struct period){ 0 };
+	effect->settings.exempt = (struct period){ 0 };
+	effect->settings.exempt_reason = NULL;
+	effect->enforce = true;
+}
+
+/* Does to "onto" what the profile of that name does. */
+static void
+compose(struct effect *onto, const struct effect *used, const char *name)
+{
+	const struct settings_of_rule *from = &used->settings;
+	struct settings_of_rule *to = &onto->settings;
+
+	if (used->nothing)
+		drop_requirements(onto);
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		if (from->require[kind] != NULL) {
+			to->require[kind] = from->require[kind];
+			onto->origin[kind] = name;
+		}
+	}
+	if (used->enforce)
+		enforce(onto);
+	if (from->otherwise != NULL)
+		to->otherwise = from->otherwise;
+	if (from->monitor.set)
+		to->monitor = from->monitor;
+	if (from->exempt.set) {
+		to->exempt = from->exempt;
+		to->exempt_reason = from->exempt_reason;
+	}
+	if (from->contact != NULL)
+		to->contact = from->contact;
+	if (from->note != NULL)
+		to->note = from->note;
+}
+
+/* Remembers for lint that a requirement takes the place of a profile's. */
+static void
+note_replaced(struct parser *p, const struct setting *setting, struct effect *effect,
+    enum policy_kind kind)
+{
+	struct replaced *replaced;
+
+	if (effect->origin[kind] == NULL)
+		return;
+	if ((replaced = parse_scratch(p, sizeof(*replaced))) == NULL)
+		return;
+	replaced->place = setting->place;
+	replaced->profile = effect->origin[kind];
+	replaced->before = effect->settings.require[kind];
+	replaced->after = setting->require;
+	replaced->next = p->replaced;
+	p->replaced = replaced;
+}
+
+static void
+apply_require(struct parser *p, const struct setting *setting, struct effect *effect)
+{
+	enum policy_kind kind;
+
+	if (setting->require == NULL)
+		return;
+	kind = setting->require->kind;
+	note_replaced(p, setting, effect, kind);
+	effect->settings.require[kind] = setting->require;
+	effect->origin[kind] = NULL;
+}
+
+static void
+apply_nothing(struct parser *p, const struct setting *setting, struct effect *effect)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		if (effect->origin[kind] != NULL) {
+			note_replaced(p, setting, effect, (enum policy_kind)kind);
+			break;
+		}
+	}
+	drop_requirements(effect);
+}
+
+static void finish_replaced(struct parser *p, const struct settings_of_rule *settings);
+static void apply_block(struct parser *p, const struct block *block,
+    const struct profile *inside, struct effect *effect);
+
+/* The profile's effect, worked out once; NULL when it uses itself or memory is short. */
+static const struct effect *
+effect_of(struct parser *p, struct profile *profile)
+{
+	if (profile->state == PROFILE_BUSY)
+		return NULL;
+	if (profile->state == PROFILE_NEW) {
+		profile->effect = parse_scratch(p, sizeof(*profile->effect));
+		if (profile->effect == NULL)
+			return NULL;
+		profile->state = PROFILE_BUSY;
+		apply_block(p, &profile->block, profile, profile->effect);
+		profile->state = PROFILE_DONE;
+		finish_replaced(p, &profile->effect->settings);
+	}
+	return profile->effect;
+}
+
+static const char *
+hint_profile(struct parser *p, const char *name)
+{
+	const char *names[64];
+	size_t count = 0;
+
+	for (const struct profile *each = p->profiles; each != NULL && count < 64;
+	    each = each->next)
+		names[count++] = each->name;
+	return parse_hint(p, name, strlen(name), names, count);
+}
+
+/* The profile that a "use" names, or NULL and reported. */
+static struct profile *
+find_used(struct parser *p, const struct setting *use, const struct profile *inside)
+{
+	struct profile *found;
+
+	if (use->use_default) {
+		if (p->fallback == NULL && !p->incomplete)
+			parse_error(p, &use->place, "%s", MSG_DEFAULT_NONE);
+		return p->fallback;
+	}
+	for (found = p->profiles; found != NULL; found = found->next)
+		if (strcmp(found->name, use->text) == 0)
+			break;
+	if (found == NULL) {
+		if (!p->incomplete)
+			parse_error(p, &use->place, MSG_PROFILE_UNKNOWN, use->text,
+			    hint_profile(p, use->text));
+		return NULL;
+	}
+	if (inside != NULL && inside != p->fallback && found->order > inside->order) {
+		parse_error(p, &use->place, MSG_PROFILE_LATER, use->text,
+		    found->place.source->path, found->place.line, found->place.column);
+		return NULL;
+	}
+	return found;
+}
+
+static void
+apply_use(struct parser *p, const struct setting *use, const struct profile *inside,
+    struct effect *effect)
+{
+	struct profile *profile = find_used(p, use, inside);
+	const struct effect *used;
+
+	if (profile == NULL)
+		return;
+	if (profile->state == PROFILE_BUSY) {
+		if (use->use_default)
+			parse_error(p, &use->place, "%s", MSG_DEFAULT_SELF);
+		else
+			parse_error(p, &use->place, MSG_PROFILE_SELF, profile->name);
+		return;
+	}
+	if ((used = effect_of(p, profile)) != NULL)
+		compose(effect, used, profile->name);
+}
+
+static void
+apply_block(struct parser *p, const struct block *block, const struct profile *inside,
+    struct effect *effect)
+{
+	struct settings_of_rule *settings = &effect->settings;
+
+	for (const struct setting *each = block->first; each != NULL; each = each->next) {
+		switch (each->type) {
+		case SET_USE:
+			apply_use(p, each, inside, effect);
+			break;
+		case SET_REQUIRE:
+			apply_require(p, each, effect);
+			break;
+		case SET_NOTHING:
+			apply_nothing(p, each, effect);
+			break;
+		case SET_OTHERWISE:
+			settings->otherwise = each->otherwise;
+			break;
+		case SET_MONITOR:
+			settings->monitor = each->period;
+			break;
+		case SET_EXEMPT:
+			settings->exempt = each->period;
+			settings->exempt_reason = each->text;
+			break;
+		case SET_ENFORCE:
+			enforce(effect);
+			break;
+		case SET_CONTACT:
+			settings->contact = each->text;
+			break;
+		case SET_NOTE:
+			settings->note = each->text;
+			break;
+		}
+	}
+}
+
+/* Gives lint the settings that the replaced requirements ended up in. */
+static void
+finish_replaced(struct parser *p, const struct settings_of_rule *settings)
+{
+	struct replaced *each = p->replaced;
+
+	for (; each != NULL && each->settings == NULL; each = each->next)
+		each->settings = settings;
+}
+
+void
+parse_resolve(struct parser *p)
+{
+	/* All profiles, used or not, so that the errors in each are found. */
+	for (struct profile *each = p->profiles; each != NULL; each = each->next)
+		(void)effect_of(p, each);
+	if (p->fallback != NULL)
+		(void)effect_of(p, p->fallback);
+	for (size_t i = 0; i < p->policy->rule_count && !p->no_memory; i++) {
+		struct policy_rule *rule = &p->policy->rules[i];
+		struct effect effect = { 0 };
+
+		if (rule->kind == RULE_DEFAULT) {
+			rule->settings = p->fallback->effect->settings;
+			p->policy->fallback = rule;
+			continue;
+		}
+		apply_block(p, &p->pending[i].block, NULL, &effect);
+		rule->settings = effect.settings;
+		finish_replaced(p, &rule->settings);
+	}
+}

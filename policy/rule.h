@@ -1,0 +1,171 @@
+/*
+ * rule.h - what a loaded policy consists of.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_RULE_H
+#define TLSWARD_POLICY_RULE_H
+
+#include "policy/arena.h"
+#include "policy/cipher.h"
+#include "policy/fingerprint.h"
+#include "policy/pattern.h"
+#include "policy/policy.h"
+
+/* In order: below TLS 1.0, then as they came. */
+enum tls_version {
+	TLS_ANY,		/* "require tls", and an unknown protocol name */
+	TLS_SSL,		/* SSLv2 and SSLv3 */
+	TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3
+};
+
+/* The version that a protocol's name stands for; TLS_ANY when it is not known. */
+enum tls_version tls_version_from_fact(const char *name);
+
+/* The same for what a policy may write ("1.2", "TLSv1.2"); SSL is not among them. */
+enum tls_version tls_version_from_policy(const char *text);
+
+/* "1.2". Static. */
+const char *tls_version_name(enum tls_version version);
+
+/* otherwise ACTION [CODE [ENHANCED]] ["TEXT"] */
+struct otherwise {
+	enum policy_action action;
+	char code[4];		/* "": the default */
+	char enhanced[12];	/* "": the default */
+	const char *text;	/* as written; NULL: the default */
+};
+
+struct policy_requirement {
+	enum policy_kind kind;
+	const struct otherwise *own;	/* NULL: the rule's */
+	union {
+		enum tls_version version;
+		int bits;
+		struct {
+			const char *text;
+			struct cipher_set set;
+		} ciphers;
+		struct {
+			const struct pattern *list;
+			size_t count;
+		} patterns;
+		struct {
+			const struct fingerprint *list;
+			size_t count;
+		} pins;
+	} u;
+};
+
+/* monitor and exempt, with or without a date */
+struct period {
+	bool set;
+	bool limited;
+	int64_t until;
+};
+
+/* A rule's settings, with all that it uses taken in. */
+struct settings_of_rule {
+	const struct policy_requirement *require[KIND_COUNT];
+	const struct otherwise *otherwise;	/* NULL: tempfail */
+	struct period monitor;
+	struct period exempt;
+	const char *exempt_reason;
+	const char *contact;
+	const char *note;
+};
+
+/* How a statement named its WHO, for printing. */
+struct who_written {
+	enum { WRITTEN_WORD, WRITTEN_STRING, WRITTEN_REGEX, WRITTEN_FILE } form;
+	bool caseless;
+	const char *text;	/* a list's absolute path */
+};
+
+struct policy_rule {
+	enum policy_rule_kind kind;
+	const char *file;	/* relative to the policy's folder */
+	unsigned line;
+	struct settings_of_rule settings;
+	struct who_written *written;
+	size_t written_count;
+};
+
+enum who_type {
+	WHO_ADDRESS, WHO_DOMAIN, WHO_SUBDOMAINS, WHO_POSTMASTER, WHO_NULL_SENDER,
+	WHO_NETWORK, WHO_AUTHENTICATED, WHO_LOCAL, WHO_REGEX
+};
+
+/* One WHO of one rule. */
+struct who {
+	const char *name;	/* as written */
+	const char *key;	/* as it compares; of a regular expression NULL */
+	const char *file;
+	uint32_t rule;		/* an index of policy->rules */
+	uint32_t line;
+	uint32_t column;
+	uint8_t type;		/* enum who_type */
+	bool listed;		/* an entry of a list file */
+};
+
+struct who_regex {
+	pcre2_code *code;
+	uint32_t who;		/* an index of the table's whos */
+	bool anchored;
+};
+
+/* The WHOs of one kind of rule. */
+struct who_table {
+	struct who *whos;
+	size_t count;
+	size_t room;
+	struct who_slot *slots;	/* open addressing over the keys */
+	size_t slot_count;	/* a power of two, or 0 */
+	size_t keyed;
+	struct who_regex *regexes;	/* in reading order */
+	size_t regex_count;
+	size_t regex_room;
+	bool has_addresses;
+	bool has_subdomains;
+	uint8_t prefixes[2][129];	/* IPv4, IPv6: how many networks have it */
+	bool has_networks[2];
+};
+
+struct policy {
+	struct arena arena;
+	struct cipher_table *ciphers;
+	pcre2_match_context *limits;
+	struct policy_rule *rules;
+	size_t rule_count;
+	size_t rule_room;
+	struct who_table tables[3];	/* by RULE_CLIENT, RULE_TO, RULE_FROM */
+	const struct policy_rule *fallback;	/* default { }; NULL: none */
+	size_t fallback_index;
+	/* To be freed with the policy. */
+	pcre2_code **codes;
+	size_t code_count;
+	size_t code_room;
+	size_t listed;
+};
+
+/* An empty policy, or NULL when memory is short. */
+struct policy *policy_new(void);
+
+/* Compiles a pattern that the policy keeps; as pattern_compile(). */
+pcre2_code *policy_compile(struct policy *policy, const char *text, bool caseless,
+    enum pattern_use use, char *error, size_t error_size, size_t *offset);
+
+/* Whether the period holds at "now". */
+bool period_active(const struct period *period, int64_t now);
+
+/* What a requirement's failure leads to. */
+enum policy_action requirement_action(const struct settings_of_rule *settings,
+    const struct policy_requirement *requirement);
+const struct otherwise *requirement_otherwise(const struct settings_of_rule *settings,
+    const struct policy_requirement *requirement);
+
+/* The action that clear text gets, and the requirement that lends its reply. */
+enum policy_action clear_text_action(const struct settings_of_rule *settings,
+    const struct policy_requirement **lender);
+
+#endif

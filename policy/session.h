@@ -1,0 +1,35 @@
+/*
+ * session.h - what the facts say of a session, and whether it meets a requirement.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_SESSION_H
+#define TLSWARD_POLICY_SESSION_H
+
+#include "policy/rule.h"
+
+struct session {
+	const struct policy *policy;
+	const struct facts *facts;
+	enum policy_tri encrypted;
+	bool version_given;
+	enum tls_version version;	/* TLS_ANY: given, but not known */
+	bool tls13;			/* the protocol, or the suite where it is not given */
+	const struct cipher *cipher;	/* NULL: not given, or not known */
+	int bits;			/* -1: unknown */
+	enum policy_tri verified;
+};
+
+/* Reads the facts. Borrows from both. */
+void session_read(struct session *session, const struct policy *policy,
+    const struct facts *facts);
+
+/*
+ * Whether an encrypted session meets a requirement: yes, no, or unknown, for
+ * a fact was not supplied or a pattern ran into its limit. Of KIND_TLS the
+ * version alone is judged. Thread-safe.
+ */
+enum policy_tri session_meets(const struct session *session,
+    const struct policy_requirement *requirement);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * source.c - reading a policy file or a list file, and reporting places in it.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "policy/messages.h"
+
+#define READ_SIZE ((size_t)64 * 1024)
+#define REPORT_MAX 900
+
+/* Reads all of "fd" into malloc'd, terminated memory. Returns 0 or an errno. */
+static int
+read_all(int fd, size_t expected, char **text, size_t *length)
+{
+	size_t room = expected + READ_SIZE, used = 0;
+	char *data = malloc(room + 1);
+
+	while (data != NULL) {
+		ssize_t got = read(fd, data + used, room - used);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1) {
+			int error = errno;
+
+			free(data);
+			return error;
+		}
+		if (got == 0)
+			break;
+		used += (size_t)got;
+		if (used == room) {
+			char *grown = realloc(data, room * 2 + 1);
+
+			if (grown == NULL)
+				free(data);
+			data = grown;
+			room *= 2;
+		}
+	}
+	if (data == NULL)
+		return ENOMEM;
+	data[used] = '\0';
+	*text = data;
+	*length = used;
+	return 0;
+}
+
+static bool
+continues(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t
+utf8_length(const char *text, size_t room)
+{
+	const unsigned char *u = (const unsigned char *)text;
+	size_t length = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 :
+	    u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
+
+	if (length > room)
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if (!continues(text[i]))
+			return 0;
+	/* Overlong forms, surrogates, beyond U+10FFFF (RFC 3629 section 4). */
+	if (length == 3 && ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f)))
+		return 0;
+	if (length == 4 && ((u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f)))
+		return 0;
+	return length;
+}
+
+/* Replaces NUL and broken UTF-8, reporting the first of each line. */
+static void
+check_bytes(struct source *source, struct policy_diags *diags)
+{
+	struct place place = { source, source->text, 1, 1 };
+	const char *end = source->text + source->length;
+	unsigned reported = 0;
+
+	for (char *c = source->text; c < end;) {
+		size_t length = utf8_length(c, (size_t)(end - c));
+		bool nul = *c == '\0';
+
+		if (length == 0 || nul) {
+			*c = SOURCE_BAD;
+			length = 1;
+			source->damaged = true;
+			if (reported != place.line)
+				source_report(diags, POLICY_ERROR, &place, "%s",
+				    nul ? MSG_NUL : MSG_UTF8);
+			reported = place.line;
+		}
+		place.column++;
+		if (*c == '\n') {
+			place.line++;
+			place.column = 1;
+			place.start = c + 1;
+		}
+		c += length;
+	}
+}
+
+int
+source_read(const char *path, struct policy_diags *diags, struct source *source)
+{
+	struct stat st;
+	int fd, error;
+
+	memset(source, 0, sizeof(*source));
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return errno;
+	if (fstat(fd, &st) == -1)
+		error = errno;
+	else
+		error = read_all(fd, st.st_size > 0 ? (size_t)st.st_size : 0,
+		    &source->text, &source->length);
+	(void)close(fd);
+	if (error != 0)
+		return error;
+	if ((source->path = strdup(path)) == NULL) {
+		source_free(source);
+		return ENOMEM;
+	}
+	source->name = source->path;
+	source->device = st.st_dev;
+	source->inode = st.st_ino;
+	if (source->length >= 3 && memcmp(source->text, "\xef\xbb\xbf", 3) == 0) {
+		source->length -= 3;
+		memmove(source->text, source->text + 3, source->length + 1);
+	}
+	check_bytes(source, diags);
+	return 0;
+}
+
+void
+source_free(struct source *source)
+{
+	free(source->text);
+	free(source->path);
+	memset(source, 0, sizeof(*source));
+}
+
+void
+source_report(struct policy_diags *diags, enum policy_severity severity,
+    const struct place *place, const char *format, ...)
+{
+	const char *end = place->source->text + place->source->length;
+	const char *newline = memchr(place->start, '\n', (size_t)(end - place->start));
+	size_t length = (size_t)((newline != NULL ? newline : end) - place->start);
+	char message[REPORT_MAX];
+	va_list ap;
+
+	if (length > 0 && place->start[length - 1] == '\r')
+		length--;
+	va_start(ap, format);
+	(void)vsnprintf(message, sizeof(message), format, ap);
+	va_end(ap);
+	policy_diags_add(diags, severity, place->source->path, place->line,
+	    place->column, place->start, length, "%s", message);
+}

@@ -1,0 +1,53 @@
+/*
+ * source.h - the text of a policy file or a list file.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_SOURCE_H
+#define TLSWARD_POLICY_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "policy/policy.h"
+
+/* Stands in the text for a byte that was already reported as an error. */
+#define SOURCE_BAD '\001'
+
+struct source {
+	char *text;		/* terminated; without a byte order mark */
+	size_t length;
+	char *path;		/* as opened, for diagnostics */
+	const char *name;	/* in path: relative to the policy's folder */
+	dev_t device;
+	ino_t inode;
+	bool damaged;		/* NUL or broken UTF-8 was reported */
+};
+
+/*
+ * Reads the file "path" whole. Returns 0, or an errno. NUL and broken UTF-8 are
+ * reported in "diags", one a line. *source is the caller's, for source_free().
+ */
+int source_read(const char *path, struct policy_diags *diags, struct source *source);
+
+void source_free(struct source *source);
+
+/* Steps over one well-formed UTF-8 sequence: its length, or 0 for a broken one. */
+size_t utf8_length(const char *text, size_t room);
+
+/* A place in a source. */
+struct place {
+	const struct source *source;
+	const char *start;	/* of its line */
+	unsigned line;
+	unsigned column;
+};
+
+/* Reports at a place, with its line. */
+void source_report(struct policy_diags *diags, enum policy_severity severity,
+    const struct place *place, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif
