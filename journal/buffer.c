@@ -57,21 +57,31 @@ void
 buffer_format(struct buffer *buffer, const char *format, ...)
 {
 	va_list args;
+	size_t room;
 	int length;
 
-	va_start(args, format);
-	length = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (length < 0) {
-		buffer->failed = true;
+	if (!reserve(buffer, FIRST_ROOM))
 		return;
+	room = buffer->room - buffer->length;
+	va_start(args, format);
+	length = vsnprintf(buffer->text + buffer->length, room, format, args);
+	va_end(args);
+	if (length < 0)
+		goto fail;
+	if ((size_t)length >= room) {
+		room = (size_t)length + 1;
+		buffer->text[buffer->length] = '\0';
+		if (!reserve(buffer, room))
+			return;
+		va_start(args, format);
+		(void)vsnprintf(buffer->text + buffer->length, room, format, args);
+		va_end(args);
 	}
-	if (!reserve(buffer, (size_t)length))
-		return;
-	va_start(args, format);
-	(void)vsnprintf(buffer->text + buffer->length, (size_t)length + 1, format, args);
-	va_end(args);
 	buffer->length += (size_t)length;
+	return;
+fail:
+	buffer->text[buffer->length] = '\0';
+	buffer->failed = true;
 }
 
 void

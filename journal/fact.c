@@ -90,7 +90,8 @@ is_address(const char *text)
 	struct in_addr v4;
 	struct in6_addr v6;
 
-	return inet_pton(AF_INET, text, &v4) == 1 || inet_pton(AF_INET6, text, &v6) == 1;
+	return inet_pton(AF_INET, text, &v4) == 1 ||
+	    inet_pton(AF_INET6, text, &v6) == 1;
 }
 
 /* An algorithm's name and its colon: "sha512:"; 0 where there is none. */

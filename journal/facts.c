@@ -217,7 +217,7 @@ bool
 journal_facts_set(struct journal_facts *owned, const char *name, const char *value,
     char error[JOURNAL_ERROR_MAX])
 {
-	const struct record_field *field = record_field_find(name);
+	const struct record_field *field = record_field_find(name, NULL);
 	json_t *kept;
 
 	if (field == NULL)
@@ -232,12 +232,12 @@ journal_facts_set(struct journal_facts *owned, const char *name, const char *val
 static bool
 read_object(struct journal_facts *owned, json_t *object, char error[JOURNAL_ERROR_MAX])
 {
+	const struct record_field *field = NULL;
 	const char *name;
 	json_t *value;
 
 	json_object_foreach(object, name, value) {
-		const struct record_field *field = record_field_find(name);
-
+		field = record_field_find(name, field);
 		if (field == NULL)
 			return unknown_fact(name, error);
 		if (!take(owned, field, value, error))

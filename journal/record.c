@@ -3,11 +3,11 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "journal/record.h"
+#include "journal/text.h"
 
 static bool
 give_text(struct record_value *value, const char *text)
@@ -15,6 +15,17 @@ give_text(struct record_value *value, const char *text)
 	value->type = VALUE_TEXT;
 	value->text = text;
 	return text != NULL;
+}
+
+/* The last "count" digits of "number", and what follows them. */
+static void
+put_digits(char *text, int number, int count, char after)
+{
+	text[count] = after;
+	while (count-- > 0) {
+		text[count] = (char)('0' + number % 10);
+		number /= 10;
+	}
 }
 
 void
@@ -30,17 +41,22 @@ record_time(int64_t time_ms, char text[RECORD_TIME_SIZE])
 	}
 	when = (time_t)seconds;
 	(void)gmtime_r(&when, &tm);
-	(void)snprintf(text, RECORD_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-	    tm.tm_sec, (int)ms);
+	put_digits(text, tm.tm_year + 1900, 4, '-');
+	put_digits(text + 5, tm.tm_mon + 1, 2, '-');
+	put_digits(text + 8, tm.tm_mday, 2, 'T');
+	put_digits(text + 11, tm.tm_hour, 2, ':');
+	put_digits(text + 14, tm.tm_min, 2, ':');
+	put_digits(text + 17, tm.tm_sec, 2, '.');
+	put_digits(text + 20, (int)ms, 3, 'Z');
+	text[24] = '\0';
 }
 
 static bool
 get_time(const struct journal_record *record, struct record_scratch *scratch,
     struct record_value *value)
 {
-	record_time(record->time_ms, scratch->text);
-	return give_text(value, scratch->text);
+	record_time(record->time_ms, scratch->time);
+	return give_text(value, scratch->time);
 }
 
 static bool
@@ -113,17 +129,19 @@ give_place(struct record_scratch *scratch, struct record_value *value,
 {
 	if (outcome == NULL || outcome->place.file == NULL)
 		return false;
-	buffer_clear(&scratch->place);
-	buffer_format(&scratch->place, "%s:%u", outcome->place.file,
-	    outcome->place.line);
-	return give_text(value, scratch->place.text);
+	buffer_clear(&scratch->text);
+	buffer_string(&scratch->text, outcome->place.file);
+	buffer_add(&scratch->text, ":", 1);
+	text_decimal(&scratch->text, outcome->place.line);
+	return give_text(value, scratch->text.text);
 }
 
 static bool
 get_rule(const struct journal_record *record, struct record_scratch *scratch,
     struct record_value *value)
 {
-	return give_place(scratch, value, outcome_at(record, record->verdict->reported));
+	return give_place(scratch, value,
+	    outcome_at(record, record->verdict->reported));
 }
 
 static bool
@@ -213,9 +231,13 @@ get_reply(const struct journal_record *record, struct record_scratch *scratch,
 
 	if (!policy_reply(record->verdict, record->facts, &reply))
 		return false;
-	(void)snprintf(scratch->text, sizeof scratch->text, "%s %s %s", reply.code,
-	    reply.enhanced, reply.text);
-	return give_text(value, scratch->text);
+	buffer_clear(&scratch->text);
+	buffer_string(&scratch->text, reply.code);
+	buffer_add(&scratch->text, " ", 1);
+	buffer_string(&scratch->text, reply.enhanced);
+	buffer_add(&scratch->text, " ", 1);
+	buffer_string(&scratch->text, reply.text);
+	return give_text(value, scratch->text.text);
 }
 
 static bool
@@ -281,10 +303,15 @@ const struct record_field record_fields[] = {
 const size_t record_field_count = sizeof record_fields / sizeof record_fields[0];
 
 const struct record_field *
-record_field_find(const char *name)
+record_field_find(const char *name, const struct record_field *after)
 {
-	for (size_t i = 0; i < record_field_count; i++)
-		if (strcmp(record_fields[i].name, name) == 0)
-			return &record_fields[i];
+	size_t at = after == NULL ? 0 : (size_t)(after - record_fields) + 1;
+
+	for (size_t i = 0; i < record_field_count; i++, at++) {
+		if (at >= record_field_count)
+			at = 0;
+		if (strcmp(record_fields[at].name, name) == 0)
+			return &record_fields[at];
+	}
 	return NULL;
 }

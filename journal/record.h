@@ -34,15 +34,20 @@ enum value_type { VALUE_TEXT, VALUE_NUMBER, VALUE_LIST };
 struct record_value {
 	enum value_type type;
 	const char *text;
-	int number;
+	unsigned number;
 	const char *const *list;
 	size_t count;
 };
 
+/* With their terminators: 2026-01-31T12:00:00.000Z, sha256:hex. */
+#define RECORD_TIME_SIZE 25
+#define RECORD_DIGEST_SIZE 72
+
 /* Room for values that have to be put together; lives until the next value. */
 struct record_scratch {
-	char text[POLICY_REPLY_MAX + 32];
-	struct buffer place;
+	char time[RECORD_TIME_SIZE];
+	char digest[RECORD_DIGEST_SIZE];
+	struct buffer text;
 	const char *reasons[REASON_COUNT];
 };
 
@@ -59,8 +64,12 @@ struct record_field {
 extern const struct record_field record_fields[];
 extern const size_t record_field_count;
 
-/* The field called "name", or NULL. */
-const struct record_field *record_field_find(const char *name);
+/*
+ * The field called "name", or NULL. The search begins behind the field "after"
+ * (NULL: at the first), since names mostly come in the record's order.
+ */
+const struct record_field *record_field_find(const char *name,
+    const struct record_field *after);
 
 /* The field's value in "record"; false where it is unknown or does not apply. */
 bool record_field_value(const struct record_field *field,
@@ -78,9 +87,6 @@ struct record_writer {
 
 extern const struct record_writer record_logfmt;
 extern const struct record_writer record_json;
-
-/* The longest that record_time() writes, with its terminator. */
-#define RECORD_TIME_SIZE 80
 
 /* RFC 3339, UTC, with milliseconds. */
 void record_time(int64_t time_ms, char text[RECORD_TIME_SIZE]);

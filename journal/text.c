@@ -182,6 +182,19 @@ text_escape(struct buffer *buffer, const char *text, size_t length,
 }
 
 void
+text_decimal(struct buffer *buffer, unsigned number)
+{
+	char digits[3 * sizeof number];
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	buffer_add(buffer, digits + at, sizeof digits - at);
+}
+
+void
 journal_text_write(const char *text, struct buffer *buffer)
 {
 	text_escape(buffer, text, strlen(text), TEXT_PLAIN);

@@ -37,6 +37,9 @@ enum text_style {
 void text_escape(struct buffer *buffer, const char *text, size_t length,
     enum text_style style);
 
+/* Appends a number: without a format's cost, for what is written every time. */
+void text_decimal(struct buffer *buffer, unsigned number);
+
 /* A value's first bytes, as many as a limit leaves. */
 struct text_piece {
 	size_t length;

@@ -19,7 +19,7 @@ static bool
 show_number(struct record_value *value, int number, int least)
 {
 	value->type = VALUE_NUMBER;
-	value->number = number;
+	value->number = number < 0 ? 0 : (unsigned)number;
 	return number >= least;
 }
 
@@ -33,9 +33,11 @@ static bool
 show_digest(struct record_value *value, struct record_scratch *scratch,
     const char *digest)
 {
+	char *normal = scratch->digest;
+
 	if (digest != NULL &&
-	    policy_fingerprint_normalize(digest, scratch->text, sizeof scratch->text))
-		digest = scratch->text;
+	    policy_fingerprint_normalize(digest, normal, sizeof scratch->digest))
+		digest = normal;
 	return show_text(value, digest);
 }
 

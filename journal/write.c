@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include "journal/record.h"
+#include "journal/text.h"
 
 static const struct record_writer *
 writer_of(enum journal_format format)
@@ -20,7 +21,7 @@ write_value(const struct record_writer *writer, const struct record_value *value
 		writer->text(buffer, value->text, value_max);
 		break;
 	case VALUE_NUMBER:
-		buffer_format(buffer, "%d", value->number);
+		text_decimal(buffer, value->number);
 		break;
 	case VALUE_LIST:
 		writer->list(buffer, value->list, value->count, value_max);
@@ -33,7 +34,7 @@ journal_record_write(const struct journal_record *record,
     enum journal_format format, size_t value_max, struct buffer *buffer)
 {
 	const struct record_writer *writer = writer_of(format);
-	struct record_scratch scratch = { .place = BUFFER_INIT };
+	struct record_scratch scratch = { .text = BUFFER_INIT };
 	struct record_value value = { 0 };
 	bool first = true;
 
@@ -48,9 +49,9 @@ journal_record_write(const struct journal_record *record,
 		first = false;
 	}
 	buffer_string(buffer, writer->close);
-	if (scratch.place.failed)
+	if (scratch.text.failed)
 		buffer->failed = true;
-	buffer_free(&scratch.place);
+	buffer_free(&scratch.text);
 }
 
 void
@@ -85,10 +86,12 @@ show_value(const struct record_value *value, struct buffer *buffer)
 {
 	switch (value->type) {
 	case VALUE_TEXT:
-		journal_text_write(value->text[0] == '\0' ? "\"\"" : value->text, buffer);
+		if (value->text[0] == '\0')
+			buffer_string(buffer, "\"\"");
+		journal_text_write(value->text, buffer);
 		break;
 	case VALUE_NUMBER:
-		buffer_format(buffer, "%d", value->number);
+		text_decimal(buffer, value->number);
 		break;
 	case VALUE_LIST:
 		for (size_t i = 0; i < value->count; i++) {
@@ -105,8 +108,8 @@ bool
 journal_fact_text(const struct facts *facts, const char *name, struct buffer *buffer)
 {
 	const struct journal_record record = { .facts = facts };
-	const struct record_field *field = record_field_find(name);
-	struct record_scratch scratch = { .place = BUFFER_INIT };
+	const struct record_field *field = record_field_find(name, NULL);
+	struct record_scratch scratch = { .text = BUFFER_INIT };
 	struct record_value value = { 0 };
 
 	if (field == NULL || field->kind == FIELD_RESULT ||

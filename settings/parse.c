@@ -102,7 +102,8 @@ read_quoted(struct parser *parser, const struct line *line, size_t at)
 	for (; at < line->length && line->text[at] != '"'; at++) {
 		if (line->text[at] == '\\') {
 			at++;
-			if (at == line->length || strchr("\"\\", line->text[at]) == NULL) {
+			if (at == line->length ||
+			    strchr("\"\\", line->text[at]) == NULL) {
 				complain(parser, line, at - 1, "in quotes a backslash "
 				    "stands before a quote or a backslash only");
 				return false;

@@ -24,9 +24,9 @@ struct setting {
 	const char *name;
 	setting_take *take;
 	size_t offset;			/* of its member in struct settings */
-	const char *const *words;	/* the values, up to NULL, where they are fixed */
+	const char *const *words;	/* the values, up to NULL, if fixed */
 	const char *values;		/* what it may be, for people */
-	const char *fallback;		/* the default, as one would write it, or NULL */
+	const char *fallback;		/* the default, as it is written, or NULL */
 	const char *unset;		/* what it means not to have a value */
 	const char *about;
 };

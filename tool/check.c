@@ -97,7 +97,7 @@ const struct command command_check = {
 	.arguments = "[--print] [-c FILE | POLICY]",
 	.about = "find all that is wrong with the settings and the policy",
 	.help =
-	    "  -c FILE, --config FILE  check this settings file and the policy it names\n"
+	    "  -c FILE, --config FILE  check these settings and the policy they name\n"
 	    "  POLICY                  check this policy file alone\n"
 	    "  --print                 print the policy as it was understood\n\n"
 	    "With neither, the default settings file is checked. Diagnostics go to\n"

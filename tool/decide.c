@@ -195,12 +195,12 @@ const struct command command_decide = {
 	.arguments = "[--policy FILE] [-c FILE] [--at DATE]",
 	.about = "judge JSON Lines of facts from standard input",
 	.help =
-	    "  --policy FILE           the policy; else the one that the settings name\n"
+	    "  --policy FILE           the policy; else the one the settings name\n"
 	    "  -c FILE, --config FILE  the settings; else the defaults with --policy,\n"
 	    "                          and the default settings file without\n"
 	    "  --at DATE               judge as on that day (YYYY-MM-DD, UTC)\n\n"
 	    "Each line is an object of facts by the record's names, one recipient a\n"
 	    "line, and gives one record, in order. A line that is not valid gives an\n"
-	    "object with \"error\" and \"line\", and the status 1 in the end. Answers are\n"
-	    "not held back when there is nothing more to read.\n",
+	    "object with \"error\" and \"line\", and the status 1 in the end. Answers\n"
+	    "are not held back when there is nothing more to read.\n",
 };

@@ -43,7 +43,7 @@ take_facts(struct journal_facts *facts, int count, char **arguments)
 		if (!take_fact(facts, arguments[i]))
 			ok = false;
 	if (ok && journal_facts_get(facts)->from == NULL) {
-		(void)tool_trouble("from=ADDRESS is missing (the null sender is \"<>\")");
+		(void)tool_trouble("from= is missing (the null sender is \"<>\")");
 		ok = false;
 	}
 	return ok;
@@ -125,7 +125,7 @@ const struct command command_explain = {
 	.arguments = "[--policy FILE] [-c FILE] [--at DATE] NAME=VALUE...",
 	.about = "show step by step how the policy judges some facts",
 	.help =
-	    "  --policy FILE           the policy; else the one that the settings name\n"
+	    "  --policy FILE           the policy; else the one the settings name\n"
 	    "  -c FILE, --config FILE  the settings; else the defaults with --policy,\n"
 	    "                          and the default settings file without\n"
 	    "  --at DATE               judge as on that day (YYYY-MM-DD, UTC)\n"

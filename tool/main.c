@@ -103,8 +103,8 @@ print_overview(FILE *out)
 		(void)fprintf(out, "  %-10s%s%s\n", commands[i]->name,
 		    commands[i]->about,
 		    commands[i]->run == NULL ? " (not built yet)" : "");
-	(void)fputs("\nExit status: 0 fine, 1 the answer is no, 2 the call was wrong or "
-	    "could not be\ncarried out. More of a command: tlsward help COMMAND\n", out);
+	(void)fputs("\nExit status: 0 fine, 1 the answer is no, 2 the call was wrong or\n"
+	    "could not be carried out. More of a command: tlsward help COMMAND\n", out);
 }
 
 /* The command called "name"; NULL, having said so, where there is none. */
@@ -123,7 +123,8 @@ find_command(const char *name)
 		(void)tool_trouble("there is no command \"%s\": did you mean \"%s\"?",
 		    name, meant);
 	else
-		(void)tool_trouble("there is no command \"%s\": see tlsward help", name);
+		(void)tool_trouble("there is no command \"%s\": see tlsward help",
+		    name);
 	return NULL;
 }
 
