@@ -37,14 +37,17 @@ load_log_diags(struct log *log, const struct policy_diags *diags)
 {
 	for (size_t i = 0; i < policy_diags_count(diags); i++) {
 		const struct policy_diag *diag = policy_diags_at(diags, i);
+		char place[32] = "";
 		bool error;
 
 		if (diag == NULL)
 			continue;
 		error = diag->severity == POLICY_ERROR;
-		log_message(log, error ? LEVEL_ERROR : LEVEL_WARNING,
-		    "%s:%u:%u: %s: %s", diag->file, diag->line, diag->column,
-		    error ? "error" : "warning", diag->message);
+		if (diag->line > 0)
+			(void)snprintf(place, sizeof(place), ":%u:%u", diag->line,
+			    diag->column);
+		log_message(log, error ? LEVEL_ERROR : LEVEL_WARNING, "%s%s: %s: %s",
+		    diag->file, place, error ? "error" : "warning", diag->message);
 	}
 }
 

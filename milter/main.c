@@ -3,8 +3,6 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "config.h"
-
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,7 +57,7 @@ parse(int argc, char **argv, struct options *options)
 			usage(stdout);
 			return 0;
 		case 'V':
-			(void)printf("tlsward-milter %s\n", PACKAGE_VERSION);
+			(void)printf("tlsward-milter %s\n", TLSWARD_VERSION);
 			return 0;
 		default:
 			usage(stderr);
