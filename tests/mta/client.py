@@ -88,6 +88,7 @@ class Client:
     def __init__(self, port, host="127.0.0.1", source=None):
         self.socket = socket.create_connection(
             (host, port), timeout=PATIENCE, source_address=source and (source, 0))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self.socket.getsockname()[1]
         self._lines = self.socket.makefile("rb")
         try:
@@ -129,8 +130,8 @@ class Client:
 
     def send(self, command):
         """Sends one command and returns the whole reply."""
-        self.write(command if isinstance(command, bytes) else command.encode("utf-8"))
-        self.write(b"\r\n")
+        line = command if isinstance(command, bytes) else command.encode("utf-8")
+        self.write(line + b"\r\n")
         return self.reply()
 
     def command(self, command):

@@ -183,7 +183,7 @@ class Milter:
 
 def tells_of_reload(message):
     """Whether a message is about how a reload went."""
-    return "reload" in message
+    return message.startswith(("policy reloaded", "policy not reloaded"))
 
 
 def has(record, fields):

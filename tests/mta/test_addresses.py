@@ -85,8 +85,7 @@ from <> { require tls; otherwise tempfail }
                 reply, conversation = self.ask(sender)
                 self.assert_refused(reply, "451 4.7.0")
                 record = self.milter.wait_record(client_port=conversation.port)
-                self.assert_record(record, action="tempfail", rule_name="<>", domain=None,
-                                   **{"from": "<>"})
+                self.assert_record(record, action="tempfail", rule_name="<>", domain=None)
 
     def test_address_rule(self):
         for sender in ("<boss@person.example>", "<BOSS@Person.Example>",
@@ -96,13 +95,13 @@ from <> { require tls; otherwise tempfail }
         self.assertEqual(self.ask("<clerk@person.example>")[0], ACCEPTED)
 
     def test_internationalised_domain(self):
-        for sender in ("<u@xn--bl-yia.example>", "<u@XN--BL-YIA.example>"):
+        for sender in ("<u@xn--bl-zia.example>", "<u@XN--BL-ZIA.example>"):
             with self.subTest(sender):
-                self.assert_strict(sender, "xn--bl-yia.example")
+                self.assert_strict(sender, "xn--bl-zia.example")
         for sender in ("<u@bl\u00e5.example>", "<\u00fc@BL\u00c5.example>",
                        "<u@bla\u030a.example>", "<u@bl\u00e5\u3002example>"):
             with self.subTest(sender):
-                self.assert_strict(sender, "xn--bl-yia.example", " SMTPUTF8")
+                self.assert_strict(sender, "xn--bl-zia.example", " SMTPUTF8")
 
     def test_full_width_domain(self):
         self.assert_strict("<u@\uff53trict.example>", options=" SMTPUTF8")
@@ -155,6 +154,8 @@ from open.example { require nothing }
                 reply, conversation = self.ask(spelling, "a@default.example")
                 self.assertEqual(reply, ACCEPTED)
                 conversation.command("DATA")
+                conversation.write("Subject: x\r\n\r\nx\r\n")
+                conversation.command(".")
                 record = self.milter.wait_record(client_port=conversation.port)
                 self.assert_record(record, action="accept", rule_kind="to",
                                    rule_name="postmaster")
@@ -249,15 +250,13 @@ class Hostile(MilterCase):
         self.assert_refused(reply, "530 5.7.0")
 
     def test_bytes_that_are_not_utf8_reach_us(self):
-        # With smtputf8_enable=no Postfix lets them through.
+        # With smtputf8_enable=no Postfix lets them through, but for addresses.
         conversation = self.dial(listener="bytes")
         conversation.send(b"EHLO \xff\xfe\x01")
-        conversation.send(b"MAIL FROM:<\xff\xfe@strict.example>")
-        reply = conversation.command("RCPT TO:<%s>" % OURS)
+        reply = conversation.message("a@strict.example", OURS)[OURS]
         self.assert_refused(reply, "530 5.7.0")
         record = self.milter.wait_record(client_port=conversation.port)
-        self.assertTrue(record["helo"].startswith("\ufffd"), record)
-        self.assertIn("\ufffd", record["from"])
+        self.assertEqual(record["helo"], "\ufffd\ufffd\u0001")
 
     def assert_no_control_characters(self):
         """No raw control character is in the log, but for the newlines."""
