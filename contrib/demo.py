@@ -5,6 +5,7 @@ The expectation stands beside each rule, so that the demo is a test too.
 """
 
 import collections
+import json
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ RECIPIENT = "inbox@ours.example"
 
 Session = collections.namedtuple("Session", "title version cipher certificate")
 Rule = collections.namedtuple("Rule", "domain text expected")
+Cell = collections.namedtuple("Cell", "text right record")
 
 SESSIONS = [
     Session("clear text", None, None, None),
@@ -30,8 +32,8 @@ SESSIONS = [
     Session("TLS 1.2, CBC", "1.2", "ECDHE-RSA-AES256-SHA384", None),
     Session("TLS 1.2, AES-GCM", "1.2", "ECDHE-RSA-AES256-GCM-SHA384", None),
     Session("TLS 1.3", "1.3", None, None),
-    Session("TLS 1.3, our CA's certificate", "1.3", None, "good"),
-    Session("TLS 1.3, a rogue CA's certificate", "1.3", None, "rogue"),
+    Session("TLS 1.3, trusted certificate", "1.3", None, "good"),
+    Session("TLS 1.3, rogue CA's certificate", "1.3", None, "rogue"),
 ]
 
 # What is expected of each rule, session by session.
@@ -73,6 +75,7 @@ from newcomer.example {
 """, [OK, OK, OK, OK, OK, OK, OK]),
 ]
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 COLOURS = {"accept": "32", "tempfail": "33", "reject": "31", "quarantine": "35"}
 SHOWN = ("action reason failed would would_reason rule tls_version cipher bits "
          "cert_verified cert_cn queue_id contact").split()
@@ -107,11 +110,14 @@ def summary(record):
 def table(results):
     """Sessions down, rules across: what was done."""
     heading("What was done")
-    print("  %-36s%s" % ("", "".join("%-18s" % rule.domain for rule in RULES)))
+    print("  %-33s%s" % ("", "".join("%-13s" % rule.domain.split(".")[0]
+                                     for rule in RULES).rstrip()))
     for number, session in enumerate(SESSIONS):
-        cells = "".join(paint("%-18s" % done, COLOURS.get(done, "7"))
-                        for done in (results[rule.domain][number] for rule in RULES))
-        print("  %-36s%s" % (session.title, cells))
+        cells = [results[rule.domain][number] for rule in RULES]
+        print("  %-33s%s" % (session.title, "".join(
+            paint("%-13s" % cell.text, COLOURS.get(cell.text, "2" if cell.right else "7"))
+            for cell in cells).rstrip()))
+    print("\n  in parentheses: under monitor, let through all the same")
 
 
 # Sending
@@ -145,7 +151,8 @@ def show(rule, servers):
         done = done_by(reply, postfix)
         record = milter.wait_record(client_port=port)
         right = done == expected == record["action"]
-        results.append(done if right else "WRONG: " + done)
+        results.append(Cell("(%s)" % record["would"] if "would" in record else done,
+                            right, record))
         print("\n  " + paint(session.title, "1"))
         indented("answer", reply, COLOURS.get(done))
         indented("record", summary(record))
@@ -164,7 +171,11 @@ def demonstrate(folder):
         print("tlsward-milter behind Postfix on 127.0.0.1:%d" % postfix.port)
         results = {rule.domain: show(rule, (milter, postfix, pki)) for rule in RULES}
         table(results)
-    wrong = sum(done.startswith("WRONG") for row in results.values() for done in row)
+    heading("One whole record")
+    print(textwrap.fill(json.dumps(results["bank.example"][-1].record,
+                                   ensure_ascii=False), WIDTH - 4,
+                        initial_indent="    ", subsequent_indent="    "))
+    wrong = sum(not cell.right for row in results.values() for cell in row)
     total = len(RULES) * len(SESSIONS)
     print("\n%d messages, %s" % (total, "%d not as the policy says" % wrong if wrong
                                  else "all as the policy says"))
@@ -172,12 +183,15 @@ def demonstrate(folder):
 
 
 def interrupted(*_):
+    """The first signal ends the demo; no other disturbs the cleaning up."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main():
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGHUP, interrupted)
+    for number in SIGNALS:
+        signal.signal(number, interrupted)
     folder = workspace.folder()
     try:
         return 0 if demonstrate(folder) else 1
