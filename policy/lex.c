@@ -20,6 +20,8 @@ lexer_start(struct lexer *lexer, const struct source *source, struct arena *aren
 	lexer->end = source->text + source->length;
 	lexer->place = (struct place){ source, source->text, 1, 1 };
 	lexer->after = lexer->place;
+	lexer->opened = 0;
+	lexer->closed = 0;
 }
 
 /* Steps over one byte, keeping the place. */
@@ -96,6 +98,16 @@ bad(struct token token)
 	return token;
 }
 
+/* Counts the braces of a token that has no end. */
+static void
+count_braces(struct lexer *lexer, const char *start)
+{
+	for (; start < lexer->next; start++) {
+		lexer->opened += *start == '{';
+		lexer->closed += *start == '}';
+	}
+}
+
 static void
 set_text(struct lexer *lexer, struct token *token, const char *text, size_t length)
 {
@@ -161,6 +173,7 @@ string(struct lexer *lexer, struct token token)
 		if (!damaged)
 			source_report(lexer->diags, POLICY_ERROR, &token.place, "%s",
 			    MSG_STRING_OPEN);
+		count_braces(lexer, start);
 		return bad(token);
 	}
 	text = arena_text(lexer->arena, start, (size_t)(lexer->next - start));
@@ -211,6 +224,7 @@ regex(struct lexer *lexer, struct token token)
 		if (!damaged)
 			source_report(lexer->diags, POLICY_ERROR, &token.place, "%s",
 			    MSG_REGEX_OPEN);
+		count_braces(lexer, start);
 		return bad(token);
 	}
 	step(lexer);

@@ -38,6 +38,12 @@ struct lexer {
 	const char *end;
 	struct place place;	/* of "next" */
 	struct place after;	/* the end of the last token */
+	/*
+	 * Braces in what an unclosed string or regular expression took with it, for
+	 * the parser to count with the others and to clear.
+	 */
+	int opened;
+	int closed;
 };
 
 void lexer_start(struct lexer *lexer, const struct source *source,

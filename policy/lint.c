@@ -130,10 +130,12 @@ lint_subdomains(struct parser *p, const struct who_table *table, const struct wh
 {
 	const struct settings_of_rule *settings = settings_of(p, who);
 	char key[NAME_INLINE], text[128];
-	size_t length = strlen(who->key);
+	size_t length;
 
-	if (who->type != WHO_DOMAIN || !restricts(settings, p->now) ||
-	    length + 2 > sizeof(key))
+	if (who->type != WHO_DOMAIN || !restricts(settings, p->now))
+		return;
+	length = strlen(who->key);
+	if (length + 2 > sizeof(key))
 		return;
 	key[0] = '.';
 	memcpy(key + 1, who->key, length + 1);

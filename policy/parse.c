@@ -14,6 +14,7 @@
 #include "policy/lint.h"
 
 #define INCLUDE_DEPTH_MAX 32
+#define HINT_WORDS_MAX 10
 #define STATEMENTS "include, profile, default, from, to or client"
 
 const char *const parse_statements[] = {
@@ -49,6 +50,20 @@ parse_at_end(const struct parser *p)
 	    type == TOKEN_CLOSE || type == TOKEN_END;
 }
 
+const char *
+parse_found(struct parser *p, const struct token *token)
+{
+	char *quoted;
+
+	if (token->type != TOKEN_WORD ||
+	    (quoted = parse_scratch(p, token->length + 3)) == NULL)
+		return token_name(token);
+	(void)strcpy(quoted, "\"");
+	(void)strcat(quoted, token->text);
+	(void)strcat(quoted, "\"");
+	return quoted;
+}
+
 /* From a "{" to behind its "}". */
 static void
 skip_block(struct parser *p)
@@ -75,6 +90,26 @@ parse_skip_setting(struct parser *p)
 	}
 }
 
+/* ": expected A, B or C" */
+static const char *
+expected_words(struct parser *p, const char *const *candidates, size_t count)
+{
+	size_t room = sizeof(": expected ");
+	char *text;
+
+	for (size_t i = 0; i < count; i++)
+		room += strlen(candidates[i]) + strlen(" or ");
+	if (count == 0 || count > HINT_WORDS_MAX ||
+	    (text = parse_scratch(p, room)) == NULL)
+		return "";
+	(void)strcpy(text, ": expected ");
+	for (size_t i = 0; i < count; i++) {
+		(void)strcat(text, i == 0 ? "" : i + 1 == count ? " or " : ", ");
+		(void)strcat(text, candidates[i]);
+	}
+	return text;
+}
+
 const char *
 parse_hint(struct parser *p, const char *word, size_t length,
     const char *const *candidates, size_t count)
@@ -84,7 +119,7 @@ parse_hint(struct parser *p, const char *word, size_t length,
 	char *hint;
 
 	if (meant == NULL)
-		return "";
+		return expected_words(p, candidates, count);
 	hint = parse_scratch(p, strlen(meant) + sizeof(before) + sizeof(after));
 	if (hint == NULL)
 		return "";
@@ -216,10 +251,12 @@ include_matches(struct parser *p, const char *pattern, const struct place *place
 {
 	glob_t found = { 0 };
 	int result = glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found);
+	/* A folder that is not there holds no match; one that is closed may. */
+	bool none = result == GLOB_NOMATCH || (result == GLOB_ABORTED && errno == ENOENT);
 
 	if (result == GLOB_NOSPACE)
 		p->no_memory = true;
-	else if (result == GLOB_NOMATCH)
+	else if (none)
 		parse_warn(p, place, MSG_INCLUDE_NONE, pattern);
 	else if (result != 0) {
 		parse_error(p, place, MSG_INCLUDE_MISSING, pattern,
@@ -241,7 +278,7 @@ end_statement(struct parser *p, const char *what)
 		return;
 	if (p->token.type != TOKEN_BAD)
 		parse_error(p, &p->token.place, MSG_END_EXPECTED, what,
-		    token_name(&p->token));
+		    parse_found(p, &p->token));
 	parse_skip_setting(p);
 }
 
@@ -267,18 +304,26 @@ parse_include(struct parser *p)
 		include_file(p, path, &argument.place);
 }
 
+bool
+parse_at_block(const struct parser *p)
+{
+	return p->token.type == TOKEN_OPEN || p->lexer.opened > p->lexer.closed;
+}
+
 /* The "{", on the statement's line or below it. False: it is not there. */
 static bool
 open_block(struct parser *p)
 {
 	struct token first = p->token;
 
+	if (parse_at_block(p))
+		return true;
 	while (p->token.type == TOKEN_NEWLINE)
 		parse_next(p);
 	if (p->token.type == TOKEN_OPEN)
 		return true;
 	if (first.type != TOKEN_BAD)
-		parse_error(p, &first.place, MSG_OPEN_EXPECTED, token_name(&first));
+		parse_error(p, &first.place, MSG_OPEN_EXPECTED, parse_found(p, &first));
 	if (first.type != TOKEN_NEWLINE)
 		parse_skip_setting(p);
 	return false;
@@ -320,12 +365,14 @@ static void
 parse_profile(struct parser *p)
 {
 	struct token name = p->token;
+	struct block nameless = { 0 };
 	struct profile *profile;
 
 	if (name.type != TOKEN_WORD && name.type != TOKEN_STRING) {
 		parse_expected(p, MSG_PROFILE_NAME);
 		p->incomplete = true;
-		parse_skip_setting(p);
+		if (open_block(p))
+			parse_block(p, &nameless);
 		return;
 	}
 	parse_next(p);
@@ -395,9 +442,31 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 	if (rule == SIZE_MAX)
 		return;
 	parse_whos(p, rule);
-	if (p->token.type == TOKEN_OPEN)
+	if (parse_at_block(p))
 		parse_block(p, &block);
 	p->pending[rule].block = block;
+}
+
+/* A word that begins no statement. What it would have defined is not known. */
+static void
+misspelt_statement(struct parser *p)
+{
+	struct place place = p->token.place;
+	const char *meant = policy_suggest(p->token.text, p->token.length,
+	    parse_statements, parse_statement_count);
+
+	parse_error(p, &place, MSG_STATEMENT, p->token.text,
+	    parse_hint(p, p->token.text, p->token.length, parse_statements,
+	    parse_statement_count));
+	/* What others use is read all the same, lest they be blamed for using it. */
+	if (meant != NULL && strcmp(meant, "profile") == 0) {
+		parse_next(p);
+		parse_profile(p);
+	} else if (meant != NULL && strcmp(meant, "default") == 0) {
+		parse_next(p);
+		parse_default(p, &place);
+	} else
+		p->incomplete = true;
 }
 
 static void
@@ -409,14 +478,10 @@ unknown_statement(struct parser *p)
 		return;
 	}
 	if (p->token.type == TOKEN_WORD)
-		parse_error(p, &p->token.place, MSG_STATEMENT, p->token.text,
-		    parse_hint(p, p->token.text, p->token.length, parse_statements,
-		    parse_statement_count));
+		misspelt_statement(p);
 	else if (p->token.type != TOKEN_BAD)
 		parse_error(p, &p->token.place, MSG_STATEMENT_EXPECTED, STATEMENTS,
-		    token_name(&p->token));
-	/* What it would have defined is not known. */
-	p->incomplete = true;
+		    parse_found(p, &p->token));
 	parse_skip_setting(p);
 	while (p->token.type == TOKEN_NEWLINE)
 		parse_next(p);

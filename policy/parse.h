@@ -69,6 +69,7 @@ struct parser {
 	struct profile **last_profile;
 	unsigned profile_count;
 	struct profile *fallback;	/* the default block */
+	struct profile *missing;	/* names of profiles that are not there */
 	struct pending_rule *pending;	/* by index of policy->rules */
 	size_t pending_room;
 	struct replaced *replaced;	/* for lint */
@@ -95,14 +96,20 @@ bool parse_at_end(const struct parser *p);
 /* Skips the rest of a setting, with blocks that hang on it. */
 void parse_skip_setting(struct parser *p);
 
+/* What was found instead of what was expected: a word itself, else what it is. */
+const char *parse_found(struct parser *p, const struct token *token);
+
 /* Reports what was expected instead of the token, unless it was reported already. */
 #define parse_expected(p, format) \
     do { \
 	if ((p)->token.type != TOKEN_BAD) \
-	    parse_error((p), &(p)->token.place, format, token_name(&(p)->token)); \
+	    parse_error((p), &(p)->token.place, format, parse_found((p), &(p)->token)); \
     } while (0)
 
-/* " (did you mean ...?)" or "", in the parser's scratch memory. */
+/*
+ * What was probably meant, ": did you mean ...?", or else what can stand there,
+ * ": expected ...". In the parser's scratch memory.
+ */
 const char *parse_hint(struct parser *p, const char *word, size_t length,
     const char *const *candidates, size_t count);
 
@@ -114,6 +121,12 @@ void *parse_scratch(struct parser *p, size_t size);
 /* The names of statements and settings. */
 extern const char *const parse_statements[];
 extern const size_t parse_statement_count;
+
+/*
+ * Whether the "{" is there, or was taken along by an unclosed string: then the
+ * block's settings come next.
+ */
+bool parse_at_block(const struct parser *p);
 
 /* From the "{" to behind the "}". */
 void parse_block(struct parser *p, struct block *block);

@@ -335,7 +335,7 @@ unknown_requirement(struct parser *p)
 		    COUNT(requirement_names)));
 	else if (p->token.type != TOKEN_BAD)
 		parse_error(p, &p->token.place, MSG_REQUIREMENT_EXPECTED, REQUIREMENTS,
-		    token_name(&p->token));
+		    parse_found(p, &p->token));
 	parse_skip_setting(p);
 }
 
@@ -369,7 +369,7 @@ parse_require(struct parser *p, struct setting *setting)
 	setting->require = requirement;
 }
 
-/* CODE: three digits that RFC 5321 section 4.2 knows, of the action's class. */
+/* CODE: three digits, of the action's class. */
 static bool
 read_code(struct parser *p, struct otherwise *otherwise)
 {
@@ -378,7 +378,7 @@ read_code(struct parser *p, struct otherwise *otherwise)
 	char class = otherwise->action == POLICY_REJECT ? '5' : '4';
 	bool digits = p->token.length == 3 && strspn(code, "0123456789") == 3;
 
-	if (!digits || code[0] < '2' || code[0] > '5' || code[1] > '5') {
+	if (!digits || code[0] < '2' || code[0] > '5') {
 		parse_error(p, place, MSG_CODE, code);
 		return false;
 	}

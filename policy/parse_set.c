@@ -172,7 +172,7 @@ unknown_setting(struct parser *p)
 		    sizeof(setting_names) / sizeof(setting_names[0])));
 	else if (p->token.type != TOKEN_BAD)
 		parse_error(p, &p->token.place, MSG_SETTING_EXPECTED, SETTINGS,
-		    token_name(&p->token));
+		    parse_found(p, &p->token));
 	parse_skip_setting(p);
 }
 
@@ -215,7 +215,7 @@ end_setting(struct parser *p)
 		return;
 	if (p->token.type != TOKEN_BAD)
 		parse_error(p, &p->token.place, MSG_END_EXPECTED, "setting",
-		    token_name(&p->token));
+		    parse_found(p, &p->token));
 	parse_skip_setting(p);
 }
 
@@ -233,11 +233,15 @@ void
 parse_block(struct parser *p, struct block *block)
 {
 	struct place open = p->token.place;
+	bool taken_along = p->token.type != TOKEN_OPEN;
 
+	/* An unclosed string's "{" is reported with the string. */
+	p->lexer.opened = p->lexer.closed = 0;
 	parse_next(p);
 	while (p->token.type != TOKEN_CLOSE && !p->no_memory) {
 		if (p->token.type == TOKEN_END) {
-			parse_error(p, &open, "%s", MSG_BLOCK_OPEN);
+			if (!taken_along)
+				parse_error(p, &open, "%s", MSG_BLOCK_OPEN);
 			return;
 		}
 		if (p->token.type == TOKEN_NEWLINE ||
@@ -252,6 +256,10 @@ parse_block(struct parser *p, struct block *block)
 		}
 		parse_setting(p, block);
 		end_setting(p);
+		if (p->lexer.closed > p->lexer.opened) {
+			p->lexer.opened = p->lexer.closed = 0;
+			return;
+		}
 	}
 	parse_next(p);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "policy/parse.h"
 
@@ -289,6 +290,22 @@ token_regex(struct parser *p, size_t rule, struct who_spec *spec)
 	add_regex(p, rule, &p->token, spec);
 }
 
+/*
+ * A list's path is relative to the policy's folder, or else to that of the file
+ * which names it.
+ */
+static char *
+list_path(struct parser *p, const char *path)
+{
+	char *joined = parse_scratch(p, strlen(p->folder) + strlen(path) + 1);
+
+	if (joined == NULL)
+		return NULL;
+	(void)strcpy(joined, path[0] == '/' ? "" : p->folder);
+	(void)strcat(joined, path);
+	return access(joined, F_OK) == 0 ? joined : parse_beside(p, path);
+}
+
 /* file "PATH" */
 static void
 token_file(struct parser *p, size_t rule, struct who_written *written)
@@ -304,7 +321,7 @@ token_file(struct parser *p, size_t rule, struct who_written *written)
 		return;
 	}
 	place = p->token.place;
-	if ((path = parse_beside(p, p->token.text)) == NULL)
+	if ((path = list_path(p, p->token.text)) == NULL)
 		return;
 	written->form = WRITTEN_FILE;
 	if ((absolute = realpath(path, NULL)) != NULL) {
@@ -398,8 +415,15 @@ parse_whos(struct parser *p, size_t rule)
 	bool line_start = false, any = false;
 	size_t room = 0;
 
-	while (p->token.type != TOKEN_OPEN && !p->no_memory) {
+	while (!parse_at_block(p) && !p->no_memory) {
 		enum token_type type = p->token.type;
+
+		if (p->lexer.opened > 0) {
+			/* An unclosed string took all of a one-line rule along. */
+			p->lexer.opened = p->lexer.closed = 0;
+			parse_skip_setting(p);
+			return;
+		}
 
 		if (type == TOKEN_NEWLINE) {
 			parse_next_pattern(p);
@@ -409,7 +433,7 @@ parse_whos(struct parser *p, size_t rule)
 		if (type == TOKEN_END || type == TOKEN_CLOSE ||
 		    type == TOKEN_SEMICOLON || at_statement(p, line_start)) {
 			parse_error(p, &p->token.place, MSG_OPEN_EXPECTED,
-			    token_name(&p->token));
+			    parse_found(p, &p->token));
 			if (type == TOKEN_CLOSE)
 				parse_next(p);
 			return;
@@ -425,6 +449,6 @@ parse_whos(struct parser *p, size_t rule)
 			parse_next_pattern(p);
 		}
 	}
-	if (!any)
-		parse_error(p, &p->token.place, MSG_WHO_EXPECTED, token_name(&p->token));
+	if (!any && p->token.type == TOKEN_OPEN)
+		parse_error(p, &p->token.place, MSG_WHO_EXPECTED, parse_found(p, &p->token));
 }

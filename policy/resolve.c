@@ -145,6 +145,25 @@ hint_profile(struct parser *p, const char *name)
 	return parse_hint(p, name, strlen(name), names, count);
 }
 
+/*
+ * Whether a missing profile was not complained about before. Where an error may
+ * have hidden its definition, once is enough.
+ */
+static bool
+first_complaint(struct parser *p, const char *name)
+{
+	struct profile *missing = p->missing;
+
+	while (missing != NULL && strcmp(missing->name, name) != 0)
+		missing = missing->next;
+	if (missing != NULL || (missing = parse_scratch(p, sizeof(*missing))) == NULL)
+		return false;
+	missing->name = name;
+	missing->next = p->missing;
+	p->missing = missing;
+	return true;
+}
+
 /* The profile that a "use" names, or NULL and reported. */
 static struct profile *
 find_used(struct parser *p, const struct setting *use, const struct profile *inside)
@@ -152,7 +171,8 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 	struct profile *found;
 
 	if (use->use_default) {
-		if (p->fallback == NULL && !p->incomplete)
+		if (p->fallback == NULL &&
+		    (!p->incomplete || first_complaint(p, "default")))
 			parse_error(p, &use->place, "%s", MSG_DEFAULT_NONE);
 		return p->fallback;
 	}
@@ -160,7 +180,7 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 		if (strcmp(found->name, use->text) == 0)
 			break;
 	if (found == NULL) {
-		if (!p->incomplete)
+		if (!p->incomplete || first_complaint(p, use->text))
 			parse_error(p, &use->place, MSG_PROFILE_UNKNOWN, use->text,
 			    hint_profile(p, use->text));
 		return NULL;
