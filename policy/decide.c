@@ -207,8 +207,8 @@ apply_recipient(const struct policy *policy, const struct session *session,
 		return -1;
 	match = match_recipient(policy, &recipient, options->recipient_delimiter);
 	apply_match(policy, &match, session, options, &verdict->outcome[which]);
-	if (which == OUTCOME_TO || verdict->to_domain[0] == '\0')
-		keep_domain(verdict->to_domain, &recipient);
+	keep_domain(which == OUTCOME_TO ? verdict->to_domain :
+	    verdict->to_resolved_domain, &recipient);
 	address_free(&recipient);
 	return 0;
 }

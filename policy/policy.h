@@ -238,6 +238,7 @@ struct verdict {
 	int bits;			/* given or of the cipher; -1: unknown */
 	char from_domain[256];		/* A-labels; "": none */
 	char to_domain[256];
+	char to_resolved_domain[256];
 	struct policy_outcome outcome[OUTCOME_COUNT];
 };
 

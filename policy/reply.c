@@ -154,9 +154,12 @@ required_value(const struct policy_outcome *outcome, char *text, size_t size)
 }
 
 static const char *
-domain_value(const struct verdict *verdict, const struct facts *facts, bool recipient)
+domain_value(const struct verdict *verdict, const struct facts *facts)
 {
-	const char *domain = recipient ? verdict->to_domain : verdict->from_domain;
+	bool recipient = verdict->outcome[verdict->reported].place.kind == RULE_TO;
+	const char *domain = verdict->reported == OUTCOME_TO_RESOLVED ?
+	    verdict->to_resolved_domain : recipient ? verdict->to_domain :
+	    verdict->from_domain;
 	bool null = facts->from == NULL || *facts->from == '\0' ||
 	    strcmp(facts->from, "<>") == 0;
 
@@ -173,7 +176,7 @@ write_text(const struct verdict *verdict, const struct facts *facts,
 	bool recipient = outcome->place.kind == RULE_TO;
 	char required[POLICY_REPLY_MAX], bits[16] = "unknown";
 	const char *const values[TEMPLATE_COUNT] = {
-		[TEMPLATE_DOMAIN] = domain_value(verdict, facts, recipient),
+		[TEMPLATE_DOMAIN] = domain_value(verdict, facts),
 		[TEMPLATE_REASON] = policy_reason_name(verdict->reason),
 		[TEMPLATE_REQUIRED] = required,
 		[TEMPLATE_TLS_VERSION] =
