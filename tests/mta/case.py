@@ -43,9 +43,12 @@ class MilterCase(unittest.TestCase):
     @classmethod
     def _end_milter(cls):
         status = cls.milter.stop()
-        if status != 0:
-            raise AssertionError("tlsward-milter ended with %s: %s" % (
-                status, cls.milter.error_text()))
+        errors = cls.milter.error_text()
+        deaths = [line for line in cls.milter.messages() if "unasked" in line["msg"]
+                  or "was killed" in line["msg"]]
+        if status != 0 or "Sanitizer" in errors or "runtime error" in errors or deaths:
+            raise AssertionError("tlsward-milter ended with %s: %s %s" % (
+                status, errors, deaths))
 
     # Sessions
 

@@ -15,6 +15,7 @@ import os
 import pwd
 import signal
 import socket
+import struct
 
 from . import waiting
 from .process import Server
@@ -105,8 +106,8 @@ class Milter:
             raise
 
     def answers(self):
-        """Whether somebody accepts connections on its socket."""
-        return waiting.answers(socket.AF_UNIX, self.socket)
+        """Whether a milter answers on its socket."""
+        return negotiates(socket.AF_UNIX, self.socket)
 
     @property
     def server(self):
@@ -179,6 +180,22 @@ class Milter:
         return waiting.until("message with %r" % part, lambda: [
             line for line in self.messages() if part in line["msg"]],
             self._server.must_live)[0]
+
+
+# What an MTA says first: options, version 6, all actions, all steps.
+OPTIONS = struct.pack(">IcIII", 13, b"O", 6, 0x1ff, 0x1fffff)
+
+
+def negotiates(family, address):
+    """Whether a milter answers there, which takes more than a listening socket."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(waiting.PATIENCE)
+        try:
+            probe.connect(address)
+            probe.sendall(OPTIONS)
+            return probe.recv(5)[4:] == b"O"
+        except OSError:
+            return False
 
 
 def tells_of_reload(message):

@@ -39,9 +39,15 @@ class Server:
         """Sends a signal to the program that was started."""
         os.kill(self.pid, number)
 
-    def processes(self):
-        """The ids of all processes of its session."""
-        return [pid for pid in all_processes() if session_of(pid) == self.pid]
+    def family(self):
+        """The ids of the program and of all processes that descend from it."""
+        parents = {pid: parent_of(pid) for pid in all_processes()}
+        found = {self.pid}
+        while True:
+            more = {pid for pid, parent in parents.items() if parent in found} - found
+            if not more:
+                return sorted(found)
+            found |= more
 
     def wait(self):
         """Waits for its end, ends what it left, and returns its exit status."""
@@ -55,22 +61,50 @@ class Server:
         return self._process.returncode
 
     def stop(self, number=signal.SIGTERM):
-        """Asks it to end and returns its exit status."""
+        """Asks it to end, with all that it started; returns its exit status."""
+        family = []
         if self._process.returncode is None and not self.ended():
+            family = [(pid, birth(pid)) for pid in self.family() if pid != self.pid]
             self.send(number)
-        return self.wait()
+        status = self.wait()
+        bury(self.name, family)
+        return status
+
+
+def bury(name, family):
+    """Waits until none of these processes lives any more."""
+    def living():
+        return [pid for pid, born in family if born is not None and birth(pid) == born]
+    try:
+        waiting.until("end of the children of " + name, lambda: not living())
+    except waiting.NeverCame:
+        for pid in living():
+            os.kill(pid, signal.SIGKILL)
+        raise
 
 
 def all_processes():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def session_of(pid):
-    """The session that a process is in, or None when it is gone."""
+def stat(pid):
+    """The fields of /proc/PID/stat from the state on, or None when it is gone."""
     try:
-        return os.getsid(pid)
-    except ProcessLookupError:
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as line:
+            return line.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def parent_of(pid):
+    fields = stat(pid)
+    return int(fields[1]) if fields else None
+
+
+def birth(pid):
+    """When a process was started, in ticks; None when it is gone or a zombie."""
+    fields = stat(pid)
+    return int(fields[19]) if fields and fields[0] != "Z" else None
 
 
 def status(pid):

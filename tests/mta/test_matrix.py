@@ -192,6 +192,46 @@ def groups():
 globals().update(groups())
 
 
+class OddCiphers(MilterCase):
+    """Cipher suites that do not encrypt, and those that nobody signs."""
+
+    policy = """
+from tls.example { require tls; otherwise reject }
+from bits.example { require bits >= 1; otherwise reject }
+from secrecy.example { require forward-secrecy; require aead; otherwise reject }
+from list.example { require cipher "HIGH:!aNULL"; otherwise reject }
+"""
+    listeners = {
+        "null": "-o smtpd_tls_ciphers=null "
+                "-o tls_null_cipherlist=eNULL:!aNULL:@SECLEVEL=0",
+        "anonymous": "-o smtpd_tls_ask_ccert=no "
+                     "-o tls_medium_cipherlist=ALL:@SECLEVEL=0",
+    }
+
+    def ask(self, listener, cipher, sender):
+        conversation = self.connect(self.tls("1.2", cipher), listener=listener)
+        replies = conversation.message(sender, "someone@ours.example")
+        return (replies["someone@ours.example"],
+                self.milter.wait_record(client_port=conversation.port))
+
+    def test_null_is_clear_text(self):
+        for domain in ("tls", "bits", "secrecy", "list"):
+            with self.subTest(domain):
+                reply, record = self.ask("null", "NULL-SHA256", "a@%s.example" % domain)
+                self.assert_refused(reply, "530 5.7.0", domain + ".example")
+                self.assert_record(record, action="reject", failed=["tls"],
+                                   cipher="NULL-SHA256", tls_version="TLSv1.2")
+
+    def test_anonymous(self):
+        cipher = "ADH-AES256-GCM-SHA384"
+        for domain in ("tls", "bits", "secrecy"):
+            reply, _ = self.ask("anonymous", cipher, "a@%s.example" % domain)
+            self.assertEqual(reply, ACCEPTED, domain)
+        reply, record = self.ask("anonymous", cipher, "a@list.example")
+        self.assert_refused(reply, "554 5.7.0")
+        self.assert_record(record, failed=["cipher"], cipher=cipher)
+
+
 class Table(unittest.TestCase):
     """The table itself: every session of it exists, and no two refusals overlap."""
 

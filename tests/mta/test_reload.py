@@ -101,7 +101,7 @@ class Reload(MilterCase):
                 else:	# do not wait: signals may meet, and none may be lost
                     self.milter.server.send(signal.SIGHUP)
                 if number in (HUPS // 3, HUPS - 1):
-                    sizes.append(process.resident_kib(self.milter.server.processes()))
+                    sizes.append(process.resident_kib(self.milter.server.family()))
             self.end_with(strict("policy one"), "550 5.7.9 policy one")
             waiting.until("traffic", lambda: traffic.errors or len(traffic.replies) > HUPS)
         self.assertFalse(traffic.errors)

@@ -12,7 +12,7 @@ import unittest
 from . import process, waiting, workspace
 from .case import MilterCase
 from .client import Client
-from .milter import USER, Milter, program
+from .milter import USER, Milter, negotiates, program
 from .postfix import Postfix
 
 OURS = "someone@ours.example"
@@ -46,10 +46,16 @@ class StartCase(unittest.TestCase):
         made.start()
         return made
 
+    @staticmethod
+    def workers(milter):
+        """The ids of the processes that the first one watches over."""
+        return [pid for pid in milter.server.family() if pid != milter.server.pid]
+
     def reply(self, postfix):
         """What a strict sender is told in clear text."""
         with Client(postfix.port) as conversation:
-            return conversation.open().message("a@strict.example", OURS)[OURS]
+            replies = conversation.open().message("a@strict.example", OURS)
+            return list(replies.values())[-1]
 
 
 class Refusals(StartCase):
@@ -151,7 +157,7 @@ class Starts(StartCase):
                 port, = waiting.free_ports(1)
                 milter = self.make(listen=form % port)
                 server = milter.spawn()
-                waiting.until("port %d" % port, lambda: waiting.answers(
+                waiting.until("port %d" % port, lambda: negotiates(
                     socket.AF_INET, ("127.0.0.1", port)), server.must_live)
                 postfix = self.postfix("inet:127.0.0.1:%d" % port)
                 self.assertTrue(self.reply(postfix).startswith("530"))
@@ -162,16 +168,15 @@ class Starts(StartCase):
         milter = self.make()
         milter.start()
         user = pwd.getpwnam(USER)
-        servers = milter.server.processes()
-        if len(servers) > 1:	# the first one only watches over the others
-            servers.remove(milter.server.pid)
+        # The first one only watches over the others.
+        servers = self.workers(milter)
+        self.assertTrue(servers)
         for pid in servers:
             status = process.status(pid)
             self.assertEqual(set(status["Uid"].split()), {str(user.pw_uid)})
             self.assertEqual(set(status["Gid"].split()), {str(user.pw_gid)})
             self.assertNotIn("0", status["Groups"].split())
             self.assertEqual(int(status["CapEff"], 16), 0)
-        self.assertTrue(servers)
 
     def test_policy_without_a_default_is_told(self):
         milter = self.make()
@@ -216,7 +221,7 @@ class Starts(StartCase):
             self.assertTrue(milter.answers())
         finally:
             os.kill(pid, signal.SIGTERM)
-            waiting.until("end of %d" % pid, lambda: process.session_of(pid) is None)
+            waiting.until("end of %d" % pid, lambda: process.birth(pid) is None)
 
 
 class Ends(StartCase):
@@ -239,9 +244,28 @@ class Ends(StartCase):
             reply = conversation.command("RCPT TO:<%s>" % OURS)
             self.assertTrue(reply.startswith("4"), reply)
 
+    def test_worker_is_replaced(self):
+        milter = self.make()
+        milter.start()
+        postfix = self.postfix(milter.address)
+        first = self.workers(milter)
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        waiting.until("another worker", lambda: self.workers(milter)
+                      and not set(first) & set(self.workers(milter)),
+                      milter.server.must_live)
+        # What was connected to the old one is deferred, what comes now is judged.
+        waiting.until("verdict", lambda: self.reply(postfix).startswith("530"))
+        self.assertEqual(milter.stop(), 0)
+
+    def test_nothing_stays_when_the_supervisor_is_killed(self):
+        milter = self.make()
+        milter.start()
+        self.assertEqual(milter.stop(signal.SIGKILL), -signal.SIGKILL)
+        self.assertFalse(milter.answers())
+
     def test_absent_daemon_defers(self):
         milter = self.make()
-        reply = None
         with Client(self.postfix(milter.address).port) as conversation:
             reply = conversation.open().command("MAIL FROM:<a@open.example>")
         self.assertTrue(reply.startswith("451 4.7.1"), reply)
