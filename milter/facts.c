@@ -240,7 +240,8 @@ facts_from_resolved(SMFICTX *ctx, const char *from)
 {
 	const char *resolved = macros_get(ctx, MACRO_MAIL_ADDR);
 
-	if (resolved == NULL)
+	/* A sender without a domain is none of the MTA's domain's either. */
+	if (resolved == NULL || !is_full(from))
 		return NULL;
 	if (resolved[0] == '\0')
 		resolved = "<>";
