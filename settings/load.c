@@ -64,7 +64,7 @@ new_defaults(void)
 static enum settings_load_result
 unreadable(const char *path, struct policy_diags *diags)
 {
-	policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0, "cannot read: %s",
+	policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0, "cannot be read: %s",
 	    strerror(errno));
 	return SETTINGS_UNREADABLE;
 }
@@ -175,7 +175,8 @@ settings_policy_options(const struct settings *settings, int64_t now)
 {
 	struct policy_options options = {
 		.now = now,
-		.recipient_delimiter = settings->recipient_delimiter,
+		.recipient_delimiter = settings->recipient_delimiter[0] == '\0' ?
+		    NULL : settings->recipient_delimiter,
 		.monitor = settings->mode_monitor,
 		.soft_bounce = settings->soft_bounce,
 	};

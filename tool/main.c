@@ -3,8 +3,6 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "config.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -80,7 +78,7 @@ print_help(const struct command *command)
 static int
 print_version(void)
 {
-	(void)puts("tlsward " PACKAGE_VERSION);
+	(void)puts("tlsward " TLSWARD_VERSION);
 	return STATUS_FINE;
 }
 

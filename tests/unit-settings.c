@@ -1,0 +1,353 @@
+/*
+ * unit-settings.c - the values that settings take, and what becomes of them.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/unit.h"
+
+#include <syslog.h>
+#include <unistd.h>
+
+#include "settings/settings.h"
+
+/* Writes a settings file into a folder of its own and loads it. */
+static enum settings_load_result
+load(const char *text, size_t length, struct settings **settings,
+    struct policy_diags *diags)
+{
+	char folder[] = "/tmp/unit-settings-XXXXXX";
+	char path[64];
+	enum settings_load_result result;
+	FILE *file;
+
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof path, "%s/t.conf", folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+	result = settings_load(path, settings, diags);
+	(void)unlink(path);
+	(void)rmdir(folder);
+	return result;
+}
+
+static struct settings *
+good(const char *text)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct settings *settings = NULL;
+	enum settings_load_result result = load(text, strlen(text), &settings, diags);
+
+	if (policy_diags_count(diags) > 0)
+		fail_msg("%s: %s", text, policy_diags_at(diags, 0)->message);
+	assert_int_equal(result, SETTINGS_LOADED);
+	policy_diags_free(&diags);
+	return settings;
+}
+
+static void
+bad_bytes(const char *text, size_t length, unsigned line, unsigned column,
+    const char *message)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct settings *settings = NULL;
+
+	if (load(text, length, &settings, diags) != SETTINGS_INVALID)
+		fail_msg("%s: taken", text);
+	assert_null(settings);
+	assert_int_equal(policy_diags_errors(diags), 1);
+	assert_string_equal(policy_diags_at(diags, 0)->message, message);
+	assert_int_equal(policy_diags_at(diags, 0)->line, line);
+	assert_int_equal(policy_diags_at(diags, 0)->column, column);
+	policy_diags_free(&diags);
+}
+
+static void
+bad(const char *text, unsigned column, const char *message)
+{
+	bad_bytes(text, strlen(text), 1, column, message);
+}
+
+static void
+defaults_are_the_contract_s(void **state)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct settings *settings = NULL;
+
+	(void)state;
+	assert_int_equal(settings_load(NULL, &settings, diags), SETTINGS_LOADED);
+	assert_int_equal(policy_diags_count(diags), 0);
+	assert_string_equal(settings->listen, "unix:/run/tlsward/milter.sock");
+	assert_string_equal(settings->listen_path, "/run/tlsward/milter.sock");
+	assert_int_equal(settings->socket_mode, 0660);
+	assert_null(settings->socket_group);
+	assert_non_null(strstr(settings->policy, "/tlsward/policy.conf"));
+	assert_string_equal(settings->user, "tlsward");
+	assert_null(settings->group);
+	assert_int_equal(settings->mta, SETTINGS_MTA_AUTO);
+	assert_int_equal(settings->reply_at, SETTINGS_REPLY_AT_RCPT);
+	assert_false(settings->mode_monitor);
+	assert_false(settings->soft_bounce);
+	assert_string_equal(settings->recipient_delimiter, "+");
+	assert_int_equal(settings->on_internal_error, SETTINGS_ON_ERROR_TEMPFAIL);
+	assert_int_equal(settings->log, SETTINGS_LOG_SYSLOG);
+	assert_int_equal(settings->syslog_facility, LOG_MAIL);
+	assert_null(settings->log_path);
+	assert_int_equal(settings->log_format, JOURNAL_LOGFMT);
+	assert_true(settings->log_accepted);
+	assert_false(settings->follow_accepted);
+	assert_null(settings->pid_file);
+	settings_free(&settings);
+	assert_null(settings);
+	settings_free(&settings);
+	policy_diags_free(&diags);
+}
+
+static void
+every_setting_is_taken(void **state)
+{
+	struct settings *s = good("listen inet:127.0.0.1:8893\nsocket-mode 600\n"
+	    "socket-group postfix\npolicy /etc/p.conf\nuser mail\ngroup 8\n"
+	    "mta postfix\npolicy-service none\npartner-certificates none\n"
+	    "reply-at mail\nmode monitor\nsoft-bounce yes\n"
+	    "recipient-delimiter +-\non-internal-error accept\n"
+	    "log file:/var/log/tlsward.log\nlog-format json\nlog-accepted no\n"
+	    "follow-accepted yes\nauthentication-results none\n"
+	    "pid-file /run/tlsward.pid\njournal none\nmetrics none\n");
+
+	(void)state;
+	assert_string_equal(s->listen, "inet:8893@127.0.0.1");
+	assert_null(s->listen_path);
+	assert_int_equal(s->socket_mode, 0600);
+	assert_string_equal(s->socket_group, "postfix");
+	assert_string_equal(s->policy, "/etc/p.conf");
+	assert_string_equal(s->user, "mail");
+	assert_string_equal(s->group, "8");
+	assert_int_equal(s->mta, SETTINGS_MTA_POSTFIX);
+	assert_int_equal(s->reply_at, SETTINGS_REPLY_AT_MAIL);
+	assert_int_equal(s->reply_at_line, 10);
+	assert_true(s->mode_monitor);
+	assert_true(s->soft_bounce);
+	assert_string_equal(s->recipient_delimiter, "+-");
+	assert_int_equal(s->on_internal_error, SETTINGS_ON_ERROR_ACCEPT);
+	assert_int_equal(s->log, SETTINGS_LOG_FILE);
+	assert_string_equal(s->log_path, "/var/log/tlsward.log");
+	assert_int_equal(s->log_format, JOURNAL_JSON);
+	assert_false(s->log_accepted);
+	assert_true(s->follow_accepted);
+	assert_string_equal(s->pid_file, "/run/tlsward.pid");
+	settings_free(&s);
+}
+
+static void
+expect_listen(const char *value, const char *listen, const char *path)
+{
+	char text[300];
+	struct settings *settings;
+
+	(void)snprintf(text, sizeof text, "listen %s\n", value);
+	settings = good(text);
+	assert_string_equal(settings->listen, listen);
+	if (path == NULL)
+		assert_null(settings->listen_path);
+	else
+		assert_string_equal(settings->listen_path, path);
+	settings_free(&settings);
+}
+
+static void
+listen_takes_both_forms(void **state)
+{
+	(void)state;
+	expect_listen("unix:/run/x", "unix:/run/x", "/run/x");
+	expect_listen("local:/run/x", "unix:/run/x", "/run/x");
+	expect_listen("\"unix:/run/a # b\"", "unix:/run/a # b", "/run/a # b");
+	expect_listen("inet:localhost:8893", "inet:8893@localhost", NULL);
+	expect_listen("inet:8893@localhost", "inet:8893@localhost", NULL);
+	expect_listen("inet:[127.0.0.1]:1", "inet:1@127.0.0.1", NULL);
+	expect_listen("inet:0.0.0.0:65535", "inet:65535@0.0.0.0", NULL);
+	expect_listen("inet6:[::1]:8893", "inet6:8893@::1", NULL);
+	expect_listen("inet6:8893@::1", "inet6:8893@::1", NULL);
+	expect_listen("inet6:8893@[::1]", "inet6:8893@::1", NULL);
+	expect_listen("inet6:mx-1.ours.example:25", "inet6:25@mx-1.ours.example", NULL);
+}
+
+#define HOST_PORT "expected a host and a port: inet:host:port or inet6:[host]:port"
+#define NO_PORT "the port is a number from 1 to 65535"
+
+static void
+listen_refuses_the_rest(void **state)
+{
+	(void)state;
+	bad("listen /run/x", 8, "listen cannot be \"/run/x\": expected "
+	    "unix:/path | inet:host:port | inet6:[host]:port");
+	bad("listen unix:run/x", 8, "the socket's path must be absolute: unix:/path");
+	bad("listen unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 8,
+	    "the socket's path is longer than the 107 bytes that the system allows");
+	bad("listen inet:8893", 8, HOST_PORT);
+	bad("listen inet::8893", 8, HOST_PORT);
+	bad("listen inet:a:0", 8, NO_PORT);
+	bad("listen inet:a:65536", 8, NO_PORT);
+	bad("listen inet:a:000000080", 8, NO_PORT);
+	bad("listen inet:a:smtp", 8, NO_PORT);
+	bad("listen inet:@a", 8, NO_PORT);
+	bad("listen inet:25@", 8, "\"\" is not a host's name or address");
+	bad("listen inet:1.2.3:25", 8, "\"1.2.3\" is not a host's name or address");
+	bad("listen inet:-a:25", 8, "\"-a\" is not a host's name or address");
+	bad("listen inet:a..b:25", 8, "\"a..b\" is not a host's name or address");
+	bad("listen inet:[::1]:25", 8, "::1 is an IPv6 address: write inet6:[host]:port");
+	bad("listen inet6:127.0.0.1:25", 8,
+	    "127.0.0.1 is an IPv4 address: write inet:host:port");
+	bad("listen inet6:::1:25", 8,
+	    "an IPv6 address stands in brackets: inet6:[host]:port");
+}
+
+static void
+log_names_its_facility(void **state)
+{
+	struct settings *settings = good("log syslog:local7\n");
+
+	(void)state;
+	assert_int_equal(settings->syslog_facility, LOG_LOCAL7);
+	settings_free(&settings);
+	settings = good("log syslog\n");
+	assert_int_equal(settings->syslog_facility, LOG_MAIL);
+	settings_free(&settings);
+	settings = good("log stderr\n");
+	assert_int_equal(settings->log, SETTINGS_LOG_STDERR);
+	settings_free(&settings);
+	bad("log syslog:mial", 5,
+	    "there is no syslog facility \"mial\": did you mean \"mail\"?");
+	bad("log syslog:", 5, "there is no syslog facility \"\"");
+	bad("log file:x", 5,
+	    "log cannot be \"file:x\": expected an absolute path after file:");
+	bad("log /x", 5, "log cannot be \"/x\": expected syslog[:facility] | stderr | "
+	    "file:/path");
+}
+
+static void
+other_values_are_checked(void **state)
+{
+	static const char *const modes[] = { "0668", "1777", "00660", "rw", "-1" };
+	char text[100], message[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		(void)snprintf(text, sizeof text, "socket-mode %s", modes[i]);
+		(void)snprintf(message, sizeof message, "socket-mode cannot be \"%s\": "
+		    "expected octal permissions such as 0660", modes[i]);
+		bad(text, 13, message);
+	}
+	bad("pid-file x", 10,
+	    "pid-file cannot be \"x\": expected an absolute path");
+	bad("user a b", 6, "user cannot be \"a b\": that is not the name of a user");
+	bad("recipient-delimiter @", 21, "recipient-delimiter cannot be \"@\": "
+	    "expected characters such as + or -, together");
+	bad("mode monitro", 6, "mode cannot be \"monitro\": expected enforce | monitor; "
+	    "did you mean \"monitor\"?");
+	bad("mta exim", 5, "mta cannot be \"exim\": expected auto | postfix | sendmail");
+	bad("soft-bounce true", 13, "soft-bounce cannot be \"true\": expected yes | no");
+	bad("policy", 7, "policy needs a value: path");
+	bad("user \"\"", 6, "user needs a value: user");
+}
+
+static void
+lines_are_read_as_they_are_meant(void **state)
+{
+	struct settings *s = good("\xEF\xBB\xBF# all\r\n\r\n  user\t a#b  # why\r\n"
+	    "policy \"a \\\"b\\\" \\\\ # c\" # d\nrecipient-delimiter \"\"\n"
+	    "pid-file none\n# end");
+
+	(void)state;
+	assert_string_equal(s->user, "a#b");
+	assert_non_null(strstr(s->policy, "/a \"b\" \\ # c"));
+	assert_int_equal(s->policy[0], '/');
+	assert_string_equal(s->recipient_delimiter, "");
+	assert_null(s->pid_file);
+	assert_null(settings_policy_options(s, 5).recipient_delimiter);
+	settings_free(&s);
+	bad("user \"a", 6, "the closing quote is missing");
+	bad("user \"a\" b", 10, "nothing may follow the closing quote");
+	bad("user \"a\\n\"", 8, "in quotes a backslash stands before a quote or a "
+	    "backslash only");
+	bad("user a\"b", 7, "a quote within a value: quote the whole of it");
+}
+
+static void
+bytes_that_are_no_text_are_refused(void **state)
+{
+	(void)state;
+	bad_bytes("user a\n\0", 8, 2, 1, "the line holds a NUL");
+	bad("user \xC3\xBC\xFF", 7, "this is not UTF-8");
+	bad("user \xC0\xAF", 6, "this is not UTF-8");
+	bad("# \xED\xA0\x80", 3, "this is not UTF-8");
+	bad("user a\x1b", 7, "the line holds a control character");
+}
+
+static void
+names_are_known_or_guessed(void **state)
+{
+	(void)state;
+	bad("lisen x", 1, "unknown setting \"lisen\": did you mean \"listen\"?");
+	bad("  Mode x", 3, "unknown setting \"Mode\": did you mean \"mode\"?");
+	bad("xyzzy x", 1, "unknown setting \"xyzzy\"");
+	bad("a\xC2\x85 x", 1, "unknown setting \"a\\u0085\"");
+	bad("mode=monitor", 1, "a setting is written without \"=\": mode VALUE");
+	bad("journal sqlite:/x", 9,
+	    "journal is not built yet: leave it out, or set it to none");
+	bad("metrics localhost:9", 9,
+	    "metrics is not built yet: leave it out, or set it to none");
+}
+
+static void
+options_follow_the_settings(void **state)
+{
+	struct settings *s = good("mode monitor\nsoft-bounce yes\n");
+	struct policy_options options = settings_policy_options(s, 1234);
+
+	(void)state;
+	assert_int_equal(options.now, 1234);
+	assert_true(options.monitor);
+	assert_true(options.soft_bounce);
+	assert_string_equal(options.recipient_delimiter, "+");
+	settings_free(&s);
+}
+
+static void
+a_file_that_cannot_be_read_says_so(void **state)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct settings *s;
+
+	(void)state;
+	assert_int_equal(settings_load("/nonexistent/t.conf", &s, diags),
+	    SETTINGS_UNREADABLE);
+	assert_null(s);
+	assert_int_equal(settings_load("/", &s, diags), SETTINGS_UNREADABLE);
+	assert_int_equal(settings_load("/dev/zero", &s, diags), SETTINGS_INVALID);
+	assert_string_equal(policy_diags_at(diags, 0)->message,
+	    "cannot be read: No such file or directory");
+	policy_diags_free(&diags);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_the_contract_s),
+		cmocka_unit_test(every_setting_is_taken),
+		cmocka_unit_test(listen_takes_both_forms),
+		cmocka_unit_test(listen_refuses_the_rest),
+		cmocka_unit_test(log_names_its_facility),
+		cmocka_unit_test(other_values_are_checked),
+		cmocka_unit_test(lines_are_read_as_they_are_meant),
+		cmocka_unit_test(bytes_that_are_no_text_are_refused),
+		cmocka_unit_test(names_are_known_or_guessed),
+		cmocka_unit_test(options_follow_the_settings),
+		cmocka_unit_test(a_file_that_cannot_be_read_says_so),
+	};
+
+	return UNIT_RUN(tests);
+}
