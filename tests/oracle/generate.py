@@ -55,13 +55,16 @@ UNKNOWN_PROTOCOLS = ("TLSv1.4", "UNKNOWN", "DTLSv1.2", "TLSv2")
 CERT_NAMES = ("mx.acme.example", "MX.Acme.Example", "a.b.acme.example", "acme.example",
               "*.acme.example", "gateway", "First Last", "mx.oldbank.example",
               "xmx.acme.examplex")
+COMMON_NAMES = CERT_NAMES + ("",)
 CERT_PATTERNS = ("mx.acme.example", "*.acme.example", "*.OLDBANK.example", "gateway",
                  "*.b.acme.example", '"First Last"', "acme.example", "/mx/",
                  r"/mx\..*\.example/", "/(gate|road)way|mx/",
-                 r"/[A-Z]+\.ACME\.example/", "/First Last/i")
-ISSUERS = ("Test Root CA", "test root ca", "Other CA", 'CA "x" \\', "Test Root CA 2")
+                 r"/[A-Z]+\.ACME\.example/", "/First Last/i", "/.*/")
+ISSUERS = ("Test Root CA", "test root ca", "Other CA", 'CA "x" \\', "Test Root CA 2",
+           "")
 ISSUER_PATTERNS = ('"Test Root CA"', '"Other CA"', r'"CA \"x\" \\"', "/Test Root CA/",
-                   "/test.*/i", "/Other|Test/", "/.*CA [0-9]+/", "Unknown")
+                   "/test.*/i", "/Other|Test/", "/.*CA [0-9]+/", "Unknown",
+                   "/.*/")
 DIGESTS = tuple("sha256:" + c * 64 for c in "12ab") + tuple(
     "sha1:" + c * 40 for c in "3cd")
 
@@ -400,6 +403,8 @@ def _client(rng):
 def _protocol_and_cipher(rng):
     """Mostly a pair that can be; now and then one that cannot."""
     draw = rng.random()
+    if draw < 0.01:
+        return "none", rng.choice(CIPHERS + SUITES)
     if draw < 0.12:
         return "none", None
     if draw < 0.2:
@@ -429,7 +434,7 @@ def _session(rng):
 def _certificate_texts(rng):
     facts = {}
     if chance(rng, 0.8):
-        facts["cert_cn"] = rng.choice(CERT_NAMES)
+        facts["cert_cn"] = rng.choice(COMMON_NAMES)
     if chance(rng, 0.4):
         facts["cert_san"] = some(rng, CERT_NAMES, 3) if chance(rng, 0.9) else []
     if chance(rng, 0.85):

@@ -25,7 +25,7 @@ class Session(NamedTuple):
     cipher: Optional[str]
     bits: Optional[int]
     verified: Optional[bool]
-    cert_names: list
+    cert_names: Optional[list]      # None is unknown, [] a certificate without
     cert_issuer: Optional[str]
     digests: list
 
@@ -53,8 +53,11 @@ def _verified(facts):
 
 
 def _cert_names(facts):
-    names = facts.get("cert_san") or [facts.get("cert_cn")]
-    return [name for name in names if name]
+    if facts.get("cert_san"):
+        return facts["cert_san"]
+    if "cert_cn" not in facts:
+        return None
+    return [facts["cert_cn"]] if facts["cert_cn"] else []
 
 
 def _digest(text):
@@ -145,11 +148,15 @@ def _name_matches(name, pattern):
 def _certificate_name(s, patterns):
     if not s.verified:
         return _certificate(s, None)
+    if s.cert_names is None:
+        return UNKNOWN
     met = any(_name_matches(n, p) for n in s.cert_names for p in patterns)
     return _verdict(met, "certificate-name")
 
 
 def _issuer_matches(issuer, pattern):
+    if issuer == "":
+        return False
     if pattern.regex:
         return pattern.regex.fullmatch(issuer) is not None
     return issuer == pattern.text
@@ -158,8 +165,9 @@ def _issuer_matches(issuer, pattern):
 def _certificate_issuer(s, patterns):
     if not s.verified:
         return _certificate(s, None)
-    issuer = s.cert_issuer
-    met = issuer is not None and any(_issuer_matches(issuer, p) for p in patterns)
+    if s.cert_issuer is None:
+        return UNKNOWN
+    met = any(_issuer_matches(s.cert_issuer, p) for p in patterns)
     return _verdict(met, "certificate-issuer")
 
 

@@ -408,6 +408,17 @@ class Certificate(Case):
                          ["certificate-name"])
         self.assertIsNone(self.failed("name mx.acme.example", cert_san=[]))
 
+    def test_empty_is_without_and_left_out_is_unknown(self):
+        verified = dict(MODERN, cert_verified="yes")
+        for kind, fact in (("name", "cert_cn"), ("issuer", "cert_issuer")):
+            policy = f"default {{ require certificate {kind} x }}"
+            self.expect(self.judge(policy, verified), reason="unknown-fact",
+                        failed=["certificate-" + kind])
+            self.expect(self.judge(policy, verified, {fact: ""}),
+                        reason="certificate-" + kind)
+            self.assertEqual(self.failed(f"{kind} /.*/", **{fact: ""}),
+                             ["certificate-" + kind])
+
     def test_issuer(self):
         self.assertIsNone(self.failed('issuer "Test Root CA"'))
         self.assertIsNone(self.failed("issuer /test root ca/i"))
