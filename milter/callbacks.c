@@ -46,7 +46,7 @@ leave(sfsistat status)
 
 /*
  * The session of this connection, made where there is none yet. One that is made
- * after the connection began lacks what was told before.
+ * after the negotiation lacks what was told before: memory was short then.
  */
 static struct session *
 session_of(SMFICTX *ctx, bool begins)
@@ -133,8 +133,7 @@ on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
 
 	(void)host;
 	enter();
-	/* Without a negotiation nothing is known of the macros: that is no error. */
-	session = session_of(ctx, true);
+	session = session_of(ctx, false);
 	if (session != NULL) {
 		session_restart(session, service->snapshots);
 		session_set_peer(session, address);

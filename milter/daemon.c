@@ -197,8 +197,9 @@ daemon_clean_up(const struct daemon *daemon)
 		(void)unlink(daemon->settings->listen_path);
 	/* Where the folder does not let us, an empty file says that nobody runs. */
 	if (daemon->settings->pid_file != NULL &&
-	    unlink(daemon->settings->pid_file) != 0)
-		(void)truncate(daemon->settings->pid_file, 0);
+	    unlink(daemon->settings->pid_file) != 0 &&
+	    truncate(daemon->settings->pid_file, 0) != 0)
+		return;
 }
 
 /* The second half of the start: from here on in the process that stays. */

@@ -27,23 +27,26 @@ is_stricter(const struct verdict *a, const struct verdict *b)
 }
 
 /*
- * Both spellings count because neither is the one that receivers will see: the
- * MTA rewrites what the client sent, and a client chooses what it sends.
+ * Both spellings count because neither is the one that all receivers will see: the
+ * MTA rewrites what the client sent, and a client chooses what it sends. Of equals
+ * the MTA's is told: it is the one that the message goes on with.
  */
 static int
 judge_both(const struct question *question, const struct policy_options *options,
     struct verdict *verdict)
 {
+	const struct policy *policy = question->snapshot->policy;
 	struct facts resolved = *question->facts;
-	struct verdict other;
+	struct verdict spelled;
 
 	resolved.from = question->from_resolved;
-	if (policy_decide(question->snapshot->policy, &resolved, options, &other) != 0)
+	if (policy_decide(policy, question->facts, options, &spelled) != 0 ||
+	    policy_decide(policy, &resolved, options, verdict) != 0)
 		return -1;
-	if (is_stricter(&other, verdict)) {
-		*verdict = other;
+	if (is_stricter(&spelled, verdict))
+		*verdict = spelled;
+	else
 		question->facts->from = question->from_resolved;
-	}
 	return 0;
 }
 
@@ -53,12 +56,14 @@ decision_make(const struct service *service, const struct question *question,
 {
 	const struct policy_options options = settings_policy_options(
 	    service->settings, log_time_ms() / 1000);
+	int result;
 
-	if (policy_decide(question->snapshot->policy, question->facts, &options,
-	    verdict) != 0)
-		return -1;
-	if (question->from_resolved != NULL &&
-	    judge_both(question, &options, verdict) != 0)
+	if (question->from_resolved != NULL)
+		result = judge_both(question, &options, verdict);
+	else
+		result = policy_decide(question->snapshot->policy, question->facts,
+		    &options, verdict);
+	if (result != 0)
 		return -1;
 	if (verdict->action == POLICY_QUARANTINE && !question->can_quarantine)
 		verdict->action = POLICY_TEMPFAIL;

@@ -235,13 +235,23 @@ is_full(const char *address)
 	return at != NULL && at[1] != '\0';
 }
 
+/*
+ * Whether it is a bare user name, which an MTA takes for one of its own domain. What
+ * has any other sign in it may name a domain all the same: host!user, user%host.
+ */
+static bool
+is_bare_name(const char *address)
+{
+	return address[0] != '\0' && strpbrk(address, "@!%:\"\\()<>[],; ") == NULL;
+}
+
 const char *
 facts_from_resolved(SMFICTX *ctx, const char *from)
 {
 	const char *resolved = macros_get(ctx, MACRO_MAIL_ADDR);
 
 	/* A sender without a domain is none of the MTA's domain's either. */
-	if (resolved == NULL || !is_full(from))
+	if (resolved == NULL || is_bare_name(from))
 		return NULL;
 	if (resolved[0] == '\0')
 		resolved = "<>";

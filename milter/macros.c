@@ -50,9 +50,10 @@ static const struct {
 	int stage;
 	unsigned long macros;
 } stages[] = {
-	{ SMFIM_CONNECT, BIT(MACRO_VERSION) },
-	{ SMFIM_HELO, 0 },
+	/* First: without this one the MTA's own HELO list must stay. */
 	{ SMFIM_ENVFROM, AT_MAIL },
+	{ SMFIM_HELO, 0 },
+	{ SMFIM_CONNECT, BIT(MACRO_VERSION) },
 	{ SMFIM_ENVRCPT, BIT(MACRO_QUEUE_ID) | BIT(MACRO_RCPT_ADDR) },
 	{ SMFIM_DATA, BIT(MACRO_QUEUE_ID) },
 	{ SMFIM_EOH, 0 },

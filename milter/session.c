@@ -71,7 +71,6 @@ session_restart(struct session *session, struct snapshots *snapshots)
 	session->address[0] = '\0';
 	session->port = 0;
 	session->peer = PEER_UNKNOWN;
-	session->incomplete = false;
 }
 
 static void

@@ -65,7 +65,10 @@ struct session *session_new(void);
 /* Frees *session with its message and clears the pointer. NULL-safe. */
 void session_free(struct session **session, struct snapshots *snapshots);
 
-/* Forgets the client, for a connection that begins anew (XCLIENT). */
+/*
+ * Forgets the client, for a connection that begins anew (XCLIENT). What was agreed
+ * on with the MTA stays, and so does that something is missing.
+ */
 void session_restart(struct session *session, struct snapshots *snapshots);
 
 /* Takes the client's address; "address" may be NULL. */

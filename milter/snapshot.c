@@ -4,6 +4,10 @@
  * The count is only ever touched under the lock, also when it goes up: between
  * reading the pointer and raising the count the policy could be gone.
  *
+ * The last user of an old policy does not free it: a large one takes its time, which
+ * is a message's, and what a policy holds of OpenSSL is best freed by the thread that
+ * made it.
+ *
  * SPDX-License-Identifier: ISC
  */
 #include "milter/snapshot.h"
@@ -14,6 +18,8 @@
 struct snapshots {
 	pthread_mutex_t lock;
 	struct snapshot *current;
+	struct snapshot *retired;	/* a list of those that nobody uses */
+	unsigned old;			/* how many there are beside the current one */
 };
 
 static struct snapshot *
@@ -62,6 +68,7 @@ snapshots_free(struct snapshots **snapshots)
 {
 	if (*snapshots == NULL)
 		return;
+	(void)snapshots_collect(*snapshots);
 	snapshot_free((*snapshots)->current);
 	(void)pthread_mutex_destroy(&(*snapshots)->lock);
 	free(*snapshots);
@@ -84,16 +91,36 @@ void
 snapshots_release(struct snapshots *snapshots, struct snapshot **snapshot)
 {
 	struct snapshot *given = *snapshot;
-	bool last;
 
 	if (given == NULL)
 		return;
 	*snapshot = NULL;
 	(void)pthread_mutex_lock(&snapshots->lock);
-	last = --given->references == 0;
+	if (--given->references == 0) {
+		given->next = snapshots->retired;
+		snapshots->retired = given;
+	}
 	(void)pthread_mutex_unlock(&snapshots->lock);
-	if (last)
-		snapshot_free(given);
+}
+
+bool
+snapshots_collect(struct snapshots *snapshots)
+{
+	struct snapshot *retired, *next;
+	bool more;
+
+	(void)pthread_mutex_lock(&snapshots->lock);
+	retired = snapshots->retired;
+	snapshots->retired = NULL;
+	for (next = retired; next != NULL; next = next->next)
+		snapshots->old--;
+	more = snapshots->old > 0;
+	(void)pthread_mutex_unlock(&snapshots->lock);
+	for (; retired != NULL; retired = next) {
+		next = retired->next;
+		snapshot_free(retired);
+	}
+	return more;
 }
 
 int
@@ -107,6 +134,7 @@ snapshots_replace(struct snapshots *snapshots, struct policy **policy)
 	(void)pthread_mutex_lock(&snapshots->lock);
 	old = snapshots->current;
 	snapshots->current = fresh;
+	snapshots->old++;
 	(void)pthread_mutex_unlock(&snapshots->lock);
 	snapshots_release(snapshots, &old);
 	return 0;

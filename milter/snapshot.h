@@ -3,8 +3,8 @@
  *
  * A message pins the snapshot that was in force at its MAIL command and gives it
  * back at its end, so that one message is judged by one policy. A reload puts a
- * new snapshot in place; the old one is freed with its last user. All functions
- * are safe to call from any thread.
+ * new snapshot in place; the old one can be collected when its last user is done.
+ * All functions are safe to call from any thread.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,6 +18,7 @@ struct snapshot {
 	struct policy *policy;
 	struct policy_summary summary;
 	unsigned references;		/* under the lock of struct snapshots */
+	struct snapshot *next;		/* likewise, in its list */
 };
 
 struct snapshots;
@@ -42,6 +43,12 @@ void snapshots_release(struct snapshots *snapshots, struct snapshot **snapshot);
  * when memory is short: then nothing has changed and *policy is the caller's.
  */
 int snapshots_replace(struct snapshots *snapshots, struct policy **policy);
+
+/*
+ * Frees the old policies that nobody uses any more. Returns whether there are others
+ * that somebody does. For the thread that loads policies.
+ */
+bool snapshots_collect(struct snapshots *snapshots);
 
 /* How many hold the snapshot in force: 1 where no message does. For tests. */
 unsigned snapshots_references(struct snapshots *snapshots);

@@ -34,6 +34,9 @@
 #define CALLBACKS_MS 2000
 #define LOG_MS 1000
 
+/* How often to look for old policies that can be freed, while there are some. */
+#define COLLECT_MS 2000
+
 /* What a callback decided still has to be written to the MTA by libmilter. */
 #define REPLY_MS 50
 
@@ -239,9 +242,10 @@ listen_to_supervisor(struct worker *worker)
 	char what[64];
 
 	for (;;) {
+		bool old = snapshots_collect(worker->service.snapshots);
 		ssize_t length;
 
-		if (poll(waiting, 2, -1) == -1)
+		if (poll(waiting, 2, old ? COLLECT_MS : -1) <= 0)
 			continue;
 		if (waiting[1].revents != 0) {
 			log_message(log, LEVEL_ERROR, "libmilter ended");

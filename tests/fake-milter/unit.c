@@ -1,0 +1,411 @@
+/*
+ * unit.c - the daemon's smaller parts, each by itself.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "milter/facts.h"
+#include "milter/limiter.h"
+#include "milter/load.h"
+#include "milter/log.h"
+#include "milter/macros.h"
+#include "milter/queue.h"
+#include "milter/reply.h"
+#include "milter/session.h"
+#include "milter/snapshot.h"
+
+static void
+test_percent_is_doubled(void **state)
+{
+	char out[16];
+
+	(void)state;
+	reply_escape("100% sure", out, sizeof(out));
+	assert_string_equal(out, "100%% sure");
+	reply_escape("%%%%%%%%%%%%%%%%%", out, sizeof(out));
+	assert_string_equal(out, "%%%%%%%%%%%%%%");
+	reply_escape("12345678901234%", out, sizeof(out));
+	assert_string_equal(out, "12345678901234");
+	reply_escape("", out, sizeof(out));
+	assert_string_equal(out, "");
+}
+
+static void
+test_addresses_are_trimmed(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "<a@b>", "a@b" }, { "a@b", "a@b" }, { "<>", "<>" }, { "", "<>" },
+		{ "<a@b", "a@b" }, { "a@b>", "a@b" }, { "<<a@b>>", "<a@b>" },
+		{ "<\"a>b\"@c>", "\"a>b\"@c" }, { "<", "" }, { ">", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char address[32];
+
+		(void)snprintf(address, sizeof(address), "%s", cases[i][0]);
+		assert_string_equal(address_trim(address), cases[i][1]);
+	}
+}
+
+static void
+test_no_stage_has_too_many_macros(void **state)
+{
+	char list[MACROS_LIST_MAX];
+
+	(void)state;
+	for (int stage = SMFIM_FIRST; stage <= SMFIM_LAST; stage++) {
+		int count = macros_list(stage, list);
+
+		assert_true(count >= 0);
+		assert_true(count <= MACROS_PER_STAGE_MAX);
+		assert_true(strlen(list) < MACROS_LIST_MAX - 1);
+	}
+	assert_true(macros_list(SMFIM_ENVFROM, list) > 10);
+	assert_non_null(strstr(list, "{verify}"));
+	assert_int_equal(macros_list(SMFIM_HELO, list), 0);
+	assert_int_equal(macros_list(99, list), -1);
+}
+
+static void
+test_idle_connections_are_small(void **state)
+{
+	(void)state;
+	/* With what malloc adds to both of its pieces. */
+	assert_true(sizeof(struct session) + SESSION_HELO_MAX + 1 + 32 <= 512);
+}
+
+static void
+test_session_ids_differ(void **state)
+{
+	struct session *one = session_new(), *two = session_new();
+
+	(void)state;
+	assert_non_null(one);
+	assert_non_null(two);
+	assert_string_not_equal(one->id, two->id);
+	session_free(&one, NULL);
+	session_free(&two, NULL);
+	assert_null(one);
+}
+
+static void
+test_limiter(void **state)
+{
+	struct limiter limiter;
+	unsigned long held = 99;
+
+	(void)state;
+	memset(&limiter, 0, sizeof(limiter));
+	assert_true(limiter_allows(&limiter, 1000000, &held));
+	assert_int_equal(held, 0);
+	assert_false(limiter_allows(&limiter, 1000001, &held));
+	assert_false(limiter_allows(&limiter, 1000000 + LIMITER_PERIOD_MS - 1, &held));
+	assert_true(limiter_allows(&limiter, 1000000 + LIMITER_PERIOD_MS, &held));
+	assert_int_equal(held, 2);
+	/* A clock that was set back. */
+	assert_true(limiter_allows(&limiter, 5000, &held));
+}
+
+/* ------------------------------------------------------------------ *
+ * The queue
+ * ------------------------------------------------------------------ */
+
+struct reader {
+	pthread_mutex_t blocked;	/* held by the test: the writer waits */
+	size_t lines;
+	char last[32];
+};
+
+static bool
+read_line(void *context, int priority, const char *line, size_t length)
+{
+	struct reader *reader = context;
+
+	(void)priority;
+	(void)pthread_mutex_lock(&reader->blocked);
+	reader->lines++;
+	(void)snprintf(reader->last, sizeof(reader->last), "%.*s", (int)length, line);
+	(void)pthread_mutex_unlock(&reader->blocked);
+	return true;
+}
+
+static void
+test_queue_never_waits(void **state)
+{
+	static struct reader reader = { .blocked = PTHREAD_MUTEX_INITIALIZER };
+	struct queue *queue;
+	size_t taken = 0;
+
+	(void)state;
+	(void)pthread_mutex_lock(&reader.blocked);
+	queue = queue_new(read_line, &reader);
+	assert_non_null(queue);
+	for (int i = 0; i < QUEUE_LINES_MAX * 2; i++)
+		taken += queue_put(queue, 6, "line", 4);
+	assert_int_equal(taken, QUEUE_LINES_MAX);
+	(void)pthread_mutex_unlock(&reader.blocked);
+	while (!queue_put(queue, 6, "last", 4))
+		(void)usleep(1000);
+	assert_true(queue_stop(&queue, 5000));
+	assert_null(queue);
+	assert_int_equal(reader.lines, taken + 1);
+	assert_string_equal(reader.last, "last");
+}
+
+static void
+test_queue_bounds_bytes(void **state)
+{
+	static struct reader reader = { .blocked = PTHREAD_MUTEX_INITIALIZER };
+	static char line[1 << 20];
+	struct queue *queue;
+	size_t taken = 0;
+
+	(void)state;
+	(void)pthread_mutex_lock(&reader.blocked);
+	queue = queue_new(read_line, &reader);
+	assert_non_null(queue);
+	for (int i = 0; i < 16; i++)
+		taken += queue_put(queue, 6, line, sizeof(line));
+	assert_int_equal(taken, QUEUE_BYTES_MAX / sizeof(line));
+	(void)pthread_mutex_unlock(&reader.blocked);
+	assert_true(queue_stop(&queue, 5000));
+}
+
+static void
+test_queue_that_is_stuck_is_left(void **state)
+{
+	/* Stays: its thread does, too. */
+	static struct reader reader = { .blocked = PTHREAD_MUTEX_INITIALIZER };
+	struct queue *queue;
+
+	(void)state;
+	(void)pthread_mutex_lock(&reader.blocked);
+	queue = queue_new(read_line, &reader);
+	assert_non_null(queue);
+	assert_true(queue_put(queue, 6, "line", 4));
+	assert_false(queue_stop(&queue, 50));
+	assert_null(queue);
+	/* Let it end now, so that no leak is reported. */
+	(void)pthread_mutex_unlock(&reader.blocked);
+	(void)usleep(20000);
+}
+
+/* ------------------------------------------------------------------ *
+ * The log
+ * ------------------------------------------------------------------ */
+
+static char log_path[] = "/tmp/tlsward-unit-XXXXXX";
+
+static struct settings
+file_settings(char *path)
+{
+	struct settings settings;
+
+	memset(&settings, 0, sizeof(settings));
+	settings.log = SETTINGS_LOG_FILE;
+	settings.log_path = path;
+	return settings;
+}
+
+static size_t
+count_lines(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "r");
+	char line[4096];
+	size_t count = 0;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		count += strstr(line, text) != NULL;
+	(void)fclose(file);
+	return count;
+}
+
+static void
+test_log_is_reopened(void **state)
+{
+	struct settings settings = file_settings(log_path);
+	struct log *log;
+	char moved[64];
+
+	(void)state;
+	log = log_open(&settings, false);
+	assert_non_null(log);
+	log_message(log, LEVEL_INFO, "before %d", 1);
+	(void)snprintf(moved, sizeof(moved), "%s.1", log_path);
+	assert_int_equal(rename(log_path, moved), 0);
+	log_message(log, LEVEL_INFO, "still the old file");
+	log_reopen(log);
+	log_message(log, LEVEL_WARNING, "after");
+	assert_int_equal(count_lines(moved, "msg"), 2);
+	assert_int_equal(count_lines(log_path, "level=warning"), 1);
+	log_free(&log);
+	assert_null(log);
+	(void)unlink(moved);
+	(void)unlink(log_path);
+}
+
+static void
+test_log_keeps_its_file(void **state)
+{
+	char folder[] = "/tmp/tlsward-unitd-XXXXXX";
+	char path[128], moved[64];
+	struct settings settings = file_settings(path);
+	struct log *log;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/log", folder);
+	(void)snprintf(moved, sizeof(moved), "%s.gone", folder);
+	log = log_open(&settings, false);
+	assert_non_null(log);
+	assert_int_equal(rename(folder, moved), 0);
+	log_reopen(log);
+	log_message(log, LEVEL_INFO, "still there");
+	(void)snprintf(path, sizeof(path), "%s/log", moved);
+	assert_int_equal(count_lines(path, "the old file goes on"), 1);
+	assert_int_equal(count_lines(path, "still there"), 1);
+	log_free(&log);
+	(void)unlink(path);
+	(void)rmdir(moved);
+}
+
+/* What a full disk does: a line is written in part, the next ones not at all. */
+static void
+test_full_disk(void **state)
+{
+	struct settings settings = file_settings(log_path);
+	struct rlimit limit, small;
+	struct log *log;
+	int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+
+	(void)state;
+	assert_true(saved != -1 && null != -1);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)unlink(log_path);
+	log = log_open(&settings, true);
+	assert_non_null(log);
+	small = limit;
+	small.rlim_cur = 100;
+	(void)dup2(null, STDERR_FILENO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	for (int i = 0; i < 10; i++)
+		log_message(log, LEVEL_INFO, "number %d", i);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	(void)dup2(saved, STDERR_FILENO);
+	assert_int_equal(log_lost(log), 9);
+	log_message(log, LEVEL_INFO, "flows again");
+	/* The half line is a line of its own, and the loss is told. */
+	assert_int_equal(count_lines(log_path, "msg=\"number 0\""), 1);
+	assert_int_equal(count_lines(log_path, "9 log lines were lost"), 1);
+	assert_int_equal(count_lines(log_path, "time="), 4);
+	assert_int_equal(count_lines(log_path, ""), 4);
+	(void)close(null);
+	(void)close(saved);
+	log_free(&log);
+	(void)unlink(log_path);
+}
+
+static void *
+hold_and_release(void *argument)
+{
+	struct snapshots *snapshots = argument;
+
+	for (int i = 0; i < 20000; i++) {
+		struct snapshot *snapshot = snapshots_acquire(snapshots);
+
+		assert_non_null(snapshot->policy);
+		assert_int_equal(snapshot->summary.rules, 1);
+		snapshots_release(snapshots, &snapshot);
+	}
+	return NULL;
+}
+
+static struct policy *
+small_policy(void)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct policy *policy = NULL;
+	FILE *file = fopen(log_path, "w");
+
+	assert_non_null(file);
+	(void)fputs("default { require nothing }\n", file);
+	(void)fclose(file);
+	assert_int_equal(policy_load(log_path, 0, &policy, diags), POLICY_LOADED);
+	policy_diags_free(&diags);
+	(void)unlink(log_path);
+	return policy;
+}
+
+static void
+test_snapshots_under_reload(void **state)
+{
+	struct policy *policy = small_policy();
+	struct snapshots *snapshots = snapshots_new(&policy);
+	pthread_t threads[4];
+
+	(void)state;
+	assert_non_null(snapshots);
+	assert_null(policy);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, hold_and_release,
+		    snapshots), 0);
+	for (int i = 0; i < 50; i++) {
+		policy = small_policy();
+		assert_int_equal(snapshots_replace(snapshots, &policy), 0);
+		(void)snapshots_collect(snapshots);
+	}
+	for (size_t i = 0; i < 4; i++)
+		(void)pthread_join(threads[i], NULL);
+	assert_false(snapshots_collect(snapshots));
+	assert_int_equal(snapshots_references(snapshots), 1);
+	snapshots_free(&snapshots);
+	assert_null(snapshots);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_percent_is_doubled),
+		cmocka_unit_test(test_addresses_are_trimmed),
+		cmocka_unit_test(test_no_stage_has_too_many_macros),
+		cmocka_unit_test(test_idle_connections_are_small),
+		cmocka_unit_test(test_session_ids_differ),
+		cmocka_unit_test(test_limiter),
+		cmocka_unit_test(test_queue_never_waits),
+		cmocka_unit_test(test_queue_bounds_bytes),
+		cmocka_unit_test(test_queue_that_is_stuck_is_left),
+		cmocka_unit_test(test_log_is_reopened),
+		cmocka_unit_test(test_log_keeps_its_file),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_snapshots_under_reload),
+	};
+	int count = (int)(sizeof(tests) / sizeof(tests[0]));
+	int fd = mkstemp(log_path), failed;
+
+	if (fd == -1)
+		return 1;
+	(void)close(fd);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	(void)unlink(log_path);
+	(void)printf("%d passed, %d failed\n", count - failed, failed);
+	return failed == 0 ? 0 : 1;
+}
