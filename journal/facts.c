@@ -259,7 +259,8 @@ journal_facts_read(struct journal_facts *owned, const char *line, size_t length,
 	journal_facts_clear(owned);
 	root = json_loadb(line, length,
 	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
-	if (root == NULL && json_error_code(&problem) == json_error_out_of_memory)
+	/* Where memory was short, jansson often has nothing to say. */
+	if (root == NULL && problem.text[0] == '\0')
 		return no_memory(error);
 	if (root == NULL)
 		return fact_error(error, "not valid JSON at column %d: %s",

@@ -1,0 +1,155 @@
+/*
+ * unit-memory.c - each allocation of journal/ and settings/ fails once.
+ *
+ * Those that jansson makes are left alone: its parser (2.14) goes on with a
+ * buffer that did not grow. Only the tool reads JSON; the daemon never does.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/unit.h"
+
+#include <unistd.h>
+
+#include "journal/journal.h"
+#include "settings/settings.h"
+#include "tests/fake-milter/allocation.h"
+
+#define LINE "{\"from\":\"a@acme.example\",\"cert_san\":[\"a\",\"b\"],\"bits\":256," \
+	"\"helo\":\"mx.acme.example\"}"
+
+/* Never more allocations than this, or a failure is not passed on. */
+#define ALLOCATIONS_MAX 1000
+
+/* True where the work was done as if memory had been enough. */
+typedef bool work_function(void);
+
+/* Fails one allocation after the other until there is none left to fail. */
+static void
+fail_each(work_function *work)
+{
+	allocation_fail(0);
+	assert_true(work());
+	assert_int_equal(allocation_live(), 0);
+	for (long n = 1; n < ALLOCATIONS_MAX; n++) {
+		bool done;
+
+		allocation_fail(n);
+		done = work();
+		assert_int_equal(allocation_live(), 0);
+		if (allocation_count() < n) {
+			assert_true(done);
+			return;
+		}
+		assert_false(done);
+	}
+	fail_msg("there is no end of allocations");
+}
+
+static bool
+read_and_write(void)
+{
+	struct journal_facts *facts = journal_facts_new();
+	const struct verdict verdict = { .reported = 0, .would_by = -1,
+		.outcome[0].place = { "policy.conf", 1, NULL, RULE_DEFAULT },
+		.failed = 1u << REASON_TLS | 1u << REASON_BITS };
+	struct journal_record record = { .verdict = &verdict };
+	struct buffer buffer = BUFFER_INIT;
+	char error[JOURNAL_ERROR_MAX];
+	bool done = false;
+
+	if (facts == NULL)
+		return false;
+	done = journal_facts_read(facts, LINE, strlen(LINE), error);
+	if (!done)
+		assert_string_equal(error, "not enough memory");
+	if (done) {
+		record.facts = journal_facts_get(facts);
+		journal_record_write(&record, JOURNAL_LOGFMT, 0, &buffer);
+		journal_record_write(&record, JOURNAL_JSON, 0, &buffer);
+		done = !buffer.failed;
+	}
+	buffer_free(&buffer);
+	journal_facts_free(&facts);
+	return done;
+}
+
+static bool
+set(void)
+{
+	struct journal_facts *facts = journal_facts_new();
+	char error[JOURNAL_ERROR_MAX];
+	bool done;
+
+	if (facts == NULL)
+		return false;
+	done = journal_facts_set(facts, "from", "a@acme.example", error) &&
+	    journal_facts_set(facts, "cert_san", "a,b,c,d,e,f", error);
+	if (!done)
+		assert_string_equal(error, "not enough memory");
+	if (done && !journal_facts_set(facts, "form", "a", error))
+		done = strcmp(error, "not enough memory") != 0;
+	journal_facts_free(&facts);
+	return done;
+}
+
+static char path[] = "/tmp/unit-memory-XXXXXX";
+
+static bool
+load(void)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct settings *settings = NULL;
+	enum settings_load_result result;
+
+	if (diags == NULL)
+		return false;
+	result = settings_load(path, &settings, diags);
+	assert_int_equal(policy_diags_errors(diags), 0);
+	assert_int_equal(settings != NULL, result == SETTINGS_LOADED);
+	assert_true(result == SETTINGS_LOADED || result == SETTINGS_NO_MEMORY);
+	settings_free(&settings);
+	policy_diags_free(&diags);
+	return result == SETTINGS_LOADED;
+}
+
+static void
+facts_and_records(void **state)
+{
+	(void)state;
+	fail_each(read_and_write);
+}
+
+static void
+facts_from_text(void **state)
+{
+	(void)state;
+	fail_each(set);
+}
+
+static void
+settings(void **state)
+{
+	(void)state;
+	fail_each(load);
+}
+
+int
+main(void)
+{
+	static const char text[] = "# test\nlisten inet:localhost:25\nuser a\ngroup b\n"
+	    "policy \"p.conf\"\nlog file:/var/log/x\npid-file /run/x\n";
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(facts_and_records),
+		cmocka_unit_test(facts_from_text),
+		cmocka_unit_test(settings),
+	};
+	int file = mkstemp(path), status;
+
+	if (file < 0 || write(file, text, sizeof text - 1) != sizeof text - 1)
+		return EXIT_FAILURE;
+	(void)close(file);
+	allocation_watch();
+	status = UNIT_RUN(tests);
+	(void)unlink(path);
+	return status;
+}
