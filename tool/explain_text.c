@@ -99,12 +99,19 @@ check_text(enum policy_check check)
 }
 
 static void
-add_used(enum policy_kind kind, const struct facts *facts, struct buffer *text)
+add_used(enum policy_kind kind, const struct verdict *verdict,
+    const struct facts *facts, struct buffer *text)
 {
 	buffer_string(text, "      session: ");
 	for (size_t i = 0; i < 4 && used[kind][i] != NULL; i++) {
-		buffer_format(text, "%s%s ", i > 0 ? ", " : "", used[kind][i]);
-		if (!journal_fact_text(facts, used[kind][i], text))
+		const char *name = used[kind][i];
+
+		buffer_format(text, "%s%s ", i > 0 ? ", " : "", name);
+		if (journal_fact_text(facts, name, text))
+			continue;
+		if (strcmp(name, "bits") == 0 && verdict->bits >= 0)
+			buffer_format(text, "%d by the cipher's name", verdict->bits);
+		else
 			buffer_string(text, "unknown");
 	}
 	buffer_string(text, "\n");
@@ -112,7 +119,7 @@ add_used(enum policy_kind kind, const struct facts *facts, struct buffer *text)
 
 static void
 add_requirement(const struct policy_outcome *outcome, enum policy_kind kind,
-    const struct facts *facts, struct buffer *text)
+    const struct verdict *verdict, const struct facts *facts, struct buffer *text)
 {
 	char required[REQUIRED_MAX];
 
@@ -126,7 +133,7 @@ add_requirement(const struct policy_outcome *outcome, enum policy_kind kind,
 		buffer_format(text, "; otherwise %s\n",
 		    policy_action_name(policy_required_action(outcome, kind)));
 	}
-	add_used(kind, facts, text);
+	add_used(kind, verdict, facts, text);
 }
 
 static void
@@ -173,7 +180,7 @@ add_result(const struct policy_outcome *outcome, struct buffer *text)
 
 static void
 add_rule(const struct policy_outcome *outcome, const char *name,
-    const struct facts *facts, struct buffer *text)
+    const struct verdict *verdict, const struct facts *facts, struct buffer *text)
 {
 	if (outcome->rule == NULL) {
 		buffer_format(text, "  %s: none applies\n", name);
@@ -183,14 +190,14 @@ add_rule(const struct policy_outcome *outcome, const char *name,
 	add_place(outcome, text);
 	buffer_string(text, "\n");
 	if (outcome->undecided)
-		buffer_string(text, "    its regular expression reached the limit: "
-		    "taken as a match that cannot be told\n");
+		buffer_string(text, "    its regular expression hit the limit: it is "
+		    "unknown whether the rule applies\n");
 	if (outcome->exempt) {
 		buffer_string(text, "    exempt: accept, whatever another rule says\n");
 		return;
 	}
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		add_requirement(outcome, (enum policy_kind)kind, facts, text);
+		add_requirement(outcome, (enum policy_kind)kind, verdict, facts, text);
 	add_result(outcome, text);
 }
 
@@ -202,7 +209,7 @@ explain_rules(const struct verdict *verdict, const struct facts *facts,
 	for (int i = 0; i < OUTCOME_COUNT; i++) {
 		if (i == OUTCOME_TO_RESOLVED && verdict->outcome[i].rule == NULL)
 			continue;
-		add_rule(&verdict->outcome[i], slot_names[i], facts, text);
+		add_rule(&verdict->outcome[i], slot_names[i], verdict, facts, text);
 	}
 }
 
