@@ -52,6 +52,7 @@ from strict.example { require tls; otherwise reject }
 from bl\u00e5.example { require tls; otherwise reject }
 from boss@person.example { require tls; otherwise reject }
 from <> { require tls; otherwise tempfail }
+from test.example { require tls; otherwise reject }
 """
 
     def ask(self, sender, options=""):
@@ -107,6 +108,7 @@ from <> { require tls; otherwise tempfail }
         self.assert_strict("<u@\uff53trict.example>", options=" SMTPUTF8")
 
     def test_sender_without_a_domain(self):
+        # Postfix adds its own, test.example; that makes it no sender of ours.
         self.assertEqual(self.ask("<user>")[0], ACCEPTED)
         self.assertEqual(self.ask("<postmaster>")[0], ACCEPTED)
 
@@ -238,7 +240,8 @@ class Hostile(MilterCase):
                 self.assert_refused(reply, "530 5.7.0")
                 self.assertNotIn(local, reply)
                 record = self.milter.wait_record(client_port=conversation.port)
-                self.assertTrue(record["from"].startswith(sender[:40]), record)
+                # Postfix may have undone the quotes of the sender.
+                self.assertIn(local.strip("\"")[:40], record["from"])
                 self.assertTrue(record["to"].startswith(local[:40]), record)
         self.assert_no_control_characters()
 
