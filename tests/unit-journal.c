@@ -146,8 +146,8 @@ static void
 long_values_are_cut(void **state)
 {
 	static const char *const names[] = { "one.example", "two.example", NULL };
-	struct facts facts = { .bits = -1, .helo = "aaaaaaaa", .cert_cn = "\xC3\xBC\xC3\xBC",
-		.cert_san = names, .cert_san_count = 2 };
+	struct facts facts = { .bits = -1, .helo = "aaaaaaaa",
+		.cert_cn = "\xC3\xBC\xC3\xBC", .cert_san = names, .cert_san_count = 2 };
 	char *text;
 
 	(void)state;
@@ -170,8 +170,8 @@ all_facts_are_written_in_order(void **state)
 {
 	static const char *const names[] = { "mx.example", "a,b\\c" };
 	const struct facts facts = { .mta = "postfix", .session = "s1",
-		.client_addr = "192.0.2.1", .client_port = 2525, .client_name = "mx.example",
-		.client_ptr = "ptr.example", .local = true, .helo = "helo",
+		.client_addr = "192.0.2.1", .client_port = 2525,
+		.client_name = "mx.example", .client_ptr = "ptr.example", .local = true, .helo = "helo",
 		.sasl_username = "alice", .from = "", .to = "b@ours.example",
 		.to_resolved = "c@ours.example", .nrcpt = 2, .queue_id = "4Z",
 		.tls_version = "TLSv1.3", .cipher = "TLS_AES_128_GCM_SHA256", .bits = 0,
@@ -389,7 +389,8 @@ wrong_lines_are_refused(void **state)
 	    "is \"none\"; leave it out when it is unknown");
 	expect_error(FROM "\"sasl_username\":\"\"}", "sasl_username is empty: leave it "
 	    "out when it is unknown or does not apply");
-	expect_error(FROM "\"mta\":\"exim\"}", "mta must be \"postfix\" or \"sendmail\"");
+	expect_error(FROM "\"mta\":\"exim\"}",
+	    "mta must be \"postfix\" or \"sendmail\"");
 	expect_error(FROM "\"client_addr\":\"[192.0.2.1]\"}",
 	    "client_addr must be an IPv4 or IPv6 address");
 	expect_error(FROM "\"helo\":\"a\\u0000b\"}", "helo holds a NUL");
@@ -432,7 +433,8 @@ broken_json_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-		assert_false(journal_facts_read(owned, lines[i], strlen(lines[i]), error));
+		assert_false(journal_facts_read(owned, lines[i], strlen(lines[i]),
+		    error));
 		assert_memory_equal(error, "not valid JSON at column ", 25);
 	}
 	assert_false(journal_facts_read(owned, "{\"from\":\"a\0\"}", 13, error));
@@ -442,7 +444,8 @@ broken_json_is_refused(void **state)
 static void
 digests_are_checked(void **state)
 {
-	static const char *const good[] = { "none", HEX64, "sha256:" HEX64, "SHA256:" HEX64,
+	static const char *const good[] = { "none", HEX64, "sha256:" HEX64,
+		"SHA256:" HEX64,
 		"sha1:0123456789012345678901234567890123456789",
 		"0123456789abcdef0123456789ABCDEF",
 		"md5:01:23:45:67:89:ab:cd:ef:01:23:45:67:89:ab:cd:ef",
@@ -509,7 +512,8 @@ every_fact_has_a_name(void **state)
 
 	(void)state;
 	for (; journal_fact_name(count) != NULL; count++)
-		assert_false(journal_fact_text(&facts, journal_fact_name(count), &buffer));
+		assert_false(journal_fact_text(&facts, journal_fact_name(count),
+		    &buffer));
 	assert_int_equal(count, 23);
 	assert_string_equal(journal_fact_name(0), "mta");
 	assert_int_equal(buffer.length, 0);

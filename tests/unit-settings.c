@@ -183,7 +183,7 @@ listen_refuses_the_rest(void **state)
 	bad("listen /run/x", 8, "listen cannot be \"/run/x\": expected "
 	    "unix:/path | inet:host:port | inet6:[host]:port");
 	bad("listen unix:run/x", 8, "the socket's path must be absolute: unix:/path");
-	bad("listen unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	bad("listen unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 8,
 	    "the socket's path is longer than the 107 bytes that the system allows");
 	bad("listen inet:8893", 8, HOST_PORT);
@@ -197,7 +197,8 @@ listen_refuses_the_rest(void **state)
 	bad("listen inet:1.2.3:25", 8, "\"1.2.3\" is not a host's name or address");
 	bad("listen inet:-a:25", 8, "\"-a\" is not a host's name or address");
 	bad("listen inet:a..b:25", 8, "\"a..b\" is not a host's name or address");
-	bad("listen inet:[::1]:25", 8, "::1 is an IPv6 address: write inet6:[host]:port");
+	bad("listen inet:[::1]:25", 8,
+	    "::1 is an IPv6 address: write inet6:[host]:port");
 	bad("listen inet6:127.0.0.1:25", 8,
 	    "127.0.0.1 is an IPv4 address: write inet:host:port");
 	bad("listen inet6:::1:25", 8,
@@ -245,10 +246,12 @@ other_values_are_checked(void **state)
 	bad("user a b", 6, "user cannot be \"a b\": that is not the name of a user");
 	bad("recipient-delimiter @", 21, "recipient-delimiter cannot be \"@\": "
 	    "expected characters such as + or -, together");
-	bad("mode monitro", 6, "mode cannot be \"monitro\": expected enforce | monitor; "
-	    "did you mean \"monitor\"?");
-	bad("mta exim", 5, "mta cannot be \"exim\": expected auto | postfix | sendmail");
-	bad("soft-bounce true", 13, "soft-bounce cannot be \"true\": expected yes | no");
+	bad("mode monitro", 6, "mode cannot be \"monitro\": "
+	    "expected enforce | monitor; did you mean \"monitor\"?");
+	bad("mta exim", 5,
+	    "mta cannot be \"exim\": expected auto | postfix | sendmail");
+	bad("soft-bounce true", 13,
+	    "soft-bounce cannot be \"true\": expected yes | no");
 	bad("policy", 7, "policy needs a value: path");
 	bad("user \"\"", 6, "user needs a value: user");
 }

@@ -101,8 +101,8 @@ print_overview(FILE *out)
 		(void)fprintf(out, "  %-10s%s%s\n", commands[i]->name,
 		    commands[i]->about,
 		    commands[i]->run == NULL ? " (not built yet)" : "");
-	(void)fputs("\nExit status: 0 fine, 1 the answer is no, 2 the call was wrong or\n"
-	    "could not be carried out. More of a command: tlsward help COMMAND\n", out);
+	(void)fputs("\nExit status: 0 fine, 1 the answer is no, 2 the call was wrong\n"
+	    "or could not be carried out. More of a command: tlsward help COMMAND\n", out);
 }
 
 /* The command called "name"; NULL, having said so, where there is none. */
