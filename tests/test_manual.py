@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Holds the manual pages and the shipped configuration against the source.
+
+usage: test_manual.py
+
+Every message, setting, field, macro, command and reply that the source has must be
+in the page that explains it. The tool is $TLSWARD, or tlsward in the current folder
+or in the top of the source tree; without it what needs it is left out. Without
+mandoc the exit status is 77.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PAGES = ("man/tlsward.1", "man/tlsward-policy.5", "man/tlsward.conf.5",
+         "man/tlsward-milter.8")
+CONVERSION = re.compile(r"%(?:%|\.\*s|z?u|[sdc])")
+STRING = r'"((?:[^"\\]|\\.)*)"'
+
+
+class Failure(Exception):
+    """A test's reason for failing."""
+
+
+def read(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as stream:
+        return stream.read()
+
+
+def folded(text):
+    return re.sub(r"\s+", " ", text)
+
+
+def rendered(page):
+    """The page's text, without overstrikes, on lines as long as can be."""
+    text = subprocess.run(("mandoc", "-T", "utf8", "-O", "width=900",
+                           os.path.join(TOP, page)), stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True).stdout.decode("utf-8")
+    return folded(re.sub(".\b", "", text))
+
+
+def c_string(literals):
+    """The text of C string literals that stand behind one another."""
+    return re.sub(r"\\(.)", r"\1", "".join(re.findall(STRING, literals)))
+
+
+def longest(text, conversion=CONVERSION):
+    """The longest part of a format that every message from it has."""
+    return folded(max(conversion.split(text), key=len)).strip()
+
+
+def expect(missing, what):
+    if missing:
+        raise Failure("%s: %s" % (what, "; ".join(missing)))
+
+
+def tool():
+    """The path of tlsward, or None."""
+    for path in (os.environ.get("TLSWARD"), "tlsward", os.path.join(TOP, "tlsward")):
+        if path and os.path.exists(path):
+            return os.path.abspath(path)
+    return None
+
+
+def check(*arguments):
+    """What tlsward check finds wrong."""
+    run = subprocess.run((tool(), "check") + arguments, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, check=False)
+    return run.stderr.decode("utf-8", "replace") or (
+        "" if run.returncode == 0 else "exit status %d" % run.returncode)
+
+
+# What the source has
+
+def messages():
+    """The diagnostics of the policy language: name and format."""
+    text = read("policy/messages.h").replace("\\\n", " ")
+    found = re.findall(r"^#define (MSG_\w+)\s+((?:%s\s*)+)$" % STRING, text, re.M)
+    names = re.findall(r"^#define (MSG_\w+)", text, re.M)
+    if not names or [name for name, *_ in found] != names:
+        raise Failure("messages.h is not written as this test expects")
+    return [(name, c_string(literals)) for name, literals, *_ in found]
+
+
+def settings():
+    """The settings of the schema: name and default (None: there is no value)."""
+    text = read("settings/schema.c")
+    found = re.findall(r'\{ "([a-z-]+)", setting_take_\w+, [^"]*?%s,\s*'
+                       r'(?:%s|NULL)' % (STRING, STRING), text)
+    names = re.findall(r'\{ "([a-z-]+)", setting_take_', text)
+    if not names or [name for name, *_ in found] != names:
+        raise Failure("schema.c is not written as this test expects")
+    return [(name, fallback or None) for name, _, fallback in found]
+
+
+def replies():
+    """The default texts of replies."""
+    return [c_string(literals) for literals, *_ in re.findall(
+        r'\[REASON_\w+\] = \{ "\d+", "[\d.]+",\s*((?:%s\s*)+)\}' % STRING,
+        read("policy/reply.c"))]
+
+
+def headings(page):
+    """The words that head the entries of a page's lists, as written."""
+    return re.findall(r"^\.It (.*)$", read(page), re.M)
+
+
+# The tests
+
+def test_lint():
+    """mandoc has nothing to say but that it does not know the other pages."""
+    run = subprocess.run(("mandoc", "-T", "lint", "-W", "style") + PAGES, cwd=TOP,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    said = [line for line in run.stdout.decode("utf-8").splitlines()
+            if "referenced manual not found" not in line and
+            "mandoc.db" not in line]
+    expect(said, "lint")
+
+
+def test_distributed():
+    listed = read("man/Makefile.inc")
+    expect([page for page in PAGES if page not in listed], "not in man/Makefile.inc")
+    here = sorted(os.path.join("man", name) for name in os.listdir(
+        os.path.join(TOP, "man")) if re.search(r"\.\d$", name))
+    expect([page for page in here if page not in PAGES], "not tested")
+
+
+def test_messages():
+    text = rendered("man/tlsward-policy.5")
+    text = text[text.index(" DIAGNOSTICS "):]
+    expect(["%s (\"%s\")" % (name, longest(message)) for name, message in messages()
+            if longest(message) not in text], "not in tlsward-policy(5)")
+
+
+def test_replies():
+    text = rendered("man/tlsward-policy.5")
+    found = replies()
+    if len(found) < 5:
+        raise Failure("reply.c is not written as this test expects")
+    expect([reply for reply in found if folded(reply) not in text],
+           "not in tlsward-policy(5)")
+
+
+def test_limits():
+    text = rendered("man/tlsward-policy.5")
+    limit = re.search(r"define PATTERN_MATCH_LIMIT (\d+)", read("policy/pattern.h"))
+    if limit is None or limit.group(1) not in text:
+        raise Failure("PATTERN_MATCH_LIMIT is not in tlsward-policy(5)")
+
+
+def test_settings_manual():
+    documented = [words.split()[1] for words in headings("man/tlsward.conf.5")
+                  if re.match(r"Cm [a-z-]+ ", words)]
+    names = [name for name, _ in settings()]
+    expect([name for name in names if name not in documented],
+           "not in tlsward.conf(5)")
+    expect([name for name in documented if name not in names],
+           "in tlsward.conf(5) and no setting")
+
+
+def test_settings_defaults():
+    page = read("man/tlsward.conf.5")
+    wrong = []
+    for name, fallback in settings():
+        entry = re.search(r"^\.It Cm %s (.*?)(?=^\.It Cm [a-z-]+ |^\.Sh)" % name, page,
+                          re.M | re.S)
+        default = re.search(r"[Tt]he default(?:, and the only value,)? is\n\.Cm (\S+)",
+                            entry.group(1), re.M) if entry else None
+        if fallback is not None and (default is None or default.group(1) != fallback):
+            wrong.append("%s: %s" % (name, fallback))
+    expect(wrong, "defaults that tlsward.conf(5) has not")
+
+
+def test_settings_file():
+    written = dict(re.findall(r"^#([a-z-]+) (\S+)$", read("conf/tlsward.conf"), re.M))
+    found = settings()
+    expect([name for name, _ in found if name not in written], "not in tlsward.conf")
+    names = [name for name, _ in found]
+    expect([name for name in written if name not in names],
+           "in tlsward.conf and no setting")
+    expect(["%s: %s" % (name, fallback) for name, fallback in found
+            if fallback is not None and written[name] != fallback],
+           "defaults that tlsward.conf has not")
+
+
+def test_unbuilt():
+    page = read("man/tlsward.conf.5")
+    names = re.findall(r'\{ "([a-z-]+)", setting_take_unbuilt,',
+                       read("settings/schema.c"))
+    said = [name for name in names if re.search(
+        r"^\.It Cm %s (?:(?!^\.It Cm [a-z-]+ ).)*?Not built yet" % name, page,
+        re.M | re.S)]
+    expect([name for name in names if name not in said], "not said to be unbuilt")
+    if page.count("Not built yet") != len(names):
+        raise Failure("said to be unbuilt and built")
+
+
+def test_fields():
+    fields = re.findall(r"^\t(?:FACT|RESULT)\((\w+)", read("journal/record.c"), re.M)
+    documented = [words.split()[1] for words in headings("man/tlsward.1")
+                  if re.match(r"Li \w+ Ta ", words)]
+    expect([name for name in fields if name not in documented], "not in tlsward(1)")
+    expect([name for name in documented if name not in fields],
+           "in tlsward(1) and no field")
+    if len(fields) < 30:
+        raise Failure("record.c is not written as this test expects")
+
+
+def test_commands():
+    names = re.findall(r'\.name = "(\w+)"', "".join(
+        read("tool/" + name) for name in sorted(os.listdir(os.path.join(TOP, "tool")))
+        if name.endswith(".c")))
+    page = read("man/tlsward.1")
+    expect([name for name in names if not re.search(
+        r"^\.It Cm (?:\w+ , )*%s\b" % name, page, re.M)], "not in tlsward(1)")
+
+
+def test_macros():
+    names = re.findall(r'\[MACRO_\w+\] = %s' % STRING, read("milter/macros.c"))
+    text = rendered("man/tlsward-milter.8")
+    expect([name for name in names if name.startswith("{") and name not in text],
+           "not in tlsward-milter(8)")
+
+
+def test_shipped():
+    wrong = [check("-c", os.path.join(TOP, "conf", "tlsward.conf"))]
+    folder = os.path.join(TOP, "conf", "policy.d")
+    for path in [os.path.join(TOP, "conf", "policy.conf")] + [
+            os.path.join(folder, name) for name in sorted(os.listdir(folder))]:
+        wrong.append(check(path))
+    expect([text for text in wrong if text], "tlsward check")
+
+
+def test_defaults_as_written():
+    """The shipped settings mean the same with every line uncommented."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(os.path.join(TOP, "conf"), os.path.join(folder, "conf"))
+        path = os.path.join(folder, "conf", "tlsward.conf")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(re.sub(r"^#([a-z-]+ \S+)$", r"\1", read("conf/tlsward.conf"),
+                             flags=re.M))
+        expect([text for text in [check("-c", path)] if text], "tlsward check")
+
+
+def test_examples():
+    """The policies in the page are policies, and without a warning."""
+    blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$",
+                        read("man/tlsward-policy.5"), re.M | re.S)
+    wrong, count = [], 0
+    for block in blocks:
+        if not re.search(r"^(?:from|to|client|default|profile) .*\{", block, re.M):
+            continue
+        count += 1
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "policy.d"))
+            for name in ("partners.txt", "policy.d/a.conf"):
+                with open(os.path.join(folder, name), "w", encoding="utf-8"):
+                    pass
+            path = os.path.join(folder, "policy.conf")
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(block.replace("\\e", "\\"))
+            wrong.append(check(path))
+    expect([text for text in wrong if text], "tlsward check")
+    if count < 4:
+        raise Failure("where are the examples?")
+
+
+NEED_TOOL = (test_shipped, test_defaults_as_written, test_examples)
+
+
+def main():
+    if shutil.which("mandoc") is None:
+        print("mandoc is not installed")
+        return 77
+    passed = failed = 0
+    for name, test in sorted(globals().items()):
+        if not name.startswith("test_"):
+            continue
+        if test in NEED_TOOL and tool() is None:
+            print("left out: %s (no tlsward)" % name)
+            continue
+        try:
+            test()
+            passed += 1
+        except Failure as failure:
+            print("FAILED %s: %s" % (name, failure))
+            failed += 1
+        except Exception:
+            print("FAILED %s" % name)
+            traceback.print_exc(file=sys.stdout)
+            failed += 1
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
