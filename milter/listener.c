@@ -155,36 +155,3 @@ listener_open(const struct settings *settings, const struct identity *identity,
 	(void)unlink(settings->listen_path);
 	return false;
 }
-
-/* libmilter keeps the descriptor to itself; it is the only one that listens. */
-static int
-find_listening(void)
-{
-	for (int fd = 3; fd < 256; fd++) {
-		int listening = 0;
-		socklen_t size = sizeof(listening);
-
-		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
-		    listening)
-			return fd;
-	}
-	return -1;
-}
-
-void
-listener_wake(void)
-{
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-	int listening = find_listening();
-	int fd;
-
-	if (listening == -1 ||
-	    getsockname(listening, (struct sockaddr *)&address, &size) != 0)
-		return;
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		return;
-	(void)connect(fd, (struct sockaddr *)&address, size);
-	(void)close(fd);
-}

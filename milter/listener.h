@@ -25,10 +25,4 @@
 bool listener_open(const struct settings *settings, const struct identity *identity,
     struct stat *made, char error[LISTENER_ERROR_MAX]);
 
-/*
- * Connects to the own socket and hangs up: libmilter looks whether it is to stop
- * only when somebody connects, or every five seconds.
- */
-void listener_wake(void);
-
 #endif

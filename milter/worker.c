@@ -25,13 +25,11 @@
 #endif
 
 #include "milter/callbacks.h"
-#include "milter/listener.h"
 #include "milter/load.h"
 #include "milter/supervisor.h"
 
-/* How long the end may take: libmilter, callbacks under way, the log's queue. */
-#define LIBMILTER_MS 2000
-#define CALLBACKS_MS 2000
+/* How long the end may take: messages under way, and the log's queue. */
+#define MESSAGES_MS 2000
 #define LOG_MS 1000
 
 /* How often to look for old policies that can be freed, while there are some. */
@@ -73,14 +71,6 @@ run_libmilter(void *argument)
 	char result = smfi_main() == MI_SUCCESS ? '0' : '1';
 
 	(void)!write(worker->ended[1], &result, 1);
-	return NULL;
-}
-
-static void *
-run_stop(void *argument)
-{
-	(void)argument;
-	(void)smfi_stop();
 	return NULL;
 }
 
@@ -167,34 +157,22 @@ log_counters(struct worker *worker)
 	buffer_free(&text);
 }
 
+/*
+ * Lets messages come to their end that began. smfi_stop() is of no use here: it
+ * serves nobody any more from then on, waits up to five seconds for a lock, and,
+ * when it comes before libmilter listens, makes it open a socket of its own.
+ */
 static void
-wait_for_callbacks(struct worker *worker)
+wait_for_messages(struct worker *worker)
 {
-	for (int i = 0; i < CALLBACKS_MS / 10; i++) {
-		if (atomic_load(&worker->service.active) == 0)
+	for (int i = 0; i < MESSAGES_MS / 10; i++) {
+		if (atomic_load(&worker->service.active) == 0 &&
+		    snapshots_references(worker->service.snapshots) == 1 &&
+		    !snapshots_collect(worker->service.snapshots))
 			break;
 		(void)poll(NULL, 0, 10);
 	}
 	(void)poll(NULL, 0, REPLY_MS);
-}
-
-/*
- * smfi_stop() waits for a lock that libmilter's listener holds while it waits for a
- * connection, for up to five seconds; so it is called beside, and woken.
- */
-static void
-stop_libmilter(struct worker *worker)
-{
-	struct pollfd waiting = { .fd = worker->ended[0], .events = POLLIN };
-
-	if (start_thread(run_stop, NULL) != 0)
-		return;
-	for (int i = 0; i < LIBMILTER_MS / 100; i++) {
-		(void)poll(NULL, 0, 5);
-		listener_wake();
-		if (poll(&waiting, 1, 95) != 0)
-			return;
-	}
 }
 
 /* Acts on one byte of the supervisor's. False: the end. */
@@ -301,8 +279,7 @@ worker_run(struct daemon *daemon, int control)
 	}
 	if (serve(&worker))
 		status = listen_to_supervisor(&worker);
-	stop_libmilter(&worker);
-	wait_for_callbacks(&worker);
+	wait_for_messages(&worker);
 	log_stop(daemon->log, LOG_MS);
 	return status;
 }
