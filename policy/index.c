@@ -153,9 +153,12 @@ index_find(const struct who_table *table, const char *key, size_t length)
 const struct who *
 index_find_above(const struct who_table *table, const char *domain, size_t length)
 {
-	if (!table->has_subdomains || length > WHO_KEY_MAX)
+	/* Longer than any key, a domain can still be below one. */
+	size_t first = length > WHO_KEY_MAX ? length - WHO_KEY_MAX : 1;
+
+	if (!table->has_subdomains)
 		return NULL;
-	for (size_t i = 1; i < length; i++) {
+	for (size_t i = first; i < length; i++) {
 		const struct who *who;
 
 		if (domain[i] == '.' &&

@@ -127,8 +127,8 @@ compile_name(struct parser *p, struct pattern *pattern)
 	char error[256], *labels;
 	bool valid;
 
-	pattern->code = policy_compile(p->policy, pattern->text, true, PATTERN_LITERAL,
-	    error, sizeof(error), &offset);
+	pattern->code = policy_compile(p->policy, pattern->text + star, true,
+	    PATTERN_LITERAL, error, sizeof(error), &offset);
 	if (pattern->code == NULL)
 		bad_regex(p, error, offset);
 	/* The star's "*." stays as it is. */

@@ -112,12 +112,18 @@ yes_or_no(bool yes)
 }
 
 /* One label, and then what follows the pattern's star (RFC 6125 section 6.4.3). */
-static bool
-wildcard(const char *pattern, const char *name)
+static enum policy_tri
+wildcard(const struct pattern *pattern, pcre2_match_context *limits, const char *name)
 {
-	const char *dot = strchr(name, '.');
+	const char *rest = strchr(name, '.');
 
-	return dot != NULL && dot != name && strcasecmp(pattern + 1, dot) == 0;
+	if (rest == NULL || rest == name)
+		return POLICY_NO;
+	if (strcasecmp(pattern->text + 1, rest) == 0 ||
+	    (pattern->a_labels != NULL && strcasecmp(pattern->a_labels + 1, rest) == 0))
+		return POLICY_YES;
+	return pattern->code == NULL ? POLICY_NO :
+	    pattern_regex(pattern->code, limits, rest, strlen(rest));
 }
 
 enum policy_tri
@@ -132,8 +138,7 @@ pattern_match(const struct pattern *pattern, pcre2_match_context *limits,
 	case PATTERN_EXACT:
 		return yes_or_no(strcmp(pattern->text, name) == 0);
 	case PATTERN_WILDCARD:
-		return yes_or_no(wildcard(pattern->text, name) ||
-		    (labels != NULL && wildcard(labels, name)));
+		return wildcard(pattern, limits, name);
 	case PATTERN_NAME:
 		if (strcasecmp(pattern->text, name) == 0 ||
 		    (labels != NULL && strcasecmp(labels, name) == 0))
