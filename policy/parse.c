@@ -6,14 +6,12 @@
 #include "policy/parse.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/diag.h"
 #include "policy/lint.h"
 
-#define INCLUDE_DEPTH_MAX 32
 #define HINT_WORDS_MAX 10
 #define STATEMENTS "include, profile, default, from, to or client"
 
@@ -154,154 +152,6 @@ parse_scratch(struct parser *p, size_t size)
 
 	p->no_memory |= memory == NULL;
 	return memory;
-}
-
-/* A path in the including file's folder, or as it is when it is absolute. */
-char *
-parse_beside(struct parser *p, const char *path)
-{
-	const char *from = p->current->source.path;
-	const char *slash = strrchr(from, '/');
-	size_t folder = slash == NULL || path[0] == '/' ? 0 : (size_t)(slash + 1 - from);
-	char *joined = parse_scratch(p, folder + strlen(path) + 1);
-
-	if (joined == NULL)
-		return NULL;
-	memcpy(joined, from, folder);
-	(void)strcpy(joined + folder, path);
-	return joined;
-}
-
-/* The path as records name it: relative to the policy's folder where it is below. */
-const char *
-parse_relative(struct parser *p, const char *path)
-{
-	size_t folder = strlen(p->folder);
-
-	if (strncmp(path, p->folder, folder) == 0)
-		path += folder;
-	while (strncmp(path, "./", 2) == 0)
-		path += 2;
-	return parse_keep_text(p, path, strlen(path));
-}
-
-int
-parse_open(struct parser *p, const char *path, struct source_node **opened)
-{
-	struct source_node *node = parse_scratch(p, sizeof(*node));
-	int error;
-
-	if (node == NULL)
-		return ENOMEM;
-	error = source_read(path, p->diags, &node->source);
-	if (error != 0)
-		return error;
-	node->next = p->sources;
-	p->sources = node;
-	node->parent = p->current;
-	node->source.name = parse_relative(p, path);
-	*opened = node;
-	return node->source.name != NULL ? 0 : ENOMEM;
-}
-
-static void parse_file(struct parser *p, struct source_node *node);
-
-/* Whether the file is one of those that are being read. */
-static bool
-includes_itself(const struct parser *p, const struct source_node *node, int *depth)
-{
-	const struct source_node *above = p->current;
-
-	for (*depth = 0; above != NULL; above = above->parent, (*depth)++)
-		if (above->source.device == node->source.device &&
-		    above->source.inode == node->source.inode)
-			return true;
-	return false;
-}
-
-static void
-include_file(struct parser *p, const char *path, const struct place *place)
-{
-	struct source_node *node;
-	int error = parse_open(p, path, &node), depth;
-
-	if (error == ENOMEM)
-		p->no_memory = true;
-	else if (error != 0)
-		parse_error(p, place, MSG_INCLUDE_MISSING, path, strerror(error));
-	else if (includes_itself(p, node, &depth))
-		parse_error(p, place, MSG_INCLUDE_SELF, path);
-	else if (depth >= INCLUDE_DEPTH_MAX)
-		parse_error(p, place, MSG_INCLUDE_DEEP, INCLUDE_DEPTH_MAX);
-	else {
-		parse_file(p, node);
-		return;
-	}
-	p->incomplete = true;
-}
-
-static int
-by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void
-include_matches(struct parser *p, const char *pattern, const struct place *place)
-{
-	glob_t found = { 0 };
-	int result = glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found);
-	/* A folder that is not there holds no match; one that is closed may. */
-	bool none = result == GLOB_NOMATCH || (result == GLOB_ABORTED && errno == ENOENT);
-
-	if (result == GLOB_NOSPACE)
-		p->no_memory = true;
-	else if (none)
-		parse_warn(p, place, MSG_INCLUDE_NONE, pattern);
-	else if (result != 0) {
-		parse_error(p, place, MSG_INCLUDE_MISSING, pattern,
-		    strerror(errno != 0 ? errno : EIO));
-		p->incomplete = true;
-	} else {
-		qsort(found.gl_pathv, found.gl_pathc, sizeof(char *), by_bytes);
-		for (size_t i = 0; i < found.gl_pathc && !p->no_memory; i++)
-			include_file(p, found.gl_pathv[i], place);
-	}
-	globfree(&found);
-}
-
-/* After a statement there is nothing more on its line but the next, after ";". */
-static void
-end_statement(struct parser *p, const char *what)
-{
-	if (parse_at_end(p))
-		return;
-	if (p->token.type != TOKEN_BAD)
-		parse_error(p, &p->token.place, MSG_END_EXPECTED, what,
-		    parse_found(p, &p->token));
-	parse_skip_setting(p);
-}
-
-static void
-parse_include(struct parser *p)
-{
-	struct token argument = p->token;
-	char *path;
-
-	if (argument.type != TOKEN_STRING) {
-		parse_expected(p, MSG_EXPECTED_PATH);
-		p->incomplete = true;
-		parse_skip_setting(p);
-		return;
-	}
-	parse_next(p);
-	end_statement(p, "statement");
-	if ((path = parse_beside(p, argument.text)) == NULL)
-		return;
-	if (strpbrk(argument.text, "*?[") != NULL)
-		include_matches(p, path, &argument.place);
-	else
-		include_file(p, path, &argument.place);
 }
 
 bool
@@ -516,7 +366,7 @@ parse_statement(struct parser *p)
 		unknown_statement(p);
 }
 
-static void
+void
 parse_file(struct parser *p, struct source_node *node)
 {
 	struct source_node *above = p->current;

@@ -159,10 +159,17 @@ void parse_require(struct parser *p, struct setting *setting);
 /* From behind "otherwise" to the end of its words, or NULL. */
 const struct otherwise *parse_otherwise(struct parser *p);
 
-/* Opens a file beside the one that is being read. Returns 0 or an errno. */
+/* A path in the folder of the file that is being read, in scratch memory. */
 char *parse_beside(struct parser *p, const char *path);
-const char *parse_relative(struct parser *p, const char *path);
+
+/* Reads a file for the parser, which keeps it to its end. Returns 0 or an errno. */
 int parse_open(struct parser *p, const char *path, struct source_node **node);
+
+/* From behind "include"; reads the files that it names. */
+void parse_include(struct parser *p);
+
+/* Reads the statements of a file. */
+void parse_file(struct parser *p, struct source_node *node);
 
 /* Takes the profiles in, for every rule, and reports what cannot be. */
 void parse_resolve(struct parser *p);
