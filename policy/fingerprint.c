@@ -5,7 +5,6 @@
  */
 #include "policy/fingerprint.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -120,19 +119,19 @@ fingerprint_equal(const struct fingerprint *a, const struct fingerprint *b)
 bool
 fingerprint_write(const struct fingerprint *fingerprint, char *out, size_t size)
 {
-	int used;
+	static const char digits[] = "0123456789abcdef";
+	const char *name = fingerprint->algorithm == DIGEST_SHA256 ? "sha256:" :
+	    fingerprint->algorithm == DIGEST_SHA1 ? "sha1:" : NULL;
+	char *next;
 
-	if (fingerprint->algorithm != DIGEST_SHA1 &&
-	    fingerprint->algorithm != DIGEST_SHA256)
+	if (name == NULL || size < strlen(name) + fingerprint->length * 2 + 1)
 		return false;
-	used = snprintf(out, size, "%s:",
-	    fingerprint->algorithm == DIGEST_SHA1 ? "sha1" : "sha256");
+	next = stpcpy(out, name);
 	for (size_t i = 0; i < fingerprint->length; i++) {
-		if (used < 0 || (size_t)used + 3 > size)
-			return false;
-		used += snprintf(out + used, size - (size_t)used, "%02x",
-		    fingerprint->digest[i]);
+		*next++ = digits[fingerprint->digest[i] >> 4];
+		*next++ = digits[fingerprint->digest[i] & 0xf];
 	}
+	*next = '\0';
 	return true;
 }
 
