@@ -85,7 +85,7 @@ SHOWN = ("action reason failed would would_reason rule tls_version cipher bits "
 
 def paint(text, code):
     """The text in a colour, where there are colours."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if code is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return "\033[%sm%s\033[0m" % (code, text)
 
@@ -98,7 +98,7 @@ def indented(title, text, code=None):
     """Prints text behind a title, wrapped, in a colour."""
     lines = textwrap.wrap(text, WIDTH - 14, break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
-        print("    %-9s %s" % ("" if number else title, paint(line, code) if code else line))
+        print("    %-9s %s" % ("" if number else title, paint(line, code)))
 
 
 def summary(record):

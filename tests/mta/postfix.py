@@ -47,7 +47,8 @@ default_transport = discard:
 local_transport = discard:
 relay_transport = discard:
 relay_domains = ours.example
-smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, permit_auth_destination, reject
+smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated,
+    permit_auth_destination, reject
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = {pki.server.chain}, {pki.server_ec.chain}
 smtpd_tls_CAfile = {pki.ca.cert}
@@ -125,12 +126,14 @@ class Postfix:
             os.makedirs(path, exist_ok=True)
             os.chmod(path, 0o755)
         for name in QUEUES:
-            self._folder(os.path.join(self.queue, name), owner.pw_uid, owner.pw_gid, 0o700)
+            path = os.path.join(self.queue, name)
+            self._folder(path, owner.pw_uid, owner.pw_gid, 0o700)
         os.chown(os.path.join(self.queue, "pid"), 0, 0)
         os.chmod(os.path.join(self.queue, "pid"), 0o755)
         self._folder(os.path.join(self.queue, "public"), owner.pw_uid, drop, 0o710)
         self._folder(os.path.join(self.queue, "maildrop"), owner.pw_uid, drop, 0o1730)
-        self._folder(os.path.join(self.folder, "data"), owner.pw_uid, owner.pw_gid, 0o700)
+        data = os.path.join(self.folder, "data")
+        self._folder(data, owner.pw_uid, owner.pw_gid, 0o700)
         self._folder(self.kept, pwd.getpwnam("nobody").pw_uid, owner.pw_gid, 0o755)
 
     @staticmethod
@@ -224,8 +227,8 @@ class Postfix:
 
 def defaults(folder, pki):
     """The parameters of main.cf, by name."""
-    lines = MAIN.format(folder=folder, pki=pki).strip().splitlines()
-    return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines)
+    text = re.sub(r"\n\s+", " ", MAIN.format(folder=folder, pki=pki).strip())
+    return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in text.splitlines())
 
 
 def has_ipv6():

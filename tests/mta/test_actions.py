@@ -22,7 +22,8 @@ from percent.example { require tls; otherwise reject 550 5.7.20 "100% %s %n 50%%
 from codes.example { require tls; otherwise tempfail 450 4.3.2 "later, {domain}" }
 from quoted.example { require tls; otherwise reject "say \"TLS\" \\ {{x" }
 from long.example { require tls; otherwise reject "TEXT" }
-from told.example { require tls; otherwise reject; contact tls@ours.example; note "a 'b'" }
+from told.example {
+    require tls; otherwise reject; contact tls@ours.example; note "a 'b'" }
 from needs.example { require tls >= 1.3; otherwise reject "{required}|{cipher}|{bits}" }
 """.replace("TEXT", 400 * "x")
     parameters = {"default_transport": "keep", "relay_transport": "keep"}

@@ -103,7 +103,8 @@ class Reload(MilterCase):
                 if number in (HUPS // 3, HUPS - 1):
                     sizes.append(process.resident_kib(self.milter.server.family()))
             self.end_with(strict("policy one"), "550 5.7.9 policy one")
-            waiting.until("traffic", lambda: traffic.errors or len(traffic.replies) > HUPS)
+            waiting.until("traffic", lambda: (
+                traffic.errors or len(traffic.replies) > HUPS))
         self.assertFalse(traffic.errors)
         self.assertLessEqual(set(traffic.replies), allowed)
         if not has_sanitizer():
