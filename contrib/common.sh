@@ -86,13 +86,16 @@ build() {
 	"$work/tlsward/configure" --quiet "$@" && make -s -j "$(nproc)"
 }
 
+# The tests look at TLSWARD_KEEP too, and have folders of their own.
 make_work() {
+	keep=${TLSWARD_KEEP:-}
+	unset TLSWARD_KEEP
 	work=$(mktemp -d) && chmod 755 "$work" || exit 2
 }
 
 remove_work() {
 	allow_services
-	if [ -n "${TLSWARD_KEEP:-}" ]; then
+	if [ -n "$keep" ]; then
 		echo "kept: $work"
 	else
 		chmod -R u+w "$work" && rm -rf "$work"

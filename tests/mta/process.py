@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """A server program as a child in a session of its own."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ class Server:
 
     def __init__(self, name, arguments, errors):
         """Standard error goes to the file "errors"."""
+        adopt_orphans()
         self.name = name
         self.errors = errors
         with open(errors, "ab") as stream:
@@ -71,16 +73,33 @@ class Server:
         return status
 
 
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans():
+    """From now on the children of servers that ended are ours, so that we reap them."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def bury(name, family):
-    """Waits until none of these processes lives any more."""
+    """Waits until none of these processes lives any more, and reaps them."""
     def living():
-        return [pid for pid, born in family if born is not None and birth(pid) == born]
+        return [pid for pid, born in family
+                if born is not None and not reap(pid) and birth(pid) == born]
     try:
         waiting.until("end of the children of " + name, lambda: not living())
     except waiting.NeverCame:
         for pid in living():
             os.kill(pid, signal.SIGKILL)
         raise
+
+
+def reap(pid):
+    """Reaps a process if it is an ended child of ours; whether it was."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False
 
 
 def all_processes():
