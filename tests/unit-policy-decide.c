@@ -1,0 +1,455 @@
+/*
+ * unit-policy-decide.c - verdicts under strain: limits, sizes, threads, replies.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/policy-text.h"
+
+#include <pthread.h>
+
+#include "policy/rule.h"
+
+#define LONG ((size_t)1 << 20)
+#define ENTRIES 200000
+#define THREADS 8
+#define ROUNDS 200
+
+static char *
+repeat(const char *part, size_t length, const char *end)
+{
+	size_t part_length = strlen(part), count = length / part_length;
+	char *text = malloc(count * part_length + strlen(end) + 1);
+
+	assert_non_null(text);
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + i * part_length, part, part_length);
+	(void)strcpy(text + count * part_length, end);
+	return text;
+}
+
+static struct verdict
+decide(const struct policy *policy, const struct facts *facts)
+{
+	struct verdict verdict;
+
+	policy_text_decide(policy, facts, &verdict);
+	return verdict;
+}
+
+/* -- Limits ---------------------------------------------------------- */
+
+static void
+a_hopeless_expression_neither_matches_nor_exempts(void **state)
+{
+	static const char *const settings[] = {
+		"exempt", "require tls; otherwise reject; monitor", "note \"n\"",
+		"require tls >= 1.0; otherwise reject"
+	};
+	char *domain = repeat("a", 200, "!");
+	char *from = malloc(300);
+	struct facts facts = { .bits = -1, .from = from, TLS12 };
+
+	(void)state;
+	assert_non_null(from);
+	(void)snprintf(from, 300, "x@%s", domain);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		char text[256];
+		struct policy *policy;
+		struct verdict verdict;
+
+		(void)snprintf(text, sizeof(text),
+		    "from /^(([a-z])+.)+[A-Z]([a-z])+$/ { %s }\ndefault { exempt }\n",
+		    settings[i]);
+		policy = policy_text_load(text);
+		verdict = decide(policy, &facts);
+		assert_int_equal(verdict.action, POLICY_TEMPFAIL);
+		assert_int_equal(verdict.reason, REASON_UNKNOWN_FACT);
+		assert_false(verdict.exempt);
+		assert_true(verdict.outcome[OUTCOME_FROM].undecided);
+		policy_free(&policy);
+	}
+	free(from);
+	free(domain);
+}
+
+static void
+a_hopeless_expression_passes_no_certificate(void **state)
+{
+	struct policy *policy = policy_text_load("default {\n"
+	    "require certificate name /(a+)+b/ otherwise reject\n"
+	    "require certificate issuer /(a+)+b/ otherwise quarantine\n}\n");
+	char *name = repeat("a", 300, "cb");
+	struct facts facts = {
+		.bits = -1, .from = "<>", .cert_verified = POLICY_YES, .cert_cn = name,
+		.cert_issuer = name, TLS12
+	};
+	struct verdict verdict = decide(policy, &facts);
+
+	(void)state;
+	assert_int_equal(verdict.action, POLICY_TEMPFAIL);
+	assert_int_equal(verdict.reason, REASON_UNKNOWN_FACT);
+	assert_int_equal(verdict.failed,
+	    1u << REASON_CERTIFICATE_NAME | 1u << REASON_CERTIFICATE_ISSUER);
+	assert_int_equal(verdict.outcome[OUTCOME_FROM].check[KIND_CERTIFICATE_NAME],
+	    CHECK_UNKNOWN);
+	facts.cert_cn = facts.cert_issuer = "aab";
+	assert_int_equal(decide(policy, &facts).action, POLICY_ACCEPT);
+	free(name);
+	policy_free(&policy);
+}
+
+/* Another pattern or name that matches counts, whatever one cannot be judged. */
+static void
+a_match_counts_beside_a_hopeless_expression(void **state)
+{
+	struct policy *policy = policy_text_load("default { otherwise reject\n"
+	    "require certificate name /(a+)+b/ good.example\n}\n");
+	char *name = repeat("a", 300, "cb");
+	const char *const names[] = { name, "good.example" };
+	struct facts facts = {
+		.bits = -1, .from = "<>", .cert_verified = POLICY_YES,
+		.cert_san = names, .cert_san_count = 2, TLS12
+	};
+
+	(void)state;
+	assert_int_equal(decide(policy, &facts).action, POLICY_ACCEPT);
+	facts.cert_san_count = 1;
+	assert_int_equal(decide(policy, &facts).reason, REASON_UNKNOWN_FACT);
+	free(name);
+	policy_free(&policy);
+}
+
+/* -- Sizes ----------------------------------------------------------- */
+
+static void
+long_names_are_matched_whole(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "from .acme.example { require tls; otherwise reject }\n"
+	    "to .ours.example { require tls; otherwise reject }\n"
+	    "client .acme.example { require tls; otherwise reject }\n");
+	char *local = repeat("x", LONG, "@mx.acme.example");
+	char *label = repeat("x", LONG, ".acme.example");
+	char *labels = repeat("a.", LONG, "acme.example");
+	char *beyond_ascii = repeat("\xC3\xBC", 600, ".acme.example");
+	char *froms[] = { local, label, labels, beyond_ascii };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(froms) / sizeof(froms[0]); i++) {
+		struct facts facts = FACTS_INIT;
+		char *address = repeat("x@", 2, froms[i]);
+
+		facts.tls_version = "none";
+		facts.from = i == 0 ? froms[i] : address;
+		assert_int_equal(decide(policy, &facts).action, POLICY_REJECT);
+		free(address);
+	}
+	{
+		struct facts facts = { .bits = -1, .from = "<>", .tls_version = "none",
+			.client_name = labels };
+		char *recipient = repeat("x@", 2, labels);
+
+		assert_int_equal(decide(policy, &facts).action, POLICY_REJECT);
+		facts.client_name = NULL;
+		facts.to = recipient;
+		assert_int_equal(decide(policy, &facts).action, POLICY_ACCEPT);
+		free(recipient);
+	}
+	for (size_t i = 0; i < sizeof(froms) / sizeof(froms[0]); i++)
+		free(froms[i]);
+	policy_free(&policy);
+}
+
+static void
+long_names_are_cut_in_the_verdict_alone(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "default { require tls; otherwise reject }\n");
+	char *from = repeat("x@a", 3, "");
+	char *domain = repeat("b", 600, ".example");
+	char *address = repeat("x@", 2, domain);
+	struct facts facts = FACTS_INIT;
+	struct verdict verdict;
+
+	(void)state;
+	facts.from = address;
+	facts.tls_version = "none";
+	verdict = decide(policy, &facts);
+	assert_int_equal(strlen(verdict.from_domain), 255);
+	facts.from = from;
+	verdict = decide(policy, &facts);
+	assert_string_equal(verdict.from_domain, "a");
+	free(address);
+	free(domain);
+	free(from);
+	policy_free(&policy);
+}
+
+static void
+odd_addresses_do_no_harm(void **state)
+{
+	static const char *const odd[] = {
+		"@", "@@", "\"", "\"\"", "\"@", "\\", "x@", "@x", "a@b@c", "<", ">", "<>",
+		"<<>>", ":", "@:", "@a:", "@a:b@c", ".", "x@.", "x@..", "x@.acme.example",
+		"\xff@\xff", "x@\xC3", "x@xn--", "x@xn--a", "\"\\", "\"\\\"", "\"a@b",
+		"x@[192.0.2.1]", "x@[]", " ", "x @ y", "x@\n", "+@acme.example", "+"
+	};
+	struct policy *policy = policy_text_load("default { require tls }\n"
+	    "from /./ x@acme.example .acme.example { require tls }\n"
+	    "to /./ x@acme.example postmaster { require tls }\nclient /./ { }\n");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct facts facts = {
+			.bits = -1, .from = odd[i], .to = odd[i], .to_resolved = odd[i],
+			.client_name = odd[i], .client_addr = odd[i], .cipher = odd[i],
+			.tls_version = odd[i], .cert_fingerprint = odd[i],
+			.cert_verified = POLICY_YES, .cert_cn = odd[i]
+		};
+		struct policy_reply reply;
+		struct verdict verdict = decide(policy, &facts);
+
+		(void)policy_reply(&verdict, &facts, &reply);
+	}
+	policy_free(&policy);
+}
+
+static char *
+many_rules(void)
+{
+	static const char *const before[] = { "", ".", "u@" };
+	size_t room = (size_t)ENTRIES * 64, used = 0;
+	char *text = malloc(room);
+
+	assert_non_null(text);
+	used += (size_t)snprintf(text, room, "from\n");
+	for (int i = 0; i < ENTRIES; i++)
+		used += (size_t)snprintf(text + used, room - used, "%sd%d.example\n",
+		    before[i % 3], i);
+	(void)snprintf(text + used, room - used, "{ require tls; otherwise reject }\n"
+	    "default { }\n");
+	return text;
+}
+
+static void
+two_hundred_thousand_names_are_found(void **state)
+{
+	static const char *const there[] = { "x@", "x@y.", "u@" };
+	static const char *const not_there[] = { "x@y.", "x@", "x@" };
+	char *text = many_rules();
+	struct policy *policy = policy_text_load(text);
+
+	(void)state;
+	for (int i = 0; i < ENTRIES; i++) {
+		struct facts facts = FACTS_INIT;
+		char from[64];
+
+		facts.from = from;
+		facts.tls_version = "none";
+		(void)snprintf(from, sizeof(from), "%sd%d.example", there[i % 3], i);
+		assert_int_equal(decide(policy, &facts).action, POLICY_REJECT);
+		(void)snprintf(from, sizeof(from), "%sd%d.example", not_there[i % 3],
+		    i);
+		assert_int_equal(decide(policy, &facts).action, POLICY_ACCEPT);
+	}
+	policy_free(&policy);
+	free(text);
+}
+
+/* -- Replies --------------------------------------------------------- */
+
+static void
+expect_fitting_reply(const struct policy *policy, const struct facts *facts)
+{
+	struct verdict verdict = decide(policy, facts);
+	struct policy_reply reply;
+	size_t length;
+
+	assert_true(policy_reply(&verdict, facts, &reply));
+	length = strlen(reply.code) + 1 + strlen(reply.enhanced) + 1 + strlen(reply.text);
+	assert_int_equal(length, POLICY_REPLY_MAX);
+	for (const char *c = reply.text; *c != '\0'; c++)
+		assert_true(*c >= 0x20 && *c <= 0x7e);
+}
+
+static void
+replies_are_cut_and_printable(void **state)
+{
+	static const char *const otherwise[] = {
+		"", "550", "550 5.999.999", "550 5.7.1 \"{domain} {tls_version} {cipher}\""
+	};
+	char *version = repeat("\xC3\xBC\n\x7f", LONG, "");
+	char *cipher = repeat("AES", LONG, "");
+	struct facts facts = {
+		.bits = -1, .from = "x@acme.example", .tls_version = version,
+		.cipher = cipher
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(otherwise) / sizeof(otherwise[0]); i++) {
+		char text[128];
+		struct policy *policy;
+
+		(void)snprintf(text, sizeof(text),
+		    "default { require tls >= 1.2; otherwise reject %s }\n", otherwise[i]);
+		policy = policy_text_load(text);
+		expect_fitting_reply(policy, &facts);
+		policy_free(&policy);
+	}
+	free(version);
+	free(cipher);
+}
+
+static void
+a_long_requirement_is_cut(void **state)
+{
+	char *name = repeat("n", 2000, "");
+	char *text = malloc(3000);
+	struct facts facts = {
+		.bits = -1, .from = "<>", TLS12, .cert_verified = POLICY_NO
+	};
+	char required[32];
+	struct policy *policy;
+	struct verdict verdict;
+
+	(void)state;
+	assert_non_null(text);
+	(void)snprintf(text, 3000,
+	    "default { require certificate name \"%s\"; otherwise reject }\n", name);
+	policy = policy_text_load(text);
+	expect_fitting_reply(policy, &facts);
+	verdict = decide(policy, &facts);
+	assert_true(policy_required_text(&verdict.outcome[OUTCOME_FROM],
+	    KIND_CERTIFICATE_NAME, required, sizeof(required)));
+	assert_int_equal(strlen(required), sizeof(required) - 1);
+	assert_false(policy_required_text(&verdict.outcome[OUTCOME_FROM], KIND_BITS,
+	    required, sizeof(required)));
+	assert_string_equal(required, "");
+	assert_false(policy_required_text(&verdict.outcome[OUTCOME_CLIENT], KIND_TLS,
+	    required, sizeof(required)));
+	assert_int_equal(policy_required_action(&verdict.outcome[OUTCOME_FROM],
+	    KIND_CERTIFICATE_NAME), POLICY_REJECT);
+	policy_free(&policy);
+	free(text);
+	free(name);
+}
+
+static void
+what_is_not_refused_has_no_reply(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "default { require tls; otherwise quarantine }\n");
+	struct facts facts = { .bits = -1, .from = "<>", .tls_version = "none" };
+	struct verdict verdict = decide(policy, &facts);
+	struct policy_reply reply;
+
+	(void)state;
+	assert_int_equal(verdict.action, POLICY_QUARANTINE);
+	assert_false(policy_reply(&verdict, &facts, &reply));
+	assert_string_equal(reply.code, "");
+	assert_string_equal(reply.text, "");
+	policy_free(&policy);
+}
+
+static void
+before_the_first_recipient(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "client 192.0.2.1 { require tls; otherwise tempfail }\n"
+	    "to /./ { require tls; otherwise reject }\ndefault { require tls >= 1.3 }\n");
+	struct facts facts = {
+		.bits = -1, .from = "x@acme.example", .client_addr = "192.0.2.1",
+		.tls_version = "none"
+	};
+	struct verdict verdict = decide(policy, &facts);
+
+	(void)state;
+	assert_int_equal(verdict.action, POLICY_TEMPFAIL);
+	assert_int_equal(verdict.reported, OUTCOME_CLIENT);
+	assert_null(verdict.outcome[OUTCOME_TO].rule);
+	facts.to = "x@ours.example";
+	assert_int_equal(decide(policy, &facts).action, POLICY_REJECT);
+	policy_free(&policy);
+}
+
+/* -- Threads --------------------------------------------------------- */
+
+struct worker {
+	pthread_t thread;
+	const struct policy *policy;
+	bool good;
+};
+
+static bool
+judge_once(const struct policy *policy, int round)
+{
+	struct facts facts = {
+		.bits = -1, .client_name = "mx.acme.example", .client_addr = "192.0.2.1",
+		.from = round % 2 == 0 ? "hr@b\xC3\xBC" "cher.example" : "x@regex.test",
+		.to = "hr+x@ours.example", .cert_verified = POLICY_YES, .cert_cn = "mx1",
+		.tls_version = "TLSv1.2", .cipher = "ECDHE-RSA-AES256-GCM-SHA384"
+	};
+	struct policy_reply reply;
+	struct verdict verdict;
+
+	if (policy_decide(policy, &facts, &policy_text_options, &verdict) != 0 ||
+	    !policy_reply(&verdict, &facts, &reply))
+		return false;
+	return verdict.reason == (round % 2 == 0 ? REASON_CERTIFICATE_NAME :
+	    REASON_CIPHER) && verdict.action == POLICY_REJECT &&
+	    strcmp(reply.enhanced, round % 2 == 0 ? "5.7.1" : "5.7.0") == 0;
+}
+
+static void *
+judge(void *argument)
+{
+	struct worker *worker = argument;
+
+	worker->good = true;
+	for (int round = 0; round < ROUNDS; round++)
+		worker->good &= judge_once(worker->policy, round);
+	return NULL;
+}
+
+static void
+threads_share_a_policy(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "from b\xC3\xBC" "cher.example { require certificate name /mx[2-9]/; otherwise reject }\n"
+	    "from /regex/ { require cipher \"AES128-SHA\"; otherwise reject }\n"
+	    "to hr@ours.example { require bits >= 128 }\nclient /^mx/ { require aead }\n");
+	struct worker workers[THREADS];
+
+	(void)state;
+	for (int i = 0; i < THREADS; i++) {
+		workers[i].policy = policy;
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, judge,
+		    &workers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+		assert_true(workers[i].good);
+	}
+	policy_free(&policy);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hopeless_expression_neither_matches_nor_exempts),
+		cmocka_unit_test(a_hopeless_expression_passes_no_certificate),
+		cmocka_unit_test(a_match_counts_beside_a_hopeless_expression),
+		cmocka_unit_test(long_names_are_matched_whole),
+		cmocka_unit_test(long_names_are_cut_in_the_verdict_alone),
+		cmocka_unit_test(odd_addresses_do_no_harm),
+		cmocka_unit_test(two_hundred_thousand_names_are_found),
+		cmocka_unit_test(replies_are_cut_and_printable),
+		cmocka_unit_test(a_long_requirement_is_cut),
+		cmocka_unit_test(what_is_not_refused_has_no_reply),
+		cmocka_unit_test(before_the_first_recipient),
+		cmocka_unit_test(threads_share_a_policy)
+	};
+
+	return UNIT_RUN(tests);
+}

@@ -1,0 +1,259 @@
+/*
+ * unit-policy-memory.c - each allocation of policy/ fails once.
+ *
+ * Reached are the allocations of this project's own code, those that PCRE2 asks
+ * for while a name is matched among them.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/policy-text.h"
+
+#include <limits.h>
+
+#include "tests/fake-milter/allocation.h"
+
+#define HEX64 "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c"
+
+/* Never more allocations than this, or a failure is not passed on. */
+#define ALLOCATIONS_MAX 5000
+
+/* Something of everything; more WHOs, rules, patterns than the first room for them. */
+static const char policy_text[] =
+    "include \"/dev/null\"\ninclude \"/nonesuch/*.conf\"\n"
+    "profile p { require tls >= 1.2; require bits >= 128; otherwise reject }\n"
+    "profile q { use p; require aead otherwise tempfail 450 \"{reason}\" }\n"
+    "default { use q; monitor until 2020-01-01; contact a b c; note \"note\" }\n"
+    "from a1.example a2.example a3.example a4.example a5.example a6.example\n"
+    "    a7.example a8.example a9.example b\xC3\xBC" "cher.example \"quoted.example\"\n"
+    "    .a1.example x@y.example /^r1/ /^r2/i /^r3/ /^r4/ /^r5/ /^r6/ /^r7/ /^r8/ /^r9/\n"
+    "    { use q; require nothing; require tls; exempt until 2099-01-01 \"why\" }\n"
+    "from <> { require certificate name a.example *.b.example /c/ d.example \\\n"
+    "    \"\xC3\xBC.example\" \"*.\xC3\xBC.example\"; require certificate issuer \"CA\" /x/\n"
+    "    require certificate fingerprint sha256:" HEX64 "\n"
+    "    require cipher \"HIGH\"; require ciphersuites \"TLS_AES_256_GCM_SHA384\" }\n"
+    "from c1.example { }\nfrom c2.example { }\nfrom c3.example { }\nfrom c4.example { }\n"
+    "from c5.example { }\nfrom c6.example { }\nfrom c7.example { }\n"
+    "to postmaster x@ours.example ours.example /ours/ { require forward-secrecy }\n"
+    "client authenticated local 192.0.2.0/24 2001:db8::/32 mx.example /mx/ { exempt }\n";
+
+static const char list_text[] = "l1.example\n.l2.example\nx@l3.example\n";
+
+char *__real_realpath(const char *path, char *resolved);
+char *__wrap_realpath(const char *path, char *resolved);
+
+/* The C library's would allocate out of reach. */
+char *
+__wrap_realpath(const char *path, char *resolved)
+{
+	char *memory = resolved == NULL ? malloc(PATH_MAX) : resolved;
+
+	if (memory == NULL || __real_realpath(path, memory) != NULL)
+		return memory;
+	if (resolved == NULL)
+		free(memory);
+	return NULL;
+}
+
+static char *baseline;
+static size_t baseline_warnings;
+
+/* The text that a policy prints, unwatched memory of the C library's. */
+static char *
+printed(const struct policy *policy)
+{
+	static char text[16384];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	assert_non_null(out);
+	assert_int_equal(policy_print(policy, out), 0);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+/* Loads the policy. A policy is whole, or it is none and memory was short. */
+static bool
+load(const char *path)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct policy *policy = NULL;
+	enum policy_load_result result;
+
+	if (diags == NULL)
+		return false;
+	result = policy_load(path, JUNE_2026, &policy, diags);
+	if (result == POLICY_LOADED) {
+		assert_non_null(policy);
+		assert_int_equal(policy_diags_errors(diags), 0);
+		if (baseline == NULL) {
+			baseline = strdup(printed(policy));
+			baseline_warnings = policy_diags_count(diags);
+		}
+		assert_string_equal(printed(policy), baseline);
+		assert_int_equal(policy_diags_count(diags), baseline_warnings);
+	} else {
+		if (result != POLICY_NO_MEMORY)
+			policy_diags_print(diags, stderr);
+		assert_int_equal(result, POLICY_NO_MEMORY);
+		assert_null(policy);
+	}
+	policy_free(&policy);
+	policy_diags_free(&diags);
+	return result == POLICY_LOADED;
+}
+
+static void
+every_failure_of_load_is_seen(void **state)
+{
+	char path[32], text[sizeof(policy_text) + 64];
+	int fd, list_fd;
+	long live;
+
+	(void)state;
+	policy_text_file(list_text, strlen(list_text), &list_fd, path);
+	(void)snprintf(text, sizeof(text), "%sto file \"%s\" { require tls }\n",
+	    policy_text, path);
+	policy_text_file(text, strlen(text), &fd, path);
+	assert_true(load(path));	/* what OpenSSL keeps for good is there now */
+	allocation_watch();
+	live = allocation_live();
+	for (long n = 1;; n++) {
+		allocation_fail(n);
+		(void)load(path);
+		assert_int_equal(allocation_live(), live);
+		if (allocation_count() < n)
+			break;
+		assert_true(n < ALLOCATIONS_MAX);
+	}
+	allocation_fail(0);
+	(void)close(fd);
+	(void)close(list_fd);
+	free(baseline);
+}
+
+static void
+every_failure_of_an_invalid_policy_is_seen(void **state)
+{
+	static const char text[] =
+	    "from a.example {\nrequire tls >= 9\nfrom \"b.example\n{ use x; use y }\n"
+	    "profle z { }\nfrom c.example { use z; reqire /x/; note }\n"
+	    "from *.d.example /(/ b\xC3\xBC" "cher..example { require certificate name mx*.x }\n";
+	char path[32];
+	int fd;
+
+	(void)state;
+	policy_text_file(text, sizeof(text) - 1, &fd, path);
+	for (long n = 1;; n++) {
+		struct policy_diags *diags;
+		struct policy *policy = NULL;
+		enum policy_load_result result;
+
+		allocation_fail(n);
+		diags = policy_diags_new();
+		if (diags == NULL)
+			continue;
+		result = policy_load(path, JUNE_2026, &policy, diags);
+		assert_true(result == POLICY_INVALID || result == POLICY_NO_MEMORY);
+		assert_null(policy);
+		assert_true(result == POLICY_NO_MEMORY || policy_diags_errors(diags) > 0);
+		policy_diags_free(&diags);
+		assert_int_equal(allocation_live(), 0);
+		if (allocation_count() < n)
+			break;
+		assert_true(n < ALLOCATIONS_MAX);
+	}
+	allocation_fail(0);
+	(void)close(fd);
+}
+
+/* Facts for which deciding needs memory. */
+static void
+fill(struct facts *facts, char *from, size_t size)
+{
+	size_t local = 400;
+
+	memset(from, 'x', local);
+	(void)snprintf(from + local, size - local, "@b\xC3\xBC" "cher.example");
+	*facts = (struct facts){
+		.bits = -1, .from = from, .to = from, .to_resolved = "y@b\xC3\xBC" "cher.example",
+		.client_name = "m\xC3\xBC" "ller.example", .client_addr = "192.0.2.1",
+		.cert_verified = POLICY_YES, .cert_cn = from, .cert_issuer = from, TLS12
+	};
+}
+
+static void
+every_failure_of_decide_is_seen(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "from /^(x|y)*(b|xn--b(c(h)*e)*r).*/ { require tls; note \"regex\" }\n"
+	    "from xn--bcher-kva.example { otherwise reject\n"
+	    "    require certificate name /(((a|b)*|c)*d|e)*.*z/\n"
+	    "    require certificate issuer /(((a|b)*|c)*d|e)*.*z/\n}\n"
+	    "to .ours.example /^(o|x)+n/ { require tls }\n"
+	    "client /^(m|xn|-)+/ m\xC3\xB6ller.example { require tls }\n"
+	    "default { exempt }\n");
+	struct facts facts;
+	char from[512];
+	long live;
+
+	(void)state;
+	fill(&facts, from, sizeof(from));
+	live = allocation_live();
+	for (long n = 1;; n++) {
+		struct verdict verdict;
+		int result;
+
+		allocation_fail(n);
+		result = policy_decide(policy, &facts, &policy_text_options, &verdict);
+		assert_int_equal(allocation_live(), live);
+		if (result == 0)
+			assert_true(verdict.action > POLICY_ACCEPT && !verdict.exempt);
+		if (allocation_count() < n) {
+			assert_int_equal(result, 0);
+			assert_int_equal(verdict.reason, REASON_CERTIFICATE_NAME);
+			break;
+		}
+		assert_true(n < ALLOCATIONS_MAX);
+	}
+	allocation_fail(0);
+	policy_free(&policy);
+}
+
+static void
+lost_diagnostics_are_counted(void **state)
+{
+	struct policy_diags *diags = policy_diags_new();
+	char text[4096] = "";
+	FILE *out;
+
+	(void)state;
+	assert_non_null(diags);
+	policy_diags_add(diags, POLICY_ERROR, "f", 1, 1, NULL, 0, "kept");
+	for (int i = 0; i < 100; i++) {
+		allocation_fail(1);
+		policy_diags_add(diags, POLICY_ERROR, "f", 2, 1, NULL, 0, "%1000d", i);
+	}
+	allocation_fail(0);
+	assert_int_equal(policy_diags_count(diags), 101);
+	assert_int_equal(policy_diags_errors(diags), 101);
+	out = fmemopen(text, sizeof(text), "w");
+	assert_non_null(out);
+	policy_diag_print(policy_diags_at(diags, 0), out);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(text, "f:1:1: error: kept\n");
+	assert_null(policy_diags_at(diags, 100));
+	policy_diags_free(&diags);
+	assert_int_equal(allocation_live(), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_failure_of_load_is_seen),
+		cmocka_unit_test(every_failure_of_an_invalid_policy_is_seen),
+		cmocka_unit_test(every_failure_of_decide_is_seen),
+		cmocka_unit_test(lost_diagnostics_are_counted)
+	};
+
+	return UNIT_RUN(tests);
+}
