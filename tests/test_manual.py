@@ -272,7 +272,40 @@ def test_examples():
         raise Failure("where are the examples?")
 
 
-NEED_TOOL = (test_shipped, test_defaults_as_written, test_examples)
+def indented_blocks(path):
+    """What a Markdown file shows as code."""
+    return [re.sub(r"^    ", "", block, flags=re.M) for block in re.findall(
+        r"^(?:    [^\n]*\n|\n(?=    ))+", read(path), re.M)]
+
+
+def test_readme_policies():
+    wrong, count = [], 0
+    for block in indented_blocks("README.md"):
+        if not re.search(r"^from ", block, re.M):
+            continue
+        count += 1
+        with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as out:
+            out.write(block)
+            out.flush()
+            wrong.append(check(out.name))
+    expect([text for text in wrong if text], "tlsward check")
+    if count < 2:
+        raise Failure("where are the policies?")
+
+
+def test_main_cf():
+    """README.md and tlsward-milter(8) set Postfix up in the same way."""
+    lines = re.findall(r"^ *(\w+ = .*)$", "".join(
+        block for block in indented_blocks("README.md") if "smtpd_milters" in block),
+        re.M)
+    page = read("man/tlsward-milter.8").splitlines()
+    expect([line for line in lines if line not in page], "not in tlsward-milter(8)")
+    if len(lines) < 5:
+        raise Failure("where are the lines of main.cf?")
+
+
+NEED_TOOL = (test_shipped, test_defaults_as_written, test_examples,
+             test_readme_policies)
 
 
 def main():
