@@ -241,8 +241,14 @@ def test_shipped():
 def test_defaults_as_written():
     """The shipped settings mean the same with every line uncommented."""
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(os.path.join(TOP, "conf"), os.path.join(folder, "conf"))
-        path = os.path.join(folder, "conf", "tlsward.conf")
+        # Without the permissions: those of a distribution are read-only.
+        shutil.copyfile(os.path.join(TOP, "conf", "policy.conf"),
+                        os.path.join(folder, "policy.conf"))
+        os.mkdir(os.path.join(folder, "policy.d"))
+        for name in os.listdir(os.path.join(TOP, "conf", "policy.d")):
+            shutil.copyfile(os.path.join(TOP, "conf", "policy.d", name),
+                            os.path.join(folder, "policy.d", name))
+        path = os.path.join(folder, "tlsward.conf")
         with open(path, "w", encoding="utf-8") as out:
             out.write(re.sub(r"^#([a-z-]+ \S+)$", r"\1", read("conf/tlsward.conf"),
                              flags=re.M))
