@@ -109,6 +109,29 @@ comes_after(const struct policy_diag *a, const struct policy_diag *b,
 	return a->line != b->line ? a->line > b->line : a->column > b->column;
 }
 
+/* A file that is read twice is wrong in the same places. */
+static void
+drop_twins(struct policy_diags *diags, size_t first)
+{
+	size_t kept = first;
+
+	for (size_t i = first; i < diags->kept; i++) {
+		const struct policy_diag *diag = &diags->diags[i];
+		const struct policy_diag *last = &diags->diags[kept - (kept > first)];
+
+		if (kept > first && diag->line == last->line &&
+		    diag->column == last->column &&
+		    strcmp(diag->file, last->file) == 0 &&
+		    strcmp(diag->message, last->message) == 0) {
+			diags->count--;
+			diags->errors -= diag->severity == POLICY_ERROR;
+			continue;
+		}
+		diags->diags[kept++] = *diag;
+	}
+	diags->kept = kept;
+}
+
 void
 diags_sort(struct policy_diags *diags, size_t first, const char *const *files,
     size_t file_count)
@@ -123,6 +146,7 @@ diags_sort(struct policy_diags *diags, size_t first, const char *const *files,
 			diags->diags[at] = diags->diags[at - 1];
 		diags->diags[at] = diag;
 	}
+	drop_twins(diags, first);
 }
 
 /* The line, and a caret under its "column"th code point; tabs stay aligned. */

@@ -10,7 +10,7 @@
 
 /*
  * Sorts the diagnostics from "first" on by file, as "files" lists them, then by
- * line and column; equal ones stay in order.
+ * line and column, and drops what was said twice.
  */
 void diags_sort(struct policy_diags *diags, size_t first, const char *const *files,
     size_t file_count);

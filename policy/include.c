@@ -130,9 +130,7 @@ end_statement(struct parser *p, const char *what)
 {
 	if (parse_at_end(p))
 		return;
-	if (p->token.type != TOKEN_BAD)
-		parse_error(p, &p->token.place, MSG_END_EXPECTED, what,
-		    parse_found(p, &p->token));
+	parse_unexpected(p, MSG_END_EXPECTED, what, parse_found(p, &p->token));
 	parse_skip_setting(p);
 }
 

@@ -22,7 +22,14 @@ lexer_start(struct lexer *lexer, const struct source *source, struct arena *aren
 	lexer->after = lexer->place;
 	lexer->opened = 0;
 	lexer->closed = 0;
+	lexer->quiet = false;
 }
+
+#define report(lexer, place, ...) \
+    do { \
+	if (!(lexer)->quiet) \
+		source_report((lexer)->diags, POLICY_ERROR, (place), __VA_ARGS__); \
+    } while (0)
 
 /* Steps over one byte, keeping the place. */
 static void
@@ -160,8 +167,7 @@ string(struct lexer *lexer, struct token token)
 
 			step(lexer);
 			if (!at(lexer, "\"") && !at(lexer, "\\") && !damaged) {
-				source_report(lexer->diags, POLICY_ERROR, &place,
-				    "%s", MSG_ESCAPE);
+				report(lexer, &place, "%s", MSG_ESCAPE);
 				damaged = true;
 			}
 			if (at_line_end(lexer))
@@ -171,8 +177,7 @@ string(struct lexer *lexer, struct token token)
 	}
 	if (at_line_end(lexer)) {
 		if (!damaged)
-			source_report(lexer->diags, POLICY_ERROR, &token.place, "%s",
-			    MSG_STRING_OPEN);
+			report(lexer, &token.place, "%s", MSG_STRING_OPEN);
 		count_braces(lexer, start);
 		return bad(token);
 	}
@@ -201,8 +206,7 @@ regex_flags(struct lexer *lexer, struct token *token)
 	token->caseless = length == 1 && *start == 'i';
 	if (length == 0 || token->caseless)
 		return true;
-	source_report(lexer->diags, POLICY_ERROR, &place, MSG_REGEX_FLAG,
-	    (int)length, start);
+	report(lexer, &place, MSG_REGEX_FLAG, (int)length, start);
 	return false;
 }
 
@@ -222,8 +226,7 @@ regex(struct lexer *lexer, struct token token)
 	length = (size_t)(lexer->next - start);
 	if (at_line_end(lexer)) {
 		if (!damaged)
-			source_report(lexer->diags, POLICY_ERROR, &token.place, "%s",
-			    MSG_REGEX_OPEN);
+			report(lexer, &token.place, "%s", MSG_REGEX_OPEN);
 		count_braces(lexer, start);
 		return bad(token);
 	}
@@ -265,12 +268,34 @@ symbol(struct lexer *lexer, struct token token, enum token_type type, size_t len
 	return token;
 }
 
-/* A character that no token begins with: the whole run of them is one error. */
+static struct token
+operator_word(struct lexer *lexer, struct token token)
+{
+	const char *start = lexer->next;
+
+	token = symbol(lexer, token, TOKEN_WORD, 2);
+	set_text(lexer, &token, start, 2);
+	return token;
+}
+
+/* Whether a word or a run of stray characters ends here. */
+static bool
+at_delimiter(const struct lexer *lexer)
+{
+	return lexer->next == lexer->end || at_line_end(lexer) ||
+	    strchr(" \t{};\"#", *lexer->next) != NULL || at(lexer, ">=");
+}
+
+/*
+ * A character that no token has. With the words that hang on it, and the stray
+ * characters among them, it is one error, at the first.
+ */
 static struct token
 stray(struct lexer *lexer, struct token token)
 {
+	struct place place = lexer->place;
 	const char *start = lexer->next;
-	bool damaged = *start == SOURCE_BAD;
+	bool control = (unsigned char)*start < 0x20 || *start == 0x7f;
 	int length;
 
 	do
@@ -278,16 +303,14 @@ stray(struct lexer *lexer, struct token token)
 	while (lexer->next < lexer->end && ((unsigned char)*lexer->next & 0xc0) == 0x80);
 	length = (int)(lexer->next - start);
 	if (*start == '\\')
-		source_report(lexer->diags, POLICY_ERROR, &token.place, "%s", MSG_JOIN);
-	else if ((unsigned char)*start < 0x20 || *start == 0x7f) {
-		if (!damaged)
-			source_report(lexer->diags, POLICY_ERROR, &token.place, "%s",
-			    MSG_CONTROL);
-	} else
-		source_report(lexer->diags, POLICY_ERROR, &token.place,
-		    MSG_CHARACTER, length, start);
-	/* The rest of the word hangs on it. */
-	while (in_word(lexer) || at(lexer, "\001"))
+		report(lexer, &place, "%s", MSG_JOIN);
+	else if (control && *start != SOURCE_BAD)
+		report(lexer, &place, "%s", MSG_CONTROL);
+	else if (is_wide_space(start))
+		report(lexer, &place, "%s", MSG_SPACE);
+	else if (!control)
+		report(lexer, &place, MSG_CHARACTER, length, start);
+	while (!at_delimiter(lexer) && !is_wide_space(start))
 		step(lexer);
 	return bad(token);
 }
@@ -324,12 +347,12 @@ scan(struct lexer *lexer, bool with_regex)
 		return symbol(lexer, token, TOKEN_AT_LEAST, 2);
 	if (at(lexer, "<>"))
 		return symbol(lexer, token, TOKEN_NULL_SENDER, 2);
-	if (!in_word(lexer))
-		return stray(lexer, token);
-	token = word(lexer, token);
-	if (at(lexer, "\001"))
-		return stray(lexer, token);
-	return token;
+	if (at(lexer, "=>"))	/* meant as >=, and easier to say so of a word */
+		return operator_word(lexer, token);
+	if (in_word(lexer))
+		token = word(lexer, token);
+	return at_delimiter(lexer) || (token.type == TOKEN_WORD &&
+	    is_wide_space(lexer->next)) ? token : stray(lexer, token);
 }
 
 struct token

@@ -44,6 +44,7 @@ struct lexer {
 	 */
 	int opened;
 	int closed;
+	bool quiet;		/* errors follow from one that was reported */
 };
 
 void lexer_start(struct lexer *lexer, const struct source *source,

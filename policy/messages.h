@@ -14,6 +14,7 @@
 #define MSG_CONTROL "a control character has no place here"
 #define MSG_CHARACTER "unexpected \"%.*s\": a name with such a character is " \
     "written as a string, in double quotes"
+#define MSG_SPACE "white space beyond ASCII: write an ordinary space"
 #define MSG_JOIN "a backslash joins lines only at the very end of a line"
 #define MSG_ESCAPE "a backslash in a string stands only before \" or another backslash"
 #define MSG_STRING_OPEN "the string has no closing quote on its line"
@@ -63,7 +64,7 @@
 #define MSG_WHO_DOMAIN "\"%s\" is neither a domain nor an address"
 #define MSG_WHO_IP "\"%s\" is an IP address: a from or to rule names domains and " \
     "addresses; did you mean a client rule?"
-#define MSG_WHO_LOCAL_PART "\"%s\" has nothing before the @: did you mean \"%s\"?"
+#define MSG_WHO_LOCAL_PART "\"%s\" names no mailbox before the @: did you mean \"%s\"?"
 #define MSG_WHO_CLIENT "\"%s\" is neither a host name, nor an IP address or network"
 #define MSG_WHO_CLIENT_ADDRESS "\"%s\" is a mail address: a client rule names hosts " \
     "and networks"

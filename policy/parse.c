@@ -15,11 +15,11 @@
 #define HINT_WORDS_MAX 10
 #define STATEMENTS "include, profile, default, from, to or client"
 
-const char *const parse_statements[] = {
+#define STATEMENT_COUNT (sizeof(statement_names) / sizeof(statement_names[0]))
+
+static const char *const statement_names[] = {
 	"include", "profile", "default", "from", "to", "client"
 };
-const size_t parse_statement_count =
-    sizeof(parse_statements) / sizeof(parse_statements[0]);
 
 void
 parse_next(struct parser *p)
@@ -33,10 +33,33 @@ parse_next_pattern(struct parser *p)
 	p->token = lexer_next(&p->lexer, true);
 }
 
+void
+parse_panic(struct parser *p)
+{
+	p->panic = true;
+	p->lexer.quiet = true;
+}
+
+void
+parse_resync(struct parser *p)
+{
+	p->panic = false;
+	p->lexer.quiet = false;
+}
+
 bool
 parse_is(const struct parser *p, const char *word)
 {
 	return p->token.type == TOKEN_WORD && strcmp(p->token.text, word) == 0;
+}
+
+bool
+parse_at_statement(const struct parser *p)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		if (parse_is(p, statement_names[i]))
+			return true;
+	return false;
 }
 
 bool
@@ -164,6 +187,7 @@ parse_at_block(const struct parser *p)
 static bool
 open_block(struct parser *p)
 {
+	bool at_newline = p->token.type == TOKEN_NEWLINE;
 	struct token first = p->token;
 
 	if (parse_at_block(p))
@@ -172,11 +196,26 @@ open_block(struct parser *p)
 		parse_next(p);
 	if (p->token.type == TOKEN_OPEN)
 		return true;
-	if (first.type != TOKEN_BAD)
+	if (first.type != TOKEN_BAD && !p->panic)
 		parse_error(p, &first.place, MSG_OPEN_EXPECTED, parse_found(p, &first));
-	if (first.type != TOKEN_NEWLINE)
-		parse_skip_setting(p);
+	parse_panic(p);
+	/* Without its "{" the block may follow all the same. */
+	if (at_newline)
+		return false;
+	parse_skip_setting(p);
+	if (p->token.type == TOKEN_CLOSE)
+		parse_next(p);
 	return false;
+}
+
+/* The block of a profile or of the default. */
+static void
+parse_its_block(struct parser *p, struct block *block)
+{
+	if (open_block(p))
+		parse_block(p, block);
+	else if (parse_at_setting(p))
+		parse_settings(p, block, NULL);
 }
 
 static struct profile *
@@ -221,15 +260,15 @@ parse_profile(struct parser *p)
 	if (name.type != TOKEN_WORD && name.type != TOKEN_STRING) {
 		parse_expected(p, MSG_PROFILE_NAME);
 		p->incomplete = true;
-		if (open_block(p))
-			parse_block(p, &nameless);
+		while (!parse_at_end(p) && !parse_at_block(p))
+			parse_next(p);
+		parse_its_block(p, &nameless);
 		return;
 	}
 	parse_next(p);
 	if ((profile = add_profile(p, &name)) == NULL)
 		return;
-	if (open_block(p))
-		parse_block(p, &profile->block);
+	parse_its_block(p, &profile->block);
 }
 
 static size_t
@@ -279,8 +318,7 @@ parse_default(struct parser *p, const struct place *place)
 		p->fallback = fallback;
 		p->policy->fallback_index = rule;
 	}
-	if (open_block(p))
-		parse_block(p, &fallback->block);
+	parse_its_block(p, &fallback->block);
 }
 
 static void
@@ -291,9 +329,16 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 
 	if (rule == SIZE_MAX)
 		return;
-	parse_whos(p, rule);
-	if (parse_at_block(p))
+	switch (parse_whos(p, rule)) {
+	case WHO_BLOCK:
 		parse_block(p, &block);
+		break;
+	case WHO_SETTINGS:
+		parse_settings(p, &block, NULL);
+		break;
+	case WHO_NOTHING:
+		break;
+	}
 	p->pending[rule].block = block;
 }
 
@@ -303,11 +348,11 @@ misspelt_statement(struct parser *p)
 {
 	struct place place = p->token.place;
 	const char *meant = policy_suggest(p->token.text, p->token.length,
-	    parse_statements, parse_statement_count);
+	    statement_names, STATEMENT_COUNT);
 
-	parse_error(p, &place, MSG_STATEMENT, p->token.text,
-	    parse_hint(p, p->token.text, p->token.length, parse_statements,
-	    parse_statement_count));
+	parse_unexpected(p, MSG_STATEMENT, p->token.text,
+	    parse_hint(p, p->token.text, p->token.length, statement_names,
+	    STATEMENT_COUNT));
 	/* What others use is read all the same, lest they be blamed for using it. */
 	if (meant != NULL && strcmp(meant, "profile") == 0) {
 		parse_next(p);
@@ -323,16 +368,17 @@ static void
 unknown_statement(struct parser *p)
 {
 	if (p->token.type == TOKEN_CLOSE) {
-		parse_error(p, &p->token.place, "%s", MSG_CLOSE_STRAY);
+		parse_unexpected(p, "%s", MSG_CLOSE_STRAY);
 		parse_next(p);
 		return;
 	}
 	if (p->token.type == TOKEN_WORD)
 		misspelt_statement(p);
-	else if (p->token.type != TOKEN_BAD)
-		parse_error(p, &p->token.place, MSG_STATEMENT_EXPECTED, STATEMENTS,
+	else
+		parse_unexpected(p, MSG_STATEMENT_EXPECTED, STATEMENTS,
 		    parse_found(p, &p->token));
 	parse_skip_setting(p);
+	parse_resync(p);
 	while (p->token.type == TOKEN_NEWLINE)
 		parse_next(p);
 	if (p->token.type == TOKEN_OPEN)
@@ -344,6 +390,8 @@ parse_statement(struct parser *p)
 {
 	struct place place = p->token.place;
 
+	if (parse_at_statement(p))
+		parse_resync(p);
 	if (parse_is(p, "include")) {
 		parse_next(p);
 		parse_include(p);
@@ -377,9 +425,11 @@ parse_file(struct parser *p, struct source_node *node)
 	lexer_start(&p->lexer, &node->source, &p->scratch, p->diags);
 	parse_next(p);
 	while (p->token.type != TOKEN_END && !p->no_memory && !p->scratch.failed) {
-		if (p->token.type == TOKEN_NEWLINE || p->token.type == TOKEN_SEMICOLON)
+		if (p->token.type == TOKEN_NEWLINE ||
+		    p->token.type == TOKEN_SEMICOLON) {
+			parse_resync(p);
 			parse_next(p);
-		else
+		} else
 			parse_statement(p);
 	}
 	p->current = above;

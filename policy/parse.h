@@ -73,6 +73,7 @@ struct parser {
 	struct pending_rule *pending;	/* by index of policy->rules */
 	size_t pending_room;
 	struct replaced *replaced;	/* for lint */
+	bool panic;			/* more errors would only follow from one */
 	bool incomplete;		/* names may be missing for an error's sake */
 	bool no_memory;
 };
@@ -99,12 +100,23 @@ void parse_skip_setting(struct parser *p);
 /* What was found instead of what was expected: a word itself, else what it is. */
 const char *parse_found(struct parser *p, const struct token *token);
 
-/* Reports what was expected instead of the token, unless it was reported already. */
-#define parse_expected(p, format) \
+/*
+ * Reports an error of syntax at the token, and none more until parse_resync(): what
+ * comes before that would only follow from it. A token that was reported already
+ * counts as such an error.
+ */
+#define parse_unexpected(p, ...) \
     do { \
-	if ((p)->token.type != TOKEN_BAD) \
-	    parse_error((p), &(p)->token.place, format, parse_found((p), &(p)->token)); \
+	if ((p)->token.type != TOKEN_BAD && !(p)->panic) \
+	    parse_error((p), &(p)->token.place, __VA_ARGS__); \
+	parse_panic(p); \
     } while (0)
+#define parse_expected(p, format) \
+    parse_unexpected((p), format, parse_found((p), &(p)->token))
+void parse_panic(struct parser *p);
+
+/* Where a statement or a setting ends, errors count again. */
+void parse_resync(struct parser *p);
 
 /*
  * What was probably meant, ": did you mean ...?", or else what can stand there,
@@ -118,21 +130,29 @@ void *parse_keep(struct parser *p, size_t size);
 char *parse_keep_text(struct parser *p, const char *text, size_t length);
 void *parse_scratch(struct parser *p, size_t size);
 
-/* The names of statements and settings. */
-extern const char *const parse_statements[];
-extern const size_t parse_statement_count;
+/* Whether the token is a keyword that begins a statement, or a setting. */
+bool parse_at_statement(const struct parser *p);
+bool parse_at_setting(const struct parser *p);
 
-/*
- * Whether the "{" is there, or was taken along by an unclosed string: then the
- * block's settings come next.
- */
+/* Whether the token is a "{", or an unclosed string that took one along. */
 bool parse_at_block(const struct parser *p);
 
 /* From the "{" to behind the "}". */
 void parse_block(struct parser *p, struct block *block);
 
-/* From the first WHO to the "{"; fills the rule's "written" and the tables. */
-void parse_whos(struct parser *p, size_t rule);
+/*
+ * From behind the "{" to behind the "}". "open" is the place of the "{", or NULL
+ * where it was reported as missing.
+ */
+void parse_settings(struct parser *p, struct block *block, const struct place *open);
+
+/* From the first WHO to the block; fills the rule's "written" and the tables. */
+enum who_end {
+	WHO_BLOCK,		/* the block comes next */
+	WHO_SETTINGS,		/* its "{" is missing, its settings are not */
+	WHO_NOTHING		/* no block */
+};
+enum who_end parse_whos(struct parser *p, size_t rule);
 
 /* The entries of the list file that the token names. */
 void parse_list(struct parser *p, size_t rule, const char *path,

@@ -295,7 +295,7 @@ require_certificate(struct parser *p, struct policy_requirement *requirement)
 		return require_pins(p, requirement);
 	}
 	if (p->token.type == TOKEN_WORD)
-		parse_error(p, &p->token.place, MSG_CERTIFICATE, p->token.text,
+		parse_unexpected(p, MSG_CERTIFICATE, p->token.text,
 		    parse_hint(p, p->token.text, p->token.length, certificate_names,
 		    COUNT(certificate_names)));
 	else
@@ -330,11 +330,11 @@ static void
 unknown_requirement(struct parser *p)
 {
 	if (p->token.type == TOKEN_WORD)
-		parse_error(p, &p->token.place, MSG_REQUIREMENT, p->token.text,
+		parse_unexpected(p, MSG_REQUIREMENT, p->token.text,
 		    parse_hint(p, p->token.text, p->token.length, requirement_names,
 		    COUNT(requirement_names)));
-	else if (p->token.type != TOKEN_BAD)
-		parse_error(p, &p->token.place, MSG_REQUIREMENT_EXPECTED, REQUIREMENTS,
+	else
+		parse_unexpected(p, MSG_REQUIREMENT_EXPECTED, REQUIREMENTS,
 		    parse_found(p, &p->token));
 	parse_skip_setting(p);
 }
@@ -379,7 +379,7 @@ read_code(struct parser *p, struct otherwise *otherwise)
 	bool digits = p->token.length == 3 && strspn(code, "0123456789") == 3;
 
 	if (!digits || code[0] < '2' || code[0] > '5') {
-		parse_error(p, place, MSG_CODE, code);
+		parse_unexpected(p, MSG_CODE, code);
 		return false;
 	}
 	if (otherwise->action == POLICY_ACCEPT || otherwise->action == POLICY_QUARANTINE) {
@@ -472,7 +472,7 @@ parse_otherwise(struct parser *p)
 		i++;
 	if (otherwise == NULL || i == COUNT(action_names)) {
 		if (p->token.type == TOKEN_WORD)
-			parse_error(p, &p->token.place, MSG_ACTION, p->token.text,
+			parse_unexpected(p, MSG_ACTION, p->token.text,
 			    parse_hint(p, p->token.text, p->token.length, action_names,
 			    COUNT(action_names)));
 		else

@@ -13,6 +13,16 @@
 static const char *const setting_names[] = {
 	"use", "require", "otherwise", "monitor", "exempt", "enforce", "contact", "note"
 };
+#define SETTING_COUNT (sizeof(setting_names) / sizeof(setting_names[0]))
+
+bool
+parse_at_setting(const struct parser *p)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (parse_is(p, setting_names[i]))
+			return true;
+	return false;
+}
 
 static struct setting *
 add_setting(struct parser *p, struct block *block, enum setting_type type,
@@ -167,11 +177,11 @@ static void
 unknown_setting(struct parser *p)
 {
 	if (p->token.type == TOKEN_WORD)
-		parse_error(p, &p->token.place, MSG_SETTING, p->token.text,
+		parse_unexpected(p, MSG_SETTING, p->token.text,
 		    parse_hint(p, p->token.text, p->token.length, setting_names,
-		    sizeof(setting_names) / sizeof(setting_names[0])));
-	else if (p->token.type != TOKEN_BAD)
-		parse_error(p, &p->token.place, MSG_SETTING_EXPECTED, SETTINGS,
+		    SETTING_COUNT));
+	else
+		parse_unexpected(p, MSG_SETTING_EXPECTED, SETTINGS,
 		    parse_found(p, &p->token));
 	parse_skip_setting(p);
 }
@@ -181,11 +191,8 @@ parse_setting(struct parser *p, struct block *block)
 {
 	struct token keyword = p->token;
 	const char *word = keyword.type == TOKEN_WORD ? keyword.text : "";
-	size_t known = sizeof(setting_names) / sizeof(setting_names[0]), i = 0;
 
-	while (i < known && strcmp(word, setting_names[i]) != 0)
-		i++;
-	if (i == known) {
+	if (!parse_at_setting(p)) {
 		unknown_setting(p);
 		return;
 	}
@@ -213,20 +220,51 @@ end_setting(struct parser *p)
 {
 	if (parse_at_end(p))
 		return;
-	if (p->token.type != TOKEN_BAD)
-		parse_error(p, &p->token.place, MSG_END_EXPECTED, "setting",
-		    parse_found(p, &p->token));
+	parse_unexpected(p, MSG_END_EXPECTED, "setting", parse_found(p, &p->token));
 	parse_skip_setting(p);
 }
 
-/* A statement's keyword where a setting should be: the "}" is missing. */
+/* The next setting, or the gap before it. False: the block is at its end. */
 static bool
-at_statement(const struct parser *p)
+parse_item(struct parser *p, struct block *block, const struct place *open)
 {
-	for (size_t i = 0; i < parse_statement_count; i++)
-		if (parse_is(p, parse_statements[i]))
-			return true;
+	switch (p->token.type) {
+	case TOKEN_CLOSE:
+		parse_next(p);
+		return false;
+	case TOKEN_END:
+		if (open != NULL)
+			parse_error(p, open, "%s", MSG_BLOCK_OPEN);
+		return false;
+	case TOKEN_NEWLINE:
+	case TOKEN_SEMICOLON:
+		parse_resync(p);
+		parse_next(p);
+		return true;
+	default:
+		break;
+	}
+	if (parse_at_statement(p)) {
+		/* The "}" is missing. */
+		if (open != NULL)
+			parse_unexpected(p, MSG_BLOCK_STATEMENT, p->token.text,
+			    open->line);
+		return false;
+	}
+	parse_setting(p, block);
+	end_setting(p);
+	if (p->lexer.closed <= p->lexer.opened)
+		return true;
+	/* An unclosed string took the "}" along. */
+	p->lexer.opened = p->lexer.closed = 0;
 	return false;
+}
+
+void
+parse_settings(struct parser *p, struct block *block, const struct place *open)
+{
+	while (!p->no_memory && parse_item(p, block, open))
+		continue;
 }
 
 void
@@ -235,31 +273,9 @@ parse_block(struct parser *p, struct block *block)
 	struct place open = p->token.place;
 	bool taken_along = p->token.type != TOKEN_OPEN;
 
-	/* An unclosed string's "{" is reported with the string. */
+	/* The "{" of an unclosed string was reported with the string. */
 	p->lexer.opened = p->lexer.closed = 0;
+	parse_resync(p);
 	parse_next(p);
-	while (p->token.type != TOKEN_CLOSE && !p->no_memory) {
-		if (p->token.type == TOKEN_END) {
-			if (!taken_along)
-				parse_error(p, &open, "%s", MSG_BLOCK_OPEN);
-			return;
-		}
-		if (p->token.type == TOKEN_NEWLINE ||
-		    p->token.type == TOKEN_SEMICOLON) {
-			parse_next(p);
-			continue;
-		}
-		if (at_statement(p)) {
-			parse_error(p, &p->token.place, MSG_BLOCK_STATEMENT,
-			    p->token.text, open.line);
-			return;
-		}
-		parse_setting(p, block);
-		end_setting(p);
-		if (p->lexer.closed > p->lexer.opened) {
-			p->lexer.opened = p->lexer.closed = 0;
-			return;
-		}
-	}
-	parse_next(p);
+	parse_settings(p, block, taken_along ? NULL : &open);
 }

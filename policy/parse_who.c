@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +148,8 @@ add_address(struct parser *p, size_t rule, const struct who_spec *spec)
 		p->no_memory = true;
 		return;
 	}
-	if (address.local_length == 0 && address.domain != NULL)
+	if (address.domain != NULL && (address.local_length == 0 ||
+	    (address.local_length == 1 && address.name.text[0] == '*')))
 		parse_error(p, &spec->place, MSG_WHO_LOCAL_PART, spec->text,
 		    address.domain);
 	else if (address.domain == NULL || address.name.length > WHO_KEY_MAX ||
@@ -324,10 +326,12 @@ token_file(struct parser *p, size_t rule, struct who_written *written)
 	if ((path = list_path(p, p->token.text)) == NULL)
 		return;
 	written->form = WRITTEN_FILE;
-	if ((absolute = realpath(path, NULL)) != NULL) {
-		written->text = parse_keep_text(p, absolute, strlen(absolute));
-		free(absolute);
-	}
+	absolute = realpath(path, NULL);
+	if (absolute == NULL && errno == ENOMEM)
+		p->no_memory = true;
+	written->text = absolute == NULL ? parse_keep_text(p, path, strlen(path)) :
+	    parse_keep_text(p, absolute, strlen(absolute));
+	free(absolute);
 	parse_list(p, rule, path, &place);
 	parse_next_pattern(p);
 }
@@ -399,56 +403,74 @@ null_sender(struct parser *p, size_t rule, size_t *room)
 	parse_next_pattern(p);
 }
 
-/* A statement's keyword at the start of a line: the "{" before it is missing. */
+/*
+ * A keyword at the start of a line shows that the "{" before it is missing: of a
+ * statement that of the block, of a setting that before it.
+ */
 static bool
-at_statement(const struct parser *p, bool line_start)
+open_is_missing(const struct parser *p, bool line_start, bool any)
 {
-	for (size_t i = 0; line_start && i < parse_statement_count; i++)
-		if (parse_is(p, parse_statements[i]))
-			return true;
-	return false;
+	enum token_type type = p->token.type;
+
+	return type == TOKEN_END || type == TOKEN_CLOSE ||
+	    (type == TOKEN_SEMICOLON && any) || (line_start &&
+	    (parse_at_statement(p) || parse_at_setting(p)));
 }
 
-void
+static enum who_end
+report_missing_open(struct parser *p, bool any)
+{
+	if (any)
+		parse_expected(p, MSG_OPEN_EXPECTED);
+	else
+		parse_expected(p, MSG_WHO_EXPECTED);
+	if (p->token.type == TOKEN_CLOSE)
+		parse_next(p);
+	return parse_at_setting(p) ? WHO_SETTINGS : WHO_NOTHING;
+}
+
+static void
+next_who(struct parser *p, size_t rule, size_t *room)
+{
+	enum token_type type = p->token.type;
+
+	if (type == TOKEN_WORD || type == TOKEN_STRING || type == TOKEN_REGEX)
+		one_who(p, rule, room);
+	else if (type == TOKEN_NULL_SENDER)
+		null_sender(p, rule, room);
+	else {
+		/* One bad name says nothing of the next. */
+		if (type != TOKEN_BAD)
+			parse_expected(p, MSG_WHO_EXPECTED);
+		parse_next_pattern(p);
+	}
+}
+
+enum who_end
 parse_whos(struct parser *p, size_t rule)
 {
 	bool line_start = false, any = false;
 	size_t room = 0;
 
 	while (!parse_at_block(p) && !p->no_memory) {
-		enum token_type type = p->token.type;
-
 		if (p->lexer.opened > 0) {
 			/* An unclosed string took all of a one-line rule along. */
 			p->lexer.opened = p->lexer.closed = 0;
 			parse_skip_setting(p);
-			return;
+			return WHO_NOTHING;
 		}
-
-		if (type == TOKEN_NEWLINE) {
+		if (p->token.type == TOKEN_NEWLINE) {
 			parse_next_pattern(p);
 			line_start = true;
 			continue;
 		}
-		if (type == TOKEN_END || type == TOKEN_CLOSE ||
-		    type == TOKEN_SEMICOLON || at_statement(p, line_start)) {
-			parse_error(p, &p->token.place, MSG_OPEN_EXPECTED,
-			    parse_found(p, &p->token));
-			if (type == TOKEN_CLOSE)
-				parse_next(p);
-			return;
-		}
+		if (open_is_missing(p, line_start, any))
+			return report_missing_open(p, any);
 		any = true;
 		line_start = false;
-		if (type == TOKEN_WORD || type == TOKEN_STRING || type == TOKEN_REGEX)
-			one_who(p, rule, &room);
-		else if (type == TOKEN_NULL_SENDER)
-			null_sender(p, rule, &room);
-		else {
-			parse_expected(p, MSG_WHO_EXPECTED);
-			parse_next_pattern(p);
-		}
+		next_who(p, rule, &room);
 	}
 	if (!any && p->token.type == TOKEN_OPEN)
-		parse_error(p, &p->token.place, MSG_WHO_EXPECTED, parse_found(p, &p->token));
+		parse_expected(p, MSG_WHO_EXPECTED);
+	return WHO_BLOCK;
 }

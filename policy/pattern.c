@@ -44,7 +44,7 @@ match_release(void *block, void *data)
 
 pcre2_code *
 pattern_compile(const char *text, bool caseless, enum pattern_use use, char *error,
-    size_t error_size, size_t *offset)
+    size_t error_size, size_t *offset, bool *no_memory)
 {
 	uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF |
 	    PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
@@ -63,6 +63,7 @@ pattern_compile(const char *text, bool caseless, enum pattern_use use, char *err
 	if (code == NULL) {
 		(void)pcre2_get_error_message(number, (PCRE2_UCHAR *)error, error_size);
 		*offset = at;
+		*no_memory |= number == PCRE2_ERROR_HEAP_FAILED;
 		return NULL;
 	}
 	/* Without JIT the interpreter does the same, only slower. */

@@ -39,10 +39,11 @@ enum pattern_use {
 
 /*
  * Compiles a regular expression, with JIT where there is one. Returns NULL with
- * PCRE2's words in "error" and the place in the pattern in *offset.
+ * PCRE2's words in "error" and the place in the pattern in *offset; *no_memory is
+ * set where memory was short.
  */
 pcre2_code *pattern_compile(const char *text, bool caseless, enum pattern_use use,
-    char *error, size_t error_size, size_t *offset);
+    char *error, size_t error_size, size_t *offset, bool *no_memory);
 
 /* The limits that every match has, or NULL when memory is short. */
 pcre2_match_context *pattern_limits(void);

@@ -5,6 +5,7 @@
  */
 #include "policy/rule.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,12 +54,15 @@ policy_compile(struct policy *policy, const char *text, bool caseless,
 	    &policy->code_room, sizeof(*codes));
 	pcre2_code *code;
 
+	*offset = 0;
+	(void)snprintf(error, error_size, "out of memory");
 	if (codes == NULL) {
 		policy->arena.failed = true;
 		return NULL;
 	}
 	policy->codes = codes;
-	code = pattern_compile(text, caseless, use, error, error_size, offset);
+	code = pattern_compile(text, caseless, use, error, error_size, offset,
+	    &policy->arena.failed);
 	if (code != NULL)
 		policy->codes[policy->code_count++] = code;
 	return code;

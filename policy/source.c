@@ -83,26 +83,36 @@ utf8_length(const char *text, size_t room)
 	return length;
 }
 
+/* Replaces NUL and broken UTF-8 from "c" to the end of its line. */
+static void
+clean_line(char *c, const char *end)
+{
+	while (c < end && *c != '\n') {
+		size_t length = utf8_length(c, (size_t)(end - c));
+
+		if (length == 0 || *c == '\0') {
+			*c = SOURCE_BAD;
+			length = 1;
+		}
+		c += length;
+	}
+}
+
 /* Replaces NUL and broken UTF-8, reporting the first of each line. */
 static void
 check_bytes(struct source *source, struct policy_diags *diags)
 {
 	struct place place = { source, source->text, 1, 1 };
 	const char *end = source->text + source->length;
-	unsigned reported = 0;
-
 	for (char *c = source->text; c < end;) {
 		size_t length = utf8_length(c, (size_t)(end - c));
 		bool nul = *c == '\0';
 
 		if (length == 0 || nul) {
-			*c = SOURCE_BAD;
+			clean_line(c, end);
+			source_report(diags, POLICY_ERROR, &place, "%s",
+			    nul ? MSG_NUL : MSG_UTF8);
 			length = 1;
-			source->damaged = true;
-			if (reported != place.line)
-				source_report(diags, POLICY_ERROR, &place, "%s",
-				    nul ? MSG_NUL : MSG_UTF8);
-			reported = place.line;
 		}
 		place.column++;
 		if (*c == '\n') {

@@ -23,7 +23,6 @@ struct source {
 	const char *name;	/* in path: relative to the policy's folder */
 	dev_t device;
 	ino_t inode;
-	bool damaged;		/* NUL or broken UTF-8 was reported */
 };
 
 /*
