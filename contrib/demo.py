@@ -147,6 +147,7 @@ def show(rule, servers):
     print(textwrap.indent(rule.text.strip(), "    "))
     results = []
     for session, expected in zip(SESSIONS, rule.expected):
+        milter.mark()
         reply, port = send(postfix, pki, session, "sales@" + rule.domain)
         done = done_by(reply, postfix)
         record = milter.wait_record(client_port=port)

@@ -44,11 +44,14 @@ class MilterCase(unittest.TestCase):
     def _end_milter(cls):
         status = cls.milter.stop()
         errors = cls.milter.error_text()
-        deaths = [line for line in cls.milter.messages() if "unasked" in line["msg"]
-                  or "was killed" in line["msg"]]
+        deaths = [line for line in cls.milter.lines() if "the worker" in
+                  line.get("msg", "")]
         if status != 0 or "Sanitizer" in errors or "runtime error" in errors or deaths:
             raise AssertionError("tlsward-milter ended with %s: %s %s" % (
                 status, errors, deaths))
+
+    def setUp(self):
+        self.milter.mark()
 
     # Sessions
 

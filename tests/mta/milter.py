@@ -47,6 +47,7 @@ class Milter:
         self.settings = os.path.join(folder, "tlsward.conf")
         self._server = None
         self._lines = []
+        self._mark = 0
         self._log_file = None
         self._log_end = 0
         self._make_folders()
@@ -157,13 +158,17 @@ class Milter:
             self._lines.append(json.loads(line.decode("utf-8")))
         self._log_end += len(whole) + 1 if whole else 0
 
+    def mark(self):
+        """What is in the log now counts no more: ports come again, for one thing."""
+        self._mark = len(self.lines())
+
     def messages(self):
-        """The log's lines that are not records."""
-        return [line for line in self.lines() if "action" not in line]
+        """The lines since the mark that are not records."""
+        return [line for line in self.lines()[self._mark:] if "action" not in line]
 
     def records(self, **fields):
-        """The decision records that have these values."""
-        return [line for line in self.lines()
+        """The decision records since the mark that have these values."""
+        return [line for line in self.lines()[self._mark:]
                 if "action" in line and has(line, fields)]
 
     def wait_record(self, **fields):

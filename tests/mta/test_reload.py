@@ -26,6 +26,7 @@ class Reload(MilterCase):
     policy = strict("policy one")
 
     def setUp(self):
+        super().setUp()
         self.milter.write_policy(self.policy)
         self.milter.reload()
 
@@ -83,7 +84,7 @@ class Reload(MilterCase):
         aside = self.milter.log + ".1"
         os.rename(self.milter.log, aside)
         self.milter.server.send(signal.SIGHUP)
-        self.milter.wait_message("reload")
+        waiting.until("new log", lambda: os.path.exists(self.milter.log))
         self.ask()
         self.milter.wait_record(action="reject")
         os.unlink(aside)
