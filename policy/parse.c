@@ -229,7 +229,7 @@ find_profile(const struct parser *p, const char *name)
 
 /* Adds the profile, unless its name cannot be. Its block is read in any case. */
 static struct profile *
-add_profile(struct parser *p, const struct token *name)
+add_profile(struct parser *p, const struct token *name, bool misspelt)
 {
 	struct profile *profile = parse_scratch(p, sizeof(*profile)), *other;
 
@@ -237,13 +237,16 @@ add_profile(struct parser *p, const struct token *name)
 		return NULL;
 	profile->name = name->text;
 	profile->place = name->place;
+	profile->misspelt = misspelt;
 	profile->order = p->profile_count++;
 	if (strcmp(name->text, "default") == 0)
 		parse_error(p, &name->place, "%s", MSG_PROFILE_DEFAULT);
-	else if ((other = find_profile(p, name->text)) != NULL)
+	else if ((other = find_profile(p, name->text)) != NULL) {
+		if (misspelt || other->misspelt)
+			return profile;
 		parse_error(p, &name->place, MSG_PROFILE_TWICE, name->text,
 		    other->place.source->path, other->place.line, other->place.column);
-	else {
+	} else {
 		*p->last_profile = profile;
 		p->last_profile = &profile->next;
 	}
@@ -251,7 +254,7 @@ add_profile(struct parser *p, const struct token *name)
 }
 
 static void
-parse_profile(struct parser *p)
+parse_profile(struct parser *p, bool misspelt)
 {
 	struct token name = p->token;
 	struct block nameless = { 0 };
@@ -266,7 +269,7 @@ parse_profile(struct parser *p)
 		return;
 	}
 	parse_next(p);
-	if ((profile = add_profile(p, &name)) == NULL)
+	if ((profile = add_profile(p, &name, misspelt)) == NULL)
 		return;
 	parse_its_block(p, &profile->block);
 }
@@ -298,7 +301,7 @@ add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place
 }
 
 static void
-parse_default(struct parser *p, const struct place *place)
+parse_default(struct parser *p, const struct place *place, bool misspelt)
 {
 	struct profile *fallback = parse_scratch(p, sizeof(*fallback));
 	size_t rule;
@@ -306,11 +309,13 @@ parse_default(struct parser *p, const struct place *place)
 	if (fallback == NULL)
 		return;
 	fallback->name = "default";
+	fallback->misspelt = misspelt;
 	fallback->place = *place;
 	if (p->fallback != NULL) {
 		const struct place *first = &p->fallback->place;
 
-		parse_error(p, place, MSG_DEFAULT_TWICE, first->source->path,
+		if (!misspelt && !p->fallback->misspelt)
+			parse_error(p, place, MSG_DEFAULT_TWICE, first->source->path,
 		    first->line, first->column);
 	} else {
 		if ((rule = add_rule(p, RULE_DEFAULT, place)) == SIZE_MAX)
@@ -356,10 +361,10 @@ misspelt_statement(struct parser *p)
 	/* What others use is read all the same, lest they be blamed for using it. */
 	if (meant != NULL && strcmp(meant, "profile") == 0) {
 		parse_next(p);
-		parse_profile(p);
+		parse_profile(p, true);
 	} else if (meant != NULL && strcmp(meant, "default") == 0) {
 		parse_next(p);
-		parse_default(p, &place);
+		parse_default(p, &place, true);
 	} else
 		p->incomplete = true;
 }
@@ -368,7 +373,10 @@ static void
 unknown_statement(struct parser *p)
 {
 	if (p->token.type == TOKEN_CLOSE) {
-		parse_unexpected(p, "%s", MSG_CLOSE_STRAY);
+		if (p->owed > 0)
+			p->owed--;
+		else
+			parse_unexpected(p, "%s", MSG_CLOSE_STRAY);
 		parse_next(p);
 		return;
 	}
@@ -397,10 +405,10 @@ parse_statement(struct parser *p)
 		parse_include(p);
 	} else if (parse_is(p, "profile")) {
 		parse_next(p);
-		parse_profile(p);
+		parse_profile(p, false);
 	} else if (parse_is(p, "default")) {
 		parse_next(p);
-		parse_default(p, &place);
+		parse_default(p, &place, false);
 	} else if (parse_is(p, "from")) {
 		parse_next_pattern(p);
 		parse_rule(p, RULE_FROM, &place);

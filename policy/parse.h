@@ -41,6 +41,7 @@ struct profile {
 	struct effect *effect;	/* once resolved */
 	enum { PROFILE_NEW, PROFILE_BUSY, PROFILE_DONE } state;
 	unsigned order;
+	bool misspelt;		/* by a statement that was reported */
 };
 
 /* A rule and the block from which its settings come. */
@@ -73,6 +74,7 @@ struct parser {
 	struct pending_rule *pending;	/* by index of policy->rules */
 	size_t pending_room;
 	struct replaced *replaced;	/* for lint */
+	unsigned owed;			/* "}" of blocks that were reported as open */
 	bool panic;			/* more errors would only follow from one */
 	bool incomplete;		/* names may be missing for an error's sake */
 	bool no_memory;

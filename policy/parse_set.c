@@ -249,6 +249,7 @@ parse_item(struct parser *p, struct block *block, const struct place *open)
 		if (open != NULL)
 			parse_unexpected(p, MSG_BLOCK_STATEMENT, p->token.text,
 			    open->line);
+		p->owed++;
 		return false;
 	}
 	parse_setting(p, block);
