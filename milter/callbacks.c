@@ -204,6 +204,9 @@ begin_message(SMFICTX *ctx, struct session *session, char *address)
 	struct question question = { .snapshot = snapshot, .facts = &facts };
 	sfsistat status;
 
+	/* A source route to nobody is the null sender too. */
+	if (policy_same_address(from, "<>"))
+		from = "<>";
 	facts_gather(ctx, session, service->settings->mta, from, &room, &facts);
 	question.from_resolved = facts_from_resolved(ctx, from);
 	question.can_quarantine = session->can_quarantine;

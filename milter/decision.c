@@ -28,8 +28,8 @@ is_stricter(const struct verdict *a, const struct verdict *b)
 
 /*
  * Both spellings count because neither is the one that all receivers will see: the
- * MTA rewrites what the client sent, and a client chooses what it sends. Of equals
- * the MTA's is told: it is the one that the message goes on with.
+ * MTA rewrites what the client sent, and a client chooses what it sends. The MTA's
+ * is told only where it is the one that counted.
  */
 static int
 judge_both(const struct question *question, const struct policy_options *options,
@@ -37,16 +37,16 @@ judge_both(const struct question *question, const struct policy_options *options
 {
 	const struct policy *policy = question->snapshot->policy;
 	struct facts resolved = *question->facts;
-	struct verdict spelled;
+	struct verdict other;
 
 	resolved.from = question->from_resolved;
-	if (policy_decide(policy, question->facts, options, &spelled) != 0 ||
-	    policy_decide(policy, &resolved, options, verdict) != 0)
+	if (policy_decide(policy, question->facts, options, verdict) != 0 ||
+	    policy_decide(policy, &resolved, options, &other) != 0)
 		return -1;
-	if (is_stricter(&spelled, verdict))
-		*verdict = spelled;
-	else
+	if (is_stricter(&other, verdict)) {
+		*verdict = other;
 		question->facts->from = question->from_resolved;
+	}
 	return 0;
 }
 

@@ -12,7 +12,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "milter/macros.h"
 
@@ -255,7 +254,7 @@ facts_from_resolved(SMFICTX *ctx, const char *from)
 		return NULL;
 	if (resolved[0] == '\0')
 		resolved = "<>";
-	if (strcasecmp(resolved, from) == 0)
+	if (policy_same_address(resolved, from))
 		return NULL;
 	return strcmp(resolved, "<>") == 0 || is_full(resolved) ? resolved : NULL;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/policy.h"
+
 static char
 lower(char c)
 {
@@ -223,6 +225,27 @@ void
 address_free(struct address *address)
 {
 	name_free(&address->name);
+}
+
+bool
+policy_same_address(const char *a, const char *b)
+{
+	struct address one, other;
+	bool same;
+
+	if (address_parse(a, &one) == -1)
+		return false;
+	if (address_parse(b, &other) == -1) {
+		address_free(&one);
+		return false;
+	}
+	same = one.null == other.null && (one.domain == NULL) == (other.domain == NULL) &&
+	    one.local_length == other.local_length &&
+	    one.name.length == other.name.length &&
+	    memcmp(one.name.text, other.name.text, one.name.length) == 0;
+	address_free(&one);
+	address_free(&other);
+	return same;
 }
 
 bool

@@ -302,6 +302,12 @@ enum policy_action policy_required_action(const struct policy_outcome *outcome,
 bool policy_fingerprint_normalize(const char *digest, char *out, size_t size);
 
 /*
+ * Whether two spellings are the same mail address to the policy: source routes,
+ * quoting, case, a trailing dot and A-labels aside. False when memory is short.
+ */
+bool policy_same_address(const char *a, const char *b);
+
+/*
  * The candidate that "word" (of "length" bytes) was probably meant to be, or
  * NULL where none is close.
  */
