@@ -6,7 +6,6 @@
 #include "milter/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -14,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "milter/log_file.h"
 #include "milter/queue.h"
 #include "milter/syslog_socket.h"
 
@@ -31,11 +30,10 @@ struct log {
 	int facility;
 	const char *path;		/* the settings' */
 	bool foreground;
-	int fd;				/* the file; -1: none */
+	struct log_file *file;		/* NULL: none */
 	struct syslog_socket syslog;	/* the queue's thread's, once that runs */
 	struct queue *queue;		/* NULL: lines are written at once */
 	atomic_bool renew;		/* the queue's thread is to reconnect */
-	atomic_bool torn;		/* the file ends in half a line */
 	atomic_bool failing;
 	atomic_ulong lost;
 	atomic_ulong said;		/* how many of them were told */
@@ -57,12 +55,6 @@ log_time_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int
-open_file(const char *path)
-{
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-}
-
 struct log *
 log_open(const struct settings *settings, bool foreground)
 {
@@ -77,21 +69,16 @@ log_open(const struct settings *settings, bool foreground)
 	log->facility = settings->syslog_facility;
 	log->path = settings->log_path;
 	log->foreground = foreground;
-	log->fd = -1;
 	log->syslog = closed;
-	if (log->kind == SETTINGS_LOG_FILE && (log->fd = open_file(log->path)) == -1) {
+	if (log->kind == SETTINGS_LOG_FILE)
+		log->file = log_file_new(log->path);
+	if (log->kind == SETTINGS_LOG_FILE && log->file == NULL) {
 		saved = errno;
 		free(log);
 		errno = saved;
 		return NULL;
 	}
 	return log;
-}
-
-int
-log_descriptor(const struct log *log)
-{
-	return log->fd;
 }
 
 /* Whole lines only: a write of at most PIPE_BUF to a pipe with room never waits. */
@@ -129,33 +116,11 @@ write_syslog(struct log *log, int priority, const char *line, size_t length,
 }
 
 static bool
-write_file(struct log *log, const char *line, size_t length)
-{
-	char newline = '\n';
-	struct iovec parts[2] = { { &newline, 0 }, { NULL, length } };
-	ssize_t written;
-
-	memcpy(&parts[1].iov_base, &line, sizeof(line));
-	if (atomic_exchange(&log->torn, false))
-		parts[0].iov_len = 1;
-	do {
-		written = writev(log->fd, parts, 2);
-	} while (written == -1 && errno == EINTR);
-	if (written == (ssize_t)(parts[0].iov_len + length))
-		return true;
-	if (written >= 0)
-		errno = ENOSPC;
-	if (written > 0 || parts[0].iov_len == 1)
-		atomic_store(&log->torn, true);
-	return false;
-}
-
-static bool
 write_line(struct log *log, int priority, const char *line, size_t length,
     int milliseconds)
 {
 	if (log->kind == SETTINGS_LOG_FILE)
-		return write_file(log, line, length);
+		return log_file_write(log->file, line, length);
 	if (log->kind == SETTINGS_LOG_SYSLOG)
 		return write_syslog(log, priority, line, length, milliseconds);
 	return write_stderr(line, length, milliseconds);
@@ -214,32 +179,30 @@ say_lost(struct log *log)
 	buffer_free(&line);
 }
 
-static bool
+static void
 deliver(struct log *log, int priority, const char *line, size_t length,
     int milliseconds)
 {
 	if (!write_line(log, priority, line, length, milliseconds)) {
 		atomic_fetch_add(&log->lost, 1);
 		say_failing(log, errno);
-		return false;
-	}
-	if (atomic_load_explicit(&log->lost, memory_order_relaxed) !=
-	    atomic_load_explicit(&log->said, memory_order_relaxed))
+	} else if (atomic_load_explicit(&log->lost, memory_order_relaxed) !=
+	    atomic_load_explicit(&log->said, memory_order_relaxed)) {
 		say_lost(log);
-	return true;
+	}
 }
 
-static bool
+static void
 deliver_queued(void *context, int priority, const char *line, size_t length)
 {
-	return deliver(context, priority, line, length, -1);
+	deliver(context, priority, line, length, -1);
 }
 
 static void
 put_line(struct log *log, int priority, const char *line, size_t length)
 {
 	if (log->queue == NULL)
-		(void)deliver(log, priority, line, length, 0);
+		deliver(log, priority, line, length, 0);
 	else if (!queue_put(log->queue, priority, line, length))
 		atomic_fetch_add(&log->lost, 1);
 }
@@ -270,33 +233,21 @@ log_free(struct log **log)
 {
 	if (*log == NULL)
 		return;
-	if ((*log)->fd != -1)
-		(void)close((*log)->fd);
+	log_file_free(&(*log)->file);
 	syslog_socket_close(&(*log)->syslog);
 	free(*log);
 	*log = NULL;
 }
 
-/* dup3() puts the new file in the place of the old one, under all writers' hands. */
 void
 log_reopen(struct log *log)
 {
-	int fd;
-
 	if (log->kind == SETTINGS_LOG_SYSLOG)
 		atomic_store(&log->renew, true);
-	if (log->kind != SETTINGS_LOG_FILE)
-		return;
-	fd = open_file(log->path);
-	if (fd == -1) {
+	if (log->kind == SETTINGS_LOG_FILE && log_file_reopen(log->file, log->path) != 0)
 		log_message(log, LEVEL_ERROR,
 		    "cannot open the log %s anew, the old file goes on: %s",
 		    log->path, strerror(errno));
-		return;
-	}
-	if (dup3(fd, log->fd, O_CLOEXEC) != -1)
-		atomic_store(&log->torn, false);
-	(void)close(fd);
 }
 
 void

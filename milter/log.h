@@ -32,9 +32,6 @@ struct log;
  */
 struct log *log_open(const struct settings *settings, bool foreground);
 
-/* The open file, to give it away to the daemon's user; -1: the log is no file. */
-int log_descriptor(const struct log *log);
-
 /* Starts the queue's thread. Returns 0, or -1 with errno set. */
 int log_start(struct log *log);
 

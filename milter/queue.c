@@ -57,7 +57,7 @@ run(void *argument)
 	(void)pthread_mutex_lock(&queue->lock);
 	while ((line = take(queue)) != NULL) {
 		(void)pthread_mutex_unlock(&queue->lock);
-		(void)queue->writer(queue->context, line->priority, line->text,
+		queue->writer(queue->context, line->priority, line->text,
 		    line->length);
 		(void)pthread_mutex_lock(&queue->lock);
 		/* A line counts until it is written: the bound is on what is kept. */

@@ -13,8 +13,8 @@
 #define QUEUE_LINES_MAX 8192
 #define QUEUE_BYTES_MAX (4u << 20)
 
-/* Writes one line; false: it was lost. Runs on the queue's thread and may block. */
-typedef bool queue_writer(void *context, int priority, const char *line,
+/* Writes one line. Runs on the queue's thread and may block. */
+typedef void queue_writer(void *context, int priority, const char *line,
     size_t length);
 
 struct queue;

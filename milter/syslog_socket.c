@@ -50,7 +50,7 @@ syslog_socket_close(struct syslog_socket *sock)
 	sock->fd = -1;
 }
 
-/* One attempt. A stream's messages end with a NUL. */
+/* One attempt. A stream's messages end with a NUL; one sent in part ends with it. */
 static bool
 send_once(struct syslog_socket *sock, const char *head, const char *line,
     size_t length)
@@ -58,6 +58,7 @@ send_once(struct syslog_socket *sock, const char *head, const char *line,
 	char header[64], body_end = '\0';
 	struct iovec parts[3];
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = sock->stream ? 3 : 2 };
+	ssize_t sent;
 
 	(void)snprintf(header, sizeof(header), "%s", head);
 	parts[0].iov_base = header;
@@ -66,7 +67,13 @@ send_once(struct syslog_socket *sock, const char *head, const char *line,
 	parts[1].iov_len = length;
 	parts[2].iov_base = &body_end;
 	parts[2].iov_len = 1;
-	return sendmsg(sock->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != -1;
+	sent = sendmsg(sock->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent == -1 || !sock->stream ||
+	    (size_t)sent == parts[0].iov_len + parts[1].iov_len + parts[2].iov_len)
+		return sent != -1;
+	syslog_socket_close(sock);
+	errno = EMSGSIZE;
+	return false;
 }
 
 static void

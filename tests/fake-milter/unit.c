@@ -23,6 +23,7 @@
 #include "milter/limiter.h"
 #include "milter/load.h"
 #include "milter/log.h"
+#include "milter/log_file.h"
 #include "milter/macros.h"
 #include "milter/queue.h"
 #include "milter/reply.h"
@@ -132,7 +133,7 @@ struct reader {
 	char last[32];
 };
 
-static bool
+static void
 read_line(void *context, int priority, const char *line, size_t length)
 {
 	struct reader *reader = context;
@@ -142,7 +143,6 @@ read_line(void *context, int priority, const char *line, size_t length)
 	reader->lines++;
 	(void)snprintf(reader->last, sizeof(reader->last), "%.*s", (int)length, line);
 	(void)pthread_mutex_unlock(&reader->blocked);
-	return true;
 }
 
 static void
@@ -324,6 +324,37 @@ test_full_disk(void **state)
 }
 
 static void *
+write_lines(void *argument)
+{
+	struct log_file *file = argument;
+
+	for (int i = 0; i < 2000; i++)
+		assert_true(log_file_write(file, "a whole line\n", 13));
+	return NULL;
+}
+
+static void
+test_lines_of_threads_are_whole(void **state)
+{
+	struct log_file *file;
+	pthread_t threads[8];
+
+	(void)state;
+	(void)unlink(log_path);
+	file = log_file_new(log_path);
+	assert_non_null(file);
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, write_lines, file), 0);
+	for (size_t i = 0; i < 8; i++)
+		(void)pthread_join(threads[i], NULL);
+	assert_int_equal(count_lines(log_path, "a whole line\n"), 16000);
+	assert_int_equal(count_lines(log_path, ""), 16000);
+	log_file_free(&file);
+	assert_null(file);
+	(void)unlink(log_path);
+}
+
+static void *
 hold_and_release(void *argument)
 {
 	struct snapshots *snapshots = argument;
@@ -396,6 +427,7 @@ main(void)
 		cmocka_unit_test(test_log_is_reopened),
 		cmocka_unit_test(test_log_keeps_its_file),
 		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_lines_of_threads_are_whole),
 		cmocka_unit_test(test_snapshots_under_reload),
 	};
 	int count = (int)(sizeof(tests) / sizeof(tests[0]));

@@ -1,0 +1,92 @@
+/*
+ * floor.c - a milter that decides nothing: what libmilter itself costs.
+ *
+ *	floor SOCKET mail|rcpt
+ *
+ * It asks for the same macros as the daemon. "mail" wants to give no replies to
+ * connect and helo and accepts at MAIL: the least that can be done; "rcpt" replies to
+ * all four and accepts at RCPT.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <libmilter/mfapi.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "milter/macros.h"
+
+static int at_rcpt;
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
+    unsigned long unused1, unsigned long unused2, unsigned long *wanted_actions,
+    unsigned long *wanted_steps, unsigned long *out1, unsigned long *out2)
+{
+	(void)unused1;
+	(void)unused2;
+	(void)macros_choose(ctx);
+	*wanted_actions = actions & SMFIF_SETSYMLIST;
+	*wanted_steps = steps & (SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY |
+	    SMFIP_NOUNKNOWN | SMFIP_NODATA);
+	if (!at_rcpt)
+		*wanted_steps |= steps & (SMFIP_NR_CONN | SMFIP_NR_HELO);
+	*out1 = *out2 = 0;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
+{
+	(void)ctx;
+	(void)host;
+	(void)address;
+	return at_rcpt ? SMFIS_CONTINUE : SMFIS_NOREPLY;
+}
+
+static sfsistat
+on_helo(SMFICTX *ctx, char *name)
+{
+	(void)ctx;
+	(void)name;
+	return at_rcpt ? SMFIS_CONTINUE : SMFIS_NOREPLY;
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **arguments)
+{
+	(void)ctx;
+	(void)arguments;
+	return at_rcpt ? SMFIS_CONTINUE : SMFIS_ACCEPT;
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **arguments)
+{
+	(void)ctx;
+	(void)arguments;
+	return SMFIS_ACCEPT;
+}
+
+int
+main(int argc, char **argv)
+{
+	static char name[] = "floor";
+	const struct smfiDesc description = {
+		.xxfi_name = name,
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_connect = on_connect,
+		.xxfi_helo = on_helo,
+		.xxfi_envfrom = on_mail,
+		.xxfi_envrcpt = on_rcpt,
+		.xxfi_negotiate = on_negotiate,
+	};
+
+	if (argc != 3)
+		return 2;
+	at_rcpt = strcmp(argv[2], "rcpt") == 0;
+	if (smfi_register(description) != MI_SUCCESS ||
+	    smfi_setconn(argv[1]) != MI_SUCCESS ||
+	    smfi_setbacklog(4096) != MI_SUCCESS || smfi_main() != MI_SUCCESS)
+		return 1;
+	return 0;
+}

@@ -1,0 +1,319 @@
+/*
+ * load.c - the MTA's side of the milter protocol, for measuring.
+ *
+ *	load SOCKET MESSAGES PARALLEL SENDER [RECIPIENT...]
+ *
+ * A connection for each message, PARALLEL of them at a time. As an MTA it sends the
+ * macros that it was asked for, waits for the replies that were not declined, and
+ * goes on as far as the milter wants. Prints how many replies of each kind came.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define NR_CONN 0x1000u
+#define NR_HELO 0x2000u
+#define NO_DATA 0x200u
+
+struct text {
+	char bytes[8192];
+	size_t length;
+};
+
+enum step { NEGOTIATE, CONNECT, HELO, MAIL, RCPT, DATA, END };
+
+struct connection {
+	int fd;
+	enum step step;
+	uint32_t flags;
+	int recipient;
+	int accepted;
+	char in[2048];
+	size_t got;
+};
+
+static struct sockaddr_un address = { .sun_family = AF_UNIX };
+static const char *sender;
+static char **recipients;
+static long started, wanted, ended;
+static unsigned long replies[256];
+static char lists[7][1024];		/* as asked for; the same for everybody */
+static int epoll;
+
+static const char *const values[][2] = {
+	{ "v", "Postfix 3.7.11" }, { "i", "4ABCDE1234" },
+	{ "{client_name}", "mx.acme.example" }, { "{client_ptr}", "mx.acme.example" },
+	{ "{client_resolve}", "OK" }, { "{tls_version}", "TLSv1.3" },
+	{ "{cipher}", "TLS_AES_256_GCM_SHA384" }, { "{cipher_bits}", "256" },
+};
+
+static void
+begin(struct text *out, char command)
+{
+	out->length += 4;
+	out->bytes[out->length++] = command;
+}
+
+static void
+string(struct text *out, const char *bytes)
+{
+	size_t size = strlen(bytes) + 1;
+
+	memcpy(out->bytes + out->length, bytes, size);
+	out->length += size;
+}
+
+static void
+finish(struct text *out, size_t start)
+{
+	uint32_t size = htonl((uint32_t)(out->length - start - 4));
+
+	memcpy(out->bytes + start, &size, 4);
+}
+
+static const char *
+value_of(const char *name, const char *who)
+{
+	if (strcmp(name, "{mail_addr}") == 0 || strcmp(name, "{rcpt_addr}") == 0)
+		return who;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (strcmp(values[i][0], name) == 0)
+			return values[i][1];
+	return NULL;
+}
+
+static void
+macros(struct text *out, char command, int stage, const char *who)
+{
+	char list[1024], *rest = NULL;
+	size_t start = out->length;
+	char what[2] = { command, '\0' };
+
+	begin(out, 'D');
+	out->bytes[out->length++] = what[0];
+	(void)snprintf(list, sizeof(list), "%s", lists[stage]);
+	for (char *name = strtok_r(list, " ", &rest); name != NULL;
+	    name = strtok_r(NULL, " ", &rest)) {
+		const char *value = value_of(name, who);
+
+		if (value == NULL)
+			continue;
+		string(out, name);
+		string(out, value);
+	}
+	finish(out, start);
+}
+
+static void
+command(struct text *out, char name, const char *argument)
+{
+	size_t start = out->length;
+	char bracketed[512];
+
+	begin(out, name);
+	if (argument != NULL && (name == 'M' || name == 'R')) {
+		(void)snprintf(bracketed, sizeof(bracketed), "<%s>", argument);
+		string(out, bracketed);
+	} else if (argument != NULL) {
+		string(out, argument);
+	}
+	finish(out, start);
+}
+
+static void
+send_all(const struct connection *c, const struct text *out)
+{
+	if (send(c->fd, out->bytes, out->length, MSG_NOSIGNAL) != (ssize_t)out->length) {
+		perror("send");
+		exit(1);
+	}
+}
+
+static void
+open_connection(struct connection *c)
+{
+	uint32_t offer[3] = { htonl(6), htonl(0x1ff), htonl(0x1fffff) };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+	struct text out = { .length = 0 };
+
+	memset(c, 0, sizeof(*c));
+	c->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (connect(c->fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) != 0) {
+		perror("connect");
+		exit(1);
+	}
+	started++;
+	begin(&out, 'O');
+	memcpy(out.bytes + out.length, offer, sizeof(offer));
+	out.length += sizeof(offer);
+	finish(&out, 0);
+	send_all(c, &out);
+}
+
+static void
+close_connection(struct connection *c)
+{
+	struct text out = { .length = 0 };
+
+	command(&out, 'Q', NULL);
+	send_all(c, &out);
+	(void)close(c->fd);
+	ended++;
+	if (started < wanted)
+		open_connection(c);
+}
+
+/* Sends what comes next, up to the first thing that is answered. */
+static void
+advance(struct connection *c)
+{
+	struct text out = { .length = 0 };
+	size_t start;
+
+	if (c->step == CONNECT) {
+		macros(&out, 'C', 0, NULL);
+		start = out.length;
+		begin(&out, 'C');
+		string(&out, "mx.acme.example");
+		memcpy(out.bytes + out.length, "4\x61\xa8", 3);
+		out.length += 3;
+		string(&out, "192.0.2.1");
+		finish(&out, start);
+		if ((c->flags & NR_CONN) != 0)
+			c->step = HELO;
+	}
+	if (c->step == HELO) {
+		macros(&out, 'H', 1, NULL);
+		command(&out, 'H', "mx.acme.example");
+		if ((c->flags & NR_HELO) != 0)
+			c->step = MAIL;
+	}
+	if (c->step == MAIL) {
+		macros(&out, 'M', 2, sender);
+		command(&out, 'M', sender);
+	} else if (c->step == RCPT) {
+		macros(&out, 'R', 3, recipients[c->recipient]);
+		command(&out, 'R', recipients[c->recipient]);
+	} else if (c->step == DATA) {
+		macros(&out, 'T', 4, NULL);
+		command(&out, 'T', NULL);
+	} else if (c->step == END) {
+		macros(&out, 'E', 5, NULL);
+		command(&out, 'E', NULL);
+	}
+	send_all(c, &out);
+}
+
+static void
+negotiated(struct connection *c, const char *bytes, size_t length)
+{
+	uint32_t number;
+
+	memcpy(&number, bytes + 8, 4);
+	c->flags = ntohl(number);
+	for (size_t at = 12; at + 4 < length; ) {
+		memcpy(&number, bytes + at, 4);
+		number = ntohl(number);
+		if (number < 7)
+			(void)snprintf(lists[number], sizeof(lists[0]), "%s",
+			    bytes + at + 4);
+		at += 4 + strlen(bytes + at + 4) + 1;
+	}
+}
+
+/* Takes one reply. */
+static void
+take(struct connection *c, char reply, const char *bytes, size_t length)
+{
+	replies[(unsigned char)reply]++;
+	if (c->step == NEGOTIATE) {
+		negotiated(c, bytes, length);
+		c->step = CONNECT;
+	} else if (reply == 'a' || c->step == END || (reply != 'c' && c->step != RCPT)) {
+		close_connection(c);
+		return;
+	} else if (c->step == RCPT) {
+		c->accepted += reply == 'c';
+		if (recipients[++c->recipient] == NULL) {
+			if (c->accepted == 0) {
+				close_connection(c);
+				return;
+			}
+			c->step = (c->flags & NO_DATA) != 0 ? END : DATA;
+		}
+	} else {
+		c->step++;
+		if (c->step == RCPT && recipients[0] == NULL) {
+			close_connection(c);
+			return;
+		}
+	}
+	advance(c);
+}
+
+static void
+receive(struct connection *c)
+{
+	ssize_t got = recv(c->fd, c->in + c->got, sizeof(c->in) - c->got, 0);
+	uint32_t size;
+
+	if (got <= 0) {
+		(void)fprintf(stderr, "the milter hung up\n");
+		exit(1);
+	}
+	c->got += (size_t)got;
+	if (c->got < 4)
+		return;
+	memcpy(&size, c->in, 4);
+	size = ntohl(size);
+	if (c->got < 4 + size)
+		return;
+	c->got = 0;
+	take(c, c->in[4], c->in + 5, size - 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct epoll_event events[64];
+	struct connection *connections;
+	long parallel;
+
+	if (argc < 5)
+		return 2;
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]);
+	wanted = atol(argv[2]);
+	parallel = atol(argv[3]);
+	sender = argv[4];
+	recipients = argv + 5;
+	epoll = epoll_create1(0);
+	connections = calloc((size_t)parallel, sizeof(*connections));
+	if (connections == NULL || epoll == -1)
+		return 1;
+	for (long i = 0; i < parallel && started < wanted; i++)
+		open_connection(&connections[i]);
+	while (ended < wanted) {
+		int count = epoll_wait(epoll, events, 64, 10000);
+
+		if (count == 0)
+			return 1;
+		for (int i = 0; i < count; i++)
+			receive(events[i].data.ptr);
+	}
+	for (int i = 0; i < 256; i++)
+		if (replies[i] > 0 && i != 'O')
+			(void)printf("%c=%lu ", i, replies[i]);
+	(void)putchar('\n');
+	return 0;
+}
