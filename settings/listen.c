@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,22 +108,33 @@ split(const char *text, char *port, size_t port_size, struct endpoint *end,
 	return copy_host(end, text, (size_t)(colon - text), error);
 }
 
+/* A port by number or, as with Postfix, by the service's name; 0 for neither. */
+static long
+port_number(const char *port)
+{
+	size_t digits = strspn(port, "0123456789");
+	const struct servent *service;
+
+	if (port[digits] == '\0')
+		return digits > 0 && digits <= 5 ? strtol(port, NULL, 10) : 0;
+	service = getservbyname(port, "tcp");
+	return service != NULL ? ntohs((uint16_t)service->s_port) : 0;
+}
+
 static bool
 take_inet(struct settings *settings, bool six, const char *text,
     char error[SETTING_ERROR_MAX])
 {
 	struct endpoint end = { .six = six };
-	char port[8], listen[HOST_MAX + 32];
-	size_t digits;
+	char port[64], listen[HOST_MAX + 32];
 	long number;
 
 	if (!split(text, port, sizeof port, &end, error))
 		return false;
-	digits = strspn(port, "0123456789");
-	number = strtol(port, NULL, 10);
-	if (digits == 0 || digits > 5 || port[digits] != '\0' || number < 1 ||
-	    number > 65535)
-		return setting_refuse(error, "the port is a number from 1 to 65535");
+	number = port_number(port);
+	if (number < 1 || number > 65535)
+		return setting_refuse(error, "the port is a number from 1 to 65535, or "
+		    "the name of a service");
 	if (!check_host(&end, error))
 		return false;
 	(void)snprintf(listen, sizeof listen, "%s:%ld@%s", six ? "inet6" : "inet",

@@ -174,7 +174,7 @@ listen_takes_both_forms(void **state)
 }
 
 #define HOST_PORT "expected a host and a port: inet:host:port or inet6:[host]:port"
-#define NO_PORT "the port is a number from 1 to 65535"
+#define NO_PORT "the port is a number from 1 to 65535, or the name of a service"
 
 static void
 listen_refuses_the_rest(void **state)

@@ -58,15 +58,6 @@ flush(struct run *run)
 	return true;
 }
 
-static bool
-is_blank(const char *line, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (strchr(" \t\r", line[i]) == NULL || line[i] == '\0')
-			return false;
-	return true;
-}
-
 static void
 add_error(struct run *run, const char *error)
 {
@@ -119,8 +110,7 @@ decide_all(struct run *run)
 	for (;;) {
 		switch (lines_next(&run->lines, &line, &length)) {
 		case LINE_READ:
-			if (!is_blank(line, length))
-				decide_line(run, line, length);
+			decide_line(run, line, length);
 			break;
 		case LINE_LONG:
 			add_error(run, "the line is longer than 1 MiB");
