@@ -120,15 +120,18 @@ looser_in(const struct settings_of_rule *a, const struct settings_of_rule *b,
 	const struct policy_requirement *mine = a->require[kind];
 	const struct policy_requirement *theirs = b->require[kind];
 	const char *name = policy_kind_name(kind);
+	const char *version;
 	enum policy_action wanted;
 
 	if (theirs == NULL)
 		return false;
+	version = kind == KIND_TLS ? tls_version_name(theirs->u.version) : "";
 	wanted = requirement_action(b, theirs);
 	if (wanted == POLICY_ACCEPT)
 		return false;
 	if (mine == NULL) {
-		(void)snprintf(text, size, "it does not require %s", name);
+		(void)snprintf(text, size, "it does not require %s%s%s", name,
+		    version[0] != '\0' ? " >= " : "", version);
 		return !implied(a, theirs);
 	}
 	if (requirement_looser(mine, theirs)) {

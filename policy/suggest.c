@@ -58,7 +58,7 @@ policy_suggest(const char *word, size_t length, const char *const *candidates,
     size_t count)
 {
 	const char *best = NULL;
-	size_t best_distance = length / 3 + 1;
+	size_t best_distance = (length + 1) / 3;
 
 	if (length == 0 || length > WORD_MAX)
 		return NULL;
