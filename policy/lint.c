@@ -12,9 +12,10 @@
 
 /* The place of a WHO, with its line, or of none when its file is not known. */
 static bool
-place_of(const struct parser *p, const struct who *who, struct place *place)
+place_of(struct parser *p, const struct who *who, struct place *place)
 {
 	const struct source_node *node = p->sources;
+	unsigned line = 1;
 	const char *start;
 
 	while (node != NULL && strcmp(node->source.name, who->file) != 0)
@@ -22,12 +23,18 @@ place_of(const struct parser *p, const struct who *who, struct place *place)
 	if (node == NULL)
 		return false;
 	start = node->source.text;
-	for (unsigned line = 1; line < who->line; line++) {
+	/* Most come in order: on from where the last one was found. */
+	if (p->linted.source == &node->source && p->linted.line <= who->line) {
+		start = p->linted.start;
+		line = p->linted.line;
+	}
+	for (; line < who->line; line++) {
 		if ((start = strchr(start, '\n')) == NULL)
 			return false;
 		start++;
 	}
 	*place = (struct place){ &node->source, start, who->line, who->column };
+	p->linted = *place;
 	return true;
 }
 

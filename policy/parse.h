@@ -74,6 +74,7 @@ struct parser {
 	struct pending_rule *pending;	/* by index of policy->rules */
 	size_t pending_room;
 	struct replaced *replaced;	/* for lint */
+	struct place linted;		/* the last WHO that lint looked up */
 	unsigned owed;			/* "}" of blocks that were reported as open */
 	bool panic;			/* more errors would only follow from one */
 	bool incomplete;		/* names may be missing for an error's sake */

@@ -228,6 +228,8 @@ end_setting(struct parser *p)
 static bool
 parse_item(struct parser *p, struct block *block, const struct place *open)
 {
+	bool ends;
+
 	switch (p->token.type) {
 	case TOKEN_CLOSE:
 		parse_next(p);
@@ -254,11 +256,10 @@ parse_item(struct parser *p, struct block *block, const struct place *open)
 	}
 	parse_setting(p, block);
 	end_setting(p);
-	if (p->lexer.closed <= p->lexer.opened)
-		return true;
-	/* An unclosed string took the "}" along. */
+	/* An unclosed string may have taken the "}" along. */
+	ends = p->lexer.closed > p->lexer.opened;
 	p->lexer.opened = p->lexer.closed = 0;
-	return false;
+	return !ends;
 }
 
 void

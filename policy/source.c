@@ -98,21 +98,33 @@ clean_line(char *c, const char *end)
 	}
 }
 
-/* Replaces NUL and broken UTF-8, reporting the first of each line. */
+static const char *
+damage(char byte)
+{
+	return byte == '\0' ? MSG_NUL : byte == SOURCE_BAD ? MSG_CONTROL : MSG_UTF8;
+}
+
+/*
+ * Replaces NUL and broken UTF-8, reporting the first of each line; so is the
+ * control character that stands for them, where it was there before.
+ */
 static void
 check_bytes(struct source *source, struct policy_diags *diags)
 {
 	struct place place = { source, source->text, 1, 1 };
 	const char *end = source->text + source->length;
+	unsigned reported = 0;
+
 	for (char *c = source->text; c < end;) {
 		size_t length = utf8_length(c, (size_t)(end - c));
-		bool nul = *c == '\0';
+		bool bad = length == 0 || *c == '\0' || *c == SOURCE_BAD;
 
-		if (length == 0 || nul) {
+		if (bad && reported != place.line) {
+			const char *message = damage(*c);
+
 			clean_line(c, end);
-			source_report(diags, POLICY_ERROR, &place, "%s",
-			    nul ? MSG_NUL : MSG_UTF8);
-			length = 1;
+			source_report(diags, POLICY_ERROR, &place, "%s", message);
+			reported = place.line;
 		}
 		place.column++;
 		if (*c == '\n') {
@@ -120,7 +132,7 @@ check_bytes(struct source *source, struct policy_diags *diags)
 			place.column = 1;
 			place.start = c + 1;
 		}
-		c += length;
+		c += bad ? 1 : length;
 	}
 }
 
