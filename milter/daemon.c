@@ -252,6 +252,17 @@ leave_terminal(void)
 	(void)close(null);
 }
 
+void
+daemon_leave_stderr(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null == -1)
+		return;
+	(void)dup2(null, STDERR_FILENO);
+	(void)close(null);
+}
+
 /* A reload must find the settings' folder from "/" too. NULL: no memory. */
 static char *
 absolute_path(const char *path)
@@ -356,17 +367,19 @@ daemon_check(const char *settings_path)
 	    .ready = -1 };
 	char error[PRIVILEGES_ERROR_MAX];
 	struct policy_summary summary;
+	bool startable;
 	int status = 1;
 
 	if (!read_settings(&daemon))
 		return 1;
-	/* Settings may be checked on another host than the one they are for. */
-	if (!privileges_resolve(daemon.settings, &daemon.identity, error)) {
-		complain(&daemon, "warning: %s; the daemon would not start here", error);
+	/* Whoever is not root may check them for another host than this. */
+	startable = privileges_resolve(daemon.settings, &daemon.identity, error);
+	if (!startable) {
+		complain(&daemon, "%s: the daemon would not start here", error);
 		daemon.identity.change = false;
 	}
 	if (read_policy(&daemon)) {
-		status = 0;
+		status = startable || geteuid() != 0 ? 0 : 1;
 		policy_summarize(daemon.policy, &summary);
 		if (!summary.has_default)
 			complain(&daemon, "the policy has no default block: senders"

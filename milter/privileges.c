@@ -132,7 +132,20 @@ clear_capabilities(char *error)
 		    "some are left all the same");
 	return true;
 }
+
+/* Nor can a program that is run gain any. Each number that there is, while root. */
+static void
+empty_bounding_set(void)
+{
+	for (unsigned long capability = 0; capability < 64; capability++)
+		(void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+}
 #else
+static void
+empty_bounding_set(void)
+{
+}
+
 static bool
 clear_capabilities(char *error)
 {
@@ -158,6 +171,7 @@ privileges_drop(const struct identity *identity, char *error)
 	if (identity->change && identity->uid == 0)
 		return true;
 	if (identity->change) {
+		empty_bounding_set();
 		if (initgroups(identity->user, identity->gid) != 0 ||
 		    setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
 		    setresuid(identity->uid, identity->uid, identity->uid) != 0)

@@ -217,15 +217,9 @@ handle(struct supervisor *supervisor, int received, int *status)
 static void
 tell_ready(struct daemon *daemon)
 {
-	int null;
-
 	if (daemon->ready == -1)
 		return;
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null != -1) {
-		(void)dup2(null, STDERR_FILENO);
-		(void)close(null);
-	}
+	daemon_leave_stderr();
 	if (write(daemon->ready, "", 1) != 1)
 		log_message(daemon->log, LEVEL_WARNING, "nobody waited for the start");
 	(void)close(daemon->ready);

@@ -43,13 +43,7 @@ class Server:
 
     def family(self):
         """The ids of the program and of all processes that descend from it."""
-        parents = {pid: parent_of(pid) for pid in all_processes()}
-        found = {self.pid}
-        while True:
-            more = {pid for pid, parent in parents.items() if parent in found} - found
-            if not more:
-                return sorted(found)
-            found |= more
+        return family(self.pid)
 
     def wait(self):
         """Waits for its end, ends what it left, and returns its exit status."""
@@ -113,6 +107,17 @@ def stat(pid):
             return line.read().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def family(ancestor):
+    """The ids of a process and of all that descend from it."""
+    parents = {pid: parent_of(pid) for pid in all_processes()}
+    found = {ancestor}
+    while True:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        if not more:
+            return sorted(found)
+        found |= more
 
 
 def parent_of(pid):

@@ -123,6 +123,8 @@ class Refusals(StartCase):
         self.assertEqual(status, 1, errors)
         self.assertIn("policy.conf:1:", errors)
         self.assertFalse(os.path.exists(milter.socket))
+        status, errors = self.run_to_end(self.make(user="no-such-user"), "-t")
+        self.assertEqual(status, 1, errors)
 
     def test_unknown_option(self):
         self.assertNotEqual(self.run_to_end(self.make(), "-Z")[0], 0)
@@ -168,15 +170,15 @@ class Starts(StartCase):
         milter = self.make()
         milter.start()
         user = pwd.getpwnam(USER)
-        # The first one only watches over the others.
         servers = self.workers(milter)
         self.assertTrue(servers)
-        for pid in servers:
+        for pid in (milter.server.pid, *servers):
             status = process.status(pid)
             self.assertEqual(set(status["Uid"].split()), {str(user.pw_uid)})
             self.assertEqual(set(status["Gid"].split()), {str(user.pw_gid)})
             self.assertNotIn("0", status["Groups"].split())
-            self.assertEqual(int(status["CapEff"], 16), 0)
+            for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                self.assertEqual(int(status[name], 16), 0, name)
 
     def test_policy_without_a_default_is_told(self):
         milter = self.make()
@@ -219,6 +221,8 @@ class Starts(StartCase):
             pid = int(file.read())
         try:
             self.assertTrue(milter.answers())
+            for each in process.family(pid):
+                self.assertEqual(os.readlink("/proc/%d/fd/2" % each), "/dev/null")
         finally:
             os.kill(pid, signal.SIGTERM)
             waiting.until("end of %d" % pid, lambda: process.birth(pid) is None)
