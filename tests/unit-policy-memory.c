@@ -184,9 +184,9 @@ static void
 every_failure_of_decide_is_seen(void **state)
 {
 	struct policy *policy = policy_text_load(
-	    "from /^(x|y)*(b|xn--b(c(h)*e)*r).*/ { require tls; note \"regex\" }\n"
+	    "from /(*NO_JIT)^(x|y)*(b|xn--b(c(h)*e)*r).*/ { require tls; note \"regex\" }\n"
 	    "from xn--bcher-kva.example { otherwise reject\n"
-	    "    require certificate name /(((a|b)*|c)*d|e)*.*z/\n"
+	    "    require certificate name /(*NO_JIT)(((a|x)*|c)*d|e)*.*z/\n"
 	    "    require certificate issuer /(((a|b)*|c)*d|e)*.*z/\n}\n"
 	    "to .ours.example /^(o|x)+n/ { require tls }\n"
 	    "client /^(m|xn|-)+/ m\xC3\xB6ller.example { require tls }\n"
@@ -222,7 +222,8 @@ static void
 lost_diagnostics_are_counted(void **state)
 {
 	struct policy_diags *diags = policy_diags_new();
-	char text[4096] = "";
+	static char text[200000];
+	const char *end;
 	FILE *out;
 
 	(void)state;
@@ -237,9 +238,11 @@ lost_diagnostics_are_counted(void **state)
 	assert_int_equal(policy_diags_errors(diags), 101);
 	out = fmemopen(text, sizeof(text), "w");
 	assert_non_null(out);
-	policy_diag_print(policy_diags_at(diags, 0), out);
+	policy_diags_print(diags, out);
 	assert_int_equal(fclose(out), 0);
-	assert_string_equal(text, "f:1:1: error: kept\n");
+	assert_int_equal(strncmp(text, "f:1:1: error: kept\n", 19), 0);
+	end = strstr(text, " more diagnostics are lost: out of memory\n");
+	assert_non_null(end);
 	assert_null(policy_diags_at(diags, 100));
 	policy_diags_free(&diags);
 	assert_int_equal(allocation_live(), 0);

@@ -220,6 +220,30 @@ diagnostics(void **state)
 }
 
 static void
+addresses_that_are_the_same(void **state)
+{
+	static const char *const same[][2] = {
+		{ "a@acme.example", "A@ACME.example." }, { "<>", "" },
+		{ "\"a\"@acme.example", "<@relay.example:a@acme.example>" },
+		{ "a@b\xC3\xBC" "cher.example", "a@xn--bcher-kva.example" },
+		{ "postmaster", "\"PostMaster\"" }
+	};
+	static const char *const different[][2] = {
+		{ "a@acme.example", "b@acme.example" }, { "a@acme.example", "a@acme.test" },
+		{ "a@acme.example", "a" }, { "", "a" }, { "a", "a@" },
+		{ "a@acme.example", "a+b@acme.example" }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		if (!policy_same_address(same[i][0], same[i][1]))
+			fail_msg("%s is not %s", same[i][0], same[i][1]);
+	for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++)
+		if (policy_same_address(different[i][0], different[i][1]))
+			fail_msg("%s is %s", different[i][0], different[i][1]);
+}
+
+static void
 expect_shown(const char *source, unsigned column, const char *expected)
 {
 	struct policy_diag diag = {
@@ -248,6 +272,23 @@ diagnostics_are_shown_with_a_caret(void **state)
 	expect_shown("\xC3\xBC" "b", 2, "f:7:2: error: m\n\xC3\xBC" "b\n ^\n");
 	expect_shown("\x1b[31m\x7f", 2, "f:7:2: error: m\n?[31m?\n ^\n");
 	expect_shown("", 1, "f:7:1: error: m\n\n^\n");
+	expect_shown("ab", 5, "f:7:5: error: m\nab\n    ^\n");
+}
+
+static void
+a_whole_file_has_no_line(void **state)
+{
+	const struct policy_diag diag = {
+		.severity = POLICY_WARNING, .file = "f", .message = "m"
+	};
+	char text[64] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	assert_non_null(out);
+	policy_diag_print(&diag, out);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(text, "f: warning: m\n");
 }
 
 static void
@@ -349,10 +390,12 @@ main(void)
 		cmocka_unit_test(suggestions),
 		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(anchors),
+		cmocka_unit_test(addresses_that_are_the_same),
 		cmocka_unit_test(arena_gives_aligned_zeroed_memory),
 		cmocka_unit_test(arrays_grow),
 		cmocka_unit_test(diagnostics),
 		cmocka_unit_test(diagnostics_are_shown_with_a_caret),
+		cmocka_unit_test(a_whole_file_has_no_line),
 		cmocka_unit_test(a_very_long_diagnostic_is_cut),
 		cmocka_unit_test(unreadable_and_invalid_policies_are_none),
 		cmocka_unit_test(summaries),

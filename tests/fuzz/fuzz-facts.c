@@ -19,8 +19,8 @@ static const char policy_text[] =
     "  require forward-secrecy; otherwise reject }\n"
     "from .acme.example { require cipher \"HIGH\" otherwise quarantine\n"
     "  require ciphersuites \"TLS_AES_256_GCM_SHA384\" otherwise tempfail }\n"
-    "from a@acme.example { require certificate name mx.acme.example *.acme.example\n"
-    "  /mx[0-9]+/ \"b\xC3\xBC" "cher\"; require certificate issuer \"CA\" /ca/i; otherwise\n"
+    "from a@acme.example { require certificate name mx.acme.example *.acme.example \\\n"
+    "  /mx[0-9]+/ \"b\xC3\xBC" "cher\"; require certificate issuer \"CA\" /ca/i; otherwise \\\n"
     "  reject 550 5.7.1 \"{domain} {reason} {required} {tls_version} {cipher} {bits} {{\" }\n"
     "from /(a+)+b/ { require certificate fingerprint sha256:" HEX64 "; monitor }\n"
     "from <> { require certificate; otherwise reject }\n"
@@ -48,7 +48,9 @@ load(void)
 	check(diags != NULL && fd >= 0);
 	check(write(fd, policy_text, strlen(policy_text)) == (ssize_t)strlen(policy_text));
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	check(policy_load(path, 0, &policy, diags) == POLICY_LOADED);
+	if (policy_load(path, 0, &policy, diags) != POLICY_LOADED)
+		policy_diags_print(diags, stderr);
+	check(policy != NULL);
 	policy_diags_free(&diags);
 	(void)close(fd);
 	return policy;
