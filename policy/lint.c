@@ -139,7 +139,9 @@ lint_subdomains(struct parser *p, const struct who_table *table, const struct wh
 	char key[NAME_INLINE], text[128];
 	size_t length;
 
-	if (who->type != WHO_DOMAIN || !restricts(settings, p->now))
+	/* Below an address literal there is nothing. */
+	if (who->type != WHO_DOMAIN || who->key[0] == '[' ||
+	    !restricts(settings, p->now))
 		return;
 	length = strlen(who->key);
 	if (length + 2 > sizeof(key))

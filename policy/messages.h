@@ -60,6 +60,8 @@
 #define MSG_WHO_EXPECTED "expected whom the rule is for, found %s"
 #define MSG_WHO_TWICE "%s has a rule already, at %s:%u:%u"
 #define MSG_WHO_NULL "only a from rule can name the null sender <>"
+#define MSG_WHO_POSTMASTER "only a to rule can name the bare postmaster: a domain " \
+    "of that name is a string"
 #define MSG_WHO_WILDCARD "\"%s\" is not how domains below one are named: did you mean \"%s\"?"
 #define MSG_WHO_DOMAIN "\"%s\" is neither a domain nor an address"
 #define MSG_WHO_IP "\"%s\" is an IP address: a from or to rule names domains and " \

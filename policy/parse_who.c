@@ -135,8 +135,21 @@ add_domain(struct parser *p, size_t rule, const struct who_spec *spec)
 static bool
 is_literal(const char *domain, size_t length)
 {
-	return length > 2 && domain[0] == '[' && domain[length - 1] == ']' &&
-	    memchr(domain, '.', length) != NULL;
+	return length > 2 && domain[0] == '[' && domain[length - 1] == ']';
+}
+
+static void
+add_literal(struct parser *p, size_t rule, const struct who_spec *spec)
+{
+	struct name name;
+	bool valid;
+
+	if (name_domain(spec->text, spec->length, &name, &valid) == -1) {
+		p->no_memory = true;
+		return;
+	}
+	add_key(p, rule, spec, WHO_DOMAIN, name.text);
+	name_free(&name);
 }
 
 static void
@@ -164,14 +177,16 @@ add_address(struct parser *p, size_t rule, const struct who_spec *spec)
 static void
 add_mail_who(struct parser *p, size_t rule, const struct who_spec *spec)
 {
-	if (p->policy->rules[rule].kind == RULE_TO && is(spec, "postmaster"))
+	if (is(spec, "postmaster") && p->policy->rules[rule].kind != RULE_TO)
+		parse_error(p, &spec->place, "%s", MSG_WHO_POSTMASTER);
+	else if (is(spec, "postmaster"))
 		add_key(p, rule, spec, WHO_POSTMASTER, "postmaster@");
 	else if (memchr(spec->text, '@', spec->length) != NULL)
 		add_address(p, rule, spec);
 	else if (looks_like_ip(spec->text))
 		parse_error(p, &spec->place, MSG_WHO_IP, spec->text);
 	else if (is_literal(spec->text, spec->length))
-		add_key(p, rule, spec, WHO_DOMAIN, spec->text);
+		add_literal(p, rule, spec);
 	else
 		add_domain(p, rule, spec);
 }
