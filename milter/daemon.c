@@ -102,11 +102,34 @@ create_log(const struct daemon *daemon)
 	(void)close(fd);
 }
 
+/* Whether the user can make the log anew after it was renamed. */
+static bool
+can_make_log(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = strndup(path, slash > path ? (size_t)(slash - path) : 1);
+	bool can = folder != NULL &&
+	    faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+
+	free(folder);
+	return can;
+}
+
+static void
+warn_of_log(const struct daemon *daemon)
+{
+	log_message(daemon->log, LEVEL_WARNING, "user %s cannot write to the folder of "
+	    "the log %s: when it is renamed, whoever renames it must create it anew for "
+	    "the user (logrotate's \"create\")", daemon->identity.user,
+	    daemon->settings->log_path);
+}
+
 /* Opened as the user: the daemon must be able to open it again. */
 static bool
 open_log(struct daemon *daemon)
 {
 	char error[PRIVILEGES_ERROR_MAX];
+	bool lasting = true;
 	int saved = 0;
 
 	if (daemon->settings->log == SETTINGS_LOG_STDERR && !daemon->foreground) {
@@ -125,6 +148,8 @@ open_log(struct daemon *daemon)
 		}
 		daemon->log = log_open(daemon->settings, daemon->foreground);
 		saved = errno;
+		if (daemon->settings->log_path != NULL)
+			lasting = can_make_log(daemon->settings->log_path);
 		if (!privileges_resume(&daemon->identity, error)) {
 			complain(daemon, "%s", error);
 			return false;
@@ -135,8 +160,8 @@ open_log(struct daemon *daemon)
 		    daemon->settings->log_path != NULL ? " " : "",
 		    daemon->settings->log_path != NULL ? daemon->settings->log_path : "",
 		    daemon->identity.user, strerror(saved));
-	else
-		capture_syslog(daemon->log);
+	else if (!lasting)
+		warn_of_log(daemon);
 	return daemon->log != NULL;
 }
 
@@ -315,6 +340,7 @@ prepare(struct daemon *daemon)
 {
 	char error[LISTENER_ERROR_MAX > PRIVILEGES_ERROR_MAX ? LISTENER_ERROR_MAX :
 	    PRIVILEGES_ERROR_MAX];
+	bool opened;
 
 	if (!read_settings(daemon))
 		return false;
@@ -324,11 +350,14 @@ prepare(struct daemon *daemon)
 	}
 	if (!open_log(daemon) || !read_policy(daemon))
 		return false;
-	if (!listener_open(daemon->settings, &daemon->identity, &daemon->socket, error)) {
+	/* What libmilter has to say of its socket is for who starts the daemon. */
+	capture_syslog(NULL);
+	opened = listener_open(daemon->settings, &daemon->identity, &daemon->socket,
+	    error);
+	capture_syslog(daemon->log);
+	if (!opened)
 		complain(daemon, "%s", error);
-		return false;
-	}
-	return true;
+	return opened;
 }
 
 static void

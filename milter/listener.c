@@ -148,7 +148,7 @@ listener_open(const struct settings *settings, const struct identity *identity,
 		return fail(error, "cannot start", "libmilter", "not enough memory");
 	if (!open_socket(settings))
 		return fail(error, "cannot listen on", settings->listen,
-		    "see what libmilter said");
+		    "libmilter has said why");
 	if (settings->listen_path == NULL ||
 	    set_access(settings, identity, made, error))
 		return true;
