@@ -156,9 +156,13 @@ print_source(const char *source, unsigned column, FILE *out)
 	unsigned at = 1;
 
 	for (const char *c = source; *c != '\0'; c++) {
-		bool control = (unsigned char)*c < 0x20 && *c != '\t';
+		bool control = ((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f;
+		/* U+0080 to U+009F, which some terminals obey too. */
+		bool control1 = *c == '\xc2' && (unsigned char)c[1] >= 0x80 &&
+		    (unsigned char)c[1] < 0xa0;
 
-		(void)putc(control || *c == 0x7f ? '?' : *c, out);
+		(void)putc(control || control1 ? '?' : *c, out);
+		c += control1;
 	}
 	(void)putc('\n', out);
 	for (const char *c = source; *c != '\0' && at < column; c++) {

@@ -73,9 +73,23 @@ includes_itself(const struct parser *p, const struct source_node *node, int *dep
 	return false;
 }
 
+/* A file that was included before, or NULL. */
+static const struct source_node *
+included_before(const struct parser *p, const struct source_node *node)
+{
+	const struct source_node *other = p->sources;
+
+	while (other != NULL && (other->included.source == NULL ||
+	    other->source.device != node->source.device ||
+	    other->source.inode != node->source.inode))
+		other = other->next;
+	return other;
+}
+
 static void
 include_file(struct parser *p, const char *path, const struct place *place)
 {
+	const struct source_node *other;
 	struct source_node *node;
 	int error = parse_open(p, path, &node), depth;
 
@@ -87,7 +101,12 @@ include_file(struct parser *p, const char *path, const struct place *place)
 		parse_error(p, place, MSG_INCLUDE_SELF, path);
 	else if (depth >= INCLUDE_DEPTH_MAX)
 		parse_error(p, place, MSG_INCLUDE_DEEP, INCLUDE_DEPTH_MAX);
+	else if ((other = included_before(p, node)) != NULL)
+		parse_error(p, place, MSG_INCLUDE_TWICE, path,
+		    other->included.source->path, other->included.line,
+		    other->included.column);
 	else {
+		node->included = *place;
 		parse_file(p, node);
 		return;
 	}

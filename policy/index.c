@@ -124,17 +124,21 @@ size_t
 index_add_regex(struct who_table *table, const struct who *who, pcre2_code *code,
     bool anchored)
 {
-	struct who_regex *grown = array_grow(table->regexes, table->regex_count,
-	    &table->regex_room, sizeof(*grown));
+	struct who_regex *regexes = array_grow(table->regexes, table->regex_count,
+	    &table->regex_room, sizeof(*regexes));
+	pcre2_code **codes = array_grow(table->regex_codes, table->regex_count,
+	    &table->code_room, sizeof(*codes));
 
-	if (grown == NULL)
+	if (regexes != NULL)
+		table->regexes = regexes;
+	if (codes != NULL)
+		table->regex_codes = codes;
+	if (regexes == NULL || codes == NULL || !append(table, who))
 		return SIZE_MAX;
-	table->regexes = grown;
-	if (!append(table, who))
-		return SIZE_MAX;
-	table->regexes[table->regex_count++] = (struct who_regex){
-		code, (uint32_t)(table->count - 1), anchored
+	table->regexes[table->regex_count] = (struct who_regex){
+		(uint32_t)(table->count - 1), anchored
 	};
+	table->regex_codes[table->regex_count++] = code;
 	return table->count - 1;
 }
 
@@ -172,16 +176,15 @@ const struct who *
 index_find_regex(const struct who_table *table, pcre2_match_context *limits,
     const char *text, size_t length, bool *unknown)
 {
-	for (size_t i = 0; i < table->regex_count; i++) {
-		enum policy_tri match = pattern_regex(table->regexes[i].code, limits,
-		    text, length);
+	size_t first;
+	enum policy_tri match = pattern_first(table->regex_codes, table->regex_count,
+	    limits, text, length, &first);
 
-		if (match == POLICY_NO)
-			continue;
-		*unknown = match == POLICY_UNKNOWN;
-		return &table->whos[table->regexes[i].who];
-	}
-	return NULL;
+	if (match == POLICY_NO)
+		return NULL;
+	*unknown = match == POLICY_UNKNOWN;
+	/* Where memory was short for all of them the first stands for all. */
+	return &table->whos[table->regexes[first].who];
 }
 
 /* The digits after the slash; false for anything but a number up to "most". */
@@ -300,5 +303,6 @@ index_free(struct who_table *table)
 	free(table->whos);
 	free(table->slots);
 	free(table->regexes);
+	free(table->regex_codes);
 	memset(table, 0, sizeof(*table));
 }

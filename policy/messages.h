@@ -26,6 +26,7 @@
 #define MSG_INCLUDE_MISSING "cannot read \"%s\": %s"
 #define MSG_INCLUDE_NONE "no file matches \"%s\""
 #define MSG_INCLUDE_SELF "\"%s\" includes itself"
+#define MSG_INCLUDE_TWICE "\"%s\" is included already, at %s:%u:%u"
 #define MSG_INCLUDE_DEEP "files include each other more than %d deep"
 #define MSG_EXPECTED_PATH "expected the path in double quotes, found %s"
 #define MSG_LIST_MISSING "cannot read the list \"%s\": %s"

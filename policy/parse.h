@@ -54,6 +54,7 @@ struct source_node {
 	struct source source;
 	struct source_node *next;
 	struct source_node *parent;	/* the file that includes this one */
+	struct place included;		/* where; without a source: no include */
 };
 
 struct parser {

@@ -85,25 +85,39 @@ pattern_limits(void)
 }
 
 enum policy_tri
-pattern_regex(const pcre2_code *code, pcre2_match_context *limits,
-    const char *subject, size_t length)
+pattern_first(pcre2_code *const *codes, size_t count, pcre2_match_context *limits,
+    const char *subject, size_t length, size_t *first)
 {
 	struct match_memory memory = { .used = 0 };
 	pcre2_general_context *context =
 	    pcre2_general_context_create(match_alloc, match_release, &memory);
 	pcre2_match_data *data = NULL;
-	int result = PCRE2_ERROR_NOMEMORY;
+	int result = PCRE2_ERROR_NOMATCH;
 
 	if (context != NULL)
 		data = pcre2_match_data_create(1, context);
-	if (data != NULL)
-		result = pcre2_match(code, (PCRE2_SPTR)subject, length, 0, 0, data,
-		    limits);
+	if (data == NULL)
+		result = PCRE2_ERROR_NOMEMORY;
+	for (*first = 0; data != NULL && *first < count; (*first)++) {
+		result = pcre2_match(codes[*first], (PCRE2_SPTR)subject, length, 0, 0,
+		    data, limits);
+		if (result != PCRE2_ERROR_NOMATCH)
+			break;
+	}
 	pcre2_match_data_free(data);
 	pcre2_general_context_free(context);
 	if (result == PCRE2_ERROR_NOMATCH)
 		return POLICY_NO;
 	return result >= 0 ? POLICY_YES : POLICY_UNKNOWN;
+}
+
+enum policy_tri
+pattern_regex(pcre2_code *code, pcre2_match_context *limits, const char *subject,
+    size_t length)
+{
+	size_t first;
+
+	return pattern_first(&code, 1, limits, subject, length, &first);
 }
 
 static enum policy_tri

@@ -52,8 +52,15 @@ pcre2_match_context *pattern_limits(void);
  * Whether "subject" matches. POLICY_UNKNOWN when a limit was hit. Allocates for
  * very deep patterns only. Thread-safe.
  */
-enum policy_tri pattern_regex(const pcre2_code *code, pcre2_match_context *limits,
+enum policy_tri pattern_regex(pcre2_code *code, pcre2_match_context *limits,
     const char *subject, size_t length);
+
+/*
+ * The same of the first of "count" patterns that matches, or of which it is not
+ * known; *first is its index.
+ */
+enum policy_tri pattern_first(pcre2_code *const *codes, size_t count,
+    pcre2_match_context *limits, const char *subject, size_t length, size_t *first);
 
 /* Whether a certificate's name matches. Thread-safe. */
 enum policy_tri pattern_match(const struct pattern *pattern,

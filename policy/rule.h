@@ -109,7 +109,6 @@ struct who {
 };
 
 struct who_regex {
-	pcre2_code *code;
 	uint32_t who;		/* an index of the table's whos */
 	bool anchored;
 };
@@ -123,8 +122,10 @@ struct who_table {
 	size_t slot_count;	/* a power of two, or 0 */
 	size_t keyed;
 	struct who_regex *regexes;	/* in reading order */
+	pcre2_code **regex_codes;	/* the same, as they are matched */
 	size_t regex_count;
 	size_t regex_room;
+	size_t code_room;
 	bool has_addresses;
 	bool has_subdomains;
 	uint8_t prefixes[2][129];	/* IPv4, IPv6: how many networks have it */
