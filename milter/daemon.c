@@ -264,28 +264,31 @@ await(pid_t child, int ready)
 }
 
 static void
-leave_terminal(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	(void)setsid();
-	if (chdir("/") != 0 || null == -1)
-		return;
-	/* Standard error goes when the daemon serves: it may yet have to speak. */
-	(void)dup2(null, STDIN_FILENO);
-	(void)dup2(null, STDOUT_FILENO);
-	(void)close(null);
-}
-
-void
-daemon_leave_stderr(void)
+replace_by_null(int descriptor)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null == -1)
 		return;
-	(void)dup2(null, STDERR_FILENO);
+	(void)dup2(null, descriptor);
 	(void)close(null);
+}
+
+void
+daemon_leave_stderr(const struct daemon *daemon)
+{
+	if (!daemon->foreground)
+		replace_by_null(STDERR_FILENO);
+}
+
+/* Standard error goes when the daemon serves: it may yet have to speak. */
+static bool
+leave_terminal(void)
+{
+	(void)setsid();
+	replace_by_null(STDIN_FILENO);
+	replace_by_null(STDOUT_FILENO);
+	return chdir("/") == 0;
 }
 
 /* A reload must find the settings' folder from "/" too. NULL: no memory. */
@@ -320,8 +323,7 @@ serve_in_background(struct daemon *daemon)
 	}
 	(void)close(ready[0]);
 	daemon->ready = ready[1];
-	leave_terminal();
-	_exit(serve(daemon));
+	_exit(leave_terminal() ? serve(daemon) : 1);
 }
 
 /* Signals wait for the supervisor from the first moment on. */

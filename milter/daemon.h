@@ -41,8 +41,8 @@ int daemon_run(const char *settings_path, bool foreground);
 /* The pid file and the socket, at the end. */
 void daemon_clean_up(const struct daemon *daemon);
 
-/* Standard error goes to /dev/null: nobody waits for what a daemon might say there. */
-void daemon_leave_stderr(void);
+/* Closes standard error in the background: whoever started the daemon may wait for it. */
+void daemon_leave_stderr(const struct daemon *daemon);
 
 /* Whether the UNIX socket that was made is still where it was. True for TCP. */
 bool daemon_has_socket(const struct daemon *daemon);

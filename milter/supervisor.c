@@ -6,7 +6,6 @@
 #include "milter/supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +71,8 @@ start_worker(struct supervisor *supervisor)
 	}
 	if (child == 0) {
 		(void)close(ends[0]);
+		if (supervisor->daemon->ready != -1)
+			(void)close(supervisor->daemon->ready);
 		_exit(worker_run(supervisor->daemon, ends[1]));
 	}
 	(void)close(ends[1]);
@@ -219,7 +220,7 @@ tell_ready(struct daemon *daemon)
 {
 	if (daemon->ready == -1)
 		return;
-	daemon_leave_stderr();
+	daemon_leave_stderr(daemon);
 	if (write(daemon->ready, "", 1) != 1)
 		log_message(daemon->log, LEVEL_WARNING, "nobody waited for the start");
 	(void)close(daemon->ready);

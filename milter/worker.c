@@ -256,9 +256,7 @@ serve(struct worker *worker)
 		return false;
 	}
 	log_message(daemon->log, LEVEL_INFO, "serving on %s", daemon->settings->listen);
-	/* Nobody must wait for the end of a standard error that the worker holds. */
-	if (daemon->ready != -1)
-		daemon_leave_stderr();
+	daemon_leave_stderr(daemon);
 	return write(worker->control, &serving, 1) == 1;
 }
 
