@@ -41,7 +41,7 @@ int daemon_run(const char *settings_path, bool foreground);
 /* The pid file and the socket, at the end. */
 void daemon_clean_up(const struct daemon *daemon);
 
-/* Closes standard error in the background: whoever started the daemon may wait for it. */
+/* Leaves standard error in the background: who started the daemon may wait for it. */
 void daemon_leave_stderr(const struct daemon *daemon);
 
 /* Whether the UNIX socket that was made is still where it was. True for TCP. */
