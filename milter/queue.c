@@ -71,7 +71,7 @@ run(void *argument)
 	return NULL;
 }
 
-/* A thread that others' signals do not reach, and that nobody joins. */
+/* Runs the queue in a thread that nobody joins. Returns 0 or an errno. */
 static int
 start_thread(struct queue *queue)
 {

@@ -59,7 +59,7 @@ refuse_value(const struct setting *setting, const char *value,
 	    setting->name, SHOWN, value, setting->values);
 }
 
-/* The number of "value" among the words, or -1 with the reason in "error". */
+/* The number of "value" among the words, or -1. */
 static int
 find_word(const char *const *words, const char *value)
 {
