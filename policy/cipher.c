@@ -109,12 +109,20 @@ fail:
 }
 
 void
+cipher_table_close(struct cipher_table *table)
+{
+	SSL_CTX_free(table->context);
+	OSSL_LIB_CTX_free(table->library);
+	table->context = NULL;
+	table->library = NULL;
+}
+
+void
 cipher_table_free(struct cipher_table **table)
 {
 	if (table == NULL || *table == NULL)
 		return;
-	SSL_CTX_free((*table)->context);
-	OSSL_LIB_CTX_free((*table)->library);
+	cipher_table_close(*table);
 	free(*table);
 	*table = NULL;
 }

@@ -35,6 +35,12 @@ struct cipher_set {
 struct cipher_table *cipher_table_new(void);
 void cipher_table_free(struct cipher_table **table);
 
+/*
+ * Gives back what only reading lists needs, once all are read: OpenSSL wants it
+ * freed by the thread that made it, and the table may be freed by any.
+ */
+void cipher_table_close(struct cipher_table *table);
+
 /* The suite of that name, or NULL. Thread-safe. */
 const struct cipher *cipher_find(const struct cipher_table *table, const char *name);
 
@@ -46,7 +52,8 @@ bool cipher_in_set(const struct cipher_table *table, const struct cipher *cipher
 
 /*
  * The suites up to TLS 1.2 that an OpenSSL cipher list selects (openssl-ciphers(1)),
- * at security level 0. False when it selects nothing. Not thread-safe.
+ * at security level 0. False when it selects nothing. Not thread-safe, and not
+ * after cipher_table_close().
  */
 bool cipher_list_read(struct cipher_table *table, const char *list,
     struct cipher_set *set);

@@ -523,8 +523,10 @@ policy_load(const char *path, int64_t now, struct policy **policy,
 	sort_diags(&p, before);
 
 	release(&p);
+	if (result == POLICY_LOADED)
+		cipher_table_close(p.policy->ciphers);
+	else
+		policy_free(&p.policy);
 	*policy = p.policy;
-	if (result != POLICY_LOADED)
-		policy_free(policy);
 	return result;
 }
