@@ -403,11 +403,15 @@ daemon_check(const char *settings_path)
 
 	if (!read_settings(&daemon))
 		return 1;
-	/* Whoever is not root may check them for another host than this. */
+	/*
+	 * A user that the settings name must be there; the default one may yet have to
+	 * be made. Whoever is not root may check them for another host than this.
+	 */
 	startable = privileges_resolve(daemon.settings, &daemon.identity, error);
 	if (!startable) {
 		complain(&daemon, "%s: the daemon would not start here", error);
 		daemon.identity.change = false;
+		startable = settings_user_is_default(daemon.settings);
 	}
 	if (read_policy(&daemon)) {
 		status = startable || geteuid() != 0 ? 0 : 1;

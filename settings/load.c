@@ -183,3 +183,9 @@ settings_policy_options(const struct settings *settings, int64_t now)
 
 	return options;
 }
+
+bool
+settings_user_is_default(const struct settings *settings)
+{
+	return strcmp(settings->user, setting_find("user")->fallback) == 0;
+}

@@ -77,6 +77,9 @@ struct policy_options settings_policy_options(const struct settings *settings,
 /* Writes every setting with its values, its meaning and its default. */
 void settings_describe(FILE *out);
 
+/* Whether the daemon's user is the one for which nothing needs to be said. */
+bool settings_user_is_default(const struct settings *settings);
+
 /* The settings file that is read when none is named. */
 const char *settings_default_path(void);
 
