@@ -12,7 +12,7 @@
  */
 #include "milter/facts.h"
 
-#include <stdio.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,13 +61,23 @@ gather_postfix_certificate(SMFICTX *ctx, struct facts *facts)
 	facts->cert_issuer = issuer;
 }
 
-/* A digest that no pin can name: MD5, Sendmail's where none other is asked for. */
+/*
+ * Names a digest that no pin can have, in the records' form: MD5, which is Sendmail's
+ * where none other is asked for.
+ */
 static const char *
 name_md5(const char *digest, char *out, size_t size)
 {
-	int length = digest != NULL ? snprintf(out, size, "md5:%s", digest) : -1;
+	size_t length = 4;
 
-	return length > 0 && (size_t)length < size ? out : NULL;
+	if (digest == NULL || strlen(digest) + length >= size)
+		return NULL;
+	memcpy(out, "md5:", length);
+	for (; *digest != '\0'; digest++)
+		if (*digest != ':')
+			out[length++] = (char)tolower((unsigned char)*digest);
+	out[length] = '\0';
+	return out;
 }
 
 /* The digest of whatever certificate was presented, verified or not. */
