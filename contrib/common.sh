@@ -76,13 +76,13 @@ download_sendmail() {
 # Unpacks Sendmail in $work/sendmail, and says so to the tests. It fails, and shows
 # why, where the packages cannot be had.
 provide_sendmail() {
-	mkdir "$work/sendmail" && (cd "$work/sendmail" && download_sendmail &&
+	if ! (mkdir "$work/sendmail" && cd "$work/sendmail" && download_sendmail &&
 	    for package in *.deb; do
 		    dpkg -x "$package" . || exit 1
-	    done) >"$work/sendmail.log" 2>&1 || {
+	    done) >"$work/sendmail.log" 2>&1; then
 		tail -n 30 "$work/sendmail.log"
 		return 1
-	}
+	fi
 	TLSWARD_SENDMAIL=$work/sendmail
 	export TLSWARD_SENDMAIL
 }
