@@ -225,6 +225,37 @@ from issuers.example { require certificate issuer /.*/; otherwise reject }
                            cert_verified=None, cert_fingerprint=None, cert_cn=None)
 
 
+class ResumedSessions(SendmailCase):
+    """A resumed TLS session has the same facts as the first."""
+
+    policy = "from strict.example { require certificate; otherwise reject }"
+
+    def check(self, version, certificate, accepted):
+        context = self.tls(version, certificate=certificate)
+        records = []
+        session = None
+        for _ in range(2):
+            conversation = self.connect(context, session=session)
+            self.assertEqual(conversation.socket.session_reused, session is not None)
+            replies = conversation.message("a@" + STRICT, OURS)
+            self.assertEqual(replies[OURS] == TAKEN, accepted, replies)
+            records.append(self.milter.wait_record(client_port=conversation.port))
+            session = conversation.socket.session
+        for name in ("tls_version", "cipher", "bits", "cert_verified", "cert_cn",
+                     "cert_fingerprint"):
+            self.assertEqual(records[0].get(name), records[1].get(name), name)
+
+    def test_trusted(self):
+        for version in ("1.2", "1.3"):
+            with self.subTest(version):
+                self.check(version, "good", True)
+
+    def test_untrusted(self):
+        for version in ("1.2", "1.3"):
+            with self.subTest(version):
+                self.check(version, "rogue", False)
+
+
 class Md5(SendmailCase):
     """Without CertFingerprintAlgorithm there is an MD5 digest, which is no pin."""
 
