@@ -48,7 +48,8 @@ const char *macros_get(SMFICTX *ctx, enum macro macro);
 
 /*
  * Writes the list asked for at "stage" (SMFIM_...) of "mta" into "list" of
- * MACROS_LIST_MAX bytes; returns how many macros are in it, or -1 where the stage has no list.
+ * MACROS_LIST_MAX bytes; returns how many macros are in it, or -1 where the stage has
+ * no list.
  */
 int macros_list(int stage, enum settings_mta mta, char *list);
 

@@ -231,8 +231,8 @@ class Sendmail:
         source = os.path.join(self.folder, "shim.c")
         with open(source, "w", encoding="ascii") as out:
             out.write(SHIM)
-        run("cc", "-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE", '-DLOG="%s"' % self.log,
-            "-o", self._shim, source)
+        run("cc", "-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE",
+            '-DLOG="%s"' % self.log, "-o", self._shim, source)
 
     def _write_config(self, pki, milter, options):
         macros = os.path.join(packages(), MACROS)

@@ -47,7 +47,6 @@ GOOD_NAME = frozenset(["tls10-good", "tls12-good", "good"])
 VERIFIED = GOOD_NAME | frozenset(["second", "wildcard", "nocn", "oddcn"])
 UNVERIFIED = ENCRYPTED - VERIFIED
 FAILED = frozenset(["expired", "selfsigned", "rogue"])	# presented all the same
-PRESENTED = VERIFIED | FAILED
 
 
 def tls_version(session):
