@@ -6,7 +6,13 @@
 
 BUILD_PACKAGES="autoconf automake pkg-config gcc make libc6-dev libmilter-dev
 libssl-dev libpcre2-dev libidn2-dev libjansson-dev"
-POSTFIX_PACKAGES="python3 openssl postfix"
+CLIENT_PACKAGES="python3 openssl"
+POSTFIX_PACKAGES="postfix"
+# Sendmail itself is not installed: it would take the place of the mail server that
+# is there. Its packages are unpacked, and these are what it runs and is set up with.
+SENDMAIL_PACKAGES="sendmail-bin sendmail-cf"
+SENDMAIL_NEEDS="m4 gcc libc6-dev libwrap0 libldap-2.5-0 libdb5.3 liblockfile1 libnsl2
+libsasl2-2 libssl3"
 
 fail() {
 	echo "${0##*/}: $*" >&2
@@ -58,6 +64,27 @@ install_missing() {
 		fail "apt-get failed"
 	}
 	allow_services
+}
+
+# The lists of packages are fetched only when the ones at hand do not do.
+download_sendmail() {
+	# shellcheck disable=SC2086 # a list of words
+	apt-get -q download $SENDMAIL_PACKAGES || { apt-get -q update &&
+	    apt-get -q download $SENDMAIL_PACKAGES; }
+}
+
+# Unpacks Sendmail in $work/sendmail, and says so to the tests. It fails, and shows
+# why, where the packages cannot be had.
+provide_sendmail() {
+	if ! (mkdir "$work/sendmail" && cd "$work/sendmail" && download_sendmail &&
+	    for package in *.deb; do
+		    dpkg -x "$package" . || exit 1
+	    done) >"$work/sendmail.log" 2>&1; then
+		tail -n 30 "$work/sendmail.log"
+		return 1
+	fi
+	TLSWARD_SENDMAIL=$work/sendmail
+	export TLSWARD_SENDMAIL
 }
 
 # Copies what belongs to the tree to $work/tlsward: with git exactly that, else all

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The part of contrib/demo that shows something; run that.
 
+usage: demo.py postfix|sendmail
+
 The expectation stands beside each rule, so that the demo is a test too.
 """
 
@@ -18,6 +20,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
 from mta import client, workspace	# noqa: E402
 from mta.milter import Milter	# noqa: E402
 from mta.postfix import Postfix	# noqa: E402
+from mta.replies import queue_id	# noqa: E402
+from mta.sendmail import Sendmail	# noqa: E402
 
 WIDTH = 100
 RECIPIENT = "inbox@ours.example"
@@ -122,9 +126,9 @@ def table(results):
 
 # Sending
 
-def send(postfix, pki, session, sender):
+def send(server, pki, session, sender):
     """One message; the last reply to it, and the client's port."""
-    with client.Client(postfix.port) as conversation:
+    with client.Client(server.port) as conversation:
         certificate = session.certificate and pki.clients[session.certificate]
         conversation.open(session.version and client.tls(
             session.version, session.cipher, certificate))
@@ -133,23 +137,23 @@ def send(postfix, pki, session, sender):
         return list(replies.values())[-1], conversation.port
 
 
-def done_by(reply, postfix):
+def done_by(reply, server):
     """What the client, and the queue, have seen happen."""
     if reply.startswith("250"):
-        return HOLD if client.queue_id(reply) in postfix.held() else OK
+        return HOLD if queue_id(reply) in server.held() else OK
     return {"4": LATER, "5": NO}.get(reply[:1], reply)
 
 
 def show(rule, servers):
     """All sessions against one rule; returns what was done with each."""
-    milter, postfix, pki = servers
+    milter, server, pki = servers
     heading(rule.domain)
     print(textwrap.indent(rule.text.strip(), "    "))
     results = []
     for session, expected in zip(SESSIONS, rule.expected):
         milter.mark()
-        reply, port = send(postfix, pki, session, "sales@" + rule.domain)
-        done = done_by(reply, postfix)
+        reply, port = send(server, pki, session, "sales@" + rule.domain)
+        done = done_by(reply, server)
         record = milter.wait_record(client_port=port)
         right = done == expected == record["action"]
         results.append(Cell("(%s)" % record["would"] if "would" in record else done,
@@ -162,15 +166,22 @@ def show(rule, servers):
     return results
 
 
-def demonstrate(folder):
+def make_server(mta, folder, pki, milter):
+    """The MTA in front of the daemon, not started yet."""
+    if mta == "sendmail":
+        return Sendmail(folder, pki, milter.address, [
+            "define(`confCERT_FINGERPRINT_ALGORITHM', `sha256')"])
+    return Postfix(folder, pki, smtpd_milters=milter.address)
+
+
+def demonstrate(mta, folder):
     """Runs it all; whether everything went as the policy says."""
     pki = workspace.pki()
     policy = "default { require nothing }\n" + "".join(rule.text for rule in RULES)
     with Milter(os.path.join(folder, "milter"), policy) as milter, \
-            Postfix(os.path.join(folder, "postfix"), pki,
-                    smtpd_milters=milter.address) as postfix:
-        print("tlsward-milter behind Postfix on 127.0.0.1:%d" % postfix.port)
-        results = {rule.domain: show(rule, (milter, postfix, pki)) for rule in RULES}
+            make_server(mta, os.path.join(folder, mta), pki, milter) as server:
+        print("tlsward-milter behind %s on 127.0.0.1:%d" % (mta.title(), server.port))
+        results = {rule.domain: show(rule, (milter, server, pki)) for rule in RULES}
         table(results)
     heading("One whole record")
     print(textwrap.fill(json.dumps(results["bank.example"][-1].record,
@@ -195,7 +206,7 @@ def main():
         signal.signal(number, interrupted)
     folder = workspace.folder()
     try:
-        return 0 if demonstrate(folder) else 1
+        return 0 if demonstrate(sys.argv[1], folder) else 1
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130

@@ -283,6 +283,8 @@ const struct record_field record_fields[] = {
 	FACT(cert_cn, FIELD_TEXT),
 	FACT(cert_san, FIELD_LIST),
 	FACT(cert_issuer, FIELD_TEXT),
+	FACT(cert_subject_dn, FIELD_TEXT),
+	FACT(cert_issuer_dn, FIELD_TEXT),
 	FACT(cert_fingerprint, FIELD_DIGEST),
 	FACT(cert_pubkey_fingerprint, FIELD_DIGEST),
 	RESULT(action),

@@ -121,7 +121,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 	if (session != NULL) {
 		session->can_quarantine = (actions & SMFIF_QUARANTINE) != 0;
 		session->macros_chosen = (actions & SMFIF_SETSYMLIST) != 0 &&
-		    macros_choose(ctx);
+		    macros_choose(ctx, service->settings->mta);
 	}
 	return leave(SMFIS_CONTINUE);
 }

@@ -4,15 +4,19 @@
  * Postfix: {cert_subject} and {cert_issuer} are common names, decoded, and there
  * only if the certificate was verified; no fingerprint, no status. Sendmail: the
  * two are full names and there also when verification FAILED, so that {verify}
- * decides and the names are read from {cn_subject} and {cn_issuer}, encoded.
+ * decides and the names are read from {cn_subject} and {cn_issuer}, encoded. A full
+ * name is ambiguous (/CN= may stand within any value): it is recorded, and nothing is
+ * held against it.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "milter/facts.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/encoded.h"
 #include "milter/macros.h"
 
 /* A macro that is there but empty tells nothing. */
@@ -42,44 +46,6 @@ dialect(SMFICTX *ctx, enum settings_mta setting)
 	return SETTINGS_MTA_AUTO;
 }
 
-static int
-hex_digit(char c)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	const char *found = c != '\0' ? strchr(digits, c) : NULL;
-
-	return found != NULL ? (int)(found - digits) : -1;
-}
-
-/*
- * Undoes Sendmail's +XX. A name that does not fit, or that hides a NUL, becomes
- * the empty name, which no pattern matches; so do those that Sendmail puts in the
- * place of a name that it could not read or that is not there.
- */
-static const char *
-decode_name(const char *encoded, char *out, size_t size)
-{
-	size_t length = 0;
-
-	out[0] = '\0';
-	if (strncmp(encoded, "BadCertificate", 14) == 0)
-		return out;
-	while (*encoded != '\0') {
-		int high = encoded[0] == '+' ? hex_digit(encoded[1]) : -1;
-		int low = high >= 0 ? hex_digit(encoded[2]) : -1;
-		char c = low >= 0 ? (char)(high * 16 + low) : encoded[0];
-
-		if (c == '\0' || length + 1 >= size) {
-			out[0] = '\0';
-			return out;
-		}
-		out[length++] = c;
-		encoded += low >= 0 ? 3 : 1;
-	}
-	out[length] = '\0';
-	return out;
-}
-
 static void
 gather_postfix_certificate(SMFICTX *ctx, struct facts *facts)
 {
@@ -95,29 +61,69 @@ gather_postfix_certificate(SMFICTX *ctx, struct facts *facts)
 	facts->cert_issuer = issuer;
 }
 
+/*
+ * Names a digest that no pin can have, in the records' form: MD5, which is Sendmail's
+ * where none other is asked for.
+ */
+static const char *
+name_md5(const char *digest, char *out, size_t size)
+{
+	size_t length = 4;
+
+	if (digest == NULL || strlen(digest) + length >= size)
+		return NULL;
+	memcpy(out, "md5:", length);
+	for (; *digest != '\0'; digest++)
+		if (*digest != ':')
+			out[length++] = (char)tolower((unsigned char)*digest);
+	out[length] = '\0';
+	return out;
+}
+
+/* The digest of whatever certificate was presented, verified or not. */
+static void
+gather_fingerprint(SMFICTX *ctx, const char *verify, struct facts_room *room,
+    struct facts *facts)
+{
+	facts->cert_fingerprint = get(ctx, MACRO_CERT_FP);
+	if (facts->cert_fingerprint == NULL)
+		facts->cert_fingerprint = name_md5(get(ctx, MACRO_CERT_MD5),
+		    room->fingerprint, sizeof(room->fingerprint));
+	/* NO: the client presented none. NOT: it was not asked for one. */
+	if (facts->cert_fingerprint == NULL && verify != NULL &&
+	    (strcmp(verify, "NO") == 0 || strcmp(verify, "NOT") == 0)) {
+		facts->cert_fingerprint = "none";
+		facts->cert_pubkey_fingerprint = "none";
+	}
+}
+
+/* The name in "macro", decoded into "out"; NULL where the macro tells none. */
+static const char *
+decoded(SMFICTX *ctx, enum macro macro, encoded_decoder *decode, char *out, size_t size)
+{
+	const char *name = get(ctx, macro);
+
+	return name != NULL ? decode(name, out, size) : NULL;
+}
+
+/* The names are those of any certificate: they count only where it is verified. */
 static void
 gather_sendmail_certificate(SMFICTX *ctx, struct facts_room *room,
     struct facts *facts)
 {
 	const char *verify = get(ctx, MACRO_VERIFY);
-	const char *subject = get(ctx, MACRO_CN_SUBJECT);
-	const char *issuer = get(ctx, MACRO_CN_ISSUER);
 
-	facts->cert_fingerprint = get(ctx, MACRO_CERT_FP);
 	if (verify != NULL)
 		facts->cert_verified = strcmp(verify, "OK") == 0 ? POLICY_YES : POLICY_NO;
-	/* NO: the client presented none. NOT: it was not asked for one. */
-	if (verify != NULL && facts->cert_fingerprint == NULL &&
-	    (strcmp(verify, "NO") == 0 || strcmp(verify, "NOT") == 0)) {
-		facts->cert_fingerprint = "none";
-		facts->cert_pubkey_fingerprint = "none";
-	}
-	if (subject != NULL)
-		facts->cert_cn = decode_name(subject, room->subject,
-		    sizeof(room->subject));
-	if (issuer != NULL)
-		facts->cert_issuer = decode_name(issuer, room->issuer,
-		    sizeof(room->issuer));
+	gather_fingerprint(ctx, verify, room, facts);
+	facts->cert_cn = decoded(ctx, MACRO_CN_SUBJECT, encoded_common_name,
+	    room->subject, sizeof(room->subject));
+	facts->cert_issuer = decoded(ctx, MACRO_CN_ISSUER, encoded_common_name,
+	    room->issuer, sizeof(room->issuer));
+	facts->cert_subject_dn = decoded(ctx, MACRO_CERT_SUBJECT, encoded_full_name,
+	    room->subject_dn, sizeof(room->subject_dn));
+	facts->cert_issuer_dn = decoded(ctx, MACRO_CERT_ISSUER, encoded_full_name,
+	    room->issuer_dn, sizeof(room->issuer_dn));
 }
 
 static int
@@ -181,9 +187,24 @@ verified_name(SMFICTX *ctx, enum settings_mta mta)
 	return resolve != NULL && strcmp(resolve, "OK") == 0 ? name : NULL;
 }
 
+/*
+ * Whom the client authenticated as; Sendmail encodes it. A name that cannot be decoded
+ * is one all the same: the session is authenticated.
+ */
+static const char *
+sasl_username(SMFICTX *ctx, enum settings_mta mta, struct facts_room *room)
+{
+	const char *name = get(ctx, MACRO_AUTH_AUTHEN);
+
+	if (name == NULL || mta != SETTINGS_MTA_SENDMAIL ||
+	    encoded_text(name, room->user, sizeof(room->user))[0] == '\0')
+		return name;
+	return room->user;
+}
+
 static void
 gather_client(SMFICTX *ctx, const struct session *session, enum settings_mta mta,
-    struct facts *facts)
+    struct facts_room *room, struct facts *facts)
 {
 	const char *pointer = get(ctx, MACRO_CLIENT_PTR);
 
@@ -196,7 +217,7 @@ gather_client(SMFICTX *ctx, const struct session *session, enum settings_mta mta
 		facts->client_ptr = pointer;
 	facts->local = is_local(ctx, session, mta);
 	facts->helo = session->helo;
-	facts->sasl_username = get(ctx, MACRO_AUTH_AUTHEN);
+	facts->sasl_username = sasl_username(ctx, mta, room);
 }
 
 void
@@ -215,7 +236,7 @@ facts_gather(SMFICTX *ctx, const struct session *session,
 	facts->session = session->id;
 	facts->from = from;
 	facts->queue_id = facts_queue_id(ctx);
-	gather_client(ctx, session, mta, facts);
+	gather_client(ctx, session, mta, room, facts);
 	gather_tls(ctx, session, mta, room, facts);
 }
 

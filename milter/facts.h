@@ -15,10 +15,14 @@
 #include "policy/policy.h"
 #include "settings/settings.h"
 
-/* Where names are decoded to. Longer ones than this are no names (see facts.c). */
+/* Where text is decoded to. A name that is longer is the empty one (encoded.h). */
 struct facts_room {
 	char subject[512];
 	char issuer[512];
+	char subject_dn[512];
+	char issuer_dn[512];
+	char fingerprint[64];
+	char user[512];
 };
 
 /*

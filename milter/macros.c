@@ -36,15 +36,19 @@ static char names[MACRO_COUNT][20] = {
 	[MACRO_CN_SUBJECT] = "{cn_subject}",
 	[MACRO_CN_ISSUER] = "{cn_issuer}",
 	[MACRO_CERT_FP] = "{cert_fp}",
+	[MACRO_CERT_MD5] = "{cert_md5}",
 };
 
 #define BIT(macro) (1ul << (macro))
+/* What Postfix never has. */
+#define SENDMAIL_ONLY \
+	(BIT(MACRO_VERIFY) | BIT(MACRO_CN_SUBJECT) | BIT(MACRO_CN_ISSUER) | \
+	BIT(MACRO_CERT_FP) | BIT(MACRO_CERT_MD5))
 #define AT_MAIL \
 	(BIT(MACRO_QUEUE_ID) | BIT(MACRO_MAIL_ADDR) | BIT(MACRO_AUTH_AUTHEN) | \
 	BIT(MACRO_CLIENT_NAME) | BIT(MACRO_CLIENT_PTR) | BIT(MACRO_CLIENT_RESOLVE) | \
 	BIT(MACRO_TLS_VERSION) | BIT(MACRO_CIPHER) | BIT(MACRO_CIPHER_BITS) | \
-	BIT(MACRO_CERT_SUBJECT) | BIT(MACRO_CERT_ISSUER) | BIT(MACRO_VERIFY) | \
-	BIT(MACRO_CN_SUBJECT) | BIT(MACRO_CN_ISSUER) | BIT(MACRO_CERT_FP))
+	BIT(MACRO_CERT_SUBJECT) | BIT(MACRO_CERT_ISSUER) | SENDMAIL_ONLY)
 
 static const struct {
 	int stage;
@@ -77,22 +81,29 @@ write_list(unsigned long wanted, char *list)
 	return count;
 }
 
+/* The MTA says which one it is only after it was told what to send. */
+static unsigned long
+left_out(enum settings_mta mta)
+{
+	return mta == SETTINGS_MTA_POSTFIX ? SENDMAIL_ONLY : 0;
+}
+
 int
-macros_list(int stage, char *list)
+macros_list(int stage, enum settings_mta mta, char *list)
 {
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
 		if (stages[i].stage == stage)
-			return write_list(stages[i].macros, list);
+			return write_list(stages[i].macros & ~left_out(mta), list);
 	return -1;
 }
 
 bool
-macros_choose(SMFICTX *ctx)
+macros_choose(SMFICTX *ctx, enum settings_mta mta)
 {
 	char list[MACROS_LIST_MAX];
 
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-		(void)write_list(stages[i].macros, list);
+		(void)write_list(stages[i].macros & ~left_out(mta), list);
 		if (smfi_setsymlist(ctx, stages[i].stage, list) != MI_SUCCESS)
 			return false;
 	}

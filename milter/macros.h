@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <libmilter/mfapi.h>
 
+#include "settings/settings.h"
+
 enum macro {
 	MACRO_VERSION,			/* v: which MTA this is */
 	MACRO_QUEUE_ID,			/* i */
@@ -22,7 +24,9 @@ enum macro {
 	MACRO_CLIENT_NAME, MACRO_CLIENT_PTR, MACRO_CLIENT_RESOLVE,
 	MACRO_TLS_VERSION, MACRO_CIPHER, MACRO_CIPHER_BITS,
 	MACRO_CERT_SUBJECT, MACRO_CERT_ISSUER,
-	MACRO_VERIFY, MACRO_CN_SUBJECT, MACRO_CN_ISSUER, MACRO_CERT_FP,
+	MACRO_VERIFY, MACRO_CN_SUBJECT, MACRO_CN_ISSUER,
+	MACRO_CERT_FP,			/* with CertFingerprintAlgorithm, */
+	MACRO_CERT_MD5,			/* and without it */
 	MACRO_COUNT
 };
 
@@ -33,18 +37,20 @@ enum macro {
 #define MACROS_LIST_MAX 512
 
 /*
- * Asks, within the negotiation, for the macros of every stage. False when that
- * could not be said: then a macro that is absent is unknown, and not unset.
+ * Asks, within the negotiation, for the macros of every stage: those that the MTA of
+ * the setting can have, or, where which one it is will be told later, of both. False
+ * when that could not be said: then a macro that is absent is unknown, and not unset.
  */
-bool macros_choose(SMFICTX *ctx);
+bool macros_choose(SMFICTX *ctx, enum settings_mta mta);
 
 /* The value in the newest stage that has the macro, or NULL; libmilter's. */
 const char *macros_get(SMFICTX *ctx, enum macro macro);
 
 /*
- * Writes the list asked for at "stage" (SMFIM_...) into "list" of MACROS_LIST_MAX
- * bytes; returns how many macros are in it, or -1 where the stage has no list.
+ * Writes the list asked for at "stage" (SMFIM_...) of "mta" into "list" of
+ * MACROS_LIST_MAX bytes; returns how many macros are in it, or -1 where the stage has
+ * no list.
  */
-int macros_list(int stage, char *list);
+int macros_list(int stage, enum settings_mta mta, char *list);
 
 #endif

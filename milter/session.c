@@ -22,7 +22,9 @@ static const size_t strings[] = {
 	offsetof(struct facts, to), offsetof(struct facts, to_resolved),
 	offsetof(struct facts, queue_id), offsetof(struct facts, tls_version),
 	offsetof(struct facts, cipher), offsetof(struct facts, cert_cn),
-	offsetof(struct facts, cert_issuer), offsetof(struct facts, cert_fingerprint),
+	offsetof(struct facts, cert_issuer), offsetof(struct facts, cert_subject_dn),
+	offsetof(struct facts, cert_issuer_dn),
+	offsetof(struct facts, cert_fingerprint),
 	offsetof(struct facts, cert_pubkey_fingerprint),
 };
 #define STRING_COUNT (sizeof(strings) / sizeof(strings[0]))

@@ -101,6 +101,8 @@ struct facts {
 	const char *const *cert_san;	/* NULL: unknown */
 	size_t cert_san_count;
 	const char *cert_issuer;
+	const char *cert_subject_dn;	/* full names: for people to read alone */
+	const char *cert_issuer_dn;
 	/*
 	 * "sha256:HEX", "sha1:HEX", or the bare digest as an MTA gives it, with
 	 * or without colons; "none": no certificate was presented.

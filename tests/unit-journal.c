@@ -176,7 +176,8 @@ all_facts_are_written_in_order(void **state)
 		.to_resolved = "c@ours.example", .nrcpt = 2, .queue_id = "4Z",
 		.tls_version = "TLSv1.3", .cipher = "TLS_AES_128_GCM_SHA256", .bits = 0,
 		.cert_verified = POLICY_NO, .cert_cn = "", .cert_san = names,
-		.cert_san_count = 2, .cert_issuer = "CA", .cert_fingerprint = "none",
+		.cert_san_count = 2, .cert_issuer = "CA", .cert_subject_dn = "/O=x/CN=",
+		.cert_issuer_dn = "/CN=CA", .cert_fingerprint = "none",
 		.cert_pubkey_fingerprint = "SHA256:" HEX64 };
 	struct verdict verdict = accepted;
 
@@ -190,6 +191,7 @@ all_facts_are_written_in_order(void **state)
 	    "domain=acme.example tls_version=TLSv1.3 cipher=TLS_AES_128_GCM_SHA256 "
 	    "bits=0 cert_verified=no cert_cn=\"\" "
 	    "cert_san=\"mx.example,a\\\\,b\\\\\\\\c\" cert_issuer=CA "
+	    "cert_subject_dn=\"/O=x/CN=\" cert_issuer_dn=\"/CN=CA\" "
 	    "cert_fingerprint=none cert_pubkey_fingerprint=sha256:" HEX64
 	    " action=accept");
 	expect_record(&facts, &verdict, JOURNAL_JSON,
@@ -203,6 +205,7 @@ all_facts_are_written_in_order(void **state)
 	    "\"cipher\":\"TLS_AES_128_GCM_SHA256\",\"bits\":0,"
 	    "\"cert_verified\":\"no\",\"cert_cn\":\"\","
 	    "\"cert_san\":[\"mx.example\",\"a,b\\\\c\"],\"cert_issuer\":\"CA\","
+	    "\"cert_subject_dn\":\"/O=x/CN=\",\"cert_issuer_dn\":\"/CN=CA\","
 	    "\"cert_fingerprint\":\"none\","
 	    "\"cert_pubkey_fingerprint\":\"sha256:" HEX64 "\","
 	    "\"action\":\"accept\"}");
@@ -514,7 +517,7 @@ every_fact_has_a_name(void **state)
 	for (; journal_fact_name(count) != NULL; count++)
 		assert_false(journal_fact_text(&facts, journal_fact_name(count),
 		    &buffer));
-	assert_int_equal(count, 23);
+	assert_int_equal(count, 25);
 	assert_string_equal(journal_fact_name(0), "mta");
 	assert_int_equal(buffer.length, 0);
 	buffer_free(&buffer);

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "milter/encoded.h"
 #include "milter/facts.h"
 #include "milter/limiter.h"
 #include "milter/load.h"
@@ -71,16 +72,80 @@ test_no_stage_has_too_many_macros(void **state)
 
 	(void)state;
 	for (int stage = SMFIM_FIRST; stage <= SMFIM_LAST; stage++) {
-		int count = macros_list(stage, list);
+		int count = macros_list(stage, SETTINGS_MTA_AUTO, list);
 
 		assert_true(count >= 0);
 		assert_true(count <= MACROS_PER_STAGE_MAX);
 		assert_true(strlen(list) < MACROS_LIST_MAX - 1);
 	}
-	assert_true(macros_list(SMFIM_ENVFROM, list) > 10);
-	assert_non_null(strstr(list, "{verify}"));
-	assert_int_equal(macros_list(SMFIM_HELO, list), 0);
-	assert_int_equal(macros_list(99, list), -1);
+	assert_int_equal(macros_list(SMFIM_HELO, SETTINGS_MTA_AUTO, list), 0);
+	assert_int_equal(macros_list(99, SETTINGS_MTA_AUTO, list), -1);
+}
+
+static void
+test_only_what_the_mta_has_is_asked_for(void **state)
+{
+	static const char *const sendmails[] = { "{verify}", "{cn_subject}",
+		"{cn_issuer}", "{cert_fp}", "{cert_md5}" };
+	char both[MACROS_LIST_MAX], postfix[MACROS_LIST_MAX], sendmail[MACROS_LIST_MAX];
+
+	(void)state;
+	(void)macros_list(SMFIM_ENVFROM, SETTINGS_MTA_AUTO, both);
+	(void)macros_list(SMFIM_ENVFROM, SETTINGS_MTA_POSTFIX, postfix);
+	(void)macros_list(SMFIM_ENVFROM, SETTINGS_MTA_SENDMAIL, sendmail);
+	assert_string_equal(both, sendmail);
+	for (size_t i = 0; i < sizeof(sendmails) / sizeof(sendmails[0]); i++) {
+		assert_non_null(strstr(both, sendmails[i]));
+		assert_null(strstr(postfix, sendmails[i]));
+	}
+	assert_non_null(strstr(postfix, "{cert_subject} {cert_issuer}"));
+}
+
+static void
+expect_decoded(encoded_decoder *decode, const char *encoded, const char *expected)
+{
+	char out[32];
+
+	assert_string_equal(decode(encoded, out, sizeof(out)), expected);
+}
+
+static void
+test_xtext_is_decoded(void **state)
+{
+	(void)state;
+	expect_decoded(encoded_text, "a+20b+2Bc+C3+A5", "a b+c\xC3\xA5");
+	/* Not what Sendmail writes: left as it is. */
+	expect_decoded(encoded_text, "a+b+2+zz+2b", "a+b+2+zz+2b");
+	expect_decoded(encoded_text, "a+", "a+");
+	expect_decoded(encoded_text, "a+00b", "");
+	expect_decoded(encoded_text, "1234567890123456789012345678901",
+	    "1234567890123456789012345678901");
+	expect_decoded(encoded_text, "12345678901234567890123456789012", "");
+	expect_decoded(encoded_text, "", "");
+}
+
+static void
+test_sentinels_are_no_names(void **state)
+{
+	(void)state;
+	expect_decoded(encoded_common_name, "BadCertificateUnknown", "");
+	expect_decoded(encoded_common_name, "BadCertificateContainsNUL", "");
+	expect_decoded(encoded_common_name, "BadCertificateTooLong", "");
+	expect_decoded(encoded_common_name, "not+20BadCertificate", "not BadCertificate");
+	/* In a common name a backslash is one. */
+	expect_decoded(encoded_common_name, "a+5C/b+5CxC3", "a\\/b\\xC3");
+}
+
+static void
+test_full_names_are_decoded(void **state)
+{
+	(void)state;
+	expect_decoded(encoded_full_name, "/O=Test+20Org/CN=Bl+5CxC3+5CxA5",
+	    "/O=Test Org/CN=Bl\xC3\xA5");
+	expect_decoded(encoded_full_name, "/O=Inc+5C/Co+5C+2BA", "/O=Inc/Co+A");
+	/* Of printable bytes OpenSSL writes no \xXX, so that this one is the name's. */
+	expect_decoded(encoded_full_name, "/CN=+5Cx41+5Cx00+5Cx1+5C", "/CN=\\x41\\x00\\x1\\");
+	expect_decoded(encoded_full_name, "/CN=a+00b", "");
 }
 
 static void
@@ -418,6 +483,10 @@ main(void)
 		cmocka_unit_test(test_percent_is_doubled),
 		cmocka_unit_test(test_addresses_are_trimmed),
 		cmocka_unit_test(test_no_stage_has_too_many_macros),
+		cmocka_unit_test(test_only_what_the_mta_has_is_asked_for),
+		cmocka_unit_test(test_xtext_is_decoded),
+		cmocka_unit_test(test_sentinels_are_no_names),
+		cmocka_unit_test(test_full_names_are_decoded),
 		cmocka_unit_test(test_idle_connections_are_small),
 		cmocka_unit_test(test_session_ids_differ),
 		cmocka_unit_test(test_limiter),

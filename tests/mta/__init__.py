@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: ISC
-"""tlsward-milter behind a real, throw-away Postfix on loopback."""
+"""tlsward-milter behind a real, throw-away Postfix or Sendmail on loopback."""

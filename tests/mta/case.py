@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: ISC
-"""What the test cases share: a daemon behind a Postfix, once for each class."""
+"""What the test cases share: a daemon behind an MTA, once for each class."""
 
 import os
 import unittest
 
-from . import client, workspace
+from . import client, replies, workspace
 from .milter import Milter
 from .postfix import Postfix
+from .sendmail import Sendmail
 
-ACCEPTED = "250 2.1.5 Ok"
+ACCEPTED = replies.POSTFIX.recipient("")
 
 
-class MilterCase(unittest.TestCase):
-    """A class's settings are its attributes; its servers start with its first test."""
+class AnyCase(unittest.TestCase):
+    """A class's settings are its attributes; its servers start with its first test.
+
+    Behind which MTA is a subclass's affair: "server" is that one.
+    """
+
+    mta = None
 
     policy = ""
     files = {}		# further files of the policy's folder
     settings = {}	# of tlsward.conf
-    parameters = {}	# of main.cf
-    listeners = {}	# further smtpd services, options by name
-    services = ()	# of master.cf
     maxDiff = None
 
     @classmethod
@@ -27,18 +30,23 @@ class MilterCase(unittest.TestCase):
         cls.pki = workspace.pki()
         cls.folder = workspace.folder()
         cls.addClassCleanup(workspace.remove, cls.folder)
-        cls.milter = Milter(os.path.join(cls.folder, "milter"), cls.policy, cls.files,
-                            **cls.settings)
+        cls.milter = Milter(os.path.join(cls.folder, "milter"), cls.policy_text(),
+                            cls.files, **cls.settings)
         cls.milter.start()
         cls.addClassCleanup(cls._end_milter)
-        cls.postfix = Postfix(os.path.join(cls.folder, "postfix"), cls.pki,
-                              cls.listeners, cls.services, **cls.main_parameters())
-        cls.postfix.start()
-        cls.addClassCleanup(cls.postfix.stop)
+        cls.server = cls.make_server(os.path.join(cls.folder, "mta"))
+        cls.server.start()
+        cls.addClassCleanup(cls.server.stop)
 
     @classmethod
-    def main_parameters(cls):
-        return {"smtpd_milters": cls.milter.address, **cls.parameters}
+    def policy_text(cls):
+        """The policy; "pki" is there already."""
+        return cls.policy
+
+    @classmethod
+    def make_server(cls, folder):
+        """The MTA, not started yet."""
+        raise NotImplementedError
 
     @classmethod
     def _end_milter(cls):
@@ -57,7 +65,7 @@ class MilterCase(unittest.TestCase):
 
     def dial(self, host="127.0.0.1", source=None, listener="smtp"):
         """A client that has not said anything; closed after the test."""
-        made = client.Client(self.postfix.ports[listener], host, source)
+        made = client.Client(self.server.ports[listener], host, source)
         self.addCleanup(made.close)
         return made
 
@@ -82,3 +90,34 @@ class MilterCase(unittest.TestCase):
     def assert_record(self, record, **fields):
         """The record has these values; None: the field is left out."""
         self.assertEqual({name: record.get(name) for name in fields}, fields)
+
+
+class MilterCase(AnyCase):
+    """Behind a Postfix."""
+
+    mta = "postfix"
+    parameters = {}	# of main.cf
+    listeners = {}	# further smtpd services, options by name
+    services = ()	# of master.cf
+
+    @classmethod
+    def make_server(cls, folder):
+        cls.postfix = Postfix(folder, cls.pki, cls.listeners, cls.services,
+                              **cls.main_parameters())
+        return cls.postfix
+
+    @classmethod
+    def main_parameters(cls):
+        return {"smtpd_milters": cls.milter.address, **cls.parameters}
+
+
+class SendmailCase(AnyCase):
+    """Behind a Sendmail."""
+
+    mta = "sendmail"
+    options = ()	# lines of sendmail.mc
+
+    @classmethod
+    def make_server(cls, folder):
+        cls.sendmail = Sendmail(folder, cls.pki, cls.milter.address, cls.options)
+        return cls.sendmail

@@ -187,8 +187,3 @@ class Client:
 
     def quit(self):
         return self.command("QUIT")
-
-
-def queue_id(reply):
-    """The queue id in Postfix's reply to the end of a message."""
-    return reply.rsplit("queued as ", 1)[1]

@@ -6,6 +6,7 @@ EC key, and client certificates good and bad. Clients have EC keys, all but one,
 for sessions older than TLS 1.2.
 """
 
+import functools
 import os
 import subprocess
 
@@ -59,8 +60,10 @@ def openssl(*arguments):
 class Certificate:
     """A certificate and its key, in PEM files."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, subject=None):
         self.name = name
+        # As OpenSSL writes it on one line, without the escapes.
+        self.subject = subject and subject.replace("\\/", "/").replace("\\+", "+")
         self.cert = os.path.join(folder, name + ".pem")
         self.key = os.path.join(folder, name + ".key")
         self.chain = os.path.join(folder, name + ".chain.pem")
@@ -72,6 +75,7 @@ class Certificate:
                 with open(part, encoding="ascii") as text:
                     out.write(text.read())
 
+    @functools.lru_cache(maxsize=None)
     def fingerprint(self):
         """The certificate's SHA-256 digest, as sha256:hex."""
         line = openssl("x509", "-in", self.cert, "-noout", "-fingerprint", "-sha256")
@@ -119,7 +123,7 @@ class Pki:
         yield self._expired("expired", "/O=Test Org/CN=" + CLIENT_NAME)
 
     def _request(self, name, subject, key):
-        made = Certificate(self.folder, name)
+        made = Certificate(self.folder, name, subject)
         return made, ("req", "-config", self._req_config, "-utf8", "-nodes",
                       "-newkey", *key, "-keyout", made.key, "-subj", subject)
 

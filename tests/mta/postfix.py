@@ -16,7 +16,7 @@ import socket
 import subprocess
 import time
 
-from . import waiting
+from . import replies, waiting
 from .process import Server
 
 MASTER = "/usr/lib/postfix/sbin/master"
@@ -90,6 +90,8 @@ keep       unix  - n n -   - pipe flags=R user=nobody argv=/bin/dd
 
 class Postfix:
     """See the module. Parameters of main.cf are given by name."""
+
+    replies = replies.POSTFIX
 
     def __init__(self, folder, pki, listeners=None, services=(), **parameters):
         """"listeners" are further smtpd services: the options of each, by name.

@@ -12,7 +12,7 @@ from . import waiting
 class Server:
     """Started once, ended once, by its own id; nothing of its session stays."""
 
-    def __init__(self, name, arguments, errors):
+    def __init__(self, name, arguments, errors, environment=None):
         """Standard error goes to the file "errors"."""
         adopt_orphans()
         self.name = name
@@ -20,7 +20,7 @@ class Server:
         with open(errors, "ab") as stream:
             self._process = subprocess.Popen(
                 arguments, start_new_session=True, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=stream)
+                stdout=subprocess.DEVNULL, stderr=stream, env=environment)
         self.pid = self._process.pid
 
     def ended(self):

@@ -46,9 +46,10 @@ CBC = TLS10 | TLS11 | frozenset(["tls12-rsa", "tls12-dhe", "tls12-cbc"])
 GOOD_NAME = frozenset(["tls10-good", "tls12-good", "good"])
 VERIFIED = GOOD_NAME | frozenset(["second", "wildcard", "nocn", "oddcn"])
 UNVERIFIED = ENCRYPTED - VERIFIED
+FAILED = frozenset(["expired", "selfsigned", "rogue"])	# presented all the same
 
 
 def tls_version(session):
-    """The protocol as Postfix names it; "none" for clear text."""
+    """The protocol as both MTAs name it; "none" for clear text."""
     return {None: "none", "1.0": "TLSv1"}.get(
         session.version, "TLSv%s" % session.version)

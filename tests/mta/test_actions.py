@@ -2,7 +2,7 @@
 """What is done with a message: accept, tempfail, reject, quarantine, monitor, exempt."""
 
 from .case import ACCEPTED, MilterCase
-from .client import queue_id
+from .replies import queue_id
 
 OURS = "someone@ours.example"
 

@@ -6,7 +6,7 @@ import unittest
 
 from . import sasl
 from .case import ACCEPTED, MilterCase
-from .client import queue_id
+from .replies import queue_id
 from .postfix import has_ipv6
 
 OURS = "someone@ours.example"

@@ -2,7 +2,7 @@
 """The order and shape of the SMTP dialogue never changes a verdict."""
 
 from .case import ACCEPTED, MilterCase
-from .client import queue_id
+from .replies import queue_id
 
 OURS = "someone@ours.example"
 STRICT = "strict.example"

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: ISC
-"""Every kind of session against every kind of rule, reply and record.
+"""Every kind of session against every kind of rule, reply and record, behind both MTAs.
 
 RULES is the whole expectation: a rule's settings, and which sessions it refuses,
-with which codes and for which unmet requirements. All others are accepted.
+with which codes and for which unmet requirements. All others are accepted. What is
+not the same behind both, because Postfix tells no fingerprints, stands under the
+MTA's name.
 """
 
 import collections
 import unittest
 
-from .case import ACCEPTED, MilterCase
+from .case import ACCEPTED, MilterCase, SendmailCase
 from .pki import CA_NAME, CLIENT_NAME, ODD_NAME
-from .sessions import (ALL, BITS128, CBC, ENCRYPTED, GOOD_NAME, PLAIN, RSA_EXCHANGE,
-                       SESSIONS, TLS10, TLS11, TLS12, TLS13, UNVERIFIED, VERIFIED,
-                       tls_version)
+from .replies import queue_id
+from .sessions import (ALL, BITS128, CBC, ENCRYPTED, FAILED, GOOD_NAME, PLAIN,
+                       RSA_EXCHANGE, SESSIONS, TLS10, TLS11, TLS12, TLS13, UNVERIFIED,
+                       VERIFIED, tls_version)
 
 Rule = collections.namedtuple("Rule", "name settings refusals")
 Refusal = collections.namedtuple("Refusal", "sessions codes reason failed text")
@@ -24,7 +27,22 @@ def refuse(sessions, codes, *failed, reason=None, text=None):
 
 NO_TLS = refuse(PLAIN, "530 5.7.0", "tls")
 NO_CERTIFICATE = refuse(UNVERIFIED, "550 5.7.1", "certificate")
+NO_FINGERPRINT = refuse(ENCRYPTED, "451 4.7.0", "certificate-fingerprint",
+                        reason="unknown-fact")
+
+RECIPIENT = "someone@ours.example"
+NAMES = {"good": CLIENT_NAME, "good-rsa": CLIENT_NAME, "nocn": "",
+         "second": "second.test.example", "wildcard": "*.test.example",
+         "oddcn": ODD_NAME}
 PIN = "sha256:" + 32 * "5a"
+
+
+def pinned(*sessions):
+    """What becomes of a rule with the pins of these sessions' certificates."""
+    return {"postfix": [NO_TLS, NO_FINGERPRINT],
+            "sendmail": [NO_TLS, refuse(ENCRYPTED - set(sessions), "550 5.7.1",
+                                        "certificate-fingerprint")]}
+
 
 RULES = [
     Rule("nothing", "require nothing", []),
@@ -69,10 +87,26 @@ RULES = [
     Rule("other-issuer", 'require certificate issuer "%s"; otherwise reject'
          % CA_NAME.upper(),
          [NO_TLS, NO_CERTIFICATE, refuse(VERIFIED, "550 5.7.1", "certificate-issuer")]),
-    # Nothing tells the daemon a fingerprint here: it cannot know, so it defers.
-    Rule("pin", "require certificate fingerprint %s; otherwise reject" % PIN,
-         [NO_TLS, refuse(ENCRYPTED, "451 4.7.0", "certificate-fingerprint",
-                         reason="unknown-fact")]),
+    # Postfix tells the daemon no fingerprint: it cannot know, so it defers.
+    Rule("pin", "require certificate fingerprint %s; otherwise reject" % PIN, pinned()),
+    Rule("pin-good", "require certificate fingerprint {good}; otherwise reject",
+         pinned("tls12-good", "good")),
+    # Who has the key need not have a certificate that anybody verifies.
+    Rule("pin-failed", "require certificate fingerprint {expired} {selfsigned} {rogue}; "
+         "otherwise reject", pinned(*FAILED)),
+    Rule("pin-verified", "require certificate; "
+         "require certificate fingerprint {rogue} {second}; otherwise reject",
+         {"postfix": [NO_TLS,
+                      refuse(UNVERIFIED, "550 5.7.1", "certificate",
+                             "certificate-fingerprint"),
+                      refuse(VERIFIED, "451 4.7.0", "certificate-fingerprint",
+                             reason="unknown-fact")],
+          "sendmail": [NO_TLS,
+                       refuse({"rogue"}, "550 5.7.1", "certificate"),
+                       refuse(UNVERIFIED - {"rogue"}, "550 5.7.1", "certificate",
+                              "certificate-fingerprint"),
+                       refuse(VERIFIED - {"second"}, "550 5.7.1",
+                              "certificate-fingerprint")]}),
     Rule("several", "require tls >= 1.2; require bits >= 256; require aead; "
          "otherwise reject",
          [NO_TLS,
@@ -101,70 +135,107 @@ RULES = [
 ]
 
 
-def policy():
+def policy(pki):
     """One rule on one line each, so that RULES[n] stands in line n + 1."""
-    return "".join("from %s.example { %s }\n" % (rule.name, rule.settings)
-                   for rule in RULES)
+    lines = "".join("from %s.example { %s }\n" % (rule.name, rule.settings)
+                    for rule in RULES)
+    for name, certificate in pki.clients.items():
+        lines = lines.replace("{%s}" % name, certificate.fingerprint())
+    return lines
 
 
-def refusal_of(rule, session):
+def refusals_of(rule, mta):
+    """The rule's refusals behind this MTA."""
+    return rule.refusals[mta] if isinstance(rule.refusals, dict) else rule.refusals
+
+
+def refusal_of(rule, session, mta):
     """How the rule refuses the session, or None."""
-    found = [refusal for refusal in rule.refusals if session.name in refusal.sessions]
+    found = [refusal for refusal in refusals_of(rule, mta)
+             if session.name in refusal.sessions]
     assert len(found) <= 1, (rule.name, session.name)
     return found[0] if found else None
 
 
-class Matrix(MilterCase):
+class Matrix:
     """The sessions of one group; its tests are added below."""
 
-    policy = policy()
+    @classmethod
+    def policy_text(cls):
+        return policy(cls.pki)
 
     def check(self, session, rule):
         context = session.version and self.tls(session.version, session.cipher,
                                                session.certificate)
         conversation = self.connect(context)
-        recipient = "someone@ours.example"
-        replies = conversation.message("user@%s.example" % rule.name, recipient)
+        replies = conversation.message("user@%s.example" % rule.name, RECIPIENT)
         record = self.milter.wait_record(client_port=conversation.port)
         self.check_facts(session, rule, record)
-        refusal = refusal_of(rule, session)
+        refusal = refusal_of(rule, session, self.mta)
         if refusal is None:
-            self.assertEqual(replies[recipient], ACCEPTED)
-            self.assertTrue(replies["end"].startswith("250 2.0.0 Ok: queued as "))
+            self.assertEqual(replies[RECIPIENT], self.server.replies.recipient(RECIPIENT))
+            self.assertTrue(queue_id(replies["end"]))
             self.assert_record(record, action="accept", reason=None, failed=None,
                                reply=None)
         else:
-            self.check_refusal(refusal, rule, replies[recipient], record)
+            self.check_refusal(refusal, rule, replies[RECIPIENT], record)
 
     def check_facts(self, session, rule, record):
         self.assert_record(
-            record, mta="postfix", client_addr="127.0.0.1", client_name="localhost",
+            record, mta=self.mta, client_addr="127.0.0.1", client_name="localhost",
             local=None, helo="client.test.example", sasl_username=None,
             **{"from": "user@%s.example" % rule.name}, domain=rule.name + ".example",
             tls_version=tls_version(session), cipher=session.cipher, bits=session.bits,
             rule="policy.conf:%d" % (RULES.index(rule) + 1), rule_kind="from",
-            rule_name=rule.name + ".example", would=None, exempt=None)
+            rule_name=rule.name + ".example", would=None, exempt=None,
+            **self.certificate_facts(session))
+
+    def certificate_facts(self, session):
+        """What the record has of the certificate."""
+        facts = dict.fromkeys(("cert_verified", "cert_cn", "cert_issuer",
+                               "cert_fingerprint", "cert_pubkey_fingerprint",
+                               "cert_subject_dn"))
+        if session.version:
+            facts["cert_verified"] = "yes" if session.name in VERIFIED else "no"
         if session.name in VERIFIED:
-            names = {"good": CLIENT_NAME, "good-rsa": CLIENT_NAME, "nocn": "",
-                     "second": "second.test.example", "wildcard": "*.test.example",
-                     "oddcn": ODD_NAME}
-            self.assert_record(record, cert_verified="yes", cert_issuer=CA_NAME,
-                               cert_cn=names[session.certificate])
-        elif session.version:
-            self.assert_record(record, cert_verified="no", cert_cn=None,
-                               cert_issuer=None)
+            facts.update(cert_cn=NAMES[session.certificate], cert_issuer=CA_NAME)
+        return facts
 
     def check_refusal(self, refusal, rule, reply, record):
-        self.assert_refused(reply, refusal.codes, rule.name + ".example")
+        said = record["reply"]
+        self.assertEqual(reply, self.server.replies.refusal(said, RECIPIENT))
+        self.assert_refused(said, refusal.codes, rule.name + ".example")
         if refusal.text:
-            self.assertEqual(reply, "%s %s" % (refusal.codes, refusal.text))
+            self.assertEqual(said, "%s %s" % (refusal.codes, refusal.text))
         self.assert_record(
-            record, to="someone@ours.example", reason=refusal.reason,
-            action="reject" if refusal.codes.startswith("5") else "tempfail",
-            failed=refusal.failed, reply=reply)
+            record, to=RECIPIENT, reason=refusal.reason, failed=refusal.failed,
+            action="reject" if refusal.codes.startswith("5") else "tempfail")
 
 
-def group(name, sessions):
+class PostfixMatrix(Matrix, MilterCase):
+    """Postfix tells of no certificate that is not verified, and no fingerprint."""
+
+
+class SendmailMatrix(Matrix, SendmailCase):
+    """Sendmail tells of every certificate, which proves nothing by itself."""
+
+    options = ("define(`confCERT_FINGERPRINT_ALGORITHM', `sha256')",)
+
+    def certificate_facts(self, session):
+        facts = super().certificate_facts(session)
+        if session.certificate:
+            certificate = self.pki.clients[session.certificate]
+            facts.update(cert_fingerprint=certificate.fingerprint(),
+                         cert_subject_dn=certificate.subject)
+        elif session.version:
+            facts.update(cert_fingerprint="none", cert_pubkey_fingerprint="none")
+        if session.name in FAILED:
+            facts.update(cert_cn=CLIENT_NAME, cert_issuer=CLIENT_NAME if
+                         session.name == "selfsigned" else CA_NAME)
+        return facts
+
+
+def group(base, name, sessions):
     """A class with one test for each of these sessions and each rule."""
     tests = {}
     for session in sessions:
@@ -173,11 +244,11 @@ def group(name, sessions):
                 self.check(session, rule)
             title = "test_%s_%s" % (session.name, rule.name)
             tests[title.replace("-", "_")] = test
-    return type(name, (Matrix,), {"__module__": __name__, **tests})
+    return type(name, (base,), {"__module__": __name__, **tests})
 
 
 def groups():
-    """The classes: one for each protocol, and one for the certificates."""
+    """The classes: one for each MTA and protocol, and one for the certificates."""
     found = collections.defaultdict(list)
     for session in SESSIONS:
         if session.certificate:
@@ -185,7 +256,8 @@ def groups():
         else:
             found["Tls" + session.version.replace(".", "")
                   if session.version else "Plain"].append(session)
-    return {"Matrix" + name: group("Matrix" + name, sessions)
+    return {base.__name__ + name: group(base, base.__name__ + name, sessions)
+            for base in (PostfixMatrix, SendmailMatrix)
             for name, sessions in found.items()}
 
 
@@ -236,8 +308,9 @@ class Table(unittest.TestCase):
     """The table itself: every session of it exists, and no two refusals overlap."""
 
     def test_sessions(self):
-        for rule in RULES:
-            for refusal in rule.refusals:
-                self.assertLessEqual(set(refusal.sessions), set(ALL), rule.name)
-            for session in SESSIONS:
-                refusal_of(rule, session)
+        for mta in ("postfix", "sendmail"):
+            for rule in RULES:
+                for refusal in refusals_of(rule, mta):
+                    self.assertLessEqual(set(refusal.sessions), set(ALL), rule.name)
+                for session in SESSIONS:
+                    refusal_of(rule, session, mta)

@@ -27,10 +27,15 @@ def remove(path):
         shutil.rmtree(path, ignore_errors=True)
 
 
-@functools.lru_cache(maxsize=None)
-def pki():
-    """The certificates of this run."""
+def shared_folder():
+    """A new folder that is removed when this process ends, and not one forked off."""
     path = folder()
     owner = os.getpid()
     atexit.register(lambda: os.getpid() == owner and remove(path))
-    return Pki(path)
+    return path
+
+
+@functools.lru_cache(maxsize=None)
+def pki():
+    """The certificates of this run."""
+    return Pki(shared_folder())
