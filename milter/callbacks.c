@@ -132,13 +132,15 @@ header_actions(void)
 
 /*
  * The header's end is wanted with its fields: of a message without any, libmilter
- * would take the end for out of turn and never answer.
+ * would take the end for out of turn and never answer. DATA is no place to decide
+ * then.
  */
 static unsigned long
 header_steps(unsigned long steps)
 {
-	return authserv_id() != NULL ? SMFIP_NR_HDR | SMFIP_NR_EOH :
-	    steps & (SMFIP_NOHDRS | SMFIP_NOEOH);
+	if (authserv_id() != NULL)
+		return SMFIP_NR_HDR | SMFIP_NR_EOH | (steps & SMFIP_NODATA);
+	return steps & (SMFIP_NOHDRS | SMFIP_NOEOH);
 }
 
 static sfsistat

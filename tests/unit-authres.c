@@ -209,7 +209,7 @@ rules_are_told(void **state)
 	(void)state;
 	expect(&facts, &verdict, OURS "; x-tls=none policy.tlsward=accept\n"
 	    "\tpolicy.rule=\"policy.d/a \\\"b\\\".conf:12\"");
-	verdict = accepted(-1, "b\xc3\xbc" "cher.conf");
+	verdict = accepted(-1, "b\303\274cher.conf");
 	expect(&facts, &verdict, OURS "; x-tls=none policy.tlsward=accept");
 	verdict = accepted(-1, "p");
 	verdict.reason = REASON_TLS;

@@ -550,6 +550,9 @@ fake_rcpt(SMFICTX *ctx, const char *address)
 sfsistat
 fake_data(SMFICTX *ctx)
 {
+	ctx->reply[0] = '\0';
+	if ((ctx->steps & SMFIP_NODATA) != 0)
+		return SMFIS_CONTINUE;
 	return command(ctx, 'T', SMFIM_DATA, "", NULL);
 }
 
@@ -566,6 +569,7 @@ fake_header(SMFICTX *ctx, const char *name, const char *value)
 	if (field->name == NULL || field->value == NULL)
 		abort();
 	ctx->field_count++;
+	ctx->reply[0] = '\0';
 	if ((ctx->steps & SMFIP_NOHDRS) != 0)
 		return FAKE_NOT_CALLED;
 	send_macros(ctx, SMFIM_EOH);
