@@ -6,7 +6,8 @@
  * connection through. A message is given up (ACCEPT) as soon as nothing later can
  * change the verdict: at MAIL where no recipient matters, else at DATA; to its end
  * go those that are to be held, that a rule under monitor would have refused, that
- * an exemption let in, and local mail that is to be refused.
+ * an exemption let in, and local mail that is to be refused; and all of them where
+ * header fields are to be removed and added (authentication-results).
  *
  * Local mail (Postfix's non_smtpd_milters) is never refused at RCPT: Postfix takes
  * that for an error of configuration and offers the message again for ever.
@@ -17,6 +18,7 @@
 
 #include <stdlib.h>
 
+#include "milter/authres.h"
 #include "milter/decision.h"
 #include "milter/facts.h"
 #include "milter/macros.h"
@@ -67,6 +69,26 @@ session_of(SMFICTX *ctx, bool begins)
 	return session;
 }
 
+/* Our authserv-id; NULL: header fields are not looked at. */
+static const char *
+authserv_id(void)
+{
+	return service->settings->authentication_results;
+}
+
+/* Says, at most once a minute, that a message was put off, and counts it. */
+static void
+put_off(struct limiter *limiter, const char *why, const char *session)
+{
+	unsigned long held = 0;
+
+	atomic_fetch_add(&service->counters.internal_errors, 1);
+	if (limiter_allows(limiter, log_time_ms(), &held))
+		log_message(service->log, LEVEL_ERROR,
+		    "%s: deferred; session %s (%lu more since the last such line)", why,
+		    session, held);
+}
+
 /*
  * Memory was short, or what the MTA does makes no sense: as the settings say. What
  * is let through is told in each case, what is put off at most once a minute.
@@ -74,52 +96,76 @@ session_of(SMFICTX *ctx, bool begins)
 static bool
 error_accepts(const char *session)
 {
-	unsigned long held = 0;
-
-	atomic_fetch_add(&service->counters.internal_errors, 1);
-	if (service->settings->on_internal_error == SETTINGS_ON_ERROR_ACCEPT) {
-		log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
-		    "accepted undecided, as on-internal-error says; session %s", session);
-		return true;
+	if (service->settings->on_internal_error != SETTINGS_ON_ERROR_ACCEPT) {
+		put_off(&service->internal, "internal error (out of memory)", session);
+		return false;
 	}
-	if (limiter_allows(&service->internal, log_time_ms(), &held))
-		log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
-		    "deferred; session %s (%lu more since the last such line)", session,
-		    held);
-	return false;
+	atomic_fetch_add(&service->counters.internal_errors, 1);
+	log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
+	    "accepted undecided, as on-internal-error says; session %s", session);
+	return true;
 }
 
+/* Ends a message at once; never with header fields that nobody has looked at. */
 static sfsistat
 fail(SMFICTX *ctx, const struct session *session)
 {
-	return error_accepts(session != NULL ? session->id : "unknown") ? SMFIS_ACCEPT :
-	    reply_internal_error(ctx);
+	const char *id = session != NULL ? session->id : "unknown";
+
+	if (authserv_id() != NULL) {
+		put_off(&service->internal, "internal error (out of memory)", id);
+		return reply_internal_error(ctx);
+	}
+	return error_accepts(id) ? SMFIS_ACCEPT : reply_internal_error(ctx);
 }
 
 /* ------------------------------------------------------------------ *
  * Before the message
  * ------------------------------------------------------------------ */
 
+/* What is asked of the MTA beyond what is always asked: header fields. */
+static unsigned long
+header_actions(void)
+{
+	return authserv_id() != NULL ? SMFIF_ADDHDRS | SMFIF_CHGHDRS : 0;
+}
+
+/*
+ * The header's end is wanted with its fields: of a message without any, libmilter
+ * would take the end for out of turn and never answer. DATA is no place to decide
+ * then.
+ */
+static unsigned long
+header_steps(unsigned long steps)
+{
+	if (authserv_id() != NULL)
+		return SMFIP_NR_HDR | SMFIP_NR_EOH | (steps & SMFIP_NODATA);
+	return steps & (SMFIP_NOHDRS | SMFIP_NOEOH);
+}
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
     unsigned long unused1, unsigned long unused2, unsigned long *wanted_actions,
     unsigned long *wanted_steps, unsigned long *out1, unsigned long *out2)
 {
-	const unsigned long declined = SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY |
-	    SMFIP_NOUNKNOWN;
+	const unsigned long declined = SMFIP_NOBODY | SMFIP_NOUNKNOWN;
 	struct session *session;
 
 	(void)unused1;
 	(void)unused2;
 	enter();
-	*wanted_actions = actions & (SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+	*wanted_actions = actions &
+	    (SMFIF_QUARANTINE | SMFIF_SETSYMLIST | header_actions());
 	/* libmilter makes up for an MTA that does not know "no reply". */
-	*wanted_steps = (steps & declined) | SMFIP_NR_CONN | SMFIP_NR_HELO;
+	*wanted_steps = (steps & declined) | header_steps(steps) | SMFIP_NR_CONN |
+	    SMFIP_NR_HELO;
 	*out1 = 0;
 	*out2 = 0;
 	session = session_of(ctx, true);
 	if (session != NULL) {
 		session->can_quarantine = (actions & SMFIF_QUARANTINE) != 0;
+		session->can_add = (*wanted_actions & SMFIF_ADDHDRS) != 0;
+		session->can_change = (*wanted_actions & SMFIF_CHGHDRS) != 0;
 		session->macros_chosen = (actions & SMFIF_SETSYMLIST) != 0 &&
 		    macros_choose(ctx, service->settings->mta);
 	}
@@ -188,7 +234,7 @@ judge_sender(SMFICTX *ctx, const struct session *session,
 		return reply_refuse(ctx, &verdict, question->facts);
 	}
 	if (snapshot->summary.has_to_rules || service->settings->follow_accepted ||
-	    message_follows(&verdict))
+	    authserv_id() != NULL || message_follows(&verdict))
 		return SMFIS_CONTINUE;
 	decision_record(service, question->facts, &verdict);
 	return SMFIS_ACCEPT;
@@ -305,7 +351,7 @@ record_message(SMFICTX *ctx, struct message *message, int recipients)
 static bool
 must_follow(const struct message *message)
 {
-	return message->undecided || (message->judged &&
+	return authserv_id() != NULL || message->undecided || (message->judged &&
 	    (message_follows(&message->verdict) || service->settings->follow_accepted));
 }
 
@@ -329,6 +375,27 @@ on_data(SMFICTX *ctx)
 	return leave(SMFIS_ACCEPT);
 }
 
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct session *session;
+
+	if (authserv_id() == NULL)
+		return SMFIS_CONTINUE;
+	enter();
+	session = smfi_getpriv(ctx);
+	if (session != NULL && session->message != NULL)
+		forged_look(&session->message->forged, name, value, authserv_id());
+	return leave(SMFIS_NOREPLY);
+}
+
+static sfsistat
+on_header_end(SMFICTX *ctx)
+{
+	(void)ctx;
+	return authserv_id() != NULL ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
 /* Holds the message. The reason names nothing that came from the network. */
 static bool
 hold(SMFICTX *ctx, const struct verdict *verdict)
@@ -344,6 +411,42 @@ hold(SMFICTX *ctx, const struct verdict *verdict)
 	return smfi_quarantine(ctx, reason) == MI_SUCCESS;
 }
 
+static bool
+add_field(SMFICTX *ctx, const struct session *session)
+{
+	const struct message *message = session->message;
+	char name[] = AUTHRES_FIELD;
+	char value[AUTHRES_VALUE_MAX];
+
+	return session->can_add && authres_write(authserv_id(), &message->judged_facts,
+	    &message->verdict, value, sizeof(value)) &&
+	    smfi_insheader(ctx, 0, name, value) == MI_SUCCESS;
+}
+
+/*
+ * Removes the fields that claim to be ours, and adds the one that is. False where
+ * the message must not go on: with a field that is not true.
+ */
+static bool
+edit_header(SMFICTX *ctx, const struct session *session)
+{
+	unsigned long held = 0;
+
+	if (authserv_id() == NULL)
+		return true;
+	if (!forged_remove(ctx, &session->message->forged, session->can_change)) {
+		put_off(&service->forged, "Authentication-Results fields that claim to be "
+		    "ours cannot be removed", session->id);
+		return false;
+	}
+	if (session->message->judged && !add_field(ctx, session) &&
+	    limiter_allows(&service->unadded, log_time_ms(), &held))
+		log_message(service->log, LEVEL_ERROR, "the field Authentication-Results "
+		    "cannot be added: left out; session %s (%lu more since the last such"
+		    " line)", session->id, held);
+	return true;
+}
+
 static sfsistat
 finish(SMFICTX *ctx, const struct session *session)
 {
@@ -353,13 +456,14 @@ finish(SMFICTX *ctx, const struct session *session)
 
 	if (message->undecided && !error_accepts(session->id))
 		return reply_internal_error(ctx);
-	if (!message->judged)
-		return SMFIS_ACCEPT;
-	if (verdict->action == POLICY_QUARANTINE && !hold(ctx, verdict))
+	if (message->judged && verdict->action == POLICY_QUARANTINE && !hold(ctx, verdict))
 		verdict->action = POLICY_TEMPFAIL;
-	if (decision_refuses(verdict))
+	if (message->judged && decision_refuses(verdict))
 		status = reply_refuse(ctx, verdict, &message->judged_facts);
-	record_message(ctx, message, message->accepted);
+	else if (!edit_header(ctx, session))
+		return reply_internal_error(ctx);
+	if (message->judged)
+		record_message(ctx, message, message->accepted);
 	return status;
 }
 
@@ -419,6 +523,8 @@ callbacks_description(void)
 		.xxfi_envfrom = on_mail,
 		.xxfi_envrcpt = on_rcpt,
 		.xxfi_data = on_data,
+		.xxfi_header = on_header,
+		.xxfi_eoh = on_header_end,
 		.xxfi_eom = on_end,
 		.xxfi_abort = on_abort,
 		.xxfi_close = on_close,

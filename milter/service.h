@@ -21,6 +21,8 @@ struct service {
 	struct counters counters;
 	struct limiter unknown[KIND_COUNT];	/* by the first unknown requirement */
 	struct limiter internal;
+	struct limiter forged;			/* fields that cannot be removed */
+	struct limiter unadded;			/* fields that cannot be added */
 	atomic_int active;			/* callbacks under way */
 };
 

@@ -189,6 +189,7 @@ session_end(struct session *session, struct snapshots *snapshots)
 		return;
 	session->message = NULL;
 	snapshots_release(snapshots, &message->snapshot);
+	forged_clear(&message->forged);
 	free(message->recipient);
 	free(message);
 }

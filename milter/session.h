@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "milter/forged.h"
 #include "milter/snapshot.h"
 #include "policy/policy.h"
 
@@ -37,6 +38,8 @@ struct session {
 	enum session_peer peer;
 	bool macros_chosen;		/* an absent macro is unset, not unknown */
 	bool can_quarantine;
+	bool can_add;			/* header fields */
+	bool can_change;		/* or remove them */
 	bool incomplete;		/* memory was short: not all is known */
 	char *helo;			/* owned; NULL: none */
 	struct message *message;	/* owned; NULL: between messages */
@@ -55,6 +58,7 @@ struct message {
 	bool undecided;			/* a recipient could not be judged */
 	struct verdict verdict;		/* the strictest of those accepted */
 	struct facts judged_facts;	/* and what it was on */
+	struct forged forged;		/* header fields to remove */
 	char *recipient;		/* owned: the strings of judged_facts.to... */
 	char text[];
 };

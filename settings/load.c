@@ -36,6 +36,7 @@ settings_free(struct settings **settings)
 	free(old->group);
 	free(old->recipient_delimiter);
 	free(old->log_path);
+	free(old->authentication_results);
 	free(old->pid_file);
 	free(old);
 	*settings = NULL;

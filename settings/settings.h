@@ -43,6 +43,7 @@ struct settings {
 	enum journal_format log_format;
 	bool log_accepted;
 	bool follow_accepted;
+	char *authentication_results;	/* our authserv-id; NULL: no field */
 	char *pid_file;			/* NULL: none */
 	unsigned reply_at_line;		/* where it is set; 0: nowhere */
 };

@@ -15,6 +15,9 @@
 /* Of a wrong value, so much is shown. */
 #define SHOWN 60
 
+/* As long as a header line bears it well. */
+#define AUTHSERV_ID_MAX 128
+
 static void *
 slot(const struct setting *setting, struct settings *settings)
 {
@@ -174,6 +177,35 @@ setting_take_delimiter(const struct setting *setting, struct settings *settings,
 			    "characters such as + or -, together", setting->name, SHOWN,
 			    value);
 	return setting_copy(slot(setting, settings), value, error);
+}
+
+/* What a domain name has, and what other names of hosts and services have. */
+static bool
+is_authserv_id(const char *value)
+{
+	size_t length = strlen(value);
+
+	return length <= AUTHSERV_ID_MAX && strspn(value, "0123456789-_./:@+*=&!#$%~[]"
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == length &&
+	    isalnum((unsigned char)value[0]) && value[length - 1] != '.';
+}
+
+bool
+setting_take_authserv_id(const struct setting *setting, struct settings *settings,
+    const char *value, char error[SETTING_ERROR_MAX])
+{
+	char **id = slot(setting, settings);
+
+	if (strcmp(value, "none") == 0) {
+		free(*id);
+		*id = NULL;
+		return true;
+	}
+	if (!is_authserv_id(value))
+		return setting_refuse(error, "%s cannot be \"%.*s\": expected none, or a "
+		    "name such as mx.example.org, in ASCII and without blanks",
+		    setting->name, SHOWN, value);
+	return setting_copy(id, value, error);
 }
 
 static const struct {

@@ -97,6 +97,7 @@ defaults_are_the_contract_s(void **state)
 	assert_int_equal(settings->log_format, JOURNAL_LOGFMT);
 	assert_true(settings->log_accepted);
 	assert_false(settings->follow_accepted);
+	assert_null(settings->authentication_results);
 	assert_null(settings->pid_file);
 	settings_free(&settings);
 	assert_null(settings);
@@ -113,7 +114,7 @@ every_setting_is_taken(void **state)
 	    "reply-at mail\nmode monitor\nsoft-bounce yes\n"
 	    "recipient-delimiter +-\non-internal-error accept\n"
 	    "log file:/var/log/tlsward.log\nlog-format json\nlog-accepted no\n"
-	    "follow-accepted yes\nauthentication-results none\n"
+	    "follow-accepted yes\nauthentication-results mx.ours.example\n"
 	    "pid-file /run/tlsward.pid\njournal none\nmetrics none\n");
 
 	(void)state;
@@ -136,8 +137,42 @@ every_setting_is_taken(void **state)
 	assert_int_equal(s->log_format, JOURNAL_JSON);
 	assert_false(s->log_accepted);
 	assert_true(s->follow_accepted);
+	assert_string_equal(s->authentication_results, "mx.ours.example");
 	assert_string_equal(s->pid_file, "/run/tlsward.pid");
 	settings_free(&s);
+}
+
+static void
+authserv_ids(void **state)
+{
+	static const char *const taken[] = { "mx.ours.example", "MX", "1", "mx-1_a",
+	    "2001:db8::1", "mx/inbound", "mx@ours.example" };
+	static const char *const not[] = { "a b", ".a", "a.", "a;b", "(a)", "a\\\\b",
+	    "a\\\"b", "<a>", "a,b", "-", "b\303\274cher.example", "" };
+	char text[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+		struct settings *s;
+
+		(void)snprintf(text, sizeof text, "authentication-results \"%s\"\n",
+		    taken[i]);
+		s = good(text);
+		assert_string_equal(s->authentication_results, taken[i]);
+		settings_free(&s);
+	}
+	for (size_t i = 0; i < sizeof not / sizeof not[0]; i++) {
+		struct policy_diags *diags = policy_diags_new();
+		struct settings *s = NULL;
+
+		(void)snprintf(text, sizeof text, "authentication-results \"%s\"\n", not[i]);
+		assert_int_equal(load(text, strlen(text), &s, diags), SETTINGS_INVALID);
+		policy_diags_free(&diags);
+	}
+	(void)snprintf(text, sizeof text, "authentication-results %0200d\n", 0);
+	bad(text, 24, "authentication-results cannot be \"0000000000000000000000000000000000"
+	    "00000000000000000000000000\": expected none, or a name such as "
+	    "mx.example.org, in ASCII and without blanks");
 }
 
 static void
@@ -340,6 +375,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_the_contract_s),
 		cmocka_unit_test(every_setting_is_taken),
+		cmocka_unit_test(authserv_ids),
 		cmocka_unit_test(listen_takes_both_forms),
 		cmocka_unit_test(listen_refuses_the_rest),
 		cmocka_unit_test(log_names_its_facility),

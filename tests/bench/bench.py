@@ -62,7 +62,7 @@ def policy(recipients):
     return "\n".join(text) + "\n"
 
 
-def daemon(milter, folder, name, recipients):
+def daemon(milter, folder, name, recipients, settings=""):
     base = os.path.join(folder, name)
     os.mkdir(base)
     os.chmod(base, 0o777)
@@ -70,7 +70,7 @@ def daemon(milter, folder, name, recipients):
         file.write(policy(recipients))
     with open(f"{base}/tlsward.conf", "w", encoding="ascii") as file:
         file.write(f"listen unix:{base}/s\npolicy policy.conf\nuser nobody\n"
-                   f"log file:{base}/log\n")
+                   f"log file:{base}/log\n{settings}")
     return Program(name, [milter, "-f", "-c", f"{base}/tlsward.conf"], f"{base}/s")
 
 
@@ -103,14 +103,20 @@ def main():
                           f"{folder}/mail")
         at_rcpt = Program("rcpt", [arguments.floor, f"unix:{folder}/rcpt", "rcpt"],
                           f"{folder}/rcpt")
+        field = daemon(arguments.milter, folder, "field", False,
+                       "authentication-results mx.ours.example\n")
+        at_end = Program("end", [arguments.floor, f"unix:{folder}/end", "end"],
+                         f"{folder}/end")
         try:
             for parallel in map(int, arguments.parallel.split(",")):
                 compare("accepted at MAIL", plain, at_mail, arguments, parallel,
                         "a@partner7.example", ["u@ours.example"])
                 compare("with rules on recipients", with_to, at_rcpt, arguments,
                         parallel, "a@partner7.example", ["u@ours.example"])
+                compare("with a field added", field, at_end, arguments, parallel,
+                        "a@partner7.example", ["u@ours.example"])
         finally:
-            for program in (plain, with_to, at_mail, at_rcpt):
+            for program in (plain, with_to, at_mail, at_rcpt, field, at_end):
                 program.end()
 
 

@@ -4,7 +4,7 @@
  *	load SOCKET MESSAGES PARALLEL SENDER [RECIPIENT...]
  *
  * A connection for each message, PARALLEL of them at a time. As an MTA it sends the
- * macros that it was asked for, waits for the replies that were not declined, and
+ * macros that it was asked for, sends twelve header fields and no body, waits for the replies that were not declined, and
  * goes on as far as the milter wants. Prints how many replies of each kind came.
  *
  * SPDX-License-Identifier: ISC
@@ -23,7 +23,13 @@
 
 #define NR_CONN 0x1000u
 #define NR_HELO 0x2000u
+#define NR_MAIL 0x4000u
+#define NR_RCPT 0x8000u
+#define NR_DATA 0x10000u
 #define NO_DATA 0x200u
+#define NO_HEADERS 0x20u
+#define NO_EOH 0x40u
+#define HEADERS 12
 
 struct text {
 	char bytes[8192];
@@ -130,6 +136,27 @@ command(struct text *out, char name, const char *argument)
 	finish(out, start);
 }
 
+/* Header fields as a message has them; the replies to them have to be declined. */
+static void
+header(struct text *out, uint32_t flags)
+{
+	char name[] = "X-Field-A";
+
+	for (int i = 0; i < HEADERS && (flags & NO_HEADERS) == 0; i++) {
+		size_t start = out->length;
+
+		name[sizeof(name) - 2] = (char)('A' + i);
+		macros(out, 'L', 6, NULL);
+		start = out->length;
+		begin(out, 'L');
+		string(out, name);
+		string(out, "a value of some length, as the fields of a message have it");
+		finish(out, start);
+	}
+	if ((flags & NO_EOH) == 0)
+		command(out, 'N', NULL);
+}
+
 static void
 send_all(const struct connection *c, const struct text *out)
 {
@@ -174,6 +201,36 @@ close_connection(struct connection *c)
 		open_connection(c);
 }
 
+/* The same within a message. Where RCPT is not answered there is one recipient. */
+static void
+advance_message(struct connection *c, struct text *out)
+{
+	if (c->step == MAIL) {
+		macros(out, 'M', 2, sender);
+		command(out, 'M', sender);
+		if ((c->flags & NR_MAIL) == 0)
+			return;
+		c->step = RCPT;
+	}
+	if (c->step == RCPT) {
+		macros(out, 'R', 3, recipients[c->recipient]);
+		command(out, 'R', recipients[c->recipient]);
+		if ((c->flags & NR_RCPT) == 0)
+			return;
+		c->step = (c->flags & NO_DATA) != 0 ? END : DATA;
+	}
+	if (c->step == DATA) {
+		macros(out, 'T', 4, NULL);
+		command(out, 'T', NULL);
+		if ((c->flags & NR_DATA) == 0)
+			return;
+		c->step = END;
+	}
+	header(out, c->flags);
+	macros(out, 'E', 5, NULL);
+	command(out, 'E', NULL);
+}
+
 /* Sends what comes next, up to the first thing that is answered. */
 static void
 advance(struct connection *c)
@@ -199,19 +256,8 @@ advance(struct connection *c)
 		if ((c->flags & NR_HELO) != 0)
 			c->step = MAIL;
 	}
-	if (c->step == MAIL) {
-		macros(&out, 'M', 2, sender);
-		command(&out, 'M', sender);
-	} else if (c->step == RCPT) {
-		macros(&out, 'R', 3, recipients[c->recipient]);
-		command(&out, 'R', recipients[c->recipient]);
-	} else if (c->step == DATA) {
-		macros(&out, 'T', 4, NULL);
-		command(&out, 'T', NULL);
-	} else if (c->step == END) {
-		macros(&out, 'E', 5, NULL);
-		command(&out, 'E', NULL);
-	}
+	if (c->step >= MAIL)
+		advance_message(c, &out);
 	send_all(c, &out);
 }
 
@@ -273,12 +319,20 @@ receive(struct connection *c)
 		exit(1);
 	}
 	c->got += (size_t)got;
-	if (c->got < 4)
-		return;
-	memcpy(&size, c->in, 4);
-	size = ntohl(size);
-	if (c->got < 4 + size)
-		return;
+	for (;;) {
+		if (c->got < 4)
+			return;
+		memcpy(&size, c->in, 4);
+		size = ntohl(size);
+		if (c->got < 4 + size)
+			return;
+		if (c->in[4] != 'i')
+			break;
+		/* A header field is added; the reply comes behind. */
+		replies['i']++;
+		c->got -= 4 + size;
+		memmove(c->in, c->in + 4 + size, c->got);
+	}
 	c->got = 0;
 	take(c, c->in[4], c->in + 5, size - 1);
 }

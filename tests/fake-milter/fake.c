@@ -22,6 +22,7 @@
 #define MACROS_MAX 32
 #define NAME_SIZE 24
 #define LIST_SIZE 1024
+#define FIELDS_MAX 64
 
 struct pair {
 	char name[NAME_SIZE];
@@ -31,6 +32,11 @@ struct pair {
 struct slot {
 	struct pair pairs[MACROS_MAX];
 	size_t count;
+};
+
+struct field {
+	char *name;
+	char *value;
 };
 
 struct smfi_str {
@@ -44,7 +50,11 @@ struct smfi_str {
 	char lists[STAGES][LIST_SIZE];		/* what it was asked for */
 	bool listed[STAGES];
 	struct slot slots[STAGES];		/* what it sent, as libmilter keeps it */
+	unsigned long actions;
 	unsigned long steps;
+	struct field fields[FIELDS_MAX];	/* of the message, without the added */
+	size_t field_count;
+	char added[4600];			/* the one on top; "": none */
 	bool negotiating;
 	bool at_end;
 	bool closing;
@@ -258,6 +268,47 @@ smfi_quarantine(SMFICTX *ctx, char *reason)
 	return MI_SUCCESS;
 }
 
+/* As in Postfix: what is gone is not counted. */
+int
+smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
+{
+	size_t length = strlen(name);
+	int count = 0;
+
+	if (!ctx->at_end || (ctx->actions & SMFIF_CHGHDRS) == 0 || value != NULL)
+		fault("smfi_chgheader", "not agreed on, not at the end, or no removal");
+	if (ctx->options.failing_change)
+		return MI_FAILURE;
+	for (size_t i = 0; i < ctx->field_count; i++) {
+		struct field *field = &ctx->fields[i];
+
+		if (field->value == NULL || strncasecmp(field->name, name, length) != 0 ||
+		    field->name[length + strspn(field->name + length, " \t")] != '\0' ||
+		    ++count != index)
+			continue;
+		free(field->value);
+		field->value = NULL;
+		return MI_SUCCESS;
+	}
+	fault("smfi_chgheader", "there is no such field");
+	return MI_SUCCESS;
+}
+
+int
+smfi_insheader(SMFICTX *ctx, int index, char *name, char *value)
+{
+	if (!ctx->at_end || (ctx->actions & SMFIF_ADDHDRS) == 0 || index != 0)
+		fault("smfi_insheader", "not agreed on, not at the end, or not on top");
+	if (ctx->added[0] != '\0')
+		fault("smfi_insheader", "twice");
+	if (strchr(value, '\r') != NULL)
+		fault("smfi_insheader", "a carriage return");
+	if (ctx->options.failing_add)
+		return MI_FAILURE;
+	(void)snprintf(ctx->added, sizeof(ctx->added), "%s: %s", name, value);
+	return MI_SUCCESS;
+}
+
 /* ------------------------------------------------------------------ *
  * The MTA's side
  * ------------------------------------------------------------------ */
@@ -277,6 +328,17 @@ fake_new(const struct smfiDesc *milter, const struct fake_options *options)
 	return ctx;
 }
 
+static void
+clear_fields(SMFICTX *ctx)
+{
+	for (size_t i = 0; i < ctx->field_count; i++) {
+		free(ctx->fields[i].name);
+		free(ctx->fields[i].value);
+	}
+	ctx->field_count = 0;
+	ctx->added[0] = '\0';
+}
+
 void
 fake_free(SMFICTX **ctx)
 {
@@ -287,6 +349,7 @@ fake_free(SMFICTX **ctx)
 	for (size_t i = 0; i < (*ctx)->known_count; i++)
 		free((*ctx)->known[i].value);
 	free((*ctx)->queue_id);
+	clear_fields(*ctx);
 	free(*ctx);
 	*ctx = NULL;
 }
@@ -295,6 +358,7 @@ struct call {
 	SMFICTX *ctx;
 	char stage;
 	char *text;
+	char *value;			/* of a header field */
 	struct sockaddr *address;
 	sfsistat status;
 };
@@ -310,12 +374,17 @@ negotiate(SMFICTX *ctx)
 		actions &= ~(unsigned long)SMFIF_SETSYMLIST;
 	if (ctx->options.no_quarantine)
 		actions &= ~(unsigned long)SMFIF_QUARANTINE;
+	if (ctx->options.no_add)
+		actions &= ~(unsigned long)SMFIF_ADDHDRS;
+	if (ctx->options.no_change)
+		actions &= ~(unsigned long)SMFIF_CHGHDRS;
 	ctx->negotiating = true;
 	status = ctx->milter->xxfi_negotiate(ctx, actions, steps, 0, 0, &wanted_actions,
 	    &wanted_steps, &unused1, &unused2);
 	ctx->negotiating = false;
 	if ((wanted_actions & ~actions) != 0 || (wanted_steps & ~steps) != 0)
 		fault("negotiation", "something was asked for that was not offered");
+	ctx->actions = wanted_actions;
 	ctx->steps = wanted_steps;
 	return status;
 }
@@ -350,6 +419,12 @@ run(void *argument)
 	case 'T':
 		call->status = milter->xxfi_data(call->ctx);
 		break;
+	case 'L':
+		call->status = milter->xxfi_header(call->ctx, call->text, call->value);
+		break;
+	case 'N':
+		call->status = milter->xxfi_eoh(call->ctx);
+		break;
 	case 'E':
 		call->status = milter->xxfi_eom(call->ctx);
 		break;
@@ -374,13 +449,14 @@ check_class(SMFICTX *ctx, sfsistat status)
 }
 
 static sfsistat
-call_milter(SMFICTX *ctx, char stage, const char *text, struct sockaddr *address)
+call_milter(SMFICTX *ctx, char stage, const char *text, const char *value,
+    struct sockaddr *address)
 {
-	char *copy = strdup(text);
-	struct call call = { ctx, stage, copy, address, FAKE_NOT_CALLED };
+	char *copy = strdup(text), *second = strdup(value);
+	struct call call = { ctx, stage, copy, second, address, FAKE_NOT_CALLED };
 	pthread_t thread;
 
-	if (copy == NULL)
+	if (copy == NULL || second == NULL)
 		abort();
 	if (ctx->options.one_thread)
 		(void)run(&call);
@@ -388,6 +464,7 @@ call_milter(SMFICTX *ctx, char stage, const char *text, struct sockaddr *address
 	    pthread_join(thread, NULL) != 0)
 		abort();
 	free(copy);
+	free(second);
 	check_class(ctx, call.status);
 	return call.status;
 }
@@ -402,7 +479,7 @@ command(SMFICTX *ctx, char stage, int macros, const char *text,
 		if (stage == 'C' || stage == 'H' || stage == 'M' || stage == 'R')
 			forget_later(ctx, macros);
 	}
-	return call_milter(ctx, stage, text, address);
+	return call_milter(ctx, stage, text, "", address);
 }
 
 sfsistat
@@ -415,7 +492,7 @@ static void
 check_silence(const SMFICTX *ctx, unsigned long step, sfsistat status)
 {
 	if (((ctx->steps & step) != 0) != (status == SMFIS_NOREPLY))
-		fault("no reply was agreed on, or was not", "connect or helo");
+		fault("no reply was agreed on, or was not", "connect, helo or a header field");
 }
 
 sfsistat
@@ -456,6 +533,7 @@ fake_mail(SMFICTX *ctx, const char *address)
 {
 	ctx->recipients = 0;
 	ctx->held[0] = '\0';
+	clear_fields(ctx);
 	return command(ctx, 'M', SMFIM_ENVFROM, address, NULL);
 }
 
@@ -472,7 +550,45 @@ fake_rcpt(SMFICTX *ctx, const char *address)
 sfsistat
 fake_data(SMFICTX *ctx)
 {
+	ctx->reply[0] = '\0';
+	if ((ctx->steps & SMFIP_NODATA) != 0)
+		return SMFIS_CONTINUE;
 	return command(ctx, 'T', SMFIM_DATA, "", NULL);
+}
+
+sfsistat
+fake_header(SMFICTX *ctx, const char *name, const char *value)
+{
+	struct field *field = &ctx->fields[ctx->field_count];
+	sfsistat status;
+
+	if (ctx->field_count == FIELDS_MAX)
+		abort();
+	field->name = strdup(name);
+	field->value = strdup(value);
+	if (field->name == NULL || field->value == NULL)
+		abort();
+	ctx->field_count++;
+	ctx->reply[0] = '\0';
+	if ((ctx->steps & SMFIP_NOHDRS) != 0)
+		return FAKE_NOT_CALLED;
+	send_macros(ctx, SMFIM_EOH);
+	status = call_milter(ctx, 'L', name, value, NULL);
+	check_silence(ctx, SMFIP_NR_HDR, status);
+	return status;
+}
+
+/*
+ * Header fields wanted and their end not: of a message without any libmilter would
+ * never answer the end.
+ */
+static void
+end_header(SMFICTX *ctx)
+{
+	if ((ctx->steps & SMFIP_NOEOH) == 0)
+		check_silence(ctx, SMFIP_NR_EOH, command(ctx, 'N', SMFIM_EOH, "", NULL));
+	else if ((ctx->steps & SMFIP_NOHDRS) == 0)
+		fault("negotiation", "header fields without their end");
 }
 
 sfsistat
@@ -480,6 +596,7 @@ fake_end(SMFICTX *ctx)
 {
 	sfsistat status;
 
+	end_header(ctx);
 	ctx->at_end = true;
 	status = command(ctx, 'E', SMFIM_EOM, "", NULL);
 	ctx->at_end = false;
@@ -512,4 +629,21 @@ const char *
 fake_held(const SMFICTX *ctx)
 {
 	return ctx->held;
+}
+
+bool
+fake_field(const SMFICTX *ctx, size_t index, char *out, size_t size)
+{
+	if (ctx->added[0] != '\0' && index-- == 0) {
+		(void)snprintf(out, size, "%s", ctx->added);
+		return true;
+	}
+	for (size_t i = 0; i < ctx->field_count; i++) {
+		if (ctx->fields[i].value == NULL || index-- > 0)
+			continue;
+		(void)snprintf(out, size, "%s: %s", ctx->fields[i].name,
+		    ctx->fields[i].value);
+		return true;
+	}
+	return false;
 }

@@ -25,10 +25,14 @@ struct fake_options {
 	enum fake_mta mta;
 	bool no_symlist;	/* an MTA that cannot be told which macros to send */
 	bool no_quarantine;
+	bool no_add;		/* of header fields */
+	bool no_change;
 	bool no_version;	/* does not say what it is */
 	bool failing_symlist;
 	bool failing_reply;
 	bool failing_quarantine;
+	bool failing_add;
+	bool failing_change;
 	bool one_thread;	/* callbacks run on the caller's: faster */
 };
 
@@ -49,6 +53,8 @@ sfsistat fake_helo(SMFICTX *ctx, const char *name);
 sfsistat fake_mail(SMFICTX *ctx, const char *address);
 sfsistat fake_rcpt(SMFICTX *ctx, const char *address);
 sfsistat fake_data(SMFICTX *ctx);
+/* FAKE_NOT_CALLED where the milter does not want header fields. */
+sfsistat fake_header(SMFICTX *ctx, const char *name, const char *value);
 sfsistat fake_end(SMFICTX *ctx);
 sfsistat fake_abort(SMFICTX *ctx);
 sfsistat fake_close(SMFICTX *ctx);
@@ -58,6 +64,12 @@ const char *fake_reply(const SMFICTX *ctx);
 
 /* Why the last message is held; "": it is not. */
 const char *fake_held(const SMFICTX *ctx);
+
+/*
+ * The header field at "index" (from 0) of the last message as it is now, as
+ * "NAME: VALUE" in "out"; false where it has no more of them.
+ */
+bool fake_field(const SMFICTX *ctx, size_t index, char *out, size_t size);
 
 /* How many faults there were in this process. */
 unsigned fake_faults(void);

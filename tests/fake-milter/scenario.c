@@ -24,7 +24,7 @@
 struct line {
 	int number;
 	char *text;		/* without leading and trailing blanks */
-	char *block;		/* of policy and reload; else NULL */
+	char *block;		/* of policy, reload and fields; else NULL */
 };
 
 struct scenario {
@@ -111,7 +111,8 @@ scenario_read(const char *path)
 			continue;
 		next->number = number;
 		next->text = strdup(text);
-		if (strcmp(text, "policy") == 0 || strcmp(text, "reload") == 0)
+		if (strcmp(text, "policy") == 0 || strcmp(text, "reload") == 0 ||
+		    strcmp(text, "fields") == 0)
 			next->block = read_block(file, &number);
 		scenario->count++;
 	}
@@ -412,6 +413,9 @@ check_diverged(struct play *play, sfsistat got, const char *wanted)
 
 	if (got == SMFIS_CONTINUE && strcmp(play->line->text, "data -> accept") == 0)
 		got = fake_end(play->ctx);
+	if (got == SMFIS_ACCEPT && play->settings->authentication_results != NULL &&
+	    strncmp(play->line->text, "eom", 3) != 0)
+		wrong(play, "accepted before the header was seen");
 	if (got != SMFIS_TEMPFAIL && !(accepts &&
 	    (got == SMFIS_ACCEPT || got == SMFIS_CONTINUE)))
 		wrong(play, "memory was short: %s instead of %s", status_name(got), wanted);
@@ -437,6 +441,77 @@ check_status(struct play *play, sfsistat got, char *wanted)
 	    strncmp(fake_reply(play->ctx), reply, strlen(reply)) != 0) {
 		wrong(play, "the reply is \"%s\"", fake_reply(play->ctx));
 	}
+}
+
+/* The message's header as it is now, folded as it is. */
+static char *
+header_text(const struct play *play)
+{
+	char *text = NULL, field[5000];
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		abort();
+	for (size_t i = 0; fake_field(play->ctx, i, field, sizeof(field)); i++)
+		(void)fprintf(out, "%s\n", field);
+	(void)fclose(out);
+	return text;
+}
+
+static void
+check_fields(struct play *play, const char *wanted)
+{
+	char *text = header_text(play);
+
+	if (strcmp(text, wanted) != 0)
+		wrong(play, "the header is\n%s", text);
+	free(text);
+}
+
+/* Memory or not: what is forged does not go on. */
+static void
+check_forged(struct play *play, sfsistat got)
+{
+	char *text = header_text(play);
+
+	if ((got == SMFIS_ACCEPT || got == SMFIS_CONTINUE) &&
+	    play->settings->authentication_results != NULL &&
+	    strstr(text, "forged") != NULL)
+		wrong(play, "%s, and the header is\n%s", status_name(got), text);
+	free(text);
+}
+
+/* Undoes "\n" and "\t". */
+static void
+unfold(char *text)
+{
+	char *out = text;
+
+	for (; *text != '\0'; text++) {
+		bool escape = *text == '\\' && (text[1] == 'n' || text[1] == 't');
+
+		text += escape;
+		*out++ = !escape ? *text : *text == 'n' ? '\n' : '\t';
+	}
+	*out = '\0';
+}
+
+static void
+send_header(struct play *play, char *field, bool asked)
+{
+	char *value = strchr(field, ':');
+	sfsistat got;
+
+	if (value == NULL || play->skipping)
+		return;
+	*value++ = '\0';
+	value += *value == ' ';
+	unfold(value);
+	got = fake_header(play->ctx, field, value);
+	if ((got != FAKE_NOT_CALLED) != asked)
+		wrong(play, "the milter %s of header fields", asked ? "does not hear" :
+		    "hears");
 }
 
 static void
@@ -538,6 +613,7 @@ play_command(struct play *play, const char *name, char *arguments)
 		got = fake_data(play->ctx);
 	} else {
 		got = fake_end(play->ctx);
+		check_forged(play, got);
 	}
 	check_status(play, got, wanted);
 	return true;
@@ -550,12 +626,14 @@ play_check(struct play *play, const char *name, char *arguments)
 
 	if (strcmp(name, "record") != 0 && strcmp(name, "no-record") != 0 &&
 	    strcmp(name, "log") != 0 && strcmp(name, "no-log") != 0 &&
-	    strcmp(name, "held") != 0)
+	    strcmp(name, "held") != 0 && strcmp(name, "fields") != 0)
 		return false;
 	if (play->injecting)
 		return true;
 	if (strcmp(name, "record") == 0)
 		check_record(play, arguments);
+	else if (strcmp(name, "fields") == 0)
+		check_fields(play, play->line->block);
 	else if (strcmp(name, "no-record") == 0)
 		check_no_record(play);
 	else if (strcmp(name, "log") == 0)
@@ -574,6 +652,8 @@ play_session(struct play *play, const char *name, char *arguments)
 		connect_client(play, arguments);
 	else if (strcmp(name, "helo") == 0)
 		(void)fake_helo(play->ctx, arguments);
+	else if (strcmp(name, "header") == 0 || strcmp(name, "header-unasked") == 0)
+		send_header(play, arguments, name[6] == '\0');
 	else if (strcmp(name, "abort") == 0)
 		(void)fake_abort(play->ctx);
 	else if (strcmp(name, "close") == 0)
@@ -611,6 +691,14 @@ play_preparation(struct play *play, const char *name, const char *arguments)
 		play->options.failing_reply = true;
 	else if (strcmp(name, "fail") == 0 && strcmp(arguments, "quarantine") == 0)
 		play->options.failing_quarantine = true;
+	else if (strcmp(arguments, "no-add") == 0)
+		play->options.no_add = true;
+	else if (strcmp(arguments, "no-change") == 0)
+		play->options.no_change = true;
+	else if (strcmp(name, "fail") == 0 && strcmp(arguments, "add") == 0)
+		play->options.failing_add = true;
+	else if (strcmp(name, "fail") == 0 && strcmp(arguments, "change") == 0)
+		play->options.failing_change = true;
 	else
 		return strcmp(name, "set") == 0;
 	return true;

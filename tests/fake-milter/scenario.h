@@ -4,8 +4,8 @@
  * A file of lines; "#" begins a comment, blank lines count for nothing.
  *
  *	mta postfix|sendmail
- *	offer no-symlist|no-quarantine|no-version
- *	fail symlist|reply|quarantine	(libmilter's own failures)
+ *	offer no-symlist|no-quarantine|no-version|no-add|no-change
+ *	fail symlist|reply|quarantine|add|change	(libmilter's own failures)
  *	set NAME VALUE			(a setting)
  *	policy ... .			(lines, up to one that is a dot)
  *	reload ... .			(the same, in the middle of it)
@@ -17,6 +17,8 @@
  *	helo NAME
  *	mail|rcpt ADDRESS -> STATUS [REPLY]
  *	data|eom -> STATUS [REPLY]
+ *	header NAME: VALUE		("\n" and "\t" in it fold the line)
+ *	header-unasked NAME: VALUE	(and the milter does not hear of it)
  *	abort
  *	close
  *	record NAME=VALUE... [!NAME]	(the next record has these, and not those)
@@ -24,9 +26,12 @@
  *	log TEXT			(some line of the daemon's since the last has it)
  *	no-log TEXT			(and none has this)
  *	held TEXT
+ *	fields ... .			(the message's header is these lines)
  *
  * STATUS is continue, accept, reject or tempfail. The MTA's addresses ({mail_addr},
- * {rcpt_addr}) follow what the client says unless "macro" says otherwise.
+ * {rcpt_addr}) follow what the client says unless "macro" says otherwise. A header
+ * field with the word "forged" in it must not be in a message that is accepted while
+ * authentication-results is set, whatever else happens.
  *
  * SPDX-License-Identifier: ISC
  */

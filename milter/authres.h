@@ -1,0 +1,62 @@
+/*
+ * authres.h - the header field Authentication-Results (RFC 8601): whose it is, and
+ * how ours is written.
+ *
+ * Knows no libmilter. Thread-safe.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_AUTHRES_H
+#define MILTER_AUTHRES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "policy/policy.h"
+
+#define AUTHRES_FIELD "Authentication-Results"
+
+/* Room for any value that authres_write() makes. */
+#define AUTHRES_VALUE_MAX 4096
+
+enum authres_claim { AUTHRES_OTHER, AUTHRES_OURS, AUTHRES_NO_MEMORY };
+
+/* Whether "name" names the field: without case, blanks at its end aside. */
+bool authres_is_field(const char *name);
+
+/*
+ * Whether a field with this value claims to come from "id", our authserv-id
+ * (RFC 8601, sections 2.2, 2.5 and 5). "value" may be anything the network sent,
+ * folded or not, and is not changed.
+ *
+ * A value that begins as the grammar wants it ([CFWS] authserv-id [CFWS version],
+ * then ";" or the end) is ours exactly when its authserv-id, with comments and
+ * quoting undone, is "id": without case, without a dot at its end, U-labels read as
+ * A-labels. Of one that does not, whatever some reader might take for ours is ours:
+ * "id" as a word of its own before the first ";" (anywhere, where a comment or a
+ * quoted string is not closed), with or without comments, quotes and blanks, and an
+ * encoded word, or nothing at all, where the authserv-id should be.
+ */
+enum authres_claim authres_claims(const char *value, const char *id);
+
+/*
+ * Writes the value of our field into "out" of "size" bytes: folded (LF, tab) so
+ * that lines have less than 78 columns where words allow it, and always less than
+ * 998; printable ASCII but for that. False, and nothing is written, where it does
+ * not fit.
+ *
+ *	ID; x-tls=pass smtp.version=V smtp.cipher=C smtp.bits=N smtp.cert-cn=NAME
+ *	    policy.tlsward=ACTION policy.reason=REASON policy.rule="FILE:LINE"
+ *	    policy.exempt=yes policy.would=ACTION policy.would-reason=REASON
+ *	    policy.would-rule="FILE:LINE"
+ *
+ * The last two are there where it is another rule than the reported one. x-tls is
+ * "none" in clear text and "permerror" where the MTA does not tell. What
+ * is not known, does not apply, or could not be written safely is left out; the
+ * certificate's name is that of a verified one. Values that are no token (RFC 2045)
+ * are quoted.
+ */
+bool authres_write(const char *id, const struct facts *facts,
+    const struct verdict *verdict, char *out, size_t size);
+
+#endif
