@@ -36,6 +36,8 @@ static char names[MACRO_COUNT][20] = {
 	[MACRO_CN_SUBJECT] = "{cn_subject}",
 	[MACRO_CN_ISSUER] = "{cn_issuer}",
 	[MACRO_CERT_FP] = "{cert_fp}",
+	[MACRO_DAEMON_ADDR] = "{daemon_addr}",
+	[MACRO_DAEMON_PORT] = "{daemon_port}",
 };
 
 #define BIT(macro) (1ul << (macro))
@@ -46,6 +48,8 @@ static char names[MACRO_COUNT][20] = {
 	BIT(MACRO_CERT_SUBJECT) | BIT(MACRO_CERT_ISSUER) | BIT(MACRO_VERIFY) | \
 	BIT(MACRO_CN_SUBJECT) | BIT(MACRO_CN_ISSUER) | BIT(MACRO_CERT_FP))
 
+#define FOR_JOIN (BIT(MACRO_DAEMON_ADDR) | BIT(MACRO_DAEMON_PORT))
+
 static const struct {
 	int stage;
 	unsigned long macros;
@@ -53,7 +57,7 @@ static const struct {
 	/* First: without this one the MTA's own HELO list must stay. */
 	{ SMFIM_ENVFROM, AT_MAIL },
 	{ SMFIM_HELO, 0 },
-	{ SMFIM_CONNECT, BIT(MACRO_VERSION) },
+	{ SMFIM_CONNECT, BIT(MACRO_VERSION) | FOR_JOIN },
 	{ SMFIM_ENVRCPT, BIT(MACRO_QUEUE_ID) | BIT(MACRO_RCPT_ADDR) },
 	{ SMFIM_DATA, BIT(MACRO_QUEUE_ID) },
 	{ SMFIM_EOH, 0 },
@@ -87,12 +91,13 @@ macros_list(int stage, char *list)
 }
 
 bool
-macros_choose(SMFICTX *ctx)
+macros_choose(SMFICTX *ctx, bool joins)
 {
+	const unsigned long left_out = joins ? 0 : FOR_JOIN;
 	char list[MACROS_LIST_MAX];
 
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-		(void)write_list(stages[i].macros, list);
+		(void)write_list(stages[i].macros & ~left_out, list);
 		if (smfi_setsymlist(ctx, stages[i].stage, list) != MI_SUCCESS)
 			return false;
 	}

@@ -23,6 +23,7 @@ enum macro {
 	MACRO_TLS_VERSION, MACRO_CIPHER, MACRO_CIPHER_BITS,
 	MACRO_CERT_SUBJECT, MACRO_CERT_ISSUER,
 	MACRO_VERIFY, MACRO_CN_SUBJECT, MACRO_CN_ISSUER, MACRO_CERT_FP,
+	MACRO_DAEMON_ADDR, MACRO_DAEMON_PORT,	/* asked for beside a policy service */
 	MACRO_COUNT
 };
 
@@ -34,9 +35,10 @@ enum macro {
 
 /*
  * Asks, within the negotiation, for the macros of every stage. False when that
- * could not be said: then a macro that is absent is unknown, and not unset.
+ * could not be said: then a macro that is absent is unknown, and not unset. "joins":
+ * with those that tell which connection of the MTA's it is.
  */
-bool macros_choose(SMFICTX *ctx);
+bool macros_choose(SMFICTX *ctx, bool joins);
 
 /* The value in the newest stage that has the macro, or NULL; libmilter's. */
 const char *macros_get(SMFICTX *ctx, enum macro macro);
