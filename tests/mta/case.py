@@ -28,13 +28,17 @@ class MilterCase(unittest.TestCase):
         cls.folder = workspace.folder()
         cls.addClassCleanup(workspace.remove, cls.folder)
         cls.milter = Milter(os.path.join(cls.folder, "milter"), cls.policy, cls.files,
-                            **cls.settings)
+                            **cls.milter_settings())
         cls.milter.start()
         cls.addClassCleanup(cls._end_milter)
         cls.postfix = Postfix(os.path.join(cls.folder, "postfix"), cls.pki,
                               cls.listeners, cls.services, **cls.main_parameters())
         cls.postfix.start()
         cls.addClassCleanup(cls.postfix.stop)
+
+    @classmethod
+    def milter_settings(cls):
+        return cls.settings
 
     @classmethod
     def main_parameters(cls):
@@ -55,9 +59,9 @@ class MilterCase(unittest.TestCase):
 
     # Sessions
 
-    def dial(self, host="127.0.0.1", source=None, listener="smtp"):
+    def dial(self, host="127.0.0.1", source=None, listener="smtp", source_port=0):
         """A client that has not said anything; closed after the test."""
-        made = client.Client(self.postfix.ports[listener], host, source)
+        made = client.Client(self.postfix.ports[listener], host, source, source_port)
         self.addCleanup(made.close)
         return made
 
