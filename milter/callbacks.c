@@ -89,23 +89,6 @@ put_off(struct limiter *limiter, const char *why, const char *session)
 		    session, held);
 }
 
-/*
- * Memory was short, or what the MTA does makes no sense: as the settings say. What
- * is let through is told in each case, what is put off at most once a minute.
- */
-static bool
-error_accepts(const char *session)
-{
-	if (service->settings->on_internal_error != SETTINGS_ON_ERROR_ACCEPT) {
-		put_off(&service->internal, "internal error (out of memory)", session);
-		return false;
-	}
-	atomic_fetch_add(&service->counters.internal_errors, 1);
-	log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
-	    "accepted undecided, as on-internal-error says; session %s", session);
-	return true;
-}
-
 /* Ends a message at once; never with header fields that nobody has looked at. */
 static sfsistat
 fail(SMFICTX *ctx, const struct session *session)
@@ -116,7 +99,7 @@ fail(SMFICTX *ctx, const struct session *session)
 		put_off(&service->internal, "internal error (out of memory)", id);
 		return reply_internal_error(ctx);
 	}
-	return error_accepts(id) ? SMFIS_ACCEPT : reply_internal_error(ctx);
+	return decision_error_accepts(service, id) ? SMFIS_ACCEPT : reply_internal_error(ctx);
 }
 
 /* ------------------------------------------------------------------ *
@@ -167,9 +150,31 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 		session->can_add = (*wanted_actions & SMFIF_ADDHDRS) != 0;
 		session->can_change = (*wanted_actions & SMFIF_CHGHDRS) != 0;
 		session->macros_chosen = (actions & SMFIF_SETSYMLIST) != 0 &&
-		    macros_choose(ctx, service->settings->mta);
+		    macros_choose(ctx, service->settings->mta, service->join != NULL);
 	}
 	return leave(SMFIS_CONTINUE);
+}
+
+/* Beside a policy service: here is a session that it may hear of. */
+static void
+take_seat(SMFICTX *ctx, struct session *session)
+{
+	struct join_key key;
+
+	if (service->join == NULL || session->peer != PEER_INET)
+		return;
+	join_end_set(&key.client, session->address, NULL);
+	key.client.port = (uint16_t)session->port;
+	join_end_set(&key.server, macros_get(ctx, MACRO_DAEMON_ADDR),
+	    macros_get(ctx, MACRO_DAEMON_PORT));
+	join_enter(service->join, &session->seat, &key);
+}
+
+static void
+leave_seat(struct session *session)
+{
+	if (service->join != NULL)
+		join_leave(service->join, &session->seat);
 }
 
 static sfsistat
@@ -181,8 +186,10 @@ on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
 	enter();
 	session = session_of(ctx, false);
 	if (session != NULL) {
+		leave_seat(session);
 		session_restart(session, service->snapshots);
 		session_set_peer(session, address);
+		take_seat(ctx, session);
 	}
 	return leave(SMFIS_NOREPLY);
 }
@@ -213,6 +220,17 @@ refuses_at_mail(const struct snapshot *snapshot, const struct facts *facts)
 }
 
 /*
+ * Whether the policy asks for what the policy service tells of this session, once
+ * there is a recipient.
+ */
+static bool
+waits_for_service(const struct snapshot *snapshot, const struct facts *facts)
+{
+	return service->join != NULL && snapshot->summary.needs_fingerprint &&
+	    facts_are_encrypted(facts) && !facts->local;
+}
+
+/*
  * Judges what is known before the first recipient. SMFIS_CONTINUE: nothing was
  * decided, the recipients are to be heard.
  */
@@ -223,7 +241,8 @@ judge_sender(SMFICTX *ctx, const struct session *session,
 	const struct snapshot *snapshot = question->snapshot;
 	struct verdict verdict;
 
-	if (snapshot->summary.has_to_rules && !refuses_at_mail(snapshot, question->facts))
+	if ((snapshot->summary.has_to_rules || waits_for_service(snapshot,
+	    question->facts)) && !refuses_at_mail(snapshot, question->facts))
 		return SMFIS_CONTINUE;
 	if (decision_make(service, question, &verdict) != 0)
 		return fail(ctx, session);
@@ -276,6 +295,8 @@ on_mail(SMFICTX *ctx, char **arguments)
 	if (session == NULL)
 		return leave(fail(ctx, NULL));
 	session_end(session, service->snapshots);
+	if (service->join != NULL)
+		join_mail(service->join, &session->seat);
 	if (session->incomplete)
 		return leave(fail(ctx, session));
 	return leave(begin_message(ctx, session, arguments[0]));
@@ -291,7 +312,7 @@ fail_recipient(SMFICTX *ctx, const struct session *session)
 {
 	struct message *message = session->message;
 
-	if (message->facts.local || error_accepts(session->id)) {
+	if (message->facts.local || decision_error_accepts(service, session->id)) {
 		message->accepted++;
 		message->undecided = message->undecided || message->facts.local;
 		return SMFIS_CONTINUE;
@@ -305,12 +326,16 @@ judge_recipient(SMFICTX *ctx, const struct session *session, char *address)
 	struct message *message = session->message;
 	struct facts facts = message->facts;
 	struct question question = { .snapshot = message->snapshot, .facts = &facts };
+	struct join_digests digests;
 	struct verdict verdict;
 
 	facts.to = address_trim(address);
 	facts.to_resolved = facts_to_resolved(ctx, facts.to);
 	facts.queue_id = facts_queue_id(ctx);
 	question.from_resolved = message->from_resolved;
+	if (service->join != NULL)
+		facts_join(service->join, &session->seat, question.from_resolved, &facts,
+		    &digests);
 	question.can_quarantine = session->can_quarantine;
 	if (decision_make(service, &question, &verdict) != 0)
 		return fail_recipient(ctx, session);
@@ -396,18 +421,13 @@ on_header_end(SMFICTX *ctx)
 	return authserv_id() != NULL ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
-/* Holds the message. The reason names nothing that came from the network. */
+/* Holds the message. */
 static bool
 hold(SMFICTX *ctx, const struct verdict *verdict)
 {
-	char reason[128];
-	const struct policy_outcome *outcome = verdict->reported >= 0 ?
-	    &verdict->outcome[verdict->reported] : NULL;
+	char reason[DECISION_REASON_SIZE];
 
-	(void)snprintf(reason, sizeof(reason), "tlsward: %s (%s:%u)",
-	    policy_reason_name(verdict->reason),
-	    outcome != NULL ? outcome->place.file : "policy",
-	    outcome != NULL ? outcome->place.line : 0);
+	decision_hold_reason(verdict, reason);
 	return smfi_quarantine(ctx, reason) == MI_SUCCESS;
 }
 
@@ -454,7 +474,7 @@ finish(SMFICTX *ctx, const struct session *session)
 	struct verdict *verdict = &message->verdict;
 	sfsistat status = SMFIS_ACCEPT;
 
-	if (message->undecided && !error_accepts(session->id))
+	if (message->undecided && !decision_error_accepts(service, session->id))
 		return reply_internal_error(ctx);
 	if (message->judged && verdict->action == POLICY_QUARANTINE && !hold(ctx, verdict))
 		verdict->action = POLICY_TEMPFAIL;
@@ -505,6 +525,7 @@ on_close(SMFICTX *ctx)
 	session = smfi_getpriv(ctx);
 	if (session != NULL) {
 		(void)smfi_setpriv(ctx, NULL);
+		leave_seat(session);
 		session_free(&session, service->snapshots);
 	}
 	return leave(SMFIS_CONTINUE);

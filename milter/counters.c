@@ -45,5 +45,8 @@ counters_text(struct counters *counters, unsigned long lines_lost,
 	add(buffer, "reloads", atomic_load(&counters->reloads));
 	add(buffer, "reloads-failed", atomic_load(&counters->reloads_failed));
 	add(buffer, "internal-errors", atomic_load(&counters->internal_errors));
+	add(buffer, "policy-requests", atomic_load(&counters->policy_requests));
+	add(buffer, "policy-clients-closed",
+	    atomic_load(&counters->policy_clients_closed));
 	add(buffer, "log-lines-lost", lines_lost);
 }

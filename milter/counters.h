@@ -24,6 +24,8 @@ struct counters {
 	atomic_ulong reloads;
 	atomic_ulong reloads_failed;
 	atomic_ulong internal_errors;
+	atomic_ulong policy_requests;		/* to the policy service */
+	atomic_ulong policy_clients_closed;	/* that could not be served */
 };
 
 /* Counts a decision that took effect: one for each record. */

@@ -22,6 +22,7 @@
 #include "milter/capture.h"
 #include "milter/listener.h"
 #include "milter/load.h"
+#include "milter/service_socket.h"
 #include "milter/supervisor.h"
 
 static void complain(const struct daemon *daemon, const char *format, ...)
@@ -205,21 +206,35 @@ write_pid_file(const struct daemon *daemon)
 	return written;
 }
 
-bool
-daemon_has_socket(const struct daemon *daemon)
+const char *
+daemon_lost_socket(const struct daemon *daemon)
 {
-	const char *path = daemon->settings->listen_path;
-	struct stat now;
+	const char *milter = daemon->settings->listen_path;
+	const char *service = daemon->settings->policy_service_path;
 
-	return path == NULL || (lstat(path, &now) == 0 && S_ISSOCK(now.st_mode) &&
-	    now.st_dev == daemon->socket.st_dev && now.st_ino == daemon->socket.st_ino);
+	if (milter != NULL && !unix_socket_is(milter, &daemon->socket))
+		return milter;
+	if (service != NULL && !unix_socket_is(service, &daemon->service_socket))
+		return service;
+	return NULL;
+}
+
+static void
+remove_sockets(const struct daemon *daemon)
+{
+	const char *milter = daemon->settings->listen_path;
+	const char *service = daemon->settings->policy_service_path;
+
+	if (milter != NULL && unix_socket_is(milter, &daemon->socket))
+		(void)unlink(milter);
+	if (service != NULL && unix_socket_is(service, &daemon->service_socket))
+		(void)unlink(service);
 }
 
 void
 daemon_clean_up(const struct daemon *daemon)
 {
-	if (daemon->settings->listen_path != NULL && daemon_has_socket(daemon))
-		(void)unlink(daemon->settings->listen_path);
+	remove_sockets(daemon);
 	/* Where the folder does not let us, an empty file says that nobody runs. */
 	if (daemon->settings->pid_file != NULL &&
 	    unlink(daemon->settings->pid_file) != 0 &&
@@ -338,11 +353,32 @@ hold_signals(void)
 }
 
 static bool
+open_sockets(struct daemon *daemon)
+{
+	char error[LISTENER_ERROR_MAX];
+	bool opened;
+
+	/* What libmilter has to say of its socket is for who starts the daemon. */
+	capture_syslog(NULL);
+	opened = listener_open(daemon->settings, &daemon->identity, &daemon->socket,
+	    error);
+	capture_syslog(daemon->log);
+	if (opened && daemon->settings->policy_service != NULL) {
+		daemon->service_fd = service_socket_open(daemon->settings,
+		    &daemon->identity, &daemon->service_socket, error);
+		opened = daemon->service_fd != -1;
+		if (!opened)
+			remove_sockets(daemon);
+	}
+	if (!opened)
+		complain(daemon, "%s", error);
+	return opened;
+}
+
+static bool
 prepare(struct daemon *daemon)
 {
-	char error[LISTENER_ERROR_MAX > PRIVILEGES_ERROR_MAX ? LISTENER_ERROR_MAX :
-	    PRIVILEGES_ERROR_MAX];
-	bool opened;
+	char error[PRIVILEGES_ERROR_MAX];
 
 	if (!read_settings(daemon))
 		return false;
@@ -350,16 +386,7 @@ prepare(struct daemon *daemon)
 		complain(daemon, "%s", error);
 		return false;
 	}
-	if (!open_log(daemon) || !read_policy(daemon))
-		return false;
-	/* What libmilter has to say of its socket is for who starts the daemon. */
-	capture_syslog(NULL);
-	opened = listener_open(daemon->settings, &daemon->identity, &daemon->socket,
-	    error);
-	capture_syslog(daemon->log);
-	if (!opened)
-		complain(daemon, "%s", error);
-	return opened;
+	return open_log(daemon) && read_policy(daemon) && open_sockets(daemon);
 }
 
 static void
@@ -367,6 +394,8 @@ release(struct daemon *daemon)
 {
 	policy_free(&daemon->policy);
 	capture_syslog(NULL);
+	if (daemon->service_fd != -1)
+		(void)close(daemon->service_fd);
 	log_free(&daemon->log);
 	settings_free(&daemon->settings);
 }
@@ -376,7 +405,7 @@ daemon_run(const char *settings_path, bool foreground)
 {
 	char *absolute = absolute_path(settings_path);
 	struct daemon daemon = { .settings_path = absolute, .foreground = foreground,
-	    .ready = -1 };
+	    .ready = -1, .service_fd = -1 };
 	int status = 1;
 
 	hold_signals();
@@ -395,7 +424,7 @@ int
 daemon_check(const char *settings_path)
 {
 	struct daemon daemon = { .settings_path = settings_path, .foreground = true,
-	    .ready = -1 };
+	    .ready = -1, .service_fd = -1 };
 	char error[PRIVILEGES_ERROR_MAX];
 	struct policy_summary summary;
 	bool startable;

@@ -22,6 +22,8 @@ struct daemon {
 	struct log *log;
 	struct policy *policy;		/* for the first worker; NULL: load it anew */
 	struct stat socket;		/* the UNIX socket as it was made */
+	int service_fd;			/* the policy service's; -1: there is none */
+	struct stat service_socket;
 	int ready;			/* tells the first process; -1: nobody waits */
 };
 
@@ -38,13 +40,13 @@ int daemon_check(const char *settings_path);
  */
 int daemon_run(const char *settings_path, bool foreground);
 
-/* The pid file and the socket, at the end. */
+/* The pid file and the sockets, at the end. */
 void daemon_clean_up(const struct daemon *daemon);
 
 /* Leaves standard error in the background: who started the daemon may wait for it. */
 void daemon_leave_stderr(const struct daemon *daemon);
 
-/* Whether the UNIX socket that was made is still where it was. True for TCP. */
-bool daemon_has_socket(const struct daemon *daemon);
+/* A UNIX socket that was made and is not where it was any more, or NULL. */
+const char *daemon_lost_socket(const struct daemon *daemon);
 
 #endif

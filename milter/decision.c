@@ -5,6 +5,7 @@
  */
 #include "milter/decision.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool
@@ -131,4 +132,34 @@ decision_record(struct service *service, const struct facts *facts,
 		return;
 	record.time_ms = log_time_ms();
 	log_record(service->log, &record);
+}
+
+bool
+decision_error_accepts(struct service *service, const char *session)
+{
+	unsigned long held = 0;
+
+	atomic_fetch_add(&service->counters.internal_errors, 1);
+	if (service->settings->on_internal_error == SETTINGS_ON_ERROR_ACCEPT) {
+		log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
+		    "accepted undecided, as on-internal-error says; session %s", session);
+		return true;
+	}
+	if (limiter_allows(&service->internal, log_time_ms(), &held))
+		log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
+		    "deferred; session %s (%lu more since the last such line)", session,
+		    held);
+	return false;
+}
+
+void
+decision_hold_reason(const struct verdict *verdict, char reason[DECISION_REASON_SIZE])
+{
+	const struct policy_outcome *outcome = verdict->reported >= 0 ?
+	    &verdict->outcome[verdict->reported] : NULL;
+
+	(void)snprintf(reason, DECISION_REASON_SIZE, "tlsward: %s (%s:%u)",
+	    policy_reason_name(verdict->reason),
+	    outcome != NULL ? outcome->place.file : "policy",
+	    outcome != NULL ? outcome->place.line : 0);
 }

@@ -40,4 +40,16 @@ bool decision_refuses(const struct verdict *verdict);
 void decision_record(struct service *service, const struct facts *facts,
     const struct verdict *verdict);
 
+/*
+ * Whether mail that cannot be judged is let through: memory was short, or what the
+ * MTA does makes no sense. Counts it and logs it: what is let through in each case,
+ * what is put off at most once a minute. "session" is its id.
+ */
+bool decision_error_accepts(struct service *service, const char *session);
+
+/* Why a message is held. The text names nothing that came from the network. */
+#define DECISION_REASON_SIZE 128
+void decision_hold_reason(const struct verdict *verdict,
+    char reason[DECISION_REASON_SIZE]);
+
 #endif

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "milter/encoded.h"
+#include "milter/log.h"
 #include "milter/macros.h"
 
 /* A macro that is there but empty tells nothing. */
@@ -238,6 +239,42 @@ facts_gather(SMFICTX *ctx, const struct session *session,
 	facts->queue_id = facts_queue_id(ctx);
 	gather_client(ctx, session, mta, room, facts);
 	gather_tls(ctx, session, mta, room, facts);
+}
+
+bool
+facts_are_encrypted(const struct facts *facts)
+{
+	return facts->tls_version != NULL && strcmp(facts->tls_version, "none") != 0;
+}
+
+void
+facts_tls(const struct facts *facts, struct join_tls *tls)
+{
+	join_text(tls->protocol, sizeof(tls->protocol), facts_are_encrypted(facts) ?
+	    facts->tls_version : NULL);
+	join_text(tls->cipher, sizeof(tls->cipher), facts->cipher);
+	tls->bits = facts->bits;
+	tls->verified = facts->cert_verified == POLICY_YES;
+}
+
+void
+facts_join(struct join *join, const struct join_seat *seat,
+    const char *from_resolved, struct facts *facts, struct join_digests *digests)
+{
+	struct join_question question = {
+		.from = facts->from, .from_resolved = from_resolved,
+		.to = facts->to, .to_resolved = facts->to_resolved,
+	};
+
+	if (facts->local || facts->cert_fingerprint != NULL)
+		return;
+	facts_tls(facts, &question.tls);
+	if (!join_take(join, seat, &question, log_time_ms(), digests))
+		return;
+	if (digests->certificate[0] != '\0')
+		facts->cert_fingerprint = digests->certificate;
+	if (digests->pubkey[0] != '\0')
+		facts->cert_pubkey_fingerprint = digests->pubkey;
 }
 
 const char *

@@ -11,6 +11,7 @@
 
 #include <libmilter/mfapi.h>
 
+#include "milter/join.h"
 #include "milter/session.h"
 #include "policy/policy.h"
 #include "settings/settings.h"
@@ -46,6 +47,19 @@ const char *facts_from_resolved(SMFICTX *ctx, const char *from);
  * one than the client gave ("to", trimmed). NULL otherwise.
  */
 const char *facts_to_resolved(SMFICTX *ctx, const char *to);
+
+/* Whether they tell of a session that is encrypted, in one way or another. */
+bool facts_are_encrypted(const struct facts *facts);
+
+/* Those of them that the policy service hears, too. */
+void facts_tls(const struct facts *facts, struct join_tls *tls);
+
+/*
+ * Puts the fingerprints in that the policy service heard for this recipient, where
+ * the MTA told none. They are borrowed from "digests".
+ */
+void facts_join(struct join *join, const struct join_seat *seat,
+    const char *from_resolved, struct facts *facts, struct join_digests *digests);
 
 /* The queue id, or NULL where the message has none yet. */
 const char *facts_queue_id(SMFICTX *ctx);

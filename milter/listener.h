@@ -12,9 +12,8 @@
 #include <sys/stat.h>
 
 #include "milter/privileges.h"
+#include "milter/unix_socket.h"
 #include "settings/settings.h"
-
-#define LISTENER_ERROR_MAX 512
 
 /*
  * Registers with libmilter and opens the socket: a stale UNIX socket is removed,

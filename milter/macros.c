@@ -37,6 +37,8 @@ static char names[MACRO_COUNT][20] = {
 	[MACRO_CN_ISSUER] = "{cn_issuer}",
 	[MACRO_CERT_FP] = "{cert_fp}",
 	[MACRO_CERT_MD5] = "{cert_md5}",
+	[MACRO_DAEMON_ADDR] = "{daemon_addr}",
+	[MACRO_DAEMON_PORT] = "{daemon_port}",
 };
 
 #define BIT(macro) (1ul << (macro))
@@ -50,6 +52,8 @@ static char names[MACRO_COUNT][20] = {
 	BIT(MACRO_TLS_VERSION) | BIT(MACRO_CIPHER) | BIT(MACRO_CIPHER_BITS) | \
 	BIT(MACRO_CERT_SUBJECT) | BIT(MACRO_CERT_ISSUER) | SENDMAIL_ONLY)
 
+#define FOR_JOIN (BIT(MACRO_DAEMON_ADDR) | BIT(MACRO_DAEMON_PORT))
+
 static const struct {
 	int stage;
 	unsigned long macros;
@@ -57,7 +61,7 @@ static const struct {
 	/* First: without this one the MTA's own HELO list must stay. */
 	{ SMFIM_ENVFROM, AT_MAIL },
 	{ SMFIM_HELO, 0 },
-	{ SMFIM_CONNECT, BIT(MACRO_VERSION) },
+	{ SMFIM_CONNECT, BIT(MACRO_VERSION) | FOR_JOIN },
 	{ SMFIM_ENVRCPT, BIT(MACRO_QUEUE_ID) | BIT(MACRO_RCPT_ADDR) },
 	{ SMFIM_DATA, BIT(MACRO_QUEUE_ID) },
 	{ SMFIM_EOH, 0 },
@@ -98,12 +102,13 @@ macros_list(int stage, enum settings_mta mta, char *list)
 }
 
 bool
-macros_choose(SMFICTX *ctx, enum settings_mta mta)
+macros_choose(SMFICTX *ctx, enum settings_mta mta, bool joins)
 {
+	const unsigned long unjoined = joins ? 0 : FOR_JOIN;
 	char list[MACROS_LIST_MAX];
 
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-		(void)write_list(stages[i].macros & ~left_out(mta), list);
+		(void)write_list(stages[i].macros & ~left_out(mta) & ~unjoined, list);
 		if (smfi_setsymlist(ctx, stages[i].stage, list) != MI_SUCCESS)
 			return false;
 	}

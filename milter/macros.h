@@ -27,6 +27,7 @@ enum macro {
 	MACRO_VERIFY, MACRO_CN_SUBJECT, MACRO_CN_ISSUER,
 	MACRO_CERT_FP,			/* with CertFingerprintAlgorithm, */
 	MACRO_CERT_MD5,			/* and without it */
+	MACRO_DAEMON_ADDR, MACRO_DAEMON_PORT,	/* asked for beside a policy service */
 	MACRO_COUNT
 };
 
@@ -38,10 +39,11 @@ enum macro {
 
 /*
  * Asks, within the negotiation, for the macros of every stage: those that the MTA of
- * the setting can have, or, where which one it is will be told later, of both. False
- * when that could not be said: then a macro that is absent is unknown, and not unset.
+ * the setting can have, or, where which one it is will be told later, of both;
+ * "joins": with those that tell which connection of the MTA's it is. False when that
+ * could not be said: then a macro that is absent is unknown, and not unset.
  */
-bool macros_choose(SMFICTX *ctx, enum settings_mta mta);
+bool macros_choose(SMFICTX *ctx, enum settings_mta mta, bool joins);
 
 /* The value in the newest stage that has the macro, or NULL; libmilter's. */
 const char *macros_get(SMFICTX *ctx, enum macro macro);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "milter/counters.h"
+#include "milter/join.h"
 #include "milter/limiter.h"
 #include "milter/log.h"
 #include "milter/snapshot.h"
@@ -18,11 +19,13 @@ struct service {
 	const struct settings *settings;
 	struct snapshots *snapshots;
 	struct log *log;
+	struct join *join;		/* NULL: no policy service */
 	struct counters counters;
 	struct limiter unknown[KIND_COUNT];	/* by the first unknown requirement */
 	struct limiter internal;
 	struct limiter forged;			/* fields that cannot be removed */
 	struct limiter unadded;			/* fields that cannot be added */
+	struct limiter digest;			/* fingerprints of no use */
 	atomic_int active;			/* callbacks under way */
 };
 

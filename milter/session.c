@@ -29,9 +29,16 @@ static const size_t strings[] = {
 };
 #define STRING_COUNT (sizeof(strings) / sizeof(strings[0]))
 
-/* Unique among the connections of one host, and in the order they came. */
-static void
-make_id(char *id, size_t size)
+/* Those that a recipient may have of its own. */
+static const size_t own[] = {
+	offsetof(struct facts, to), offsetof(struct facts, to_resolved),
+	offsetof(struct facts, queue_id), offsetof(struct facts, cert_fingerprint),
+	offsetof(struct facts, cert_pubkey_fingerprint),
+};
+#define OWN_COUNT (sizeof(own) / sizeof(own[0]))
+
+void
+session_make_id(char id[SESSION_ID_SIZE])
 {
 	static atomic_uint counter;
 	struct timespec now;
@@ -39,7 +46,7 @@ make_id(char *id, size_t size)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	microseconds = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-	(void)snprintf(id, size, "%013llx-%x", (unsigned long long)microseconds,
+	(void)snprintf(id, SESSION_ID_SIZE, "%013llx-%x", (unsigned long long)microseconds,
 	    atomic_fetch_add_explicit(&counter, 1, memory_order_relaxed));
 }
 
@@ -49,7 +56,7 @@ session_new(void)
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (session != NULL)
-		make_id(session->id, sizeof(session->id));
+		session_make_id(session->id);
 	return session;
 }
 
@@ -124,12 +131,18 @@ session_set_helo(struct session *session, const char *helo)
 }
 
 static const char *
-string_at(const struct facts *facts, size_t i)
+string_at(const struct facts *facts, size_t offset)
 {
 	const char *string;
 
-	memcpy(&string, (const char *)facts + strings[i], sizeof(string));
+	memcpy(&string, (const char *)facts + offset, sizeof(string));
 	return string;
+}
+
+static void
+set_string(struct facts *facts, size_t offset, const char *string)
+{
+	memcpy((char *)facts + offset, &string, sizeof(string));
 }
 
 /* Copies "string" to *room and moves *room behind it; NULL stays NULL. */
@@ -162,17 +175,15 @@ session_begin(struct session *session, struct snapshot **snapshot,
 	char *room;
 
 	for (size_t i = 0; i < STRING_COUNT; i++)
-		size += string_size(string_at(facts, i));
+		size += string_size(string_at(facts, strings[i]));
 	message = calloc(1, sizeof(*message) + size);
 	if (message == NULL)
 		return -1;
 	room = message->text;
 	message->facts = *facts;
-	for (size_t i = 0; i < STRING_COUNT; i++) {
-		const char *copy = copy_string(string_at(facts, i), &room);
-
-		memcpy((char *)&message->facts + strings[i], &copy, sizeof(copy));
-	}
+	for (size_t i = 0; i < STRING_COUNT; i++)
+		set_string(&message->facts, strings[i],
+		    copy_string(string_at(facts, strings[i]), &room));
 	message->from_resolved = copy_string(from_resolved, &room);
 	message->snapshot = *snapshot;
 	*snapshot = NULL;
@@ -202,8 +213,8 @@ message_follows(const struct verdict *verdict)
 }
 
 /* Strictness first; of equals the one that the record has more to say of. */
-static int
-rank(const struct verdict *verdict)
+int
+message_rank(const struct verdict *verdict)
 {
 	return (int)verdict->action * 16 + (int)verdict->would * 4 +
 	    (verdict->exempt ? 2 : 0) + (verdict->reason != REASON_NONE ? 1 : 0);
@@ -213,20 +224,21 @@ int
 message_keep(struct message *message, const struct facts *facts,
     const struct verdict *verdict)
 {
-	size_t size = string_size(facts->to) + string_size(facts->to_resolved) +
-	    string_size(facts->queue_id);
+	size_t size = 0;
 	char *strings_of, *room;
 
-	if (message->judged && rank(verdict) <= rank(&message->verdict))
+	if (message->judged && message_rank(verdict) <= message_rank(&message->verdict))
 		return 0;
+	for (size_t i = 0; i < OWN_COUNT; i++)
+		size += string_size(string_at(facts, own[i]));
 	strings_of = malloc(size + 1);
 	if (strings_of == NULL)
 		return -1;
 	room = strings_of;
 	message->judged_facts = *facts;
-	message->judged_facts.to = copy_string(facts->to, &room);
-	message->judged_facts.to_resolved = copy_string(facts->to_resolved, &room);
-	message->judged_facts.queue_id = copy_string(facts->queue_id, &room);
+	for (size_t i = 0; i < OWN_COUNT; i++)
+		set_string(&message->judged_facts, own[i],
+		    copy_string(string_at(facts, own[i]), &room));
 	message->verdict = *verdict;
 	message->judged = true;
 	free(message->recipient);

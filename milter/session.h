@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "milter/forged.h"
+#include "milter/join.h"
 #include "milter/snapshot.h"
 #include "policy/policy.h"
 
@@ -28,11 +29,13 @@ enum session_peer {
 /* A HELO name is kept for the records alone; longer ones are cut. */
 #define SESSION_HELO_MAX 255
 
+#define SESSION_ID_SIZE 32
+
 struct message;
 
 /* At most 512 bytes with its HELO name: it stands for every idle connection. */
 struct session {
-	char id[32];
+	char id[SESSION_ID_SIZE];
 	char address[INET6_ADDRSTRLEN];
 	int port;			/* 0: none */
 	enum session_peer peer;
@@ -43,6 +46,7 @@ struct session {
 	bool incomplete;		/* memory was short: not all is known */
 	char *helo;			/* owned; NULL: none */
 	struct message *message;	/* owned; NULL: between messages */
+	struct join_seat seat;		/* beside a policy service */
 };
 
 /*
@@ -59,9 +63,12 @@ struct message {
 	struct verdict verdict;		/* the strictest of those accepted */
 	struct facts judged_facts;	/* and what it was on */
 	struct forged forged;		/* header fields to remove */
-	char *recipient;		/* owned: the strings of judged_facts.to... */
+	char *recipient;		/* owned: those strings of judged_facts */
 	char text[];
 };
+
+/* Writes an id: unique among the connections of one host, in the order they came. */
+void session_make_id(char id[SESSION_ID_SIZE]);
 
 /* Returns a session with an id of its own, or NULL when memory is short. */
 struct session *session_new(void);
@@ -95,10 +102,14 @@ void session_end(struct session *session, struct snapshots *snapshots);
 /*
  * Keeps the verdict on a recipient that was accepted, where it is stricter than
  * the one kept so far, with its facts: they may differ from the message's in the
- * sender, the recipients and the queue id. Returns 0, or -1 when memory is short.
+ * sender, the recipients, the queue id and the fingerprints. Returns 0, or -1 when
+ * memory is short.
  */
 int message_keep(struct message *message, const struct facts *facts,
     const struct verdict *verdict);
+
+/* How much a record has to say: strictness first. */
+int message_rank(const struct verdict *verdict);
 
 /* Whether a message with this verdict must be followed to its end. */
 bool message_follows(const struct verdict *verdict);

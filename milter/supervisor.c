@@ -135,6 +135,7 @@ static bool
 replace_worker(struct supervisor *supervisor)
 {
 	const struct daemon *daemon = supervisor->daemon;
+	const char *lost;
 
 	do {
 		if (dies_too_often(supervisor)) {
@@ -142,10 +143,10 @@ replace_worker(struct supervisor *supervisor)
 			    " within %d seconds: giving up", DEATHS_MAX, DEATHS_SECONDS);
 			return false;
 		}
-		if (!daemon_has_socket(daemon)) {
+		lost = daemon_lost_socket(daemon);
+		if (lost != NULL) {
 			log_message(daemon->log, LEVEL_ERROR, "the socket %s is gone: no new"
-			    " worker could be reached, giving up",
-			    daemon->settings->listen_path);
+			    " worker could be reached, giving up", lost);
 			return false;
 		}
 		log_message(daemon->log, LEVEL_WARNING, "starting a new worker");

@@ -26,6 +26,7 @@
 
 #include "milter/callbacks.h"
 #include "milter/load.h"
+#include "milter/service_listener.h"
 #include "milter/supervisor.h"
 
 /* How long the end may take: messages under way, and the log's queue. */
@@ -41,6 +42,7 @@
 struct worker {
 	struct daemon *daemon;
 	struct service service;
+	struct service_listener *listener;	/* NULL: no policy service */
 	int control;
 	int ended[2];			/* libmilter's thread writes when it ends */
 };
@@ -241,6 +243,32 @@ listen_to_supervisor(struct worker *worker)
 	}
 }
 
+/* Everything the policy service needs, before the milter's callbacks need it. */
+static bool
+prepare_policy_service(struct worker *worker)
+{
+	const struct daemon *daemon = worker->daemon;
+
+	if (daemon->service_fd == -1)
+		return true;
+	worker->service.join = join_new();
+	if (worker->service.join != NULL)
+		worker->listener = service_listener_new(daemon->service_fd,
+		    &worker->service, &service_limits);
+	return worker->listener != NULL;
+}
+
+/* Starts a thread for each side. Returns 0 or an error. */
+static int
+start_threads(struct worker *worker)
+{
+	int error = start_thread(run_libmilter, worker);
+
+	if (error == 0 && worker->listener != NULL)
+		error = start_thread(service_listener_run, worker->listener);
+	return error;
+}
+
 static bool
 serve(struct worker *worker)
 {
@@ -249,13 +277,16 @@ serve(struct worker *worker)
 	int error;
 
 	callbacks_serve(&worker->service);
-	error = start_thread(run_libmilter, worker);
+	error = start_threads(worker);
 	if (error != 0) {
 		log_message(daemon->log, LEVEL_ERROR, "cannot start a thread: %s",
 		    strerror(error));
 		return false;
 	}
 	log_message(daemon->log, LEVEL_INFO, "serving on %s", daemon->settings->listen);
+	if (worker->listener != NULL)
+		log_message(daemon->log, LEVEL_INFO, "policy service on %s",
+		    daemon->settings->policy_service);
 	daemon_leave_stderr(daemon);
 	return write(worker->control, &serving, 1) == 1;
 }
@@ -273,7 +304,7 @@ worker_run(struct daemon *daemon, int control)
 	worker.service.settings = daemon->settings;
 	worker.service.log = daemon->log;
 	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
-	    !take_policy(&worker)) {
+	    !take_policy(&worker) || !prepare_policy_service(&worker)) {
 		log_message(daemon->log, LEVEL_ERROR, "the worker cannot serve");
 		log_stop(daemon->log, LOG_MS);
 		return 1;

@@ -17,6 +17,12 @@
 #define HOST_MAX 253
 #define LABEL_MAX 63
 
+/* Where an address is stored: as libmilter writes it, and a UNIX socket's path. */
+struct place {
+	char **address;
+	char **path;
+};
+
 struct endpoint {
 	bool six;
 	char host[HOST_MAX + 1];
@@ -122,7 +128,7 @@ port_number(const char *port)
 }
 
 static bool
-take_inet(struct settings *settings, bool six, const char *text,
+take_inet(const struct place *place, bool six, const char *text,
     char error[SETTING_ERROR_MAX])
 {
 	struct endpoint end = { .six = six };
@@ -139,15 +145,15 @@ take_inet(struct settings *settings, bool six, const char *text,
 		return false;
 	(void)snprintf(listen, sizeof listen, "%s:%ld@%s", six ? "inet6" : "inet",
 	    number, end.host);
-	if (!setting_copy(&settings->listen, listen, error))
+	if (!setting_copy(place->address, listen, error))
 		return false;
-	free(settings->listen_path);
-	settings->listen_path = NULL;
+	free(*place->path);
+	*place->path = NULL;
 	return true;
 }
 
 static bool
-take_unix(struct settings *settings, const char *path, char error[SETTING_ERROR_MAX])
+take_unix(const struct place *place, const char *path, char error[SETTING_ERROR_MAX])
 {
 	struct sockaddr_un address;
 	char listen[sizeof address.sun_path + 8];
@@ -160,22 +166,46 @@ take_unix(struct settings *settings, const char *path, char error[SETTING_ERROR_
 		    "the socket's path is longer than the %zu bytes that the system "
 		    "allows", sizeof address.sun_path - 1);
 	(void)snprintf(listen, sizeof listen, "unix:%s", path);
-	return setting_copy(&settings->listen, listen, error) &&
-	    setting_copy(&settings->listen_path, path, error);
+	return setting_copy(place->address, listen, error) &&
+	    setting_copy(place->path, path, error);
+}
+
+static bool
+take(const struct setting *setting, const struct place *place, const char *value,
+    char error[SETTING_ERROR_MAX])
+{
+	if (strncmp(value, "unix:", 5) == 0)
+		return take_unix(place, value + 5, error);
+	if (strncmp(value, "local:", 6) == 0)
+		return take_unix(place, value + 6, error);
+	if (strncmp(value, "inet:", 5) == 0)
+		return take_inet(place, false, value + 5, error);
+	if (strncmp(value, "inet6:", 6) == 0)
+		return take_inet(place, true, value + 6, error);
+	return setting_refuse(error, "%s cannot be \"%.60s\": expected %s",
+	    setting->name, value, setting->values);
 }
 
 bool
 setting_take_listen(const struct setting *setting, struct settings *settings,
     const char *value, char error[SETTING_ERROR_MAX])
 {
-	if (strncmp(value, "unix:", 5) == 0)
-		return take_unix(settings, value + 5, error);
-	if (strncmp(value, "local:", 6) == 0)
-		return take_unix(settings, value + 6, error);
-	if (strncmp(value, "inet:", 5) == 0)
-		return take_inet(settings, false, value + 5, error);
-	if (strncmp(value, "inet6:", 6) == 0)
-		return take_inet(settings, true, value + 6, error);
-	return setting_refuse(error, "%s cannot be \"%.60s\": expected %s",
-	    setting->name, value, setting->values);
+	const struct place place = { &settings->listen, &settings->listen_path };
+
+	return take(setting, &place, value, error);
+}
+
+bool
+setting_take_service(const struct setting *setting, struct settings *settings,
+    const char *value, char error[SETTING_ERROR_MAX])
+{
+	const struct place place = { &settings->policy_service,
+	    &settings->policy_service_path };
+
+	if (strcmp(value, "none") != 0)
+		return take(setting, &place, value, error);
+	free(settings->policy_service);
+	free(settings->policy_service_path);
+	settings->policy_service = settings->policy_service_path = NULL;
+	return true;
 }

@@ -31,6 +31,8 @@ settings_free(struct settings **settings)
 	free(old->listen);
 	free(old->listen_path);
 	free(old->socket_group);
+	free(old->policy_service);
+	free(old->policy_service_path);
 	free(old->policy);
 	free(old->user);
 	free(old->group);
@@ -169,6 +171,16 @@ settings_check_policy(const struct settings *settings, const char *path,
 		    settings->reply_at_line == 0 ? 0 : 1, NULL, 0,
 		    "reply-at mail cannot go with a \"to\" rule that exempts: "
 		    "recipients are not known yet when MAIL is answered");
+	if (settings->reply_at == SETTINGS_REPLY_AT_MAIL &&
+	    settings->policy_service != NULL)
+		policy_diags_add(diags, POLICY_ERROR, path, settings->reply_at_line,
+		    settings->reply_at_line == 0 ? 0 : 1, NULL, 0,
+		    "reply-at mail cannot go with a policy-service: what Postfix tells "
+		    "it is not known yet when MAIL is answered");
+	if (settings->policy_service != NULL &&
+	    strcmp(settings->policy_service, settings->listen) == 0)
+		policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0,
+		    "listen and policy-service are the same address");
 }
 
 struct policy_options

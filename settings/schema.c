@@ -12,6 +12,7 @@ static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const modes[] = { "enforce", "monitor", NULL };
 /* Each of these in the order of its enum. */
 static const char *const mtas[] = { "auto", "postfix", "sendmail", NULL };
+static const char *const answers[] = { "auto", "facts", "verdict", NULL };
 static const char *const reply_ats[] = { "rcpt", "mail", NULL };
 static const char *const on_errors[] = { "tempfail", "accept", NULL };
 static const char *const formats[] = { "logfmt", "json", NULL };
@@ -39,9 +40,12 @@ const struct setting settings_schema[] = {
 	{ "mta", setting_take_word, AT(mta), mtas,
 	    "auto | postfix | sendmail", "auto", NULL,
 	    "how certificate macros are to be understood" },
-	{ "policy-service", setting_take_unbuilt, 0, NULL,
-	    "none", "none", NULL,
+	{ "policy-service", setting_take_service, AT(policy_service), NULL,
+	    "unix:/path | inet:host:port | inet6:[host]:port | none", "none", NULL,
 	    "a second listener, for Postfix's policy delegation protocol" },
+	{ "policy-service-answers", setting_take_word, AT(policy_service_answers),
+	    answers, "facts | verdict | auto", "auto", NULL,
+	    "whether it serves the milter with facts, or judges itself" },
 	{ "partner-certificates", setting_take_unbuilt, 0, NULL,
 	    "none", "none", NULL, "a folder of partners' certificates" },
 	{ "reply-at", setting_take_word, AT(reply_at), reply_ats,

@@ -42,6 +42,7 @@ const char *setting_suggest(const char *name);
 
 /* The ways to take a value. */
 setting_take setting_take_listen;
+setting_take setting_take_service;	/* the same, or "none" */
 setting_take setting_take_word;		/* an enum, numbered as the words are */
 setting_take setting_take_flag;		/* a bool: true is the second word */
 setting_take setting_take_octal;

@@ -19,6 +19,9 @@
 
 enum settings_mta { SETTINGS_MTA_AUTO, SETTINGS_MTA_POSTFIX, SETTINGS_MTA_SENDMAIL };
 enum settings_reply_at { SETTINGS_REPLY_AT_RCPT, SETTINGS_REPLY_AT_MAIL };
+enum settings_answers {
+	SETTINGS_ANSWERS_AUTO, SETTINGS_ANSWERS_FACTS, SETTINGS_ANSWERS_VERDICT
+};
 enum settings_on_error { SETTINGS_ON_ERROR_TEMPFAIL, SETTINGS_ON_ERROR_ACCEPT };
 enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE };
 
@@ -32,6 +35,9 @@ struct settings {
 	char *user;
 	char *group;			/* NULL: the user's primary group */
 	enum settings_mta mta;
+	char *policy_service;		/* as "listen"; NULL: none */
+	char *policy_service_path;	/* the UNIX socket's path; NULL: not one */
+	enum settings_answers policy_service_answers;
 	enum settings_reply_at reply_at;
 	bool mode_monitor;
 	bool soft_bounce;
@@ -66,7 +72,7 @@ void settings_free(struct settings **settings);
 
 /*
  * What settings and policy cannot mean together (reply-at mail with a "to" rule
- * that exempts), as errors in "diags". "path" is the settings file's name.
+ * that exempts, or with the policy service; one address twice), as errors in "diags". "path" is the settings file's name.
  */
 void settings_check_policy(const struct settings *settings, const char *path,
     const struct policy *policy, struct policy_diags *diags);

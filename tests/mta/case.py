@@ -31,7 +31,7 @@ class AnyCase(unittest.TestCase):
         cls.folder = workspace.folder()
         cls.addClassCleanup(workspace.remove, cls.folder)
         cls.milter = Milter(os.path.join(cls.folder, "milter"), cls.policy_text(),
-                            cls.files, **cls.settings)
+                            cls.files, **cls.milter_settings())
         cls.milter.start()
         cls.addClassCleanup(cls._end_milter)
         cls.server = cls.make_server(os.path.join(cls.folder, "mta"))
@@ -42,6 +42,10 @@ class AnyCase(unittest.TestCase):
     def policy_text(cls):
         """The policy; "pki" is there already."""
         return cls.policy
+
+    @classmethod
+    def milter_settings(cls):
+        return cls.settings
 
     @classmethod
     def make_server(cls, folder):
@@ -63,9 +67,10 @@ class AnyCase(unittest.TestCase):
 
     # Sessions
 
-    def dial(self, host="127.0.0.1", source=None, listener="smtp"):
+    def dial(self, host="127.0.0.1", source=None, listener="smtp", source_port=0):
         """A client that has not said anything; closed after the test."""
-        made = client.Client(self.server.ports[listener], host, source)
+        made = client.Client(self.server.ports[listener], host, source,
+                             source_port)
         self.addCleanup(made.close)
         return made
 

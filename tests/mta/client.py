@@ -13,6 +13,7 @@ import _ssl
 import ctypes
 import socket
 import ssl
+import struct
 import warnings
 
 PATIENCE = 60.0	# seconds for one reply
@@ -82,12 +83,29 @@ def tls(version=None, cipher=None, certificate=None):
     return context
 
 
+def connected(port, host, source, source_port):
+    """A connected socket."""
+    if not source_port:
+        return socket.create_connection((host, port), timeout=PATIENCE,
+                                        source_address=source and (source, 0))
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.settimeout(PATIENCE)
+        made.bind((source or host, source_port))
+        made.connect((host, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
 class Client:
     """One connection."""
 
-    def __init__(self, port, host="127.0.0.1", source=None):
-        self.socket = socket.create_connection(
-            (host, port), timeout=PATIENCE, source_address=source and (source, 0))
+    def __init__(self, port, host="127.0.0.1", source=None, source_port=0):
+        """"source_port" is bound even where a connection with it was just ended."""
+        self.socket = connected(port, host, source, source_port)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self.socket.getsockname()[1]
         self._lines = self.socket.makefile("rb")
@@ -101,6 +119,12 @@ class Client:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def reset(self):
+        """Closes so that the port is free at once (RST, no TIME_WAIT)."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                               struct.pack("ii", 1, 0))
         self.close()
 
     def close(self):

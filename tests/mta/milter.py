@@ -21,6 +21,7 @@ from . import waiting
 from .process import Server
 
 USER = "nobody"
+SERVICE = object()	# the value of policy_service: a socket beside the milter's
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -43,6 +44,8 @@ class Milter:
         self.policy = os.path.join(self.policies, "policy.conf")
         self.socket = os.path.join(folder, "run", "milter.sock")
         self.address = "unix:" + self.socket
+        self.service_socket = os.path.join(folder, "run", "policy.sock")
+        self.service = "unix:" + self.service_socket
         self.log = os.path.join(folder, "log", "records.json")
         self.settings = os.path.join(folder, "tlsward.conf")
         self._server = None
@@ -76,6 +79,7 @@ class Milter:
                   "log_format": "json", **settings}
         with open(self.settings, "w", encoding="utf-8") as out:
             for name, value in merged.items():
+                value = self.service if value is SERVICE else value
                 if value is not None:
                     out.write("%s %s\n" % (name.replace("_", "-"), value))
 

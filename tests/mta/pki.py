@@ -7,6 +7,7 @@ for sessions older than TLS 1.2.
 """
 
 import functools
+import hashlib
 import os
 import subprocess
 
@@ -80,6 +81,14 @@ class Certificate:
         """The certificate's SHA-256 digest, as sha256:hex."""
         line = openssl("x509", "-in", self.cert, "-noout", "-fingerprint", "-sha256")
         return "sha256:" + line.split("=", 1)[1].strip().replace(":", "").lower()
+
+    def key_fingerprint(self):
+        """The public key's SHA-256 digest, as sha256:hex."""
+        public = subprocess.run(("openssl", "x509", "-in", self.cert, "-noout",
+                                 "-pubkey"), capture_output=True, check=True).stdout
+        der = subprocess.run(("openssl", "pkey", "-pubin", "-outform", "DER"),
+                             input=public, capture_output=True, check=True).stdout
+        return "sha256:" + hashlib.sha256(der).hexdigest()
 
 
 class Pki:

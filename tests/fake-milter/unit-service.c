@@ -1,0 +1,811 @@
+/*
+ * unit-service.c - the policy service's parts: the protocol, the join, the server.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "allocation.h"
+#include "milter/answer.h"
+#include "milter/delegation.h"
+#include "milter/join.h"
+#include "milter/load.h"
+#include "milter/service_client.h"
+#include "milter/service_listener.h"
+
+/* ------------------------------------------------------------------ *
+ * The protocol
+ * ------------------------------------------------------------------ */
+
+static const char request_text[] = "request=smtpd_access_policy\n"
+    "protocol_state=RCPT\nclient_address=192.0.2.7\nclient_port=4711\n"
+    "sender=a@acme.example\nrecipient=u@ours.example\nhelo_name=\n"
+    "instance=1f.2.3.4\nunknown_name=x=y\nencryption_protocol=\n\n";
+
+static void
+check_request(const struct delegation *request)
+{
+	assert_int_equal(request->state, DELEGATION_COMPLETE);
+	assert_string_equal(delegation_get(request, ATTRIBUTE_SENDER), "a@acme.example");
+	assert_string_equal(delegation_get(request, ATTRIBUTE_CLIENT_PORT), "4711");
+	assert_string_equal(delegation_get(request, ATTRIBUTE_HELO_NAME), "");
+	assert_null(delegation_find(request, ATTRIBUTE_HELO_NAME));
+	assert_null(delegation_get(request, ATTRIBUTE_QUEUE_ID));
+	assert_string_equal(delegation_find(request, ATTRIBUTE_INSTANCE), "1f.2.3.4");
+}
+
+/* In two pieces, cut at each place; what follows is left alone. */
+static void
+test_split_reads(void **state)
+{
+	char text[sizeof(request_text) + 16];
+	size_t length = sizeof(request_text) - 1;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), "%srequest=x\n", request_text);
+	for (size_t cut = 0; cut < length; cut++) {
+		struct delegation request = { .state = DELEGATION_EMPTY };
+
+		assert_int_equal(delegation_feed(&request, text, cut), cut);
+		assert_int_equal(request.state, cut == 0 ? DELEGATION_EMPTY :
+		    DELEGATION_PARTIAL);
+		assert_int_equal(delegation_feed(&request, text + cut, strlen(text) - cut),
+		    length - cut);
+		check_request(&request);
+		delegation_clear(&request);
+		assert_int_equal(request.state, DELEGATION_EMPTY);
+	}
+}
+
+static void
+test_crlf(void **state)
+{
+	struct delegation request = { .state = DELEGATION_EMPTY };
+
+	(void)state;
+	for (const char *at = request_text; *at != '\0'; at++) {
+		if (*at == '\n')
+			(void)delegation_feed(&request, "\r", 1);
+		(void)delegation_feed(&request, at, 1);
+	}
+	check_request(&request);
+	delegation_clear(&request);
+}
+
+static void
+test_garbage(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t length;
+	} cases[] = {
+#define CASE(text) { text, sizeof(text) - 1 }
+		CASE("\n"), CASE("\r\n"), CASE("EHLO x\n"), CASE("=\n"), CASE("=x\n"),
+		CASE("a b=c\n"), CASE(" a=c\n"), CASE("a\0=c\n"), CASE("sender=a\0b\n"),
+		CASE("sender=a\nsender=a\n"), CASE("sender=\nsender=\n"),
+		CASE("sender=a\n\n"), CASE("request=\n\n"), CASE("request=other\n\n"),
+		CASE("request=smtpd_access_policyx\n\n"), CASE("\xc3\xa5=b\n"),
+		CASE("request=smtpd_access_policy\r\r\n\n"),
+#undef CASE
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct delegation request = { .state = DELEGATION_EMPTY };
+
+		(void)delegation_feed(&request, cases[i].text, cases[i].length);
+		assert_int_equal(request.state, DELEGATION_GARBAGE);
+		/* Nothing is taken any more. */
+		assert_int_equal(delegation_feed(&request, "x", 1), 0);
+		delegation_clear(&request);
+	}
+}
+
+static void
+test_sizes(void **state)
+{
+	static const char first[] = "request=smtpd_access_policy\nsender=";
+	struct delegation request = { .state = DELEGATION_EMPTY };
+
+	(void)state;
+	(void)delegation_feed(&request, first, sizeof(first) - 1);
+	for (size_t i = sizeof(first) - 1; i < DELEGATION_BYTES_MAX - 2; i++)
+		(void)delegation_feed(&request, "x", 1);
+	assert_int_equal(request.state, DELEGATION_PARTIAL);
+	(void)delegation_feed(&request, "\n\n", 2);
+	assert_int_equal(request.state, DELEGATION_COMPLETE);
+	assert_int_equal(request.room, DELEGATION_BYTES_MAX);
+	delegation_clear(&request);
+
+	(void)delegation_feed(&request, first, sizeof(first) - 1);
+	for (size_t i = sizeof(first) - 1; i < DELEGATION_BYTES_MAX + 1; i++)
+		(void)delegation_feed(&request, "x", 1);
+	assert_int_equal(request.state, DELEGATION_TOO_LARGE);
+	delegation_clear(&request);
+
+	for (size_t i = 0; i < DELEGATION_LINES_MAX; i++)
+		(void)delegation_feed(&request, "x=y\n", 4);
+	assert_int_equal(request.state, DELEGATION_PARTIAL);
+	(void)delegation_feed(&request, "x=y\n", 4);
+	assert_int_equal(request.state, DELEGATION_TOO_LARGE);
+	delegation_clear(&request);
+}
+
+/* ------------------------------------------------------------------ *
+ * The join
+ * ------------------------------------------------------------------ */
+
+static struct join_key
+key_of(const char *client, const char *port, const char *server)
+{
+	struct join_key key;
+
+	join_end_set(&key.client, client, port);
+	join_end_set(&key.server, server, "25");
+	return key;
+}
+
+static struct join_key
+usual_key(void)
+{
+	return key_of("192.0.2.7", "4711", "192.0.2.25");
+}
+
+static const struct join_tls tls13 = { "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, false };
+static const struct join_tls tls12 = { "TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", 256,
+    false };
+
+static void
+put(struct join *join, const struct join_key *key, uint64_t process, const char *digest,
+    const char *sender)
+{
+	struct join_request request = { .key = *key, .process = process, .tls = tls13,
+	    .sender = sender, .recipient = "u@ours.example" };
+
+	join_text(request.digests.certificate, JOIN_DIGEST_SIZE, digest);
+	join_text(request.digests.pubkey, JOIN_DIGEST_SIZE, "key");
+	join_put(join, &request, 1000);
+}
+
+/* The certificate's digest as the session gets it; "": unknown. */
+static const char *
+take_as(struct join *join, const struct join_seat *seat, const struct join_tls *tls,
+    const char *from, int64_t now_ms)
+{
+	static struct join_digests digests;
+	const struct join_question question = { .tls = *tls, .from = from,
+	    .to = "u@ours.example" };
+
+	bool known = join_take(join, seat, &question, now_ms, &digests);
+
+	assert_int_equal(known, digests.certificate[0] != '\0');
+	return digests.certificate;
+}
+
+static const char *
+take(struct join *join, const struct join_seat *seat)
+{
+	return take_as(join, seat, &tls13, "a@acme.example", 2000);
+}
+
+static void
+begin(struct join *join, struct join_seat *seat, const struct join_key *key)
+{
+	join_enter(join, seat, key);
+	join_mail(join, seat);
+}
+
+static int
+new_join(void **state)
+{
+	*state = join_new();
+	return *state != NULL ? 0 : -1;
+}
+
+static int
+free_join(void **state)
+{
+	struct join *join = *state;
+
+	join_free(&join);
+	assert_null(join);
+	return 0;
+}
+
+static void
+test_ends(void **state)
+{
+	static const struct {
+		const char *a, *b;
+	} same[] = {
+		{ "192.0.2.7", "::ffff:192.0.2.7" }, { "2001:db8::1", "IPv6:2001:db8:0::1" },
+		{ "[::1]", "::1" },
+	};
+	struct join_end a, b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		join_end_set(&a, same[i].a, "25");
+		join_end_set(&b, same[i].b, "25");
+		assert_true(a.known && b.known);
+		assert_memory_equal(a.address, b.address, sizeof(a.address));
+	}
+	join_end_set(&a, "unknown", "unknown");
+	assert_false(a.known);
+	assert_int_equal(a.port, 0);
+	join_end_set(&a, NULL, NULL);
+	assert_false(a.known);
+	join_end_set(&a, "::1", "65536");
+	assert_int_equal(a.port, 0);
+	join_end_set(&a, "::1", "65535");
+	assert_int_equal(a.port, 65535);
+}
+
+static void
+test_usual_order(void **state)
+{
+	const struct join_key key = usual_key();
+	struct join *join = *state;
+	struct join_seat seat = { .taken = false };
+
+	begin(join, &seat, &key);
+	assert_true(join_sees(join, &key));
+	assert_string_equal(take(join, &seat), "");
+	put(join, &key, 1, "one", "a@acme.example");
+	assert_string_equal(take(join, &seat), "one");
+	assert_string_equal(take(join, &seat), "one");
+	/* The newest counts; the next message has a window of its own. */
+	put(join, &key, 1, "two", "a@acme.example");
+	assert_string_equal(take(join, &seat), "two");
+	join_mail(join, &seat);
+	assert_string_equal(take(join, &seat), "");
+	join_leave(join, &seat);
+	join_leave(join, &seat);
+	assert_false(join_sees(join, &key));
+}
+
+static void
+test_request_before_the_session(void **state)
+{
+	const struct join_key key = usual_key();
+	struct join *join = *state;
+	struct join_seat seat = { .taken = false };
+
+	put(join, &key, 1, "old", "a@acme.example");
+	begin(join, &seat, &key);
+	assert_string_equal(take(join, &seat), "");
+	join_leave(join, &seat);
+}
+
+static void
+test_other_names(void **state)
+{
+	const struct join_key key = usual_key();
+	const struct join_key others[] = {
+		key_of("192.0.2.8", "4711", "192.0.2.25"),
+		key_of("192.0.2.7", "4712", "192.0.2.25"),
+		key_of("192.0.2.7", "4711", "192.0.2.26"),
+		key_of("192.0.2.7", NULL, "192.0.2.25"),
+		key_of(NULL, "4711", "192.0.2.25"),
+	};
+	const struct join_key unknown_server = key_of("192.0.2.7", "4711", NULL);
+	struct join *join = *state;
+	struct join_seat seat = { .taken = false };
+
+	begin(join, &seat, &key);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_false(join_sees(join, &others[i]));
+		put(join, &others[i], i, "other", "a@acme.example");
+	}
+	assert_string_equal(take(join, &seat), "");
+	assert_true(join_sees(join, &unknown_server));
+	put(join, &unknown_server, 1, "one", "a@acme.example");
+	assert_string_equal(take(join, &seat), "one");
+	join_leave(join, &seat);
+}
+
+static void
+test_tls_must_agree(void **state)
+{
+	const struct join_key key = usual_key();
+	struct join *join = *state;
+	struct join_seat seat = { .taken = false };
+	struct join_tls other;
+
+	begin(join, &seat, &key);
+	put(join, &key, 1, "one", "a@acme.example");
+	assert_string_equal(take_as(join, &seat, &tls12, "a@acme.example", 2000), "");
+	other = tls13;
+	other.bits = 128;
+	assert_string_equal(take_as(join, &seat, &other, "a@acme.example", 2000), "");
+	other = tls13;
+	other.verified = true;
+	assert_string_equal(take_as(join, &seat, &other, "a@acme.example", 2000), "");
+	other = tls13;
+	other.protocol[0] = '\0';
+	assert_string_equal(take_as(join, &seat, &other, "a@acme.example", 2000), "");
+	/* Nor for ever. */
+	assert_string_equal(take_as(join, &seat, &tls13, "a@acme.example",
+	    1000 + JOIN_LIFE_MS + 1), "");
+	assert_string_equal(take(join, &seat), "one");
+	join_leave(join, &seat);
+}
+
+/* The old session is not closed yet when a new one on its port is asked about. */
+static void
+test_new_session_beside_an_old_one(void **state)
+{
+	const struct join_key key = usual_key();
+	struct join *join = *state;
+	struct join_seat old = { .taken = false }, new = { .taken = false };
+
+	begin(join, &old, &key);
+	put(join, &key, 1, "old", "a@acme.example");
+	begin(join, &new, &key);
+	assert_string_equal(take(join, &new), "");
+	put(join, &key, 2, "new", "a@acme.example");
+	assert_string_equal(take(join, &old), "old");
+	assert_string_equal(take(join, &new), "new");
+	/* Without a request of its own it gets none of the new one's. */
+	join_mail(join, &old);
+	put(join, &key, 2, "new", "a@acme.example");
+	assert_string_equal(take(join, &old), "");
+	join_leave(join, &old);
+	assert_string_equal(take(join, &new), "new");
+	assert_true(join_sees(join, &key));
+	join_leave(join, &new);
+	assert_false(join_sees(join, &key));
+}
+
+/* The same, and a request for the new one never comes. */
+static void
+test_late_request_of_an_old_session(void **state)
+{
+	const struct join_key key = usual_key();
+	struct join *join = *state;
+	struct join_seat old = { .taken = false }, new = { .taken = false };
+
+	begin(join, &old, &key);
+	begin(join, &new, &key);
+	put(join, &key, 1, "old", "someone@else.example");
+	assert_string_equal(take(join, &new), "");
+	assert_string_equal(take_as(join, &old, &tls13, "someone@else.example", 2000), "");
+	join_leave(join, &old);
+	assert_string_equal(take(join, &new), "");
+	/* Its own comes: the addresses tell them apart. */
+	put(join, &key, 2, "new", "A@Acme.example.");
+	assert_string_equal(take(join, &new), "new");
+	/* And where they do not, nothing is known. */
+	put(join, &key, 1, "old", "a@acme.example");
+	assert_string_equal(take(join, &new), "");
+	put(join, &key, 1, "new", "a@acme.example");
+	assert_string_equal(take(join, &new), "new");
+	join_leave(join, &new);
+}
+
+static void
+test_port_comes_again(void **state)
+{
+	const struct join_key key = usual_key();
+	struct join *join = *state;
+	struct join_seat seat = { .taken = false };
+	char digest[16];
+
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(digest, sizeof(digest), "digest-%d", i);
+		begin(join, &seat, &key);
+		assert_string_equal(take(join, &seat), "");
+		if (i % 3 != 0) {
+			put(join, &key, (uint64_t)i % 2, digest, "a@acme.example");
+			assert_string_equal(take(join, &seat), digest);
+		}
+		join_leave(join, &seat);
+	}
+}
+
+/* What is in use is newer than what a flood pushes out. */
+static void
+test_bounds(void **state)
+{
+	const struct join_key key = usual_key();
+	struct join *join = *state;
+	struct join_seat seat = { .taken = false };
+	char port[16];
+
+	begin(join, &seat, &key);
+	put(join, &key, 1, "first", "a@acme.example");
+	for (int i = 1; i <= 3 * JOIN_REQUESTS_MAX; i++) {
+		struct join_key other;
+
+		(void)snprintf(port, sizeof(port), "%d", i);
+		other = key_of("198.51.100.1", port, "192.0.2.25");
+		put(join, &other, 7, "flood", "a@acme.example");
+		assert_string_equal(take(join, &seat), i < JOIN_REQUESTS_MAX ? "first" : "");
+	}
+	put(join, &key, 1, "again", "a@acme.example");
+	assert_string_equal(take(join, &seat), "again");
+	join_leave(join, &seat);
+}
+
+struct racer {
+	struct join *join;
+	uint64_t number;
+};
+
+static void *
+race(void *argument)
+{
+	const struct racer *racer = argument;
+	struct join_seat seat = { .taken = false };
+	struct join_digests digests;
+	struct join_question question = { .tls = tls13, .to = "u@ours.example" };
+	char digest[16], sender[32], port[16];
+
+	for (int i = 0; i < 4000; i++) {
+		struct join_key key;
+
+		/* Two threads on each port. */
+		(void)snprintf(port, sizeof(port), "%d", (int)(racer->number / 2) + 1);
+		(void)snprintf(digest, sizeof(digest), "%d", (int)racer->number);
+		(void)snprintf(sender, sizeof(sender), "%d@acme.example",
+		    (int)racer->number);
+		question.from = sender;
+		key = key_of("192.0.2.7", port, "192.0.2.25");
+		begin(racer->join, &seat, &key);
+		put(racer->join, &key, racer->number, digest, sender);
+		if (join_take(racer->join, &seat, &question, 2000, &digests))
+			assert_string_equal(digests.certificate, digest);
+		join_leave(racer->join, &seat);
+	}
+	return NULL;
+}
+
+static void
+test_join_of_threads(void **state)
+{
+	struct racer racers[8];
+	pthread_t threads[8];
+
+	for (size_t i = 0; i < 8; i++) {
+		racers[i].join = *state;
+		racers[i].number = i;
+		assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+	}
+	for (size_t i = 0; i < 8; i++)
+		(void)pthread_join(threads[i], NULL);
+}
+
+/* ------------------------------------------------------------------ *
+ * The server
+ * ------------------------------------------------------------------ */
+
+static char folder[] = "/tmp/tlsward-service-XXXXXX";
+
+struct served {
+	struct service service;
+	struct settings *settings;
+	struct service_listener *listener;
+	pthread_t thread;
+	char path[64];
+};
+
+static struct settings *
+make_settings(void)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct settings *settings = NULL;
+	char path[64];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/policy.conf", folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	(void)fputs("from acme.example { require tls; otherwise reject }\n", file);
+	(void)fclose(file);
+	(void)snprintf(path, sizeof(path), "%s/tlsward.conf", folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	(void)fputs("log file:/dev/null\npolicy-service unix:/nowhere\n", file);
+	(void)fclose(file);
+	assert_int_equal(settings_load(path, &settings, diags), SETTINGS_LOADED);
+	policy_diags_free(&diags);
+	return settings;
+}
+
+static int
+listen_at(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 100), 0);
+	return fd;
+}
+
+static void
+prepare(struct served *served)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct policy *policy;
+
+	memset(served, 0, sizeof(*served));
+	served->settings = make_settings();
+	policy = load_policy(served->settings, "tlsward.conf", diags);
+	policy_diags_free(&diags);
+	assert_non_null(policy);
+	served->service.settings = served->settings;
+	served->service.log = log_open(served->settings, true);
+	served->service.snapshots = snapshots_new(&policy);
+	served->service.join = join_new();
+	assert_non_null(served->service.snapshots);
+	assert_non_null(served->service.join);
+}
+
+static void
+release(struct served *served)
+{
+	join_free(&served->service.join);
+	assert_int_equal(snapshots_references(served->service.snapshots), 1);
+	snapshots_free(&served->service.snapshots);
+	log_free(&served->service.log);
+	settings_free(&served->settings);
+}
+
+static void
+serve(struct served *served, const struct service_limits *limits)
+{
+	prepare(served);
+	(void)snprintf(served->path, sizeof(served->path), "%s/sock", folder);
+	served->listener = service_listener_new(listen_at(served->path),
+	    &served->service, limits);
+	assert_non_null(served->listener);
+	assert_int_equal(pthread_create(&served->thread, NULL, service_listener_run,
+	    served->listener), 0);
+}
+
+static void
+end(struct served *served)
+{
+	service_listener_stop(served->listener);
+	(void)pthread_join(served->thread, NULL);
+	service_listener_free(&served->listener);
+	assert_null(served->listener);
+	(void)unlink(served->path);
+	release(served);
+}
+
+static int
+dial(const struct served *served)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", served->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void
+say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static void
+expect_answer(int fd, const char *begin_of_it)
+{
+	char answer[1024];
+	size_t length = 0;
+
+	do {
+		ssize_t got = read(fd, answer + length, sizeof(answer) - 1 - length);
+
+		assert_true(got > 0);
+		length += (size_t)got;
+		answer[length] = '\0';
+	} while (strstr(answer, "\n\n") == NULL);
+	assert_int_equal(strncmp(answer, begin_of_it, strlen(begin_of_it)), 0);
+}
+
+static void
+expect_end(int fd)
+{
+	char byte;
+
+	assert_int_equal(read(fd, &byte, 1), 0);
+	(void)close(fd);
+}
+
+static void
+test_server(void **state)
+{
+	struct served served;
+	int clients[10];
+
+	(void)state;
+	serve(&served, &service_limits);
+	for (size_t i = 0; i < 10; i++)
+		clients[i] = dial(&served);
+	for (size_t round = 0; round < 3; round++)
+		for (size_t i = 0; i < 10; i++)
+			say(clients[i], request_text);
+	for (size_t i = 0; i < 10; i++)
+		expect_answer(clients[i], "action=530 5.7.0 Mail from acme.example must");
+	for (size_t i = 0; i < 9; i++)
+		(void)close(clients[i]);
+	say(clients[9], "garbage\n");
+	(void)shutdown(clients[9], SHUT_WR);
+	(void)close(clients[9]);
+	end(&served);
+}
+
+/* Whoever takes too long, at whatever, is not waited for. */
+static void
+test_server_is_not_kept_waiting(void **state)
+{
+	static const struct service_limits limits = { .clients = 10, .first_ms = 10,
+	    .request_ms = 10, .answer_ms = 10, .idle_ms = 10 };
+	struct served served;
+	int silent, slow, idle, half;
+
+	(void)state;
+	serve(&served, &limits);
+	silent = dial(&served);
+	slow = dial(&served);
+	say(slow, "request=");
+	idle = dial(&served);
+	say(idle, request_text);
+	expect_answer(idle, "action=530 5.7.0 ");
+	half = dial(&served);
+	say(half, request_text);
+	expect_answer(half, "action=530 5.7.0 ");
+	say(half, "request=");
+	expect_end(silent);
+	expect_end(slow);
+	expect_end(idle);
+	expect_end(half);
+	end(&served);
+}
+
+/* One too many: the one goes that never asked anything. */
+static void
+test_server_is_full(void **state)
+{
+	static const struct service_limits limits = { .clients = 2, .first_ms = 600000,
+	    .request_ms = 600000, .answer_ms = 600000, .idle_ms = 600000 };
+	struct served served;
+	int asks, silent, third;
+
+	(void)state;
+	serve(&served, &limits);
+	asks = dial(&served);
+	say(asks, request_text);
+	expect_answer(asks, "action=530 5.7.0 ");
+	silent = dial(&served);
+	third = dial(&served);
+	expect_end(silent);
+	say(third, request_text);
+	expect_answer(third, "action=530 5.7.0 ");
+	say(asks, request_text);
+	expect_answer(asks, "action=530 5.7.0 ");
+	(void)close(asks);
+	(void)close(third);
+	end(&served);
+}
+
+static void
+test_times(void **state)
+{
+	struct service_client client = { .fd = -1, .since_ms = 1000 };
+	const struct service_limits *limits = &service_limits;
+
+	(void)state;
+	assert_int_equal(service_client_overdue(&client, limits, 1000 + limits->first_ms),
+	    CLIENT_GOES_ON);
+	assert_int_equal(service_client_overdue(&client, limits,
+	    1001 + limits->first_ms), CLIENT_IDLE);
+	client.request.state = DELEGATION_PARTIAL;
+	assert_int_equal(service_client_overdue(&client, limits,
+	    1001 + limits->first_ms), CLIENT_TOO_SLOW);
+	client.asked = true;
+	assert_int_equal(service_client_overdue(&client, limits,
+	    1001 + limits->request_ms), CLIENT_TOO_SLOW);
+	client.request.state = DELEGATION_EMPTY;
+	assert_int_equal(service_client_overdue(&client, limits,
+	    1001 + limits->request_ms), CLIENT_GOES_ON);
+	assert_int_equal(service_client_overdue(&client, limits, 1001 + limits->idle_ms),
+	    CLIENT_IDLE);
+	client.answers.length = 1;
+	assert_int_equal(service_client_overdue(&client, limits,
+	    1001 + limits->answer_ms), CLIENT_TOO_SLOW);
+	service_client_close(&client);
+}
+
+/* Whatever allocation fails: no answer lets through what the policy refuses. */
+static void
+test_memory_is_short(void **state)
+{
+	struct served served;
+
+	(void)state;
+	prepare(&served);
+	allocation_watch();
+	for (long failing = 1; failing < 30; failing++) {
+		struct delegation request = { .state = DELEGATION_EMPTY };
+		struct asker asker = { .serial = 1 };
+		struct buffer out = BUFFER_INIT;
+		bool answered = false;
+
+		allocation_fail(failing);
+		(void)delegation_feed(&request, request_text, sizeof(request_text) - 1);
+		if (request.state == DELEGATION_COMPLETE)
+			answered = answer_request(&served.service, &asker, &request, &out);
+		allocation_fail(0);
+		if (answered && !out.failed)
+			assert_true(strncmp(out.text, "action=530 ", 11) == 0 ||
+			    strncmp(out.text, "action=451 ", 11) == 0);
+		else
+			assert_true(out.failed || request.state == DELEGATION_NO_MEMORY);
+		buffer_free(&out);
+		delegation_clear(&request);
+	}
+	release(&served);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_split_reads),
+		cmocka_unit_test(test_crlf),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_ends),
+#define JOIN_TEST(name) cmocka_unit_test_setup_teardown(name, new_join, free_join)
+		JOIN_TEST(test_usual_order),
+		JOIN_TEST(test_request_before_the_session),
+		JOIN_TEST(test_other_names),
+		JOIN_TEST(test_tls_must_agree),
+		JOIN_TEST(test_new_session_beside_an_old_one),
+		JOIN_TEST(test_late_request_of_an_old_session),
+		JOIN_TEST(test_port_comes_again),
+		JOIN_TEST(test_bounds),
+		JOIN_TEST(test_join_of_threads),
+#undef JOIN_TEST
+		cmocka_unit_test(test_server),
+		cmocka_unit_test(test_server_is_not_kept_waiting),
+		cmocka_unit_test(test_server_is_full),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_memory_is_short),
+	};
+	static const char *const names[] = { "policy.conf", "tlsward.conf" };
+	int count = (int)(sizeof(tests) / sizeof(tests[0]));
+	char path[64];
+	int failed;
+
+	if (mkdtemp(folder) == NULL)
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(folder);
+	(void)printf("%d passed, %d failed\n", count - failed, failed);
+	return failed == 0 ? 0 : 1;
+}
