@@ -191,7 +191,7 @@ is_authserv_id(const char *value)
 }
 
 bool
-setting_take_authserv_id(const struct setting *setting, struct settings *settings,
+setting_take_authserv(const struct setting *setting, struct settings *settings,
     const char *value, char error[SETTING_ERROR_MAX])
 {
 	char **id = slot(setting, settings);
