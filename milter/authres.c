@@ -36,7 +36,8 @@ is_blank(char c)
 static bool
 is_token(char c)
 {
-	return (unsigned char)c > ' ' && c != '\x7f' && strchr("()<>@,;:\\\"/[]?=", c) == NULL;
+	return (unsigned char)c > ' ' && c != '\x7f' &&
+	    strchr("()<>@,;:\\\"/[]?=", c) == NULL;
 }
 
 /* The byte behind the comment at "at", comments within it too; NULL: it has no end. */
@@ -136,7 +137,8 @@ invisible(const char *at)
 		return byte[0] != '\0';
 	if (byte[0] == 0xc2 && byte[1] >= 0x80 && byte[1] <= 0xa0)
 		return 2;
-	if ((byte[0] == 0xe2 && byte[1] == 0x80 && byte[2] >= 0x80 && byte[2] <= 0xaf) ||
+	if ((byte[0] == 0xe2 && byte[1] == 0x80 && byte[2] >= 0x80 &&
+	    byte[2] <= 0xaf) ||
 	    (byte[0] == 0xe3 && byte[1] == 0x80 && byte[2] == 0x80) ||
 	    (byte[0] == 0xef && byte[1] == 0xbb && byte[2] == 0xbf))
 		return 3;
@@ -210,8 +212,10 @@ same_id(char *found, const char *id)
 static bool
 is_of_name(char c)
 {
-	return (unsigned char)c >= 0x80 || (c != '\0' && strchr("-_."
-	    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", c) != NULL);
+	static const char others[] = "-_.0123456789"
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	return (unsigned char)c >= 0x80 || (c != '\0' && strchr(others, c) != NULL);
 }
 
 /* Whether "id" stands in "text" as a word of its own, with or without a last dot. */

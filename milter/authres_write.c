@@ -144,8 +144,8 @@ put_rule(struct writer *writer, const char *property, const struct verdict *verd
 
 	if (index < 0)
 		return;
-	(void)snprintf(place, sizeof(place), "%s:%u", verdict->outcome[index].place.file,
-	    verdict->outcome[index].place.line);
+	(void)snprintf(place, sizeof(place), "%s:%u",
+	    verdict->outcome[index].place.file, verdict->outcome[index].place.line);
 	put_value(writer, property, place);
 }
 

@@ -431,6 +431,7 @@ hold(SMFICTX *ctx, const struct verdict *verdict)
 	return smfi_quarantine(ctx, reason) == MI_SUCCESS;
 }
 
+/* Postfix and Sendmail both put index 0 on top, above their own Received. */
 static bool
 add_field(SMFICTX *ctx, const struct session *session)
 {
@@ -455,15 +456,15 @@ edit_header(SMFICTX *ctx, const struct session *session)
 	if (authserv_id() == NULL)
 		return true;
 	if (!forged_remove(ctx, &session->message->forged, session->can_change)) {
-		put_off(&service->forged, "Authentication-Results fields that claim to be "
-		    "ours cannot be removed", session->id);
+		put_off(&service->forged, "Authentication-Results fields that claim to"
+		    " be ours cannot be removed", session->id);
 		return false;
 	}
 	if (session->message->judged && !add_field(ctx, session) &&
 	    limiter_allows(&service->unadded, log_time_ms(), &held))
-		log_message(service->log, LEVEL_ERROR, "the field Authentication-Results "
-		    "cannot be added: left out; session %s (%lu more since the last such"
-		    " line)", session->id, held);
+		log_message(service->log, LEVEL_ERROR, "the field Authentication-Results"
+		    " cannot be added: left out; session %s (%lu more since the last"
+		    " such line)", session->id, held);
 	return true;
 }
 
@@ -476,7 +477,8 @@ finish(SMFICTX *ctx, const struct session *session)
 
 	if (message->undecided && !decision_error_accepts(service, session->id))
 		return reply_internal_error(ctx);
-	if (message->judged && verdict->action == POLICY_QUARANTINE && !hold(ctx, verdict))
+	if (message->judged && verdict->action == POLICY_QUARANTINE &&
+	    !hold(ctx, verdict))
 		verdict->action = POLICY_TEMPFAIL;
 	if (message->judged && decision_refuses(verdict))
 		status = reply_refuse(ctx, verdict, &message->judged_facts);

@@ -191,7 +191,7 @@ is_authserv_id(const char *value)
 }
 
 bool
-setting_take_authserv_id(const struct setting *setting, struct settings *settings,
+setting_take_authserv(const struct setting *setting, struct settings *settings,
     const char *value, char error[SETTING_ERROR_MAX])
 {
 	char **id = slot(setting, settings);
@@ -202,8 +202,8 @@ setting_take_authserv_id(const struct setting *setting, struct settings *setting
 		return true;
 	}
 	if (!is_authserv_id(value))
-		return setting_refuse(error, "%s cannot be \"%.*s\": expected none, or a "
-		    "name such as mx.example.org, in ASCII and without blanks",
+		return setting_refuse(error, "%s cannot be \"%.*s\": expected none, or"
+		    " a name such as mx.example.org, in ASCII and without blanks",
 		    setting->name, SHOWN, value);
 	return setting_copy(id, value, error);
 }

@@ -4,8 +4,8 @@
  *	load SOCKET MESSAGES PARALLEL SENDER [RECIPIENT...]
  *
  * A connection for each message, PARALLEL of them at a time. As an MTA it sends the
- * macros that it was asked for, sends twelve header fields and no body, waits for the replies that were not declined, and
- * goes on as far as the milter wants. Prints how many replies of each kind came.
+ * macros that it was asked for, sends twelve header fields and no body, waits for
+ * the replies that were not declined, and goes on as far as the milter wants. Prints how many replies of each kind came.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -492,7 +492,7 @@ static void
 check_silence(const SMFICTX *ctx, unsigned long step, sfsistat status)
 {
 	if (((ctx->steps & step) != 0) != (status == SMFIS_NOREPLY))
-		fault("no reply was agreed on, or was not", "connect, helo or a header field");
+		fault("no reply was agreed on, or was not", "connect, helo or header");
 }
 
 sfsistat
