@@ -4,7 +4,7 @@
 import re
 
 from .case import ACCEPTED, MilterCase
-from .client import queue_id
+from .replies import queue_id
 
 OURS = "someone@ours.example"
 ID = "mx.ours.example"

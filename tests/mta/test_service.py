@@ -6,7 +6,7 @@ import unittest
 
 from . import waiting, workspace
 from .case import ACCEPTED, MilterCase
-from .client import queue_id
+from .replies import queue_id
 from .milter import SERVICE
 from .postfix import has_ipv6
 
