@@ -35,7 +35,7 @@ struct service_listener;
 struct service_listener *service_listener_new(int fd, struct service *service,
     const struct service_limits *limits);
 
-/* Serves until it is told to stop. For a thread of its own; the argument is the listener. */
+/* Serves until it is told to stop: for a thread, whose argument is the listener. */
 void *service_listener_run(void *listener);
 
 /* Tells it to. Any thread. */

@@ -164,7 +164,8 @@ usual_key(void)
 	return key_of("192.0.2.7", "4711", "192.0.2.25");
 }
 
-static const struct join_tls tls13 = { "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, false };
+static const struct join_tls tls13 = { "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256,
+    false };
 static const struct join_tls tls12 = { "TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", 256,
     false };
 

@@ -2,6 +2,8 @@
 """The policy service: fingerprints for the milter, and verdicts without one."""
 
 import os
+import signal
+import socket
 import unittest
 
 from . import waiting, workspace
@@ -9,6 +11,7 @@ from .case import ACCEPTED, MilterCase
 from .replies import queue_id
 from .milter import SERVICE
 from .postfix import has_ipv6
+from .test_start import StartCase
 
 OURS = "someone@ours.example"
 OWN = ("good", "second", "expired", "selfsigned", "rogue")
@@ -38,12 +41,13 @@ class ServiceCase(MilterCase):
     """A Postfix that asks the policy service, with and without the milter."""
 
     rules = ""	# of its policy, after those with pins
+    has_pins = True
     settings = {"policy_service": SERVICE}
     asks_milter = True
 
     @classmethod
     def setUpClass(cls):
-        cls.policy = pins(workspace.pki()) + cls.rules
+        cls.policy = (pins(workspace.pki()) if cls.has_pins else "") + cls.rules
         super().setUpClass()
 
     @classmethod
@@ -400,6 +404,92 @@ class Mixed(ServiceCase):
         self.assertEqual(reply, ACCEPTED)
 
 
+class NoPins(ServiceCase):
+    """Without a pin nothing waits for the service: messages are accepted at MAIL."""
+
+    rules = "from strict.example { require tls >= 1.3; otherwise reject }\n"
+    has_pins = False
+
+    def test_accepted_at_mail(self):
+        _, record = self.ask("a@strict.example", "good")
+        self.assert_record(record, action="accept", to=None, cert_fingerprint=None)
+
+    def test_refusals_have_fingerprints(self):
+        _, record = self.ask("a@strict.example", "rogue", version="1.2")
+        self.assert_record(record, action="reject", to=OURS,
+                           cert_fingerprint=self.pki.clients["rogue"].fingerprint())
+
+
+class Starts(StartCase):
+    """The second socket, at the start and at the end."""
+
+    def service(self, **settings):
+        return self.make(**{"policy_service": SERVICE, **settings})
+
+    def answers(self, milter):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(waiting.PATIENCE)
+            client.connect(milter.service_socket)
+            client.sendall(b"request=smtpd_access_policy\nprotocol_state=DATA\n\n")
+            return client.recv(100) == b"action=DUNNO\n\n"
+
+    def test_stale_socket(self):
+        milter = self.service()
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(milter.service_socket)
+        milter.start()
+        self.assertTrue(self.answers(milter))
+        self.assertEqual(milter.stop(), 0)
+        self.assertFalse(os.path.exists(milter.service_socket))
+        self.assertFalse(os.path.exists(milter.socket))
+
+    def test_socket_in_use(self):
+        milter = self.service()
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(milter.service_socket)
+            other.listen(1)
+            status, text = self.run_to_end(milter)
+        self.assertEqual(status, 1)
+        self.assertIn("policy.sock: in use: another program answers on it", text)
+        self.assertFalse(os.path.exists(milter.socket))
+        self.assertTrue(os.path.exists(milter.service_socket))
+
+    def test_no_socket(self):
+        milter = self.service()
+        with open(milter.service_socket, "w", encoding="ascii"):
+            pass
+        status, text = self.run_to_end(milter)
+        self.assertEqual(status, 1)
+        self.assertIn("something else has that name", text)
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            milter = self.service(policy_service="inet:127.0.0.1:%d" % port)
+            status, text = self.run_to_end(milter)
+        self.assertEqual(status, 1)
+        self.assertIn("cannot listen for the policy service on inet:%d@" % port, text)
+        self.assertFalse(os.path.exists(milter.socket))
+
+    def test_mode_and_group(self):
+        milter = self.service(socket_mode="0660", socket_group="postfix")
+        milter.start()
+        first, second = (os.stat(path) for path in (
+            milter.socket, milter.service_socket))
+        self.assertEqual(second.st_mode & 0o777, 0o660)
+        self.assertEqual((first.st_mode, first.st_uid, first.st_gid),
+                         (second.st_mode, second.st_uid, second.st_gid))
+
+    def test_worker_that_dies(self):
+        milter = self.service()
+        milter.start()
+        (worker,) = self.workers(milter)
+        os.kill(worker, signal.SIGKILL)
+        milter.wait_message("starting a new worker")
+        self.assertTrue(self.answers(milter))
+        self.assertEqual(milter.stop(), 0)
+
+
 class Digest(ServiceCase):
     """A Postfix that reports MD5."""
 
@@ -410,15 +500,3 @@ class Digest(ServiceCase):
         self.assert_refused(reply, "451 4.7.0")
         self.assert_record(record, reason="unknown-fact", cert_fingerprint=None)
         self.milter.wait_message("smtpd_tls_fingerprint_digest = sha256")
-
-
-class Socket(ServiceCase):
-    """The second socket has the permissions of the first."""
-
-    settings = {"policy_service": SERVICE, "socket_mode": "0666"}
-
-    def test_permissions(self):
-        first, second = (os.stat(path) for path in (
-            self.milter.socket, self.milter.service_socket))
-        self.assertEqual((first.st_mode, first.st_uid, first.st_gid),
-                         (second.st_mode, second.st_uid, second.st_gid))
