@@ -25,7 +25,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 {
 	(void)unused1;
 	(void)unused2;
-	(void)macros_choose(ctx, false);
+	(void)macros_choose(ctx, SETTINGS_MTA_AUTO, false);
 	*wanted_actions = actions & SMFIF_SETSYMLIST;
 	*wanted_steps = steps & (SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY |
 	    SMFIP_NOUNKNOWN | SMFIP_NODATA);
