@@ -125,6 +125,14 @@ is_other_digest(const char *text)
 }
 
 static bool
+is_time(const char *text)
+{
+	int64_t when;
+
+	return policy_time(text, &when);
+}
+
+static bool
 is_digest(const char *text)
 {
 	char normal[128];
@@ -153,6 +161,9 @@ objection(const struct record_field *field, const char *text)
 	case FIELD_DIGEST:
 		return is_digest(text) ? NULL :
 		    "must be a digest (\"sha256:\" and 64 hex digits) or \"none\"";
+	case FIELD_TIME:
+		return is_time(text) ? NULL :
+		    "must be a time of the form 2026-01-31T12:00:00Z";
 	default:
 		return NULL;
 	}

@@ -20,6 +20,7 @@ enum field_kind {
 	FIELD_ADDRESS,		/* an IP address */
 	FIELD_SENDER,
 	FIELD_DIGEST,
+	FIELD_TIME,		/* RFC 3339 */
 	FIELD_LOCAL,		/* bool; "yes", "no" */
 	FIELD_VERIFIED,		/* enum policy_tri; "yes", "no" */
 	FIELD_LIST,

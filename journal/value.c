@@ -89,6 +89,7 @@ record_field_value(const struct record_field *field,
 	case FIELD_PROTOCOL:
 	case FIELD_MTA:
 	case FIELD_ADDRESS:
+	case FIELD_TIME:
 		break;
 	}
 	return show_text(value, *(const char *const *)fact);

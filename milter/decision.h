@@ -22,9 +22,10 @@ struct question {
 /*
  * Judges the sender as the client spelt it and, where the MTA understood it as
  * another address, as that too; the stricter verdict counts, and an exemption only
- * where it applies to both. question->facts->from is then the one that counted (of
- * equals, the client's). A quarantine that the MTA cannot be told of becomes a
- * tempfail. Returns 0, or -1 when memory was short.
+ * where it applies to both. What partners' certificates tell is added to the facts
+ * first. question->facts->from is then the one that counted (of equals, the
+ * client's). A quarantine that the MTA cannot be told of becomes a tempfail. Returns
+ * 0, or -1 when memory was short.
  */
 int decision_make(const struct service *service, const struct question *question,
     struct verdict *verdict);

@@ -18,10 +18,14 @@ struct policy *
 load_policy(const struct settings *settings, const char *settings_path,
     struct policy_diags *diags)
 {
+	const char *folder = settings->partner_certificates;
+	int64_t now = log_time_ms() / 1000;
 	struct policy *policy = NULL;
 	enum policy_load_result result;
 
-	result = policy_load(settings->policy, log_time_ms() / 1000, &policy, diags);
+	result = policy_load(settings->policy, now, &policy, diags);
+	if (result == POLICY_LOADED && folder != NULL)
+		result = policy_load_certificates(policy, folder, now, diags);
 	if (result == POLICY_LOADED)
 		settings_check_policy(settings, settings_path, policy, diags);
 	else if (policy_diags_errors(diags) == 0)

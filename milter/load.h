@@ -11,7 +11,7 @@
 #include "settings/settings.h"
 
 /*
- * Loads the policy. "settings_path" is for diagnostics. Returns it, or NULL where
+ * Loads the policy and the partners' certificates. "settings_path" is for diagnostics. Returns it, or NULL where
  * it has errors, contradicts the settings or could not be read; "diags" says why.
  */
 struct policy *load_policy(const struct settings *settings, const char *settings_path,

@@ -26,6 +26,8 @@ static const size_t strings[] = {
 	offsetof(struct facts, cert_issuer_dn),
 	offsetof(struct facts, cert_fingerprint),
 	offsetof(struct facts, cert_pubkey_fingerprint),
+	offsetof(struct facts, cert_key), offsetof(struct facts, cert_signature),
+	offsetof(struct facts, cert_not_after), offsetof(struct facts, cert_source),
 };
 #define STRING_COUNT (sizeof(strings) / sizeof(strings[0]))
 

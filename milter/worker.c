@@ -25,6 +25,7 @@
 #endif
 
 #include "milter/callbacks.h"
+#include "milter/daily.h"
 #include "milter/load.h"
 #include "milter/service_listener.h"
 #include "milter/supervisor.h"
@@ -43,6 +44,7 @@ struct worker {
 	struct daemon *daemon;
 	struct service service;
 	struct service_listener *listener;	/* NULL: no policy service */
+	struct daily daily;
 	int control;
 	int ended[2];			/* libmilter's thread writes when it ends */
 };
@@ -112,6 +114,7 @@ take_policy(struct worker *worker)
 		return false;
 	policy_summarize(daemon->policy, &summary);
 	load_log_policy(daemon->log, "policy loaded", daemon->settings, &summary);
+	daily_said(&worker->daily, log_time_ms());
 	service->snapshots = snapshots_new(&daemon->policy);
 	return service->snapshots != NULL;
 }
@@ -145,6 +148,7 @@ reload(struct worker *worker)
 	}
 	atomic_fetch_add(&service->counters.reloads, 1);
 	load_log_policy(daemon->log, "policy reloaded", daemon->settings, &summary);
+	daily_said(&worker->daily, log_time_ms());
 }
 
 static void
@@ -210,6 +214,25 @@ obey_all(struct worker *worker, const char *what, size_t length)
 	return true;
 }
 
+/* What has to be done now and then. Returns how long that can wait, at most. */
+static int
+do_housework(struct worker *worker)
+{
+	struct snapshots *snapshots = worker->service.snapshots;
+	bool old = snapshots_collect(snapshots);
+	int64_t now = log_time_ms();
+	struct snapshot *snapshot;
+	int wait;
+
+	if (daily_due(&worker->daily, now)) {
+		snapshot = snapshots_acquire(snapshots);
+		daily_report(worker->daemon->log, snapshot->policy, now);
+		snapshots_release(snapshots, &snapshot);
+	}
+	wait = daily_wait(&worker->daily, now);
+	return old && wait > COLLECT_MS ? COLLECT_MS : wait;
+}
+
 /* Listens to the supervisor. Returns the exit status. */
 static int
 listen_to_supervisor(struct worker *worker)
@@ -222,10 +245,10 @@ listen_to_supervisor(struct worker *worker)
 	char what[64];
 
 	for (;;) {
-		bool old = snapshots_collect(worker->service.snapshots);
+		int wait = do_housework(worker);
 		ssize_t length;
 
-		if (poll(waiting, 2, old ? COLLECT_MS : -1) <= 0)
+		if (poll(waiting, 2, wait) <= 0)
 			continue;
 		if (waiting[1].revents != 0) {
 			log_message(log, LEVEL_ERROR, "libmilter ended");

@@ -55,3 +55,45 @@ policy_date(const char *text, int64_t *when)
 	*when = days_from_epoch(year, month, day) * 86400;
 	return true;
 }
+
+/* "Z", or the offset from UTC in seconds. False where it is neither. */
+static bool
+zone(const char *text, int64_t *offset)
+{
+	int hours, minutes;
+
+	*offset = 0;
+	if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+		return true;
+	if (strlen(text) != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':' ||
+	    !number(text + 1, 2, &hours) || !number(text + 4, 2, &minutes) ||
+	    hours > 23 || minutes > 59)
+		return false;
+	*offset = (int64_t)(hours * 60 + minutes) * (text[0] == '-' ? -60 : 60);
+	return true;
+}
+
+bool
+policy_time(const char *text, int64_t *when)
+{
+	char day[11] = "";
+	int hour, minute, second;
+	int64_t offset;
+
+	if (strlen(text) < 20 || (text[10] != 'T' && text[10] != 't') ||
+	    text[13] != ':' || text[16] != ':')
+		return false;
+	memcpy(day, text, 10);
+	if (!policy_date(day, when) || !number(text + 11, 2, &hour) ||
+	    !number(text + 14, 2, &minute) || !number(text + 17, 2, &second) ||
+	    hour > 23 || minute > 59 || second > 60)
+		return false;
+	text += 19;
+	/* A fraction of a second, which does not count. */
+	if (text[0] == '.' && text[1] >= '0' && text[1] <= '9')
+		text += 1 + strspn(text + 1, "0123456789");
+	if (!zone(text, &offset))
+		return false;
+	*when += hour * 3600 + minute * 60 + second - offset;
+	return true;
+}

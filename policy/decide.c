@@ -19,7 +19,10 @@ static const enum policy_reason reason_of_kind[KIND_COUNT] = {
 	[KIND_CERTIFICATE] = REASON_CERTIFICATE,
 	[KIND_CERTIFICATE_NAME] = REASON_CERTIFICATE_NAME,
 	[KIND_CERTIFICATE_ISSUER] = REASON_CERTIFICATE_ISSUER,
-	[KIND_CERTIFICATE_FINGERPRINT] = REASON_CERTIFICATE_FINGERPRINT
+	[KIND_CERTIFICATE_FINGERPRINT] = REASON_CERTIFICATE_FINGERPRINT,
+	[KIND_CERTIFICATE_KEY] = REASON_CERTIFICATE_KEY,
+	[KIND_CERTIFICATE_SIGNATURE] = REASON_CERTIFICATE_SIGNATURE,
+	[KIND_CERTIFICATE_VALIDITY] = REASON_CERTIFICATE_VALIDITY
 };
 
 static unsigned
@@ -74,8 +77,11 @@ reason_for(const struct session *session, enum policy_kind kind)
 {
 	bool needs_verified = kind == KIND_CERTIFICATE_NAME ||
 	    kind == KIND_CERTIFICATE_ISSUER;
+	bool needs_one = kind == KIND_CERTIFICATE_KEY ||
+	    kind == KIND_CERTIFICATE_SIGNATURE || kind == KIND_CERTIFICATE_VALIDITY;
 
-	if (needs_verified && session->verified == POLICY_NO)
+	if ((needs_verified && session->verified == POLICY_NO) ||
+	    (needs_one && session->no_certificate))
 		return REASON_CERTIFICATE;
 	return reason_of_kind[kind];
 }
@@ -360,7 +366,7 @@ policy_decide(const struct policy *policy, const struct facts *facts,
 	memset(verdict, 0, sizeof(*verdict));
 	verdict->reported = -1;
 	verdict->would_by = -1;
-	session_read(&session, policy, facts);
+	session_read(&session, policy, facts, options->now);
 	verdict->bits = session.bits;
 	if (match_client(policy, facts, &client) == -1)
 		return -1;

@@ -7,6 +7,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "policy/parse.h"
 
@@ -26,6 +27,33 @@ parse_beside(struct parser *p, const char *path)
 	memcpy(joined, from, folder);
 	(void)strcpy(joined + folder, path);
 	return joined;
+}
+
+char *
+parse_named_file(struct parser *p, const char *path)
+{
+	char *joined = parse_scratch(p, strlen(p->folder) + strlen(path) + 1);
+
+	if (joined == NULL)
+		return NULL;
+	(void)strcpy(joined, path[0] == '/' ? "" : p->folder);
+	(void)strcat(joined, path);
+	return access(joined, F_OK) == 0 ? joined : parse_beside(p, path);
+}
+
+const char *
+parse_absolute(struct parser *p, const char *path)
+{
+	char *absolute = realpath(path, NULL);
+	const char *kept;
+
+	if (absolute == NULL && errno == ENOMEM)
+		p->no_memory = true;
+	if (absolute != NULL)
+		path = absolute;
+	kept = parse_keep_text(p, path, strlen(path));
+	free(absolute);
+	return kept;
 }
 
 /* The path as records name it: relative to the policy's folder where it is below. */

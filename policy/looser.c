@@ -31,9 +31,12 @@ more_patterns(const struct policy_requirement *a, const struct policy_requiremen
 	return a->u.patterns.count > b->u.patterns.count;
 }
 
+/* A pin by file against one by its digest is not compared: it is both digests. */
 static bool
 more_pins(const struct policy_requirement *a, const struct policy_requirement *b)
 {
+	if ((a->u.pins.file_count > 0) != (b->u.pins.file_count > 0))
+		return false;
 	for (size_t i = 0; i < b->u.pins.count; i++) {
 		size_t j = 0;
 
@@ -77,6 +80,12 @@ requirement_looser(const struct policy_requirement *a, const struct policy_requi
 		return more_patterns(a, b);
 	case KIND_CERTIFICATE_FINGERPRINT:
 		return more_pins(a, b);
+	case KIND_CERTIFICATE_KEY:
+		return a->u.key < b->u.key;
+	case KIND_CERTIFICATE_SIGNATURE:
+		return a->u.signature.rank < b->u.signature.rank;
+	case KIND_CERTIFICATE_VALIDITY:
+		return a->u.days < b->u.days;
 	default:
 		return false;
 	}
@@ -107,6 +116,8 @@ implied(const struct settings_of_rule *a, const struct policy_requirement *lacki
 		    a->require[KIND_CERTIFICATE_ISSUER] != NULL;
 	case KIND_CERTIFICATE_NAME:
 	case KIND_CERTIFICATE_ISSUER:
+	case KIND_CERTIFICATE_KEY:
+	case KIND_CERTIFICATE_SIGNATURE:
 		return pinned;
 	default:
 		return false;

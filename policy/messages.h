@@ -97,6 +97,16 @@
 #define MSG_PIN_ALGORITHM "unknown algorithm in \"%s\": expected sha256 or sha1"
 #define MSG_PIN_HEX "\"%s\" is not written in hexadecimal digits"
 #define MSG_PIN_LENGTH "\"%s\" has %zu bytes: sha256 has 32 and sha1 has 20"
+#define MSG_PIN_FILE "cannot use the certificate \"%s\": %s"
+#define MSG_PIN_FILE_EXPECTED "expected the path of a certificate in double quotes, " \
+    "found %s"
+#define MSG_KEY "\"%s\" is not a key's size from 1 to %d bits"
+#define MSG_KEY_EXPECTED "expected the size of an RSA key in bits, found %s"
+#define MSG_SIGNATURE "unknown digest of signatures \"%s\"%s"
+#define MSG_SIGNATURE_EXPECTED "expected a digest of signatures (sha256), found %s"
+#define MSG_DAYS "\"%s\" is not a number of days from 0 to %d"
+#define MSG_DAYS_EXPECTED "expected a number of days, found %s"
+#define MSG_DAYS_WORD "expected the word \"days\" behind their number, found %s"
 #define MSG_ACTION "unknown action \"%s\"%s"
 #define MSG_ACTION_EXPECTED "expected an action (reject, tempfail, quarantine or " \
     "accept), found %s"
@@ -128,5 +138,12 @@
     "the rule exempts: whoever has a name that merely contains it is let in"
 #define MSG_LINT_CLIENT_NAME "a rule that restricts a client by its name is escaped by " \
     "losing the name's reverse DNS: name its network"
+#define MSG_REPORT_EXPIRY "the certificate%s %s on %s"
+#define MSG_REPORT_EARLY "the certificate%s is not valid before %s"
+#define MSG_REPORT_KEY "the certificate%s has a key that is weak or not known: %s"
+#define MSG_REPORT_SIGNATURE "the certificate%s has a signature that is weak or not " \
+    "known: %s"
+#define MSG_REPORT_MORE "there are %zu certificates%s: only the first counts"
+#define MSG_REPORT_PRIVATE "there is a private key%s: nobody here needs it"
 
 #endif

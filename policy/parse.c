@@ -450,6 +450,7 @@ release(struct parser *p)
 {
 	for (struct source_node *node = p->sources; node != NULL; node = node->next)
 		source_free(&node->source);
+	certificate_reader_free(&p->reader);
 	arena_release(&p->scratch);
 	free(p->pending);
 	free(p->folder);
@@ -493,6 +494,7 @@ load(struct parser *p, const char *path)
 	p->folder = folder_of(path);
 	if (p->policy == NULL || p->folder == NULL)
 		return POLICY_NO_MEMORY;
+	p->last_pinned = &p->policy->pinned;
 	error = parse_open(p, path, &node);
 	if (error == ENOMEM)
 		return POLICY_NO_MEMORY;
@@ -504,8 +506,10 @@ load(struct parser *p, const char *path)
 	parse_file(p, node);
 	if (!p->no_memory)
 		parse_resolve(p);
-	if (!p->no_memory && policy_diags_errors(p->diags) == errors_before)
+	if (!p->no_memory && policy_diags_errors(p->diags) == errors_before) {
 		lint_policy(p);
+		policy_report_certificates(p->policy, p->now, p->diags);
+	}
 	if (p->no_memory || p->scratch.failed || p->policy->arena.failed)
 		return POLICY_NO_MEMORY;
 	return policy_diags_errors(p->diags) == errors_before ? POLICY_LOADED :

@@ -75,6 +75,8 @@ struct parser {
 	struct pending_rule *pending;	/* by index of policy->rules */
 	size_t pending_room;
 	struct replaced *replaced;	/* for lint */
+	struct certificate_reader *reader;	/* NULL: not needed so far */
+	const struct pinned_file **last_pinned;	/* where the next one goes */
 	struct place linted;		/* the last WHO that lint looked up */
 	unsigned owed;			/* "}" of blocks that were reported as open */
 	bool panic;			/* more errors would only follow from one */
@@ -180,11 +182,27 @@ void parse_add_who(struct parser *p, const struct who *who,
 /* From behind "require" to its end. */
 void parse_require(struct parser *p, struct setting *setting);
 
+/* From behind "certificate"; false: it was reported. */
+bool parse_require_certificate(struct parser *p,
+    struct policy_requirement *requirement);
+
+/* ">=", or false and reported. */
+bool parse_at_least(struct parser *p);
+
 /* From behind "otherwise" to the end of its words, or NULL. */
 const struct otherwise *parse_otherwise(struct parser *p);
 
 /* A path in the folder of the file that is being read, in scratch memory. */
 char *parse_beside(struct parser *p, const char *path);
+
+/*
+ * The path of a list or a certificate: relative to the policy's folder, or else to
+ * that of the file which names it. In scratch memory.
+ */
+char *parse_named_file(struct parser *p, const char *path);
+
+/* The path for printing: absolute, where it is there at all. Kept. */
+const char *parse_absolute(struct parser *p, const char *path);
 
 /* Reads a file for the parser, which keeps it to its end. Returns 0 or an errno. */
 int parse_open(struct parser *p, const char *path, struct source_node **node);

@@ -17,12 +17,10 @@ static const char *const requirement_names[] = {
 	"tls", "bits", "cipher", "ciphersuites", "forward-secrecy", "aead",
 	"certificate", "nothing"
 };
-static const char *const certificate_names[] = { "name", "issuer", "fingerprint" };
 static const char *const action_names[] = { "accept", "quarantine", "tempfail", "reject" };
 
-/* ">=", or false and reported. */
-static bool
-at_least(struct parser *p)
+bool
+parse_at_least(struct parser *p)
 {
 	if (p->token.type != TOKEN_AT_LEAST) {
 		parse_expected(p, MSG_AT_LEAST);
@@ -60,7 +58,7 @@ require_bits(struct parser *p, struct policy_requirement *requirement)
 	size_t length;
 	int bits = 0;
 
-	if (!at_least(p))
+	if (!parse_at_least(p))
 		return false;
 	if (p->token.type != TOKEN_WORD) {
 		parse_expected(p, MSG_BITS_EXPECTED);
@@ -103,206 +101,6 @@ require_ciphers(struct parser *p, struct policy_requirement *requirement)
 	return true;
 }
 
-static bool
-beyond_ascii(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text >= 0x80)
-			return true;
-	return false;
-}
-
-static void
-bad_regex(struct parser *p, const char *error, size_t offset)
-{
-	parse_error(p, &p->token.place, MSG_REGEX, error, offset);
-}
-
-/* A name beyond ASCII compares without Unicode's case, and as A-labels too. */
-static void
-compile_name(struct parser *p, struct pattern *pattern)
-{
-	size_t star = pattern->type == PATTERN_WILDCARD, offset;
-	struct name name;
-	char error[256], *labels;
-	bool valid;
-
-	pattern->code = policy_compile(p->policy, pattern->text + star, true,
-	    PATTERN_LITERAL, error, sizeof(error), &offset);
-	if (pattern->code == NULL)
-		bad_regex(p, error, offset);
-	/* The star's "*." stays as it is. */
-	if (name_domain(pattern->text + star * 2, strlen(pattern->text) - star * 2,
-	    &name, &valid) == -1) {
-		p->no_memory = true;
-		return;
-	}
-	if (valid && name_is_domain(name.text, name.length) &&
-	    (labels = parse_keep(p, name.length + 3)) != NULL) {
-		(void)strcpy(labels, star != 0 ? "*." : "");
-		(void)strcat(labels, name.text);
-		pattern->a_labels = labels;
-	}
-	name_free(&name);
-}
-
-/* A certificate's name: exact, with a wildcard, or beyond ASCII. */
-static void
-name_pattern(struct parser *p, struct pattern *pattern)
-{
-	const char *star = strchr(pattern->text, '*');
-
-	pattern->type = star == NULL ? PATTERN_NAME : PATTERN_WILDCARD;
-	if (star != NULL && (star != pattern->text || star[1] != '.' ||
-	    star[2] == '\0' || strchr(star + 1, '*') != NULL))
-		parse_error(p, &p->token.place, MSG_PATTERN_WILDCARD, pattern->text);
-	else if (beyond_ascii(pattern->text))
-		compile_name(p, pattern);
-}
-
-static void
-one_pattern(struct parser *p, struct pattern *pattern, enum policy_kind kind)
-{
-	bool name = kind == KIND_CERTIFICATE_NAME;
-	char error[256];
-	size_t offset;
-
-	pattern->text = parse_keep_text(p, p->token.text, p->token.length);
-	if (pattern->text == NULL)
-		return;
-	if (p->token.type == TOKEN_REGEX) {
-		pattern->type = PATTERN_REGEX;
-		pattern->caseless = p->token.caseless;
-		pattern->code = policy_compile(p->policy, pattern->text,
-		    pattern->caseless, name ? PATTERN_FOR_NAME : PATTERN_FOR_ISSUER,
-		    error, sizeof(error), &offset);
-		if (pattern->code == NULL)
-			bad_regex(p, error, offset);
-	} else if (p->token.length == 0)
-		parse_error(p, &p->token.place, "%s", MSG_PATTERN_EMPTY);
-	else if (name)
-		name_pattern(p, pattern);
-	else
-		pattern->type = PATTERN_EXACT;
-}
-
-/* An array that grows in scratch memory by doubling. */
-static void *
-grow(struct parser *p, void *list, size_t count, size_t *room, size_t size)
-{
-	void *moved;
-
-	if (count < *room)
-		return list;
-	*room = *room == 0 ? 4 : *room * 2;
-	moved = parse_scratch(p, *room * size);
-	if (moved != NULL && count > 0)
-		memcpy(moved, list, count * size);
-	return moved;
-}
-
-static bool
-require_patterns(struct parser *p, struct policy_requirement *requirement)
-{
-	struct pattern *list = NULL, *kept;
-	size_t count = 0, room = 0;
-
-	while (p->token.type == TOKEN_STRING || p->token.type == TOKEN_REGEX ||
-	    (p->token.type == TOKEN_WORD && !parse_is(p, "otherwise"))) {
-		list = grow(p, list, count, &room, sizeof(*list));
-		if (list == NULL)
-			return false;
-		one_pattern(p, &list[count++], requirement->kind);
-		parse_next_pattern(p);
-	}
-	if (count == 0 || p->token.type == TOKEN_BAD) {
-		parse_expected(p, MSG_PATTERN_EXPECTED);
-		return false;
-	}
-	if ((kept = parse_keep(p, count * sizeof(*kept))) == NULL)
-		return false;
-	memcpy(kept, list, count * sizeof(*kept));
-	requirement->u.patterns.list = kept;
-	requirement->u.patterns.count = count;
-	return true;
-}
-
-static void
-one_pin(struct parser *p, struct fingerprint *pin)
-{
-	const struct place *place = &p->token.place;
-	const char *text = p->token.text;
-
-	switch (fingerprint_read_pin(text, pin)) {
-	case FINGERPRINT_OK:
-		break;
-	case FINGERPRINT_NO_ALGORITHM:
-		parse_error(p, place, MSG_PIN_NAME, text);
-		break;
-	case FINGERPRINT_ALGORITHM:
-		parse_error(p, place, MSG_PIN_ALGORITHM, text);
-		break;
-	case FINGERPRINT_HEX:
-		parse_error(p, place, MSG_PIN_HEX, text);
-		break;
-	case FINGERPRINT_LENGTH:
-		parse_error(p, place, MSG_PIN_LENGTH, text, pin->length);
-		break;
-	}
-}
-
-static bool
-require_pins(struct parser *p, struct policy_requirement *requirement)
-{
-	struct fingerprint *list = NULL, *kept;
-	size_t count = 0, room = 0;
-
-	while (p->token.type == TOKEN_STRING ||
-	    (p->token.type == TOKEN_WORD && !parse_is(p, "otherwise"))) {
-		list = grow(p, list, count, &room, sizeof(*list));
-		if (list == NULL)
-			return false;
-		one_pin(p, &list[count++]);
-		parse_next(p);
-	}
-	if (count == 0 || p->token.type == TOKEN_BAD) {
-		parse_expected(p, MSG_PIN_EXPECTED);
-		return false;
-	}
-	if ((kept = parse_keep(p, count * sizeof(*kept))) == NULL)
-		return false;
-	memcpy(kept, list, count * sizeof(*kept));
-	requirement->u.pins.list = kept;
-	requirement->u.pins.count = count;
-	return true;
-}
-
-static bool
-require_certificate(struct parser *p, struct policy_requirement *requirement)
-{
-	requirement->kind = KIND_CERTIFICATE;
-	if (parse_at_end(p) || parse_is(p, "otherwise"))
-		return true;
-	if (parse_is(p, "name") || parse_is(p, "issuer")) {
-		requirement->kind = parse_is(p, "name") ? KIND_CERTIFICATE_NAME :
-		    KIND_CERTIFICATE_ISSUER;
-		parse_next_pattern(p);
-		return require_patterns(p, requirement);
-	}
-	if (parse_is(p, "fingerprint")) {
-		requirement->kind = KIND_CERTIFICATE_FINGERPRINT;
-		parse_next(p);
-		return require_pins(p, requirement);
-	}
-	if (p->token.type == TOKEN_WORD)
-		parse_unexpected(p, MSG_CERTIFICATE, p->token.text,
-		    parse_hint(p, p->token.text, p->token.length, certificate_names,
-		    COUNT(certificate_names)));
-	else
-		parse_expected(p, MSG_END_EXPECTED_SETTING);
-	return false;
-}
-
 static const enum policy_kind kind_of_name[] = {
 	KIND_TLS, KIND_BITS, KIND_CIPHER, KIND_CIPHERSUITES, KIND_FORWARD_SECRECY,
 	KIND_AEAD, KIND_CERTIFICATE
@@ -320,7 +118,7 @@ require_kind(struct parser *p, struct policy_requirement *requirement)
 	case KIND_CIPHERSUITES:
 		return require_ciphers(p, requirement);
 	case KIND_CERTIFICATE:
-		return require_certificate(p, requirement);
+		return parse_require_certificate(p, requirement);
 	default:
 		return true;
 	}

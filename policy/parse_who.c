@@ -307,28 +307,12 @@ token_regex(struct parser *p, size_t rule, struct who_spec *spec)
 	add_regex(p, rule, &p->token, spec);
 }
 
-/*
- * A list's path is relative to the policy's folder, or else to that of the file
- * which names it.
- */
-static char *
-list_path(struct parser *p, const char *path)
-{
-	char *joined = parse_scratch(p, strlen(p->folder) + strlen(path) + 1);
-
-	if (joined == NULL)
-		return NULL;
-	(void)strcpy(joined, path[0] == '/' ? "" : p->folder);
-	(void)strcat(joined, path);
-	return access(joined, F_OK) == 0 ? joined : parse_beside(p, path);
-}
-
 /* file "PATH" */
 static void
 token_file(struct parser *p, size_t rule, struct who_written *written)
 {
 	struct place place;
-	char *path, *absolute;
+	char *path;
 
 	parse_next(p);
 	if (p->token.type != TOKEN_STRING) {
@@ -338,15 +322,10 @@ token_file(struct parser *p, size_t rule, struct who_written *written)
 		return;
 	}
 	place = p->token.place;
-	if ((path = list_path(p, p->token.text)) == NULL)
+	if ((path = parse_named_file(p, p->token.text)) == NULL)
 		return;
 	written->form = WRITTEN_FILE;
-	absolute = realpath(path, NULL);
-	if (absolute == NULL && errno == ENOMEM)
-		p->no_memory = true;
-	written->text = absolute == NULL ? parse_keep_text(p, path, strlen(path)) :
-	    parse_keep_text(p, absolute, strlen(absolute));
-	free(absolute);
+	written->text = parse_absolute(p, path);
 	parse_list(p, rule, path, &place);
 	parse_next_pattern(p);
 }

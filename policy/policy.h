@@ -109,6 +109,11 @@ struct facts {
 	 */
 	const char *cert_fingerprint;
 	const char *cert_pubkey_fingerprint;
+	const char *cert_key;		/* "rsa:2048", "ec:P-256", "ed25519" */
+	const char *cert_signature;	/* "sha256", "sha1", "ed25519" */
+	const char *cert_not_after;	/* RFC 3339 */
+	/* The known certificate's file that gave what the MTA did not; NULL: none. */
+	const char *cert_source;
 };
 
 #define FACTS_INIT { .bits = -1 }
@@ -154,8 +159,40 @@ struct policy_summary {
 	bool has_to_exempt;		/* a "to" rule that exempts */
 	bool needs_certificate;		/* any requirement on a certificate */
 	bool needs_fingerprint;		/* any pin */
+	bool needs_known;		/* a certificate's key, signature or validity */
 };
 void policy_summarize(const struct policy *policy, struct policy_summary *summary);
+
+/* ------------------------------------------------------------------ *
+ * Partners' certificates
+ * ------------------------------------------------------------------ */
+
+/*
+ * Reads the certificates of partners from the files *.pem and *.crt of a folder, in
+ * byte order of their names, and keeps them in the policy, which must not be shared
+ * yet and have none so far. A folder that cannot be read is an error; a file that
+ * holds no certificate, and one that policy_report_certificates() would tell of, a
+ * warning. Returns POLICY_LOADED, POLICY_UNREADABLE or POLICY_NO_MEMORY: then the
+ * policy has none.
+ */
+enum policy_load_result policy_load_certificates(struct policy *policy,
+    const char *folder, int64_t now, struct policy_diags *diags);
+
+/*
+ * Adds what is known of the session's certificate, where its fingerprint (or, where
+ * that alone is given, its public key's) is that of one of the certificates. What is
+ * given stays; that the MTA did not verify it stays too. What is added is borrowed
+ * from the policy. Thread-safe.
+ */
+void policy_apply_certificates(const struct policy *policy, struct facts *facts);
+
+/*
+ * Warns of what will need its partner's or the administrator's attention at "now":
+ * certificates of the folder and of pins by file that have expired or soon will, and
+ * keys and signatures that are weak. policy_load() does so for the pins. Thread-safe.
+ */
+void policy_report_certificates(const struct policy *policy, int64_t now,
+    struct policy_diags *diags);
 
 /* ------------------------------------------------------------------ *
  * The verdict
@@ -171,7 +208,9 @@ enum policy_reason {
 	REASON_NONE, REASON_TLS, REASON_TLS_VERSION, REASON_BITS, REASON_CIPHER,
 	REASON_FORWARD_SECRECY, REASON_AEAD, REASON_CERTIFICATE,
 	REASON_CERTIFICATE_NAME, REASON_CERTIFICATE_ISSUER,
-	REASON_CERTIFICATE_FINGERPRINT, REASON_UNKNOWN_FACT, REASON_COUNT
+	REASON_CERTIFICATE_FINGERPRINT, REASON_CERTIFICATE_KEY,
+	REASON_CERTIFICATE_SIGNATURE, REASON_CERTIFICATE_VALIDITY, REASON_UNKNOWN_FACT,
+	REASON_COUNT
 };
 
 enum policy_rule_kind { RULE_CLIENT, RULE_TO, RULE_FROM, RULE_DEFAULT };
@@ -180,7 +219,8 @@ enum policy_rule_kind { RULE_CLIENT, RULE_TO, RULE_FROM, RULE_DEFAULT };
 enum policy_kind {
 	KIND_TLS, KIND_BITS, KIND_CIPHER, KIND_CIPHERSUITES,
 	KIND_FORWARD_SECRECY, KIND_AEAD, KIND_CERTIFICATE, KIND_CERTIFICATE_NAME,
-	KIND_CERTIFICATE_ISSUER, KIND_CERTIFICATE_FINGERPRINT, KIND_COUNT
+	KIND_CERTIFICATE_ISSUER, KIND_CERTIFICATE_FINGERPRINT, KIND_CERTIFICATE_KEY,
+	KIND_CERTIFICATE_SIGNATURE, KIND_CERTIFICATE_VALIDITY, KIND_COUNT
 };
 
 /* The names that users know: "reject", "tls-version", "from". Static strings. */
@@ -318,5 +358,8 @@ const char *policy_suggest(const char *word, size_t length,
 
 /* Reads YYYY-MM-DD as the start of that day in UTC. False where it is no date. */
 bool policy_date(const char *text, int64_t *when);
+
+/* Reads a time of RFC 3339. False where it is none. */
+bool policy_time(const char *text, int64_t *when);
 
 #endif

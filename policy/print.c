@@ -78,6 +78,13 @@ print_pins(const struct policy_requirement *requirement, FILE *out)
 {
 	char text[80];
 
+	for (size_t i = 0; i < requirement->u.pins.file_count; i++) {
+		(void)fputs(i == 0 ? " file " : " ", out);
+		print_string(requirement->u.pins.files[i].path, out);
+	}
+	if (requirement->u.pins.file_count > 0)
+		return;
+	(void)fputs(" fingerprint", out);
 	for (size_t i = 0; i < requirement->u.pins.count; i++)
 		if (fingerprint_write(&requirement->u.pins.list[i], text, sizeof(text)))
 			(void)fprintf(out, " %s", text);
@@ -86,7 +93,10 @@ print_pins(const struct policy_requirement *requirement, FILE *out)
 static void
 print_requirement(const struct policy_requirement *requirement, FILE *out)
 {
-	(void)fprintf(out, "\trequire %s", policy_kind_name(requirement->kind));
+	bool pins = requirement->kind == KIND_CERTIFICATE_FINGERPRINT;
+
+	(void)fprintf(out, "\trequire %s",
+	    pins ? "certificate" : policy_kind_name(requirement->kind));
 	switch (requirement->kind) {
 	case KIND_TLS:
 		if (requirement->u.version != TLS_ANY)
@@ -107,6 +117,15 @@ print_requirement(const struct policy_requirement *requirement, FILE *out)
 		break;
 	case KIND_CERTIFICATE_FINGERPRINT:
 		print_pins(requirement, out);
+		break;
+	case KIND_CERTIFICATE_KEY:
+		(void)fprintf(out, " >= %d", requirement->u.key);
+		break;
+	case KIND_CERTIFICATE_SIGNATURE:
+		(void)fprintf(out, " >= %s", requirement->u.signature.name);
+		break;
+	case KIND_CERTIFICATE_VALIDITY:
+		(void)fprintf(out, " >= %d days", requirement->u.days);
 		break;
 	default:
 		break;

@@ -41,6 +41,15 @@ static const struct default_reply defaults[REASON_COUNT] = {
 	    "another issuer" },
 	[REASON_CERTIFICATE_FINGERPRINT] = { "550", "7.1",
 	    "{domain} must reach us with {required}; this session did not present it" },
+	[REASON_CERTIFICATE_KEY] = { "550", "7.1",
+	    "{domain} must reach us with {required}; the key of this session's "
+	    "certificate is weaker" },
+	[REASON_CERTIFICATE_SIGNATURE] = { "550", "7.1",
+	    "{domain} must reach us with {required}; the signature of this session's "
+	    "certificate is weaker" },
+	[REASON_CERTIFICATE_VALIDITY] = { "550", "7.1",
+	    "{domain} must reach us with {required}; this session's certificate has "
+	    "expired or is about to" },
 	[REASON_UNKNOWN_FACT] = { "554", "7.0",
 	    "{domain} cannot be judged: a fact about this session is missing on our "
 	    "side; please try again later" }
@@ -112,6 +121,19 @@ requirement_text(const struct policy_requirement *requirement, char *text, size_
 	case KIND_CERTIFICATE_FINGERPRINT:
 		append(text, size, "the client certificate or key that is registered "
 		    "with us");
+		break;
+	case KIND_CERTIFICATE_KEY:
+		append(text, size, "a client certificate whose key is as strong as RSA "
+		    "with %d bits", requirement->u.key);
+		break;
+	case KIND_CERTIFICATE_SIGNATURE:
+		append(text, size, "a client certificate signed with %s or better",
+		    requirement->u.signature.name);
+		break;
+	case KIND_CERTIFICATE_VALIDITY:
+		append(text, size, "a client certificate that is valid for another "
+		    "%d day%s", requirement->u.days,
+		    requirement->u.days == 1 ? "" : "s");
 		break;
 	case KIND_COUNT:
 		break;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "policy/index.h"
+#include "policy/known.h"
 
 struct policy *
 policy_new(void)
@@ -41,6 +42,7 @@ policy_free(struct policy **policy)
 	pcre2_match_context_free(p->limits);
 	cipher_table_free(&p->ciphers);
 	free(p->rules);
+	known_free(&p->known);
 	arena_release(&p->arena);
 	free(p);
 	*policy = NULL;
@@ -124,7 +126,8 @@ policy_reason_name(enum policy_reason reason)
 	static const char *const names[REASON_COUNT] = {
 		"", "tls", "tls-version", "bits", "cipher", "forward-secrecy", "aead",
 		"certificate", "certificate-name", "certificate-issuer",
-		"certificate-fingerprint", "unknown-fact"
+		"certificate-fingerprint", "certificate-key", "certificate-signature",
+		"certificate-validity", "unknown-fact"
 	};
 
 	return names[reason];
@@ -144,7 +147,8 @@ policy_kind_name(enum policy_kind kind)
 	static const char *const names[KIND_COUNT] = {
 		"tls", "bits", "cipher", "ciphersuites", "forward-secrecy", "aead",
 		"certificate", "certificate name", "certificate issuer",
-		"certificate fingerprint"
+		"certificate fingerprint", "certificate key", "certificate signature",
+		"certificate valid-for"
 	};
 
 	return names[kind];
@@ -216,5 +220,7 @@ policy_summarize(const struct policy *policy, struct policy_summary *summary)
 			summary->needs_certificate |= require[kind] != NULL;
 		summary->needs_fingerprint |=
 		    require[KIND_CERTIFICATE_FINGERPRINT] != NULL;
+		for (int kind = KIND_CERTIFICATE_KEY; kind < KIND_COUNT; kind++)
+			summary->needs_known |= require[kind] != NULL;
 	}
 }

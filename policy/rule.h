@@ -7,6 +7,7 @@
 #define TLSWARD_POLICY_RULE_H
 
 #include "policy/arena.h"
+#include "policy/certificate.h"
 #include "policy/cipher.h"
 #include "policy/fingerprint.h"
 #include "policy/pattern.h"
@@ -36,6 +37,17 @@ struct otherwise {
 	const char *text;	/* as written; NULL: the default */
 };
 
+/* require certificate file "PATH": the certificate, and where it was named. */
+struct pinned_file {
+	const char *path;	/* absolute */
+	struct certificate certificate;
+	const char *file;	/* the policy file, as opened */
+	const char *text;	/* the line */
+	unsigned line;
+	unsigned column;
+	const struct pinned_file *next;	/* in reading order */
+};
+
 struct policy_requirement {
 	enum policy_kind kind;
 	const struct otherwise *own;	/* NULL: the rule's */
@@ -53,7 +65,16 @@ struct policy_requirement {
 		struct {
 			const struct fingerprint *list;
 			size_t count;
+			/* By file: CERTIFICATE_DIGESTS of the list each; else 0. */
+			const struct pinned_file *files;
+			size_t file_count;
 		} pins;
+		int key;	/* the least strength */
+		struct {
+			const char *name;
+			int rank;
+		} signature;
+		int days;
 	} u;
 };
 
@@ -147,6 +168,8 @@ struct policy {
 	size_t code_count;
 	size_t code_room;
 	size_t listed;
+	const struct pinned_file *pinned;	/* all of them, in reading order */
+	struct policy_certificates *known;	/* the folder's; NULL: none */
 };
 
 /* An empty policy, or NULL when memory is short. */

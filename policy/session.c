@@ -38,8 +38,8 @@ is_encrypted(const struct session *session, const struct facts *facts)
  * Postfix reports certificates only when they are verified: without a word on
  * one, none was.
  */
-static enum policy_tri
-is_verified(const struct facts *facts)
+enum policy_tri
+session_verified(const struct facts *facts)
 {
 	bool silent = facts->cert_verified == POLICY_UNKNOWN && facts->cert_cn == NULL &&
 	    facts->cert_san == NULL && facts->cert_issuer == NULL;
@@ -49,9 +49,15 @@ is_verified(const struct facts *facts)
 	return facts->cert_verified;
 }
 
+static bool
+says_none(const char *fingerprint)
+{
+	return fingerprint != NULL && strcmp(fingerprint, "none") == 0;
+}
+
 void
 session_read(struct session *session, const struct policy *policy,
-    const struct facts *facts)
+    const struct facts *facts, int64_t now)
 {
 	memset(session, 0, sizeof(*session));
 	session->policy = policy;
@@ -66,7 +72,10 @@ session_read(struct session *session, const struct policy *policy,
 	    session->cipher != NULL && session->cipher->tls13;
 	session->bits = facts->bits >= 0 ? facts->bits :
 	    session->cipher != NULL ? session->cipher->bits : -1;
-	session->verified = is_verified(facts);
+	session->verified = session_verified(facts);
+	session->no_certificate = says_none(facts->cert_fingerprint) ||
+	    says_none(facts->cert_pubkey_fingerprint);
+	session->now = now;
 }
 
 static enum policy_tri
@@ -165,23 +174,42 @@ meets_issuer(const struct session *session, const struct policy_requirement *req
 	return any_matches(session, requirement, &session->facts->cert_issuer, 1);
 }
 
+/* Whether a pin is one of the digests; unknown where none is of its algorithm. */
+static enum policy_tri
+is_pinned(const struct fingerprint *pin, const struct fingerprint *digests,
+    size_t count)
+{
+	enum policy_tri result = POLICY_UNKNOWN;
+
+	for (size_t i = 0; i < count; i++) {
+		if (fingerprint_equal(pin, &digests[i]))
+			return POLICY_YES;
+		if (pin->algorithm == digests[i].algorithm)
+			result = POLICY_NO;
+	}
+	return result;
+}
+
 /* Whether one of the pins is among the session's digests. */
 static enum policy_tri
 any_pinned(const struct policy_requirement *requirement,
     const struct fingerprint *digests, size_t count)
 {
+	size_t of_one = requirement->u.pins.file_count > 0 ? CERTIFICATE_DIGESTS : 1;
 	enum policy_tri result = POLICY_NO;
 
-	for (size_t i = 0; i < requirement->u.pins.count; i++) {
-		const struct fingerprint *pin = &requirement->u.pins.list[i];
+	for (size_t i = 0; i < requirement->u.pins.count; i += of_one) {
 		bool comparable = false;
 
-		for (size_t j = 0; j < count; j++) {
-			if (fingerprint_equal(pin, &digests[j]))
+		for (size_t j = i; j < i + of_one; j++) {
+			enum policy_tri pinned = is_pinned(
+			    &requirement->u.pins.list[j], digests, count);
+
+			if (pinned == POLICY_YES)
 				return POLICY_YES;
-			comparable |= pin->algorithm == digests[j].algorithm;
+			comparable |= pinned == POLICY_NO;
 		}
-		/* The MTA does not report this pin's algorithm. */
+		/* The MTA reports no algorithm that this pin has. */
 		if (!comparable)
 			result = POLICY_UNKNOWN;
 	}
@@ -201,12 +229,50 @@ meets_pin(const struct session *session, const struct policy_requirement *requir
 	for (size_t i = 0; i < 2; i++) {
 		if (reported[i] == NULL)
 			continue;
-		if (strcmp(reported[i], "none") == 0)
+		if (says_none(reported[i]))
 			return POLICY_NO;
 		if (fingerprint_read_fact(reported[i], &digests[count]))
 			count++;
 	}
 	return count == 0 ? POLICY_UNKNOWN : any_pinned(requirement, digests, count);
+}
+
+static enum policy_tri
+meets_key(const struct session *session, int least)
+{
+	const char *key = session->facts->cert_key;
+
+	if (session->no_certificate)
+		return POLICY_NO;
+	if (key == NULL)
+		return POLICY_UNKNOWN;
+	/* A kind of key that is not known is weaker than all. */
+	return yes_or_no(certificate_key_strength(key) >= least);
+}
+
+static enum policy_tri
+meets_signature(const struct session *session, int least)
+{
+	const char *signature = session->facts->cert_signature;
+
+	if (session->no_certificate)
+		return POLICY_NO;
+	if (signature == NULL)
+		return POLICY_UNKNOWN;
+	return yes_or_no(certificate_signature_rank(signature) >= least);
+}
+
+static enum policy_tri
+meets_validity(const struct session *session, int days)
+{
+	const char *text = session->facts->cert_not_after;
+	int64_t not_after;
+
+	if (session->no_certificate)
+		return POLICY_NO;
+	if (text == NULL || !policy_time(text, &not_after))
+		return POLICY_UNKNOWN;
+	return yes_or_no(not_after - session->now >= (int64_t)days * 86400);
 }
 
 enum policy_tri
@@ -232,6 +298,12 @@ session_meets(const struct session *session, const struct policy_requirement *re
 		return meets_issuer(session, requirement);
 	case KIND_CERTIFICATE_FINGERPRINT:
 		return meets_pin(session, requirement);
+	case KIND_CERTIFICATE_KEY:
+		return meets_key(session, requirement->u.key);
+	case KIND_CERTIFICATE_SIGNATURE:
+		return meets_signature(session, requirement->u.signature.rank);
+	case KIND_CERTIFICATE_VALIDITY:
+		return meets_validity(session, requirement->u.days);
 	case KIND_COUNT:
 		break;
 	}

@@ -18,11 +18,16 @@ struct session {
 	const struct cipher *cipher;	/* NULL: not given, or not known */
 	int bits;			/* -1: unknown */
 	enum policy_tri verified;
+	bool no_certificate;		/* it is known that none was presented */
+	int64_t now;
 };
 
-/* Reads the facts. Borrows from both. */
+/* Reads the facts. Borrows from both. "now" is in seconds since the epoch. */
 void session_read(struct session *session, const struct policy *policy,
-    const struct facts *facts);
+    const struct facts *facts, int64_t now);
+
+/* Whether the client's certificate was verified, by all that the facts say. */
+enum policy_tri session_verified(const struct facts *facts);
 
 /*
  * Whether an encrypted session meets a requirement: yes, no, or unknown, for

@@ -34,6 +34,7 @@ settings_free(struct settings **settings)
 	free(old->policy_service);
 	free(old->policy_service_path);
 	free(old->policy);
+	free(old->partner_certificates);
 	free(old->user);
 	free(old->group);
 	free(old->recipient_delimiter);
@@ -105,24 +106,31 @@ read_file(const char *path, struct buffer *text, struct policy_diags *diags)
 	return result;
 }
 
-/* A relative policy stands beside the settings file. */
+/* What is relative stands beside the settings file "path". */
 static bool
-resolve_policy(struct settings *settings, const char *path)
+resolve(char **name, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	struct buffer whole = BUFFER_INIT;
 
-	if (settings->policy[0] == '/' || slash == NULL)
+	if (*name == NULL || (*name)[0] == '/' || slash == NULL)
 		return true;
 	buffer_add(&whole, path, (size_t)(slash - path) + 1);
-	buffer_string(&whole, settings->policy);
+	buffer_string(&whole, *name);
 	if (whole.failed) {
 		buffer_free(&whole);
 		return false;
 	}
-	free(settings->policy);
-	settings->policy = whole.text;
+	free(*name);
+	*name = whole.text;
 	return true;
+}
+
+static bool
+resolve_paths(struct settings *settings, const char *path)
+{
+	return resolve(&settings->policy, path) &&
+	    resolve(&settings->partner_certificates, path);
 }
 
 enum settings_load_result
@@ -145,7 +153,7 @@ settings_load(const char *path, struct settings **settings,
 		if (!settings_parse(path, text.text, text.length, loaded, diags))
 			goto fail;
 	}
-	if (!resolve_policy(loaded, path != NULL ? path : DEFAULT_PATH))
+	if (!resolve_paths(loaded, path != NULL ? path : DEFAULT_PATH))
 		goto fail;
 	result = SETTINGS_INVALID;
 	if (policy_diags_errors(diags) > errors)
@@ -157,6 +165,33 @@ fail:
 	buffer_free(&text);
 	settings_free(&loaded);
 	return result;
+}
+
+static void
+warn(const char *path, struct policy_diags *diags, const char *message)
+{
+	policy_diags_add(diags, POLICY_WARNING, path, 0, 0, NULL, 0, "%s", message);
+}
+
+/* Requirements on facts that nobody supplies are never met. */
+static void
+check_sources(const struct settings *settings, const char *path,
+    const struct policy_summary *summary, struct policy_diags *diags)
+{
+	if (summary->needs_known && settings->partner_certificates == NULL)
+		warn(path, diags, "the policy requires something of a certificate's key, "
+		    "signature or validity, which no MTA reports: without "
+		    "partner-certificates it is never met");
+	if (!summary->needs_fingerprint && !summary->needs_known)
+		return;
+	if (settings->mta == SETTINGS_MTA_POSTFIX)
+		warn(path, diags, "the policy needs the certificates' fingerprints, and "
+		    "Postfix reports them to a policy service alone, which is not set: "
+		    "no pin is ever met");
+	else if (settings->mta == SETTINGS_MTA_AUTO)
+		warn(path, diags, "the policy needs the certificates' fingerprints: "
+		    "Postfix reports them to a policy service alone, which is not set; "
+		    "if the MTA is Sendmail, set \"mta sendmail\"");
 }
 
 void
@@ -181,6 +216,7 @@ settings_check_policy(const struct settings *settings, const char *path,
 	    strcmp(settings->policy_service, settings->listen) == 0)
 		policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0,
 		    "listen and policy-service are the same address");
+	check_sources(settings, path, &summary, diags);
 }
 
 struct policy_options

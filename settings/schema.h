@@ -48,6 +48,7 @@ setting_take setting_take_flag;		/* a bool: true is the second word */
 setting_take setting_take_octal;
 setting_take setting_take_name;
 setting_take setting_take_file;		/* a path of either kind */
+setting_take setting_take_folder;	/* a path of either kind, or "none" */
 setting_take setting_take_path;		/* an absolute path, or "none" */
 setting_take setting_take_delimiter;
 setting_take setting_take_log;

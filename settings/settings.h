@@ -32,6 +32,7 @@ struct settings {
 	mode_t socket_mode;
 	char *socket_group;		/* NULL: the daemon's group */
 	char *policy;			/* resolved against the settings file's folder */
+	char *partner_certificates;	/* likewise; NULL: none */
 	char *user;
 	char *group;			/* NULL: the user's primary group */
 	enum settings_mta mta;
@@ -72,7 +73,9 @@ void settings_free(struct settings **settings);
 
 /*
  * What settings and policy cannot mean together (reply-at mail with a "to" rule
- * that exempts, or with the policy service; one address twice), as errors in "diags". "path" is the settings file's name.
+ * that exempts, or with the policy service; one address twice), as errors in "diags",
+ * and requirements on facts that nobody will supply, as warnings. "path" is the
+ * settings file's name.
  */
 void settings_check_policy(const struct settings *settings, const char *path,
     const struct policy *policy, struct policy_diags *diags);

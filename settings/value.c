@@ -148,17 +148,33 @@ setting_take_file(const struct setting *setting, struct settings *settings,
 	return setting_copy(slot(setting, settings), value, error);
 }
 
+/* No path: the member becomes NULL. */
+static bool
+take_none(char **path)
+{
+	free(*path);
+	*path = NULL;
+	return true;
+}
+
+bool
+setting_take_folder(const struct setting *setting, struct settings *settings,
+    const char *value, char error[SETTING_ERROR_MAX])
+{
+	char **path = slot(setting, settings);
+
+	return strcmp(value, "none") == 0 ? take_none(path) :
+	    setting_copy(path, value, error);
+}
+
 bool
 setting_take_path(const struct setting *setting, struct settings *settings,
     const char *value, char error[SETTING_ERROR_MAX])
 {
 	char **path = slot(setting, settings);
 
-	if (strcmp(value, "none") == 0) {
-		free(*path);
-		*path = NULL;
-		return true;
-	}
+	if (strcmp(value, "none") == 0)
+		return take_none(path);
 	if (value[0] != '/')
 		return setting_refuse(error,
 		    "%s cannot be \"%.*s\": expected an absolute path",

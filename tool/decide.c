@@ -72,16 +72,20 @@ decide_line(struct run *run, const char *line, size_t length)
 	int64_t now_ms = run->has_at ? run->at * 1000 : tool_now_ms();
 	struct policy_options options =
 	    settings_policy_options(run->loaded.settings, now_ms / 1000);
+	struct facts facts;
 	struct verdict verdict;
-	struct journal_record record = { .time_ms = now_ms, .verdict = &verdict };
+	struct journal_record record = {
+		.time_ms = now_ms, .facts = &facts, .verdict = &verdict
+	};
 	char error[JOURNAL_ERROR_MAX];
 
 	if (!journal_facts_read(run->facts, line, length, error)) {
 		add_error(run, error);
 		return;
 	}
-	record.facts = journal_facts_get(run->facts);
-	if (policy_decide(run->loaded.policy, record.facts, &options, &verdict) != 0) {
+	facts = *journal_facts_get(run->facts);
+	policy_apply_certificates(run->loaded.policy, &facts);
+	if (policy_decide(run->loaded.policy, &facts, &options, &verdict) != 0) {
 		add_error(run, "not enough memory");
 		return;
 	}

@@ -50,18 +50,20 @@ take_facts(struct journal_facts *facts, int count, char **arguments)
 }
 
 static int
-explain(const struct loaded *loaded, const struct facts *facts, int64_t now)
+explain(const struct loaded *loaded, const struct facts *given, int64_t now)
 {
+	struct facts facts = *given;
 	struct policy_options options = settings_policy_options(loaded->settings, now);
 	struct buffer text = BUFFER_INIT;
 	struct verdict verdict;
 	int status = STATUS_FINE;
 
-	if (policy_decide(loaded->policy, facts, &options, &verdict) != 0)
+	policy_apply_certificates(loaded->policy, &facts);
+	if (policy_decide(loaded->policy, &facts, &options, &verdict) != 0)
 		return tool_trouble("not enough memory");
-	explain_facts(facts, &text);
-	explain_rules(&verdict, facts, &text);
-	explain_verdict(&verdict, facts, &text);
+	explain_facts(given, &facts, &text);
+	explain_rules(&verdict, &facts, &text);
+	explain_verdict(&verdict, &facts, &text);
 	if (text.failed)
 		status = tool_trouble("not enough memory");
 	else

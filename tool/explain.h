@@ -9,8 +9,12 @@
 #include "journal/journal.h"
 #include "policy/policy.h"
 
-/* What is known, and the names of what is not. */
-void explain_facts(const struct facts *facts, struct buffer *text);
+/*
+ * What is known, and the names of what is not. Of a certificate's facts it is said
+ * whether they were "given", or come from the known certificate.
+ */
+void explain_facts(const struct facts *given, const struct facts *facts,
+    struct buffer *text);
 
 /* Which rules applied, and how each of their requirements came out. */
 void explain_rules(const struct verdict *verdict, const struct facts *facts,

@@ -26,6 +26,9 @@ static const char *const used[KIND_COUNT][4] = {
 	[KIND_CERTIFICATE_FINGERPRINT] = {
 		"cert_fingerprint", "cert_pubkey_fingerprint"
 	},
+	[KIND_CERTIFICATE_KEY] = { "cert_key" },
+	[KIND_CERTIFICATE_SIGNATURE] = { "cert_signature" },
+	[KIND_CERTIFICATE_VALIDITY] = { "cert_not_after" },
 };
 
 static const char *const slot_names[OUTCOME_COUNT] = {
@@ -60,8 +63,31 @@ add_absent(const struct facts *facts, struct buffer *text)
 	buffer_free(&value);
 }
 
+/* Where a fact of the certificate came from. */
+static void
+add_source(const struct facts *given, const struct facts *facts, const char *name,
+    struct buffer *text)
+{
+	struct buffer value = BUFFER_INIT;
+
+	if (strncmp(name, "cert_", 5) != 0 || strcmp(name, "cert_source") == 0)
+		return;
+	if (journal_fact_text(given, name, &value))
+		buffer_string(text, " (given)");
+	else if (strcmp(name, "cert_verified") == 0)
+		buffer_string(text, " (Postfix reports those that it verified)");
+	else {
+		buffer_string(text, " (known certificate ");
+		journal_text_write(facts->cert_source, text);
+		buffer_string(text, ")");
+	}
+	text->failed |= value.failed;
+	buffer_free(&value);
+}
+
 void
-explain_facts(const struct facts *facts, struct buffer *text)
+explain_facts(const struct facts *given, const struct facts *facts,
+    struct buffer *text)
 {
 	struct buffer value = BUFFER_INIT;
 	const char *name;
@@ -73,6 +99,7 @@ explain_facts(const struct facts *facts, struct buffer *text)
 			continue;
 		buffer_format(text, "  %-24s ", name);
 		buffer_add(text, value.text, value.length);
+		add_source(given, facts, name, text);
 		buffer_string(text, "\n");
 	}
 	if (value.failed)

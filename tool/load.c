@@ -49,6 +49,18 @@ load_settings(const char *config, struct loaded *loaded)
 	return tool_trouble("not enough memory");
 }
 
+/* The certificates of partners, where there are some. */
+static int
+load_certificates(int64_t now, struct loaded *loaded)
+{
+	const char *folder = loaded->settings->partner_certificates;
+
+	if (folder != NULL && policy_load_certificates(loaded->policy, folder, now,
+	    loaded->diags) == POLICY_NO_MEMORY)
+		return tool_trouble("not enough memory");
+	return STATUS_FINE;
+}
+
 static int
 load_policy(int64_t now, struct loaded *loaded)
 {
@@ -62,6 +74,8 @@ load_policy(int64_t now, struct loaded *loaded)
 	case POLICY_NO_MEMORY:
 		return tool_trouble("not enough memory");
 	}
+	if (load_certificates(now, loaded) != STATUS_FINE)
+		return STATUS_TROUBLE;
 	if (loaded->settings_path != NULL)
 		settings_check_policy(loaded->settings, loaded->settings_path,
 		    loaded->policy, loaded->diags);

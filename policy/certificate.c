@@ -1,0 +1,439 @@
+/*
+ * certificate.c - certificates from PEM files.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/certificate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "policy/name.h"
+
+struct certificate_reader {
+	OSSL_LIB_CTX *library;
+	EVP_MD *sha256;
+	EVP_MD *sha1;
+};
+
+struct certificate_reader *
+certificate_reader_new(void)
+{
+	struct certificate_reader *reader = calloc(1, sizeof(*reader));
+
+	if (reader == NULL)
+		return NULL;
+	reader->library = OSSL_LIB_CTX_new();
+	if (reader->library != NULL) {
+		reader->sha256 = EVP_MD_fetch(reader->library, "SHA256", NULL);
+		reader->sha1 = EVP_MD_fetch(reader->library, "SHA1", NULL);
+	}
+	if (reader->sha256 == NULL || reader->sha1 == NULL)
+		certificate_reader_free(&reader);
+	ERR_clear_error();
+	return reader;
+}
+
+void
+certificate_reader_free(struct certificate_reader **reader)
+{
+	if (*reader == NULL)
+		return;
+	EVP_MD_free((*reader)->sha256);
+	EVP_MD_free((*reader)->sha1);
+	OSSL_LIB_CTX_free((*reader)->library);
+	free(*reader);
+	*reader = NULL;
+}
+
+/* An ASN.1 string as UTF-8 in the arena; "" where it is no text or too long. */
+static const char *
+take_text(const ASN1_STRING *string, struct arena *arena)
+{
+	unsigned char *utf8 = NULL;
+	int length = string != NULL ? ASN1_STRING_to_UTF8(&utf8, string) : -1;
+	const char *text = "";
+
+	if (length > 0 && length <= CERTIFICATE_NAME_MAX &&
+	    memchr(utf8, '\0', (size_t)length) == NULL)
+		text = arena_text(arena, (const char *)utf8, (size_t)length);
+	OPENSSL_free(utf8);
+	return text;
+}
+
+/* The first common name, as Postfix takes it. */
+static const char *
+take_common_name(const X509_NAME *name, struct arena *arena)
+{
+	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+	const X509_NAME_ENTRY *entry = at >= 0 ? X509_NAME_get_entry(name, at) : NULL;
+
+	return take_text(entry != NULL ? X509_NAME_ENTRY_get_data(entry) : NULL, arena);
+}
+
+/* A DNS name in the form in which names compare. NULL: it is none, or no memory. */
+static const char *
+take_dns_name(const GENERAL_NAME *general, struct arena *arena)
+{
+	const ASN1_STRING *string = general->d.dNSName;
+	const char *text = (const char *)ASN1_STRING_get0_data(string), *kept;
+	size_t length = (size_t)ASN1_STRING_length(string);
+	struct name name;
+	bool valid;
+
+	if (length == 0 || length > CERTIFICATE_NAME_MAX)
+		return NULL;
+	for (size_t i = 0; i < length; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			return NULL;
+	if (name_domain(text, length, &name, &valid) == -1) {
+		arena->failed = true;
+		return NULL;
+	}
+	kept = arena_text(arena, name.text, name.length);
+	name_free(&name);
+	return kept;
+}
+
+static void
+take_names(X509 *x509, struct arena *arena, struct certificate *certificate)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+	int count = names != NULL ? sk_GENERAL_NAME_num(names) : 0;
+	const char **list;
+	size_t kept = 0;
+
+	if (count > CERTIFICATE_NAMES_MAX)
+		count = CERTIFICATE_NAMES_MAX;
+	list = count > 0 ? arena_alloc(arena, (size_t)count * sizeof(*list)) : NULL;
+	for (int i = 0; list != NULL && i < count; i++) {
+		const GENERAL_NAME *general = sk_GENERAL_NAME_value(names, i);
+
+		if (general->type == GEN_DNS &&
+		    (list[kept] = take_dns_name(general, arena)) != NULL)
+			kept++;
+	}
+	if (kept > 0) {
+		certificate->san = list;
+		certificate->san_count = kept;
+	}
+	GENERAL_NAMES_free(names);
+}
+
+/* A time that cannot be told is long past. */
+static int64_t
+take_time(const ASN1_TIME *time)
+{
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days, seconds;
+	int64_t when = 0;
+
+	if (epoch != NULL && time != NULL &&
+	    ASN1_TIME_diff(&days, &seconds, epoch, time) == 1)
+		when = (int64_t)days * 86400 + seconds;
+	ASN1_TIME_free(epoch);
+	return when;
+}
+
+static void
+lower(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text >= 'A' && *text <= 'Z')
+			*text = (char)(*text - 'A' + 'a');
+}
+
+static void
+take_curve(const EVP_PKEY *key, struct certificate *certificate)
+{
+	char group[64] = "";
+	const char *nist = NULL;
+	size_t length;
+
+	if (EVP_PKEY_get_group_name(key, group, sizeof(group), &length) != 1)
+		(void)strcpy(group, "unknown");
+	else
+		nist = EC_curve_nid2nist(OBJ_txt2nid(group));
+	(void)snprintf(certificate->key, sizeof(certificate->key), "ec:%.30s",
+	    nist != NULL ? nist : group);
+}
+
+static void
+take_key(const X509 *x509, struct certificate *certificate)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(x509);
+	int type = key != NULL ? EVP_PKEY_get_base_id(key) : NID_undef;
+	const char *name = OBJ_nid2sn(type);
+	size_t size = sizeof(certificate->key);
+
+	switch (type) {
+	case EVP_PKEY_RSA:
+	case EVP_PKEY_RSA_PSS:
+	case EVP_PKEY_DSA:
+		(void)snprintf(certificate->key, size, "%s:%d", type == EVP_PKEY_RSA ?
+		    "rsa" : type == EVP_PKEY_DSA ? "dsa" : "rsa-pss",
+		    EVP_PKEY_get_bits(key));
+		break;
+	case EVP_PKEY_EC:
+		take_curve(key, certificate);
+		break;
+	default:
+		if (type <= 0)
+			name = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
+		(void)snprintf(certificate->key, size, "%.30s",
+		    name != NULL ? name : "unknown");
+		lower(certificate->key);
+		break;
+	}
+}
+
+static void
+take_signature(X509 *x509, struct certificate *certificate)
+{
+	int digest = NID_undef, key = NID_undef, nid;
+	const char *name, *sha3;
+
+	(void)X509_get_signature_info(x509, &digest, &key, NULL, NULL);
+	nid = digest != NID_undef ? digest : key != NID_undef ? key :
+	    X509_get_signature_nid(x509);
+	name = nid != NID_undef ? OBJ_nid2sn(nid) : NULL;
+	/* OpenSSL 3.0 does not take these apart. */
+	sha3 = name != NULL ? strcasestr(name, "sha3-") : NULL;
+	(void)snprintf(certificate->signature, sizeof(certificate->signature), "%.20s",
+	    sha3 != NULL ? sha3 : name != NULL ? name : "unknown");
+	lower(certificate->signature);
+}
+
+static bool
+digest(const EVP_MD *md, enum digest_algorithm algorithm, const unsigned char *data,
+    int size, struct fingerprint *fingerprint)
+{
+	unsigned length = 0;
+
+	if (size <= 0 || (size_t)EVP_MD_get_size(md) > sizeof(fingerprint->digest) ||
+	    EVP_Digest(data, (size_t)size, fingerprint->digest, &length, md, NULL) != 1)
+		return false;
+	fingerprint->algorithm = algorithm;
+	fingerprint->length = length;
+	return true;
+}
+
+/* Both digests of some DER, which it frees. */
+static bool
+take_digests(const struct certificate_reader *reader, unsigned char *der, int size,
+    struct fingerprint *sha256, struct fingerprint *sha1)
+{
+	bool ok = digest(reader->sha256, DIGEST_SHA256, der, size, sha256) &&
+	    digest(reader->sha1, DIGEST_SHA1, der, size, sha1);
+
+	OPENSSL_free(der);
+	return ok;
+}
+
+static bool
+take_certificate(const struct certificate_reader *reader, X509 *x509,
+    struct arena *arena, struct certificate *certificate)
+{
+	struct fingerprint *digests = certificate->digests;
+	unsigned char *whole = NULL, *key = NULL;
+	int size = i2d_X509(x509, &whole);
+
+	if (!take_digests(reader, whole, size, &digests[OF_CERTIFICATE_SHA256],
+	    &digests[OF_CERTIFICATE_SHA1]))
+		return false;
+	size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &key);
+	if (!take_digests(reader, key, size, &digests[OF_KEY_SHA256],
+	    &digests[OF_KEY_SHA1]))
+		return false;
+	certificate->cn = take_common_name(X509_get_subject_name(x509), arena);
+	certificate->issuer = take_common_name(X509_get_issuer_name(x509), arena);
+	certificate->not_before = take_time(X509_get0_notBefore(x509));
+	certificate->not_after = take_time(X509_get0_notAfter(x509));
+	certificate_time(certificate->not_after, certificate->not_after_text);
+	take_names(x509, arena, certificate);
+	take_key(x509, certificate);
+	take_signature(x509, certificate);
+	return true;
+}
+
+static bool
+is_certificate(const char *name)
+{
+	return strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0 ||
+	    strcmp(name, PEM_STRING_X509_TRUSTED) == 0;
+}
+
+/* The certificate in one block of the file, or NULL where it is broken. */
+static X509 *
+parse_block(const struct certificate_reader *reader, const char *name,
+    const unsigned char *data, long length)
+{
+	X509 *x509 = X509_new_ex(reader->library, NULL);
+	bool trusted = strcmp(name, PEM_STRING_X509_TRUSTED) == 0;
+
+	if (x509 == NULL)
+		return NULL;
+	/* On failure they free it and clear the pointer. */
+	if (trusted)
+		(void)d2i_X509_AUX(&x509, &data, length);
+	else
+		(void)d2i_X509(&x509, &data, length);
+	return x509;
+}
+
+/* What the blocks of a file were so far. */
+struct found {
+	struct certificate_file file;
+	bool key;
+	bool broken;		/* the first certificate is */
+	bool no_memory;
+};
+
+static void
+take_block(const struct certificate_reader *reader, const char *name,
+    const unsigned char *data, long length, struct arena *arena,
+    struct certificate *certificate, struct found *found)
+{
+	X509 *x509;
+
+	found->file.private_key |= strstr(name, "PRIVATE KEY") != NULL;
+	found->key |= strstr(name, "KEY") != NULL;
+	if (!is_certificate(name))
+		return;
+	found->file.certificates++;
+	if (found->file.certificates > 1)
+		return;
+	x509 = parse_block(reader, name, data, length);
+	found->broken = x509 == NULL ||
+	    !take_certificate(reader, x509, arena, certificate);
+	X509_free(x509);
+}
+
+/* All blocks of a file, also those behind one that is broken. */
+static void
+take_blocks(const struct certificate_reader *reader, BIO *bio, struct arena *arena,
+    struct certificate *certificate, struct found *found)
+{
+	char *name, *header;
+	unsigned char *data;
+	long length;
+	int left = BIO_pending(bio);
+
+	while (left > 0) {
+		name = header = NULL;
+		data = NULL;
+		if (PEM_read_bio(bio, &name, &header, &data, &length) == 1) {
+			take_block(reader, name, data, length, arena, certificate, found);
+			OPENSSL_clear_free(data, (size_t)length);
+			OPENSSL_free(name);
+			OPENSSL_free(header);
+		}
+		found->no_memory |= ERR_GET_REASON(ERR_peek_error()) ==
+		    ERR_R_MALLOC_FAILURE;
+		ERR_clear_error();
+		if (BIO_pending(bio) >= left)
+			break;
+		left = BIO_pending(bio);
+	}
+}
+
+/* Reads a whole file. False: *result says why. */
+static bool
+read_file(const char *path, unsigned char **text, size_t *length,
+    enum certificate_result *result)
+{
+	/* A FIFO must not be waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	ssize_t got = 0;
+
+	*result = CERTIFICATE_UNREADABLE;
+	*text = NULL;
+	*length = 0;
+	if (fd == -1)
+		return false;
+	if (fstat(fd, &st) == -1)
+		goto done;
+	*result = S_ISREG(st.st_mode) ? CERTIFICATE_NO_MEMORY : CERTIFICATE_NO_FILE;
+	if (!S_ISREG(st.st_mode) || (*text = malloc(CERTIFICATE_FILE_MAX + 1)) == NULL)
+		goto done;
+	do {
+		got = read(fd, *text + *length, CERTIFICATE_FILE_MAX + 1 - *length);
+		if (got > 0)
+			*length += (size_t)got;
+	} while ((got > 0 && *length <= CERTIFICATE_FILE_MAX) ||
+	    (got == -1 && errno == EINTR));
+	*result = got == -1 ? CERTIFICATE_UNREADABLE :
+	    *length > CERTIFICATE_FILE_MAX ? CERTIFICATE_LARGE : CERTIFICATE_READ;
+done:
+	(void)close(fd);
+	return *result == CERTIFICATE_READ;
+}
+
+enum certificate_result
+certificate_read(struct certificate_reader *reader, const char *path,
+    struct arena *arena, struct certificate *certificate, struct certificate_file *file)
+{
+	struct found found = { 0 };
+	enum certificate_result result;
+	unsigned char *text;
+	size_t length;
+	BIO *bio;
+	int saved;
+
+	memset(certificate, 0, sizeof(*certificate));
+	memset(file, 0, sizeof(*file));
+	if (read_file(path, &text, &length, &result)) {
+		bio = BIO_new_mem_buf(text, (int)length);
+		found.no_memory = bio == NULL;
+		if (bio != NULL)
+			take_blocks(reader, bio, arena, certificate, &found);
+		BIO_free(bio);
+		*file = found.file;
+		result = found.no_memory || arena->failed ? CERTIFICATE_NO_MEMORY :
+		    file->certificates > 0 && !found.broken ? CERTIFICATE_READ :
+		    found.key && file->certificates == 0 ? CERTIFICATE_KEY_ONLY :
+		    CERTIFICATE_NONE;
+	}
+	saved = errno;
+	if (text != NULL)
+		OPENSSL_cleanse(text, length);
+	free(text);
+	errno = saved;
+	return result;
+}
+
+const char *
+certificate_problem(enum certificate_result result)
+{
+	switch (result) {
+	case CERTIFICATE_UNREADABLE:
+		return strerror(errno);
+	case CERTIFICATE_NO_FILE:
+		return "it is not a file";
+	case CERTIFICATE_LARGE:
+		return "it is larger than 1 MiB";
+	case CERTIFICATE_KEY_ONLY:
+		return "it holds a key and no certificate";
+	case CERTIFICATE_NONE:
+	case CERTIFICATE_READ:
+	case CERTIFICATE_NO_MEMORY:
+		break;
+	}
+	return "there is no certificate in it (PEM is expected)";
+}

@@ -1,0 +1,102 @@
+/*
+ * certificate.h - certificates from PEM files, and how strong they are.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_CERTIFICATE_H
+#define TLSWARD_POLICY_CERTIFICATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/arena.h"
+#include "policy/fingerprint.h"
+
+/* A file that is larger holds no partner's certificate. */
+#define CERTIFICATE_FILE_MAX ((size_t)1024 * 1024)
+
+/* More names than this are not kept, nor are longer ones. */
+#define CERTIFICATE_NAMES_MAX 256
+#define CERTIFICATE_NAME_MAX 511
+
+/* With their terminators: 2026-01-31T12:00:00Z; ec:brainpoolP256r1 and the like. */
+#define CERTIFICATE_TIME_SIZE 21
+#define CERTIFICATE_KEY_SIZE 40
+#define CERTIFICATE_SIGNATURE_SIZE 24
+
+enum certificate_digest {
+	OF_CERTIFICATE_SHA256, OF_CERTIFICATE_SHA1, OF_KEY_SHA256, OF_KEY_SHA1,
+	CERTIFICATE_DIGESTS
+};
+
+/* What a certificate says, in the form of the facts. */
+struct certificate {
+	const char *const *san;	/* DNS subjectAltNames as A-labels; NULL: none */
+	size_t san_count;
+	const char *cn;		/* "": none, or one that is no text */
+	const char *issuer;	/* the issuer's common name, likewise */
+	int64_t not_before;	/* seconds since the epoch */
+	int64_t not_after;
+	char not_after_text[CERTIFICATE_TIME_SIZE];
+	char key[CERTIFICATE_KEY_SIZE];		/* "rsa:2048", "ec:P-256" */
+	char signature[CERTIFICATE_SIGNATURE_SIZE];	/* "sha256", "ed25519" */
+	struct fingerprint digests[CERTIFICATE_DIGESTS];	/* of their DER */
+};
+
+enum certificate_result {
+	CERTIFICATE_READ,
+	CERTIFICATE_UNREADABLE,		/* errno says why */
+	CERTIFICATE_NO_FILE,		/* a folder, a device */
+	CERTIFICATE_LARGE,
+	CERTIFICATE_NONE,		/* nothing in it parses as one */
+	CERTIFICATE_KEY_ONLY,		/* the same, but a key is in it */
+	CERTIFICATE_NO_MEMORY
+};
+
+/* What else was in the file. */
+struct certificate_file {
+	size_t certificates;		/* how many; the first is the one that was read */
+	bool private_key;
+};
+
+/* OpenSSL in a context of its own, which no openssl.cnf reaches. */
+struct certificate_reader;
+
+/* NULL when memory is short. One thread at a time. */
+struct certificate_reader *certificate_reader_new(void);
+
+/* Frees *reader and clears the pointer. NULL-safe. */
+void certificate_reader_free(struct certificate_reader **reader);
+
+/*
+ * Reads the first certificate of a PEM file. Its strings are put in "arena", with
+ * which they live. What the file holds is not trusted: whatever it is, it gives a
+ * certificate or one of the other results.
+ */
+enum certificate_result certificate_read(struct certificate_reader *reader,
+    const char *path, struct arena *arena, struct certificate *certificate,
+    struct certificate_file *file);
+
+/*
+ * What is wrong with a file that gave no certificate, in words, errno being as it was
+ * left. Static, or strerror()'s.
+ */
+const char *certificate_problem(enum certificate_result result);
+
+/*
+ * The strength of a key as the facts write it, as the size of an RSA key that is as
+ * strong (NIST SP 800-57 Part 1 Rev. 5, table 2). 0 where that is not known.
+ */
+int certificate_key_strength(const char *key);
+
+/*
+ * The rank of a signature's digest as the facts write it, in order of strength; 0
+ * where it is not known.
+ */
+int certificate_signature_rank(const char *signature);
+
+/* Writes a time as RFC 3339, in UTC. */
+void certificate_time(int64_t when, char text[CERTIFICATE_TIME_SIZE]);
+
+#endif

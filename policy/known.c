@@ -1,0 +1,345 @@
+/*
+ * known.c - the certificates of partners, from a folder.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/known.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/messages.h"
+#include "policy/report.h"
+#include "policy/session.h"
+
+/* A digest by which a certificate is found. */
+struct known_digest {
+	struct fingerprint digest;
+	bool of_key;
+	size_t known;			/* an index of the list */
+};
+
+struct known {
+	struct pinned_file place;	/* of no policy file: without a line */
+	const char *name;		/* of the file, in its folder */
+	char key_digest[72];		/* as a fact */
+};
+
+struct policy_certificates {
+	struct arena arena;
+	struct known *list;		/* in byte order of their names */
+	size_t count;
+	size_t room;
+	struct known_digest *digests;	/* sorted */
+	size_t digest_count;
+};
+
+void
+known_free(struct policy_certificates **known)
+{
+	if (*known == NULL)
+		return;
+	arena_release(&(*known)->arena);
+	free((*known)->list);
+	free((*known)->digests);
+	free(*known);
+	*known = NULL;
+}
+
+static int
+compare(const struct known_digest *a, const struct known_digest *b)
+{
+	if (a->of_key != b->of_key)
+		return a->of_key ? 1 : -1;
+	if (a->digest.algorithm != b->digest.algorithm)
+		return a->digest.algorithm < b->digest.algorithm ? -1 : 1;
+	return memcmp(a->digest.digest, b->digest.digest, sizeof(a->digest.digest));
+}
+
+static int
+by_digest(const void *a, const void *b)
+{
+	const struct known_digest *x = a, *y = b;
+	int order = compare(x, y);
+
+	return order != 0 ? order : x->known < y->known ? -1 : x->known > y->known;
+}
+
+/* ------------------------------------------------------------------ *
+ * Loading
+ * ------------------------------------------------------------------ */
+
+static int
+is_certificate_file(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return entry->d_name[0] != '.' && dot != NULL &&
+	    (strcmp(dot, ".pem") == 0 || strcmp(dot, ".crt") == 0);
+}
+
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* FOLDER/NAME, in the arena. */
+static const char *
+join(struct arena *arena, const char *folder, const char *name)
+{
+	size_t length = strlen(folder);
+	char *path = arena_alloc(arena, length + strlen(name) + 2);
+
+	if (path == NULL)
+		return NULL;
+	(void)strcpy(path, folder);
+	(void)strcat(path, length > 0 && folder[length - 1] == '/' ? "" : "/");
+	(void)strcat(path, name);
+	return path;
+}
+
+/* Reads one file of the folder. Returns 0, or -1 when memory is short. */
+static int
+add_file(struct policy_certificates *known, struct certificate_reader *reader,
+    const char *folder, const char *name, struct policy_diags *diags)
+{
+	struct known *grown = array_grow(known->list, known->count, &known->room,
+	    sizeof(*grown)), *fresh;
+	struct certificate_file file;
+	enum certificate_result result;
+
+	if (grown == NULL)
+		return -1;
+	known->list = grown;
+	fresh = &grown[known->count];
+	memset(fresh, 0, sizeof(*fresh));
+	fresh->place.path = fresh->place.file = join(&known->arena, folder, name);
+	fresh->name = arena_text(&known->arena, name, strlen(name));
+	if (fresh->place.path == NULL || fresh->name == NULL)
+		return -1;
+	result = certificate_read(reader, fresh->place.path, &known->arena,
+	    &fresh->place.certificate, &file);
+	if (result == CERTIFICATE_NO_MEMORY)
+		return -1;
+	if (result != CERTIFICATE_READ) {
+		policy_diags_add(diags, POLICY_WARNING, fresh->place.path, 0, 0, NULL, 0,
+		    "no partner's certificate: %s", certificate_problem(result));
+		return 0;
+	}
+	report_file(&fresh->place, &file, diags);
+	(void)fingerprint_write(&fresh->place.certificate.digests[OF_KEY_SHA256],
+	    fresh->key_digest, sizeof(fresh->key_digest));
+	known->count++;
+	return 0;
+}
+
+static int
+make_index(struct policy_certificates *known)
+{
+	known->digests = calloc(known->count * CERTIFICATE_DIGESTS + 1,
+	    sizeof(*known->digests));
+	if (known->digests == NULL)
+		return -1;
+	for (size_t i = 0; i < known->count; i++)
+		for (int d = 0; d < CERTIFICATE_DIGESTS; d++)
+			known->digests[known->digest_count++] = (struct known_digest){
+				.digest = known->list[i].place.certificate.digests[d],
+				.of_key = d == OF_KEY_SHA256 || d == OF_KEY_SHA1,
+				.known = i
+			};
+	qsort(known->digests, known->digest_count, sizeof(*known->digests), by_digest);
+	return 0;
+}
+
+/* Reads all files of the folder. Returns 0, an errno, or ENOMEM. */
+static int
+read_folder(struct policy_certificates *known, struct certificate_reader *reader,
+    const char *folder, struct policy_diags *diags)
+{
+	struct dirent **entries;
+	int count = scandir(folder, &entries, is_certificate_file, by_name);
+	int error = count == -1 ? errno : 0;
+
+	for (int i = 0; i < count; i++) {
+		if (error == 0 && add_file(known, reader, folder, entries[i]->d_name,
+		    diags) != 0)
+			error = ENOMEM;
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	if (error == 0 && (make_index(known) != 0 || known->arena.failed))
+		error = ENOMEM;
+	return error;
+}
+
+enum policy_load_result
+policy_load_certificates(struct policy *policy, const char *folder, int64_t now,
+    struct policy_diags *diags)
+{
+	struct policy_certificates *known = calloc(1, sizeof(*known));
+	struct certificate_reader *reader = certificate_reader_new();
+	int error = ENOMEM;
+
+	if (known != NULL && reader != NULL)
+		error = read_folder(known, reader, folder, diags);
+	certificate_reader_free(&reader);
+	if (error == 0) {
+		known_report(known, now, diags);
+		policy->known = known;
+		return POLICY_LOADED;
+	}
+	known_free(&known);
+	if (error == ENOMEM)
+		return POLICY_NO_MEMORY;
+	policy_diags_add(diags, POLICY_ERROR, folder, 0, 0, NULL, 0,
+	    "the folder of partner-certificates cannot be read: %s", strerror(error));
+	return POLICY_UNREADABLE;
+}
+
+void
+known_report(const struct policy_certificates *known, int64_t now,
+    struct policy_diags *diags)
+{
+	for (size_t i = 0; i < known->count; i++)
+		report_certificate(&known->list[i].place, now, diags);
+}
+
+/* ------------------------------------------------------------------ *
+ * Facts
+ * ------------------------------------------------------------------ */
+
+/* The certificates that a fingerprint fits, next to each other in the index. */
+struct range {
+	const struct policy_certificates *known;
+	const struct known_digest *first;
+	size_t count;
+};
+
+static struct range
+find(const struct policy_certificates *known, const char *fingerprint, bool of_key)
+{
+	struct known_digest wanted = { .of_key = of_key };
+	size_t low = 0, high = known->digest_count, end;
+
+	if (!fingerprint_read_fact(fingerprint, &wanted.digest))
+		return (struct range){ 0 };
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare(&known->digests[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < known->digest_count &&
+	    compare(&known->digests[end], &wanted) == 0; end++)
+		continue;
+	return (struct range){ known, known->digests + low, end - low };
+}
+
+static const struct known *
+at(const struct range *range, size_t i)
+{
+	return &range->known->list[range->first[i].known];
+}
+
+static const char *
+get_cn(const struct certificate *certificate)
+{
+	return certificate->cn;
+}
+
+static const char *
+get_issuer(const struct certificate *certificate)
+{
+	return certificate->issuer;
+}
+
+static const char *
+get_key(const struct certificate *certificate)
+{
+	return certificate->key;
+}
+
+static const char *
+get_signature(const struct certificate *certificate)
+{
+	return certificate->signature;
+}
+
+static const char *
+get_not_after(const struct certificate *certificate)
+{
+	return certificate->not_after_text;
+}
+
+/* Sets a fact that is not given to what all certificates of the range say. */
+static void
+set(const char **fact, const struct range *range,
+    const char *(*get)(const struct certificate *))
+{
+	const char *value = get(&at(range, 0)->place.certificate);
+
+	for (size_t i = 1; i < range->count; i++)
+		if (strcmp(get(&at(range, i)->place.certificate), value) != 0)
+			return;
+	if (*fact == NULL)
+		*fact = value;
+}
+
+static bool
+same_names(const struct certificate *a, const struct certificate *b)
+{
+	if (a->san_count != b->san_count)
+		return false;
+	for (size_t i = 0; i < a->san_count; i++)
+		if (strcmp(a->san[i], b->san[i]) != 0)
+			return false;
+	return true;
+}
+
+static void
+set_names(struct facts *facts, const struct range *range)
+{
+	const struct certificate *first = &at(range, 0)->place.certificate;
+
+	for (size_t i = 1; i < range->count; i++)
+		if (!same_names(first, &at(range, i)->place.certificate))
+			return;
+	if (facts->cert_san == NULL && first->san_count > 0) {
+		facts->cert_san = first->san;
+		facts->cert_san_count = first->san_count;
+	}
+}
+
+void
+policy_apply_certificates(const struct policy *policy, struct facts *facts)
+{
+	const char *fingerprint = facts->cert_fingerprint;
+	bool of_key = fingerprint == NULL;
+	struct range range;
+
+	if (of_key)
+		fingerprint = facts->cert_pubkey_fingerprint;
+	if (policy->known == NULL || fingerprint == NULL)
+		return;
+	range = find(policy->known, fingerprint, of_key);
+	if (range.count == 0)
+		return;
+	/* What is added must not look like what an MTA says of those it verified. */
+	facts->cert_verified = session_verified(facts);
+	set(&facts->cert_cn, &range, get_cn);
+	set_names(facts, &range);
+	set(&facts->cert_issuer, &range, get_issuer);
+	set(&facts->cert_key, &range, get_key);
+	set(&facts->cert_signature, &range, get_signature);
+	set(&facts->cert_not_after, &range, get_not_after);
+	if (facts->cert_pubkey_fingerprint == NULL)
+		facts->cert_pubkey_fingerprint = at(&range, 0)->key_digest;
+	if (facts->cert_source == NULL)
+		facts->cert_source = at(&range, 0)->name;
+}

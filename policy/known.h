@@ -1,0 +1,20 @@
+/*
+ * known.h - the certificates of partners, from a folder.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_KNOWN_H
+#define TLSWARD_POLICY_KNOWN_H
+
+#include "policy/policy.h"
+
+struct policy_certificates;
+
+/* Frees *known and clears the pointer. NULL-safe. */
+void known_free(struct policy_certificates **known);
+
+/* Warns of each certificate that needs attention, in the order of their files. */
+void known_report(const struct policy_certificates *known, int64_t now,
+    struct policy_diags *diags);
+
+#endif

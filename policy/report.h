@@ -1,0 +1,23 @@
+/*
+ * report.h - warnings about certificates that need somebody's attention.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_REPORT_H
+#define TLSWARD_POLICY_REPORT_H
+
+#include "policy/rule.h"
+
+/*
+ * Warns of a certificate that has expired or soon will, that is not valid yet, or
+ * that is weak. "pinned" says where it is pinned; without a "line" it is none of the
+ * policy's, and "file" is its own.
+ */
+void report_certificate(const struct pinned_file *pinned, int64_t now,
+    struct policy_diags *diags);
+
+/* Warns of what else is in its file. */
+void report_file(const struct pinned_file *pinned, const struct certificate_file *file,
+    struct policy_diags *diags);
+
+#endif
