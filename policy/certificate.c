@@ -23,6 +23,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "policy/date.h"
 #include "policy/name.h"
 
 struct certificate_reader {
@@ -264,7 +265,7 @@ take_certificate(const struct certificate_reader *reader, X509 *x509,
 	certificate->issuer = take_common_name(X509_get_issuer_name(x509), arena);
 	certificate->not_before = take_time(X509_get0_notBefore(x509));
 	certificate->not_after = take_time(X509_get0_notAfter(x509));
-	certificate_time(certificate->not_after, certificate->not_after_text);
+	date_time(certificate->not_after, certificate->not_after_text);
 	take_names(x509, arena, certificate);
 	take_key(x509, certificate);
 	take_signature(x509, certificate);

@@ -96,7 +96,4 @@ int certificate_key_strength(const char *key);
  */
 int certificate_signature_rank(const char *signature);
 
-/* Writes a time as RFC 3339, in UTC. */
-void certificate_time(int64_t when, char text[CERTIFICATE_TIME_SIZE]);
-
 #endif

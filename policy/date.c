@@ -1,11 +1,15 @@
 /*
- * date.c - dates of the policy, as days in UTC.
+ * date.c - dates and times, in UTC.
  *
  * SPDX-License-Identifier: ISC
  */
+#include "policy/date.h"
+
 #include <string.h>
 
 #include "policy/policy.h"
+
+#define LAST_TIME INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */
 
 static bool
 number(const char *text, size_t digits, int *value)
@@ -96,4 +100,44 @@ policy_time(const char *text, int64_t *when)
 		return false;
 	*when += hour * 3600 + minute * 60 + second - offset;
 	return true;
+}
+
+/* Writes the last digits of a number. */
+static void
+put(char *text, int count, int64_t number)
+{
+	while (count-- > 0) {
+		text[count] = (char)('0' + number % 10);
+		number /= 10;
+	}
+}
+
+void
+date_day(int64_t when, char text[11])
+{
+	/* Days to a civil date, from the era of 400 years that begins in March. */
+	int64_t days = when / 86400 + 719468;
+	int64_t era = days / 146097, of_era = days % 146097;
+	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	int64_t month = (5 * of_year + 2) / 153;
+
+	(void)strcpy(text, "YYYY-MM-DD");
+	put(text, 4, year + era * 400 + (month >= 10));
+	put(text + 5, 2, month < 10 ? month + 3 : month - 9);
+	put(text + 8, 2, of_year - (153 * month + 2) / 5 + 1);
+}
+
+void
+date_time(int64_t when, char text[21])
+{
+	int64_t second;
+
+	when = when < 0 ? 0 : when > LAST_TIME ? LAST_TIME : when;
+	second = when % 86400;
+	date_day(when, text);
+	(void)strcpy(text + 10, "Thh:mm:ssZ");
+	put(text + 11, 2, second / 3600);
+	put(text + 14, 2, second / 60 % 60);
+	put(text + 17, 2, second % 60);
 }

@@ -116,7 +116,8 @@ add_file(struct policy_certificates *known, struct certificate_reader *reader,
 	known->list = grown;
 	fresh = &grown[known->count];
 	memset(fresh, 0, sizeof(*fresh));
-	fresh->place.path = fresh->place.file = join(&known->arena, folder, name);
+	fresh->place.path = join(&known->arena, folder, name);
+	fresh->place.file = fresh->place.path;
 	fresh->name = arena_text(&known->arena, name, strlen(name));
 	if (fresh->place.path == NULL || fresh->name == NULL)
 		return -1;

@@ -210,6 +210,7 @@ read_pinned(struct parser *p, struct pinned_file *pinned)
 		return;
 	}
 	pinned->path = parse_absolute(p, path);
+	pinned->opened = parse_keep_text(p, path, strlen(path));
 	pinned->file = parse_keep_text(p, place->source->path, strlen(place->source->path));
 	pinned->text = parse_keep_text(p, place->start, strcspn(place->start, "\r\n"));
 	pinned->line = place->line;
@@ -337,8 +338,10 @@ require_validity(struct parser *p, struct policy_requirement *requirement)
 		return false;
 	}
 	requirement->u.days = number(p, 0, DAYS_MAX);
-	if (requirement->u.days == -1)
-		parse_error(p, &p->token.place, MSG_DAYS, p->token.text, DAYS_MAX);
+	if (requirement->u.days == -1) {
+		parse_unexpected(p, MSG_DAYS, p->token.text, DAYS_MAX);
+		return false;
+	}
 	parse_next(p);
 	if (!parse_is(p, "days") && !parse_is(p, "day")) {
 		parse_expected(p, MSG_DAYS_WORD);

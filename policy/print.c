@@ -3,10 +3,10 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/date.h"
 #include "policy/rule.h"
 
 static void
@@ -31,18 +31,12 @@ print_regex(const char *text, bool caseless, FILE *out)
 static void
 print_until(const struct period *period, FILE *out)
 {
-	/* Days to a civil date, from the era of 400 years that begins in March. */
-	int64_t days = period->until / 86400 + 719468;
-	int64_t era = days / 146097, of_era = days % 146097;
-	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-	int64_t month = (5 * of_year + 2) / 153;
+	char day[11];
 
 	if (!period->limited)
 		return;
-	(void)fprintf(out, " until %04" PRId64 "-%02" PRId64 "-%02" PRId64,
-	    year + era * 400 + (month >= 10), month < 10 ? month + 3 : month - 9,
-	    of_year - (153 * month + 2) / 5 + 1);
+	date_day(period->until, day);
+	(void)fprintf(out, " until %s", day);
 }
 
 static void

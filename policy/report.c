@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/date.h"
 #include "policy/known.h"
 #include "policy/messages.h"
 
@@ -32,7 +33,7 @@ in_file(const struct pinned_file *pinned, char text[IN_MAX])
 {
 	text[0] = '\0';
 	if (pinned->line > 0)
-		(void)snprintf(text, IN_MAX, " in \"%s\"", pinned->path);
+		(void)snprintf(text, IN_MAX, " in \"%s\"", pinned->opened);
 	return text;
 }
 
@@ -48,7 +49,7 @@ report_times(const struct pinned_file *pinned, const char *in, int64_t now,
 		    certificate->not_after < now ? "expired" : "expires",
 		    certificate->not_after_text);
 	if (certificate->not_before > now) {
-		certificate_time(certificate->not_before, day);
+		date_time(certificate->not_before, day);
 		warn(pinned, diags, MSG_REPORT_EARLY, in, day);
 	}
 }

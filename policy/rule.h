@@ -40,6 +40,7 @@ struct otherwise {
 /* require certificate file "PATH": the certificate, and where it was named. */
 struct pinned_file {
 	const char *path;	/* absolute */
+	const char *opened;	/* as diagnostics name it */
 	struct certificate certificate;
 	const char *file;	/* the policy file, as opened */
 	const char *text;	/* the line */

@@ -3,14 +3,11 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "policy/certificate.h"
 
-#define LAST_TIME INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* NIST SP 800-57 Part 1 Rev. 5, table 2: by the size of the curve's order. */
@@ -68,16 +65,4 @@ certificate_signature_rank(const char *signature)
 		if (strcmp(signatures[i].signature, signature) == 0)
 			return signatures[i].rank;
 	return 0;
-}
-
-void
-certificate_time(int64_t when, char text[CERTIFICATE_TIME_SIZE])
-{
-	/* The years that RFC 3339 can write; before 1970 nothing was valid. */
-	time_t seconds = (time_t)(when < 0 ? 0 : when > LAST_TIME ? LAST_TIME : when);
-	struct tm tm = { 0 };
-
-	(void)gmtime_r(&seconds, &tm);
-	if (strftime(text, CERTIFICATE_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		text[0] = '\0';
 }
