@@ -30,6 +30,8 @@ static const char policy_text[] =
     "from <> { require certificate name a.example *.b.example /c/ d.example \\\n"
     "    \"\xC3\xBC.example\" \"*.\xC3\xBC.example\"; require certificate issuer \"CA\" /x/\n"
     "    require certificate fingerprint sha256:" HEX64 "\n"
+    "    require certificate key >= 2048; require certificate signature >= sha256\n"
+    "    require certificate valid-for >= 7 days\n"
     "    require cipher \"HIGH\"; require ciphersuites \"TLS_AES_256_GCM_SHA384\" }\n"
     "from c1.example { }\nfrom c2.example { }\nfrom c3.example { }\nfrom c4.example { }\n"
     "from c5.example { }\nfrom c6.example { }\nfrom c7.example { }\n"
@@ -128,6 +130,40 @@ every_failure_of_load_is_seen(void **state)
 	(void)close(fd);
 	(void)close(list_fd);
 	free(baseline);
+}
+
+/* A folder that cannot be loaded whole leaves the policy as it was. */
+static void
+every_failure_of_certificates_is_seen(void **state)
+{
+	char folder[4096], text[5000];
+	const char *top = getenv("srcdir");
+
+	(void)state;
+	(void)snprintf(folder, sizeof(folder), "%s/tests/cases/policy/good/"
+	    "certificate-files/partners", top != NULL ? top : ".");
+	(void)snprintf(text, sizeof(text), "%s/acme.pem", folder);
+	if (access(text, R_OK) != 0)
+		skip();
+	for (long n = 1;; n++) {
+		struct policy *policy = policy_text_load("default { require tls }");
+		struct policy_diags *diags = policy_diags_new();
+		enum policy_load_result result;
+
+		allocation_fail(n);
+		result = policy_load_certificates(policy, folder, JUNE_2026, diags);
+		assert_true(result == POLICY_LOADED || result == POLICY_NO_MEMORY);
+		if (allocation_count() < n) {
+			assert_int_equal(result, POLICY_LOADED);
+			n = ALLOCATIONS_MAX;
+		}
+		allocation_fail(0);
+		policy_free(&policy);
+		policy_diags_free(&diags);
+		assert_int_equal(allocation_live(), 0);
+		if (n == ALLOCATIONS_MAX)
+			break;
+	}
 }
 
 static void
@@ -253,6 +289,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_failure_of_load_is_seen),
+		cmocka_unit_test(every_failure_of_certificates_is_seen),
 		cmocka_unit_test(every_failure_of_an_invalid_policy_is_seen),
 		cmocka_unit_test(every_failure_of_decide_is_seen),
 		cmocka_unit_test(lost_diagnostics_are_counted)

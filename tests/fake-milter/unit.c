@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "milter/daily.h"
 #include "milter/encoded.h"
 #include "milter/facts.h"
 #include "milter/limiter.h"
@@ -476,6 +477,31 @@ test_snapshots_under_reload(void **state)
 	assert_null(snapshots);
 }
 
+static void
+test_daily_report(void **state)
+{
+	const int64_t start = INT64_C(1781481600000), hour = 3600000;
+	struct daily daily = { 0 };
+	int reports = 0;
+
+	(void)state;
+	daily_said(&daily, start);
+	assert_false(daily_due(&daily, start));
+	assert_int_equal(daily_wait(&daily, start), hour);
+	/* Three days pass, in steps as long as it waits. */
+	for (int64_t now = start; now <= start + 3 * DAILY_MS;
+	    now += daily_wait(&daily, now))
+		reports += daily_due(&daily, now);
+	assert_int_equal(reports, 3);
+	assert_int_equal(daily_wait(&daily, start + 4 * DAILY_MS - 5), 5);
+	/* The host slept, and woke late. */
+	assert_true(daily_due(&daily, start + 9 * DAILY_MS));
+	assert_false(daily_due(&daily, start + 9 * DAILY_MS + 1));
+	/* A clock that is set back begins the day anew. */
+	assert_false(daily_due(&daily, start));
+	assert_true(daily_due(&daily, start + DAILY_MS));
+}
+
 int
 main(void)
 {
@@ -490,6 +516,7 @@ main(void)
 		cmocka_unit_test(test_idle_connections_are_small),
 		cmocka_unit_test(test_session_ids_differ),
 		cmocka_unit_test(test_limiter),
+		cmocka_unit_test(test_daily_report),
 		cmocka_unit_test(test_queue_never_waits),
 		cmocka_unit_test(test_queue_bounds_bytes),
 		cmocka_unit_test(test_queue_that_is_stuck_is_left),
