@@ -67,6 +67,17 @@ ISSUER_PATTERNS = ('"Test Root CA"', '"Other CA"', r'"CA \"x\" \\"', "/Test Root
                    "/.*/")
 DIGESTS = tuple("sha256:" + c * 64 for c in "12ab") + tuple(
     "sha1:" + c * 40 for c in "3cd")
+KEYS = ("rsa:1024", "rsa:2048", "rsa:4096", "rsa:x", "dsa:2048", "rsa-pss:3072",
+        "ec:P-192", "ec:P-224", "ec:P-256", "ec:P-384", "ec:P-521", "ec:unknown",
+        "ed25519", "ed448", "ml-dsa-65")
+SIGNATURES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3-256",
+              "sha512-256", "ed25519", "ed448", "ripemd160")
+SIGNATURE_LIMITS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "ed25519",
+                    "ed448")
+EXPIRIES = ("2026-11-20T23:59:59Z", "2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z",
+            "2026-11-28T00:00:00Z", "2026-11-27T23:59:59Z", "2026-11-28T01:00:00+01:00",
+            "2030-01-01T12:00:00Z", "2019-05-05T00:00:00Z")
+VALIDITY_LIMITS = ("0 days", "1 day", "7 days", "07 days", "400 days", "36500 days")
 
 CODES = {"reject": ("550", "554", "530", "571"), "tempfail": ("450", "451", "454")}
 TEXTS = (
@@ -304,7 +315,8 @@ class Policy:
     def _requirement(self):
         rng = self.rng
         kind = rng.choice(("tls", "tls", "bits", "cipher", "ciphersuites", "flag",
-                           "certificate", "name", "issuer", "fingerprint"))
+                           "certificate", "name", "issuer", "fingerprint", "key",
+                           "signature", "valid-for"))
         if kind == "tls":
             return self._tls()
         if kind == "bits":
@@ -315,6 +327,12 @@ class Policy:
             return f'ciphersuites "{":".join(some(rng, SUITES, 3))}"'
         if kind == "flag":
             return rng.choice(("forward-secrecy", "aead"))
+        if kind == "key":
+            return f"certificate key >= {rng.choice((1024, 2048, 3072, 7680, 15360))}"
+        if kind == "signature":
+            return f"certificate signature >= {rng.choice(SIGNATURE_LIMITS)}"
+        if kind == "valid-for":
+            return f"certificate valid-for >= {rng.choice(VALIDITY_LIMITS)}"
         return self._certificate(kind)
 
     def _tls(self):
@@ -442,8 +460,19 @@ def _certificate_texts(rng):
     return facts
 
 
-def _certificate(rng):
+def _certificate_strength(rng):
     facts = {}
+    if chance(rng, 0.8):
+        facts["cert_key"] = rng.choice(KEYS)
+    if chance(rng, 0.8):
+        facts["cert_signature"] = rng.choice(SIGNATURES)
+    if chance(rng, 0.8):
+        facts["cert_not_after"] = rng.choice(EXPIRIES)
+    return facts
+
+
+def _certificate(rng):
+    facts = _certificate_strength(rng) if chance(rng, 0.7) else {}
     draw = rng.random()
     if draw < 0.6:
         facts["cert_verified"] = "yes"

@@ -25,6 +25,7 @@ _ENHANCED = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
 ENDS = ("\n", ";", "}", "end")
 VERSIONS = {"1.0": 10, "1.1": 11, "1.2": 12, "1.3": 13}
 CERTIFICATE_KINDS = ("name", "issuer", "fingerprint")
+CERTIFICATE_LIMITS = ("key", "signature", "valid-for")
 FLAG_KINDS = ("forward-secrecy", "aead")
 
 
@@ -369,6 +370,8 @@ class FileReader:
 
     def certificate(self):
         token = self.lexer.peek()
+        if token.kind == "word" and token.text in CERTIFICATE_LIMITS:
+            return self.certificate_limit()
         if token.kind != "word" or token.text not in CERTIFICATE_KINDS:
             return "certificate", None
         self.lexer.take()
@@ -377,6 +380,14 @@ class FileReader:
             return kind, [self.pin(t.text) for t in self.patterns()]
         flags = re.IGNORECASE if token.text == "name" else 0
         return kind, [self.pattern(t, flags) for t in self.patterns()]
+
+    def certificate_limit(self):
+        kind = self.lexer.take().text
+        self.expect(">=")
+        limit = self.expect("word").text
+        if kind == "valid-for":
+            self.expect("word")
+        return "certificate-" + kind, limit if kind == "signature" else int(limit)
 
     def patterns(self):
         tokens = []

@@ -18,7 +18,8 @@ FIELDS = ("action", "reason", "failed", "rule", "rule_kind", "rule_name", "would
 ACTIONS = ("accept", "quarantine", "tempfail", "reject")
 REASONS = ("tls", "tls-version", "bits", "cipher", "forward-secrecy", "aead",
            "certificate", "certificate-name", "certificate-issuer",
-           "certificate-fingerprint")
+           "certificate-fingerprint", "certificate-key", "certificate-signature",
+           "certificate-validity")
 _PLACEHOLDER = re.compile(r"\{\{|\{([a-z_]+)\}")
 
 
@@ -187,7 +188,7 @@ class Oracle:
                     **_rule_fields(exempting)}
         to_matches = [m for m in to_matches if not self._exempt(m)]
         matches = [m for m in (client, *to_matches, sender) if m]
-        session = sessions.session(facts)
+        session = sessions.session(facts, self.today)
         candidates = [self._candidate(m, session) for m in matches]
         return self._verdict(candidates, sender, facts)
 

@@ -4,6 +4,7 @@
 Every check answers MET, UNKNOWN, or the reason why it is not met.
 """
 
+import datetime
 import re
 from typing import NamedTuple, Optional
 
@@ -14,6 +15,8 @@ UNKNOWN = "unknown-fact"
 
 PROTOCOLS = {"SSLv2": 0, "SSLv3": 3, "TLSv1": 10, "TLSv1.1": 11, "TLSv1.2": 12,
              "TLSv1.3": 13}
+KEY_STRENGTHS = {"ec:P-192": 1024, "ec:P-224": 2048, "ec:P-256": 3072,
+                 "ec:P-384": 7680, "ec:P-521": 15360, "ed25519": 3072, "ed448": 7680}
 DIGEST_ALGORITHMS = {64: "sha256", 40: "sha1"}
 _ALGORITHM = re.compile("sha(256|1):")
 
@@ -28,6 +31,10 @@ class Session(NamedTuple):
     cert_names: Optional[list]      # None is unknown, [] a certificate without
     cert_issuer: Optional[str]
     digests: list
+    key: Optional[str]
+    signature: Optional[str]
+    not_after: Optional[str]
+    today: datetime.date
 
 
 def _encrypted(protocol, cipher):
@@ -71,13 +78,15 @@ def _digests(facts):
     return [_digest(facts[name]) for name in fields if name in facts]
 
 
-def session(facts):
+def session(facts, today):
     protocol, cipher = facts.get("tls_version"), facts.get("cipher")
     return Session(
         encrypted=_encrypted(protocol, cipher), protocol=protocol,
         tls13=_tls13(protocol, cipher), cipher=cipher, bits=facts.get("bits"),
         verified=_verified(facts), cert_names=_cert_names(facts),
-        cert_issuer=facts.get("cert_issuer"), digests=_digests(facts))
+        cert_issuer=facts.get("cert_issuer"), digests=_digests(facts),
+        key=facts.get("cert_key"), signature=facts.get("cert_signature"),
+        not_after=facts.get("cert_not_after"), today=today)
 
 
 def _verdict(met, reason):
@@ -181,6 +190,47 @@ def _certificate_fingerprint(s, pins):
     return "certificate-fingerprint" if pinned <= reported else UNKNOWN
 
 
+def _of_presented(s, fact, reason, is_met):
+    """A requirement on a certificate that need not be verified."""
+    if "none" in s.digests:
+        return "certificate"
+    if fact is None:
+        return UNKNOWN
+    return _verdict(is_met(fact), reason)
+
+
+def _strength(key):
+    kind, _, size = key.partition(":")
+    if kind in ("rsa", "rsa-pss", "dsa") and re.fullmatch("[0-9]{1,5}", size):
+        return int(size)
+    return KEY_STRENGTHS.get(key, 0)
+
+
+def _certificate_key(s, least):
+    return _of_presented(s, s.key, "certificate-key",
+                         lambda key: _strength(key) >= least)
+
+
+def _digest_rank(name):
+    length = re.fullmatch("(?:sha|sha3-|sha512-)(224|256|384|512)", name)
+    if length:
+        return int(length.group(1))
+    return {"md5": 1, "sha1": 2, "ed25519": 1000, "ed448": 1000}.get(name, 0)
+
+
+def _certificate_signature(s, least):
+    return _of_presented(s, s.signature, "certificate-signature",
+                         lambda name: _digest_rank(name) >= _digest_rank(least))
+
+
+def _certificate_validity(s, days):
+    now = datetime.datetime.combine(s.today, datetime.time(), datetime.timezone.utc)
+    return _of_presented(s, s.not_after, "certificate-validity",
+                         lambda text: datetime.datetime.fromisoformat(
+                             text.replace("Z", "+00:00"))
+                         >= now + datetime.timedelta(days=days))
+
+
 # In the contract's order of reasons; the second is what `failed` calls an
 # unknown fact of this requirement.
 CHECKS = {
@@ -194,4 +244,7 @@ CHECKS = {
     "certificate-name": (_certificate_name, "certificate-name"),
     "certificate-issuer": (_certificate_issuer, "certificate-issuer"),
     "certificate-fingerprint": (_certificate_fingerprint, "certificate-fingerprint"),
+    "certificate-key": (_certificate_key, "certificate-key"),
+    "certificate-signature": (_certificate_signature, "certificate-signature"),
+    "certificate-valid-for": (_certificate_validity, "certificate-validity"),
 }

@@ -1,0 +1,232 @@
+/*
+ * unit-certificate.c - partners' certificates, where time and chance come in.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/policy-text.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "policy/certificate.h"
+#include "policy/date.h"
+
+#define DAY INT64_C(86400)
+#define EXPIRES INT64_C(4733510400)	/* 2120-01-01T00:00:00Z */
+#define DAMAGES 3000
+
+static char folder[4096];
+
+/* The path of one of the certificates that the cases have. */
+static const char *
+file_of(const char *name)
+{
+	static char path[5000];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static void
+times(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t when;
+	} good[] = {
+		{ "1970-01-01T00:00:00Z", 0 }, { "2026-06-15T00:00:00Z", JUNE_2026 },
+		{ "2026-06-15t01:02:03z", JUNE_2026 + 3723 },
+		{ "2026-06-15T01:02:03.999Z", JUNE_2026 + 3723 },
+		{ "2026-06-15T02:30:00+02:30", JUNE_2026 },
+		{ "2026-06-14T22:00:00.0-02:00", JUNE_2026 }
+	};
+	static const char *const bad[] = {
+		"", "2026-06-15", "2026-06-15T00:00:00", "2026-06-15 00:00:00Z",
+		"2026-06-15T24:00:00Z", "2026-06-15T00:60:00Z", "2026-06-15T00:00:61Z",
+		"2026-06-31T00:00:00Z", "2026-06-15T00:00:00.Z", "2026-06-15T00:00:00ZZ",
+		"2026-06-15T00:00:00+2:00", "2026-06-15T00:00:00+24:00",
+		"2026-06-15T00:00:00+00:60", "2026-06-15T00-00:00Z"
+	};
+	char text[CERTIFICATE_TIME_SIZE];
+	int64_t when;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(policy_time(good[i].text, &when));
+		assert_int_equal(when, good[i].when);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (policy_time(bad[i], &when))
+			fail_msg("%s is taken for a time", bad[i]);
+	for (when = 0; when < EXPIRES * 2; when += DAY * 13 + 4567) {
+		int64_t again;
+
+		date_time(when, text);
+		assert_true(policy_time(text, &again));
+		assert_int_equal(again, when);
+	}
+	date_time(-1, text);
+	assert_string_equal(text, "1970-01-01T00:00:00Z");
+	date_time(INT64_MAX, text);
+	assert_string_equal(text, "9999-12-31T23:59:59Z");
+}
+
+static void
+expect_report(const struct policy *policy, int64_t now, const char *words)
+{
+	struct policy_diags *diags = policy_diags_new();
+	size_t count;
+
+	assert_non_null(diags);
+	policy_report_certificates(policy, now, diags);
+	count = policy_diags_count(diags);
+	assert_int_equal(policy_diags_errors(diags), 0);
+	assert_int_equal(count > 0, words != NULL);
+	for (size_t i = 0; i < count; i++)
+		assert_non_null(strstr(policy_diags_at(diags, i)->message, words));
+	policy_diags_free(&diags);
+}
+
+/* The same policy tells more as time passes. */
+static void
+reports_by_time(void **state)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct policy *pinned, *known;
+	char text[6000];
+
+	(void)state;
+	assert_non_null(diags);
+	(void)snprintf(text, sizeof(text), "default { require certificate file \"%s\" }",
+	    file_of("acme.pem"));
+	pinned = policy_text_load(text);
+	known = policy_text_load("default { require tls }");
+	assert_int_equal(policy_load_certificates(known, folder, JUNE_2026, diags),
+	    POLICY_LOADED);
+	expect_report(pinned, JUNE_2026, NULL);
+	expect_report(known, JUNE_2026, NULL);
+	expect_report(pinned, EXPIRES - 30 * DAY, NULL);
+	expect_report(pinned, EXPIRES - 30 * DAY + 1, " expires on 2120-01-01T00:00:00Z");
+	expect_report(known, EXPIRES - 30 * DAY + 1, " expires on 2120-01-01T00:00:00Z");
+	expect_report(pinned, EXPIRES, " expires on ");
+	expect_report(pinned, EXPIRES + 1, " expired on ");
+	expect_report(pinned, INT64_C(1000000000), " is not valid before 2020-01-01");
+	policy_free(&pinned);
+	policy_free(&known);
+	policy_diags_free(&diags);
+}
+
+static size_t
+read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	assert_true(fd >= 0);
+	length = read(fd, text, size);
+	assert_true(length > 0);
+	(void)close(fd);
+	return (size_t)length;
+}
+
+/* Whatever is in a file, it gives a certificate or none. */
+static void
+damaged_files(void **state)
+{
+	struct certificate_reader *reader = certificate_reader_new();
+	char whole[8192], damaged[8192], path[32];
+	size_t length = read_text(file_of("acme.pem"), whole, sizeof(whole));
+	unsigned seed = 1, none = 0;
+
+	(void)state;
+	assert_non_null(reader);
+	for (int i = 0; i < DAMAGES; i++) {
+		struct certificate_file file;
+		struct certificate certificate;
+		struct arena arena = { 0 };
+		enum certificate_result result;
+		int fd;
+
+		memcpy(damaged, whole, length);
+		for (int j = rand_r(&seed) % 4; j >= 0; j--)
+			damaged[(size_t)rand_r(&seed) % length] = "AzQ9+/=-\n\0"[
+			    rand_r(&seed) % 10];
+		policy_text_file(damaged, length - (size_t)(i % 10 == 0 ?
+		    (size_t)rand_r(&seed) % length : 0), &fd, path);
+		result = certificate_read(reader, path, &arena, &certificate, &file);
+		assert_true(result == CERTIFICATE_READ || result == CERTIFICATE_NONE);
+		none += result == CERTIFICATE_NONE;
+		arena_release(&arena);
+		(void)close(fd);
+	}
+	assert_true(none > 100);
+	certificate_reader_free(&reader);
+	assert_null(reader);
+}
+
+static void
+odd_files(void **state)
+{
+	struct certificate_reader *reader = certificate_reader_new();
+	struct arena arena = { 0 };
+	struct certificate certificate;
+	struct certificate_file file;
+
+	(void)state;
+	assert_non_null(reader);
+	assert_int_equal(certificate_read(reader, "/", &arena, &certificate, &file),
+	    CERTIFICATE_NO_FILE);
+	assert_int_equal(certificate_read(reader, "/dev/zero", &arena, &certificate,
+	    &file), CERTIFICATE_NO_FILE);
+	assert_int_equal(certificate_read(reader, "/nonesuch", &arena, &certificate,
+	    &file), CERTIFICATE_UNREADABLE);
+	assert_string_equal(certificate_problem(CERTIFICATE_UNREADABLE),
+	    "No such file or directory");
+	certificate_reader_free(&reader);
+	arena_release(&arena);
+}
+
+static void
+large_files(void **state)
+{
+	struct certificate_reader *reader = certificate_reader_new();
+	struct arena arena = { 0 };
+	struct certificate certificate;
+	struct certificate_file file;
+	char path[32];
+	int fd;
+
+	(void)state;
+	assert_non_null(reader);
+	policy_text_file("x", 1, &fd, path);
+	assert_int_equal(ftruncate(fd, 10 * 1024 * 1024), 0);
+	assert_int_equal(certificate_read(reader, path, &arena, &certificate, &file),
+	    CERTIFICATE_LARGE);
+	assert_int_equal(ftruncate(fd, CERTIFICATE_FILE_MAX), 0);
+	assert_int_equal(certificate_read(reader, path, &arena, &certificate, &file),
+	    CERTIFICATE_NONE);
+	(void)close(fd);
+	certificate_reader_free(&reader);
+	arena_release(&arena);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(times),
+		cmocka_unit_test(reports_by_time),
+		cmocka_unit_test(damaged_files),
+		cmocka_unit_test(odd_files),
+		cmocka_unit_test(large_files)
+	};
+	const char *top = getenv("srcdir");
+	char relative[4096];
+
+	(void)snprintf(relative, sizeof(relative),
+	    "%s/tests/cases/policy/good/certificate-files/partners",
+	    top != NULL ? top : ".");
+	if (realpath(relative, folder) == NULL)
+		return 2;
+	return UNIT_RUN(tests);
+}
