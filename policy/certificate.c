@@ -275,7 +275,8 @@ take_certificate(const struct certificate_reader *reader, X509 *x509,
 static bool
 is_certificate(const char *name)
 {
-	return strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0 ||
+	return strcmp(name, PEM_STRING_X509) == 0 ||
+	    strcmp(name, PEM_STRING_X509_OLD) == 0 ||
 	    strcmp(name, PEM_STRING_X509_TRUSTED) == 0;
 }
 

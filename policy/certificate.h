@@ -40,8 +40,8 @@ struct certificate {
 	int64_t not_after;
 	char not_after_text[CERTIFICATE_TIME_SIZE];
 	char key[CERTIFICATE_KEY_SIZE];		/* "rsa:2048", "ec:P-256" */
-	char signature[CERTIFICATE_SIGNATURE_SIZE];	/* "sha256", "ed25519" */
-	struct fingerprint digests[CERTIFICATE_DIGESTS];	/* of their DER */
+	char signature[CERTIFICATE_SIGNATURE_SIZE]; /* "sha256", "ed25519" */
+	struct fingerprint digests[CERTIFICATE_DIGESTS]; /* of their DER */
 };
 
 enum certificate_result {

@@ -211,7 +211,8 @@ read_pinned(struct parser *p, struct pinned_file *pinned)
 	}
 	pinned->path = parse_absolute(p, path);
 	pinned->opened = parse_keep_text(p, path, strlen(path));
-	pinned->file = parse_keep_text(p, place->source->path, strlen(place->source->path));
+	pinned->file = parse_keep_text(p, place->source->path,
+	    strlen(place->source->path));
 	pinned->text = parse_keep_text(p, place->start, strcspn(place->start, "\r\n"));
 	pinned->line = place->line;
 	pinned->column = place->column;
