@@ -226,7 +226,7 @@ refuses_at_mail(const struct snapshot *snapshot, const struct facts *facts)
 static bool
 waits_for_service(const struct snapshot *snapshot, const struct facts *facts)
 {
-	return service->join != NULL && snapshot->summary.needs_fingerprint &&
+	return service->join != NULL && snapshot->summary.uses_fingerprint &&
 	    facts_are_encrypted(facts) && !facts->local;
 }
 

@@ -160,6 +160,8 @@ struct policy_summary {
 	bool needs_certificate;		/* any requirement on a certificate */
 	bool needs_fingerprint;		/* any pin */
 	bool needs_known;		/* a certificate's key, signature or validity */
+	/* A fingerprint may change a verdict: by a pin, or by what it makes known. */
+	bool uses_fingerprint;
 };
 void policy_summarize(const struct policy *policy, struct policy_summary *summary);
 

@@ -223,4 +223,6 @@ policy_summarize(const struct policy *policy, struct policy_summary *summary)
 		for (int kind = KIND_CERTIFICATE_KEY; kind < KIND_COUNT; kind++)
 			summary->needs_known |= require[kind] != NULL;
 	}
+	summary->uses_fingerprint = summary->needs_fingerprint ||
+	    (policy->known != NULL && summary->needs_certificate);
 }

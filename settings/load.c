@@ -182,7 +182,8 @@ check_sources(const struct settings *settings, const char *path,
 		warn(path, diags, "the policy requires something of a certificate's key, "
 		    "signature or validity, which no MTA reports: without "
 		    "partner-certificates it is never met");
-	if (!summary->needs_fingerprint && !summary->needs_known)
+	if ((!summary->needs_fingerprint && !summary->needs_known) ||
+	    settings->policy_service != NULL)
 		return;
 	if (settings->mta == SETTINGS_MTA_POSTFIX)
 		warn(path, diags, "the policy needs the certificates' fingerprints, and "

@@ -364,6 +364,8 @@ summaries(void **state)
 	assert_false(summary.has_to_exempt);
 	assert_true(summary.needs_certificate);
 	assert_true(summary.needs_fingerprint);
+	assert_true(summary.uses_fingerprint);
+	assert_false(summary.needs_known);
 	policy_free(&policy);
 }
 
