@@ -5,10 +5,11 @@
  */
 #include "milter/answer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "milter/decision.h"
+#include "milter/encoded.h"
+#include "milter/facts.h"
 
 /* Where names are decoded to. A longer one becomes the empty name. */
 #define NAME_SIZE 512
@@ -28,40 +29,6 @@ dunno(struct buffer *out)
 /* ------------------------------------------------------------------ *
  * From attributes to facts
  * ------------------------------------------------------------------ */
-
-static int
-hex_digit(char c)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	const char *found = c != '\0' ? strchr(digits, c) : NULL;
-
-	return found != NULL ? (int)(found - digits) : -1;
-}
-
-/*
- * Undoes Postfix's xtext, +XX. A name that hides a NUL, or does not fit, becomes the
- * empty name, which no pattern matches.
- */
-static const char *
-decode_name(const char *encoded, char out[NAME_SIZE])
-{
-	size_t length = 0;
-
-	for (; *encoded != '\0'; encoded++) {
-		int high = encoded[0] == '+' ? hex_digit(encoded[1]) : -1;
-		int low = high >= 0 ? hex_digit(encoded[2]) : -1;
-		char c = low >= 0 ? (char)(high * 16 + low) : encoded[0];
-
-		if (c == '\0' || length + 1 >= NAME_SIZE) {
-			length = 0;
-			break;
-		}
-		out[length++] = c;
-		encoded += low >= 0 ? 2 : 0;
-	}
-	out[length] = '\0';
-	return out;
-}
 
 /* A fingerprint that cannot be compared with any pin is none that is known. */
 static void
@@ -94,18 +61,6 @@ read_digests(struct service *service, const struct delegation *request,
 	    ATTRIBUTE_CCERT_PUBKEY_FINGERPRINT), digests->pubkey);
 }
 
-static int
-read_bits(const char *text)
-{
-	char *end;
-	long bits;
-
-	if (text == NULL || text[0] < '0' || text[0] > '9')
-		return -1;
-	bits = strtol(text, &end, 10);
-	return *end == '\0' && bits <= 65535 ? (int)bits : -1;
-}
-
 /* Postfix shows the names of a certificate that it verified, and no others. */
 static bool
 is_verified(const struct delegation *request)
@@ -128,9 +83,11 @@ gather_certificate(const struct delegation *request, struct answer_room *room,
 	facts->cert_verified = is_verified(request) ? POLICY_YES : POLICY_NO;
 	if (facts->cert_verified != POLICY_YES)
 		return;
-	facts->cert_cn = decode_name(subject != NULL ? subject : "", room->subject);
+	facts->cert_cn = encoded_text(subject != NULL ? subject : "",
+	    room->subject, sizeof(room->subject));
 	if (issuer != NULL)
-		facts->cert_issuer = decode_name(issuer, room->issuer);
+		facts->cert_issuer = encoded_text(issuer, room->issuer,
+		    sizeof(room->issuer));
 }
 
 static void
@@ -147,7 +104,7 @@ gather_tls(const struct delegation *request, struct answer_room *room,
 	}
 	facts->tls_version = protocol;
 	facts->cipher = delegation_find(request, ATTRIBUTE_ENCRYPTION_CIPHER);
-	facts->bits = read_bits(delegation_get(request, ATTRIBUTE_ENCRYPTION_KEYSIZE));
+	facts->bits = facts_read_bits(delegation_get(request, ATTRIBUTE_ENCRYPTION_KEYSIZE));
 	gather_certificate(request, room, facts);
 }
 
@@ -220,7 +177,7 @@ keep(struct service *service, const struct asker *asker,
 	    delegation_get(request, ATTRIBUTE_ENCRYPTION_PROTOCOL));
 	join_text(heard.tls.cipher, sizeof(heard.tls.cipher),
 	    delegation_get(request, ATTRIBUTE_ENCRYPTION_CIPHER));
-	heard.tls.bits = read_bits(delegation_get(request,
+	heard.tls.bits = facts_read_bits(delegation_get(request,
 	    ATTRIBUTE_ENCRYPTION_KEYSIZE));
 	heard.tls.verified = is_verified(request);
 	read_digests(service, request, &heard.digests);

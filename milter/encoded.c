@@ -1,5 +1,5 @@
 /*
- * encoded.c - text as Sendmail encodes it for its macros.
+ * encoded.c - text as Sendmail encodes it for its macros, and Postfix for policies.
  *
  * SPDX-License-Identifier: ISC
  */

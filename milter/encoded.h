@@ -1,7 +1,7 @@
 /*
- * encoded.h - text as Sendmail encodes it for its macros.
+ * encoded.h - text as Sendmail encodes it for its macros, and Postfix for policies.
  *
- * Sendmail writes a byte that is not a plain one as + and two hex digits (xtext).
+ * Either writes a byte that is not a plain one as + and two hex digits (xtext).
  * A full name went through OpenSSL's X509_NAME_oneline() before: a byte that is not
  * printable ASCII is \x and two hex digits there, and since OpenSSL 3 a / or + within
  * a value has a \ before it. Thread-safe; nothing allocates.
@@ -18,7 +18,7 @@
 
 typedef const char *encoded_decoder(const char *encoded, char *out, size_t size);
 
-/* Undoes +XX, of {auth_authen} and the like. */
+/* Undoes +XX, of {auth_authen} and Postfix's ccert_subject and the like. */
 encoded_decoder encoded_text;
 
 /*

@@ -127,8 +127,8 @@ gather_sendmail_certificate(SMFICTX *ctx, struct facts_room *room,
 	    room->issuer_dn, sizeof(room->issuer_dn));
 }
 
-static int
-cipher_bits(const char *text)
+int
+facts_read_bits(const char *text)
 {
 	char *end;
 	long bits;
@@ -145,7 +145,7 @@ gather_tls(SMFICTX *ctx, const struct session *session, enum settings_mta mta,
 {
 	facts->tls_version = get(ctx, MACRO_TLS_VERSION);
 	facts->cipher = get(ctx, MACRO_CIPHER);
-	facts->bits = cipher_bits(get(ctx, MACRO_CIPHER_BITS));
+	facts->bits = facts_read_bits(get(ctx, MACRO_CIPHER_BITS));
 	if (facts->tls_version == NULL && facts->cipher == NULL) {
 		facts->bits = -1;
 		if (session->macros_chosen)

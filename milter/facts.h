@@ -70,4 +70,7 @@ const char *facts_queue_id(SMFICTX *ctx);
  */
 const char *address_trim(char *address);
 
+/* The secret bits as the MTA writes them, or -1 where it is no number of them. */
+int facts_read_bits(const char *text);
+
 #endif

@@ -89,28 +89,38 @@ refuse_word(const struct setting *setting, const char *value,
 	    setting->name, SHOWN, value, setting->values, meant);
 }
 
-bool
-setting_take_word(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+/* The number of "value" among the words, or -1 and refused. */
+static int
+take_number(const struct setting *setting, const char *value,
+    char error[SETTING_ERROR_MAX])
 {
 	int word = find_word(setting->words, value);
 
 	if (word < 0)
-		return refuse_word(setting, value, error);
-	*(unsigned *)slot(setting, settings) = (unsigned)word;
-	return true;
+		(void)refuse_word(setting, value, error);
+	return word;
+}
+
+bool
+setting_take_word(const struct setting *setting, struct settings *settings,
+    const char *value, char error[SETTING_ERROR_MAX])
+{
+	int word = take_number(setting, value, error);
+
+	if (word >= 0)
+		*(unsigned *)slot(setting, settings) = (unsigned)word;
+	return word >= 0;
 }
 
 bool
 setting_take_flag(const struct setting *setting, struct settings *settings,
     const char *value, char error[SETTING_ERROR_MAX])
 {
-	int word = find_word(setting->words, value);
+	int word = take_number(setting, value, error);
 
-	if (word < 0)
-		return refuse_word(setting, value, error);
-	*(bool *)slot(setting, settings) = word == 1;
-	return true;
+	if (word >= 0)
+		*(bool *)slot(setting, settings) = word == 1;
+	return word >= 0;
 }
 
 bool
