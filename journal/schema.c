@@ -1,0 +1,165 @@
+/*
+ * schema.c - the journal's tables: what is in them, and their versions.
+ *
+ * A step is never changed once it was released: a new version is a new step. The
+ * columns of "record" are the record's fields by their names, which a test holds.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "journal/schema.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * record: one row for each decision that is kept in full. "time" is milliseconds since
+ * the epoch; lists are JSON arrays; what is unknown or does not apply is NULL.
+ * "exempted" is 1 where an exemption let the message in, whether or not it gave a
+ * reason.
+ *
+ * certificate, facts, rollup: accepted messages, one row of rollup for each hour and
+ * distinct set of facts. A set is found by "digest", of all its columns but "id". What
+ * a set leaves out: the addresses (only their domain, whether the sender is null, and
+ * the client's network, /24 or /64), the HELO and the recipient. "hour" is hours since
+ * the epoch, "first" and "last" are seconds in that hour. "session", "client_addr"
+ * and "sender" (the local part) are those of one of the messages, for a look into the
+ * log.
+ *
+ * discarded: what is no longer in the journal, or never got into it, and why: "age",
+ * "size", "memory". "messages" counts rolled-up messages one by one. "last" is the
+ * newest of them, milliseconds since the epoch.
+ */
+static const char step_1[] =
+    "CREATE TABLE record ("
+    " id INTEGER PRIMARY KEY,"
+    " time INTEGER NOT NULL,"
+    " mta TEXT, session TEXT, client_addr TEXT, client_port INTEGER,"
+    " client_name TEXT, client_ptr TEXT, local TEXT, helo TEXT,"
+    " sasl_username TEXT, \"from\" TEXT, \"to\" TEXT, to_resolved TEXT,"
+    " nrcpt INTEGER, queue_id TEXT, domain TEXT,"
+    " tls_version TEXT, cipher TEXT, bits INTEGER,"
+    " cert_verified TEXT, cert_cn TEXT, cert_san TEXT, cert_issuer TEXT,"
+    " cert_subject_dn TEXT, cert_issuer_dn TEXT,"
+    " cert_fingerprint TEXT, cert_pubkey_fingerprint TEXT,"
+    " cert_key TEXT, cert_signature TEXT, cert_not_after TEXT, cert_source TEXT,"
+    " action TEXT NOT NULL, reason TEXT, failed TEXT,"
+    " rule TEXT, rule_kind TEXT, rule_name TEXT,"
+    " would TEXT, would_reason TEXT, would_failed TEXT, would_rule TEXT,"
+    " exempt TEXT, reply TEXT, contact TEXT, note TEXT,"
+    " exempted INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "CREATE INDEX record_time ON record (time);"
+    "CREATE INDEX record_domain ON record (domain, time);"
+    "CREATE INDEX record_client_addr ON record (client_addr, time);"
+    "CREATE INDEX record_client_name ON record (client_name, time)"
+    " WHERE client_name IS NOT NULL;"
+    "CREATE INDEX record_action ON record (action, time);"
+    "CREATE INDEX record_reason ON record (reason, time) WHERE reason IS NOT NULL;"
+    "CREATE INDEX record_rule ON record (rule, time);"
+    "CREATE INDEX record_would ON record (would, time) WHERE would IS NOT NULL;"
+
+    "CREATE TABLE certificate ("
+    " id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE,"
+    " cert_cn TEXT, cert_san TEXT, cert_issuer TEXT,"
+    " cert_subject_dn TEXT, cert_issuer_dn TEXT,"
+    " cert_fingerprint TEXT, cert_pubkey_fingerprint TEXT,"
+    " cert_key TEXT, cert_signature TEXT, cert_not_after TEXT, cert_source TEXT"
+    ") STRICT;"
+
+    "CREATE TABLE facts ("
+    " id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE,"
+    " mta TEXT, client_name TEXT, client_network TEXT,"
+    " local TEXT, authenticated TEXT, null_sender TEXT, domain TEXT,"
+    " tls_version TEXT, cipher TEXT, bits INTEGER,"
+    " cert_verified TEXT, certificate INTEGER REFERENCES certificate (id),"
+    " rule TEXT, rule_kind TEXT, rule_name TEXT"
+    ") STRICT;"
+    "CREATE INDEX facts_domain ON facts (domain);"
+    "CREATE INDEX facts_certificate ON facts (certificate)"
+    " WHERE certificate IS NOT NULL;"
+
+    "CREATE TABLE rollup ("
+    " hour INTEGER NOT NULL, facts INTEGER NOT NULL REFERENCES facts (id),"
+    " messages INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " session TEXT, client_addr TEXT, sender TEXT,"
+    " PRIMARY KEY (hour, facts)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX rollup_facts ON rollup (facts, hour);"
+
+    "CREATE TABLE discarded ("
+    " why TEXT PRIMARY KEY, records INTEGER NOT NULL, messages INTEGER NOT NULL,"
+    " last INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;";
+
+/* steps[N] makes a journal of version N one of version N + 1. */
+static const char *const steps[SCHEMA_VERSION] = { step_1 };
+
+/* Reads one integer into *value. Returns an SQLite result code. */
+static int
+read_integer(sqlite3 *db, const char *sql, int *value)
+{
+	sqlite3_stmt *statement = NULL;
+	int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+	if (result == SQLITE_OK && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+		*value = sqlite3_column_int(statement, 0);
+		result = SQLITE_OK;
+	}
+	(void)sqlite3_finalize(statement);
+	return result;
+}
+
+enum schema_state
+schema_state(sqlite3 *db)
+{
+	int application, version, tables;
+
+	if (read_integer(db, "PRAGMA application_id", &application) != SQLITE_OK ||
+	    read_integer(db, "PRAGMA user_version", &version) != SQLITE_OK ||
+	    read_integer(db, "SELECT count(*) FROM sqlite_schema", &tables) != SQLITE_OK)
+		return SCHEMA_UNREADABLE;
+	if (application == 0 && version == 0 && tables == 0)
+		return SCHEMA_EMPTY;
+	if (application != SCHEMA_APPLICATION_ID || version < 1)
+		return SCHEMA_FOREIGN;
+	if (version > SCHEMA_VERSION)
+		return SCHEMA_NEWER;
+	return version < SCHEMA_VERSION ? SCHEMA_OLDER : SCHEMA_CURRENT;
+}
+
+/* Takes all steps that are left, inside a transaction. */
+static int
+take_steps(sqlite3 *db)
+{
+	char pragmas[96];
+	int version = 0, result;
+
+	/* Read again: another process may have been here first. */
+	result = read_integer(db, "PRAGMA user_version", &version);
+	if (result == SQLITE_OK && (version < 0 || version > SCHEMA_VERSION))
+		return SQLITE_MISMATCH;
+	for (; result == SQLITE_OK && version < SCHEMA_VERSION; version++)
+		result = sqlite3_exec(db, steps[version], NULL, NULL, NULL);
+	if (result != SQLITE_OK)
+		return result;
+	(void)snprintf(pragmas, sizeof(pragmas),
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
+	    SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+	return sqlite3_exec(db, pragmas, NULL, NULL, NULL);
+}
+
+int
+schema_migrate(sqlite3 *db)
+{
+	int result = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+	if (result != SQLITE_OK)
+		return result;
+	result = take_steps(db);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	if (result != SQLITE_OK && sqlite3_get_autocommit(db) == 0)
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return result;
+}
