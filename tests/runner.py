@@ -38,7 +38,7 @@ def find_tool(name="tlsward", variable="TLSWARD"):
 
 def c_names(path, array):
     """The strings of an array of the C source, in their order."""
-    found = re.search(r"\b%s\[\] = \{(.*?)\}(?:;|,\n)" % array, read(path), re.S)
+    found = re.search(r"\b%s\[\w*\] = \{(.*?)\}(?:;|,\n)" % array, read(path), re.S)
     names = re.findall(STRING, found.group(1)) if found else []
     if not names:
         raise Failure("%s: %s is not written as this test expects" % (path, array))
