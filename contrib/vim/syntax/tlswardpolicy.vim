@@ -51,11 +51,12 @@ syn keyword tlswardpolicyFile contained file
 syn match tlswardpolicyPostmaster contained '\c\<postmaster\>'
 syn match tlswardpolicyHost contained '\c\<\%(authenticated\|local\)\>'
 
-" Blocks and their settings
-syn region tlswardpolicyBlock matchgroup=tlswardpolicyDelimiter start='{' end='}' fold contains=@tlswardpolicyBlank,tlswardpolicyEnd,tlswardpolicyUse,tlswardpolicyRequire,tlswardpolicyOtherwise,tlswardpolicyTime,tlswardpolicyEnforce,tlswardpolicyContact,tlswardpolicyString
+" Blocks and their settings. These follow one another instead of being nested: of two
+" regions that end with the line, Vim ends the inner one only.
+syn region tlswardpolicyBlock matchgroup=tlswardpolicyDelimiter start='{' end='}' fold contains=@tlswardpolicyBlank,tlswardpolicyEnd,tlswardpolicyUse,tlswardpolicyRequire,tlswardpolicyPatterns,tlswardpolicyPins,tlswardpolicyOtherwise,tlswardpolicyTime,tlswardpolicyEnforce,tlswardpolicyContact,tlswardpolicyString
 syn region tlswardpolicyUse contained matchgroup=tlswardpolicySetting start='\<use\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyName,tlswardpolicyUseDefault
 syn keyword tlswardpolicyUseDefault contained default
-syn region tlswardpolicyRequire contained matchgroup=tlswardpolicySetting start='\<require\>' end='$' end='[;{}]'me=s-1 end='\<otherwise\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyAtLeast,tlswardpolicyNumber,tlswardpolicyVersion,tlswardpolicyDigest,tlswardpolicyRequirement,tlswardpolicyCertificate,tlswardpolicyPatterns,tlswardpolicyPins
+syn region tlswardpolicyRequire contained matchgroup=tlswardpolicySetting start='\<require\>' end='$' end='[;{}]'me=s-1 end='\<\%(otherwise\|certificate\s\+\%(name\|issuer\|fingerprint\|file\)\)\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyAtLeast,tlswardpolicyNumber,tlswardpolicyVersion,tlswardpolicyDigest,tlswardpolicyRequirement,tlswardpolicyCertificate
 syn region tlswardpolicyOtherwise contained matchgroup=tlswardpolicySetting start='\<otherwise\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyReply,tlswardpolicyAction,tlswardpolicyCode
 syn region tlswardpolicyTime contained matchgroup=tlswardpolicySetting start='\<\%(monitor\|exempt\)\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyUntil,tlswardpolicyDate
 syn keyword tlswardpolicyEnforce contained enforce
