@@ -16,22 +16,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from runner import STRING, TOP, Failure, expect, find_tool as tool, read, run_all
+
 PAGES = ("man/tlsward.1", "man/tlsward-policy.5", "man/tlsward.conf.5",
          "man/tlsward-milter.8")
 CONVERSION = re.compile(r"%(?:%|\.\*s|z?u|[sdc])")
-STRING = r'"((?:[^"\\]|\\.)*)"'
-
-
-class Failure(Exception):
-    """A test's reason for failing."""
-
-
-def read(path):
-    with open(os.path.join(TOP, path), encoding="utf-8") as stream:
-        return stream.read()
 
 
 def folded(text):
@@ -54,19 +44,6 @@ def c_string(literals):
 def longest(text, conversion=CONVERSION):
     """The longest part of a format that every message from it has."""
     return folded(max(conversion.split(text), key=len)).strip()
-
-
-def expect(missing, what):
-    if missing:
-        raise Failure("%s: %s" % (what, "; ".join(missing)))
-
-
-def tool():
-    """The path of tlsward, or None."""
-    for path in (os.environ.get("TLSWARD"), "tlsward", os.path.join(TOP, "tlsward")):
-        if path and os.path.exists(path):
-            return os.path.abspath(path)
-    return None
 
 
 def check(*arguments):
@@ -318,25 +295,11 @@ def main():
     if shutil.which("mandoc") is None:
         print("mandoc is not installed")
         return 77
-    passed = failed = 0
-    for name, test in sorted(globals().items()):
-        if not name.startswith("test_"):
-            continue
-        if test in NEED_TOOL and tool() is None:
-            print("left out: %s (no tlsward)" % name)
-            continue
-        try:
-            test()
-            passed += 1
-        except Failure as failure:
-            print("FAILED %s: %s" % (name, failure))
-            failed += 1
-        except Exception:
-            print("FAILED %s" % name)
-            traceback.print_exc(file=sys.stdout)
-            failed += 1
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed else 0
+    tests = dict(globals())
+    for test in NEED_TOOL if tool() is None else ():
+        print("left out: %s (no tlsward)" % test.__name__)
+        del tests[test.__name__]
+    return run_all(tests)
 
 
 if __name__ == "__main__":
