@@ -168,18 +168,58 @@ cipher_in_set(const struct cipher_table *table, const struct cipher *cipher,
 	return (set->bits[index / 64] >> (index % 64) & 1) != 0;
 }
 
-bool
-cipher_list_read(struct cipher_table *table, const char *list, struct cipher_set *set)
+/* Its items are separated by any of these, see openssl-ciphers(1). */
+#define SEPARATORS ": ;,"
+
+static bool
+list_excludes(const char *list)
 {
-	STACK_OF(SSL_CIPHER) *chosen;
+	for (list += strspn(list, SEPARATORS); *list != '\0';
+	    list += strspn(list, SEPARATORS)) {
+		if (*list == '!' || *list == '-')
+			return true;
+		list += strcspn(list, SEPARATORS);
+	}
+	return false;
+}
+
+/*
+ * Adds the suites that the list names in full: OpenSSL knows nothing, in a list, of
+ * those that it does not build. Where anything is excluded, none: whether it was
+ * meant to be cannot be known.
+ */
+static bool
+add_named(const struct cipher_table *table, const char *list, struct cipher_set *set)
+{
+	bool any = false;
+	size_t length;
+
+	if (list_excludes(list))
+		return false;
+	for (; *list != '\0'; list += length + strspn(list + length, SEPARATORS)) {
+		const struct cipher *cipher = NULL;
+		char name[64] = "";
+
+		length = strcspn(list, SEPARATORS);
+		if (length < sizeof(name)) {
+			memcpy(name, list, length);
+			cipher = cipher_find(table, name);
+		}
+		if (cipher != NULL && !cipher->tls13) {
+			set_add(table, set, cipher);
+			any = true;
+		}
+	}
+	return any;
+}
+
+/* What OpenSSL makes of the list. */
+static bool
+add_selected(struct cipher_table *table, struct cipher_set *set)
+{
+	STACK_OF(SSL_CIPHER) *chosen = SSL_CTX_get_ciphers(table->context);
 	bool any = false;
 
-	memset(set, 0, sizeof(*set));
-	if (SSL_CTX_set_cipher_list(table->context, list) != 1) {
-		ERR_clear_error();
-		return false;
-	}
-	chosen = SSL_CTX_get_ciphers(table->context);
 	for (int i = 0; i < sk_SSL_CIPHER_num(chosen); i++) {
 		const struct cipher *cipher = cipher_find(table,
 		    SSL_CIPHER_get_name(sk_SSL_CIPHER_value(chosen, i)));
@@ -191,6 +231,20 @@ cipher_list_read(struct cipher_table *table, const char *list, struct cipher_set
 		}
 	}
 	return any;
+}
+
+bool
+cipher_list_read(struct cipher_table *table, const char *list, struct cipher_set *set)
+{
+	bool any = false, valid = true;
+
+	memset(set, 0, sizeof(*set));
+	if (SSL_CTX_set_cipher_list(table->context, list) == 1)
+		any = add_selected(table, set);
+	else
+		valid = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_NO_CIPHER_MATCH;
+	ERR_clear_error();
+	return (valid && add_named(table, list, set)) || any;
 }
 
 const char *

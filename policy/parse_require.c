@@ -74,30 +74,52 @@ require_bits(struct parser *p, struct policy_requirement *requirement)
 	return true;
 }
 
+/* "A" "B"…: one list, written in several strings. NULL when memory is short. */
+static const char *
+read_list(struct parser *p)
+{
+	const char *list = p->token.text;
+
+	for (parse_next(p); p->token.type == TOKEN_STRING; parse_next(p)) {
+		size_t before = strlen(list) + 1;
+		char *joined = parse_scratch(p, before + p->token.length + 1);
+
+		if (joined == NULL)
+			return NULL;
+		(void)strcpy(joined, list);
+		joined[before - 1] = ':';
+		(void)strcpy(joined + before, p->token.text);
+		list = joined;
+	}
+	return list;
+}
+
 static bool
 require_ciphers(struct parser *p, struct policy_requirement *requirement)
 {
 	struct cipher_table *table = p->policy->ciphers;
 	struct cipher_set *set = &requirement->u.ciphers.set;
-	const char *known[32], *unknown;
+	struct place place = p->token.place;
+	const char *known[32], *unknown, *list;
 	size_t length;
 
 	if (p->token.type != TOKEN_STRING) {
 		parse_expected(p, MSG_CIPHER_EXPECTED);
 		return false;
 	}
-	requirement->u.ciphers.text = parse_keep_text(p, p->token.text, p->token.length);
+	if ((list = read_list(p)) == NULL)
+		return false;
+	requirement->u.ciphers.text = parse_keep_text(p, list, strlen(list));
 	if (requirement->kind == KIND_CIPHER) {
-		if (!cipher_list_read(table, p->token.text, set))
-			parse_error(p, &p->token.place, "%s", MSG_CIPHER);
+		if (!cipher_list_read(table, list, set))
+			parse_error(p, &place, "%s", MSG_CIPHER);
 	} else {
-		unknown = cipher_suites_read(table, p->token.text, set, &length);
+		unknown = cipher_suites_read(table, list, set, &length);
 		if (unknown != NULL)
-			parse_error(p, &p->token.place, MSG_SUITE, (int)length, unknown,
+			parse_error(p, &place, MSG_SUITE, (int)length, unknown,
 			    parse_hint(p, unknown, length, known,
 			    cipher_suite_names(table, known, COUNT(known))));
 	}
-	parse_next(p);
 	return true;
 }
 

@@ -79,6 +79,21 @@ pattern_text(const struct policy_requirement *requirement, char *text, size_t si
 	}
 }
 
+/* What the session used must fit behind the list. */
+#define CIPHERS_SHOWN 200
+
+static void
+ciphers_text(const struct policy_requirement *requirement, char *text, size_t size)
+{
+	const char *list = requirement->u.ciphers.text;
+	size_t shown = strlen(list);
+
+	if (shown > CIPHERS_SHOWN)
+		for (shown = CIPHERS_SHOWN; shown > 0 && list[shown] != ':'; shown--)
+			continue;
+	append(text, size, "%.*s%s", (int)shown, list, list[shown] != '\0' ? ":..." : "");
+}
+
 static void
 requirement_text(const struct policy_requirement *requirement, char *text, size_t size)
 {
@@ -94,12 +109,12 @@ requirement_text(const struct policy_requirement *requirement, char *text, size_
 		append(text, size, "a cipher of at least %d bits", requirement->u.bits);
 		break;
 	case KIND_CIPHER:
-		append(text, size, "one of the ciphers %s",
-		    requirement->u.ciphers.text);
+		append(text, size, "one of the ciphers ");
+		ciphers_text(requirement, text, size);
 		break;
 	case KIND_CIPHERSUITES:
-		append(text, size, "one of the TLS 1.3 cipher suites %s",
-		    requirement->u.ciphers.text);
+		append(text, size, "one of the TLS 1.3 cipher suites ");
+		ciphers_text(requirement, text, size);
 		break;
 	case KIND_FORWARD_SECRECY:
 		append(text, size, "a key exchange that gives forward secrecy");

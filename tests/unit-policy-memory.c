@@ -32,7 +32,7 @@ static const char policy_text[] =
     "    require certificate fingerprint sha256:" HEX64 "\n"
     "    require certificate key >= 2048; require certificate signature >= sha256\n"
     "    require certificate valid-for >= 7 days\n"
-    "    require cipher \"HIGH\"; require ciphersuites \"TLS_AES_256_GCM_SHA384\" }\n"
+    "    require cipher \"HIGH\" \"DES-CBC3-SHA\"; require ciphersuites \"TLS_AES_256_GCM_SHA384\" }\n"
     "from c1.example { }\nfrom c2.example { }\nfrom c3.example { }\nfrom c4.example { }\n"
     "from c5.example { }\nfrom c6.example { }\nfrom c7.example { }\n"
     "to postmaster x@ours.example ours.example /ours/ { require forward-secrecy }\n"

@@ -29,11 +29,21 @@ class Cipher(NamedTuple):
     bits: int
 
 
+# Some that OpenSSL 3 does not build, by openssl-ciphers(1) of release 1.0.2.
+OLD = {cipher.name: cipher for cipher in (
+    Cipher("DES-CBC3-SHA", False, False, True, False, 112),
+    Cipher("ECDHE-RSA-DES-CBC3-SHA", False, True, True, False, 112),
+    Cipher("RC4-SHA", False, False, True, False, 128),
+    Cipher("ECDH-RSA-AES128-SHA", False, False, True, False, 128),
+    Cipher("DH-DSS-AES256-GCM-SHA384", False, False, True, True, 256))}
+
+
 def _openssl_ciphers(cipher_list):
     command = ["openssl", "ciphers", "-v", "-ciphersuites", ":".join(TLS13_SUITES),
                cipher_list + ":@SECLEVEL=0"]
     environment = dict(os.environ, OPENSSL_CONF="/dev/null")
-    listing = subprocess.run(command, env=environment, check=True, text=True,
+    # It fails when the list selects nothing.
+    listing = subprocess.run(command, env=environment, check=False, text=True,
                              capture_output=True).stdout
     return [_ROW.match(line) for line in listing.splitlines()]
 
@@ -50,13 +60,19 @@ def _cipher(row):
 
 @functools.lru_cache(maxsize=1)
 def table():
-    """Every cipher that this OpenSSL knows, by name."""
+    """Every cipher that this OpenSSL knows, by name, and the old ones."""
     rows = _openssl_ciphers("ALL:COMPLEMENTOFALL")
-    return {row["name"]: _cipher(row) for row in rows}
+    return OLD | {row["name"]: _cipher(row) for row in rows}
 
 
 @functools.lru_cache(maxsize=None)
 def selected(cipher_list):
     """The names that a cipher list selects, TLS 1.3 suites apart."""
     rows = _openssl_ciphers(cipher_list)
-    return frozenset(r["name"] for r in rows if r["protocol"] != "TLSv1.3")
+    names = {r["name"] for r in rows if r["protocol"] != "TLSv1.3"}
+    items = re.split("[: ;,]+", cipher_list)
+    if not any(item.startswith(("!", "-")) for item in items):
+        names.update(item for item in items if item in OLD)
+    if not names:
+        raise ValueError(f"{cipher_list!r} selects nothing")
+    return frozenset(names)

@@ -38,14 +38,17 @@ CIPHER_LISTS = (
     "HIGH", "HIGH:!aNULL", "ECDHE+AESGCM", "kDHE", "kECDHE:kDHE", "AES256:!kRSA",
     "DEFAULT", "ALL", "NULL", "aNULL", "CHACHA20", "AES128-SHA",
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256", "TLSv1.2:!CAMELLIA",
-    "ALL:!eNULL:-AES128:+AESGCM", "kRSA")
+    "ALL:!eNULL:-AES128:+AESGCM", "kRSA", "DES-CBC3-SHA", "kRSA:RC4-SHA,DES-CBC3-SHA",
+    "AES128-SHA:ECDH-RSA-AES128-SHA:!aNULL", "kECDHE:ECDHE-RSA-DES-CBC3-SHA:-AES128",
+    "AES128-SHA\" \"DH-DSS-AES256-GCM-SHA384 ECDH-RSA-AES128-SHA")
 CIPHERS = (
     "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256",
     "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA",
     "DHE-RSA-AES256-SHA", "DHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES256-CCM",
     "AES256-GCM-SHA384", "AES128-SHA", "AES128-SHA256", "CAMELLIA128-SHA",
     "ARIA128-GCM-SHA256", "ADH-AES256-SHA", "AECDH-AES128-SHA",
-    "ADH-AES128-GCM-SHA256", "DHE-PSK-AES128-GCM-SHA256", "RSA-PSK-AES256-GCM-SHA384")
+    "ADH-AES128-GCM-SHA256", "DHE-PSK-AES128-GCM-SHA256", "RSA-PSK-AES256-GCM-SHA384",
+    *ciphers.OLD)
 NULL_CIPHERS = ("NULL-SHA", "NULL-SHA256", "ECDHE-RSA-NULL-SHA", "AECDH-NULL-SHA")
 UNKNOWN_CIPHERS = ("FOO-BAR-SHA", "GOST2012-MAGMA", "x", "ecdhe-rsa-aes256-sha")
 SUITES = ciphers.TLS13_SUITES
@@ -324,7 +327,8 @@ class Policy:
         if kind == "cipher":
             return f'cipher "{rng.choice(CIPHER_LISTS)}"'
         if kind == "ciphersuites":
-            return f'ciphersuites "{":".join(some(rng, SUITES, 3))}"'
+            between = rng.choice((":", ":", '" "', '" \\\n "'))
+            return f'ciphersuites "{between.join(some(rng, SUITES, 3))}"'
         if kind == "flag":
             return rng.choice(("forward-secrecy", "aead"))
         if kind == "key":

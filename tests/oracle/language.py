@@ -352,14 +352,20 @@ class FileReader:
             self.expect(">=")
             return "bits", int(self.expect("word").text)
         if token.text == "cipher":
-            return "cipher", self.expect("string").text
+            return "cipher", self.strings()
         if token.text == "ciphersuites":
-            return "ciphersuites", self.expect("string").text.split(":")
+            return "ciphersuites", self.strings().split(":")
         if token.text == "certificate":
             return self.certificate()
         if token.text in FLAG_KINDS or token.text == "nothing":
             return token.text, None
         return self.fail(token, "a requirement")
+
+    def strings(self):
+        texts = [self.expect("string").text]
+        while self.lexer.peek().kind == "string":
+            texts.append(self.lexer.take().text)
+        return ":".join(texts)
 
     def version(self):
         if self.lexer.peek().kind != ">=":
