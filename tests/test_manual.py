@@ -215,6 +215,19 @@ def test_shipped():
     expect([text for text in wrong if text], "tlsward check")
 
 
+def test_profiles():
+    """Each shipped profile is in the page, in the README and in the policy."""
+    names = [name.removesuffix(".conf")
+             for name in sorted(os.listdir(os.path.join(TOP, "conf", "profiles")))]
+    page = [words.split()[1] for words in headings("man/tlsward-policy.5")
+            if len(words.split()) > 1]
+    for where, known in (("tlsward-policy(5)", page),
+                         ("README.md", re.findall(r"`([a-z0-9-]+)`", read("README.md"))),
+                         ("policy.conf", re.findall(r"[a-z0-9-]+",
+                                                    read("conf/policy.conf")))):
+        expect([name for name in names if name not in known], "not in " + where)
+
+
 def test_defaults_as_written():
     """The shipped settings mean the same with every line uncommented."""
     with tempfile.TemporaryDirectory() as folder:
@@ -243,6 +256,8 @@ def test_examples():
         count += 1
         with tempfile.TemporaryDirectory() as folder:
             os.mkdir(os.path.join(folder, "policy.d"))
+            os.symlink(os.path.abspath(os.path.join(TOP, "conf", "profiles")),
+                       os.path.join(folder, "profiles"))
             for name in ("partners.txt", "policy.d/a.conf"):
                 with open(os.path.join(folder, name), "w", encoding="utf-8"):
                     pass
