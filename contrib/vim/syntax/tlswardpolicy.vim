@@ -12,7 +12,7 @@ syn case match
 syn iskeyword @,48-57,128-255,_,.,-,:,/,*,+,=,@-@
 
 " Between all tokens
-syn match tlswardpolicyComment '#.*$' contains=tlswardpolicyTodo,@Spell
+syn match tlswardpolicyComment '#.*' contains=tlswardpolicyTodo,@Spell
 syn keyword tlswardpolicyTodo contained TODO FIXME XXX
 syn match tlswardpolicyJoin '\\\r\=\n'
 syn match tlswardpolicyEnd ';'
