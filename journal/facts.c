@@ -275,3 +275,14 @@ journal_facts_read(struct journal_facts *owned, const char *line, size_t length,
 	}
 	return true;
 }
+
+const char *
+journal_facts_result(const struct journal_facts *owned, const char *name)
+{
+	const struct record_field *field = record_field_find(name, NULL);
+
+	if (field == NULL || field->kind != FIELD_RESULT)
+		return NULL;
+	/* An object is there only where a line was read, and then it is the first. */
+	return json_string_value(json_object_get(json_array_get(owned->kept, 0), name));
+}

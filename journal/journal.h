@@ -80,6 +80,9 @@ void journal_error_write(const char *error, size_t line, struct buffer *buffer);
  */
 void journal_text_write(const char *text, struct buffer *buffer);
 
+/* Appends "text" as a JSON string, in ASCII, with its quotes. */
+void journal_json_string(const char *text, struct buffer *buffer);
+
 /* How many of the bytes at "text" are well-formed UTF-8, from the first on. */
 size_t journal_utf8_length(const char *text, size_t length);
 
@@ -108,6 +111,17 @@ const char *journal_fact_name(size_t index);
 bool journal_fact_text(const struct facts *facts, const char *name,
     struct buffer *buffer);
 
+/* The name of what comes out at "index" ("action"), or NULL beyond the last. */
+const char *journal_result_name(size_t index);
+
+/*
+ * Appends the value of the record's field called "name" as it is; the members of a
+ * list have commas between them. False, and nothing is written, where it is unknown
+ * or does not apply.
+ */
+bool journal_record_text(const struct journal_record *record, const char *name,
+    struct buffer *buffer);
+
 /* The longest error text that these write. */
 #define JOURNAL_ERROR_MAX 256
 
@@ -127,5 +141,11 @@ bool journal_facts_set(struct journal_facts *owned, const char *name,
  */
 bool journal_facts_read(struct journal_facts *owned, const char *line,
     size_t length, char error[JOURNAL_ERROR_MAX]);
+
+/*
+ * What the record that was read last said of what came out: the value of the field
+ * called "name" where that is a string, else NULL. Valid as long as the facts are.
+ */
+const char *journal_facts_result(const struct journal_facts *owned, const char *name);
 
 #endif

@@ -54,6 +54,12 @@ write_list(struct buffer *buffer, const char *const *list, size_t count,
 	buffer_add(buffer, "]", 1);
 }
 
+void
+journal_json_string(const char *text, struct buffer *buffer)
+{
+	write_text(buffer, text, 0);
+}
+
 const struct record_writer record_json = {
 	.open = "{",
 	.close = "}",

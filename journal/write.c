@@ -81,6 +81,15 @@ journal_fact_name(size_t index)
 	return NULL;
 }
 
+const char *
+journal_result_name(size_t index)
+{
+	for (size_t i = 0; i < record_field_count; i++)
+		if (record_fields[i].kind == FIELD_RESULT && index-- == 0)
+			return record_fields[i].name;
+	return NULL;
+}
+
 static void
 show_value(const struct record_value *value, struct buffer *buffer)
 {
@@ -117,4 +126,27 @@ journal_fact_text(const struct facts *facts, const char *name, struct buffer *bu
 		return false;
 	show_value(&value, buffer);
 	return true;
+}
+
+bool
+journal_record_text(const struct journal_record *record, const char *name,
+    struct buffer *buffer)
+{
+	const struct record_field *field = record_field_find(name, NULL);
+	struct record_scratch scratch = { .text = BUFFER_INIT };
+	struct record_value value = { 0 };
+	bool known = field != NULL &&
+	    record_field_value(field, record, &scratch, &value);
+
+	if (known && value.type == VALUE_TEXT)
+		buffer_string(buffer, value.text);
+	else if (known && value.type == VALUE_NUMBER)
+		text_decimal(buffer, value.number);
+	for (size_t i = 0; known && value.type == VALUE_LIST && i < value.count; i++) {
+		buffer_string(buffer, i == 0 ? "" : ",");
+		buffer_string(buffer, value.list[i]);
+	}
+	buffer->failed |= scratch.text.failed;
+	buffer_free(&scratch.text);
+	return known;
 }

@@ -164,6 +164,7 @@ parse_require(struct parser *p, struct setting *setting)
 {
 	struct policy_requirement *requirement =
 	    parse_keep(p, sizeof(*requirement));
+	const struct place place = p->token.place;
 	size_t i = 0;
 
 	while (i < COUNT(requirement_names) && !parse_is(p, requirement_names[i]))
@@ -178,6 +179,8 @@ parse_require(struct parser *p, struct setting *setting)
 		return;
 	}
 	requirement->kind = kind_of_name[i];
+	requirement->file = p->current->source.name;
+	requirement->line = place.line;
 	if (!require_kind(p, requirement)) {
 		parse_skip_setting(p);
 		return;

@@ -334,6 +334,32 @@ const char *policy_kind_name(enum policy_kind kind);
 enum policy_action policy_required_action(const struct policy_outcome *outcome,
     enum policy_kind kind);
 
+/*
+ * Where the requirement of "kind" that holds in a rule is written, which may be in a
+ * profile: the file and the line; the rest is the outcome's own place. False where
+ * the rule has none.
+ */
+bool policy_required_place(const struct policy_outcome *outcome,
+    enum policy_kind kind, struct policy_place *place);
+
+/* ------------------------------------------------------------------ *
+ * The rules, one by one
+ * ------------------------------------------------------------------ */
+
+/* How many there are, the default included. */
+size_t policy_rule_count(const struct policy *policy);
+
+/*
+ * Where the rule at "index" stands, from 0 in reading order. "name" is the first WHO
+ * of it (of a list its file's name; NULL: the default). Borrows from the policy.
+ */
+void policy_rule_place(const struct policy *policy, size_t index,
+    struct policy_place *place);
+
+/* The index of the rule that an outcome is of; SIZE_MAX: none applied. */
+size_t policy_outcome_rule(const struct policy *policy,
+    const struct policy_outcome *outcome);
+
 /* ------------------------------------------------------------------ *
  * Names, for those who gather facts
  * ------------------------------------------------------------------ */

@@ -51,6 +51,8 @@ struct pinned_file {
 
 struct policy_requirement {
 	enum policy_kind kind;
+	unsigned line;
+	const char *file;		/* relative to the policy's folder */
 	const struct otherwise *own;	/* NULL: the rule's */
 	union {
 		enum tls_version version;

@@ -523,6 +523,94 @@ every_fact_has_a_name(void **state)
 	buffer_free(&buffer);
 }
 
+static void
+expect_field(const struct facts *facts, const struct verdict *verdict,
+    const char *name, const char *expected)
+{
+	const struct journal_record record = { NOON_MS, facts, verdict };
+	struct buffer buffer = BUFFER_INIT;
+
+	buffer_string(&buffer, "");
+	assert_int_equal(journal_record_text(&record, name, &buffer), expected != NULL);
+	assert_string_equal(buffer.text, expected != NULL ? expected : "");
+	buffer_free(&buffer);
+}
+
+static void
+fields_are_given_as_they_are(void **state)
+{
+	static const char *const names[] = { "a.example", "b, c" };
+	const struct facts facts = {
+		.from = "", .helo = "a\"\n", .bits = 128, .cert_san = names,
+		.cert_san_count = 2
+	};
+	struct verdict verdict = accepted;
+
+	(void)state;
+	verdict.failed = 1u << REASON_BITS | 1u << REASON_TLS_VERSION;
+	expect_field(&facts, &verdict, "time", "2026-01-01T12:00:00.123Z");
+	expect_field(&facts, &verdict, "from", "<>");
+	expect_field(&facts, &verdict, "helo", "a\"\n");
+	expect_field(&facts, &verdict, "bits", "128");
+	expect_field(&facts, &verdict, "cert_san", "a.example,b, c");
+	expect_field(&facts, &verdict, "action", "accept");
+	expect_field(&facts, &verdict, "failed", "tls-version,bits");
+	expect_field(&facts, &verdict, "would", NULL);
+	expect_field(&facts, &verdict, "cipher", NULL);
+	expect_field(&facts, &verdict, "nonsense", NULL);
+}
+
+static void
+every_result_has_a_name(void **state)
+{
+	const char *name;
+	size_t count = 0;
+
+	(void)state;
+	for (; (name = journal_result_name(count)) != NULL; count++)
+		for (size_t i = 0; journal_fact_name(i) != NULL; i++)
+			assert_string_not_equal(name, journal_fact_name(i));
+	assert_string_equal(journal_result_name(0), "time");
+	assert_string_equal(journal_result_name(count - 1), "note");
+}
+
+static void
+a_record_tells_what_came_out(void **state)
+{
+	static const char line[] = "{\"from\":\"a\",\"action\":\"reject\","
+	    "\"failed\":[\"tls\"],\"reason\":null}";
+	struct journal_facts *facts = journal_facts_new();
+	char error[JOURNAL_ERROR_MAX];
+
+	(void)state;
+	assert_non_null(facts);
+	assert_null(journal_facts_result(facts, "action"));
+	assert_true(journal_facts_read(facts, line, strlen(line), error));
+	assert_string_equal(journal_facts_result(facts, "action"), "reject");
+	assert_null(journal_facts_result(facts, "failed"));
+	assert_null(journal_facts_result(facts, "reason"));
+	assert_null(journal_facts_result(facts, "would"));
+	assert_null(journal_facts_result(facts, "from"));
+	assert_null(journal_facts_result(facts, "nonsense"));
+	assert_true(journal_facts_set(facts, "helo", "x", error));
+	assert_string_equal(journal_facts_result(facts, "action"), "reject");
+	journal_facts_clear(facts);
+	assert_true(journal_facts_set(facts, "from", "a", error));
+	assert_null(journal_facts_result(facts, "action"));
+	journal_facts_free(&facts);
+}
+
+static void
+json_strings_are_ascii(void **state)
+{
+	struct buffer buffer = BUFFER_INIT;
+
+	(void)state;
+	journal_json_string("a\"\\\n\xc3\xa4\xff", &buffer);
+	assert_string_equal(buffer.text, "\"a\\\"\\\\\\n\\u00E4\\uFFFD\"");
+	buffer_free(&buffer);
+}
+
 int
 main(void)
 {
@@ -545,6 +633,10 @@ main(void)
 		cmocka_unit_test(digests_are_checked),
 		cmocka_unit_test(facts_are_set_from_text),
 		cmocka_unit_test(every_fact_has_a_name),
+		cmocka_unit_test(every_result_has_a_name),
+		cmocka_unit_test(fields_are_given_as_they_are),
+		cmocka_unit_test(a_record_tells_what_came_out),
+		cmocka_unit_test(json_strings_are_ascii),
 	};
 
 	return UNIT_RUN(tests);

@@ -445,6 +445,59 @@ threads_share_a_policy(void **state)
 	policy_free(&policy);
 }
 
+static void
+expect_place(const struct policy_place *place, unsigned line, const char *name,
+    enum policy_rule_kind kind)
+{
+	assert_non_null(place->file);
+	assert_int_equal(place->line, line);
+	assert_int_equal(place->kind, kind);
+	if (name == NULL)
+		assert_null(place->name);
+	else
+		assert_string_equal(place->name, name);
+}
+
+static void
+rules_are_told_one_by_one(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "default { require tls }\n"
+	    "profile strict { require tls >= 1.3\n\trequire aead }\n"
+	    "from acme.example b.example {\n\tuse strict\n\trequire bits >= 128 }\n"
+	    "from /x/ /y/i { exempt }\nclient local { exempt }\n");
+	static const char *const names[] = { NULL, "acme.example", "/x/", "local" };
+	static const unsigned lines[] = { 1, 4, 7, 8 };
+	static const enum policy_rule_kind kinds[] = {
+		RULE_DEFAULT, RULE_FROM, RULE_FROM, RULE_CLIENT
+	};
+	const struct facts facts = { .from = "a@b.example", .bits = -1, TLS12 };
+	const struct policy_outcome *outcome;
+	struct policy_place place;
+	struct verdict verdict;
+
+	(void)state;
+	assert_int_equal(policy_rule_count(policy), 4);
+	for (size_t i = 0; i < 4; i++) {
+		policy_rule_place(policy, i, &place);
+		expect_place(&place, lines[i], names[i], kinds[i]);
+	}
+	policy_text_decide(policy, &facts, &verdict);
+	outcome = &verdict.outcome[OUTCOME_FROM];
+	assert_int_equal(policy_outcome_rule(policy, outcome), 1);
+	assert_true(policy_required_place(outcome, KIND_TLS, &place));
+	expect_place(&place, 2, "b.example", RULE_FROM);
+	assert_true(policy_required_place(outcome, KIND_AEAD, &place));
+	expect_place(&place, 3, "b.example", RULE_FROM);
+	assert_true(policy_required_place(outcome, KIND_BITS, &place));
+	expect_place(&place, 6, "b.example", RULE_FROM);
+	assert_false(policy_required_place(outcome, KIND_CERTIFICATE, &place));
+	outcome = &verdict.outcome[OUTCOME_CLIENT];
+	assert_int_equal(policy_outcome_rule(policy, outcome), SIZE_MAX);
+	assert_false(policy_required_place(outcome, KIND_TLS, &place));
+	policy_free(&policy);
+}
+
 int
 main(void)
 {
@@ -460,6 +513,7 @@ main(void)
 		cmocka_unit_test(a_long_requirement_is_cut),
 		cmocka_unit_test(what_is_not_refused_has_no_reply),
 		cmocka_unit_test(before_the_first_recipient),
+		cmocka_unit_test(rules_are_told_one_by_one),
 		cmocka_unit_test(threads_share_a_policy)
 	};
 

@@ -9,19 +9,17 @@
 #include <unistd.h>
 
 #include "journal/journal.h"
+#include "tool/judge.h"
 #include "tool/lines.h"
-#include "tool/tool.h"
 
 /* So much output is gathered while there is more input to go on with. */
 #define OUTPUT_ENOUGH (64u * 1024u)
 
 struct run {
-	struct loaded loaded;
+	struct judge judge;
 	struct journal_facts *facts;
 	struct lines lines;
 	struct buffer output;
-	int64_t at;			/* --at */
-	bool has_at;
 	bool has_errors;		/* some line was in error */
 };
 
@@ -69,9 +67,7 @@ add_error(struct run *run, const char *error)
 static void
 decide_line(struct run *run, const char *line, size_t length)
 {
-	int64_t now_ms = run->has_at ? run->at * 1000 : tool_now_ms();
-	struct policy_options options =
-	    settings_policy_options(run->loaded.settings, now_ms / 1000);
+	int64_t now_ms = judge_time_ms(&run->judge);
 	struct facts facts;
 	struct verdict verdict;
 	struct journal_record record = {
@@ -84,8 +80,7 @@ decide_line(struct run *run, const char *line, size_t length)
 		return;
 	}
 	facts = *journal_facts_get(run->facts);
-	policy_apply_certificates(run->loaded.policy, &facts);
-	if (policy_decide(run->loaded.policy, &facts, &options, &verdict) != 0) {
+	if (!judge_facts(&run->judge.loaded, now_ms / 1000, &facts, &verdict)) {
 		add_error(run, "not enough memory");
 		return;
 	}
@@ -134,10 +129,9 @@ decide_all(struct run *run)
 }
 
 static int
-decide(struct run *run, const char *policy, const char *config)
+decide(struct run *run)
 {
-	int64_t now = run->has_at ? run->at : tool_now();
-	int status = tool_load_usable(policy, config, now, &run->loaded);
+	int status = judge_load(&run->judge);
 
 	if (status == STATUS_FINE) {
 		run->facts = journal_facts_new();
@@ -149,38 +143,26 @@ decide(struct run *run, const char *policy, const char *config)
 	journal_facts_free(&run->facts);
 	lines_close(&run->lines);
 	buffer_free(&run->output);
-	tool_unload(&run->loaded);
+	judge_free(&run->judge);
 	return status;
 }
 
 static int
 run_decide(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "at", required_argument, NULL, 'a' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "policy", required_argument, NULL, 'p' },
-		COMMON_OPTIONS
-	};
-	const char *config = NULL, *policy = NULL;
+	static const struct option options[] = { JUDGE_OPTIONS };
 	struct run run = { .output = BUFFER_INIT };
-	int option;
+	int option, status;
 
-	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		if (option == 'a') {
-			run.has_at = tool_date(optarg, &run.at);
-			if (!run.has_at)
-				return STATUS_TROUBLE;
-		} else if (option == 'c')
-			config = optarg;
-		else if (option == 'p')
-			policy = optarg;
-		else
-			return tool_common_option(command, option);
+	while ((option = getopt_long(argc, argv, JUDGE_SHORT_OPTIONS, options,
+	    NULL)) != -1) {
+		status = judge_option(command, option, &run.judge);
+		if (status != -1)
+			return status;
 	}
 	if (optind < argc)
 		return tool_usage(command);
-	return decide(&run, policy, config);
+	return decide(&run);
 }
 
 const struct command command_decide = {
@@ -189,10 +171,7 @@ const struct command command_decide = {
 	.arguments = "[--policy FILE] [-c FILE] [--at DATE]",
 	.about = "judge JSON Lines of facts from standard input",
 	.help =
-	    "  --policy FILE           the policy; else the one the settings name\n"
-	    "  -c FILE, --config FILE  the settings; else the defaults with --policy,\n"
-	    "                          and the default settings file without\n"
-	    "  --at DATE               judge as on that day (YYYY-MM-DD, UTC)\n\n"
+	    JUDGE_HELP "\n"
 	    "Each line is an object of facts by the record's names, one recipient a\n"
 	    "line, and gives one record, in order. A line that is not valid gives an\n"
 	    "object with \"error\" and \"line\", and the status 1 in the end. Answers\n"

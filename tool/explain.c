@@ -3,12 +3,22 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "journal/journal.h"
 #include "tool/explain.h"
-#include "tool/tool.h"
+#include "tool/judge.h"
+#include "tool/lines.h"
+
+struct run {
+	struct judge judge;
+	struct journal_facts *facts;
+	bool json;
+	bool record;		/* standard input has one */
+};
 
 /* Takes NAME=VALUE; says what is wrong with it where it is none. */
 static bool
@@ -49,21 +59,92 @@ take_facts(struct journal_facts *facts, int count, char **arguments)
 	return ok;
 }
 
-static int
-explain(const struct loaded *loaded, const struct facts *given, int64_t now)
+/* The first line of standard input. False, having said why, where it is no record. */
+static bool
+read_line(struct lines *lines, struct journal_facts *facts)
 {
-	struct facts facts = *given;
-	struct policy_options options = settings_policy_options(loaded->settings, now);
-	struct buffer text = BUFFER_INIT;
+	char error[JOURNAL_ERROR_MAX];
+	const char *line;
+	size_t length;
+
+	for (;;) {
+		switch (lines_next(lines, &line, &length)) {
+		case LINE_READ:
+			if (journal_facts_read(facts, line, length, error))
+				return true;
+			(void)tool_trouble("standard input: %s", error);
+			return false;
+		case LINE_LONG:
+			(void)tool_trouble("standard input: the line is longer than 1 MiB");
+			return false;
+		case LINE_END:
+			(void)tool_trouble("standard input: there is no record");
+			return false;
+		case LINE_MORE:
+			if (lines_fill(lines))
+				break;
+			(void)tool_trouble("cannot read standard input: %s",
+			    strerror(errno));
+			return false;
+		}
+	}
+}
+
+static bool
+read_record(struct journal_facts *facts)
+{
+	struct lines lines;
+	bool ok = lines_open(&lines, STDIN_FILENO);
+
+	if (!ok)
+		(void)tool_trouble("not enough memory");
+	else
+		ok = read_line(&lines, facts);
+	lines_close(&lines);
+	return ok;
+}
+
+/* When the session was: on the day of --at, or at the time of its record. */
+static void
+set_time(const struct run *run, struct explained *explained)
+{
+	const char *recorded = journal_facts_result(run->facts, "time");
+	int64_t when;
+
+	explained->time_ms = judge_time_ms(&run->judge);
+	explained->has_day = run->judge.has_at;
+	if (explained->has_day || recorded == NULL || !policy_time(recorded, &when))
+		return;
+	explained->time_ms = when * 1000;
+	explained->has_time = true;
+}
+
+static int
+explain(struct run *run)
+{
+	struct facts facts = *journal_facts_get(run->facts);
 	struct verdict verdict;
+	struct explained explained = {
+		.policy = run->judge.loaded.policy, .path = run->judge.loaded.path,
+		.given = journal_facts_get(run->facts), .facts = &facts,
+		.verdict = &verdict,
+		.recorded_action = journal_facts_result(run->facts, "action"),
+		.recorded_reason = journal_facts_result(run->facts, "reason")
+	};
+	struct buffer text = BUFFER_INIT;
 	int status = STATUS_FINE;
 
-	policy_apply_certificates(loaded->policy, &facts);
-	if (policy_decide(loaded->policy, &facts, &options, &verdict) != 0)
+	set_time(run, &explained);
+	if (!judge_facts(&run->judge.loaded, explained.time_ms / 1000, &facts, &verdict))
 		return tool_trouble("not enough memory");
-	explain_facts(given, &facts, &text);
-	explain_rules(&verdict, &facts, &text);
-	explain_verdict(&verdict, &facts, &text);
+	if (run->json) {
+		explain_json(&explained, &text);
+		buffer_string(&text, "\n");
+	} else {
+		explain_came(&explained, &text);
+		explain_rules(&explained, &text);
+		explain_verdict(&explained, &text);
+	}
 	if (text.failed)
 		status = tool_trouble("not enough memory");
 	else
@@ -73,64 +154,61 @@ explain(const struct loaded *loaded, const struct facts *given, int64_t now)
 }
 
 static int
-run_with(const char *policy, const char *config, int64_t now, int count,
-    char **arguments)
+run_with(struct run *run, int count, char **arguments)
 {
-	struct journal_facts *facts = journal_facts_new();
-	struct loaded loaded = { 0 };
 	int status = STATUS_TROUBLE;
 
-	if (facts == NULL)
+	run->facts = journal_facts_new();
+	if (run->facts == NULL)
 		return tool_trouble("not enough memory");
-	if (take_facts(facts, count, arguments)) {
-		status = tool_load_usable(policy, config, now, &loaded);
+	if ((!run->record || read_record(run->facts)) &&
+	    take_facts(run->facts, count, arguments)) {
+		status = judge_load(&run->judge);
 		if (status == STATUS_FINE)
-			status = explain(&loaded, journal_facts_get(facts), now);
+			status = explain(run);
 	}
-	tool_unload(&loaded);
-	journal_facts_free(&facts);
+	judge_free(&run->judge);
+	journal_facts_free(&run->facts);
 	return status;
 }
 
 static int
-run(const struct command *command, int argc, char **argv)
+run_explain(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "at", required_argument, NULL, 'a' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "policy", required_argument, NULL, 'p' },
-		COMMON_OPTIONS
+		{ "json", no_argument, NULL, 'j' },
+		{ "record", no_argument, NULL, 'r' },
+		JUDGE_OPTIONS
 	};
-	const char *config = NULL, *policy = NULL;
-	int64_t now = tool_now();
-	int option;
+	struct run run = { .facts = NULL };
+	int option, status;
 
-	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		if (option == 'a') {
-			if (!tool_date(optarg, &now))
-				return STATUS_TROUBLE;
-		} else if (option == 'c')
-			config = optarg;
-		else if (option == 'p')
-			policy = optarg;
-		else
-			return tool_common_option(command, option);
+	while ((option = getopt_long(argc, argv, JUDGE_SHORT_OPTIONS, options,
+	    NULL)) != -1) {
+		if (option == 'j')
+			run.json = true;
+		else if (option == 'r')
+			run.record = true;
+		else if ((status = judge_option(command, option, &run.judge)) != -1)
+			return status;
 	}
-	if (optind == argc)
+	if (optind == argc && !run.record)
 		return tool_usage(command);
-	return run_with(policy, config, now, argc - optind, argv + optind);
+	return run_with(&run, argc - optind, argv + optind);
 }
 
 const struct command command_explain = {
 	.name = "explain",
-	.run = run,
-	.arguments = "[--policy FILE] [-c FILE] [--at DATE] NAME=VALUE...",
+	.run = run_explain,
+	.arguments = "[--policy FILE] [-c FILE] [--at DATE] [--json] [--record] "
+	    "[NAME=VALUE...]",
 	.about = "show step by step how the policy judges some facts",
 	.help =
-	    "  --policy FILE           the policy; else the one the settings name\n"
-	    "  -c FILE, --config FILE  the settings; else the defaults with --policy,\n"
-	    "                          and the default settings file without\n"
-	    "  --at DATE               judge as on that day (YYYY-MM-DD, UTC)\n"
+	    JUDGE_HELP
+	    "  --json                  one object for scripts, in place of text\n"
+	    "  --record                read the facts from a record, a line of JSON on\n"
+	    "                          standard input; judged as at its time, unless\n"
+	    "                          --at says otherwise\n"
 	    "  NAME=VALUE              a fact by the record's name, as\n"
 	    "                          from=alice@acme.example tls_version=TLSv1.2;\n"
 	    "                          what is not given is unknown\n",

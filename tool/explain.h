@@ -9,19 +9,69 @@
 #include "journal/journal.h"
 #include "policy/policy.h"
 
+/* A verdict, and what it was made of. All of it is borrowed. */
+struct explained {
+	const struct policy *policy;
+	const char *path;		/* the policy's */
+	const struct facts *given;	/* without what a known certificate adds */
+	const struct facts *facts;
+	const struct verdict *verdict;
+	int64_t time_ms;		/* as of which it was judged */
+	bool has_day;			/* the session was on that day */
+	bool has_time;			/* and at that time */
+	/* What a record said when it was written; NULL: the facts are of none. */
+	const char *recorded_action;
+	const char *recorded_reason;
+};
+
+/* By OUTCOME_CLIENT and so on: "client", "to", "to_resolved", "from". */
+extern const char *const explain_slots[OUTCOME_COUNT];
+
+/* By kind of requirement: the facts that it was held against, up to a NULL. */
+#define EXPLAIN_USED_MAX 4
+extern const char *const explain_used[KIND_COUNT][EXPLAIN_USED_MAX];
+
 /*
- * What is known, and the names of what is not. Of a certificate's facts it is said
- * whether they were "given", or come from the known certificate.
+ * What came: in words, then each fact, and the names of what is not known. Of a
+ * certificate's facts it is said whether they were "given", or come from the known
+ * certificate.
  */
-void explain_facts(const struct facts *given, const struct facts *facts,
-    struct buffer *text);
+void explain_came(const struct explained *explained, struct buffer *text);
 
-/* Which rules applied, and how each of their requirements came out. */
-void explain_rules(const struct verdict *verdict, const struct facts *facts,
-    struct buffer *text);
+/* Which rules applied, where they stand, and how each requirement came out. */
+void explain_rules(const struct explained *explained, struct buffer *text);
 
-/* The verdict, where it came from, and the reply. */
-void explain_verdict(const struct verdict *verdict, const struct facts *facts,
-    struct buffer *text);
+/* What was not met, and the verdict, where it came from, and the reply. */
+void explain_verdict(const struct explained *explained, struct buffer *text);
+
+/* FILE:LINE (KIND WHO) of a rule. */
+void explain_place(const struct policy_place *place, struct buffer *text);
+
+/* The facts that a requirement was held against, with their values. */
+void explain_session(enum policy_kind kind, const struct verdict *verdict,
+    const struct facts *facts, struct buffer *text);
+
+/*
+ * One line for each requirement of the outcome that is not met, each behind
+ * "indent".
+ */
+void explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdict,
+    const struct facts *facts, const char *indent, struct buffer *text);
+
+/* The rule of which something is to be said: the one that refused, or would have. */
+const struct policy_outcome *explain_blamed(const struct verdict *verdict);
+
+/*
+ * The one sentence for whoever must act, on one line: for the partner's postmaster, or
+ * where a fact is missing on our side, for ourselves. What came from the network is
+ * escaped. False, and nothing is written, where there is nothing to ask for.
+ */
+bool explain_sentence(const struct explained *explained, struct buffer *text);
+
+/* Whether that sentence is for ourselves. */
+bool explain_is_ours(const struct policy_outcome *blamed);
+
+/* All of it as one line of JSON, without the newline. */
+void explain_json(const struct explained *explained, struct buffer *text);
 
 #endif

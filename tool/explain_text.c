@@ -1,19 +1,19 @@
 /*
- * explain_text.c - facts, rules and verdict in words.
+ * explain_text.c - what came and what is required, in words.
  *
  * SPDX-License-Identifier: ISC
  */
 #include <string.h>
 
 #include "tool/explain.h"
+#include "tool/quote.h"
 
 #define REQUIRED_MAX 1024
 
 /* Lines of a list of names are broken before this column. */
 #define WIDTH 78
 
-/* By kind of requirement: the facts that it was held against. */
-static const char *const used[KIND_COUNT][4] = {
+const char *const explain_used[KIND_COUNT][EXPLAIN_USED_MAX] = {
 	[KIND_TLS] = { "tls_version" },
 	[KIND_BITS] = { "bits", "cipher" },
 	[KIND_CIPHER] = { "tls_version", "cipher" },
@@ -31,12 +31,126 @@ static const char *const used[KIND_COUNT][4] = {
 	[KIND_CERTIFICATE_VALIDITY] = { "cert_not_after" },
 };
 
+const char *const explain_slots[OUTCOME_COUNT] = {
+	[OUTCOME_CLIENT] = "client",
+	[OUTCOME_TO] = "to",
+	[OUTCOME_TO_RESOLVED] = "to_resolved",
+	[OUTCOME_FROM] = "from",
+};
+
 static const char *const slot_names[OUTCOME_COUNT] = {
 	[OUTCOME_CLIENT] = "client rule",
 	[OUTCOME_TO] = "to rule",
 	[OUTCOME_TO_RESOLVED] = "to rule, resolved recipient",
 	[OUTCOME_FROM] = "from rule",
 };
+
+/* A fact behind some words; nothing where it is not known. */
+static bool
+add_fact(const char *before, const struct facts *facts, const char *name,
+    const char *after, struct buffer *text)
+{
+	struct buffer value = BUFFER_INIT;
+	bool known = journal_fact_text(facts, name, &value);
+
+	if (known && !value.failed) {
+		buffer_string(text, before);
+		buffer_add(text, value.text, value.length);
+		buffer_string(text, after);
+	}
+	text->failed |= value.failed;
+	buffer_free(&value);
+	return known;
+}
+
+static void
+add_client(const struct facts *facts, struct buffer *text)
+{
+	bool known = false;
+
+	buffer_string(text, "  client:      ");
+	if (facts->local) {
+		buffer_string(text, "a program on this host, not over SMTP\n");
+		return;
+	}
+	known |= add_fact("", facts, "client_name", " ", text);
+	known |= add_fact("[", facts, "client_addr", "]", text);
+	if (!known)
+		buffer_string(text, "not known");
+	(void)add_fact(", which calls itself ", facts, "helo", "", text);
+	(void)add_fact(", authenticated as ", facts, "sasl_username", "", text);
+	buffer_string(text, "\n");
+}
+
+static void
+add_session(const struct facts *facts, const struct verdict *verdict,
+    struct buffer *text)
+{
+	buffer_string(text, "  session:     ");
+	if (facts->tls_version != NULL && strcmp(facts->tls_version, "none") == 0)
+		buffer_string(text, "clear text, not encrypted\n");
+	else if (facts->tls_version == NULL && facts->cipher == NULL)
+		buffer_string(text, "whether it was encrypted is not known\n");
+	else {
+		if (!add_fact("", facts, "tls_version", "", text))
+			buffer_string(text, "a protocol that is not known");
+		if (!add_fact(", cipher ", facts, "cipher", "", text))
+			buffer_string(text, ", a cipher that is not known");
+		if (verdict->bits >= 0)
+			buffer_format(text, ", %d bits", verdict->bits);
+		buffer_string(text, "\n");
+	}
+}
+
+static void
+add_certificate(const struct facts *facts, struct buffer *text)
+{
+	bool known = false;
+
+	buffer_string(text, "  certificate: ");
+	if (facts->cert_verified != POLICY_UNKNOWN) {
+		buffer_string(text, facts->cert_verified == POLICY_YES ? "verified" :
+		    "none that was verified");
+		known = true;
+	}
+	known |= add_fact(known ? ", name " : "name ", facts, "cert_cn", "", text);
+	known |= add_fact(known ? ", issued by " : "issued by ", facts, "cert_issuer",
+	    "", text);
+	known |= add_fact(known ? ", " : "", facts, "cert_fingerprint", "", text);
+	buffer_string(text, known ? "\n" : "nothing is known of one\n");
+}
+
+/* When a record says that it was. */
+static void
+add_time(const struct explained *explained, struct buffer *text)
+{
+	const struct journal_record record = {
+		.time_ms = explained->time_ms, .facts = explained->facts
+	};
+	struct buffer time = BUFFER_INIT;
+
+	if (explained->has_time && journal_record_text(&record, "time", &time) &&
+	    !time.failed)
+		buffer_format(text, "  when:        %.10s %.8s UTC\n", time.text,
+		    time.text + 11);
+	text->failed |= time.failed;
+	buffer_free(&time);
+}
+
+static void
+add_words(const struct explained *explained, struct buffer *text)
+{
+	const struct facts *facts = explained->facts;
+
+	add_time(explained, text);
+	add_client(facts, text);
+	(void)add_fact("  mail:        from ", facts, "from", "", text);
+	(void)add_fact(" to ", facts, "to", "", text);
+	(void)add_fact(", resolved to ", facts, "to_resolved", "", text);
+	buffer_string(text, "\n");
+	add_session(facts, explained->verdict, text);
+	add_certificate(facts, text);
+}
 
 static void
 add_absent(const struct facts *facts, struct buffer *text)
@@ -65,53 +179,50 @@ add_absent(const struct facts *facts, struct buffer *text)
 
 /* Where a fact of the certificate came from. */
 static void
-add_source(const struct facts *given, const struct facts *facts, const char *name,
-    struct buffer *text)
+add_source(const struct explained *explained, const char *name, struct buffer *text)
 {
 	struct buffer value = BUFFER_INIT;
 
 	if (strncmp(name, "cert_", 5) != 0 || strcmp(name, "cert_source") == 0)
 		return;
-	if (journal_fact_text(given, name, &value))
+	if (journal_fact_text(explained->given, name, &value))
 		buffer_string(text, " (given)");
 	else if (strcmp(name, "cert_verified") == 0)
 		buffer_string(text, " (Postfix reports those that it verified)");
-	else {
-		buffer_string(text, " (known certificate ");
-		journal_text_write(facts->cert_source, text);
-		buffer_string(text, ")");
-	}
+	else
+		(void)add_fact(" (known certificate ", explained->facts, "cert_source",
+		    ")", text);
 	text->failed |= value.failed;
 	buffer_free(&value);
 }
 
 void
-explain_facts(const struct facts *given, const struct facts *facts,
-    struct buffer *text)
+explain_came(const struct explained *explained, struct buffer *text)
 {
 	struct buffer value = BUFFER_INIT;
 	const char *name;
 
+	buffer_string(text, "what came\n");
+	add_words(explained, text);
 	buffer_string(text, "facts\n");
 	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++) {
 		buffer_clear(&value);
-		if (!journal_fact_text(facts, name, &value))
+		if (!journal_fact_text(explained->facts, name, &value))
 			continue;
 		buffer_format(text, "  %-24s ", name);
 		buffer_add(text, value.text, value.length);
-		add_source(given, facts, name, text);
+		add_source(explained, name, text);
 		buffer_string(text, "\n");
 	}
-	if (value.failed)
-		text->failed = true;
+	text->failed |= value.failed;
 	buffer_free(&value);
-	add_absent(facts, text);
+	add_absent(explained->facts, text);
 }
 
 static const char *
-check_text(enum policy_check check)
+check_text(unsigned char check)
 {
-	switch (check) {
+	switch ((enum policy_check)check) {
 	case CHECK_MET:
 		return "met";
 	case CHECK_UNMET:
@@ -125,13 +236,12 @@ check_text(enum policy_check check)
 	return "not looked at";
 }
 
-static void
-add_used(enum policy_kind kind, const struct verdict *verdict,
+void
+explain_session(enum policy_kind kind, const struct verdict *verdict,
     const struct facts *facts, struct buffer *text)
 {
-	buffer_string(text, "      session: ");
-	for (size_t i = 0; i < 4 && used[kind][i] != NULL; i++) {
-		const char *name = used[kind][i];
+	for (size_t i = 0; i < EXPLAIN_USED_MAX && explain_used[kind][i] != NULL; i++) {
+		const char *name = explain_used[kind][i];
 
 		buffer_format(text, "%s%s ", i > 0 ? ", " : "", name);
 		if (journal_fact_text(facts, name, text))
@@ -141,47 +251,59 @@ add_used(enum policy_kind kind, const struct verdict *verdict,
 		else
 			buffer_string(text, "unknown");
 	}
-	buffer_string(text, "\n");
+}
+
+static bool
+same_line(const struct policy_place *a, const struct policy_place *b)
+{
+	return a->line == b->line && a->file != NULL && b->file != NULL &&
+	    strcmp(a->file, b->file) == 0;
+}
+
+/* FILE:LINE: the line. */
+static void
+add_quote(const struct explained *explained, const struct policy_place *place,
+    struct buffer *text)
+{
+	struct buffer line = BUFFER_INIT;
+
+	if (quote_line(explained->path, place, &line)) {
+		buffer_string(text, "      ");
+		journal_text_write(place->file, text);
+		buffer_format(text, ":%u: %s\n", place->line, line.text);
+	}
+	text->failed |= line.failed;
+	buffer_free(&line);
 }
 
 static void
-add_requirement(const struct policy_outcome *outcome, enum policy_kind kind,
-    const struct verdict *verdict, const struct facts *facts, struct buffer *text)
+add_requirement(const struct explained *explained, const struct policy_outcome *outcome,
+    enum policy_kind kind, const struct policy_place *statement, struct buffer *text)
 {
 	char required[REQUIRED_MAX];
+	struct policy_place place;
 
 	if (outcome->check[kind] == CHECK_ABSENT)
 		return;
 	buffer_format(text, "    require %s: %s\n", policy_kind_name(kind),
-	    check_text((enum policy_check)outcome->check[kind]));
+	    check_text(outcome->check[kind]));
+	/* Clear text fails "tls", also where no line says so. */
+	if (policy_required_place(outcome, kind, &place) && !same_line(&place, statement))
+		add_quote(explained, &place, text);
 	if (policy_required_text(outcome, kind, required, sizeof required)) {
 		buffer_string(text, "      required: ");
 		journal_text_write(required, text);
 		buffer_format(text, "; otherwise %s\n",
 		    policy_action_name(policy_required_action(outcome, kind)));
 	}
-	add_used(kind, verdict, facts, text);
+	buffer_string(text, "      session: ");
+	explain_session(kind, explained->verdict, explained->facts, text);
+	buffer_string(text, "\n");
 }
 
-static void
-add_failed(unsigned failed, struct buffer *text)
+void
+explain_place(const struct policy_place *place, struct buffer *text)
 {
-	const char *before = "";
-
-	for (unsigned r = REASON_NONE + 1; r < REASON_COUNT; r++) {
-		if ((failed & 1u << r) == 0)
-			continue;
-		buffer_format(text, "%s%s", before,
-		    policy_reason_name((enum policy_reason)r));
-		before = ", ";
-	}
-}
-
-static void
-add_place(const struct policy_outcome *outcome, struct buffer *text)
-{
-	const struct policy_place *place = &outcome->place;
-
 	journal_text_write(place->file != NULL ? place->file : "", text);
 	buffer_format(text, ":%u (%s", place->line, policy_rule_kind_name(place->kind));
 	if (place->name != NULL) {
@@ -191,31 +313,37 @@ add_place(const struct policy_outcome *outcome, struct buffer *text)
 	buffer_string(text, ")");
 }
 
+/* Where the rule's statement begins, which for an entry of a list is elsewhere. */
+static void
+statement_place(const struct explained *explained, const struct policy_outcome *outcome,
+    struct policy_place *place)
+{
+	policy_rule_place(explained->policy,
+	    policy_outcome_rule(explained->policy, outcome), place);
+}
+
 static void
 add_result(const struct policy_outcome *outcome, struct buffer *text)
 {
 	buffer_format(text, "    this rule: %s", policy_action_name(outcome->action));
 	if (outcome->reason != REASON_NONE)
 		buffer_format(text, ", reason %s", policy_reason_name(outcome->reason));
-	if (outcome->failed != 0) {
-		buffer_string(text, ", failed ");
-		add_failed(outcome->failed, text);
-	}
 	buffer_string(text, outcome->monitored ?
 	    "; under monitor, so it counts as accept\n" : "\n");
 }
 
 static void
-add_rule(const struct policy_outcome *outcome, const char *name,
-    const struct verdict *verdict, const struct facts *facts, struct buffer *text)
+add_rule(const struct explained *explained, const struct policy_outcome *outcome,
+    struct buffer *text)
 {
-	if (outcome->rule == NULL) {
-		buffer_format(text, "  %s: none applies\n", name);
-		return;
-	}
-	buffer_format(text, "  %s: ", name);
-	add_place(outcome, text);
+	struct policy_place statement;
+
+	explain_place(&outcome->place, text);
 	buffer_string(text, "\n");
+	statement_place(explained, outcome, &statement);
+	if (!same_line(&statement, &outcome->place))
+		add_quote(explained, &outcome->place, text);
+	add_quote(explained, &statement, text);
 	if (outcome->undecided)
 		buffer_string(text, "    its regular expression hit the limit: it is "
 		    "unknown whether the rule applies\n");
@@ -224,73 +352,24 @@ add_rule(const struct policy_outcome *outcome, const char *name,
 		return;
 	}
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		add_requirement(outcome, (enum policy_kind)kind, verdict, facts, text);
+		add_requirement(explained, outcome, (enum policy_kind)kind, &statement,
+		    text);
 	add_result(outcome, text);
 }
 
 void
-explain_rules(const struct verdict *verdict, const struct facts *facts,
-    struct buffer *text)
+explain_rules(const struct explained *explained, struct buffer *text)
 {
-	buffer_string(text, "rules\n");
+	buffer_string(text, "what is required\n");
 	for (int i = 0; i < OUTCOME_COUNT; i++) {
-		if (i == OUTCOME_TO_RESOLVED && verdict->outcome[i].rule == NULL)
+		const struct policy_outcome *outcome = &explained->verdict->outcome[i];
+
+		if (i == OUTCOME_TO_RESOLVED && outcome->rule == NULL)
 			continue;
-		add_rule(&verdict->outcome[i], slot_names[i], verdict, facts, text);
+		buffer_format(text, "  %s: ", slot_names[i]);
+		if (outcome->rule != NULL)
+			add_rule(explained, outcome, text);
+		else
+			buffer_string(text, "none applies\n");
 	}
-}
-
-static void
-add_would(const struct verdict *verdict, struct buffer *text)
-{
-	const struct policy_outcome *outcome;
-
-	if (verdict->would == POLICY_ACCEPT || verdict->would_by < 0)
-		return;
-	outcome = &verdict->outcome[verdict->would_by];
-	buffer_format(text, "  would    %s, reason %s, by ",
-	    policy_action_name(verdict->would), policy_reason_name(outcome->reason));
-	add_place(outcome, text);
-	buffer_string(text, "\n");
-}
-
-static void
-add_line(const char *name, const char *value, struct buffer *text)
-{
-	if (value == NULL)
-		return;
-	buffer_format(text, "  %-8s ", name);
-	journal_text_write(value, text);
-	buffer_string(text, "\n");
-}
-
-void
-explain_verdict(const struct verdict *verdict, const struct facts *facts,
-    struct buffer *text)
-{
-	struct policy_reply reply;
-
-	buffer_format(text, "verdict: %s%s\n", policy_action_name(verdict->action),
-	    verdict->soft_bounced ? " (soft-bounce: it was a reject)" : "");
-	if (verdict->reported >= 0) {
-		buffer_string(text, "  rule     ");
-		add_place(&verdict->outcome[verdict->reported], text);
-		buffer_string(text, "\n");
-	} else {
-		buffer_string(text, "  rule     none applies\n");
-	}
-	if (verdict->reason != REASON_NONE)
-		add_line("reason", policy_reason_name(verdict->reason), text);
-	if (verdict->failed != 0) {
-		buffer_string(text, "  failed   ");
-		add_failed(verdict->failed, text);
-		buffer_string(text, "\n");
-	}
-	add_line("exempt", verdict->exempt ? verdict->exempt_reason : NULL, text);
-	add_would(verdict, text);
-	if (policy_reply(verdict, facts, &reply))
-		buffer_format(text, "  reply    %s %s %s\n", reply.code, reply.enhanced,
-		    reply.text);
-	add_line("contact", verdict->contact, text);
-	add_line("note", verdict->note, text);
 }

@@ -1,0 +1,410 @@
+/*
+ * explain_sentence.c - one sentence that can be mailed to whoever must act.
+ *
+ * It speaks of this session and of nothing else: what other sessions of the partner
+ * are like is not known.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <string.h>
+
+#include "tool/explain.h"
+
+#define REQUIRED_MAX 1024
+
+/* So many names of a certificate are told. */
+#define NAMES_SHOWN 3
+
+/* By kind of requirement: what to ask of the other side; %s is what is required. */
+static const char *const pleas[KIND_COUNT] = {
+	[KIND_TLS] = "enable %s on it",
+	[KIND_BITS] = "enable such ciphers on it",
+	[KIND_CIPHER] = "enable one of these ciphers on it",
+	[KIND_CIPHERSUITES] = "enable one of these cipher suites on it",
+	[KIND_FORWARD_SECRECY] = "enable cipher suites with an ephemeral key exchange "
+	    "(ECDHE) on it",
+	[KIND_AEAD] = "enable cipher suites with AES-GCM or ChaCha20-Poly1305 on it",
+	[KIND_CERTIFICATE] = "let it present its certificate, with the intermediate "
+	    "ones, when our server asks for it",
+	[KIND_CERTIFICATE_NAME] = "let it present a certificate with that name, with the "
+	    "intermediate ones, when our server asks for it",
+	[KIND_CERTIFICATE_ISSUER] = "let it present a certificate of that issuer, with "
+	    "the intermediate ones, or tell us of the change",
+	[KIND_CERTIFICATE_FINGERPRINT] = "let it present that certificate when our server "
+	    "asks for it, or give us its new one in person",
+	[KIND_CERTIFICATE_KEY] = "replace its certificate by one with such a key",
+	[KIND_CERTIFICATE_SIGNATURE] = "replace its certificate by one with such a "
+	    "signature",
+	[KIND_CERTIFICATE_VALIDITY] = "renew its certificate",
+};
+
+static bool
+is_plain(const char *value)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789._-:*@+";
+
+	return value[0] != '\0' && value[strspn(value, plain)] == '\0';
+}
+
+/* What the network said: in quotes where it is more than a name. */
+static void
+add_value(const char *value, struct buffer *text)
+{
+	if (is_plain(value))
+		buffer_string(text, value);
+	else
+		journal_json_string(value, text);
+}
+
+static void
+add_server(const struct facts *facts, struct buffer *text)
+{
+	buffer_string(text, "Your server");
+	if (facts->client_name != NULL) {
+		buffer_string(text, " ");
+		add_value(facts->client_name, text);
+	}
+	if (facts->client_addr != NULL) {
+		buffer_string(text, " [");
+		add_value(facts->client_addr, text);
+		buffer_string(text, "]");
+	}
+	if (facts->client_name == NULL && facts->helo != NULL) {
+		buffer_string(text, ", which called itself ");
+		add_value(facts->helo, text);
+		buffer_string(text, ",");
+	}
+}
+
+/* The day that a record's time begins with, and where it is known the time. */
+static void
+add_time(const struct explained *explained, struct buffer *text)
+{
+	const struct journal_record record = {
+		.time_ms = explained->time_ms, .facts = explained->facts
+	};
+	struct buffer time = BUFFER_INIT;
+
+	if (!explained->has_day && !explained->has_time)
+		return;
+	if (journal_record_text(&record, "time", &time) && !time.failed) {
+		buffer_format(text, " on %.10s", time.text);
+		if (explained->has_time)
+			buffer_format(text, " at %.8s UTC", time.text + 11);
+	}
+	text->failed |= time.failed;
+	buffer_free(&time);
+}
+
+/* Whether one of the kinds from "first" to "last" is not met. */
+static bool
+any_unmet(const struct policy_outcome *outcome, enum policy_kind first,
+    enum policy_kind last)
+{
+	for (unsigned kind = first; kind <= last; kind++)
+		if (outcome->check[kind] == CHECK_UNMET)
+			return true;
+	return false;
+}
+
+static bool
+is_unmet(const struct policy_outcome *outcome, enum policy_kind kind)
+{
+	return outcome->check[kind] == CHECK_UNMET;
+}
+
+static void
+add_names(const struct facts *facts, struct buffer *text)
+{
+	size_t count = facts->cert_san != NULL ? facts->cert_san_count : 0;
+
+	if (count == 0) {
+		buffer_string(text, " for ");
+		add_value(facts->cert_cn != NULL ? facts->cert_cn : "", text);
+	}
+	for (size_t i = 0; i < count && i < NAMES_SHOWN; i++) {
+		buffer_string(text, i == 0 ? " for " : ", ");
+		add_value(facts->cert_san[i], text);
+	}
+	if (count > NAMES_SHOWN)
+		buffer_format(text, " and %zu more", count - NAMES_SHOWN);
+}
+
+static bool
+says_none(const char *digest)
+{
+	return digest != NULL && strcmp(digest, "none") == 0;
+}
+
+/* A certificate's fact behind some words, where it is of the matter. */
+static void
+add_detail(bool matters, const char *before, const char *value, struct buffer *text)
+{
+	if (!matters || value == NULL)
+		return;
+	buffer_string(text, before);
+	add_value(value, text);
+}
+
+static void
+add_certificate(const struct policy_outcome *outcome, const struct facts *facts,
+    struct buffer *text)
+{
+	const char *digest = facts->cert_fingerprint != NULL ? facts->cert_fingerprint :
+	    facts->cert_pubkey_fingerprint;
+	bool unverified = any_unmet(outcome, KIND_CERTIFICATE, KIND_CERTIFICATE_ISSUER) &&
+	    facts->cert_verified != POLICY_YES;
+
+	if (says_none(facts->cert_fingerprint) ||
+	    says_none(facts->cert_pubkey_fingerprint)) {
+		buffer_string(text, " and presented no client certificate");
+		return;
+	}
+	buffer_string(text, unverified ?
+	    " and presented no client certificate that we could verify" :
+	    " and presented a client certificate");
+	if (!unverified && is_unmet(outcome, KIND_CERTIFICATE_NAME))
+		add_names(facts, text);
+	add_detail(!unverified && is_unmet(outcome, KIND_CERTIFICATE_ISSUER),
+	    " issued by ", facts->cert_issuer, text);
+	add_detail(is_unmet(outcome, KIND_CERTIFICATE_FINGERPRINT),
+	    facts->cert_fingerprint != NULL ? " with the fingerprint " :
+	    " whose key has the fingerprint ", digest, text);
+	add_detail(is_unmet(outcome, KIND_CERTIFICATE_KEY), " with the key ",
+	    facts->cert_key, text);
+	add_detail(is_unmet(outcome, KIND_CERTIFICATE_SIGNATURE),
+	    " with the signature ", facts->cert_signature, text);
+	add_detail(is_unmet(outcome, KIND_CERTIFICATE_VALIDITY), " that expires on ",
+	    facts->cert_not_after, text);
+}
+
+/* How the session was. */
+static void
+add_how(const struct explained *explained, const struct policy_outcome *outcome,
+    struct buffer *text)
+{
+	const struct facts *facts = explained->facts;
+
+	if (outcome->reason == REASON_TLS) {
+		buffer_string(text, " without encryption");
+		return;
+	}
+	if (facts->tls_version != NULL) {
+		buffer_string(text, " with ");
+		add_value(facts->tls_version, text);
+	}
+	if (any_unmet(outcome, KIND_BITS, KIND_AEAD) && facts->cipher != NULL) {
+		buffer_string(text, facts->tls_version != NULL ? " and the cipher " :
+		    " with the cipher ");
+		add_value(facts->cipher, text);
+	}
+	if (is_unmet(outcome, KIND_BITS) && explained->verdict->bits >= 0)
+		buffer_format(text, " of %d bits", explained->verdict->bits);
+	if (any_unmet(outcome, KIND_CERTIFICATE, KIND_CERTIFICATE_VALIDITY))
+		add_certificate(outcome, facts, text);
+}
+
+/* Whose mail it is about: that is what the rule is for. */
+static void
+add_mail(const struct explained *explained, const struct policy_outcome *outcome,
+    struct buffer *text)
+{
+	const struct verdict *verdict = explained->verdict;
+	const char *domain = verdict->from_domain;
+	bool recipient = outcome->place.kind == RULE_TO;
+
+	if (outcome->place.kind == RULE_CLIENT) {
+		buffer_string(text, "its mail");
+		return;
+	}
+	if (recipient)
+		domain = outcome == &verdict->outcome[OUTCOME_TO_RESOLVED] ?
+		    verdict->to_resolved_domain : verdict->to_domain;
+	if (domain[0] != '\0') {
+		buffer_string(text, recipient ? "mail to " : "mail from ");
+		add_value(domain, text);
+	} else if (recipient)
+		buffer_string(text, "mail to that recipient");
+	else
+		buffer_string(text, strcmp(explained->facts->from, "<>") == 0 ?
+		    "mail with the null sender <>" : "mail from that sender");
+}
+
+/* The text of a requirement; of TLS that is only implied, "TLS". */
+static void
+required_text(const struct policy_outcome *outcome, enum policy_kind kind,
+    char required[REQUIRED_MAX])
+{
+	if (!policy_required_text(outcome, kind, required, REQUIRED_MAX))
+		(void)strcpy(required, "TLS");
+}
+
+static void
+add_required(const struct policy_outcome *outcome, struct buffer *text)
+{
+	const char *before = " ";
+
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		char required[REQUIRED_MAX];
+
+		if (!is_unmet(outcome, (enum policy_kind)kind))
+			continue;
+		required_text(outcome, (enum policy_kind)kind, required);
+		buffer_string(text, before);
+		buffer_string(text, kind == KIND_TLS ? "over " : "with ");
+		journal_text_write(required, text);
+		before = " and ";
+	}
+}
+
+/* What to ask for. A certificate that was not presented cannot be replaced. */
+static const char *
+plea_for(const struct policy_outcome *outcome, enum policy_kind kind)
+{
+	if (outcome->reason == REASON_CERTIFICATE && kind >= KIND_CERTIFICATE_KEY)
+		return pleas[KIND_CERTIFICATE];
+	return pleas[kind];
+}
+
+static void
+add_plea(const struct policy_outcome *outcome, enum policy_kind kind, const char *plea,
+    struct buffer *text)
+{
+	const char *required = strstr(plea, "%s");
+	char value[REQUIRED_MAX];
+
+	if (required == NULL) {
+		buffer_string(text, plea);
+		return;
+	}
+	required_text(outcome, kind, value);
+	buffer_add(text, plea, (size_t)(required - plea));
+	journal_text_write(value, text);
+	buffer_string(text, required + 2);
+}
+
+/* Clear text fails TLS alone, of any version or of one. */
+static void
+add_starttls(const struct policy_outcome *outcome, struct buffer *text)
+{
+	char required[REQUIRED_MAX];
+
+	required_text(outcome, KIND_TLS, required);
+	buffer_string(text, ": please let it use STARTTLS");
+	if (strcmp(required, "TLS") != 0)
+		buffer_format(text, " with %s", required);
+	buffer_string(text, ".");
+}
+
+static void
+add_pleas(const struct policy_outcome *outcome, struct buffer *text)
+{
+	const char *before = ": please ", *last = NULL;
+
+	if (outcome->reason == REASON_TLS) {
+		add_starttls(outcome, text);
+		return;
+	}
+	for (unsigned k = 0; k < KIND_COUNT; k++) {
+		enum policy_kind kind = (enum policy_kind)k;
+		const char *plea = plea_for(outcome, kind);
+
+		if (!is_unmet(outcome, kind) || plea == last)
+			continue;
+		buffer_string(text, before);
+		add_plea(outcome, kind, plea, text);
+		before = ", and ";
+		last = plea;
+	}
+	buffer_string(text, ".");
+}
+
+const struct policy_outcome *
+explain_blamed(const struct verdict *verdict)
+{
+	if (verdict->exempt)
+		return NULL;
+	if (verdict->action == POLICY_ACCEPT && verdict->would != POLICY_ACCEPT)
+		return &verdict->outcome[verdict->would_by];
+	return verdict->reason == REASON_NONE || verdict->reported < 0 ? NULL :
+	    &verdict->outcome[verdict->reported];
+}
+
+bool
+explain_is_ours(const struct policy_outcome *blamed)
+{
+	return blamed->reason == REASON_UNKNOWN_FACT;
+}
+
+/* The facts that a requirement wants and nobody told. */
+static void
+add_missing(const struct explained *explained, const struct policy_outcome *outcome,
+    struct buffer *text)
+{
+	struct buffer value = BUFFER_INIT;
+	const char *before = "";
+
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		for (size_t i = 0; outcome->check[kind] == CHECK_UNKNOWN &&
+		    i < EXPLAIN_USED_MAX && explain_used[kind][i] != NULL; i++) {
+			const char *name = explain_used[kind][i];
+
+			if (journal_fact_text(explained->facts, name, &value))
+				continue;
+			buffer_format(text, "%s%s", before, name);
+			before = ", ";
+		}
+	if (before[0] == '\0')
+		buffer_string(text, "a fact of the form that the policy asks for");
+	text->failed |= value.failed;
+	buffer_free(&value);
+}
+
+static void
+add_ours(const struct explained *explained, const struct policy_outcome *outcome,
+    struct buffer *text)
+{
+	buffer_string(text, "This session could not be judged by the rule ");
+	explain_place(&outcome->place, text);
+	if (outcome->undecided) {
+		buffer_string(text, ", whose regular expression hit the limit: please "
+		    "write a simpler one.");
+		return;
+	}
+	buffer_string(text, ", for nothing told us ");
+	add_missing(explained, outcome, text);
+	buffer_string(text, ": please configure the MTA or the policy service to report "
+	    "it (see \"Unknown facts\" in tlsward-policy(5)).");
+}
+
+static const char *
+must(const struct policy_outcome *outcome)
+{
+	if (outcome->action == POLICY_ACCEPT)
+		return " should reach us";
+	return outcome->monitored ? " will have to reach us" : " must reach us";
+}
+
+bool
+explain_sentence(const struct explained *explained, struct buffer *text)
+{
+	const struct policy_outcome *outcome = explain_blamed(explained->verdict);
+
+	if (outcome == NULL)
+		return false;
+	if (explain_is_ours(outcome)) {
+		add_ours(explained, outcome, text);
+		return true;
+	}
+	add_server(explained->facts, text);
+	buffer_string(text, " connected");
+	add_time(explained, text);
+	add_how(explained, outcome, text);
+	buffer_string(text, "; ");
+	add_mail(explained, outcome, text);
+	buffer_string(text, must(outcome));
+	add_required(outcome, text);
+	add_pleas(outcome, text);
+	return true;
+}

@@ -1,0 +1,208 @@
+/*
+ * test_result.c - how a case came out, and how that is shown.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <string.h>
+
+#include "tool/explain.h"
+#include "tool/test_result.h"
+
+/* The value that came out; "" where there is none. In "found", to be freed. */
+static const char *
+found_value(const struct test_result *result, const char *name, struct buffer *found)
+{
+	buffer_clear(found);
+	buffer_string(found, "");
+	(void)journal_record_text(result->record, name, found);
+	return found->failed ? "" : found->text;
+}
+
+static bool
+as_expected(const struct test_result *result, const struct expectation *expected,
+    struct buffer *found)
+{
+	return strcmp(case_value(result->test, expected),
+	    found_value(result, expected->name, found)) == 0;
+}
+
+static bool
+exempt_missing(const struct test_result *result)
+{
+	return result->test->exempt && !result->record->verdict->exempt;
+}
+
+bool
+test_passed(const struct test_result *result, bool *failed)
+{
+	struct buffer found = BUFFER_INIT;
+	bool passed = !exempt_missing(result);
+
+	for (size_t i = 0; i < result->test->expected_count && passed; i++)
+		passed = as_expected(result, &result->test->expected[i], &found);
+	*failed = found.failed;
+	buffer_free(&found);
+	return passed;
+}
+
+/* A value in words: quoted where that is needed to see it. */
+static void
+add_value(const char *value, struct buffer *text)
+{
+	if (value[0] == '\0')
+		buffer_string(text, "nothing");
+	else if (strchr(value, ' ') != NULL) {
+		buffer_string(text, "\"");
+		journal_text_write(value, text);
+		buffer_string(text, "\"");
+	} else
+		journal_text_write(value, text);
+}
+
+static void
+add_difference(const char *name, const char *expected, const char *found,
+    struct buffer *text)
+{
+	buffer_format(text, "  %s: expected ", name);
+	add_value(expected, text);
+	buffer_string(text, ", got ");
+	add_value(found, text);
+	buffer_string(text, "\n");
+}
+
+static void
+add_differences(const struct test_result *result, struct buffer *text)
+{
+	struct buffer found = BUFFER_INIT;
+
+	for (size_t i = 0; i < result->test->expected_count; i++) {
+		const struct expectation *expected = &result->test->expected[i];
+
+		if (!as_expected(result, expected, &found))
+			add_difference(expected->name,
+			    case_value(result->test, expected), found.text, text);
+	}
+	if (exempt_missing(result))
+		buffer_string(text, "  exempt: expected, got none\n");
+	text->failed |= found.failed;
+	buffer_free(&found);
+}
+
+/* Which rule it was, and what of it was not met. */
+static void
+add_rule(const struct test_result *result, const char *name, int index,
+    struct buffer *text)
+{
+	const struct verdict *verdict = result->record->verdict;
+
+	if (index < 0)
+		return;
+	buffer_format(text, "  %s ", name);
+	explain_place(&verdict->outcome[index].place, text);
+	buffer_string(text, verdict->exempt ? ", which exempts\n" : "\n");
+	if (!verdict->exempt)
+		explain_unmet(&verdict->outcome[index], verdict, result->record->facts,
+		    "    ", text);
+}
+
+/* An argument as a shell takes it. */
+static void
+add_path(const char *option, const char *path, struct buffer *text)
+{
+	if (path == NULL)
+		return;
+	buffer_format(text, " %s '", option);
+	for (const char *c = path; *c != '\0'; c++) {
+		if (*c == '\'')
+			buffer_string(text, "'\\''");
+		else
+			buffer_add(text, c, 1);
+	}
+	buffer_string(text, "'");
+}
+
+/* The day as of which it was judged. */
+static void
+add_day(const struct test_result *result, struct buffer *text)
+{
+	struct buffer time = BUFFER_INIT;
+
+	if (journal_record_text(result->record, "time", &time) && !time.failed)
+		buffer_add(text, time.text, 10);
+	text->failed |= time.failed;
+	buffer_free(&time);
+}
+
+static void
+add_hint(const struct test_result *result, struct buffer *text)
+{
+	buffer_string(text, "  more: tlsward explain");
+	add_path("--policy", result->policy, text);
+	add_path("-c", result->config, text);
+	if (result->has_day) {
+		buffer_string(text, " --at ");
+		add_day(result, text);
+	}
+	buffer_add(text, result->test->arguments.text, result->test->arguments.length);
+	buffer_string(text, "\n");
+}
+
+void
+test_text(const struct test_result *result, struct buffer *text)
+{
+	const struct verdict *verdict = result->record->verdict;
+
+	buffer_format(text, "%s:%u: failed\n    ", result->file, result->test->line);
+	journal_text_write(result->test->written.text, text);
+	buffer_string(text, "\n");
+	add_differences(result, text);
+	if (verdict->reported < 0)
+		buffer_string(text, "  no rule applies\n");
+	add_rule(result, "rule:", verdict->reported, text);
+	if (verdict->would != POLICY_ACCEPT && verdict->would_by != verdict->reported)
+		add_rule(result, "under monitor:", verdict->would_by, text);
+	add_hint(result, text);
+}
+
+static void
+add_json_differences(const struct test_result *result, struct buffer *text)
+{
+	struct buffer found = BUFFER_INIT;
+	const char *before = "";
+
+	buffer_string(text, ",\"differences\":[");
+	for (size_t i = 0; i < result->test->expected_count; i++) {
+		const struct expectation *expected = &result->test->expected[i];
+
+		if (as_expected(result, expected, &found))
+			continue;
+		buffer_format(text, "%s{\"name\":\"%s\",\"expected\":", before,
+		    expected->name);
+		journal_json_string(case_value(result->test, expected), text);
+		buffer_string(text, ",\"got\":");
+		journal_json_string(found.text, text);
+		buffer_string(text, "}");
+		before = ",";
+	}
+	if (exempt_missing(result))
+		buffer_format(text, "%s{\"name\":\"exempt\",\"expected\":\"exempt\","
+		    "\"got\":\"\"}", before);
+	buffer_string(text, "]");
+	text->failed |= found.failed;
+	buffer_free(&found);
+}
+
+void
+test_json(const struct test_result *result, bool passed, struct buffer *text)
+{
+	buffer_string(text, "{\"file\":");
+	journal_json_string(result->file, text);
+	buffer_format(text, ",\"line\":%u,\"passed\":%s,\"case\":", result->test->line,
+	    passed ? "true" : "false");
+	journal_json_string(result->test->written.text, text);
+	if (!passed)
+		add_json_differences(result, text);
+	buffer_string(text, ",\"record\":");
+	journal_record_write(result->record, JOURNAL_JSON, 0, text);
+	buffer_string(text, "}");
+}
