@@ -116,6 +116,22 @@ def test_messages():
             if longest(message) not in text], "not in tlsward-policy(5)")
 
 
+def test_case_messages():
+    """What the tool says of a file of cases."""
+    text = rendered("man/tlsward-policy.5")
+    text = text[text.index(" POLICY TESTS "):text.index(" EXAMPLES ")]
+    source = "".join(read("tool/" + name) for name in
+                     ("case.c", "case_expect.c", "case_word.c", "test.c"))
+    found = [c_string(literals) for literals, *_ in re.findall(
+        r'(?:case_error|policy_diags_add)\((?:[^;"]*?[,?:])\s*((?:%s\s*)+)' % STRING,
+        source)]
+    if len(found) < 25:
+        raise Failure("tool/case*.c is not written as this test expects")
+    expect([message for message in found if longest(message) not in
+            ("%s", "", "not enough memory") and longest(message) not in text],
+           "not in tlsward-policy(5)")
+
+
 def test_replies():
     text = rendered("man/tlsward-policy.5")
     found = replies()
