@@ -92,10 +92,10 @@ def test_bash_options():
 
 
 def test_bash_files():
-    same("tlsward check pol", ["policy.conf", "policy.d"])
+    same("tlsward check pol", ["policy.conf", "policy.d", "policy.test"])
     same("tlsward check -c tls", ["tlsward.conf"])
     same("tlsward check --config tls", ["tlsward.conf"])
-    same("tlsward explain --policy=pol", ["policy.conf", "policy.d"])
+    same("tlsward explain --policy=pol", ["policy.conf", "policy.d", "policy.test"])
     same("tlsward explain --at ", [])
     same("tlsward-milter -f -c tls", ["tlsward.conf"])
 
