@@ -209,6 +209,20 @@ known_report(const struct policy_certificates *known, int64_t now,
 		report_certificate(&known->list[i].place, now, diags);
 }
 
+int64_t
+known_next_end(const struct policy_certificates *known, int64_t now)
+{
+	int64_t end = INT64_MAX;
+
+	for (size_t i = 0; i < known->count; i++) {
+		int64_t not_after = known->list[i].place.certificate.not_after;
+
+		if (not_after > now && not_after < end)
+			end = not_after;
+	}
+	return end;
+}
+
 /* ------------------------------------------------------------------ *
  * Facts
  * ------------------------------------------------------------------ */

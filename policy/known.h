@@ -17,4 +17,7 @@ void known_free(struct policy_certificates **known);
 void known_report(const struct policy_certificates *known, int64_t now,
     struct policy_diags *diags);
 
+/* When the first of the certificates that are valid after "now" expires, or INT64_MAX. */
+int64_t known_next_end(const struct policy_certificates *known, int64_t now);
+
 #endif

@@ -196,6 +196,16 @@ void policy_apply_certificates(const struct policy *policy, struct facts *facts)
 void policy_report_certificates(const struct policy *policy, int64_t now,
     struct policy_diags *diags);
 
+/* When the next of what ends by itself does; INT64_MAX: nothing will. */
+struct policy_ends {
+	int64_t certificate;	/* a certificate of the folder or of a pin by file */
+	int64_t period;		/* an "exempt until" or "monitor until" of a rule */
+};
+
+/* The first ends after "now"; what has ended already does not count. Thread-safe. */
+void policy_next_ends(const struct policy *policy, int64_t now,
+    struct policy_ends *ends);
+
 /* ------------------------------------------------------------------ *
  * The verdict
  * ------------------------------------------------------------------ */

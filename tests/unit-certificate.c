@@ -116,6 +116,47 @@ reports_by_time(void **state)
 	policy_diags_free(&diags);
 }
 
+static void
+expect_ends(const struct policy *policy, int64_t now, int64_t certificate,
+    int64_t period)
+{
+	struct policy_ends ends;
+
+	policy_next_ends(policy, now, &ends);
+	assert_int_equal(ends.certificate, certificate);
+	assert_int_equal(ends.period, period);
+}
+
+/* What has ended, and what is in no rule, is no end to come. */
+static void
+next_ends(void **state)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct policy *policy;
+	char text[6000];
+
+	(void)state;
+	assert_non_null(diags);
+	policy = policy_text_load("profile p { exempt until 2026-06-16 }\n"
+	    "from a.example .a.example { require tls; monitor until 2026-07-01 }\n"
+	    "to b.example .b.example { exempt until 2026-06-25 }\n"
+	    "client local { exempt until 2026-06-15 }\n");
+	expect_ends(policy, JUNE_2026, INT64_MAX, JUNE_2026 + 10 * DAY);
+	expect_ends(policy, JUNE_2026 + 10 * DAY, INT64_MAX, JUNE_2026 + 16 * DAY);
+	expect_ends(policy, JUNE_2026 + 16 * DAY, INT64_MAX, INT64_MAX);
+	assert_int_equal(policy_load_certificates(policy, folder, JUNE_2026, diags),
+	    POLICY_LOADED);
+	expect_ends(policy, JUNE_2026, EXPIRES, JUNE_2026 + 10 * DAY);
+	expect_ends(policy, EXPIRES, INT64_MAX, INT64_MAX);
+	policy_free(&policy);
+	(void)snprintf(text, sizeof(text), "default { require certificate file \"%s\" }",
+	    file_of("acme.pem"));
+	policy = policy_text_load(text);
+	expect_ends(policy, EXPIRES - 1, EXPIRES, INT64_MAX);
+	policy_free(&policy);
+	policy_diags_free(&diags);
+}
+
 static size_t
 read_text(const char *path, char *text, size_t size)
 {
@@ -216,6 +257,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times),
 		cmocka_unit_test(reports_by_time),
+		cmocka_unit_test(next_ends),
 		cmocka_unit_test(damaged_files),
 		cmocka_unit_test(odd_files),
 		cmocka_unit_test(large_files)
