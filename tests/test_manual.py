@@ -48,8 +48,10 @@ def longest(text, conversion=CONVERSION):
 
 def check(*arguments):
     """What tlsward check finds wrong."""
+    path = os.path.join(TOP, "tests", "no-postconf") + ":" + os.environ["PATH"]
     run = subprocess.run((tool(), "check") + arguments, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, check=False)
+                         stderr=subprocess.PIPE, check=False,
+                         env=dict(os.environ, PATH=path))
     return run.stderr.decode("utf-8", "replace") or (
         "" if run.returncode == 0 else "exit status %d" % run.returncode)
 

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "tool/postconf.h"
 #include "tool/tool.h"
 
 static void
@@ -64,12 +65,14 @@ static int
 run(const struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "at", required_argument, NULL, 'a' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "print", no_argument, NULL, 'p' },
 		COMMON_OPTIONS
 	};
 	const char *config = NULL, *policy = NULL;
 	struct loaded loaded;
+	int64_t now = tool_now();
 	bool print = false;
 	int option, status;
 
@@ -78,6 +81,10 @@ run(const struct command *command, int argc, char **argv)
 			config = optarg;
 		else if (option == 'p')
 			print = true;
+		else if (option == 'a') {
+			if (!tool_date(optarg, &now))
+				return STATUS_TROUBLE;
+		}
 		else
 			return tool_common_option(command, option);
 	}
@@ -85,7 +92,9 @@ run(const struct command *command, int argc, char **argv)
 		policy = argv[optind++];
 	if (optind < argc || (config != NULL && policy != NULL))
 		return tool_usage(command);
-	status = tool_load(policy, config, tool_now(), &loaded);
+	status = tool_load(policy, config, now, &loaded);
+	if (status == STATUS_FINE)
+		postconf_check(loaded.settings, loaded.policy, loaded.path, loaded.diags);
 	status = report(&loaded, status, print);
 	tool_unload(&loaded);
 	return status;
@@ -94,12 +103,14 @@ run(const struct command *command, int argc, char **argv)
 const struct command command_check = {
 	.name = "check",
 	.run = run,
-	.arguments = "[--print] [-c FILE | POLICY]",
+	.arguments = "[--print] [--at DATE] [-c FILE | POLICY]",
 	.about = "find all that is wrong with the settings and the policy",
 	.help =
 	    "  -c FILE, --config FILE  check these settings and the policy they name\n"
 	    "  POLICY                  check this policy file alone\n"
-	    "  --print                 print the policy as it was understood\n\n"
+	    "  --print                 print the policy as it was understood\n"
+	    "  --at DATE               warn of what is so at the start of that day\n"
+	    "                          (YYYY-MM-DD, UTC), and not now\n\n"
 	    "With neither, the default settings file is checked. Diagnostics go to\n"
 	    "standard error; the status is 1 when there are errors among them, and 2\n"
 	    "when a file cannot be read.\n",
