@@ -1,5 +1,5 @@
 /*
- * daily.c - what the certificates need, said once a day.
+ * daily.c - what certificates and dates need, said once a day.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -40,10 +40,10 @@ daily_report(struct log *log, const struct policy *policy, int64_t now_ms)
 
 	if (diags == NULL) {
 		log_message(log, LEVEL_ERROR,
-		    "not enough memory to look through the certificates");
+		    "not enough memory to look through certificates and dates");
 		return;
 	}
-	policy_report_certificates(policy, now_ms / 1000, diags);
+	policy_report_dates(policy, now_ms / 1000, diags);
 	load_log_diags(log, diags);
 	policy_diags_free(&diags);
 }

@@ -135,6 +135,12 @@ cipher_find(const struct cipher_table *table, const char *name)
 	return bsearch(&key, table->ciphers, table->count, sizeof(key), by_name);
 }
 
+const struct cipher *
+cipher_at(const struct cipher_table *table, size_t index)
+{
+	return index < table->count ? &table->ciphers[index] : NULL;
+}
+
 bool
 cipher_name_is_null(const char *name)
 {

@@ -44,6 +44,9 @@ void cipher_table_close(struct cipher_table *table);
 /* The suite of that name, or NULL. Thread-safe. */
 const struct cipher *cipher_find(const struct cipher_table *table, const char *name);
 
+/* The suite at "index", in the order of their names, or NULL. Thread-safe. */
+const struct cipher *cipher_at(const struct cipher_table *table, size_t index);
+
 /* Whether a name without a suite of its own says that nothing is encrypted. */
 bool cipher_name_is_null(const char *name);
 

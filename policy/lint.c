@@ -10,9 +10,8 @@
 
 #include "policy/resolve.h"
 
-/* The place of a WHO, with its line, or of none when its file is not known. */
-static bool
-place_of(struct parser *p, const struct who *who, struct place *place)
+bool
+lint_place(struct parser *p, const struct who *who, struct place *place)
 {
 	const struct source_node *node = p->sources;
 	unsigned line = 1;
@@ -37,13 +36,6 @@ place_of(struct parser *p, const struct who *who, struct place *place)
 	p->linted = *place;
 	return true;
 }
-
-#define lint_who(p, who, ...) \
-    do { \
-	struct place lint_place; \
-	if (place_of((p), (who), &lint_place)) \
-		parse_warn((p), &lint_place, __VA_ARGS__); \
-    } while (0)
 
 static const struct settings_of_rule *
 settings_of(const struct parser *p, const struct who *who)
@@ -107,13 +99,10 @@ less_specific(const struct parser *p, const struct who_table *table,
 
 /* Warns of a rule that is looser than the one in whose place it stands. */
 static void
-lint_looser(struct parser *p, const struct who_table *table, const struct who *who,
-    const struct policy_rule *fallback, uint32_t *compared)
+lint_looser(struct parser *p, const struct who *who, const struct who *below,
+    const struct policy_rule *other, uint32_t *compared)
 {
-	const struct who *below = less_specific(p, table, who);
 	const struct policy_rule *rules = p->policy->rules;
-	const struct policy_rule *other =
-	    below != NULL ? &rules[below->rule] : fallback;
 	char text[128];
 	const char *why;
 
@@ -128,6 +117,51 @@ lint_looser(struct parser *p, const struct who_table *table, const struct who *w
 	if (why != NULL)
 		lint_who(p, who, MSG_LINT_LOOSER, who->name,
 		    below != NULL ? below->name : "the default", why);
+}
+
+/*
+ * Whether less_specific() finds all that would apply without this WHO; else what
+ * stands in the way cannot be told from the names.
+ */
+static bool
+is_certain(const struct who_table *table, const struct who *who,
+    enum policy_rule_kind kind)
+{
+	switch (who->type) {
+	case WHO_POSTMASTER:
+	case WHO_NULL_SENDER:
+		return true;
+	case WHO_ADDRESS:
+	case WHO_DOMAIN:
+		/* A host has an address too, and "user+detail" is looked up as "user". */
+		return kind != RULE_CLIENT && table->regex_count == 0 &&
+		    (kind != RULE_TO || who->type == WHO_DOMAIN);
+	case WHO_SUBDOMAINS:
+		return kind != RULE_CLIENT && table->regex_count == 0;
+	case WHO_NETWORK:
+		return table->regex_count == 0;
+	default:
+		return table->count == 1;
+	}
+}
+
+/* What a WHO stands in the place of, and what that says of its rule. */
+static void
+lint_instead(struct parser *p, enum policy_rule_kind kind, const struct who *who,
+    uint32_t *compared, struct idle *idle)
+{
+	const struct who_table *table = &p->policy->tables[kind];
+	const struct who *below = less_specific(p, table, who);
+	const struct policy_rule *other = below != NULL ?
+	    &p->policy->rules[below->rule] :
+	    kind == RULE_FROM ? p->policy->fallback : NULL;
+
+	lint_looser(p, who, below, other, compared);
+	if (is_certain(table, who, kind))
+		idle_instead(idle, p, who, other, below != NULL ? below->name :
+		    other != NULL ? "the default" : NULL);
+	else
+		idle_changes(idle, who);
 }
 
 /* Warns of a domain with requirements whose subdomains have none. */
@@ -169,20 +203,8 @@ lint_client_name(struct parser *p, const struct who *who)
 }
 
 static void
-lint_regexes(struct parser *p, const struct who_table *table)
-{
-	for (size_t i = 0; i < table->regex_count; i++) {
-		const struct who *who = &table->whos[table->regexes[i].who];
-
-		if (!table->regexes[i].anchored &&
-		    period_active(&settings_of(p, who)->exempt, p->now))
-			lint_who(p, who, "%s", MSG_LINT_UNANCHORED);
-	}
-}
-
-static void
 lint_table(struct parser *p, enum policy_rule_kind kind, uint32_t *compared,
-    bool *said)
+    bool *said, struct idle *idle)
 {
 	const struct who_table *table = &p->policy->tables[kind];
 	const struct policy_rule *fallback = kind == RULE_FROM ? p->policy->fallback : NULL;
@@ -191,7 +213,7 @@ lint_table(struct parser *p, enum policy_rule_kind kind, uint32_t *compared,
 		const struct who *who = &table->whos[i];
 		size_t before;
 
-		lint_looser(p, table, who, fallback, compared);
+		lint_instead(p, kind, who, compared, idle);
 		if (who->listed && said[who->rule])
 			continue;
 		before = policy_diags_count(p->diags);
@@ -202,7 +224,7 @@ lint_table(struct parser *p, enum policy_rule_kind kind, uint32_t *compared,
 		if (who->listed && policy_diags_count(p->diags) > before)
 			said[who->rule] = true;
 	}
-	lint_regexes(p, table);
+	lint_regexes(p, kind);
 }
 
 /* Warns where clear text gets a milder action than another failure. */
@@ -243,21 +265,52 @@ lint_replaced(struct parser *p)
 	}
 }
 
+/* Warns of a default that refuses clear text from everybody. */
+static void
+lint_public(struct parser *p)
+{
+	const struct policy_rule *fallback = p->policy->fallback;
+	const struct policy_requirement *lender;
+	enum policy_action clear;
+
+	if (fallback == NULL || period_active(&fallback->settings.exempt, p->now) ||
+	    period_active(&fallback->settings.monitor, p->now))
+		return;
+	clear = clear_text_action(&fallback->settings, &lender);
+	if (lender != NULL && clear >= POLICY_TEMPFAIL)
+		parse_warn(p, &p->pending[p->policy->fallback_index].place,
+		    MSG_LINT_PUBLIC, policy_action_name(clear));
+}
+
+/* What can be told from the settings alone, without the names. */
+static void
+lint_settings(struct parser *p)
+{
+	for (size_t i = 0; i < p->policy->rule_count; i++)
+		lint_clear_text(p, i);
+	lint_replaced(p);
+	lint_public(p);
+	lint_blocks(p);
+	lint_sessions(p);
+	lint_certificates(p);
+}
+
 void
 lint_policy(struct parser *p)
 {
 	size_t rules = p->policy->rule_count;
 	uint32_t *compared = calloc(rules + 1, sizeof(*compared));
 	bool *said = calloc(rules + 1, sizeof(*said));	/* of a rule's lists */
+	struct idle *idle = idle_new(rules);
 
-	if (compared != NULL && said != NULL) {
+	if (compared != NULL && said != NULL && idle != NULL) {
 		for (int kind = RULE_CLIENT; kind <= RULE_FROM; kind++)
-			lint_table(p, (enum policy_rule_kind)kind, compared, said);
-		for (size_t i = 0; i < rules; i++)
-			lint_clear_text(p, i);
-		lint_replaced(p);
+			lint_table(p, (enum policy_rule_kind)kind, compared, said, idle);
+		lint_idle(p, idle);
+		lint_settings(p);
 	} else
 		p->no_memory = true;
 	free(compared);
 	free(said);
+	idle_free(&idle);
 }

@@ -11,6 +11,7 @@
 
 #include "policy/diag.h"
 #include "policy/lint.h"
+#include "policy/report.h"
 
 #define HINT_WORDS_MAX 10
 #define STATEMENTS "include, profile, default, from, to or client"
@@ -297,6 +298,7 @@ add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place
 		.kind = kind, .file = p->current->source.name, .line = place->line
 	};
 	p->pending[policy->rule_count] = (struct pending_rule){ .place = *place };
+	p->current->has_rules = true;
 	return policy->rule_count++;
 }
 
@@ -495,6 +497,7 @@ load(struct parser *p, const char *path)
 	if (p->policy == NULL || p->folder == NULL)
 		return POLICY_NO_MEMORY;
 	p->last_pinned = &p->policy->pinned;
+	p->last_dated = &p->policy->dated;
 	error = parse_open(p, path, &node);
 	if (error == ENOMEM)
 		return POLICY_NO_MEMORY;
@@ -508,7 +511,7 @@ load(struct parser *p, const char *path)
 		parse_resolve(p);
 	if (!p->no_memory && policy_diags_errors(p->diags) == errors_before) {
 		lint_policy(p);
-		policy_report_certificates(p->policy, p->now, p->diags);
+		report_pinned(p->policy, p->now, p->diags);
 	}
 	if (p->no_memory || p->scratch.failed || p->policy->arena.failed)
 		return POLICY_NO_MEMORY;

@@ -20,9 +20,11 @@ enum setting_type {
 struct setting {
 	struct setting *next;
 	enum setting_type type;
-	struct place place;
+	struct place place;	/* of its keyword; of "use" the profile's name */
+	struct place value;	/* of what a requirement demands, where it says so */
 	const char *text;	/* profile, reason, contact, note */
 	bool use_default;
+	const struct profile *profile;	/* that "use" takes in; NULL: not resolved */
 	const struct policy_requirement *require;
 	const struct otherwise *otherwise;
 	struct period period;
@@ -42,6 +44,7 @@ struct profile {
 	enum { PROFILE_NEW, PROFILE_BUSY, PROFILE_DONE } state;
 	unsigned order;
 	bool misspelt;		/* by a statement that was reported */
+	bool used;
 };
 
 /* A rule and the block from which its settings come. */
@@ -55,6 +58,7 @@ struct source_node {
 	struct source_node *next;
 	struct source_node *parent;	/* the file that includes this one */
 	struct place included;		/* where; without a source: no include */
+	bool has_rules;			/* and not profiles alone */
 };
 
 struct parser {
@@ -77,6 +81,7 @@ struct parser {
 	struct replaced *replaced;	/* for lint */
 	struct certificate_reader *reader;	/* NULL: not needed so far */
 	const struct pinned_file **last_pinned;	/* where the next one goes */
+	const struct dated **last_dated;
 	struct place linted;		/* the last WHO that lint looked up */
 	unsigned owed;			/* "}" of blocks that were reported as open */
 	bool panic;			/* more errors would only follow from one */

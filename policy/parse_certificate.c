@@ -80,6 +80,8 @@ one_pattern(struct parser *p, struct pattern *pattern, enum policy_kind kind)
 	size_t offset;
 
 	pattern->text = parse_keep_text(p, p->token.text, p->token.length);
+	pattern->line = p->token.place.line;
+	pattern->column = p->token.place.column;
 	if (pattern->text == NULL)
 		return;
 	if (p->token.type == TOKEN_REGEX) {

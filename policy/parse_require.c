@@ -181,6 +181,7 @@ parse_require(struct parser *p, struct setting *setting)
 	requirement->kind = kind_of_name[i];
 	requirement->file = p->current->source.name;
 	requirement->line = place.line;
+	setting->value = p->token.place;
 	if (!require_kind(p, requirement)) {
 		parse_skip_setting(p);
 		return;

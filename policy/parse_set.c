@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/parse.h"
+#include "policy/report.h"
 #include "policy/template.h"
 
 #define SETTINGS "use, require, otherwise, monitor, exempt, enforce, contact or note"
@@ -63,6 +64,29 @@ parse_use(struct parser *p, struct block *block)
 	}
 }
 
+/* Keeps the date for those who are to be told that it is near. */
+static void
+keep_date(struct parser *p, const struct token *date, int64_t until, const char *what)
+{
+	const struct place *place = &date->place;
+	struct dated *dated = parse_keep(p, sizeof(*dated));
+
+	if (dated == NULL)
+		return;
+	dated->what = what;
+	dated->date = parse_keep_text(p, date->text, date->length);
+	dated->until = until;
+	dated->file = parse_keep_text(p, place->source->path,
+	    strlen(place->source->path));
+	dated->text = parse_keep_text(p, place->start, strcspn(place->start, "\r\n"));
+	dated->line = place->line;
+	dated->column = place->column;
+	*p->last_dated = dated;
+	p->last_dated = &dated->next;
+	if (!p->no_memory)
+		report_date(dated, p->now, p->diags);
+}
+
 /* [until DATE]. False: there is an error in it. */
 static bool
 parse_until(struct parser *p, struct period *period, const char *what)
@@ -84,8 +108,7 @@ parse_until(struct parser *p, struct period *period, const char *what)
 		return false;
 	}
 	period->limited = true;
-	if (period->until <= p->now)
-		parse_warn(p, &date.place, MSG_DATE_PAST, date.text, what);
+	keep_date(p, &date, period->until, what);
 	return true;
 }
 

@@ -26,6 +26,8 @@ struct pattern {
 	bool caseless;		/* as written: the flag i */
 	const char *text;	/* as written; a regular expression's without slashes */
 	const char *a_labels;	/* a name beyond ASCII, where it is a domain */
+	uint32_t line;		/* where it is written */
+	uint32_t column;
 	/* Of regular expressions, and of names beyond ASCII; then of what follows the star. */
 	pcre2_code *code;
 };

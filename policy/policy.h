@@ -173,7 +173,7 @@ void policy_summarize(const struct policy *policy, struct policy_summary *summar
  * Reads the certificates of partners from the files *.pem and *.crt of a folder, in
  * byte order of their names, and keeps them in the policy, which must not be shared
  * yet and have none so far. A folder that cannot be read is an error; a file that
- * holds no certificate, and one that policy_report_certificates() would tell of, a
+ * holds no certificate, and one that policy_report_dates() would tell of, a
  * warning. Returns POLICY_LOADED, POLICY_UNREADABLE or POLICY_NO_MEMORY: then the
  * policy has none.
  */
@@ -190,10 +190,12 @@ void policy_apply_certificates(const struct policy *policy, struct facts *facts)
 
 /*
  * Warns of what will need its partner's or the administrator's attention at "now":
- * certificates of the folder and of pins by file that have expired or soon will, and
- * keys and signatures that are weak. policy_load() does so for the pins. Thread-safe.
+ * certificates of the folder and of pins by file that have expired or soon will, keys
+ * and signatures that are weak, and dates of "exempt until" and "monitor until" that
+ * are past or within 14 days. policy_load() does so too, but for the folder.
+ * Thread-safe.
  */
-void policy_report_certificates(const struct policy *policy, int64_t now,
+void policy_report_dates(const struct policy *policy, int64_t now,
     struct policy_diags *diags);
 
 /* When the next of what ends by itself does; INT64_MAX: nothing will. */

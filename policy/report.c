@@ -1,5 +1,5 @@
 /*
- * report.c - warnings about certificates that need somebody's attention.
+ * report.c - warnings about certificates and dates that need somebody's attention.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -19,6 +19,9 @@
 /* What is weaker is reported. */
 #define STRENGTH_LEAST 2048
 #define SIGNATURE_LEAST "sha224"
+
+/* This long before its end an exemption or a trial is to be renewed, or done with. */
+#define DATE_SOON ((int64_t)14 * 86400)
 
 #define IN_MAX (PATH_MAX + 16)
 
@@ -84,12 +87,33 @@ report_file(const struct pinned_file *pinned, const struct certificate_file *fil
 }
 
 void
-policy_report_certificates(const struct policy *policy, int64_t now,
+report_date(const struct dated *dated, int64_t now, struct policy_diags *diags)
+{
+	int days = (int)((dated->until - now + 86399) / 86400);
+
+	if (dated->until <= now)
+		warn(dated, diags, MSG_DATE_PAST, dated->date, dated->what);
+	else if (dated->until - now <= DATE_SOON)
+		warn(dated, diags, MSG_DATE_SOON, dated->date, days,
+		    days == 1 ? "day" : "days", dated->what);
+}
+
+void
+report_pinned(const struct policy *policy, int64_t now,
     struct policy_diags *diags)
 {
 	for (const struct pinned_file *each = policy->pinned; each != NULL;
 	    each = each->next)
 		report_certificate(each, now, diags);
+}
+
+void
+policy_report_dates(const struct policy *policy, int64_t now,
+    struct policy_diags *diags)
+{
+	report_pinned(policy, now, diags);
+	for (const struct dated *each = policy->dated; each != NULL; each = each->next)
+		report_date(each, now, diags);
 	if (policy->known != NULL)
 		known_report(policy->known, now, diags);
 }

@@ -1,5 +1,5 @@
 /*
- * report.h - warnings about certificates that need somebody's attention.
+ * report.h - warnings about certificates and dates that need somebody's attention.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -19,5 +19,12 @@ void report_certificate(const struct pinned_file *pinned, int64_t now,
 /* Warns of what else is in its file. */
 void report_file(const struct pinned_file *pinned, const struct certificate_file *file,
     struct policy_diags *diags);
+
+/* Warns of all certificates that are pinned by file. */
+void report_pinned(const struct policy *policy, int64_t now,
+    struct policy_diags *diags);
+
+/* Warns of a date that is past or near. */
+void report_date(const struct dated *dated, int64_t now, struct policy_diags *diags);
 
 #endif

@@ -194,7 +194,7 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 }
 
 static void
-apply_use(struct parser *p, const struct setting *use, const struct profile *inside,
+apply_use(struct parser *p, struct setting *use, const struct profile *inside,
     struct effect *effect)
 {
 	struct profile *profile = find_used(p, use, inside);
@@ -209,6 +209,8 @@ apply_use(struct parser *p, const struct setting *use, const struct profile *ins
 			parse_error(p, &use->place, MSG_PROFILE_SELF, profile->name);
 		return;
 	}
+	profile->used = true;
+	use->profile = profile;
 	if ((used = effect_of(p, profile)) != NULL)
 		compose(effect, used, profile->name);
 }
@@ -219,7 +221,7 @@ apply_block(struct parser *p, const struct block *block, const struct profile *i
 {
 	struct settings_of_rule *settings = &effect->settings;
 
-	for (const struct setting *each = block->first; each != NULL; each = each->next) {
+	for (struct setting *each = block->first; each != NULL; each = each->next) {
 		switch (each->type) {
 		case SET_USE:
 			apply_use(p, each, inside, effect);
@@ -261,6 +263,12 @@ finish_replaced(struct parser *p, const struct settings_of_rule *settings)
 
 	for (; each != NULL && each->settings == NULL; each = each->next)
 		each->settings = settings;
+}
+
+const struct settings_of_rule *
+resolved_settings(const struct profile *profile)
+{
+	return &profile->effect->settings;
 }
 
 void

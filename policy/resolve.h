@@ -18,4 +18,7 @@ struct replaced {
 	const struct policy_requirement *after;	/* NULL: "require nothing" */
 };
 
+/* What a profile that a resolved "use" names comes to by itself. */
+const struct settings_of_rule *resolved_settings(const struct profile *profile);
+
 #endif

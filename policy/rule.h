@@ -49,6 +49,18 @@ struct pinned_file {
 	const struct pinned_file *next;	/* in reading order */
 };
 
+/* The date of an "exempt until" or a "monitor until", and where it stands. */
+struct dated {
+	const char *what;	/* the setting's name */
+	const char *date;	/* as written */
+	int64_t until;
+	const char *file;	/* the policy file, as opened */
+	const char *text;	/* the line */
+	unsigned line;
+	unsigned column;
+	const struct dated *next;	/* in reading order */
+};
+
 struct policy_requirement {
 	enum policy_kind kind;
 	unsigned line;
@@ -172,6 +184,7 @@ struct policy {
 	size_t code_room;
 	size_t listed;
 	const struct pinned_file *pinned;	/* all of them, in reading order */
+	const struct dated *dated;	/* likewise */
 	struct policy_certificates *known;	/* the folder's; NULL: none */
 };
 

@@ -78,7 +78,7 @@ expect_report(const struct policy *policy, int64_t now, const char *words)
 	size_t count;
 
 	assert_non_null(diags);
-	policy_report_certificates(policy, now, diags);
+	policy_report_dates(policy, now, diags);
 	count = policy_diags_count(diags);
 	assert_int_equal(policy_diags_errors(diags), 0);
 	assert_int_equal(count > 0, words != NULL);
@@ -155,6 +155,25 @@ next_ends(void **state)
 	expect_ends(policy, EXPIRES - 1, EXPIRES, INT64_MAX);
 	policy_free(&policy);
 	policy_diags_free(&diags);
+}
+
+/* An exemption is told of from 14 days before its end on. */
+static void
+periods_by_time(void **state)
+{
+	const int64_t until = JUNE_2026 + 100 * DAY;	/* 2026-09-23 */
+	struct policy *policy = policy_text_load("to b.example .b.example { require tls\n"
+	    "exempt until 2026-09-23 }\n");
+
+	(void)state;
+	expect_report(policy, JUNE_2026, NULL);
+	expect_report(policy, until - 14 * DAY - 1, NULL);
+	expect_report(policy, until - 14 * DAY, "2026-09-23 is in 14 days: this exempt ");
+	expect_report(policy, until - 13 * DAY - 1, "is in 14 days");
+	expect_report(policy, until - DAY, "is in 1 day: ");
+	expect_report(policy, until - 1, "is in 1 day: ");
+	expect_report(policy, until, "2026-09-23 is past: this exempt does nothing");
+	policy_free(&policy);
 }
 
 static size_t
@@ -258,6 +277,7 @@ main(void)
 		cmocka_unit_test(times),
 		cmocka_unit_test(reports_by_time),
 		cmocka_unit_test(next_ends),
+		cmocka_unit_test(periods_by_time),
 		cmocka_unit_test(damaged_files),
 		cmocka_unit_test(odd_files),
 		cmocka_unit_test(large_files)

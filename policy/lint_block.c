@@ -1,0 +1,221 @@
+/*
+ * lint_block.c - warnings about blocks as they are written.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/lint.h"
+
+#include "policy/resolve.h"
+
+/* What a setting sets: a kind of requirement, or one of these. */
+enum slot {
+	SLOT_OTHERWISE = KIND_COUNT, SLOT_MONITOR, SLOT_EXEMPT, SLOT_CONTACT, SLOT_NOTE,
+	SLOT_COUNT
+};
+
+/* The settings of a block that still have an effect at some place in it. */
+struct written {
+	const struct setting *by[SLOT_COUNT];
+	bool period;		/* a monitor or an exempt, perhaps of a profile */
+};
+
+const struct setting *
+lint_setting(const struct block *block, const struct policy_requirement *requirement)
+{
+	const struct setting *each = block->first;
+
+	while (each != NULL) {
+		if (each->type == SET_REQUIRE && each->require == requirement)
+			return each;
+		if (each->type == SET_USE && each->profile != NULL &&
+		    resolved_settings(each->profile)->require[requirement->kind] ==
+		    requirement)
+			each = each->profile->block.first;
+		else
+			each = each->next;
+	}
+	return NULL;
+}
+
+static const char *
+slot_name(int slot)
+{
+	static const char *const names[] = {
+		"otherwise", "monitor", "exempt", "contact", "note"
+	};
+
+	return slot < KIND_COUNT ? policy_kind_name((enum policy_kind)slot) :
+	    names[slot - KIND_COUNT];
+}
+
+/* Another setting does away with what was written for the slot before. */
+static void
+override(struct parser *p, struct written *written, int slot,
+    const struct setting *setting, const char *how)
+{
+	const struct setting *before = written->by[slot];
+
+	written->by[slot] = NULL;
+	/* Across a profile's "use" of another file the line would say little. */
+	if (before != NULL && before->place.source == setting->place.source)
+		parse_warn(p, &before->place, MSG_LINT_OVERRIDDEN, setting->place.line,
+		    slot_name(slot), how);
+}
+
+static void
+write_slot(struct parser *p, struct written *written, int slot,
+    const struct setting *setting)
+{
+	override(p, written, slot, setting, "is set again");
+	written->by[slot] = setting;
+}
+
+static void
+write_profile(struct parser *p, struct written *written, const struct setting *use)
+{
+	const struct settings_of_rule *settings;
+
+	if (use->profile == NULL)
+		return;
+	settings = resolved_settings(use->profile);
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (settings->require[kind] != NULL)
+			override(p, written, kind, use, "comes from a profile");
+	if (settings->otherwise != NULL)
+		override(p, written, SLOT_OTHERWISE, use, "comes from a profile");
+	written->period |= settings->monitor.set || settings->exempt.set;
+}
+
+static void
+write_enforce(struct parser *p, struct written *written, const struct setting *setting,
+    bool in_rule)
+{
+	/* What a profile undoes is its user's. */
+	if (in_rule && !written->period)
+		parse_warn(p, &setting->place, "%s", MSG_LINT_ENFORCE);
+	override(p, written, SLOT_MONITOR, setting, "is undone");
+	override(p, written, SLOT_EXEMPT, setting, "is undone");
+	written->period = false;
+}
+
+static void
+write_setting(struct parser *p, struct written *written, const struct setting *setting,
+    bool in_rule)
+{
+	switch (setting->type) {
+	case SET_USE:
+		write_profile(p, written, setting);
+		break;
+	case SET_REQUIRE:
+		write_slot(p, written, (int)setting->require->kind, setting);
+		break;
+	case SET_NOTHING:
+		for (int kind = 0; kind < KIND_COUNT; kind++)
+			override(p, written, kind, setting, "is dropped");
+		break;
+	case SET_OTHERWISE:
+		write_slot(p, written, SLOT_OTHERWISE, setting);
+		break;
+	case SET_MONITOR:
+	case SET_EXEMPT:
+		write_slot(p, written, setting->type == SET_MONITOR ? SLOT_MONITOR :
+		    SLOT_EXEMPT, setting);
+		written->period = true;
+		break;
+	case SET_ENFORCE:
+		write_enforce(p, written, setting, in_rule);
+		break;
+	case SET_CONTACT:
+	case SET_NOTE:
+		write_slot(p, written, setting->type == SET_CONTACT ? SLOT_CONTACT :
+		    SLOT_NOTE, setting);
+		break;
+	}
+}
+
+/*
+ * A cipher list where TLS 1.3 is required beside it: where only the one or the other
+ * comes from a profile, the profile may be for others too. With an action of its own
+ * the list can still make a difference.
+ */
+static void
+lint_cipher_list(struct parser *p, const struct written *written)
+{
+	const struct setting *tls = written->by[KIND_TLS];
+	const struct setting *list = written->by[KIND_CIPHER];
+
+	if (tls != NULL && list != NULL && tls->require->u.version == TLS_1_3 &&
+	    tls->require->own == NULL && list->require->own == NULL)
+		parse_warn(p, &list->value, "%s", MSG_LINT_CIPHER);
+}
+
+/* Whether all pins are of one key. */
+static bool
+one_key(const struct policy_requirement *pins)
+{
+	bool by_file = pins->u.pins.file_count > 0;
+	size_t step = by_file ? CERTIFICATE_DIGESTS : 1;
+	size_t at = by_file ? OF_KEY_SHA256 : 0;
+
+	for (size_t i = at; i < pins->u.pins.count; i += step)
+		if (!fingerprint_equal(&pins->u.pins.list[i], &pins->u.pins.list[at]))
+			return false;
+	return true;
+}
+
+static void
+lint_pins(struct parser *p, const struct written *written)
+{
+	const struct setting *pins = written->by[KIND_CERTIFICATE_FINGERPRINT];
+
+	if (pins != NULL && one_key(pins->require))
+		parse_warn(p, &pins->value, "%s", MSG_LINT_ONE_KEY);
+}
+
+static void
+lint_block(struct parser *p, const struct block *block,
+    const struct settings_of_rule *resolved)
+{
+	struct written written = { 0 };
+	bool used = resolved == NULL, any = false;
+
+	for (const struct setting *each = block->first; each != NULL; each = each->next)
+		write_setting(p, &written, each, resolved != NULL);
+	lint_cipher_list(p, &written);
+	lint_pins(p, &written);
+	for (int kind = 0; !used && kind < KIND_COUNT; kind++) {
+		any |= resolved->require[kind] != NULL;
+		used = resolved->require[kind] != NULL &&
+		    resolved->require[kind]->own == NULL;
+	}
+	if (!used && written.by[SLOT_OTHERWISE] != NULL)
+		parse_warn(p, &written.by[SLOT_OTHERWISE]->place, MSG_LINT_OTHERWISE,
+		    any ? "each has one of its own" : "there is none");
+}
+
+static bool
+has_rules(const struct parser *p, const struct source *source)
+{
+	const struct source_node *node = p->sources;
+
+	while (node != NULL && &node->source != source)
+		node = node->next;
+	/* The policy file itself is no library of profiles. */
+	return node == NULL || node->has_rules || node->parent == NULL;
+}
+
+void
+lint_blocks(struct parser *p)
+{
+	for (const struct profile *each = p->profiles; each != NULL; each = each->next) {
+		lint_block(p, &each->block, NULL);
+		if (!each->used && has_rules(p, each->place.source))
+			parse_warn(p, &each->place, MSG_LINT_PROFILE, each->name);
+	}
+	for (size_t i = 0; i < p->policy->rule_count; i++) {
+		const struct policy_rule *rule = &p->policy->rules[i];
+
+		lint_block(p, rule->kind == RULE_DEFAULT ? &p->fallback->block :
+		    &p->pending[i].block, &rule->settings);
+	}
+}

@@ -1,0 +1,150 @@
+/*
+ * lint_certificate.c - warnings about certificates that prove little.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/lint.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "policy/provider.h"
+#include "policy/regex_name.h"
+
+/*
+ * The literal name with which a regular expression ends, as bytes in "name"; a dot
+ * that stands for any character is taken for the dot that was meant.
+ */
+static size_t
+literal_end(const char *text, char name[REGEX_NAME_MAX])
+{
+	size_t end = strlen(text), at = REGEX_NAME_MAX;
+
+	if (end > 0 && text[end - 1] == '$')
+		end--;
+	while (end > 0 && at > 0) {
+		char c = text[end - 1];
+		bool escaped = end > 1 && text[end - 2] == '\\';
+
+		if (!(isalnum((unsigned char)c) || c == '-') && c != '.')
+			break;
+		/* "\d", "\w" and the like are no letters. */
+		if (escaped && c != '.' && c != '-')
+			break;
+		name[--at] = c;
+		end -= escaped ? 2 : 1;
+	}
+	/* What is left of a ".*" or a "[^.]+" and the dot behind it. */
+	while (at < REGEX_NAME_MAX && name[at] == '.')
+		at++;
+	memmove(name, name + at, REGEX_NAME_MAX - at);
+	return REGEX_NAME_MAX - at;
+}
+
+static const char *
+provider_of_pattern(const struct pattern *pattern)
+{
+	char name[REGEX_NAME_MAX];
+	size_t length;
+
+	switch (pattern->type) {
+	case PATTERN_REGEX:
+		length = literal_end(pattern->text, name);
+		return provider_of(name, length);
+	case PATTERN_WILDCARD:
+		return provider_of(pattern->text + 2, strlen(pattern->text) - 2);
+	case PATTERN_NAME:
+	case PATTERN_EXACT:
+		break;
+	}
+	return provider_of(pattern->text, strlen(pattern->text));
+}
+
+/* The place of a pattern, on a line of the setting or, joined to it, below. */
+static struct place
+place_of(const struct setting *setting, const struct pattern *pattern)
+{
+	struct place place = setting->place;
+	const char *newline;
+
+	while (place.line < pattern->line &&
+	    (newline = strchr(place.start, '\n')) != NULL) {
+		place.start = newline + 1;
+		place.line++;
+	}
+	place.column = pattern->column;
+	return place;
+}
+
+static void
+lint_providers(struct parser *p, const struct block *block,
+    const struct policy_requirement *names)
+{
+	const struct setting *setting = NULL;
+
+	for (size_t i = 0; i < names->u.patterns.count; i++) {
+		const struct pattern *pattern = &names->u.patterns.list[i];
+		const char *provider = provider_of_pattern(pattern);
+		struct place place;
+
+		if (provider != NULL && setting == NULL)
+			setting = lint_setting(block, names);
+		if (provider == NULL || setting == NULL)
+			continue;
+		place = place_of(setting, pattern);
+		parse_warn(p, &place, MSG_LINT_PROVIDER, pattern->text, provider);
+	}
+}
+
+/* A dot for any character, in a pattern that lets in. */
+static void
+lint_dots(struct parser *p, const struct block *block,
+    const struct policy_requirement *names)
+{
+	for (size_t i = 0; i < names->u.patterns.count; i++) {
+		const struct pattern *pattern = &names->u.patterns.list[i];
+		const struct setting *setting;
+		struct regex_name regex;
+		struct place place;
+
+		if (pattern->type != PATTERN_REGEX)
+			continue;
+		regex_name_read(pattern->text, &regex);
+		if (regex.shape != REGEX_NAME || !regex.loose_dot ||
+		    (setting = lint_setting(block, names)) == NULL)
+			continue;
+		place = place_of(setting, pattern);
+		parse_warn(p, &place, "%s", MSG_LINT_REGEX_DOT);
+	}
+}
+
+static void
+lint_rule(struct parser *p, const struct block *block,
+    const struct settings_of_rule *settings)
+{
+	const struct policy_requirement *name = settings->require[KIND_CERTIFICATE_NAME];
+	const struct policy_requirement *issuer =
+	    settings->require[KIND_CERTIFICATE_ISSUER];
+	const struct setting *setting;
+
+	if (name != NULL)
+		lint_dots(p, block, name);
+	/* With a pin the key is the proof. */
+	if (settings->require[KIND_CERTIFICATE_FINGERPRINT] != NULL)
+		return;
+	if (name != NULL)
+		lint_providers(p, block, name);
+	else if (issuer != NULL && (setting = lint_setting(block, issuer)) != NULL)
+		parse_warn(p, &setting->value, "%s", MSG_LINT_ISSUER);
+}
+
+void
+lint_certificates(struct parser *p)
+{
+	for (size_t i = 0; i < p->policy->rule_count; i++) {
+		const struct policy_rule *rule = &p->policy->rules[i];
+
+		lint_rule(p, rule->kind == RULE_DEFAULT ? &p->fallback->block :
+		    &p->pending[i].block, &rule->settings);
+	}
+}

@@ -1,0 +1,148 @@
+/*
+ * lint_session.c - warnings about requirements that no session can meet together.
+ *
+ * Every suite that is known is held against a rule, under the newest protocol that
+ * it can have.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/lint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/session.h"
+
+/* Those that a suite alone decides. */
+#define KINDS (KIND_AEAD + 1)
+
+/* Which sessions can meet all. */
+struct possible {
+	bool old;		/* up to TLS 1.2 */
+	bool new;		/* TLS 1.3 */
+};
+
+static bool
+meets_all(const struct parser *p, const struct settings_of_rule *settings,
+    const struct cipher *cipher)
+{
+	struct facts facts = FACTS_INIT;
+	struct session session = {
+		.policy = p->policy, .facts = &facts, .encrypted = POLICY_YES,
+		.version_given = true, .version = cipher->tls13 ? TLS_1_3 : TLS_1_2,
+		.tls13 = cipher->tls13, .cipher = cipher, .bits = cipher->bits
+	};
+
+	facts.cipher = cipher->name;
+	/* One that does not encrypt makes a session clear text. */
+	if (cipher->bits == 0)
+		return false;
+	for (int kind = 0; kind < KINDS; kind++)
+		if (settings->require[kind] != NULL &&
+		    session_meets(&session, settings->require[kind]) != POLICY_YES)
+			return false;
+	return true;
+}
+
+static struct possible
+try_suites(const struct parser *p, const struct settings_of_rule *settings)
+{
+	struct possible possible = { false, false };
+	const struct cipher *cipher;
+
+	for (size_t i = 0; (cipher = cipher_at(p->policy->ciphers, i)) != NULL &&
+	    !(possible.old && possible.new); i++) {
+		bool *which = cipher->tls13 ? &possible.new : &possible.old;
+
+		if (!*which && meets_all(p, settings, cipher))
+			*which = true;
+	}
+	return possible;
+}
+
+/* "tls, bits, aead": without "but", and in "text". */
+static const char *
+kinds_of(const struct settings_of_rule *settings, enum policy_kind but, char *text,
+    size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int kind = 0; kind < KINDS; kind++) {
+		bool limits = settings->require[kind] != NULL && kind != (int)but &&
+		    (kind != KIND_TLS || settings->require[kind]->u.version != TLS_ANY);
+
+		if (limits)
+			used += (size_t)snprintf(text + used, size - used, "%s%s",
+			    used > 0 ? ", " : "", policy_kind_name((enum policy_kind)kind));
+	}
+	return text;
+}
+
+static void
+lint_list(struct parser *p, const struct block *block,
+    const struct settings_of_rule *settings, enum policy_kind kind, const char *only)
+{
+	const struct setting *list = lint_setting(block, settings->require[kind]);
+	char text[128];
+
+	if (list != NULL)
+		parse_warn(p, &list->value, MSG_LINT_IMPOSSIBLE_LIST,
+		    kinds_of(settings, kind, text, sizeof(text)), only);
+}
+
+static bool
+too_old(const struct settings_of_rule *settings)
+{
+	const struct policy_requirement *tls = settings->require[KIND_TLS];
+
+	return tls != NULL && tls->u.version == TLS_1_3;
+}
+
+static void
+lint_rule(struct parser *p, const struct block *block, const struct place *place,
+    const struct settings_of_rule *settings, struct possible possible)
+{
+	char text[128];
+
+	if (!possible.old && !possible.new)
+		parse_warn(p, place, MSG_LINT_IMPOSSIBLE,
+		    kinds_of(settings, KIND_COUNT, text, sizeof(text)));
+	else if (!possible.old && settings->require[KIND_CIPHER] != NULL &&
+	    !too_old(settings))
+		lint_list(p, block, settings, KIND_CIPHER, "TLS 1.3");
+	else if (!possible.new && settings->require[KIND_CIPHERSUITES] != NULL)
+		lint_list(p, block, settings, KIND_CIPHERSUITES, "TLS 1.2 and below");
+}
+
+/* Without one of these every version has suites that do. */
+static bool
+limits_suites(const struct settings_of_rule *settings)
+{
+	for (int kind = KIND_BITS; kind < KINDS; kind++)
+		if (settings->require[kind] != NULL)
+			return true;
+	return false;
+}
+
+void
+lint_sessions(struct parser *p)
+{
+	const struct settings_of_rule *last = NULL;
+	struct possible possible = { true, true };
+
+	for (size_t i = 0; i < p->policy->rule_count; i++) {
+		const struct policy_rule *rule = &p->policy->rules[i];
+		const struct settings_of_rule *settings = &rule->settings;
+
+		if (!limits_suites(settings))
+			continue;
+		/* Most have their requirements from one profile, like the one before. */
+		if (last == NULL || memcmp(last->require, settings->require,
+		    KINDS * sizeof(settings->require[0])) != 0)
+			possible = try_suites(p, settings);
+		last = settings;
+		lint_rule(p, rule->kind == RULE_DEFAULT ? &p->fallback->block :
+		    &p->pending[i].block, &p->pending[i].place, settings, possible);
+	}
+}

@@ -1,0 +1,113 @@
+/*
+ * regex_name.c - regular expressions that spell a name out.
+ *
+ * No more is read than what people write who mean a name: anything else is
+ * REGEX_OTHER, of which nothing can be said.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/regex_name.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Steps over the first of the words that the text begins with. */
+static bool
+skip(const char **text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t length = strlen(words[i]);
+
+		if (strncmp(*text, words[i], length) == 0) {
+			*text += length;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+read_start(const char **text, struct regex_name *regex)
+{
+	static const char *const anchors[] = { "^", "\\A" };
+	static const char *const boundaries[] = {
+		"(^|\\.)", "(\\.|^)", "(?:^|\\.)", "(?:\\.|^)", "(|.*\\.)", "(.*\\.|)",
+		"(.*\\.)?", "(.+\\.)?", "(?:.*\\.)?", "(?:.+\\.)?"
+	};
+	static const char *const anything[] = { ".*", ".+", "(.*)", "(.+)" };
+	static const char *const dot[] = { "\\." };
+	const char *before;
+
+	regex->from_start = skip(text, anchors, COUNT(anchors));
+	before = *text;
+	if (skip(text, boundaries, COUNT(boundaries))) {
+		/* An optional group says nothing unless the start is held. */
+		regex->at_label = regex->or_itself = regex->from_start ||
+		    memchr(before, '^', (size_t)(*text - before)) != NULL;
+		regex->from_start = false;
+		return;
+	}
+	if (skip(text, anything, COUNT(anything)))
+		regex->from_start = false;
+	/* "^\." matches no name at all. */
+	if (!regex->from_start)
+		regex->at_label = skip(text, dot, COUNT(dot));
+}
+
+/* The characters of a name, and what dots there are between them. */
+static void
+read_name(const char **text, struct regex_name *regex)
+{
+	size_t used = 0;
+	const char *c = *text;
+
+	while (used < REGEX_NAME_MAX - 1) {
+		size_t step = c[0] == '\\' && (c[1] == '.' || c[1] == '-') ? 2 : 1;
+		char character = c[step - 1];
+		bool plain = isalnum((unsigned char)character) || character == '-' ||
+		    character == '.';
+
+		/* What a quantifier is about is no part of a name. */
+		if (!plain || (c[step] != '\0' && strchr("*+?{", c[step]) != NULL))
+			break;
+		regex->loose_dot |= character == '.' && step == 1;
+		regex->name[used++] = character;
+		c += step;
+	}
+	regex->name[used] = '\0';
+	*text = c;
+}
+
+static bool
+is_name(const char *name)
+{
+	const char *last = strrchr(name, '.');
+
+	if (last == NULL || last == name || name[0] == '.' || strstr(name, "..") != NULL)
+		return false;
+	/* A top-level domain has two letters at least (RFC 3696 section 2). */
+	return isalpha((unsigned char)last[1]) && last[2] != '\0';
+}
+
+void
+regex_name_read(const char *text, struct regex_name *regex)
+{
+	static const char *const ends[] = { "$", "\\z", "\\Z" };
+	static const char *const anything[] = { ".*", "(.*)" };
+	bool more;
+
+	memset(regex, 0, sizeof(*regex));
+	read_start(&text, regex);
+	read_name(&text, regex);
+	more = skip(&text, anything, COUNT(anything));
+	regex->to_end = skip(&text, ends, COUNT(ends)) && !more;
+	if (*text != '\0')
+		return;
+	if (is_name(regex->name))
+		regex->shape = REGEX_NAME;
+	else if (regex->name[0] == '\0' && !regex->at_label &&
+	    !(regex->from_start && regex->to_end))
+		regex->shape = REGEX_ALL;
+}

@@ -1,0 +1,31 @@
+/*
+ * regex_name.h - regular expressions that spell a name out.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_REGEX_NAME_H
+#define TLSWARD_POLICY_REGEX_NAME_H
+
+#include <stdbool.h>
+
+#define REGEX_NAME_MAX 256
+
+/* What a regular expression is, where it is as simple as this. */
+struct regex_name {
+	enum {
+		REGEX_OTHER,
+		REGEX_ALL,	/* matches every name, as "^.*$" does */
+		REGEX_NAME	/* a name of two labels at least */
+	} shape;
+	bool from_start;	/* nothing may stand before the name */
+	bool at_label;		/* what stands before it ends with a dot */
+	bool or_itself;		/* with "at_label": or is nothing at all */
+	bool to_end;		/* nothing may stand behind it */
+	bool loose_dot;		/* a dot in it stands for any character */
+	char name[REGEX_NAME_MAX];	/* with loose dots as dots */
+};
+
+/* Reads a regular expression as written, without its slashes. */
+void regex_name_read(const char *text, struct regex_name *regex);
+
+#endif
