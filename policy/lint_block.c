@@ -200,8 +200,9 @@ has_rules(const struct parser *p, const struct source *source)
 
 	while (node != NULL && &node->source != source)
 		node = node->next;
-	/* The policy file itself is no library of profiles. */
-	return node == NULL || node->has_rules || node->parent == NULL;
+	/* The policy file itself is a library only when it is looked at alone. */
+	return node == NULL || node->has_rules ||
+	    (node->parent == NULL && p->policy->rule_count > 0);
 }
 
 void
