@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 #include "settings/schema.h"
@@ -20,10 +21,21 @@
 /* Where an address is stored: as libmilter writes it, and a UNIX socket's path. */
 struct place {
 	char **address;
-	char **path;
+	char **path;			/* NULL: it cannot be one */
 };
 
+/* How an address is written. */
+struct forms {
+	const char *four;
+	const char *six;
+	bool turned;			/* port@host, too */
+};
+
+static const struct forms listen_forms = { "inet:host:port", "inet6:[host]:port", true };
+static const struct forms metrics_forms = { "host:port", "[host]:port", false };
+
 struct endpoint {
+	const struct forms *forms;
 	bool six;
 	char host[HOST_MAX + 1];
 };
@@ -69,8 +81,7 @@ check_host(const struct endpoint *end, char error[SETTING_ERROR_MAX])
 		return true;
 	if (four || six)
 		return setting_refuse(error, "%s is an IPv%d address: write %s",
-		    end->host, four ? 4 : 6, four ? "inet:host:port" :
-		    "inet6:[host]:port");
+		    end->host, four ? 4 : 6, four ? end->forms->four : end->forms->six);
 	if (!is_host_name(end->host))
 		return setting_refuse(error,
 		    "\"%.60s\" is not a host's name or address", end->host);
@@ -97,7 +108,7 @@ static bool
 split(const char *text, char *port, size_t port_size, struct endpoint *end,
     char error[SETTING_ERROR_MAX])
 {
-	const char *at = strchr(text, '@');
+	const char *at = end->forms->turned ? strchr(text, '@') : NULL;
 	const char *colon = strrchr(text, ':');
 
 	if (at != NULL) {
@@ -105,11 +116,11 @@ split(const char *text, char *port, size_t port_size, struct endpoint *end,
 		return copy_host(end, at + 1, strlen(at + 1), error);
 	}
 	if (colon == NULL || colon == text)
-		return setting_refuse(error,
-		    "expected a host and a port: inet:host:port or inet6:[host]:port");
+		return setting_refuse(error, "expected a host and a port: %s or %s",
+		    end->forms->four, end->forms->six);
 	if (text[0] != '[' && memchr(text, ':', (size_t)(colon - text)) != NULL)
 		return setting_refuse(error,
-		    "an IPv6 address stands in brackets: inet6:[host]:port");
+		    "an IPv6 address stands in brackets: %s", end->forms->six);
 	(void)snprintf(port, port_size, "%s", colon + 1);
 	return copy_host(end, text, (size_t)(colon - text), error);
 }
@@ -128,10 +139,10 @@ port_number(const char *port)
 }
 
 static bool
-take_inet(const struct place *place, bool six, const char *text,
-    char error[SETTING_ERROR_MAX])
+take_inet(const struct place *place, const struct forms *forms, bool six,
+    const char *text, char error[SETTING_ERROR_MAX])
 {
-	struct endpoint end = { .six = six };
+	struct endpoint end = { .forms = forms, .six = six };
 	char port[64], listen[HOST_MAX + 32];
 	long number;
 
@@ -147,8 +158,10 @@ take_inet(const struct place *place, bool six, const char *text,
 	    number, end.host);
 	if (!setting_copy(place->address, listen, error))
 		return false;
-	free(*place->path);
-	*place->path = NULL;
+	if (place->path != NULL) {
+		free(*place->path);
+		*place->path = NULL;
+	}
 	return true;
 }
 
@@ -179,9 +192,9 @@ take(const struct setting *setting, const struct place *place, const char *value
 	if (strncmp(value, "local:", 6) == 0)
 		return take_unix(place, value + 6, error);
 	if (strncmp(value, "inet:", 5) == 0)
-		return take_inet(place, false, value + 5, error);
+		return take_inet(place, &listen_forms, false, value + 5, error);
 	if (strncmp(value, "inet6:", 6) == 0)
-		return take_inet(place, true, value + 6, error);
+		return take_inet(place, &listen_forms, true, value + 6, error);
 	return setting_refuse(error, "%s cannot be \"%.60s\": expected %s",
 	    setting->name, value, setting->values);
 }
@@ -208,4 +221,34 @@ setting_take_service(const struct setting *setting, struct settings *settings,
 	free(settings->policy_service_path);
 	settings->policy_service = settings->policy_service_path = NULL;
 	return true;
+}
+
+bool
+setting_take_metrics(const struct setting *setting, struct settings *settings,
+    const char *value, char error[SETTING_ERROR_MAX])
+{
+	const struct place place = { &settings->metrics, NULL };
+
+	(void)setting;
+	if (strcmp(value, "none") != 0)
+		return take_inet(&place, &metrics_forms, value[0] == '[', value, error);
+	free(settings->metrics);
+	settings->metrics = NULL;
+	return true;
+}
+
+/* A name is looked up later; that "localhost" is this host is agreed (RFC 6761). */
+bool
+settings_is_loopback(const char *address)
+{
+	const char *at = strchr(address, '@');
+	const char *host = at != NULL ? at + 1 : "";
+	struct in6_addr six;
+	struct in_addr four;
+
+	if (inet_pton(AF_INET, host, &four) == 1)
+		return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (inet_pton(AF_INET6, host, &six) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&six);
+	return strcasecmp(host, "localhost") == 0;
 }

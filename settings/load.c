@@ -41,6 +41,7 @@ settings_free(struct settings **settings)
 	free(old->log_path);
 	free(old->authentication_results);
 	free(old->pid_file);
+	free(old->metrics);
 	free(old);
 	*settings = NULL;
 }
@@ -195,6 +196,29 @@ check_sources(const struct settings *settings, const char *path,
 		    "if the MTA is Sendmail, set \"mta sendmail\"");
 }
 
+/* Where metrics can be fetched: not where something else answers. */
+static void
+check_metrics(const struct settings *settings, const char *path,
+    struct policy_diags *diags)
+{
+	const char *metrics = settings->metrics;
+	unsigned line = settings->metrics_line, column = line == 0 ? 0 : 1;
+
+	if (metrics == NULL)
+		return;
+	if (strcmp(metrics, settings->listen) == 0)
+		policy_diags_add(diags, POLICY_ERROR, path, line, column, NULL, 0,
+		    "listen and metrics are the same address");
+	if (settings->policy_service != NULL &&
+	    strcmp(metrics, settings->policy_service) == 0)
+		policy_diags_add(diags, POLICY_ERROR, path, line, column, NULL, 0,
+		    "policy-service and metrics are the same address");
+	if (!settings_is_loopback(metrics))
+		policy_diags_add(diags, POLICY_WARNING, path, line, column, NULL, 0,
+		    "metrics are not kept to this host: whoever reaches that address can "
+		    "read them");
+}
+
 void
 settings_check_policy(const struct settings *settings, const char *path,
     const struct policy *policy, struct policy_diags *diags)
@@ -217,6 +241,7 @@ settings_check_policy(const struct settings *settings, const char *path,
 	    strcmp(settings->policy_service, settings->listen) == 0)
 		policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0,
 		    "listen and policy-service are the same address");
+	check_metrics(settings, path, diags);
 	check_sources(settings, path, &summary, diags);
 }
 

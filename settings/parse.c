@@ -201,6 +201,8 @@ take_value(struct parser *parser, const struct line *line, size_t at,
 	}
 	if (strcmp(setting->name, "reply-at") == 0)
 		parser->settings->reply_at_line = line->number;
+	if (strcmp(setting->name, "metrics") == 0)
+		parser->settings->metrics_line = line->number;
 	if (setting->take(setting, parser->settings, parser->value.text, error))
 		return;
 	if (error[0] == '\0')

@@ -80,8 +80,9 @@ const struct setting settings_schema[] = {
 	    "/path | none", NULL, "none", "where the daemon leaves its process id" },
 	{ "journal", setting_take_unbuilt, 0, NULL,
 	    "none", "none", NULL, "a database of decisions" },
-	{ "metrics", setting_take_unbuilt, 0, NULL,
-	    "none", "none", NULL, "a listener for counters" },
+	{ "metrics", setting_take_metrics, AT(metrics), NULL,
+	    "none | host:port | [host]:port", "none", NULL,
+	    "where Prometheus and its like fetch metrics over HTTP" },
 };
 const size_t settings_schema_count = sizeof settings_schema / sizeof settings_schema[0];
 

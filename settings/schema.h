@@ -53,6 +53,7 @@ setting_take setting_take_path;		/* an absolute path, or "none" */
 setting_take setting_take_delimiter;
 setting_take setting_take_log;
 setting_take setting_take_authserv;	/* RFC 8601, section 2.2, or "none" */
+setting_take setting_take_metrics;	/* host:port, or "none" */
 setting_take setting_take_unbuilt;
 
 /* For them: write the reason, or show that memory was short, and return false. */

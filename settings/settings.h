@@ -52,7 +52,9 @@ struct settings {
 	bool follow_accepted;
 	char *authentication_results;	/* our authserv-id; NULL: no field */
 	char *pid_file;			/* NULL: none */
+	char *metrics;			/* inet:port@host or inet6:port@host; NULL: none */
 	unsigned reply_at_line;		/* where it is set; 0: nowhere */
+	unsigned metrics_line;		/* likewise */
 };
 
 enum settings_load_result {
@@ -74,7 +76,8 @@ void settings_free(struct settings **settings);
 /*
  * What settings and policy cannot mean together (reply-at mail with a "to" rule
  * that exempts, or with the policy service; one address twice), as errors in "diags",
- * and requirements on facts that nobody will supply, as warnings. "path" is the
+ * and requirements on facts that nobody will supply, and metrics that others than
+ * this host can read, as warnings. "path" is the
  * settings file's name.
  */
 void settings_check_policy(const struct settings *settings, const char *path,
@@ -89,6 +92,9 @@ void settings_describe(FILE *out);
 
 /* Whether the daemon's user is the one for which nothing needs to be said. */
 bool settings_user_is_default(const struct settings *settings);
+
+/* Whether an address, as libmilter writes it, can be reached from this host alone. */
+bool settings_is_loopback(const char *address);
 
 /* The settings file that is read when none is named. */
 const char *settings_default_path(void);

@@ -115,7 +115,7 @@ every_setting_is_taken(void **state)
 	    "recipient-delimiter +-\non-internal-error accept\n"
 	    "log file:/var/log/tlsward.log\nlog-format json\nlog-accepted no\n"
 	    "follow-accepted yes\nauthentication-results mx.ours.example\n"
-	    "pid-file /run/tlsward.pid\njournal none\nmetrics none\n");
+	    "pid-file /run/tlsward.pid\njournal none\nmetrics [::1]:8894\n");
 
 	(void)state;
 	assert_string_equal(s->listen, "inet:8893@127.0.0.1");
@@ -139,7 +139,53 @@ every_setting_is_taken(void **state)
 	assert_true(s->follow_accepted);
 	assert_string_equal(s->authentication_results, "mx.ours.example");
 	assert_string_equal(s->pid_file, "/run/tlsward.pid");
+	assert_string_equal(s->metrics, "inet6:8894@::1");
+	assert_int_equal(s->metrics_line, 22);
 	settings_free(&s);
+}
+
+static void
+expect_metrics(const char *value, const char *metrics, bool loopback)
+{
+	char text[300];
+	struct settings *settings;
+
+	(void)snprintf(text, sizeof text, "metrics %s\n", value);
+	settings = good(text);
+	assert_string_equal(settings->metrics, metrics);
+	assert_int_equal(settings_is_loopback(settings->metrics), loopback);
+	settings_free(&settings);
+}
+
+static void
+metrics_are_at_a_host_and_port(void **state)
+{
+	struct settings *settings = good("metrics none\n");
+
+	(void)state;
+	assert_null(settings->metrics);
+	settings_free(&settings);
+	expect_metrics("127.0.0.1:8894", "inet:8894@127.0.0.1", true);
+	expect_metrics("127.9.9.9:1", "inet:1@127.9.9.9", true);
+	expect_metrics("localhost:8894", "inet:8894@localhost", true);
+	expect_metrics("[::1]:8894", "inet6:8894@::1", true);
+	expect_metrics("[localhost]:8894", "inet6:8894@localhost", true);
+	expect_metrics("0.0.0.0:8894", "inet:8894@0.0.0.0", false);
+	expect_metrics("[::]:65535", "inet6:65535@::", false);
+	expect_metrics("[::ffff:127.0.0.1]:8894", "inet6:8894@::ffff:127.0.0.1", false);
+	expect_metrics("128.0.0.1:8894", "inet:8894@128.0.0.1", false);
+	expect_metrics("localhost.example:8894", "inet:8894@localhost.example", false);
+	bad("metrics localhost", 9,
+	    "expected a host and a port: host:port or [host]:port");
+	bad("metrics :8894", 9, "expected a host and a port: host:port or [host]:port");
+	bad("metrics ::1:8894", 9, "an IPv6 address stands in brackets: [host]:port");
+	bad("metrics [127.0.0.1]:8894", 9,
+	    "127.0.0.1 is an IPv4 address: write host:port");
+	bad("metrics localhost:0", 9,
+	    "the port is a number from 1 to 65535, or the name of a service");
+	bad("metrics 8894@localhost", 9,
+	    "expected a host and a port: host:port or [host]:port");
+	bad("metrics a_b:8894", 9, "\"a_b\" is not a host's name or address");
 }
 
 static void
@@ -334,8 +380,6 @@ names_are_known_or_guessed(void **state)
 	bad("mode=monitor", 1, "a setting is written without \"=\": mode VALUE");
 	bad("journal sqlite:/x", 9,
 	    "journal is not built yet: leave it out, or set it to none");
-	bad("metrics localhost:9", 9,
-	    "metrics is not built yet: leave it out, or set it to none");
 }
 
 static void
@@ -375,6 +419,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_the_contract_s),
 		cmocka_unit_test(every_setting_is_taken),
+		cmocka_unit_test(metrics_are_at_a_host_and_port),
 		cmocka_unit_test(authserv_ids),
 		cmocka_unit_test(listen_takes_both_forms),
 		cmocka_unit_test(listen_refuses_the_rest),
