@@ -245,6 +245,7 @@ judge(struct service *service, struct asker *asker, const struct delegation *req
 
 	read_digests(service, request, &room.digests);
 	gather(request, asker, &room, &facts);
+	counters_session(&service->counters, &facts, &asker->counted);
 	question.facts = &facts;
 	if (decision_make(service, &question, &verdict) == 0) {
 		if (decision_refuses(&verdict) || is_news(asker,
@@ -291,6 +292,7 @@ take_key(struct asker *asker, const struct delegation *request)
 	if (asker->session[0] != '\0' && join_same(&asker->key, &key))
 		return;
 	asker->key = key;
+	asker->counted = 0;
 	session_make_id(asker->session);
 }
 

@@ -27,6 +27,7 @@ struct asker {
 	char session[SESSION_ID_SIZE];	/* its id; "": none yet */
 	char instance[128];		/* the message last recorded; "": none */
 	int rank;			/* and how much its record said */
+	unsigned char counted;		/* by its protocol: see counters_session() */
 };
 
 /*

@@ -273,6 +273,7 @@ begin_message(SMFICTX *ctx, struct session *session, char *address)
 	if (policy_same_address(from, "<>"))
 		from = "<>";
 	facts_gather(ctx, session, service->settings->mta, from, &room, &facts);
+	counters_session(&service->counters, &facts, &session->counted);
 	question.from_resolved = facts_from_resolved(ctx, from);
 	question.can_quarantine = session->can_quarantine;
 	status = judge_sender(ctx, session, &question);

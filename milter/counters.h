@@ -2,7 +2,8 @@
  * counters.h - what the daemon has done since it started.
  *
  * Every counter is atomic: any thread may raise it, and a reader sees each one
- * whole, though not all of them at the same moment. SIGUSR1 logs them.
+ * whole, though not all of them at the same moment. SIGUSR1 logs them, and the
+ * listener for metrics tells them. There is none for what a stranger can choose.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,24 +13,60 @@
 #include <stdatomic.h>
 
 #include "journal/journal.h"
+#include "milter/histogram.h"
 #include "policy/policy.h"
+
+/* What sessions came with. All other names are one. */
+enum protocol {
+	PROTOCOL_NONE,			/* clear text */
+	PROTOCOL_SSLV3, PROTOCOL_TLSV1, PROTOCOL_TLSV1_1, PROTOCOL_TLSV1_2,
+	PROTOCOL_TLSV1_3, PROTOCOL_OTHER,
+	PROTOCOL_UNKNOWN,		/* the MTA does not say */
+	PROTOCOL_COUNT
+};
+
+typedef atomic_ulong counter_outcomes[POLICY_REJECT + 1][REASON_COUNT];
 
 /* All zero is a good start. */
 struct counters {
-	atomic_ulong sessions;
-	atomic_ulong actions[POLICY_REJECT + 1];	/* by enum policy_action */
-	atomic_ulong reasons[REASON_COUNT];		/* of what was not met */
-	atomic_ulong would;			/* let through by monitor alone */
+	atomic_ulong sessions;			/* connections of the MTA to the milter */
+	atomic_ulong protocols[PROTOCOL_COUNT];	/* of sessions that came to a message */
+	counter_outcomes decisions;		/* by action and reason */
+	counter_outcomes would;			/* let through by monitor alone: likewise */
 	atomic_ulong exempt;
 	atomic_ulong reloads;
 	atomic_ulong reloads_failed;
 	atomic_ulong internal_errors;
 	atomic_ulong policy_requests;		/* to the policy service */
 	atomic_ulong policy_clients_closed;	/* that could not be served */
+	struct histogram judging;		/* each time that the policy was asked */
+	atomic_llong loaded_ms;			/* when the policy in force was; Unix time */
+	atomic_llong loading_ns;		/* how long that took */
+	atomic_llong tried_ms;			/* when one was to be loaded last */
+	atomic_bool last_failed;		/* and could not be */
 };
+
+/* The name of a protocol: "none", "TLSv1.2", "other". Static. */
+const char *counters_protocol_name(enum protocol protocol);
 
 /* Counts a decision that took effect: one for each record. */
 void counters_decision(struct counters *counters, const struct verdict *verdict);
+
+/*
+ * Counts an SMTP session by its protocol, where it was not counted by that one yet:
+ * *counted is 0 for a new session, and is kept for its next message. Mail that did
+ * not come over SMTP has no session.
+ */
+void counters_session(struct counters *counters, const struct facts *facts,
+    unsigned char *counted);
+
+/*
+ * A policy was loaded at "now_ms", which took "nanoseconds": at the start; or at a
+ * reload, unless "loaded" is false.
+ */
+void counters_loaded(struct counters *counters, int64_t now_ms, int64_t nanoseconds);
+void counters_reloaded(struct counters *counters, bool loaded, int64_t now_ms,
+    int64_t nanoseconds);
 
 /* Appends all of them as "name=number" words. Failure shows in buffer->failed. */
 void counters_text(struct counters *counters, unsigned long lines_lost,

@@ -20,10 +20,15 @@
 #include <unistd.h>
 
 #include "milter/capture.h"
+#include "milter/histogram.h"
 #include "milter/listener.h"
 #include "milter/load.h"
 #include "milter/service_socket.h"
+#include "milter/stream_socket.h"
 #include "milter/supervisor.h"
+
+/* Connections to the listener for metrics that wait to be accepted. */
+#define METRICS_BACKLOG 64
 
 static void complain(const struct daemon *daemon, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -61,6 +66,19 @@ read_settings(struct daemon *daemon)
 	return result == SETTINGS_LOADED;
 }
 
+bool
+daemon_load(struct daemon *daemon, struct policy_diags *diags)
+{
+	int64_t began = histogram_clock();
+
+	if (diags != NULL)
+		daemon->policy = load_policy(daemon->settings, daemon->settings_path,
+		    diags);
+	daemon->loaded_ms = log_time_ms();
+	daemon->loading_ns = histogram_clock() - began;
+	return daemon->policy != NULL;
+}
+
 /* As the user, so that what only root could read is found out now. */
 static bool
 read_policy(struct daemon *daemon)
@@ -73,7 +91,7 @@ read_policy(struct daemon *daemon)
 		policy_diags_free(&diags);
 		return false;
 	}
-	daemon->policy = load_policy(daemon->settings, daemon->settings_path, diags);
+	(void)daemon_load(daemon, diags);
 	if (!privileges_resume(&daemon->identity, error)) {
 		complain(daemon, "%s", error);
 		policy_free(&daemon->policy);
@@ -370,6 +388,13 @@ open_sockets(struct daemon *daemon)
 		if (!opened)
 			remove_sockets(daemon);
 	}
+	if (opened && daemon->settings->metrics != NULL) {
+		daemon->metrics_fd = stream_socket_open_inet(daemon->settings->metrics,
+		    METRICS_BACKLOG, "cannot listen for metrics on", error);
+		opened = daemon->metrics_fd != -1;
+		if (!opened)
+			remove_sockets(daemon);
+	}
 	if (!opened)
 		complain(daemon, "%s", error);
 	return opened;
@@ -396,6 +421,8 @@ release(struct daemon *daemon)
 	capture_syslog(NULL);
 	if (daemon->service_fd != -1)
 		(void)close(daemon->service_fd);
+	if (daemon->metrics_fd != -1)
+		(void)close(daemon->metrics_fd);
 	log_free(&daemon->log);
 	settings_free(&daemon->settings);
 }
@@ -405,7 +432,7 @@ daemon_run(const char *settings_path, bool foreground)
 {
 	char *absolute = absolute_path(settings_path);
 	struct daemon daemon = { .settings_path = absolute, .foreground = foreground,
-	    .ready = -1, .service_fd = -1 };
+	    .ready = -1, .service_fd = -1, .metrics_fd = -1 };
 	int status = 1;
 
 	hold_signals();
@@ -424,7 +451,7 @@ int
 daemon_check(const char *settings_path)
 {
 	struct daemon daemon = { .settings_path = settings_path, .foreground = true,
-	    .ready = -1, .service_fd = -1 };
+	    .ready = -1, .service_fd = -1, .metrics_fd = -1 };
 	char error[PRIVILEGES_ERROR_MAX];
 	struct policy_summary summary;
 	bool startable;

@@ -21,9 +21,12 @@ struct daemon {
 	struct identity identity;
 	struct log *log;
 	struct policy *policy;		/* for the first worker; NULL: load it anew */
+	int64_t loaded_ms;		/* when it was; Unix time */
+	int64_t loading_ns;		/* and how long that took */
 	struct stat socket;		/* the UNIX socket as it was made */
 	int service_fd;			/* the policy service's; -1: there is none */
 	struct stat service_socket;
+	int metrics_fd;			/* what metrics are fetched from; -1: likewise */
 	int ready;			/* tells the first process; -1: nobody waits */
 };
 
@@ -39,6 +42,12 @@ int daemon_check(const char *settings_path);
  * when it could not.
  */
 int daemon_run(const char *settings_path, bool foreground);
+
+/*
+ * Loads the policy into daemon->policy, which must be NULL, and takes the time.
+ * False where it has errors, which are in "diags" (NULL: memory is short).
+ */
+bool daemon_load(struct daemon *daemon, struct policy_diags *diags);
 
 /* The pid file and the sockets, at the end. */
 void daemon_clean_up(const struct daemon *daemon);

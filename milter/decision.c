@@ -52,9 +52,10 @@ judge_both(const struct question *question, const struct policy_options *options
 }
 
 int
-decision_make(const struct service *service, const struct question *question,
+decision_make(struct service *service, const struct question *question,
     struct verdict *verdict)
 {
+	int64_t began = histogram_clock();
 	const struct policy_options options = settings_policy_options(
 	    service->settings, log_time_ms() / 1000);
 	int result;
@@ -65,6 +66,7 @@ decision_make(const struct service *service, const struct question *question,
 	else
 		result = policy_decide(question->snapshot->policy, question->facts,
 		    &options, verdict);
+	histogram_add(&service->counters.judging, histogram_clock() - began);
 	if (result != 0)
 		return -1;
 	if (verdict->action == POLICY_QUARANTINE && !question->can_quarantine)

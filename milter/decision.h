@@ -24,10 +24,10 @@ struct question {
  * another address, as that too; the stricter verdict counts, and an exemption only
  * where it applies to both. What partners' certificates tell is added to the facts
  * first. question->facts->from is then the one that counted (of equals, the
- * client's). A quarantine that the MTA cannot be told of becomes a tempfail. Returns
- * 0, or -1 when memory was short.
+ * client's). A quarantine that the MTA cannot be told of becomes a tempfail. How long it
+ * takes is counted. Returns 0, or -1 when memory was short.
  */
-int decision_make(const struct service *service, const struct question *question,
+int decision_make(struct service *service, const struct question *question,
     struct verdict *verdict);
 
 /* Whether the verdict is a refusal, to be given as a reply. */

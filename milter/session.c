@@ -82,6 +82,7 @@ session_restart(struct session *session, struct snapshots *snapshots)
 	session->address[0] = '\0';
 	session->port = 0;
 	session->peer = PEER_UNKNOWN;
+	session->counted = 0;
 }
 
 static void

@@ -44,6 +44,7 @@ struct session {
 	bool can_add;			/* header fields */
 	bool can_change;		/* or remove them */
 	bool incomplete;		/* memory was short: not all is known */
+	unsigned char counted;		/* by its protocol: see counters_session() */
 	char *helo;			/* owned; NULL: none */
 	struct message *message;	/* owned; NULL: between messages */
 	struct join_seat seat;		/* beside a policy service */

@@ -26,7 +26,9 @@
 
 #include "milter/callbacks.h"
 #include "milter/daily.h"
+#include "milter/health.h"
 #include "milter/load.h"
+#include "milter/metrics_http.h"
 #include "milter/service_listener.h"
 #include "milter/supervisor.h"
 
@@ -44,6 +46,9 @@ struct worker {
 	struct daemon *daemon;
 	struct service service;
 	struct service_listener *listener;	/* NULL: no policy service */
+	struct metrics_http *http;		/* NULL: no metrics */
+	struct metrics_source metrics;
+	struct health health;
 	struct daily daily;
 	int control;
 	int ended[2];			/* libmilter's thread writes when it ends */
@@ -72,9 +77,23 @@ static void *
 run_libmilter(void *argument)
 {
 	struct worker *worker = argument;
-	char result = smfi_main() == MI_SUCCESS ? '0' : '1';
+	char result;
 
+	atomic_store(&worker->health.milter, true);
+	result = smfi_main() == MI_SUCCESS ? '0' : '1';
+	atomic_store(&worker->health.milter, false);
 	(void)!write(worker->ended[1], &result, 1);
+	return NULL;
+}
+
+static void *
+run_policy_service(void *argument)
+{
+	struct worker *worker = argument;
+
+	atomic_store(&worker->health.policy_service, true);
+	(void)service_listener_run(worker->listener);
+	atomic_store(&worker->health.policy_service, false);
 	return NULL;
 }
 
@@ -105,17 +124,18 @@ take_policy(struct worker *worker)
 	struct policy_summary summary;
 
 	if (daemon->policy == NULL && diags != NULL) {
-		daemon->policy = load_policy(daemon->settings, daemon->settings_path,
-		    diags);
+		(void)daemon_load(daemon, diags);
 		load_log_diags(daemon->log, diags);
 	}
 	policy_diags_free(&diags);
 	if (daemon->policy == NULL)
 		return false;
+	counters_loaded(&service->counters, daemon->loaded_ms, daemon->loading_ns);
 	policy_summarize(daemon->policy, &summary);
 	load_log_policy(daemon->log, "policy loaded", daemon->settings, &summary);
 	daily_said(&worker->daily, log_time_ms());
 	service->snapshots = snapshots_new(&daemon->policy);
+	atomic_store(&worker->health.policy, service->snapshots != NULL);
 	return service->snapshots != NULL;
 }
 
@@ -126,27 +146,26 @@ take_policy(struct worker *worker)
 static void
 reload(struct worker *worker)
 {
-	const struct daemon *daemon = worker->daemon;
+	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
 	struct policy_diags *diags = policy_diags_new();
-	struct policy *policy = NULL;
 	struct policy_summary summary;
+	bool loaded = daemon_load(daemon, diags);
 
-	if (diags != NULL) {
-		policy = load_policy(daemon->settings, daemon->settings_path, diags);
+	if (diags != NULL)
 		load_log_diags(daemon->log, diags);
-	}
 	policy_diags_free(&diags);
-	if (policy != NULL)
-		policy_summarize(policy, &summary);
-	if (policy == NULL || snapshots_replace(service->snapshots, &policy) != 0) {
-		policy_free(&policy);
-		atomic_fetch_add(&service->counters.reloads_failed, 1);
+	if (loaded)
+		policy_summarize(daemon->policy, &summary);
+	loaded = loaded && snapshots_replace(service->snapshots, &daemon->policy) == 0;
+	counters_reloaded(&service->counters, loaded, daemon->loaded_ms,
+	    daemon->loading_ns);
+	if (!loaded) {
+		policy_free(&daemon->policy);
 		log_message(daemon->log, LEVEL_ERROR,
 		    "policy not reloaded: the one in force is kept");
 		return;
 	}
-	atomic_fetch_add(&service->counters.reloads, 1);
 	load_log_policy(daemon->log, "policy reloaded", daemon->settings, &summary);
 	daily_said(&worker->daily, log_time_ms());
 }
@@ -281,6 +300,23 @@ prepare_policy_service(struct worker *worker)
 	return worker->listener != NULL;
 }
 
+/* Mail comes first: it is served where metrics cannot be. */
+static void
+prepare_metrics(struct worker *worker)
+{
+	const struct daemon *daemon = worker->daemon;
+
+	if (daemon->metrics_fd == -1)
+		return;
+	worker->metrics.service = &worker->service;
+	worker->metrics.started_ms = log_time_ms();
+	worker->http = metrics_http_new(daemon->metrics_fd, &worker->metrics,
+	    &worker->health);
+	if (worker->http == NULL)
+		log_message(daemon->log, LEVEL_ERROR, "metrics cannot be served on %s: "
+		    "going on without", daemon->settings->metrics);
+}
+
 /* Starts a thread for each side. Returns 0 or an error. */
 static int
 start_threads(struct worker *worker)
@@ -288,7 +324,9 @@ start_threads(struct worker *worker)
 	int error = start_thread(run_libmilter, worker);
 
 	if (error == 0 && worker->listener != NULL)
-		error = start_thread(service_listener_run, worker->listener);
+		error = start_thread(run_policy_service, worker);
+	if (error == 0 && worker->http != NULL)
+		error = start_thread(metrics_http_run, worker->http);
 	return error;
 }
 
@@ -300,6 +338,7 @@ serve(struct worker *worker)
 	int error;
 
 	callbacks_serve(&worker->service);
+	prepare_metrics(worker);
 	error = start_threads(worker);
 	if (error != 0) {
 		log_message(daemon->log, LEVEL_ERROR, "cannot start a thread: %s",
@@ -310,6 +349,9 @@ serve(struct worker *worker)
 	if (worker->listener != NULL)
 		log_message(daemon->log, LEVEL_INFO, "policy service on %s",
 		    daemon->settings->policy_service);
+	if (worker->http != NULL)
+		log_message(daemon->log, LEVEL_INFO, "metrics on %s",
+		    daemon->settings->metrics);
 	daemon_leave_stderr(daemon);
 	return write(worker->control, &serving, 1) == 1;
 }
@@ -324,6 +366,7 @@ worker_run(struct daemon *daemon, int control)
 	take_own_session();
 	worker.daemon = daemon;
 	worker.control = control;
+	worker.health.daemon = daemon;
 	worker.service.settings = daemon->settings;
 	worker.service.log = daemon->log;
 	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
@@ -334,6 +377,7 @@ worker_run(struct daemon *daemon, int control)
 	}
 	if (serve(&worker))
 		status = listen_to_supervisor(&worker);
+	atomic_store(&worker.health.ending, true);
 	wait_for_messages(&worker);
 	log_stop(daemon->log, LOG_MS);
 	return status;

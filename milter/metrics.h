@@ -1,0 +1,49 @@
+/*
+ * metrics.h - the daemon's figures as text for Prometheus and its like.
+ *
+ * OpenMetrics 1.0, or Prometheus's text format 0.0.4, which older readers know. No
+ * label has a value that comes from the network: how many lines there are does not
+ * depend on who connects.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_METRICS_H
+#define MILTER_METRICS_H
+
+#include "milter/service.h"
+
+enum metrics_format { METRICS_OPENMETRICS, METRICS_TEXT };
+
+/* What the journal tells of itself. */
+struct metrics_journal {
+	unsigned long queued;		/* records that wait to be written */
+	unsigned long errors;		/* attempts to write that failed */
+	unsigned long lost;		/* records that will never be written */
+};
+
+/* Where the figures come from. */
+struct metrics_source {
+	struct service *service;
+	int64_t started_ms;		/* the worker's start; Unix time */
+	/* Fills in the journal's figures; NULL: there is no journal. Thread-safe. */
+	void (*journal)(void *context, struct metrics_journal *journal);
+	void *journal_context;
+};
+
+/* The value of Content-Type for a format. Static. */
+const char *metrics_content_type(enum metrics_format format);
+
+/*
+ * The format for a client that says it accepts "accept" (NULL: it does not say):
+ * OpenMetrics, unless plain text is named and OpenMetrics is not.
+ */
+enum metrics_format metrics_choose(const char *accept);
+
+/*
+ * Appends all figures at "now_ms" (Unix time) to "out". Failure shows in
+ * out->failed. Any thread may call it.
+ */
+void metrics_write(const struct metrics_source *source, enum metrics_format format,
+    int64_t now_ms, struct buffer *out);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * metrics_http.h - the listener that metrics are fetched from.
+ *
+ * HTTP for whoever is let near it: /metrics, and /healthz, which is 200 while the
+ * daemon serves mail and else 503. One thread of its own serves all connections and
+ * shares no lock with mail but the moment's one on the policy in force. What a client
+ * can cost is bounded, in memory, in connections, and in time: each connection has one
+ * request, and METRICS_HTTP_SECONDS for all of it.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MILTER_METRICS_HTTP_H
+#define MILTER_METRICS_HTTP_H
+
+#include "milter/health.h"
+#include "milter/metrics.h"
+
+#define METRICS_HTTP_CLIENTS 32
+#define METRICS_HTTP_SECONDS 10
+
+struct metrics_http;
+
+/*
+ * Serves on "fd", which is non-blocking and listens and stays the caller's; "source"
+ * and "health" must outlive it. NULL where that cannot be started.
+ */
+struct metrics_http *metrics_http_new(int fd, const struct metrics_source *source,
+    const struct health *health);
+
+/* Serves for ever: for a thread, whose argument is the listener. */
+void *metrics_http_run(void *http);
+
+#endif
