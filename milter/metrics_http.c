@@ -2,7 +2,9 @@
  * metrics_http.c - the listener that metrics are fetched from.
  *
  * libmicrohttpd's own time limit is one of silence, which a client that sends a byte
- * now and then never reaches: so the time of a connection is looked after here.
+ * now and then never reaches: so the time of a connection is looked after here. With
+ * epoll the library does not see that a client left in the middle of a request: hence
+ * poll.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -10,6 +12,8 @@
 
 #include <microhttpd.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,9 +24,6 @@
 /* How often connections are looked at, while there are some. */
 #define LOOK_MS 1000
 
-/* Before trying again when the library cannot wait for connections. */
-#define PAUSE_MS 1000
-
 struct client {
 	int fd;				/* -1: this place is free */
 	int64_t since_ns;
@@ -32,6 +33,8 @@ struct metrics_http {
 	const struct metrics_source *source;
 	const struct health *health;
 	struct MHD_Daemon *daemon;
+	pthread_mutex_t lock;		/* for the rest */
+	pthread_cond_t begun;		/* there is a connection */
 	struct client clients[METRICS_HTTP_CLIENTS];
 	size_t count;
 };
@@ -135,6 +138,7 @@ on_begin(struct metrics_http *http, struct MHD_Connection *connection, void **pl
 		client->fd = info->connect_fd;
 		client->since_ns = histogram_clock();
 		http->count++;
+		(void)pthread_cond_signal(&http->begun);
 		*place = client;
 		return;
 	}
@@ -147,6 +151,7 @@ on_connection(void *argument, struct MHD_Connection *connection, void **place,
 	struct metrics_http *http = argument;
 	struct client *client = *place;
 
+	(void)pthread_mutex_lock(&http->lock);
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		on_begin(http, connection, place);
 	} else if (client != NULL) {
@@ -154,6 +159,7 @@ on_connection(void *argument, struct MHD_Connection *connection, void **place,
 		http->count--;
 		*place = NULL;
 	}
+	(void)pthread_mutex_unlock(&http->lock);
 }
 
 /* The library sees the end of what it reads, and closes. */
@@ -177,13 +183,35 @@ metrics_http_run(void *argument)
 	struct metrics_http *http = argument;
 
 	for (;;) {
-		int wait = http->count > 0 ? LOOK_MS : -1;
-
-		if (MHD_run_wait(http->daemon, wait) != MHD_YES)
-			(void)poll(NULL, 0, PAUSE_MS);
+		(void)pthread_mutex_lock(&http->lock);
+		while (http->count == 0)
+			(void)pthread_cond_wait(&http->begun, &http->lock);
 		end_overdue(http);
+		(void)pthread_mutex_unlock(&http->lock);
+		(void)poll(NULL, 0, LOOK_MS);
 	}
 	return NULL;
+}
+
+/* Its thread takes no signals. */
+static struct MHD_Daemon *
+start(struct metrics_http *http, int fd)
+{
+	struct MHD_Daemon *daemon;
+	sigset_t all, before;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD, 0, NULL, NULL,
+	    on_request, http,
+	    MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)METRICS_HTTP_CLIENTS,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)METRICS_HTTP_SECONDS,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CLIENT,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+	    MHD_OPTION_END);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return daemon;
 }
 
 struct metrics_http *
@@ -198,13 +226,9 @@ metrics_http_new(int fd, const struct metrics_source *source,
 	http->health = health;
 	for (size_t i = 0; i < METRICS_HTTP_CLIENTS; i++)
 		http->clients[i].fd = -1;
-	http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,
-	    MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)METRICS_HTTP_CLIENTS,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)METRICS_HTTP_SECONDS,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CLIENT,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-	    MHD_OPTION_END);
+	if (pthread_mutex_init(&http->lock, NULL) == 0 &&
+	    pthread_cond_init(&http->begun, NULL) == 0)
+		http->daemon = start(http, fd);
 	if (http->daemon != NULL)
 		return http;
 	free(http);

@@ -2,7 +2,7 @@
  * metrics_http.h - the listener that metrics are fetched from.
  *
  * HTTP for whoever is let near it: /metrics, and /healthz, which is 200 while the
- * daemon serves mail and else 503. One thread of its own serves all connections and
+ * daemon serves mail and else 503. One thread of its own serves all connections, and
  * shares no lock with mail but the moment's one on the policy in force. What a client
  * can cost is bounded, in memory, in connections, and in time: each connection has one
  * request, and METRICS_HTTP_SECONDS for all of it.
@@ -21,13 +21,13 @@
 struct metrics_http;
 
 /*
- * Serves on "fd", which is non-blocking and listens and stays the caller's; "source"
- * and "health" must outlive it. NULL where that cannot be started.
+ * Serves from now on on "fd", which is non-blocking and listens and stays the
+ * caller's; "source" and "health" must outlive it. NULL where it cannot be started.
  */
 struct metrics_http *metrics_http_new(int fd, const struct metrics_source *source,
     const struct health *health);
 
-/* Serves for ever: for a thread, whose argument is the listener. */
+/* Ends connections in time, for ever: for a thread, whose argument is the listener. */
 void *metrics_http_run(void *http);
 
 #endif
