@@ -7,15 +7,15 @@
 
 #include <string.h>
 
-static const char *const protocols[PROTOCOL_COUNT] = {
-	[PROTOCOL_NONE] = "none",
-	[PROTOCOL_SSLV3] = "SSLv3",
-	[PROTOCOL_TLSV1] = "TLSv1",
-	[PROTOCOL_TLSV1_1] = "TLSv1.1",
-	[PROTOCOL_TLSV1_2] = "TLSv1.2",
-	[PROTOCOL_TLSV1_3] = "TLSv1.3",
-	[PROTOCOL_OTHER] = "other",
-	[PROTOCOL_UNKNOWN] = "unknown",
+static const char *const protocols[COUNTED_COUNT] = {
+	[COUNTED_NONE] = "none",
+	[COUNTED_SSLV3] = "SSLv3",
+	[COUNTED_TLSV1] = "TLSv1",
+	[COUNTED_TLSV1_1] = "TLSv1.1",
+	[COUNTED_TLSV1_2] = "TLSv1.2",
+	[COUNTED_TLSV1_3] = "TLSv1.3",
+	[COUNTED_OTHER] = "other",
+	[COUNTED_UNKNOWN] = "unknown",
 };
 
 static void
@@ -34,11 +34,11 @@ static enum protocol
 protocol_of(const struct facts *facts)
 {
 	if (facts->tls_version == NULL)
-		return PROTOCOL_UNKNOWN;
-	for (int i = PROTOCOL_NONE; i < PROTOCOL_OTHER; i++)
+		return COUNTED_UNKNOWN;
+	for (int i = COUNTED_NONE; i < COUNTED_OTHER; i++)
 		if (strcmp(facts->tls_version, protocols[i]) == 0)
 			return (enum protocol)i;
-	return PROTOCOL_OTHER;
+	return COUNTED_OTHER;
 }
 
 void

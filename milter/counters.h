@@ -18,11 +18,11 @@
 
 /* What sessions came with. All other names are one. */
 enum protocol {
-	PROTOCOL_NONE,			/* clear text */
-	PROTOCOL_SSLV3, PROTOCOL_TLSV1, PROTOCOL_TLSV1_1, PROTOCOL_TLSV1_2,
-	PROTOCOL_TLSV1_3, PROTOCOL_OTHER,
-	PROTOCOL_UNKNOWN,		/* the MTA does not say */
-	PROTOCOL_COUNT
+	COUNTED_NONE,			/* clear text */
+	COUNTED_SSLV3, COUNTED_TLSV1, COUNTED_TLSV1_1, COUNTED_TLSV1_2,
+	COUNTED_TLSV1_3, COUNTED_OTHER,
+	COUNTED_UNKNOWN,		/* the MTA does not say */
+	COUNTED_COUNT
 };
 
 typedef atomic_ulong counter_outcomes[POLICY_REJECT + 1][REASON_COUNT];
@@ -30,7 +30,7 @@ typedef atomic_ulong counter_outcomes[POLICY_REJECT + 1][REASON_COUNT];
 /* All zero is a good start. */
 struct counters {
 	atomic_ulong sessions;			/* connections of the MTA to the milter */
-	atomic_ulong protocols[PROTOCOL_COUNT];	/* of sessions that came to a message */
+	atomic_ulong protocols[COUNTED_COUNT];	/* of sessions that came to a message */
 	counter_outcomes decisions;		/* by action and reason */
 	counter_outcomes would;			/* let through by monitor alone: likewise */
 	atomic_ulong exempt;

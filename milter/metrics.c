@@ -158,7 +158,7 @@ write_sessions(const struct writer *writer, struct counters *counters)
 {
 	begin_counter(writer, "tlsward_sessions_total",
 	    "SMTP sessions that came to a message, by protocol; none is clear text.");
-	for (int i = 0; i < PROTOCOL_COUNT; i++)
+	for (int i = 0; i < COUNTED_COUNT; i++)
 		buffer_format(writer->out, "tlsward_sessions_total{protocol=\"%s\"} %lu\n",
 		    counters_protocol_name((enum protocol)i),
 		    atomic_load(&counters->protocols[i]));

@@ -193,10 +193,10 @@ test_sessions_by_protocol(void **state)
 		const char *version;
 		enum protocol protocol;
 	} cases[] = {
-		{ "none", PROTOCOL_NONE }, { "SSLv3", PROTOCOL_SSLV3 },
-		{ "TLSv1", PROTOCOL_TLSV1 }, { "TLSv1.1", PROTOCOL_TLSV1_1 },
-		{ "TLSv1.2", PROTOCOL_TLSV1_2 }, { "TLSv1.3", PROTOCOL_TLSV1_3 },
-		{ NULL, PROTOCOL_UNKNOWN },
+		{ "none", COUNTED_NONE }, { "SSLv3", COUNTED_SSLV3 },
+		{ "TLSv1", COUNTED_TLSV1 }, { "TLSv1.1", COUNTED_TLSV1_1 },
+		{ "TLSv1.2", COUNTED_TLSV1_2 }, { "TLSv1.3", COUNTED_TLSV1_3 },
+		{ NULL, COUNTED_UNKNOWN },
 	};
 	static const char *const others[] = { "TLSv1.4", "", "tlsv1.3", "TLSv1.3 ",
 	    "other", "unknown", "x\"} 1\n", "SSLv2" };
@@ -212,11 +212,11 @@ test_sessions_by_protocol(void **state)
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		counted = 0;
 		count_session(counters, others[i], false, &counted);
-		assert_int_equal(atomic_load(&counters->protocols[PROTOCOL_OTHER]), i + 1);
+		assert_int_equal(atomic_load(&counters->protocols[COUNTED_OTHER]), i + 1);
 	}
 	counted = 0;
 	count_session(counters, "none", true, &counted);
-	assert_int_equal(atomic_load(&counters->protocols[PROTOCOL_NONE]), 1);
+	assert_int_equal(atomic_load(&counters->protocols[COUNTED_NONE]), 1);
 	assert_int_equal(counted, 0);
 }
 
