@@ -137,11 +137,12 @@ evaluate(const struct policy_rule *rule, const struct match *match,
 {
 	const struct settings_of_rule *settings = &rule->settings;
 	const struct who *who = match->who;
+	bool listed = who != NULL && who->listed != 0;
 
 	outcome->rule = rule;
 	outcome->place = (struct policy_place){
-		.file = who != NULL && who->listed ? who->file : rule->file,
-		.line = who != NULL && who->listed ? who->line : rule->line,
+		.file = listed ? policy_file(session->policy, who) : rule->file,
+		.line = listed ? who->line : rule->line,
 		.name = who != NULL ? who->name : NULL,
 		.kind = rule->kind
 	};

@@ -69,6 +69,24 @@ relative(struct parser *p, const char *path)
 	return parse_keep_text(p, path, strlen(path));
 }
 
+/* Numbers the file for the WHOs that it names. False when memory is short. */
+static bool
+add_file(struct parser *p, struct source_node *node)
+{
+	struct policy *policy = p->policy;
+	const char **files = array_grow(policy->files, policy->file_count,
+	    &policy->file_room, sizeof(*files));
+
+	if (files == NULL)
+		return false;
+	policy->files = files;
+	if (policy->file_count > WHO_FILE_MAX)
+		return false;
+	node->file = (uint32_t)policy->file_count;
+	files[policy->file_count++] = node->source.name;
+	return true;
+}
+
 int
 parse_open(struct parser *p, const char *path, struct source_node **opened)
 {
@@ -85,7 +103,7 @@ parse_open(struct parser *p, const char *path, struct source_node **opened)
 	node->parent = p->current;
 	node->source.name = relative(p, path);
 	*opened = node;
-	return node->source.name != NULL ? 0 : ENOMEM;
+	return node->source.name != NULL && add_file(p, node) ? 0 : ENOMEM;
 }
 
 /* Whether the file is one of those that are being read. */

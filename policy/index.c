@@ -1,8 +1,9 @@
 /*
  * index.c - finding the WHO that names a sender, a recipient or a client.
  *
- * One table of keys with open addressing for each kind of rule. The hash (FNV-1a)
- * reads all of a key: partners' names share their ends.
+ * One table of keys with open addressing for each kind of rule. The hash reads all of
+ * a key: partners' names share their ends. It needs no seed: only the administrator
+ * adds keys.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,23 +19,39 @@ struct who_slot {
 	uint32_t who;		/* index + 1; 0: free */
 };
 
+/* Eight bytes at a time, multiplied with 2^64 over the golden ratio and folded. */
 static uint32_t
 hash(const char *key, size_t length)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	const uint64_t factor = 0x9e3779b97f4a7c15u;
+	uint64_t h = length * factor, word;
 
-	for (size_t i = 0; i < length; i++)
-		h = (h ^ (unsigned char)key[i]) * 0x100000001b3u;
-	return (uint32_t)(h ^ h >> 32);
+	for (; length >= sizeof(word); key += sizeof(word), length -= sizeof(word)) {
+		memcpy(&word, key, sizeof(word));
+		h = (h ^ word) * factor;
+		h ^= h >> 32;
+	}
+	word = 0;
+	memcpy(&word, key, length);
+	h = (h ^ word) * factor;
+	h = (h ^ h >> 29) * factor;
+	return (uint32_t)(h >> 32);
+}
+
+/* Where a key of that hash is looked for first. */
+static size_t
+first_slot(size_t slot_count, uint32_t h)
+{
+	return (size_t)((uint64_t)h * slot_count >> 32);
 }
 
 /* The slot of that key, or the free one where it belongs. */
 static size_t
 find_slot(const struct who_table *table, const char *key, size_t length, uint32_t h)
 {
-	size_t mask = table->slot_count - 1, at = h & mask;
+	size_t at = first_slot(table->slot_count, h);
 
-	for (;; at = (at + 1) & mask) {
+	for (;; at = at + 1 < table->slot_count ? at + 1 : 0) {
 		const struct who_slot *slot = &table->slots[at];
 		const char *there;
 
@@ -48,29 +65,59 @@ find_slot(const struct who_table *table, const char *key, size_t length, uint32_
 	}
 }
 
+/* Moves the keys to "count" slots, which are more than the keys. */
 static bool
-grow_slots(struct who_table *table)
+move_slots(struct who_table *table, size_t count)
 {
-	size_t count = table->slot_count == 0 ? 64 : table->slot_count * 2;
-	struct who_slot *slots;
+	struct who_slot *slots = calloc(count, sizeof(*slots));
 
-	if (table->keyed * 4 < table->slot_count * 3)
-		return true;
-	if ((slots = calloc(count, sizeof(*slots))) == NULL)
+	if (slots == NULL)
 		return false;
 	for (size_t i = 0; i < table->slot_count; i++) {
-		size_t at = table->slots[i].hash & (count - 1);
+		size_t at = first_slot(count, table->slots[i].hash);
 
 		if (table->slots[i].who == 0)
 			continue;
 		while (slots[at].who != 0)
-			at = (at + 1) & (count - 1);
+			at = at + 1 < count ? at + 1 : 0;
 		slots[at] = table->slots[i];
 	}
 	free(table->slots);
 	table->slots = slots;
 	table->slot_count = count;
 	return true;
+}
+
+/* Makes room for "wanted" keys: at most three quarters of the slots are in use. */
+static bool
+grow_slots(struct who_table *table, size_t wanted)
+{
+	size_t count = wanted + wanted / 2;
+
+	if (wanted <= table->slot_count / 4 * 3)
+		return true;
+	if (count < 64)
+		count = 64;
+	return move_slots(table, count);
+}
+
+bool
+index_reserve(struct who_table *table, size_t more)
+{
+	size_t wanted = table->count + more;
+	struct who *grown;
+
+	if (wanted >= UINT32_MAX - 1)
+		return false;
+	/* Where few are to come they are left to the growth by doubling. */
+	if (wanted <= table->room || more < table->count / 2)
+		return true;
+	grown = realloc(table->whos, wanted * sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	table->whos = grown;
+	table->room = wanted;
+	return grow_slots(table, table->keyed + more);
 }
 
 static bool
@@ -91,23 +138,26 @@ append(struct who_table *table, const struct who *who)
 static void
 note_type(struct who_table *table, const struct who *who)
 {
-	struct network network;
-
 	table->has_addresses |= who->type == WHO_ADDRESS;
 	table->has_subdomains |= who->type == WHO_SUBDOMAINS;
-	if (who->type == WHO_NETWORK && network_read(who->name, &network) == NETWORK_OK) {
-		table->prefixes[network.family][network.prefix] = 1;
-		table->has_networks[network.family] = true;
+	if (who->type == WHO_NETWORK) {
+		/* As network_key() writes them. */
+		int family = who->key[0] == '6';
+		int prefix = (who->key[2] - '!') * 2 + (who->key[3] == '1');
+
+		table->prefixes[family][prefix] = 1;
+		table->has_networks[family] = true;
 	}
 }
 
 size_t
-index_add(struct who_table *table, const struct who *who)
+index_add(struct who_table *table, const struct who *who, size_t length)
 {
-	size_t length = strlen(who->key), at;
 	uint32_t h = hash(who->key, length);
+	size_t at;
 
-	if (!grow_slots(table))
+	if (table->keyed >= table->slot_count / 4 * 3 &&
+	    !grow_slots(table, table->slot_count + 1))
 		return SIZE_MAX;
 	at = find_slot(table, who->key, length, h);
 	if (table->slots[at].who != 0)

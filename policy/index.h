@@ -30,11 +30,15 @@ enum network_error network_read(const char *text, struct network *network);
 size_t network_key(const struct network *network, unsigned prefix,
     char key[NETWORK_KEY_MAX]);
 
+/* Makes room for "more" keys at once. False when memory is short. */
+bool index_reserve(struct who_table *table, size_t more);
+
 /*
- * Adds a WHO with its key. Returns the index of one that has the same key
- * already, or of the new one; SIZE_MAX when memory is short.
+ * Adds a WHO with its key of "length" bytes, which must be terminated before the
+ * next one is looked for. Returns the index of one that has the same key already,
+ * or of the new one; SIZE_MAX when memory is short.
  */
-size_t index_add(struct who_table *table, const struct who *who);
+size_t index_add(struct who_table *table, const struct who *who, size_t length);
 
 /* Adds a regular expression, which has no key. Returns its index or SIZE_MAX. */
 size_t index_add_regex(struct who_table *table, const struct who *who,

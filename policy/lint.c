@@ -10,6 +10,35 @@
 
 #include "policy/resolve.h"
 
+/*
+ * The place of an entry of a list. Names are terminated where they stand in the list,
+ * so the line is put together again.
+ */
+static bool
+place_listed(struct parser *p, const struct source_node *node, const struct who *who,
+    struct place *place)
+{
+	const char *start = who->name, *after = start + strlen(start) + 1;
+	size_t head, rest = 0;
+	struct source *line;
+
+	while (start > node->source.text && strchr(" \t\r", start[-1]) != NULL &&
+	    start[-1] != '\0')
+		start--;
+	if (who->listed != '\n')
+		rest = strcspn(after, "\n");
+	head = (size_t)(after - start);
+	if ((line = parse_scratch(p, sizeof(*line))) == NULL ||
+	    (line->text = parse_scratch(p, head + rest + 1)) == NULL)
+		return false;
+	memcpy(line->text, start, head + rest);
+	line->text[head - 1] = (char)who->listed;
+	line->length = head + rest;
+	line->path = node->source.path;
+	*place = (struct place){ line, line->text, who->line, who->column };
+	return true;
+}
+
 bool
 lint_place(struct parser *p, const struct who *who, struct place *place)
 {
@@ -17,10 +46,12 @@ lint_place(struct parser *p, const struct who *who, struct place *place)
 	unsigned line = 1;
 	const char *start;
 
-	while (node != NULL && strcmp(node->source.name, who->file) != 0)
+	while (node != NULL && node->file != who->file)
 		node = node->next;
 	if (node == NULL)
 		return false;
+	if (who->listed)
+		return place_listed(p, node, who, place);
 	start = node->source.text;
 	/* Most come in order: on from where the last one was found. */
 	if (p->linted.source == &node->source && p->linted.line <= who->line) {

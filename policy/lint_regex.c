@@ -50,7 +50,8 @@ read_regex(const struct who_table *table, size_t index, struct regex *regex)
 static void
 lint_shadow(struct parser *p, const struct regex *regex, const struct who *by)
 {
-	lint_who(p, regex->who, MSG_LINT_REGEX_SHADOWED, by->name, by->line, by->file);
+	lint_who(p, regex->who, MSG_LINT_REGEX_SHADOWED, by->name, by->line,
+	    policy_file(p->policy, by));
 }
 
 /* The WHO that applies to all that the expression can match, or NULL. */

@@ -10,8 +10,8 @@
 
 struct cursor {
 	const struct source *source;
-	const char *next;
-	const char *end;
+	char *next;
+	char *end;
 	unsigned line;
 };
 
@@ -38,9 +38,9 @@ column_of(const char *start, const char *at)
  */
 static bool
 next_line(struct parser *p, struct cursor *cursor, struct place *place,
-    const char **word, size_t *length)
+    char **word, size_t *length)
 {
-	const char *start = cursor->next, *c = start, *last;
+	char *start = cursor->next, *c = start, *last;
 
 	if (start >= cursor->end)
 		return false;
@@ -71,11 +71,12 @@ next_line(struct parser *p, struct cursor *cursor, struct place *place,
 }
 
 static void
-entry(struct parser *p, size_t rule, const struct source *source,
-    const struct place *place, const char *word, size_t length)
+entry(struct parser *p, size_t rule, const struct source_node *node,
+    const struct place *place, char *word, size_t length)
 {
 	struct who_spec spec = {
-		.length = length, .listed = true, .file = source->name, .place = *place
+		.length = length, .listed = true, .kept = word, .file = node->file,
+		.place = *place
 	};
 	char text[512];
 
@@ -91,6 +92,30 @@ entry(struct parser *p, size_t rule, const struct source *source,
 	parse_who(p, rule, &spec);
 }
 
+/* The names stay in the text, which the policy takes. False: memory is short. */
+static bool
+keep_text(struct parser *p, struct source *source)
+{
+	struct policy_text *kept = parse_keep(p, sizeof(*kept));
+
+	if (kept == NULL)
+		return false;
+	*kept = (struct policy_text){ p->policy->texts, source_take(source) };
+	p->policy->texts = kept;
+	return true;
+}
+
+static size_t
+count_lines(const struct source *source)
+{
+	const char *c = source->text, *end = c + source->length;
+	size_t count = 1;
+
+	for (; (c = memchr(c, '\n', (size_t)(end - c))) != NULL; c++)
+		count++;
+	return count;
+}
+
 void
 parse_list(struct parser *p, size_t rule, const char *path, const struct place *from)
 {
@@ -98,7 +123,7 @@ parse_list(struct parser *p, size_t rule, const char *path, const struct place *
 	int error = parse_open(p, path, &node);
 	struct cursor cursor;
 	struct place place;
-	const char *word;
+	char *word;
 	size_t length;
 
 	if (error == ENOMEM)
@@ -107,11 +132,17 @@ parse_list(struct parser *p, size_t rule, const char *path, const struct place *
 		parse_error(p, from, MSG_LIST_MISSING, path, strerror(error));
 	if (error != 0)
 		return;
+	if (!keep_text(p, &node->source) ||
+	    !index_reserve(&p->policy->tables[p->policy->rules[rule].kind],
+	    count_lines(&node->source))) {
+		p->no_memory = true;
+		return;
+	}
 	cursor = (struct cursor){
 		&node->source, node->source.text,
 		node->source.text + node->source.length, 1
 	};
 	while (!p->no_memory && next_line(p, &cursor, &place, &word, &length))
 		if (length > 0)
-			entry(p, rule, &node->source, &place, word, length);
+			entry(p, rule, node, &place, word, length);
 }

@@ -55,6 +55,7 @@ struct pending_rule {
 
 struct source_node {
 	struct source source;
+	uint32_t file;			/* an index of policy->files */
 	struct source_node *next;
 	struct source_node *parent;	/* the file that includes this one */
 	struct place included;		/* where; without a source: no include */
@@ -175,13 +176,18 @@ struct who_spec {
 	size_t length;
 	bool word;		/* keywords are keywords */
 	bool listed;
-	const char *file;
+	/*
+	 * Where the text stays for good; NULL: it has to be copied. A list's is part of
+	 * the list and terminated when it is taken.
+	 */
+	char *kept;
+	uint32_t file;		/* an index of policy->files */
 	struct place place;
 };
 void parse_who(struct parser *p, size_t rule, const struct who_spec *spec);
 
 /* Adds a WHO to its table and reports one that another rule names. */
-void parse_add_who(struct parser *p, const struct who *who,
+void parse_add_who(struct parser *p, const struct who *who, size_t key_length,
     const struct who_spec *spec);
 
 /* From behind "require" to its end. */

@@ -24,32 +24,45 @@ is(const struct who_spec *spec, const char *word)
 static void
 report_twice(struct parser *p, const struct who_spec *spec, const struct who *first)
 {
-	const char *path = first->file;
+	const char *path = policy_file(p->policy, first);
 
 	/* Records name files relative to the folder; diagnostics as opened. */
 	for (struct source_node *node = p->sources; node != NULL; node = node->next)
-		if (node->source.name != NULL &&
-		    strcmp(node->source.name, first->file) == 0)
+		if (node->file == first->file)
 			path = node->source.path;
 	parse_error(p, &spec->place, MSG_WHO_TWICE, first->name, path, first->line,
 	    first->column);
 }
 
+/* The byte behind a list's entry; it makes room for the name's terminator. */
+static unsigned char
+byte_behind(const struct who_spec *spec)
+{
+	unsigned char byte = (unsigned char)spec->kept[spec->length];
+
+	return byte != '\0' ? byte : '\n';
+}
+
 static struct who
 new_who(struct parser *p, size_t rule, const struct who_spec *spec, enum who_type type)
 {
+	unsigned column = spec->place.column;
 	struct who who = {
-		.name = parse_keep_text(p, spec->text, spec->length),
-		.file = spec->file, .rule = (uint32_t)rule,
-		.line = spec->place.line, .column = spec->place.column,
-		.type = (uint8_t)type, .listed = spec->listed
+		.name = spec->kept, .rule = (uint32_t)rule, .line = spec->place.line,
+		.file = spec->file & WHO_FILE_MAX, .type = type & 0xf
 	};
 
+	who.column = (column < WHO_COLUMN_MAX ? column : WHO_COLUMN_MAX) & WHO_COLUMN_MAX;
+	if (spec->listed)
+		who.listed = byte_behind(spec);
+	if (who.name == NULL)
+		who.name = parse_keep_text(p, spec->text, spec->length);
 	return who;
 }
 
 void
-parse_add_who(struct parser *p, const struct who *who, const struct who_spec *spec)
+parse_add_who(struct parser *p, const struct who *who, size_t key_length,
+    const struct who_spec *spec)
 {
 	struct who_table *table =
 	    &p->policy->tables[p->policy->rules[who->rule].kind];
@@ -57,13 +70,15 @@ parse_add_who(struct parser *p, const struct who *who, const struct who_spec *sp
 
 	if (p->no_memory)
 		return;
-	at = index_add(table, who);
+	at = index_add(table, who, key_length);
 	if (at == SIZE_MAX)
 		p->no_memory = true;
 	else if (at < before && table->whos[at].rule != who->rule)
 		report_twice(p, spec, &table->whos[at]);
-	else if (at == before && who->listed)
+	else if (at == before && spec->listed) {
+		spec->kept[spec->length] = '\0';
 		p->policy->listed++;
+	}
 }
 
 /* Adds a WHO whose key is known; a key equal to the name is not kept twice. */
@@ -72,13 +87,14 @@ add_key(struct parser *p, size_t rule, const struct who_spec *spec, enum who_typ
     const char *key)
 {
 	struct who who = new_who(p, rule, spec, type);
+	size_t length = strlen(key);
 
 	if (who.name == NULL)
 		return;
-	who.key = strcmp(who.name, key) == 0 ? who.name :
-	    parse_keep_text(p, key, strlen(key));
+	who.key = length == spec->length && memcmp(spec->text, key, length) == 0 ?
+	    who.name : parse_keep_text(p, key, length);
 	if (who.key != NULL)
-		parse_add_who(p, &who, spec);
+		parse_add_who(p, &who, length, spec);
 }
 
 static bool
@@ -106,9 +122,10 @@ domain_key(struct parser *p, size_t rule, const struct who_spec *spec, char *key
 		return false;
 	}
 	fits = valid && name_is_domain(name.text, name.length) && name.length + 2 < size;
-	if (fits)
-		(void)snprintf(key, size, "%s%s", dot != 0 ? "." : "", name.text);
-	else if (p->policy->rules[rule].kind == RULE_CLIENT)
+	if (fits) {
+		key[0] = '.';
+		memcpy(key + dot, name.text, name.length + 1);
+	} else if (p->policy->rules[rule].kind == RULE_CLIENT)
 		parse_error(p, &spec->place, MSG_WHO_CLIENT, spec->text);
 	else
 		parse_error(p, &spec->place, MSG_WHO_DOMAIN, spec->text);
@@ -353,11 +370,12 @@ add_written(struct parser *p, size_t rule, size_t *room)
 static void
 one_who(struct parser *p, size_t rule, size_t *room)
 {
+	char *kept;
 	struct who_written *written = add_written(p, rule, room);
 	struct who_spec spec = {
 		.text = p->token.text, .length = p->token.length,
 		.word = p->token.type == TOKEN_WORD,
-		.file = p->current->source.name, .place = p->token.place
+		.file = p->current->file, .place = p->token.place
 	};
 
 	if (written == NULL)
@@ -366,13 +384,16 @@ one_who(struct parser *p, size_t rule, size_t *room)
 		token_file(p, rule, written);
 		return;
 	}
-	written->text = parse_keep_text(p, p->token.text, p->token.length);
+	if ((kept = parse_keep_text(p, p->token.text, p->token.length)) == NULL)
+		return;
+	written->text = kept;
 	written->caseless = p->token.caseless;
 	if (p->token.type == TOKEN_REGEX) {
 		written->form = WRITTEN_REGEX;
 		token_regex(p, rule, &spec);
 	} else {
 		written->form = spec.word ? WRITTEN_WORD : WRITTEN_STRING;
+		spec.kept = kept;
 		parse_who(p, rule, &spec);
 	}
 	parse_next_pattern(p);
@@ -383,7 +404,7 @@ null_sender(struct parser *p, size_t rule, size_t *room)
 {
 	struct who_spec spec = {
 		.text = "<>", .length = 2, .word = true,
-		.file = p->current->source.name, .place = p->token.place
+		.file = p->current->file, .place = p->token.place
 	};
 	struct who_written *written = add_written(p, rule, room);
 

@@ -37,6 +37,9 @@ policy_free(struct policy **policy)
 	for (size_t i = 0; i < p->code_count; i++)
 		pcre2_code_free(p->codes[i]);
 	free(p->codes);
+	free(p->files);
+	for (struct policy_text *each = p->texts; each != NULL; each = each->next)
+		free(each->text);
 	for (size_t i = 0; i < sizeof(p->tables) / sizeof(p->tables[0]); i++)
 		index_free(&p->tables[i]);
 	pcre2_match_context_free(p->limits);

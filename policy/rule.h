@@ -132,16 +132,20 @@ enum who_type {
 	WHO_NETWORK, WHO_AUTHENTICATED, WHO_LOCAL, WHO_REGEX
 };
 
-/* One WHO of one rule. */
+#define WHO_COLUMN_MAX 0xffffffu
+#define WHO_FILE_MAX 0xfffffffu
+
+/* One WHO of one rule. There may be millions: 32 bytes. */
 struct who {
 	const char *name;	/* as written */
 	const char *key;	/* as it compares; of a regular expression NULL */
-	const char *file;
 	uint32_t rule;		/* an index of policy->rules */
 	uint32_t line;
-	uint32_t column;
-	uint8_t type;		/* enum who_type */
-	bool listed;		/* an entry of a list file */
+	uint32_t column : 24;	/* at most WHO_COLUMN_MAX */
+	/* Not 0: an entry of a list; the byte of its text that ends the name now. */
+	uint32_t listed : 8;
+	uint32_t file : 28;	/* an index of policy->files */
+	uint32_t type : 4;	/* enum who_type */
 };
 
 struct who_regex {
@@ -155,7 +159,7 @@ struct who_table {
 	size_t count;
 	size_t room;
 	struct who_slot *slots;	/* open addressing over the keys */
-	size_t slot_count;	/* a power of two, or 0 */
+	size_t slot_count;
 	size_t keyed;
 	struct who_regex *regexes;	/* in reading order */
 	pcre2_code **regex_codes;	/* the same, as they are matched */
@@ -166,6 +170,12 @@ struct who_table {
 	bool has_subdomains;
 	uint8_t prefixes[2][129];	/* IPv4, IPv6: how many networks have it */
 	bool has_networks[2];
+};
+
+/* The text of a list. */
+struct policy_text {
+	struct policy_text *next;
+	char *text;		/* malloc'd */
 };
 
 struct policy {
@@ -182,11 +192,23 @@ struct policy {
 	pcre2_code **codes;
 	size_t code_count;
 	size_t code_room;
+	/* The files that it was read from, relative to its folder. */
+	const char **files;
+	size_t file_count;
+	size_t file_room;
+	struct policy_text *texts;	/* of lists, in which their names stay */
 	size_t listed;
 	const struct pinned_file *pinned;	/* all of them, in reading order */
 	const struct dated *dated;	/* likewise */
 	struct policy_certificates *known;	/* the folder's; NULL: none */
 };
+
+/* The file that names a WHO. */
+static inline const char *
+policy_file(const struct policy *policy, const struct who *who)
+{
+	return policy->files[who->file];
+}
 
 /* An empty policy, or NULL when memory is short. */
 struct policy *policy_new(void);

@@ -104,6 +104,38 @@ damage(char byte)
 	return byte == '\0' ? MSG_NUL : byte == SOURCE_BAD ? MSG_CONTROL : MSG_UTF8;
 }
 
+/* Over all that is ASCII and neither NUL nor the byte that stands for errors. */
+static char *
+skip_ascii(char *c, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+	uint64_t word;
+
+	for (; end - c >= (ptrdiff_t)sizeof(word); c += sizeof(word)) {
+		memcpy(&word, c, sizeof(word));
+		if (((word | ((word - ones * 2) & ~word)) & high) != 0)
+			break;
+	}
+	while (c < end && (unsigned char)*c < 0x80 && *c != '\0' && *c != SOURCE_BAD)
+		c++;
+	return c;
+}
+
+/* Moves a place on to "at". */
+static void
+find_place(struct place *place, const char *at)
+{
+	const char *newline;
+
+	while ((newline = memchr(place->start, '\n', (size_t)(at - place->start))) != NULL) {
+		place->line++;
+		place->start = newline + 1;
+	}
+	place->column = 1;
+	for (const char *c = place->start; c < at; c++)
+		place->column += !continues(*c);
+}
+
 /*
  * Replaces NUL and broken UTF-8, reporting the first of each line; so is the
  * control character that stands for them, where it was there before.
@@ -113,26 +145,23 @@ check_bytes(struct source *source, struct policy_diags *diags)
 {
 	struct place place = { source, source->text, 1, 1 };
 	const char *end = source->text + source->length;
-	unsigned reported = 0;
+	char *c = source->text;
 
-	for (char *c = source->text; c < end;) {
+	while ((c = skip_ascii(c, end)) < end) {
 		size_t length = utf8_length(c, (size_t)(end - c));
-		bool bad = length == 0 || *c == '\0' || *c == SOURCE_BAD;
+		const char *message;
 
-		if (bad && reported != place.line) {
-			const char *message = damage(*c);
-
-			clean_line(c, end);
-			source_report(diags, POLICY_ERROR, &place, "%s", message);
-			reported = place.line;
+		if (length != 0 && *c != '\0' && *c != SOURCE_BAD) {
+			c += length;
+			continue;
 		}
-		place.column++;
-		if (*c == '\n') {
-			place.line++;
-			place.column = 1;
-			place.start = c + 1;
-		}
-		c += bad ? 1 : length;
+		find_place(&place, c);
+		message = damage(*c);
+		clean_line(c, end);
+		source_report(diags, POLICY_ERROR, &place, "%s", message);
+		c = memchr(c, '\n', (size_t)(end - c));
+		if (c == NULL)
+			return;
 	}
 }
 
@@ -168,10 +197,22 @@ source_read(const char *path, struct policy_diags *diags, struct source *source)
 	return 0;
 }
 
+char *
+source_take(struct source *source)
+{
+	char *fitted = realloc(source->text, source->length + 1);
+
+	if (fitted != NULL)
+		source->text = fitted;
+	source->taken = true;
+	return source->text;
+}
+
 void
 source_free(struct source *source)
 {
-	free(source->text);
+	if (!source->taken)
+		free(source->text);
 	free(source->path);
 	memset(source, 0, sizeof(*source));
 }

@@ -19,6 +19,7 @@
 struct source {
 	char *text;		/* terminated; without a byte order mark */
 	size_t length;
+	bool taken;		/* the text is somebody else's to free */
 	char *path;		/* as opened, for diagnostics */
 	const char *name;	/* in path: relative to the policy's folder */
 	dev_t device;
@@ -30,6 +31,12 @@ struct source {
  * reported in "diags", one a line. *source is the caller's, for source_free().
  */
 int source_read(const char *path, struct policy_diags *diags, struct source *source);
+
+/*
+ * Gives the text away, in no more memory than it needs. The source goes on using it,
+ * also where it is freed.
+ */
+char *source_take(struct source *source);
 
 void source_free(struct source *source);
 
