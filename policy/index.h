@@ -44,6 +44,12 @@ size_t index_add(struct who_table *table, const struct who *who, size_t length);
 size_t index_add_regex(struct who_table *table, const struct who *who,
     pcre2_code *code, bool anchored);
 
+/*
+ * Prepares the search among regular expressions, when all have been added. False when
+ * memory is short.
+ */
+bool index_finish(struct who_table *table);
+
 /* The WHO with that key, or NULL. Thread-safe once the table is filled. */
 const struct who *index_find(const struct who_table *table, const char *key,
     size_t length);

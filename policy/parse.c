@@ -485,6 +485,16 @@ folder_of(const char *path)
 	return strndup(path, slash == NULL ? 0 : (size_t)(slash + 1 - path));
 }
 
+/* What can only be done when all rules are there. */
+static void
+finish_tables(struct parser *p)
+{
+	size_t count = sizeof(p->policy->tables) / sizeof(p->policy->tables[0]);
+
+	for (size_t i = 0; i < count && !p->no_memory; i++)
+		p->no_memory = !index_finish(&p->policy->tables[i]);
+}
+
 static enum policy_load_result
 load(struct parser *p, const char *path)
 {
@@ -509,6 +519,8 @@ load(struct parser *p, const char *path)
 	parse_file(p, node);
 	if (!p->no_memory)
 		parse_resolve(p);
+	if (!p->no_memory)
+		finish_tables(p);
 	if (!p->no_memory && policy_diags_errors(p->diags) == errors_before) {
 		lint_policy(p);
 		report_pinned(p->policy, p->now, p->diags);

@@ -84,25 +84,40 @@ pattern_limits(void)
 	return limits;
 }
 
+/* The first candidate from "at" on, or "count". */
+static size_t
+next_candidate(const uint64_t *candidates, size_t at, size_t count)
+{
+	if (candidates == NULL)
+		return at;
+	while (at < count && (candidates[at / 64] >> at % 64 & 1) == 0)
+		at = candidates[at / 64] >> at % 64 == 0 ? (at / 64 + 1) * 64 : at + 1;
+	return at < count ? at : count;
+}
+
 enum policy_tri
-pattern_first(pcre2_code *const *codes, size_t count, pcre2_match_context *limits,
-    const char *subject, size_t length, size_t *first)
+pattern_first(pcre2_code *const *codes, size_t count, const uint64_t *candidates,
+    pcre2_match_context *limits, const char *subject, size_t length, size_t *first)
 {
 	struct match_memory memory = { .used = 0 };
-	pcre2_general_context *context =
-	    pcre2_general_context_create(match_alloc, match_release, &memory);
+	pcre2_general_context *context;
 	pcre2_match_data *data = NULL;
 	int result = PCRE2_ERROR_NOMATCH;
 
+	*first = next_candidate(candidates, 0, count);
+	if (*first == count)
+		return POLICY_NO;
+	context = pcre2_general_context_create(match_alloc, match_release, &memory);
 	if (context != NULL)
 		data = pcre2_match_data_create(1, context);
 	if (data == NULL)
 		result = PCRE2_ERROR_NOMEMORY;
-	for (*first = 0; data != NULL && *first < count; (*first)++) {
+	while (data != NULL && *first < count) {
 		result = pcre2_match(codes[*first], (PCRE2_SPTR)subject, length, 0, 0,
 		    data, limits);
 		if (result != PCRE2_ERROR_NOMATCH)
 			break;
+		*first = next_candidate(candidates, *first + 1, count);
 	}
 	pcre2_match_data_free(data);
 	pcre2_general_context_free(context);
@@ -117,7 +132,7 @@ pattern_regex(pcre2_code *code, pcre2_match_context *limits, const char *subject
 {
 	size_t first;
 
-	return pattern_first(&code, 1, limits, subject, length, &first);
+	return pattern_first(&code, 1, NULL, limits, subject, length, &first);
 }
 
 static enum policy_tri

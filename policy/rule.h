@@ -163,6 +163,7 @@ struct who_table {
 	size_t keyed;
 	struct who_regex *regexes;	/* in reading order */
 	pcre2_code **regex_codes;	/* the same, as they are matched */
+	struct prefilter *prefilter;	/* of them; NULL: all are to be tried */
 	size_t regex_count;
 	size_t regex_room;
 	size_t code_room;
