@@ -15,6 +15,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "milter/memory.h"
+
 struct snapshots {
 	pthread_mutex_t lock;
 	struct snapshot *current;
@@ -107,7 +109,7 @@ bool
 snapshots_collect(struct snapshots *snapshots)
 {
 	struct snapshot *retired, *next;
-	bool more;
+	bool more, any;
 
 	(void)pthread_mutex_lock(&snapshots->lock);
 	retired = snapshots->retired;
@@ -115,11 +117,14 @@ snapshots_collect(struct snapshots *snapshots)
 	for (next = retired; next != NULL; next = next->next)
 		snapshots->old--;
 	more = snapshots->old > 0;
+	any = retired != NULL;
 	(void)pthread_mutex_unlock(&snapshots->lock);
 	for (; retired != NULL; retired = next) {
 		next = retired->next;
 		snapshot_free(retired);
 	}
+	if (any)
+		memory_give_back();
 	return more;
 }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "milter/memory.h"
 #include "milter/worker.h"
 
 /* A worker that dies this often within a minute is not started again. */
@@ -80,6 +81,7 @@ start_worker(struct supervisor *supervisor)
 	supervisor->control = ends[0];
 	/* The worker has its own copy; the next one reads what is there then. */
 	policy_free(&supervisor->daemon->policy);
+	memory_give_back();
 	return worker_serves(supervisor);
 }
 

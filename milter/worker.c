@@ -22,6 +22,7 @@
 
 #ifdef __linux__
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #endif
 
 #include "milter/callbacks.h"
@@ -37,7 +38,13 @@
 #define LOG_MS 1000
 
 /* How often to look for old policies that can be freed, while there are some. */
-#define COLLECT_MS 2000
+#define COLLECT_MS 200
+
+/* How long a reload waits for messages that use a policy before the one in force. */
+#define OLDER_MS 500
+
+/* How much less urgent a reload is than messages: for setpriority(2). */
+#define RELOAD_NICE 5
 
 /* What a callback decided still has to be written to the MTA by libmilter. */
 #define REPLY_MS 50
@@ -139,6 +146,17 @@ take_policy(struct worker *worker)
 	return service->snapshots != NULL;
 }
 
+/* There shall be two policies at a time, and no third for those who are slow. */
+static void
+free_older_policies(struct worker *worker)
+{
+	for (int i = 0; i < OLDER_MS / 10; i++) {
+		if (!snapshots_collect(worker->service.snapshots))
+			return;
+		(void)poll(NULL, 0, 10);
+	}
+}
+
 /*
  * The new policy is built beside the old one, which stays when the new one has
  * errors or contradicts the settings.
@@ -150,8 +168,10 @@ reload(struct worker *worker)
 	struct service *service = &worker->service;
 	struct policy_diags *diags = policy_diags_new();
 	struct policy_summary summary;
-	bool loaded = daemon_load(daemon, diags);
+	bool loaded;
 
+	free_older_policies(worker);
+	loaded = daemon_load(daemon, diags);
 	if (diags != NULL)
 		load_log_diags(daemon->log, diags);
 	policy_diags_free(&diags);
@@ -250,6 +270,21 @@ do_housework(struct worker *worker)
 	}
 	wait = daily_wait(&worker->daily, now);
 	return old && wait > COLLECT_MS ? COLLECT_MS : wait;
+}
+
+/* A reload takes no processor from messages that want it. */
+static void
+yield_to_messages(void)
+{
+#ifdef __linux__
+	int nice_now;
+
+	errno = 0;
+	nice_now = getpriority(PRIO_PROCESS, 0);
+	/* There it is the calling thread that has it, not all of the process. */
+	if (errno == 0)
+		(void)setpriority(PRIO_PROCESS, 0, nice_now + RELOAD_NICE);
+#endif
 }
 
 /* Listens to the supervisor. Returns the exit status. */
@@ -375,8 +410,10 @@ worker_run(struct daemon *daemon, int control)
 		log_stop(daemon->log, LOG_MS);
 		return 1;
 	}
-	if (serve(&worker))
+	if (serve(&worker)) {
+		yield_to_messages();
 		status = listen_to_supervisor(&worker);
+	}
 	atomic_store(&worker.health.ending, true);
 	wait_for_messages(&worker);
 	log_stop(daemon->log, LOG_MS);

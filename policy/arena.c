@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SIZE ((size_t)64 * 1024)
+/* A block is as large as the one before it and half of it more, within these bounds. */
+#define BLOCK_LEAST ((size_t)64 * 1024)
+#define BLOCK_MOST ((size_t)1024 * 1024)
 
 struct arena_block {
 	struct arena_block *next;
@@ -18,6 +20,18 @@ struct arena_block {
 	size_t size;
 	max_align_t data[];
 };
+
+static size_t
+block_size(const struct arena_block *before, size_t size)
+{
+	size_t room = before == NULL ? BLOCK_LEAST : before->size + before->size / 2;
+
+	if (room < BLOCK_LEAST)
+		room = BLOCK_LEAST;
+	if (room > BLOCK_MOST)
+		room = BLOCK_MOST;
+	return size > room ? size : room;
+}
 
 static char *
 take(struct arena *arena, size_t size, size_t align)
@@ -29,7 +43,7 @@ take(struct arena *arena, size_t size, size_t align)
 	if (block != NULL)
 		start = (block->used + align - 1) & ~(align - 1);
 	if (block == NULL || start > block->size || block->size - start < size) {
-		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		size_t room = block_size(block, size);
 
 		if (size > SIZE_MAX / 2 ||
 		    (block = malloc(sizeof(*block) + room)) == NULL) {
