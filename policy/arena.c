@@ -82,6 +82,28 @@ arena_text(struct arena *arena, const char *text, size_t length)
 	return copy;
 }
 
+struct arena_mark
+arena_mark(const struct arena *arena)
+{
+	return (struct arena_mark){
+		arena->blocks, arena->blocks != NULL ? arena->blocks->used : 0
+	};
+}
+
+void
+arena_rewind(struct arena *arena, struct arena_mark mark)
+{
+	struct arena_block *block = arena->blocks;
+
+	while (block != mark.block && block->next != mark.block) {
+		arena->blocks = block->next;
+		free(block);
+		block = arena->blocks;
+	}
+	if (block != NULL)
+		block->used = block == mark.block ? mark.used : 0;
+}
+
 void
 arena_release(struct arena *arena)
 {

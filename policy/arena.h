@@ -23,6 +23,17 @@ void *arena_alloc(struct arena *arena, size_t size);
 /* Returns "length" bytes of "text", terminated, or NULL. Not aligned. */
 char *arena_text(struct arena *arena, const char *text, size_t length);
 
+/* How much of an arena is in use. */
+struct arena_mark {
+	struct arena_block *block;
+	size_t used;
+};
+
+struct arena_mark arena_mark(const struct arena *arena);
+
+/* Gives back what was taken since the mark; a block to go on with may stay. */
+void arena_rewind(struct arena *arena, struct arena_mark mark);
+
 /* Gives all of it back. */
 void arena_release(struct arena *arena);
 

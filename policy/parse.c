@@ -331,6 +331,9 @@ parse_default(struct parser *p, const struct place *place, bool misspelt)
 static void
 parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place)
 {
+	struct arena_mark words = arena_mark(&p->scratch);
+	const struct source_node *sources = p->sources;
+	size_t diags = policy_diags_count(p->diags);
 	size_t rule = add_rule(p, kind, place);
 	struct block block = { 0 };
 
@@ -347,6 +350,13 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 		break;
 	}
 	p->pending[rule].block = block;
+	/*
+	 * There may be many rules, and their words are of no more use, but where files
+	 * were opened, where a word comes next, and after an error.
+	 */
+	if (p->sources == sources && p->token.text == NULL &&
+	    policy_diags_count(p->diags) == diags)
+		arena_rewind(&p->scratch, words);
 }
 
 /* A word that begins no statement. What it would have defined is not known. */
@@ -454,6 +464,7 @@ release(struct parser *p)
 		source_free(&node->source);
 	certificate_reader_free(&p->reader);
 	arena_release(&p->scratch);
+	arena_release(&p->blocks);
 	free(p->pending);
 	free(p->folder);
 }

@@ -67,6 +67,7 @@ struct parser {
 	struct policy_diags *diags;
 	int64_t now;
 	struct arena scratch;		/* what ends with the parsing */
+	struct arena blocks;		/* settings as written; so do they */
 	char *folder;			/* of the policy file, with its slash, or "" */
 	struct source_node *sources;	/* all of them, for diagnostics */
 	struct source_node *current;

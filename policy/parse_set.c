@@ -29,8 +29,9 @@ static struct setting *
 add_setting(struct parser *p, struct block *block, enum setting_type type,
     const struct place *place)
 {
-	struct setting *setting = parse_scratch(p, sizeof(*setting));
+	struct setting *setting = arena_alloc(&p->blocks, sizeof(*setting));
 
+	p->no_memory |= setting == NULL;
 	if (setting == NULL)
 		return NULL;
 	setting->type = type;
@@ -53,7 +54,8 @@ parse_use(struct parser *p, struct block *block)
 
 		if (setting == NULL)
 			return;
-		setting->text = p->token.text;
+		setting->text = arena_text(&p->blocks, p->token.text, p->token.length);
+		p->no_memory |= setting->text == NULL;
 		setting->use_default = parse_is(p, "default");
 		any = true;
 		parse_next(p);
