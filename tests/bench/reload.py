@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: ISC
 """Reloads a large policy again and again while messages come.
 
-    reload.py MILTER LOAD [--domains N] [--seconds N | --reloads N] [--parallel N]
+    reload.py MILTER LOAD [--domains N] [--rules N] [--seconds N | --reloads N]
+        [--parallel N]
 
-The policy has a list of N domains, whose mail the reloads must go on refusing, and a
-default that lets all other mail pass; it is reloaded every second, or, with --reloads,
-as soon as the reload before is done. Two clients send from domains in the list and from
+The policy has a list of N domains, whose mail the reloads must go on refusing, a default
+that lets all other mail pass, and N rules with blocks of their own; it is reloaded every
+second, or, with --reloads, as soon as the reload before is done. Two clients send from domains in the list and from
 domains that are not; every reply must be the one that the policy gives. Printed are
 the replies, the messages a second before and during the reloads, and the memory before,
 at its peak and afterwards. Ends with 1 when a verdict was wrong or, without --reloads,
@@ -51,7 +52,7 @@ def children(pid):
 
 
 class Daemon:
-    def __init__(self, milter, folder, domains):
+    def __init__(self, milter, folder, domains, rules):
         self.log = f"{folder}/log"
         self.socket = f"{folder}/s"
         with open(f"{folder}/list.txt", "w", encoding="ascii") as file:
@@ -60,6 +61,10 @@ class Daemon:
         with open(f"{folder}/policy.conf", "w", encoding="ascii") as file:
             file.write('from file "list.txt" { require certificate; otherwise reject }\n'
                        "default { require tls }\n")
+            for number in range(rules):
+                file.write(f"from customer{number}.example .customer{number}.example {{\n"
+                           f"    require tls >= 1.2\n    require bits >= 128\n"
+                           f'    otherwise reject "contract {number}"\n}}\n')
         user = "user nobody\n" if os.geteuid() == 0 else ""
         with open(f"{folder}/tlsward.conf", "w", encoding="ascii") as file:
             file.write(f"listen unix:{self.socket}\npolicy policy.conf\n{user}"
@@ -200,6 +205,7 @@ def main():
     parser.add_argument("milter")
     parser.add_argument("load")
     parser.add_argument("--domains", type=int, default=1000000)
+    parser.add_argument("--rules", type=int, default=0)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--reloads", type=int)
     parser.add_argument("--parallel", type=int, default=10)
@@ -208,7 +214,8 @@ def main():
     os.chmod(folder, 0o777)
     daemon = None
     try:
-        daemon = Daemon(arguments.milter, folder, arguments.domains)
+        daemon = Daemon(arguments.milter, folder, arguments.domains,
+                        arguments.rules)
         clients, figures = measure(arguments, daemon)
         good = report(daemon, clients, figures)
     finally:
