@@ -369,5 +369,6 @@ main(int argc, char **argv)
 		if (replies[i] > 0 && i != 'O')
 			(void)printf("%c=%lu ", i, replies[i]);
 	(void)putchar('\n');
+	free(connections);
 	return 0;
 }
