@@ -166,6 +166,8 @@ def measure(arguments, daemon):
         if arguments.reloads:
             reload_often(daemon, arguments.reloads)
             return clients, None
+        # A worker that was just forked has not touched the libraries that it needs.
+        reload_often(daemon, 1)
         quiet = rate(clients, 5)
         before = rss(daemon.worker)[0]
         forget_peak(daemon.worker)
