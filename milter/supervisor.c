@@ -32,6 +32,7 @@ struct supervisor {
 	int control;			/* our end of its socket; -1: none */
 	time_t deaths[DEATHS_MAX];	/* the last ones, the oldest is overwritten */
 	unsigned death_count;
+	bool reload_owed;		/* the worker has not read what it was told before */
 };
 
 void
@@ -86,10 +87,14 @@ start_worker(struct supervisor *supervisor)
 }
 
 static void
-tell(const struct supervisor *supervisor, char what)
+tell(struct supervisor *supervisor, char what)
 {
-	if (supervisor->control != -1 && send(supervisor->control, &what, 1,
-	    MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+	if (supervisor->control == -1 || send(supervisor->control, &what, 1,
+	    MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
+		return;
+	if (errno == EAGAIN && what == CONTROL_RELOAD)
+		supervisor->reload_owed = true;
+	else
 		log_message(supervisor->daemon->log, LEVEL_ERROR,
 		    "the worker cannot be told '%c': %s", what, strerror(errno));
 }
@@ -217,6 +222,21 @@ handle(struct supervisor *supervisor, int received, int *status)
 	}
 }
 
+/* The next signal, or -1; a reload that could not be told of is told of again. */
+static int
+next_signal(struct supervisor *supervisor)
+{
+	struct timespec pause = { 0, 100000000 };
+	int received;
+
+	if (!supervisor->reload_owed)
+		return sigwaitinfo(&supervisor->signals, NULL);
+	received = sigtimedwait(&supervisor->signals, NULL, &pause);
+	supervisor->reload_owed = false;
+	tell(supervisor, CONTROL_RELOAD);
+	return received;
+}
+
 /* The first process may go, and with it the terminal. */
 static void
 tell_ready(struct daemon *daemon)
@@ -245,7 +265,7 @@ supervisor_run(struct daemon *daemon)
 	}
 	tell_ready(daemon);
 	do {
-		received = sigwaitinfo(&supervisor.signals, NULL);
+		received = next_signal(&supervisor);
 	} while (received == -1 || handle(&supervisor, received, &status));
 	return status;
 }

@@ -150,11 +150,13 @@ take_policy(struct worker *worker)
 static void
 free_older_policies(struct worker *worker)
 {
-	for (int i = 0; i < OLDER_MS / 10; i++) {
-		if (!snapshots_collect(worker->service.snapshots))
+	struct pollfd orders = { .fd = worker->control, .events = POLLIN };
+
+	/* What else there is to do does not wait for that. */
+	for (int i = 0; i < OLDER_MS / 10; i++)
+		if (!snapshots_collect(worker->service.snapshots) ||
+		    poll(&orders, 1, 10) != 0)
 			return;
-		(void)poll(NULL, 0, 10);
-	}
 }
 
 /*
