@@ -373,6 +373,63 @@ size_t policy_outcome_rule(const struct policy *policy,
     const struct policy_outcome *outcome);
 
 /* ------------------------------------------------------------------ *
+ * For reports
+ * ------------------------------------------------------------------ */
+
+/* How a session was protected, in order of strength. */
+enum policy_protocol {
+	PROTOCOL_CLEAR,		/* clear text, or a cipher that does not encrypt */
+	PROTOCOL_UNKNOWN,	/* not known, or of a name that is not known */
+	PROTOCOL_SSL, PROTOCOL_TLS_1_0, PROTOCOL_TLS_1_1, PROTOCOL_TLS_1_2,
+	PROTOCOL_TLS_1_3, PROTOCOL_COUNT
+};
+
+/* "clear text", "unknown", "SSL", "TLSv1.0" ... "TLSv1.3". Static. */
+const char *policy_protocol_name(enum policy_protocol protocol);
+
+struct policy_strength {
+	enum policy_protocol protocol;
+	int bits;			/* -1: unknown */
+	bool forward_secrecy;		/* it is known to have it */
+};
+
+/* What the facts say of the session's protection. Thread-safe. */
+void policy_strength(const struct policy *policy, const struct facts *facts,
+    struct policy_strength *strength);
+
+enum policy_state {
+	STATE_NO_RULE,		/* not even a default */
+	STATE_ENFORCED, STATE_MONITORED, STATE_EXEMPT
+};
+
+/* How a sender's mail is looked at; all strings are the policy's. */
+struct policy_standing {
+	enum policy_state state;
+	bool limited;			/* monitored, exempt: "until" holds */
+	int64_t until;			/* seconds since the epoch */
+	bool demands;			/* the rule requires something */
+	struct policy_place place;	/* of the rule; file NULL: none */
+	const char *exempt_reason;	/* NULL: none */
+	const char *contact;		/* NULL: none */
+	const char *note;		/* NULL: none */
+};
+
+/*
+ * The standing of mail from "sender" by its "from" rule or the default; client and
+ * "to" rules may change it for one message. Thread-safe. Returns 0, or -1 when
+ * memory is short.
+ */
+int policy_standing(const struct policy *policy, const char *sender,
+    const struct policy_options *options, struct policy_standing *standing);
+
+/*
+ * The partners that "from" rules name themselves, not by a list file, as exact
+ * domains or as what is below one (".acme.example"), in reading order: the first at
+ * or after *index, which is moved behind it. NULL: there are no more.
+ */
+const char *policy_partner_next(const struct policy *policy, size_t *index);
+
+/* ------------------------------------------------------------------ *
  * Names, for those who gather facts
  * ------------------------------------------------------------------ */
 

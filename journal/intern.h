@@ -1,0 +1,43 @@
+/*
+ * intern.h - strings and other keys as small numbers, in the order they were added.
+ *
+ * Used by one thread. The hash is seeded, since many keys are a stranger's choice.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_JOURNAL_INTERN_H
+#define TLSWARD_JOURNAL_INTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INTERN_NONE UINT32_MAX
+
+struct intern_key;
+
+/* Start from a zeroed one. */
+struct intern {
+	uint64_t seed;
+	struct intern_key **keys;	/* by number */
+	size_t count, room;
+	uint32_t *slots;		/* open addressing; a power of two, or none */
+	size_t slot_count;
+};
+
+/*
+ * The number of the key of "length" bytes, which is copied where it is new;
+ * INTERN_NONE where memory is short. *added: it is new.
+ */
+uint32_t intern_add(struct intern *intern, const void *key, size_t length,
+    bool *added);
+
+/* The number of a key, or INTERN_NONE. */
+uint32_t intern_find(const struct intern *intern, const void *key, size_t length);
+
+/* The key, with a NUL behind it; lives as long as the table. */
+const char *intern_text(const struct intern *intern, uint32_t number);
+
+void intern_free(struct intern *intern);	/* to a zeroed one */
+
+#endif

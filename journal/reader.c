@@ -1,0 +1,109 @@
+/*
+ * reader.c - a journal opened for reading, while the daemon may be writing to it.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "journal/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/schema.h"
+
+/* So long a reader waits for a writer that keeps it out. */
+#define BUSY_MS 5000
+
+#define say(error, ...) ((void)snprintf((error), READER_ERROR_MAX, __VA_ARGS__))
+
+void
+reader_explain(sqlite3 *db, const char *path, char error[READER_ERROR_MAX])
+{
+	int code = db == NULL ? SQLITE_NOMEM : sqlite3_errcode(db);
+
+	if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM)
+		say(error, "%s cannot be read by this user while nobody has it open for "
+		    "writing: run this as the daemon's user or root, or while the "
+		    "daemon runs (%s)", path, sqlite3_errmsg(db));
+	else if (code == SQLITE_NOTADB)
+		say(error, "%s is not a journal: it is no SQLite database", path);
+	else
+		say(error, "cannot read %s: %s", path,
+		    db == NULL ? "not enough memory" : sqlite3_errmsg(db));
+}
+
+/* SQLite's own words for these are less than clear. */
+static bool
+is_readable_file(const char *path, char error[READER_ERROR_MAX])
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0) {
+		say(error, errno == ENOENT ? "there is no journal %s: %s" :
+		    "cannot read the journal %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(status.st_mode)) {
+		say(error, "%s is not a journal: it is no regular file", path);
+		return false;
+	}
+	if (access(path, R_OK) != 0) {
+		say(error, "cannot read the journal %s: %s", path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static bool
+is_current(sqlite3 *db, const char *path, char error[READER_ERROR_MAX])
+{
+	switch (schema_state(db)) {
+	case SCHEMA_CURRENT:
+		return true;
+	case SCHEMA_EMPTY:
+		say(error, "%s is empty: the daemon has not written to it yet", path);
+		break;
+	case SCHEMA_OLDER:
+		say(error, "%s is of an older version: start this version's daemon, "
+		    "which will convert it", path);
+		break;
+	case SCHEMA_NEWER:
+		say(error, "%s is a journal of a newer tlsward: read it with that", path);
+		break;
+	case SCHEMA_FOREIGN:
+		say(error, "%s is not a journal: it is another program's database", path);
+		break;
+	case SCHEMA_UNREADABLE:
+		reader_explain(db, path, error);
+		break;
+	}
+	return false;
+}
+
+sqlite3 *
+reader_open(const char *path, char error[READER_ERROR_MAX])
+{
+	sqlite3 *db = NULL;
+
+	if (!is_readable_file(path, error))
+		return NULL;
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+	    NULL) != SQLITE_OK) {
+		reader_explain(db, path, error);
+		reader_close(&db);
+		return NULL;
+	}
+	(void)sqlite3_busy_timeout(db, BUSY_MS);
+	if (!is_current(db, path, error))
+		reader_close(&db);
+	return db;
+}
+
+void
+reader_close(sqlite3 **db)
+{
+	(void)sqlite3_close(*db);
+	*db = NULL;
+}

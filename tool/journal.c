@@ -1,0 +1,83 @@
+/*
+ * journal.c - the journal that a command reads.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/journal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/reader.h"
+
+/* The path in the settings; NULL, having said why, where there is none. */
+static char *
+path_of_settings(const struct settings *settings)
+{
+	/* The setting "journal" is not built yet. */
+	(void)settings;
+	(void)tool_trouble("the settings name no journal: name one with --journal");
+	return NULL;
+}
+
+static char *
+find_path(const char *config)
+{
+	struct policy_diags *diags = policy_diags_new();
+	struct settings *settings = NULL;
+	char *path = NULL;
+
+	if (config == NULL)
+		config = settings_default_path();
+	if (diags == NULL)
+		(void)tool_trouble("not enough memory");
+	else if (settings_load(config, &settings, diags) != SETTINGS_LOADED)
+		policy_diags_print(diags, stderr);
+	else
+		path = path_of_settings(settings);
+	settings_free(&settings);
+	policy_diags_free(&diags);
+	return path;
+}
+
+bool
+tool_open_journal(const char *path, const char *config, struct tool_journal *journal)
+{
+	char error[READER_ERROR_MAX];
+
+	*journal = (struct tool_journal){ 0 };
+	if (path == NULL)
+		journal->path = find_path(config);
+	else {
+		/* As the setting has it. */
+		if (strncmp(path, "sqlite:", 7) == 0)
+			path += 7;
+		journal->path = strdup(path);
+		if (journal->path == NULL)
+			(void)tool_trouble("not enough memory");
+	}
+	if (journal->path == NULL)
+		return false;
+	journal->db = reader_open(journal->path, error);
+	if (journal->db == NULL)
+		(void)tool_trouble("%s", error);
+	return journal->db != NULL;
+}
+
+void
+tool_close_journal(struct tool_journal *journal)
+{
+	reader_close(&journal->db);
+	free(journal->path);
+	journal->path = NULL;
+}
+
+int
+tool_journal_trouble(const struct tool_journal *journal)
+{
+	char error[READER_ERROR_MAX];
+
+	reader_explain(journal->db, journal->path, error);
+	return tool_trouble("%s", error);
+}
