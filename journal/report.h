@@ -23,7 +23,7 @@
 #include "journal/reader.h"
 
 /* More domains than this are counted together, in "others". */
-#define REPORT_DOMAINS_MAX 250000
+#define REPORT_DOMAINS_MAX 100000
 
 /* So many certificates and ciphers of a domain are told apart; others are counted. */
 #define REPORT_LIST_MAX 32
@@ -66,6 +66,7 @@ struct report_cipher {
 
 /* A certificate that sessions presented. */
 struct report_certificate {
+	uint32_t number;		/* among the certificates of the report */
 	const char *fingerprint, *pubkey_fingerprint;
 	const char *cn, *issuer;
 	const char *key, *signature;

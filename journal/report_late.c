@@ -1,0 +1,308 @@
+/*
+ * report_late.c - what a report looks up once all rows are counted.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/network.h"
+#include "journal/report_room.h"
+#include "journal/schema.h"
+
+/* The statements of this file, prepared once. */
+struct late {
+	sqlite3_stmt *record, *facts, *tls_facts, *tls_records;
+};
+
+static const char record_sql[] =
+    "SELECT tls_version, cipher, client_name, client_addr, helo, reason, failed, rule,"
+    " reply, action, would, would_reason, would_failed, would_rule, bits"
+    " FROM record WHERE id = ?1";
+
+static const char late_facts_sql[] =
+    "SELECT tls_version, cipher, client_name, client_network, rule FROM facts"
+    " WHERE id = ?1";
+
+/* When each network of a domain first came over TLS, in all of the journal. */
+static const char tls_facts_sql[] =
+    "SELECT client_network, tls_version, cipher, bits,"
+    " (SELECT hour * 3600000 + first * 1000 FROM rollup WHERE rollup.facts = facts.id"
+    "  ORDER BY hour LIMIT 1) FROM facts WHERE domain = ?1 AND tls_version <> 'none'";
+
+static const char tls_records_sql[] =
+    "SELECT client_addr, tls_version, cipher, bits, time FROM record"
+    " WHERE domain = ?1 AND tls_version <> 'none' AND time < ?2"
+    " ORDER BY time LIMIT 1000";
+
+static bool
+is(const char *text, const char *name)
+{
+	return text != NULL && strcmp(text, name) == 0;
+}
+
+static void
+fill_host(struct report *report, sqlite3_stmt *row, struct report_session *session)
+{
+	const char *name = report_column(row, 2);
+
+	session->tls_version = report_text(report, report_column(row, 0));
+	session->cipher = report_text(report, report_column(row, 1));
+	session->client_addr = report_text(report, report_column(row, 3));
+	session->host = name != NULL ? report_text(report, name) : session->client_addr;
+}
+
+static enum policy_action
+action_of(const char *name)
+{
+	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++)
+		if (is(name, policy_action_name((enum policy_action)action)))
+			return (enum policy_action)action;
+	return POLICY_ACCEPT;
+}
+
+/* Fills what a record tells of a session; of its monitored rule where "would". */
+static void
+fill_record(struct report *report, sqlite3_stmt *row, bool would,
+    struct report_session *session)
+{
+	struct facts facts = FACTS_INIT;
+	struct policy_strength strength;
+
+	fill_host(report, row, session);
+	facts.tls_version = report_column(row, 0);
+	facts.cipher = report_column(row, 1);
+	if (sqlite3_column_type(row, 14) != SQLITE_NULL)
+		facts.bits = sqlite3_column_int(row, 14);
+	policy_strength(report->keep->options->policy, &facts, &strength);
+	session->protocol = strength.protocol;
+	session->bits = strength.bits;
+	session->helo = report_text(report, report_column(row, 4));
+	session->action = action_of(report_column(row, would ? 10 : 9));
+	session->reason = report_text(report, report_column(row, would ? 11 : 5));
+	session->failed = report_text(report, report_column(row, would ? 12 : 6));
+	session->rule = report_text(report, report_column(row, would ? 13 : 7));
+	session->reply = would ? NULL : report_text(report, report_column(row, 8));
+}
+
+static int
+look_up(struct report *report, struct late *late, struct row_place place, bool would,
+    struct report_session *session)
+{
+	sqlite3_stmt *row = place.is_record ? late->record : late->facts;
+	int result;
+
+	if (place.id == 0)
+		return SQLITE_DONE;
+	(void)sqlite3_bind_int64(row, 1, place.id);
+	result = sqlite3_step(row);
+	if (result == SQLITE_ROW) {
+		if (place.is_record)
+			fill_record(report, row, would, session);
+		else {
+			fill_host(report, row, session);
+			session->rule = report_text(report, report_column(row, 4));
+		}
+		result = SQLITE_DONE;
+	}
+	(void)sqlite3_reset(row);
+	return result;
+}
+
+/* ------------------------------------------------------------------ *
+ * Downgrades
+ * ------------------------------------------------------------------ */
+
+/* Is the row of a session over TLS? Its columns are version, cipher, bits. */
+static bool
+is_encrypted(struct report *report, sqlite3_stmt *row)
+{
+	uint32_t number = report_strength_number(report, report_column(row, 1),
+	    report_column(row, 2), sqlite3_column_type(row, 3) == SQLITE_NULL ? -1 :
+	    sqlite3_column_int(row, 3));
+
+	return number != INTERN_NONE && report->keep->strength_rows[number].
+	    strength.protocol > PROTOCOL_UNKNOWN;
+}
+
+/* A network of the domain came over TLS at "tls_ms": was it in clear text later? */
+static void
+compare_network(struct report *report, uint32_t domain, const char *network,
+    int64_t tls_ms)
+{
+	struct report_keep *keep = report->keep;
+	struct report_downgrade *downgrade = &report->domains[domain].downgrade;
+	const struct clear_row *clear;
+	uint32_t number;
+
+	if (tls_ms == 0 || tls_ms >= keep->work[domain].clear_last_ms)
+		return;
+	if (downgrade->tls_ms == 0 || tls_ms < downgrade->tls_ms)
+		downgrade->tls_ms = tls_ms;
+	if (network == NULL || network[0] == '\0')
+		return;
+	buffer_clear(&keep->key);
+	buffer_add(&keep->key, (const char *)&domain, sizeof domain);
+	buffer_string(&keep->key, network);
+	if (keep->key.failed)
+		return;
+	number = intern_find(&keep->clears, keep->key.text, keep->key.length);
+	if (number == INTERN_NONE)
+		return;
+	clear = &keep->clear_rows[number];
+	if (tls_ms >= clear->last_ms)
+		return;
+	downgrade->same_network = true;
+	if (clear->last_ms >= downgrade->last_ms) {
+		downgrade->last_ms = clear->last_ms;
+		downgrade->network = clear->network;
+	}
+}
+
+static int
+find_tls(struct report *report, sqlite3_stmt *rows, uint32_t domain, bool records)
+{
+	int result;
+
+	(void)sqlite3_bind_text(rows, 1, report->domains[domain].name, -1, SQLITE_STATIC);
+	if (records)
+		(void)sqlite3_bind_int64(rows, 2, report->keep->work[domain].clear_last_ms);
+	while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
+		const char *network = report_column(rows, 0);
+		char own[NETWORK_TEXT_SIZE] = "";
+
+		if (!is_encrypted(report, rows))
+			continue;
+		if (records && network != NULL) {
+			(void)network_text(network, own);
+			network = own;
+		}
+		compare_network(report, domain, network, sqlite3_column_int64(rows, 4));
+	}
+	(void)sqlite3_reset(rows);
+	return result;
+}
+
+/* Where no network is the same, the last clear text of all is told of. */
+static void
+count_downgrades(struct report *report)
+{
+	for (size_t i = 0; i < report->keep->clears.count; i++) {
+		const struct clear_row *row = &report->keep->clear_rows[i];
+		struct report_downgrade *downgrade = &report->domains[row->domain].downgrade;
+
+		if (downgrade->tls_ms == 0 || row->last_ms <= downgrade->tls_ms)
+			continue;
+		downgrade->transactions += row->transactions;
+		if (!downgrade->same_network && row->last_ms > downgrade->last_ms) {
+			downgrade->last_ms = row->last_ms;
+			downgrade->network = row->network[0] == '\0' ? NULL : row->network;
+		}
+	}
+}
+
+/* ------------------------------------------------------------------ *
+ * All domains
+ * ------------------------------------------------------------------ */
+
+static int
+finish_domain(struct report *report, struct late *late, uint32_t number)
+{
+	struct domain_work *work = &report->keep->work[number];
+	struct report_domain *domain = &report->domains[number];
+	int result = look_up(report, late, work->weakest, false, &domain->weakest);
+
+	if (result == SQLITE_DONE)
+		result = look_up(report, late, (struct row_place){ true, work->refused_id },
+		    false, &domain->last_refused);
+	if (result == SQLITE_DONE)
+		result = look_up(report, late, (struct row_place){ true, work->would_id },
+		    true, &domain->last_would);
+	/* Bounces and mail without a domain are nobody's in particular. */
+	if (result == SQLITE_DONE && work->clear_last_ms != 0 && strchr(domain->name, '.')) {
+		result = find_tls(report, late->tls_facts, number, false);
+		if (result == SQLITE_DONE)
+			result = find_tls(report, late->tls_records, number, true);
+	}
+	return result;
+}
+
+static int
+by_use(const void *a, const void *b)
+{
+	const struct report_cipher *one = a, *other = b;
+
+	if (one->transactions != other->transactions)
+		return one->transactions > other->transactions ? -1 : 1;
+	return strcmp(one->name, other->name);
+}
+
+static int
+by_last(const void *a, const void *b)
+{
+	const struct report_certificate *one = a, *other = b;
+
+	if (one->last_ms != other->last_ms)
+		return one->last_ms > other->last_ms ? -1 : 1;
+	return one->number < other->number ? -1 : one->number > other->number;
+}
+
+static int
+by_transactions(const void *a, const void *b)
+{
+	const struct report_domain *one = a, *other = b;
+
+	if (one->counts.transactions != other->counts.transactions)
+		return one->counts.transactions > other->counts.transactions ? -1 : 1;
+	return strcmp(one->name, other->name);
+}
+
+/* Order, and the last words on what was counted. */
+static void
+settle(struct report *report)
+{
+	for (size_t i = 0; i < report->domain_count; i++) {
+		struct report_domain *domain = &report->domains[i];
+
+		if (domain->counts.transactions == 0)
+			domain->strong = false;
+		if (domain->cipher_count > 0)
+			qsort(domain->ciphers, domain->cipher_count,
+			    sizeof *domain->ciphers, by_use);
+		for (size_t k = 0; k < domain->certificate_count; k++)
+			domain->certificates[k].verified = report->keep->certificate_rows[
+			    domain->certificates[k].number].verified;
+		if (domain->certificate_count > 0)
+			qsort(domain->certificates, domain->certificate_count,
+			    sizeof *domain->certificates, by_last);
+	}
+	if (report->domain_count > 0)
+		qsort(report->domains, report->domain_count, sizeof *report->domains,
+		    by_transactions);
+}
+
+int
+report_finish(struct report *report)
+{
+	sqlite3 *db = report->keep->db;
+	struct late late = { 0 };
+	int result = sqlite3_prepare_v2(db, record_sql, -1, &late.record, NULL);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_prepare_v2(db, late_facts_sql, -1, &late.facts, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_prepare_v2(db, tls_facts_sql, -1, &late.tls_facts, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_prepare_v2(db, tls_records_sql, -1, &late.tls_records, NULL);
+	if (result == SQLITE_OK)
+		result = SQLITE_DONE;
+	for (uint32_t i = 0; i < report->domain_count && result == SQLITE_DONE; i++)
+		result = finish_domain(report, &late, i);
+	count_downgrades(report);
+	settle(report);
+	(void)sqlite3_finalize(late.record);
+	(void)sqlite3_finalize(late.facts);
+	(void)sqlite3_finalize(late.tls_facts);
+	(void)sqlite3_finalize(late.tls_records);
+	return result;
+}

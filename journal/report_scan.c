@@ -1,0 +1,315 @@
+/*
+ * report_scan.c - the two passes over the rows of a report's period.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/network.h"
+#include "journal/report_room.h"
+#include "journal/schema.h"
+
+static int
+column_bits(sqlite3_stmt *row, int column)
+{
+	return sqlite3_column_type(row, column) == SQLITE_NULL ? -1 :
+	    sqlite3_column_int(row, column);
+}
+
+static bool
+is_clear(const struct report *report, uint32_t strength)
+{
+	return report->keep->strength_rows[strength].strength.protocol == PROTOCOL_CLEAR;
+}
+
+static void
+mark_verified(struct report *report, uint32_t certificate, const char *verified)
+{
+	if (certificate != INTERN_NONE && verified != NULL &&
+	    strcmp(verified, "yes") == 0)
+		report->keep->certificate_rows[certificate].verified = true;
+}
+
+/* ------------------------------------------------------------------ *
+ * Roll-ups
+ * ------------------------------------------------------------------ */
+
+enum {
+	FACTS_DOMAIN, FACTS_NULL, FACTS_NETWORK, FACTS_VERSION, FACTS_CIPHER, FACTS_BITS,
+	FACTS_VERIFIED, FACTS_CERTIFICATE
+};
+
+static const char facts_sql[] =
+    "SELECT domain, null_sender, client_network, tls_version, cipher, bits,"
+    " cert_verified, " CERTIFICATE_COLUMNS
+    " FROM facts LEFT JOIN certificate ON certificate.id = facts.certificate"
+    " WHERE facts.id = ?1";
+
+/* Reads the row of facts that a roll-up of "row" is about. */
+static void
+read_facts(struct report *report, sqlite3_stmt *found, struct facts_row *row)
+{
+	row->domain = report_domain_number(report, report_column(found, FACTS_DOMAIN),
+	    report_column(found, FACTS_NULL) != NULL);
+	row->strength = report_strength_number(report,
+	    report_column(found, FACTS_VERSION), report_column(found, FACTS_CIPHER),
+	    column_bits(found, FACTS_BITS));
+	row->certificate = report_certificate_number(report, found, FACTS_CERTIFICATE);
+	mark_verified(report, row->certificate, report_column(found, FACTS_VERIFIED));
+	row->clear = INTERN_NONE;
+	if (!report->keep->failed && is_clear(report, row->strength))
+		row->clear = report_clear_number(report, row->domain,
+		    report_column(found, FACTS_NETWORK));
+}
+
+/* Finds the facts numbered "id", reading them the first time; NULL: an error. */
+static const struct facts_row *
+find_facts(struct report *report, sqlite3_stmt *by_id, int64_t id, int *result)
+{
+	struct report_keep *keep = report->keep;
+	bool added;
+	uint32_t number = intern_add(&keep->facts, &id, sizeof id, &added);
+
+	if (number == INTERN_NONE) {
+		keep->failed = true;
+		return NULL;
+	}
+	if (!added)
+		return &keep->facts_rows[number];
+	if (number >= keep->facts_room) {
+		size_t room = keep->facts_room == 0 ? 256 : keep->facts_room * 2;
+		struct facts_row *grown = realloc(keep->facts_rows, room * sizeof *grown);
+
+		if (grown == NULL) {
+			keep->failed = true;
+			return NULL;
+		}
+		keep->facts_rows = grown;
+		keep->facts_room = room;
+	}
+	(void)sqlite3_bind_int64(by_id, 1, id);
+	*result = sqlite3_step(by_id);
+	if (*result == SQLITE_ROW) {
+		keep->facts_rows[number].id = id;
+		read_facts(report, by_id, &keep->facts_rows[number]);
+		*result = SQLITE_OK;
+	} else if (*result == SQLITE_DONE)
+		*result = SQLITE_CORRUPT;
+	(void)sqlite3_reset(by_id);
+	return *result == SQLITE_OK && !keep->failed ? &keep->facts_rows[number] : NULL;
+}
+
+static void
+count_rollup(struct report *report, const struct facts_row *facts, sqlite3_stmt *row)
+{
+	int64_t hour = sqlite3_column_int64(row, 0) * MS_PER_HOUR;
+	int64_t messages = sqlite3_column_int64(row, 2);
+	struct seen seen = {
+		.place = { false, facts->id },
+		.first_ms = hour + sqlite3_column_int64(row, 3) * 1000,
+		.last_ms = hour + sqlite3_column_int64(row, 4) * 1000,
+		.transactions = messages,
+		.domain = facts->domain,
+		.strength = facts->strength,
+		.certificate = facts->certificate,
+		.clear = facts->clear
+	};
+
+	report_count(report, &seen);
+	report->totals.accepted += messages;
+	if (facts->domain != INTERN_NONE)
+		report->domains[facts->domain].counts.accepted += messages;
+}
+
+int
+report_scan_rollups(struct report *report)
+{
+	sqlite3_stmt *rows = NULL, *by_id = NULL;
+	const bool filtered = report->keep->options->domain != NULL;
+	int result = report_prepare(report, filtered ?
+	    "SELECT rollup.hour, rollup.facts, rollup.messages, rollup.first,"
+	    " rollup.last FROM facts CROSS JOIN rollup ON rollup.facts = facts.id"
+	    " WHERE rollup.hour BETWEEN ?1 / 3600000 AND (?2 - 1) / 3600000" :
+	    "SELECT hour, facts, messages, first, last FROM rollup"
+	    " WHERE hour BETWEEN ?1 / 3600000 AND (?2 - 1) / 3600000",
+	    "facts.null_sender = 'yes'", &rows);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_prepare_v2(report->keep->db, facts_sql, -1, &by_id, NULL);
+	while (result == SQLITE_OK && !report->keep->failed &&
+	    (result = sqlite3_step(rows)) == SQLITE_ROW) {
+		const struct facts_row *facts;
+
+		result = SQLITE_OK;
+		facts = find_facts(report, by_id, sqlite3_column_int64(rows, 1), &result);
+		if (facts != NULL)
+			count_rollup(report, facts, rows);
+	}
+	(void)sqlite3_finalize(rows);
+	(void)sqlite3_finalize(by_id);
+	return result;
+}
+
+/* ------------------------------------------------------------------ *
+ * Records
+ * ------------------------------------------------------------------ */
+
+enum {
+	RECORD_ID, RECORD_TIME, RECORD_DOMAIN, RECORD_FROM, RECORD_ADDR, RECORD_VERSION,
+	RECORD_CIPHER, RECORD_BITS, RECORD_ACTION, RECORD_REASON, RECORD_WOULD,
+	RECORD_WOULD_REASON, RECORD_EXEMPTED, RECORD_SESSION, RECORD_VERIFIED,
+	RECORD_CERTIFICATE
+};
+
+static const char records_sql[] =
+    "SELECT id, time, domain, \"from\", client_addr, tls_version, cipher, bits, action,"
+    " reason, would, would_reason, exempted, session, cert_verified, "
+    CERTIFICATE_COLUMNS " FROM record WHERE time >= ?1 AND time < ?2";
+
+static enum policy_action
+action_of(const char *name)
+{
+	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++)
+		if (strcmp(name, policy_action_name((enum policy_action)action)) == 0)
+			return (enum policy_action)action;
+	return POLICY_ACCEPT;
+}
+
+static enum policy_reason
+reason_of(const char *name)
+{
+	for (int reason = REASON_NONE + 1; name != NULL && reason < REASON_COUNT; reason++)
+		if (strcmp(name, policy_reason_name((enum policy_reason)reason)) == 0)
+			return (enum policy_reason)reason;
+	return REASON_NONE;
+}
+
+static uint64_t
+mix(uint64_t hash, const char *text)
+{
+	while (text != NULL && *text != '\0')
+		hash = (hash ^ (unsigned char)*text++) * UINT64_C(0x100000001b3);
+	return (hash ^ 0xFF) * UINT64_C(0x100000001b3);
+}
+
+/* Has a recipient of the same transaction been refused a moment ago? */
+static bool
+is_counted(struct report_keep *keep, sqlite3_stmt *row)
+{
+	const char *session = report_column(row, RECORD_SESSION);
+	uint64_t hash;
+	uint64_t *slot;
+
+	if (session == NULL)
+		return false;
+	hash = mix(mix(UINT64_C(0xcbf29ce484222325), session),
+	    report_column(row, RECORD_FROM));
+	slot = &keep->recent[(hash >> 32 ^ hash) & (RECENT - 1)];
+	if (*slot == hash)
+		return true;
+	*slot = hash;
+	return false;
+}
+
+static void
+count_action(struct report_counts *counts, enum policy_action action, bool exempted,
+    bool would)
+{
+	if (action == POLICY_REJECT)
+		counts->rejected++;
+	else if (action == POLICY_TEMPFAIL)
+		counts->tempfailed++;
+	else if (action == POLICY_QUARANTINE)
+		counts->held++;
+	else
+		counts->accepted++;
+	counts->exempted += exempted;
+	counts->would += would;
+}
+
+static void
+count_outcome(struct report *report, sqlite3_stmt *row, const struct seen *seen,
+    enum policy_action action)
+{
+	bool refused = action == POLICY_REJECT || action == POLICY_TEMPFAIL;
+	bool would = report_column(row, RECORD_WOULD) != NULL;
+	bool exempted = sqlite3_column_int(row, RECORD_EXEMPTED) != 0;
+	enum policy_reason reason = reason_of(report_column(row, RECORD_REASON));
+	enum policy_reason other = reason_of(report_column(row, RECORD_WOULD_REASON));
+	struct report_bucket *bucket = report_bucket_at(report, seen->first_ms);
+	struct report_domain *domain;
+
+	count_action(&report->totals, action, exempted, would);
+	report->refused[reason] += refused;
+	report->would[other] += would;
+	if (bucket != NULL)
+		bucket->refused += refused;
+	if (seen->domain == INTERN_NONE)
+		return;
+	domain = &report->domains[seen->domain];
+	count_action(&domain->counts, action, exempted, would);
+	domain->refused[reason] += refused;
+	domain->would[other] += would;
+	if (refused && seen->last_ms >= domain->last_refused.time_ms) {
+		domain->last_refused.time_ms = seen->last_ms;
+		report->keep->work[seen->domain].refused_id = seen->place.id;
+	}
+	if (would && seen->last_ms >= domain->last_would.time_ms) {
+		domain->last_would.time_ms = seen->last_ms;
+		report->keep->work[seen->domain].would_id = seen->place.id;
+	}
+}
+
+static uint32_t
+clear_number(struct report *report, sqlite3_stmt *row, uint32_t domain)
+{
+	const char *address = report_column(row, RECORD_ADDR);
+	char network[NETWORK_TEXT_SIZE] = "";
+
+	if (address != NULL)
+		(void)network_text(address, network);
+	return report_clear_number(report, domain, network);
+}
+
+static void
+count_record(struct report *report, sqlite3_stmt *row)
+{
+	const char *from = report_column(row, RECORD_FROM);
+	enum policy_action action = action_of(report_column(row, RECORD_ACTION));
+	bool refused = action == POLICY_REJECT || action == POLICY_TEMPFAIL;
+	struct seen seen = {
+		.place = { true, sqlite3_column_int64(row, RECORD_ID) },
+		.first_ms = sqlite3_column_int64(row, RECORD_TIME),
+		.last_ms = sqlite3_column_int64(row, RECORD_TIME),
+		.transactions = refused && is_counted(report->keep, row) ? 0 : 1,
+		.clear = INTERN_NONE
+	};
+
+	seen.domain = report_domain_number(report, report_column(row, RECORD_DOMAIN),
+	    from != NULL && strcmp(from, "<>") == 0);
+	seen.strength = report_strength_number(report, report_column(row, RECORD_VERSION),
+	    report_column(row, RECORD_CIPHER), column_bits(row, RECORD_BITS));
+	seen.certificate = report_certificate_number(report, row, RECORD_CERTIFICATE);
+	mark_verified(report, seen.certificate, report_column(row, RECORD_VERIFIED));
+	if (!report->keep->failed && is_clear(report, seen.strength))
+		seen.clear = clear_number(report, row, seen.domain);
+	if (report->keep->failed)
+		return;
+	report_count(report, &seen);
+	count_outcome(report, row, &seen, action);
+}
+
+int
+report_scan_records(struct report *report)
+{
+	sqlite3_stmt *rows = NULL;
+	int result = report_prepare(report, records_sql, "\"from\" = '<>'", &rows);
+
+	if (result != SQLITE_OK)
+		return result;
+	while (!report->keep->failed && (result = sqlite3_step(rows)) == SQLITE_ROW)
+		count_record(report, rows);
+	(void)sqlite3_finalize(rows);
+	return result;
+}

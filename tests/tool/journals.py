@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: ISC
+"""Journals for the tests: made by the project's own schema, filled by hand.
+
+MAKE_JOURNAL names the program that makes an empty one.
+"""
+
+import datetime
+import json
+import os
+import sqlite3
+import subprocess
+
+MAKE = os.path.abspath(os.environ.get("MAKE_JOURNAL", "./tests/tool/make-journal"))
+
+CERTIFICATE = ("cert_cn", "cert_san", "cert_issuer", "cert_subject_dn",
+               "cert_issuer_dn", "cert_fingerprint", "cert_pubkey_fingerprint",
+               "cert_key", "cert_signature", "cert_not_after", "cert_source")
+
+
+def ms(text):
+    """Milliseconds since the epoch of 2026-01-31T12:00:00[.000]Z."""
+    when = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return round(when.timestamp() * 1000)
+
+
+def text_of(value):
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
+
+
+class Journal:
+    def __init__(self, path):
+        self.path = path
+        subprocess.run([MAKE, path], check=True)
+        self.db = sqlite3.connect(path, isolation_level=None)
+
+    def insert(self, table, **columns):
+        names = ",".join(f'"{name}"' for name in columns)
+        marks = ",".join("?" * len(columns))
+        return self.db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})",
+                               [text_of(value) for value in columns.values()]).lastrowid
+
+    def record(self, time, action="reject", **columns):
+        """One record; "sender" is the column "from"."""
+        if "sender" in columns:
+            columns["from"] = columns.pop("sender")
+        return self.insert("record", time=ms(time), action=action, **columns)
+
+    def rollup(self, first, last, messages, client_addr=None, session=None,
+               sender=None, **facts):
+        """Accepted messages of one hour; certificate columns make their row."""
+        certificate = {name: facts.pop(name) for name in CERTIFICATE if name in facts}
+        if certificate:
+            facts["certificate"] = self.insert("certificate", digest=os.urandom(16),
+                                               **certificate)
+        number = self.insert("facts", digest=os.urandom(16), **facts)
+        hour, from_ms = divmod(ms(first), 3600000)
+        self.insert("rollup", hour=hour, facts=number, messages=messages,
+                    first=from_ms // 1000, last=ms(last) % 3600000 // 1000,
+                    session=session, client_addr=client_addr, sender=sender)
+
+    def close(self):
+        self.db.close()
