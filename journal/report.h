@@ -109,6 +109,7 @@ struct report_domain {
 	const char *name;		/* A-labels; "<>": bounces; "": no domain */
 	struct report_counts counts;
 	int64_t first_ms, last_ms;	/* in the period */
+	int64_t first_failed_ms;	/* refused, or would be; 0: none */
 	int64_t refused[REASON_COUNT];	/* refusals by reason; [REASON_NONE]: others */
 	int64_t would[REASON_COUNT];	/* would-be refusals by reason, likewise */
 	struct report_cipher *ciphers;	/* most used first */

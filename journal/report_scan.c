@@ -251,6 +251,9 @@ count_outcome(struct report *report, sqlite3_stmt *row, const struct seen *seen,
 	count_action(&domain->counts, action, exempted, would);
 	domain->refused[reason] += refused;
 	domain->would[other] += would;
+	if ((refused || would) && (domain->first_failed_ms == 0 ||
+	    seen->first_ms < domain->first_failed_ms))
+		domain->first_failed_ms = seen->first_ms;
 	if (refused && seen->last_ms >= domain->last_refused.time_ms) {
 		domain->last_refused.time_ms = seen->last_ms;
 		report->keep->work[seen->domain].refused_id = seen->place.id;

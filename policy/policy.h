@@ -453,6 +453,12 @@ bool policy_same_address(const char *a, const char *b);
 const char *policy_suggest(const char *word, size_t length,
     const char *const *candidates, size_t count);
 
+/*
+ * Writes a domain as it compares and as records have it: lower case, A-labels, no
+ * trailing dot; a leading dot stays. False where it is none, or does not fit.
+ */
+bool policy_domain(const char *text, char *out, size_t size);
+
 /* Reads YYYY-MM-DD as the start of that day in UTC. False where it is no date. */
 bool policy_date(const char *text, int64_t *when);
 

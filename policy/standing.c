@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "policy/index.h"
@@ -125,4 +126,19 @@ policy_partner_next(const struct policy *policy, size_t *index)
 			return who->key;
 	}
 	return NULL;
+}
+
+bool
+policy_domain(const char *text, char *out, size_t size)
+{
+	size_t dot = text[0] == '.';
+	struct name name;
+	bool valid, fits;
+
+	if (name_domain(text + dot, strlen(text + dot), &name, &valid) != 0)
+		return false;
+	fits = (size_t)snprintf(out, size, "%s%s", dot != 0 ? "." : "", name.text) < size;
+	valid = valid && fits && name_is_domain(name.text, name.length);
+	name_free(&name);
+	return valid;
 }

@@ -23,14 +23,12 @@ static const struct command command_help = {
 
 /* Their names are taken; what they do is still to come. */
 static const struct command unbuilt[] = {
-	{ .name = "log", .about = "show records of the journal" },
-	{ .name = "report", .about = "who complies, and who does not" },
 	{ .name = "replay", .about = "judge recorded traffic by another policy" },
 };
 
 static const struct command *const commands[] = {
 	&command_check, &command_explain, &command_decide, &command_test,
-	&command_help, &unbuilt[0], &unbuilt[1], &unbuilt[2],
+	&command_log, &command_report, &command_help, &unbuilt[0],
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -31,6 +31,8 @@ struct command {
 extern const struct command command_check;
 extern const struct command command_decide;
 extern const struct command command_explain;
+extern const struct command command_log;
+extern const struct command command_report;
 extern const struct command command_test;
 
 /* The options that every command has; at the end of its own. */

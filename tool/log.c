@@ -1,0 +1,454 @@
+/*
+ * log.c - tlsward log: records of the journal.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/reader.h"
+#include "journal/row_write.h"
+#include "tool/journal.h"
+#include "tool/period.h"
+#include "tool/screen.h"
+
+/* So much output is gathered while there are more rows. */
+#define OUTPUT_ENOUGH (32u * 1024u)
+
+/* So often --follow looks for what is new. */
+#define FOLLOW_MS 200
+
+/* Set by a signal: --follow is to end. */
+static volatile sig_atomic_t ended;
+
+static void
+end_following(int number)
+{
+	(void)number;
+	ended = 1;
+}
+
+struct log_run {
+	struct log_options options;
+	struct tool_journal journal;
+	struct screen screen;
+	struct buffer output;
+	int64_t shown;
+	int64_t last_id;
+	enum screen_result result;
+};
+
+/* ------------------------------------------------------------------ *
+ * Columns for people
+ * ------------------------------------------------------------------ */
+
+#define TIME_WIDTH 19
+#define ACTION_WIDTH 12
+#define REASON_WIDTH 16
+#define TLS_WIDTH 10
+#define REST_WIDTH 24
+
+/* What is left for sender, client and rule, each. */
+static int
+rest_width(const struct screen *screen)
+{
+	int fixed = TIME_WIDTH + ACTION_WIDTH + REASON_WIDTH + TLS_WIDTH + 6;
+	int rest = (screen->width - fixed) / 3;
+
+	return screen->width == 0 ? REST_WIDTH : rest < 8 ? 8 : rest;
+}
+
+static void
+write_header(struct log_run *run)
+{
+	int rest = rest_width(&run->screen);
+	struct buffer *line = &run->output;
+
+	screen_colour(&run->screen, line, COLOUR_BOLD);
+	buffer_format(line, "%-*s %-*s %-*s %-*s %-*s %-*s %s", TIME_WIDTH, "TIME (UTC)",
+	    ACTION_WIDTH, "ACTION", REASON_WIDTH, "REASON", TLS_WIDTH, "TLS", rest, "FROM",
+	    rest, "CLIENT", "RULE");
+	screen_plain(&run->screen, line);
+	buffer_add(line, "\n", 1);
+}
+
+static const char *
+first_of(const char *one, const char *other, const char *third)
+{
+	return one != NULL ? one : other != NULL ? other : third != NULL ? third : "-";
+}
+
+/* "reject", "(reject)" of a rule under monitor, "accept 120" of a roll-up. */
+static enum screen_colour
+action_of(sqlite3_stmt *row, struct buffer *text)
+{
+	const char *action = first_of(row_write_text(row, "action"), NULL, NULL);
+	const char *would = row_write_text(row, "would");
+
+	if (would != NULL)
+		buffer_format(text, "(%s)", would);
+	else if (row_write_messages(row) > 0)
+		buffer_format(text, "%s %lld", action, (long long)row_write_messages(row));
+	else
+		buffer_string(text, action);
+	if (would != NULL)
+		return COLOUR_YELLOW;
+	return strcmp(action, "accept") == 0 ? COLOUR_GREEN :
+	    strcmp(action, "reject") == 0 ? COLOUR_RED : COLOUR_YELLOW;
+}
+
+static void
+write_text(struct log_run *run, sqlite3_stmt *row)
+{
+	struct buffer *line = &run->output, action = BUFFER_INIT;
+	bool cut = run->screen.width > 0, would = row_write_text(row, "would") != NULL;
+	int rest = rest_width(&run->screen);
+	const char *tls = first_of(row_write_text(row, "tls_version"), NULL, NULL);
+
+	screen_time(line, row_write_time(row));
+	buffer_add(line, " ", 1);
+	screen_colour(&run->screen, line, action_of(row, &action));
+	screen_cell(line, action.failed ? "" : action.text, ACTION_WIDTH, cut);
+	screen_plain(&run->screen, line);
+	buffer_add(line, " ", 1);
+	screen_cell(line, first_of(row_write_text(row, would ? "would_reason" : "reason"),
+	    row_write_text(row, "exempt"), NULL), REASON_WIDTH, cut);
+	buffer_add(line, " ", 1);
+	screen_cell(line, strcmp(tls, "none") == 0 ? "clear text" : tls, TLS_WIDTH, cut);
+	buffer_add(line, " ", 1);
+	screen_cell(line, first_of(row_write_text(row, "from"),
+	    row_write_text(row, "domain"), NULL), rest, cut);
+	buffer_add(line, " ", 1);
+	screen_cell(line, first_of(row_write_text(row, "client_name"),
+	    row_write_messages(row) > 0 ? row_write_text(row, "client_network") : NULL,
+	    row_write_text(row, "client_addr")), rest, cut);
+	buffer_add(line, " ", 1);
+	screen_cell(line, first_of(row_write_text(row, would ? "would_rule" : "rule"),
+	    NULL, NULL), cut ? rest : 0, cut);
+	while (line->length > 0 && line->text[line->length - 1] == ' ')
+		line->length--;
+	buffer_add(line, "\n", 1);
+	buffer_free(&action);
+}
+
+/* ------------------------------------------------------------------ *
+ * Rows
+ * ------------------------------------------------------------------ */
+
+/* What the question could not ask. */
+static bool
+is_wanted(const struct log_options *options, sqlite3_stmt *row)
+{
+	if (options->client == LOG_CLIENT_NONE || options->client == LOG_CLIENT_NAME)
+		return true;
+	if (row_write_messages(row) > 0)
+		return log_meets_network(options, row_write_text(row, "client_network"));
+	return log_in_network(options, row_write_text(row, "client_addr"));
+}
+
+static void
+flush(struct log_run *run)
+{
+	if (run->result == SCREEN_WRITTEN)
+		run->result = screen_write(&run->output);
+}
+
+static void
+show(struct log_run *run, sqlite3_stmt *row)
+{
+	if (!is_wanted(&run->options, row))
+		return;
+	if (run->options.form == LOG_JSON) {
+		row_write_json(row, &run->output);
+		buffer_add(&run->output, "\n", 1);
+	} else if (run->options.form == LOG_CSV)
+		row_write_csv(row, &run->output);
+	else
+		write_text(run, row);
+	run->shown++;
+	if (run->output.length >= OUTPUT_ENOUGH)
+		flush(run);
+}
+
+static void
+show_names(struct log_run *run)
+{
+	if (run->options.form == LOG_CSV)
+		row_write_csv_names(&run->output);
+	else if (run->options.form == LOG_TEXT)
+		write_header(run);
+	flush(run);
+}
+
+static bool
+is_enough(const struct log_run *run)
+{
+	return run->result != SCREEN_WRITTEN ||
+	    (run->options.limit > 0 && run->shown >= run->options.limit);
+}
+
+/* Steps; false at the end and, with *result set, on an error. NULL has no rows. */
+static bool
+step(sqlite3_stmt *rows, int *result)
+{
+	int code = rows == NULL ? SQLITE_DONE : sqlite3_step(rows);
+
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		*result = code;
+	return code == SQLITE_ROW;
+}
+
+/* Records and roll-ups, merged by their times. */
+static int
+show_merged(struct log_run *run, sqlite3_stmt *records, sqlite3_stmt *rollups)
+{
+	int result = SQLITE_OK;
+	bool one = step(records, &result), other = step(rollups, &result);
+
+	while ((one || other) && result == SQLITE_OK && !is_enough(run)) {
+		if (one && (!other || row_write_time(records) >= row_write_time(rollups))) {
+			show(run, records);
+			one = step(records, &result);
+		} else {
+			show(run, rollups);
+			other = step(rollups, &result);
+		}
+	}
+	return result;
+}
+
+static int
+show_all(struct log_run *run)
+{
+	sqlite3_stmt *records = NULL, *rollups = NULL;
+	sqlite3 *db = run->journal.db;
+	int result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+
+	if (result == SQLITE_OK)
+		result = log_prepare_records(db, &run->options, -1, &records);
+	if (result == SQLITE_OK)
+		result = log_prepare_rollups(db, &run->options, &rollups);
+	if (result == SQLITE_OK)
+		result = show_merged(run, records, rollups);
+	(void)sqlite3_finalize(records);
+	(void)sqlite3_finalize(rollups);
+	if (sqlite3_get_autocommit(db) == 0)
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	flush(run);
+	return result;
+}
+
+/* ------------------------------------------------------------------ *
+ * --follow
+ * ------------------------------------------------------------------ */
+
+/* The records that were added since; in the order in which they were. */
+static int
+show_new(struct log_run *run)
+{
+	sqlite3_stmt *rows = NULL;
+	int result = log_prepare_records(run->journal.db, &run->options, run->last_id,
+	    &rows);
+
+	if (result != SQLITE_OK)
+		return result;
+	while (!is_enough(run) && step(rows, &result)) {
+		run->last_id = row_write_id(rows);
+		show(run, rows);
+	}
+	(void)sqlite3_finalize(rows);
+	flush(run);
+	return result;
+}
+
+/* An integer that a statement gives; -1 where it fails. */
+static int64_t
+ask(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *row = NULL;
+	int64_t number = -1;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK &&
+	    sqlite3_step(row) == SQLITE_ROW)
+		number = sqlite3_column_int64(row, 0);
+	(void)sqlite3_finalize(row);
+	return number;
+}
+
+/* Waits a little. False: there is nobody to write for any more. */
+static bool
+wait_a_little(void)
+{
+	struct pollfd pollfd = { .fd = STDOUT_FILENO, .events = 0 };
+	int got = poll(&pollfd, 1, FOLLOW_MS);
+
+	return got <= 0 || (pollfd.revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
+}
+
+static ino_t
+file_number(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 ? status.st_ino : 0;
+}
+
+/* Another file stands in the journal's place: begin with it, once it is a journal. */
+static ino_t
+follow_file(struct log_run *run, ino_t number)
+{
+	ino_t now = file_number(run->journal.path);
+	char error[READER_ERROR_MAX];
+	sqlite3 *db;
+
+	if (now == number || now == 0)
+		return number;
+	db = reader_open(run->journal.path, error);
+	if (db == NULL)
+		return number;
+	reader_close(&run->journal.db);
+	run->journal.db = db;
+	run->last_id = 0;
+	return now;
+}
+
+static int
+follow(struct log_run *run)
+{
+	struct sigaction action = { .sa_handler = end_following };
+	ino_t number = file_number(run->journal.path);
+	int64_t seen = -1, version;
+	int result = SQLITE_OK;
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	run->last_id = run->options.since_ms != 0 ? 0 :
+	    ask(run->journal.db, "SELECT coalesce(max(id), 0) FROM record");
+	if (run->last_id < 0)
+		return SQLITE_ERROR;
+	while (ended == 0 && result == SQLITE_OK && !is_enough(run)) {
+		version = ask(run->journal.db, "PRAGMA data_version");
+		if (version != seen || version < 0)
+			result = show_new(run);
+		seen = version;
+		if (is_enough(run) || (ended == 0 && !wait_a_little()))
+			break;
+		if (file_number(run->journal.path) != number) {
+			number = follow_file(run, number);
+			seen = -1;
+		}
+	}
+	return result;
+}
+
+static int
+run_log_options(struct log_run *run)
+{
+	const struct log_options *options = &run->options;
+	int result, status = STATUS_FINE;
+
+	screen_open(&run->screen);
+	if (!tool_open_journal(options->journal, options->config, &run->journal))
+		status = STATUS_TROUBLE;
+	else {
+		show_names(run);
+		result = options->follow ? follow(run) : show_all(run);
+		if (result != SQLITE_OK)
+			status = tool_journal_trouble(&run->journal);
+	}
+	if (run->result == SCREEN_FAILED)
+		status = STATUS_TROUBLE;
+	tool_close_journal(&run->journal);
+	buffer_free(&run->output);
+	return status;
+}
+
+/* True where "option" is one with a value that was taken, or a flag. */
+static bool
+take(int option, struct log_options *options, bool *known)
+{
+	*known = true;
+	switch (option) {
+	case 'c': options->config = optarg; return true;
+	case 'j': options->journal = optarg; return true;
+	case 's': return tool_since(optarg, tool_now_ms(), &options->since_ms);
+	case 'u': return tool_since(optarg, tool_now_ms(), &options->until_ms);
+	case 'a': return log_take_actions(optarg, options);
+	case 'd': return log_take_domain(optarg, options);
+	case 'C': return log_take_client(optarg, options);
+	case 'r': return log_take_reasons(optarg, options);
+	case 'R': options->rule = optarg; return true;
+	case 'n': return log_take_limit(optarg, options);
+	case 'w': options->would = true; return true;
+	case 'f': options->follow = true; return true;
+	case 'J': options->form = LOG_JSON; return true;
+	case 'S': options->form = LOG_CSV; return true;
+	default: *known = false; return false;
+	}
+}
+
+static int
+run_log(const struct command *command, int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "journal", required_argument, NULL, 'j' },
+		{ "since", required_argument, NULL, 's' },
+		{ "until", required_argument, NULL, 'u' },
+		{ "action", required_argument, NULL, 'a' },
+		{ "domain", required_argument, NULL, 'd' },
+		{ "client", required_argument, NULL, 'C' },
+		{ "reason", required_argument, NULL, 'r' },
+		{ "rule", required_argument, NULL, 'R' },
+		{ "limit", required_argument, NULL, 'n' },
+		{ "would", no_argument, NULL, 'w' },
+		{ "follow", no_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'J' },
+		{ "csv", no_argument, NULL, 'S' },
+		COMMON_OPTIONS
+	};
+	struct log_run run = { .output = BUFFER_INIT };
+	bool known;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:fn:hV", long_options, NULL)) != -1)
+		if (!take(option, &run.options, &known))
+			return known ? STATUS_TROUBLE : tool_common_option(command, option);
+	if (optind < argc)
+		return tool_usage(command);
+	if (run.options.follow && run.options.until_ms != 0)
+		return tool_trouble("--follow has no end: leave out --until");
+	return run_log_options(&run);
+}
+
+const struct command command_log = {
+	.name = "log",
+	.run = run_log,
+	.arguments = "[--follow] [FILTER...] [--json | --csv]",
+	.about = "show records of the journal",
+	.help =
+	    "  --since TIME            90m, 24h, 30d, 2w ago, a day, a time (RFC 3339)\n"
+	    "  --until TIME            what was before then\n"
+	    "  --action A,A...         accept, quarantine, tempfail, reject; with accept\n"
+	    "                          the roll-ups of accepted messages too\n"
+	    "  --domain D              senders of the domain; of those below it: .D\n"
+	    "  --client C              an address, a network or a verified name\n"
+	    "  --reason R,R...         the reasons of a refusal\n"
+	    "  --rule FILE[:LINE]      the rule that was reported\n"
+	    "  --would                 what rules under monitor would have refused; then\n"
+	    "                          --reason and --rule are theirs\n"
+	    "  -n N, --limit N         no more than N\n"
+	    "  -f, --follow            what comes from now on (or --since), oldest first\n"
+	    "  --json, --csv           for programs\n"
+	    "  --journal FILE          the journal; else the one the settings name\n"
+	    "  -c FILE, --config FILE  the settings; else the default settings file\n\n"
+	    "Newest first. Full records are shown: of refused, held, monitored and\n"
+	    "exempted messages, and of all with the setting journal-accepted full.\n",
+};

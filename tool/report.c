@@ -1,0 +1,488 @@
+/*
+ * report.c - tlsward report: who complies, and who does not.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/journal.h"
+#include "tool/period.h"
+#include "tool/screen.h"
+
+#define DAY_MS (INT64_C(86400) * 1000)
+#define DEFAULT_SINCE_DAYS 30
+#define DEFAULT_READY_DAYS 14
+
+enum report_form { FORM_TEXT, FORM_JSON, FORM_CSV };
+
+struct report_run {
+	const char *config, *policy, *journal_path, *html, *to, *from;
+	int64_t since_ms, until_ms;
+	char domain[256];
+	bool partner, mail;
+	enum report_form form;
+	struct report_view view;
+	struct loaded loaded;
+	struct tool_journal journal;
+	struct report *report;
+	const char **partners;
+	size_t partner_count;
+	struct buffer output;
+};
+
+const char *
+report_state_name(enum report_state state)
+{
+	static const char *const names[] = {
+		[REPORT_REFUSED] = "refused", [REPORT_DOWNGRADE] = "downgrade",
+		[REPORT_WOULD] = "would be refused", [REPORT_EXPIRY] = "certificate ends",
+		[REPORT_FORGED] = "clear text from elsewhere",
+		[REPORT_CLEAR] = "some clear text", [REPORT_QUIET] = "nothing failed"
+	};
+
+	return names[state];
+}
+
+const char *
+report_standing_name(const struct policy_standing *standing)
+{
+	static const char *const names[] = {
+		[STATE_NO_RULE] = "no rule", [STATE_ENFORCED] = "enforced",
+		[STATE_MONITORED] = "monitored", [STATE_EXEMPT] = "exempt"
+	};
+
+	return names[standing->state];
+}
+
+int64_t
+report_refusals(const struct report_counts *counts)
+{
+	return counts->rejected + counts->tempfailed;
+}
+
+int
+report_per_mille(const struct report_counts *counts)
+{
+	if (counts->transactions == 0)
+		return 0;
+	return (int)(counts->encrypted * 1000 / counts->transactions);
+}
+
+bool
+report_is_listed(const struct report_partner *partner)
+{
+	return partner->has_rule || partner->seen->last_ms != 0;
+}
+
+const char *
+report_domain_name(const struct report_domain *domain)
+{
+	if (strcmp(domain->name, "<>") == 0)
+		return "(bounces)";
+	return domain->name[0] == '\0' ? "(no domain)" : domain->name;
+}
+
+/* ------------------------------------------------------------------ *
+ * What the policy says
+ * ------------------------------------------------------------------ */
+
+/* The certificate that the partner used last has ended, or will soon. */
+static bool
+ends_soon(const struct report_domain *domain, int64_t now_ms)
+{
+	int64_t end = domain->certificate_count == 0 ? 0 :
+	    domain->certificates[0].not_after_ms;
+
+	return end != 0 && end - now_ms < REPORT_SOON_MS;
+}
+
+static enum report_state
+state_of(const struct report_domain *domain, int64_t now_ms)
+{
+	if (report_refusals(&domain->counts) > 0)
+		return REPORT_REFUSED;
+	if (domain->downgrade.transactions > 0 && domain->downgrade.same_network)
+		return REPORT_DOWNGRADE;
+	if (domain->counts.would > 0)
+		return REPORT_WOULD;
+	if (ends_soon(domain, now_ms))
+		return REPORT_EXPIRY;
+	if (domain->downgrade.transactions > 0)
+		return REPORT_FORGED;
+	return domain->counts.protocol[PROTOCOL_CLEAR] > 0 ? REPORT_CLEAR : REPORT_QUIET;
+}
+
+/* No local part that a rule would name. */
+static int
+find_standing(const struct report_run *run, const struct report_domain *domain,
+    struct policy_standing *standing)
+{
+	struct policy_options options = settings_policy_options(run->loaded.settings,
+	    run->view.now_ms / 1000);
+	struct buffer sender = BUFFER_INIT;
+	int result = -1;
+
+	if (strcmp(domain->name, "<>") == 0)
+		buffer_string(&sender, "<>");
+	else
+		/* Below a domain: one that has no name of its own. */
+		buffer_format(&sender, "?@%s%s", domain->name[0] == '.' ? "?" : "",
+		    domain->name);
+	if (!sender.failed)
+		result = policy_standing(run->loaded.policy, sender.text, &options, standing);
+	buffer_free(&sender);
+	return result;
+}
+
+/* Monitored, with mail in the last days, and none that would have been refused. */
+static bool
+find_ready(const struct report_run *run, struct report_partner *partner)
+{
+	int64_t since = run->view.now_ms - run->view.ready_days * DAY_MS;
+	int64_t first_ms;
+
+	partner->last_would_ms = partner->seen->last_would.time_ms;
+	if (partner->standing.state != STATE_MONITORED || partner->seen->last_ms == 0)
+		return true;
+	/* What the period shows need not be looked up again. */
+	if (partner->last_would_ms == 0 || partner->last_would_ms < since) {
+		if (!report_history(run->journal.db, partner->seen->name,
+		    &partner->last_would_ms, &first_ms))
+			return false;
+		partner->ready = partner->last_would_ms < since && first_ms != 0 &&
+		    first_ms <= since && partner->seen->last_ms >= since;
+	}
+	return true;
+}
+
+static int
+join(const struct report_run *run, const struct report_domain *domain,
+    struct report_partner *partner)
+{
+	*partner = (struct report_partner){ .seen = domain };
+	if (find_standing(run, domain, &partner->standing) != 0)
+		return tool_trouble("not enough memory");
+	partner->state = state_of(domain, run->view.now_ms);
+	partner->has_rule = partner->standing.state != STATE_NO_RULE &&
+	    partner->standing.place.kind == RULE_FROM;
+	partner->candidate = !partner->has_rule && domain->strong &&
+	    strchr(domain->name, '.') != NULL &&
+	    domain->counts.transactions >= REPORT_CANDIDATE_LEAST;
+	if (!find_ready(run, partner))
+		return tool_journal_trouble(&run->journal);
+	return STATUS_FINE;
+}
+
+static int64_t
+how_much(const struct report_partner *partner)
+{
+	switch (partner->state) {
+	case REPORT_REFUSED:
+		return report_refusals(&partner->seen->counts);
+	case REPORT_DOWNGRADE:
+	case REPORT_FORGED:
+		return partner->seen->downgrade.transactions;
+	case REPORT_WOULD:
+		return partner->seen->counts.would;
+	case REPORT_CLEAR:
+		return partner->seen->counts.protocol[PROTOCOL_CLEAR];
+	case REPORT_EXPIRY:
+	case REPORT_QUIET:
+		break;
+	}
+	return partner->seen->counts.transactions;
+}
+
+static int
+worst_first(const void *a, const void *b)
+{
+	const struct report_partner *one = a, *other = b;
+
+	if (one->state != other->state)
+		return one->state < other->state ? -1 : 1;
+	if (how_much(one) != how_much(other))
+		return how_much(one) > how_much(other) ? -1 : 1;
+	return strcmp(one->seen->name, other->seen->name);
+}
+
+static int
+make_view(struct report_run *run)
+{
+	struct report_view *view = &run->view;
+	size_t count = run->report->domain_count;
+
+	view->report = run->report;
+	view->journal = run->journal.path;
+	view->partners = calloc(count + 1, sizeof *view->partners);
+	if (view->partners == NULL)
+		return tool_trouble("not enough memory");
+	for (size_t i = 0; i < count; i++)
+		if (join(run, &run->report->domains[i], &view->partners[i]) != STATUS_FINE)
+			return STATUS_TROUBLE;
+	view->partner_count = count;
+	qsort(view->partners, count, sizeof *view->partners, worst_first);
+	return STATUS_FINE;
+}
+
+/* ------------------------------------------------------------------ *
+ * Reading
+ * ------------------------------------------------------------------ */
+
+static bool
+is_asked_for(const struct report_run *run, const char *partner)
+{
+	size_t below = strlen(run->domain), length = strlen(partner);
+
+	if (run->domain[0] == '\0')
+		return true;
+	if (run->domain[0] != '.')
+		return strcmp(partner, run->domain) == 0;
+	return length > below && strcmp(partner + length - below, run->domain) == 0;
+}
+
+/* The partners that the policy names have their entry, seen or not. */
+static bool
+list_partners(struct report_run *run)
+{
+	size_t index = 0;
+	const char *name;
+
+	while ((name = policy_partner_next(run->loaded.policy, &index)) != NULL) {
+		const char **grown;
+
+		if (name[0] == '.' || !is_asked_for(run, name))
+			continue;
+		grown = realloc(run->partners,
+		    (run->partner_count + 1) * sizeof *run->partners);
+		if (grown == NULL)
+			return false;
+		run->partners = grown;
+		run->partners[run->partner_count++] = name;
+	}
+	return true;
+}
+
+static int
+read_report(struct report_run *run)
+{
+	struct report_options options = {
+		.since_ms = run->since_ms,
+		.until_ms = run->until_ms,
+		.domain = run->domain[0] == '\0' ? NULL : run->domain,
+		.policy = run->loaded.policy
+	};
+	char error[READER_ERROR_MAX];
+
+	if (!list_partners(run))
+		return tool_trouble("not enough memory");
+	options.partners = run->partners;
+	options.partner_count = run->partner_count;
+	run->report = report_read(run->journal.db, run->journal.path, &options, error);
+	if (run->report == NULL)
+		return tool_trouble("%s", error);
+	return make_view(run);
+}
+
+/* ------------------------------------------------------------------ *
+ * Writing
+ * ------------------------------------------------------------------ */
+
+static int
+write_html(const struct report_run *run)
+{
+	(void)run;
+	return tool_trouble("--html is not built yet");
+}
+
+static int
+write_mail(struct report_run *run)
+{
+	struct report_mail mail = {
+		.view = &run->view, .loaded = &run->loaded, .to = run->to, .from = run->from
+	};
+
+	for (size_t i = 0; i < run->view.partner_count; i++)
+		if (strcmp(run->view.partners[i].seen->name, run->domain) == 0)
+			mail.partner = &run->view.partners[i];
+	if (mail.partner == NULL)
+		return tool_trouble("%s has no rule, and nothing of it is in the journal",
+		    run->domain);
+	return report_mail_write(&mail, &run->output);
+}
+
+static int
+write_report(struct report_run *run)
+{
+	struct screen screen;
+	int status = STATUS_FINE;
+
+	if (run->html != NULL)
+		return write_html(run);
+	if (run->mail)
+		status = write_mail(run);
+	else if (run->form == FORM_JSON)
+		report_json_write(&run->view, &run->output);
+	else if (run->form == FORM_CSV)
+		report_csv_write(&run->view, &run->output);
+	else {
+		screen_open(&screen);
+		report_text_write(&run->view, screen.width, &run->output);
+	}
+	if (status == STATUS_FINE && screen_write(&run->output) == SCREEN_FAILED)
+		status = STATUS_TROUBLE;
+	return status;
+}
+
+static int
+report(struct report_run *run)
+{
+	int status = tool_load_usable(run->policy, run->config, tool_now(), &run->loaded);
+
+	if (status == STATUS_FINE && !tool_open_journal(run->journal_path, run->config,
+	    &run->journal))
+		status = STATUS_TROUBLE;
+	if (status == STATUS_FINE)
+		status = read_report(run);
+	if (status == STATUS_FINE)
+		status = write_report(run);
+	free(run->view.partners);
+	free(run->partners);
+	buffer_free(&run->output);
+	report_free(&run->report);
+	tool_close_journal(&run->journal);
+	tool_unload(&run->loaded);
+	return status;
+}
+
+/* ------------------------------------------------------------------ *
+ * The call
+ * ------------------------------------------------------------------ */
+
+static bool
+take_domain(const char *text, struct report_run *run)
+{
+	if (strcmp(text, "<>") == 0)
+		(void)strcpy(run->domain, text);
+	else if (!policy_domain(text, run->domain, sizeof run->domain)) {
+		(void)tool_trouble("\"%s\" is no domain", text);
+		return false;
+	}
+	return true;
+}
+
+static bool
+take_days(const char *text, struct report_run *run)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits > 0 && digits < 6 && text[digits] == '\0') {
+		run->view.ready_days = atoi(text);
+		return true;
+	}
+	(void)tool_trouble("\"%s\" is no number of days", text);
+	return false;
+}
+
+/* False where the option's value was wrong (and said so), or it is not known. */
+static bool
+take(int option, struct report_run *run, bool *known)
+{
+	*known = true;
+	switch (option) {
+	case 'c': run->config = optarg; return true;
+	case 'p': run->policy = optarg; return true;
+	case 'j': run->journal_path = optarg; return true;
+	case 's': return tool_since(optarg, run->view.now_ms, &run->since_ms);
+	case 'u': return tool_since(optarg, run->view.now_ms, &run->until_ms);
+	case 'd': return take_domain(optarg, run);
+	case 'P': run->partner = true; return take_domain(optarg, run);
+	case 'r': return take_days(optarg, run);
+	case 't': run->to = optarg; return true;
+	case 'F': run->from = optarg; return true;
+	case 'H': run->html = optarg; return true;
+	case 'm': run->mail = true; return true;
+	case 'A': run->view.all = true; return true;
+	case 'J': run->form = FORM_JSON; return true;
+	case 'S': run->form = FORM_CSV; return true;
+	default: *known = false; return false;
+	}
+}
+
+static int
+check_call(const struct report_run *run)
+{
+	if (run->mail && (!run->partner || run->domain[0] == '.' || run->domain[0] == '<'))
+		return tool_trouble("--mail needs --partner DOMAIN, one domain");
+	if (!run->mail && (run->to != NULL || run->from != NULL))
+		return tool_trouble("--to and --from go with --mail");
+	if (run->until_ms <= run->since_ms)
+		return tool_trouble("the period ends before it begins");
+	return STATUS_FINE;
+}
+
+static int
+run_report(const struct command *command, int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "policy", required_argument, NULL, 'p' },
+		{ "journal", required_argument, NULL, 'j' },
+		{ "since", required_argument, NULL, 's' },
+		{ "until", required_argument, NULL, 'u' },
+		{ "domain", required_argument, NULL, 'd' },
+		{ "partner", required_argument, NULL, 'P' },
+		{ "ready-days", required_argument, NULL, 'r' },
+		{ "to", required_argument, NULL, 't' },
+		{ "from", required_argument, NULL, 'F' },
+		{ "html", required_argument, NULL, 'H' },
+		{ "mail", no_argument, NULL, 'm' },
+		{ "all", no_argument, NULL, 'A' },
+		{ "json", no_argument, NULL, 'J' },
+		{ "csv", no_argument, NULL, 'S' },
+		COMMON_OPTIONS
+	};
+	struct report_run run = { .output = BUFFER_INIT };
+	bool known;
+	int option;
+
+	run.view.now_ms = tool_now_ms();
+	run.view.ready_days = DEFAULT_READY_DAYS;
+	run.since_ms = run.view.now_ms - DEFAULT_SINCE_DAYS * DAY_MS;
+	run.until_ms = run.view.now_ms + 1;
+	while ((option = getopt_long(argc, argv, "c:hV", long_options, NULL)) != -1)
+		if (!take(option, &run, &known))
+			return known ? STATUS_TROUBLE : tool_common_option(command, option);
+	if (optind < argc)
+		return tool_usage(command);
+	return check_call(&run) == STATUS_FINE ? report(&run) : STATUS_TROUBLE;
+}
+
+const struct command command_report = {
+	.name = "report",
+	.run = run_report,
+	.arguments = "[--since TIME] [--domain D] [--json | --csv | --html FILE]\n"
+	    "       tlsward report --partner D --mail [--to ADDRESS] [--from ADDRESS]",
+	.about = "who complies, and who does not",
+	.help =
+	    "  --since TIME            90m, 24h, 30d, 2w ago, a day, a time (RFC 3339);\n"
+	    "                          the default is 30d\n"
+	    "  --until TIME            what was before then\n"
+	    "  --domain D, --partner D one domain; those below it: .D\n"
+	    "  --all                   domains without a rule to the last\n"
+	    "  --ready-days N          monitored and ready: no would-be refusal for N\n"
+	    "                          days (14)\n"
+	    "  --json, --csv           for programs; CSV has one row a domain\n"
+	    "  --html FILE             one page\n"
+	    "  --mail                  a message to the partner's contact, for sendmail -t\n"
+	    "  --to ADDRESS            to this address instead\n"
+	    "  --from ADDRESS          with this From field; else sendmail adds its own\n"
+	    "  --journal FILE          the journal; else the one the settings name\n"
+	    "  --policy FILE           the policy; else the one the settings name\n"
+	    "  -c FILE, --config FILE  the settings; else the default settings file\n\n"
+	    "What is counted are transactions: whether a message was delivered is not\n"
+	    "known here. The policy is the one that is in the file now.\n",
+};

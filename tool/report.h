@@ -1,0 +1,95 @@
+/*
+ * report.h - a report of the journal, joined with the policy in force.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_TOOL_REPORT_H
+#define TLSWARD_TOOL_REPORT_H
+
+#include <stdio.h>
+
+#include "journal/report.h"
+#include "tool/tool.h"
+
+/* In order of what is to be looked at first. */
+enum report_state {
+	REPORT_REFUSED,		/* some was refused */
+	REPORT_DOWNGRADE,	/* clear text from a network that had used TLS */
+	REPORT_WOULD,		/* a rule under monitor would have refused some */
+	REPORT_EXPIRY,		/* the certificate last seen has expired, or soon will */
+	REPORT_FORGED,		/* clear text from elsewhere, TLS from home */
+	REPORT_CLEAR,		/* some clear text */
+	REPORT_QUIET		/* nothing of that */
+};
+
+/* A certificate's end is told of this long before. */
+#define REPORT_SOON_MS (INT64_C(30) * 86400 * 1000)
+
+/* A domain with fewer transactions is no candidate for a rule. */
+#define REPORT_CANDIDATE_LEAST 10
+
+/* The rule that a candidate would have passed. */
+#define REPORT_CANDIDATE_RULE \
+	"require tls >= 1.2; require bits >= 128; require forward-secrecy"
+
+struct report_partner {
+	const struct report_domain *seen;	/* what the journal has of it */
+	struct policy_standing standing;	/* what the policy says of it, now */
+	enum report_state state;
+	bool has_rule;				/* a "from" rule names it */
+	bool candidate;				/* it has none, and would pass one */
+	bool ready;				/* monitored, and could be enforced */
+	int64_t last_would_ms;			/* in all of the journal; 0: never */
+};
+
+/* Borrows from the report and the policy. */
+struct report_view {
+	const struct report *report;
+	const char *journal;			/* its path */
+	int64_t now_ms;
+	int ready_days;		/* without a would-be refusal, to be ready */
+	bool all;		/* list domains without a rule to the last */
+	struct report_partner *partners;	/* by state, then by how much of it */
+	size_t partner_count;
+};
+
+/* "refused", "downgrade" ...; "no rule", "enforced", "monitored", "exempt". Static. */
+const char *report_state_name(enum report_state state);
+const char *report_standing_name(const struct policy_standing *standing);
+
+/* Refusals of the domain; the counts of an array by reason, in all. */
+int64_t report_refusals(const struct report_counts *counts);
+
+/* The share of encrypted transactions in tenths of a percent, rounded down. */
+int report_per_mille(const struct report_counts *counts);
+
+/* Does a domain have transactions, or a rule? */
+bool report_is_listed(const struct report_partner *partner);
+
+/* The name to show: "(bounces)" and "(no domain)" for what has none. */
+const char *report_domain_name(const struct report_domain *domain);
+
+/* Append the report as text, JSON, CSV. */
+void report_text_write(const struct report_view *view, int width, struct buffer *text);
+void report_json_write(const struct report_view *view, struct buffer *text);
+void report_csv_write(const struct report_view *view, struct buffer *text);
+
+/* The message to a partner. */
+struct report_mail {
+	const struct report_view *view;
+	const struct report_partner *partner;
+	const struct loaded *loaded;
+	const char *to;		/* --to; NULL: the contact */
+	const char *from;	/* --from; NULL: left out */
+};
+
+/* Appends it. Returns STATUS_FINE, or says why not and returns STATUS_TROUBLE. */
+int report_mail_write(const struct report_mail *mail, struct buffer *text);
+
+/*
+ * Writes the report as one page. Returns 0, or -1 with errno set where writing
+ * failed.
+ */
+int report_html_write(const struct report_view *view, FILE *out);
+
+#endif

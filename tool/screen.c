@@ -1,0 +1,182 @@
+/*
+ * screen.c - text in columns for people, as wide as their terminal.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/screen.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "journal/record.h"
+#include "journal/text.h"
+#include "tool/tool.h"
+
+#define WIDTH_LEAST 40
+#define WIDTH_MOST 1000
+
+static const char ellipsis[] = "\xE2\x80\xA6";
+
+void
+screen_open(struct screen *screen)
+{
+	const char *columns = getenv("COLUMNS"), *no_colour = getenv("NO_COLOR");
+	bool terminal = isatty(STDOUT_FILENO) == 1;
+	struct winsize size = { 0 };
+
+	/* For the width of characters: the text is UTF-8 wherever this runs. */
+	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+		(void)setlocale(LC_CTYPE, "");
+	screen->width = 0;
+	if (columns != NULL && columns[0] != '\0')
+		screen->width = atoi(columns);
+	else if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		screen->width = size.ws_col;
+	if (screen->width < 0 || screen->width > WIDTH_MOST)
+		screen->width = 0;
+	else if (screen->width > 0 && screen->width < WIDTH_LEAST)
+		screen->width = WIDTH_LEAST;
+	screen->colours = terminal && (no_colour == NULL || no_colour[0] == '\0');
+}
+
+static int
+width_of_code(uint32_t code)
+{
+	int width;
+
+	if (code == TEXT_BROKEN || code < 0x80)
+		return 1;
+	width = wcwidth((wchar_t)code);
+	return width < 0 ? 1 : width;
+}
+
+int
+screen_width_of(const char *text)
+{
+	size_t length = strlen(text), at = 0;
+	int width = 0;
+	uint32_t code;
+
+	while (at < length) {
+		at += text_next(text + at, length - at, &code);
+		width += width_of_code(code);
+	}
+	return width;
+}
+
+/* How many bytes of "text" fit into "width" columns; *used: how many they take. */
+static size_t
+bytes_that_fit(const char *text, int width, int *used)
+{
+	size_t length = strlen(text), at = 0;
+	uint32_t code;
+
+	*used = 0;
+	while (at < length) {
+		size_t took = text_next(text + at, length - at, &code);
+
+		if (*used + width_of_code(code) > width)
+			break;
+		*used += width_of_code(code);
+		at += took;
+	}
+	return at;
+}
+
+void
+screen_cell(struct buffer *line, const char *text, int width, bool cut)
+{
+	struct buffer safe = BUFFER_INIT;
+	int used;
+
+	buffer_string(&safe, "");
+	journal_text_write(text, &safe);
+	if (safe.failed) {
+		line->failed = true;
+		buffer_free(&safe);
+		return;
+	}
+	used = screen_width_of(safe.text);
+	if (cut && used > width) {
+		buffer_add(line, safe.text, bytes_that_fit(safe.text, width - 1, &used));
+		buffer_string(line, ellipsis);
+		used++;
+	} else
+		buffer_add(line, safe.text, safe.length);
+	while (used++ < width)
+		buffer_add(line, " ", 1);
+	buffer_free(&safe);
+}
+
+void
+screen_colour(const struct screen *screen, struct buffer *line,
+    enum screen_colour colour)
+{
+	static const char *const codes[] = {
+		[COLOUR_BOLD] = "\033[1m", [COLOUR_RED] = "\033[31m",
+		[COLOUR_GREEN] = "\033[32m", [COLOUR_YELLOW] = "\033[33m",
+		[COLOUR_DIM] = "\033[2m"
+	};
+
+	if (screen->colours && colour != COLOUR_NONE)
+		buffer_string(line, codes[colour]);
+}
+
+void
+screen_plain(const struct screen *screen, struct buffer *line)
+{
+	if (screen->colours)
+		buffer_string(line, "\033[0m");
+}
+
+void
+screen_day(struct buffer *line, int64_t time_ms)
+{
+	char text[RECORD_TIME_SIZE];
+
+	record_time(time_ms, text);
+	buffer_add(line, text, 10);
+}
+
+void
+screen_time(struct buffer *line, int64_t time_ms)
+{
+	char text[RECORD_TIME_SIZE];
+
+	record_time(time_ms, text);
+	buffer_add(line, text, 10);
+	buffer_add(line, " ", 1);
+	buffer_add(line, text + 11, 8);
+}
+
+enum screen_result
+screen_write(struct buffer *buffer)
+{
+	size_t at = 0;
+
+	if (buffer->failed) {
+		(void)tool_trouble("not enough memory");
+		return SCREEN_FAILED;
+	}
+	while (at < buffer->length) {
+		ssize_t written = write(STDOUT_FILENO, buffer->text + at,
+		    buffer->length - at);
+
+		if (written >= 0)
+			at += (size_t)written;
+		else if (errno == EPIPE)
+			return SCREEN_GONE;
+		else if (errno != EINTR) {
+			(void)tool_trouble("cannot write to standard output: %s",
+			    strerror(errno));
+			return SCREEN_FAILED;
+		}
+	}
+	buffer_clear(buffer);
+	return SCREEN_WRITTEN;
+}

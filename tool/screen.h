@@ -1,0 +1,54 @@
+/*
+ * screen.h - text in columns for people, as wide as their terminal.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_SCREEN_H
+#define TLSWARD_SCREEN_H
+
+#include <stdbool.h>
+
+#include "journal/journal.h"
+
+enum screen_colour {
+	COLOUR_NONE, COLOUR_BOLD, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_DIM
+};
+
+struct screen {
+	int width;		/* of a line; 0: nothing is cut */
+	bool colours;
+};
+
+/*
+ * What standard output is: a terminal's width, or that of $COLUMNS; colours on a
+ * terminal unless $NO_COLOR is set.
+ */
+void screen_open(struct screen *screen);
+
+/* How many columns a text takes, wide characters and combining ones considered. */
+int screen_width_of(const char *text);
+
+/*
+ * Appends "text", escaped, padded with blanks to "width" columns and, where "cut" is
+ * set, cut to that with an ellipsis.
+ */
+void screen_cell(struct buffer *line, const char *text, int width, bool cut);
+
+/* What comes until screen_plain() is shown so. */
+void screen_colour(const struct screen *screen, struct buffer *line,
+    enum screen_colour colour);
+void screen_plain(const struct screen *screen, struct buffer *line);
+
+/* Appends a day or a time, in UTC: "2026-01-31", "2026-01-31 12:00:00". */
+void screen_day(struct buffer *line, int64_t time_ms);
+void screen_time(struct buffer *line, int64_t time_ms);
+
+/* Writes all of "buffer" to standard output and clears it. */
+enum screen_result {
+	SCREEN_WRITTEN,
+	SCREEN_GONE,		/* nobody reads it any more */
+	SCREEN_FAILED		/* tool_trouble() was called */
+};
+enum screen_result screen_write(struct buffer *buffer);
+
+#endif
