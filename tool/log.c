@@ -49,34 +49,64 @@ struct log_run {
  * Columns for people
  * ------------------------------------------------------------------ */
 
-#define TIME_WIDTH 19
-#define ACTION_WIDTH 12
-#define REASON_WIDTH 16
-#define TLS_WIDTH 10
-#define REST_WIDTH 24
+/* How wide each column is; 0: there is no room for it. */
+struct layout {
+	int time, action, reason, tls, from, client, rule;
+};
 
-/* What is left for sender, client and rule, each. */
-static int
-rest_width(const struct screen *screen)
+static struct layout
+choose_layout(const struct screen *screen)
 {
-	int fixed = TIME_WIDTH + ACTION_WIDTH + REASON_WIDTH + TLS_WIDTH + 6;
-	int rest = (screen->width - fixed) / 3;
+	int width = screen->width, rest;
 
-	return screen->width == 0 ? REST_WIDTH : rest < 8 ? 8 : rest;
+	if (width == 0)
+		return (struct layout){ 19, 12, 16, 10, 24, 24, 24 };
+	if (width >= 100) {
+		rest = (width - 63) / 3;
+		return (struct layout){ 19, 12, 16, 10, rest, rest, rest };
+	}
+	if (width >= 70) {
+		rest = (width - 51) / 2;
+		return (struct layout){ 14, 10, 12, 10, rest, rest, 0 };
+	}
+	return (struct layout){ 14, 10, 0, 0, width - 26, 0, 0 };
+}
+
+/* One column and the blank before it. */
+static void
+put_cell(struct log_run *run, const char *text, int width)
+{
+	if (width == 0)
+		return;
+	if (run->output.length > 0 && run->output.text[run->output.length - 1] != '\n')
+		buffer_add(&run->output, " ", 1);
+	screen_cell(&run->output, text, width, run->screen.width > 0);
+}
+
+/* Takes the blanks from the line's end, and ends it. */
+static void
+end_line(struct buffer *line)
+{
+	while (line->length > 0 && line->text[line->length - 1] == ' ')
+		line->length--;
+	buffer_add(line, "\n", 1);
 }
 
 static void
 write_header(struct log_run *run)
 {
-	int rest = rest_width(&run->screen);
-	struct buffer *line = &run->output;
+	struct layout layout = choose_layout(&run->screen);
 
-	screen_colour(&run->screen, line, COLOUR_BOLD);
-	buffer_format(line, "%-*s %-*s %-*s %-*s %-*s %-*s %s", TIME_WIDTH, "TIME (UTC)",
-	    ACTION_WIDTH, "ACTION", REASON_WIDTH, "REASON", TLS_WIDTH, "TLS", rest, "FROM",
-	    rest, "CLIENT", "RULE");
-	screen_plain(&run->screen, line);
-	buffer_add(line, "\n", 1);
+	screen_colour(&run->screen, &run->output, COLOUR_BOLD);
+	screen_cell(&run->output, "TIME (UTC)", layout.time, true);
+	put_cell(run, "ACTION", layout.action);
+	put_cell(run, "REASON", layout.reason);
+	put_cell(run, "TLS", layout.tls);
+	put_cell(run, "FROM", layout.from);
+	put_cell(run, "CLIENT", layout.client);
+	put_cell(run, "RULE", layout.rule);
+	screen_plain(&run->screen, &run->output);
+	end_line(&run->output);
 }
 
 static const char *
@@ -105,37 +135,43 @@ action_of(sqlite3_stmt *row, struct buffer *text)
 }
 
 static void
+write_action(struct log_run *run, sqlite3_stmt *row, int width)
+{
+	struct buffer action = BUFFER_INIT;
+
+	buffer_add(&run->output, " ", 1);
+	screen_colour(&run->screen, &run->output, action_of(row, &action));
+	screen_cell(&run->output, action.failed ? "" : action.text, width,
+	    run->screen.width > 0);
+	screen_plain(&run->screen, &run->output);
+	buffer_free(&action);
+}
+
+static void
 write_text(struct log_run *run, sqlite3_stmt *row)
 {
-	struct buffer *line = &run->output, action = BUFFER_INIT;
-	bool cut = run->screen.width > 0, would = row_write_text(row, "would") != NULL;
-	int rest = rest_width(&run->screen);
+	struct layout layout = choose_layout(&run->screen);
+	bool would = row_write_text(row, "would") != NULL;
 	const char *tls = first_of(row_write_text(row, "tls_version"), NULL, NULL);
+	struct buffer time = BUFFER_INIT;
 
-	screen_time(line, row_write_time(row));
-	buffer_add(line, " ", 1);
-	screen_colour(&run->screen, line, action_of(row, &action));
-	screen_cell(line, action.failed ? "" : action.text, ACTION_WIDTH, cut);
-	screen_plain(&run->screen, line);
-	buffer_add(line, " ", 1);
-	screen_cell(line, first_of(row_write_text(row, would ? "would_reason" : "reason"),
-	    row_write_text(row, "exempt"), NULL), REASON_WIDTH, cut);
-	buffer_add(line, " ", 1);
-	screen_cell(line, strcmp(tls, "none") == 0 ? "clear text" : tls, TLS_WIDTH, cut);
-	buffer_add(line, " ", 1);
-	screen_cell(line, first_of(row_write_text(row, "from"),
-	    row_write_text(row, "domain"), NULL), rest, cut);
-	buffer_add(line, " ", 1);
-	screen_cell(line, first_of(row_write_text(row, "client_name"),
+	screen_time(&time, row_write_time(row));
+	/* Without the year where there is little room. */
+	if (!time.failed)
+		buffer_string(&run->output, time.text + 19 - layout.time);
+	buffer_free(&time);
+	write_action(run, row, layout.action);
+	put_cell(run, first_of(row_write_text(row, would ? "would_reason" : "reason"),
+	    row_write_text(row, "exempt"), NULL), layout.reason);
+	put_cell(run, strcmp(tls, "none") == 0 ? "clear text" : tls, layout.tls);
+	put_cell(run, first_of(row_write_text(row, "from"),
+	    row_write_text(row, "domain"), NULL), layout.from);
+	put_cell(run, first_of(row_write_text(row, "client_name"),
 	    row_write_messages(row) > 0 ? row_write_text(row, "client_network") : NULL,
-	    row_write_text(row, "client_addr")), rest, cut);
-	buffer_add(line, " ", 1);
-	screen_cell(line, first_of(row_write_text(row, would ? "would_rule" : "rule"),
-	    NULL, NULL), cut ? rest : 0, cut);
-	while (line->length > 0 && line->text[line->length - 1] == ' ')
-		line->length--;
-	buffer_add(line, "\n", 1);
-	buffer_free(&action);
+	    row_write_text(row, "client_addr")), layout.client);
+	put_cell(run, first_of(row_write_text(row, would ? "would_rule" : "rule"),
+	    NULL, NULL), layout.rule);
+	end_line(&run->output);
 }
 
 /* ------------------------------------------------------------------ *

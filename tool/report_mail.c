@@ -121,9 +121,12 @@ without_scheme(const char *text)
 	return strncmp(text, "mailto:", 7) == 0 ? text + 7 : text;
 }
 
-/* The addresses of a contact's words; words that are none are passed over. */
+/*
+ * The addresses among words, in a header. Returns how many, and of an option's value
+ * ("strict") 0 where one of them is none; a contact may have others, a telephone's.
+ */
 static size_t
-put_addresses(struct buffer *mail, const char *name, const char *words)
+put_addresses(struct buffer *mail, const char *name, const char *words, bool strict)
 {
 	size_t count = 0;
 
@@ -135,6 +138,8 @@ put_addresses(struct buffer *mail, const char *name, const char *words)
 		if (is_address(address, rest))
 			buffer_format(mail, "%s%.*s", count++ == 0 ? name : ",\n ",
 			    (int)rest, address);
+		else if (strict)
+			return 0;
 		words += length;
 	}
 	if (count > 0)
@@ -166,12 +171,13 @@ put_headers(const struct report_mail *request, struct buffer *mail)
 	const char *contact = request->partner->standing.contact;
 
 	if (request->to != NULL) {
-		if (put_addresses(mail, "To: ", request->to) == 0)
+		if (put_addresses(mail, "To: ", request->to, true) == 0)
 			return tool_trouble("--to \"%s\" is no mail address", request->to);
-	} else if (contact == NULL || put_addresses(mail, "To: ", contact) == 0)
+	} else if (contact == NULL || put_addresses(mail, "To: ", contact, false) == 0)
 		return tool_trouble("the policy has no mail address to write to for %s: set "
 		    "\"contact\" in its rule, or give one with --to", domain);
-	if (request->from != NULL && put_addresses(mail, "From: ", request->from) != 1)
+	if (request->from != NULL && put_addresses(mail, "From: ", request->from,
+	    true) != 1)
 		return tool_trouble("--from \"%s\" is no mail address", request->from);
 	put_date(mail, request->view->now_ms);
 	/* A name in A-labels, which was checked when the option was read. */

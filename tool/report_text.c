@@ -328,7 +328,9 @@ write_partner(struct page *page, const struct report_partner *partner)
 static void
 write_heading(struct page *page, const char *heading)
 {
-	buffer_format(page->text, "\n%s\n", heading);
+	buffer_add(page->text, "\n", 1);
+	buffer_string(&page->line, heading);
+	end_paragraph(page, 0);
 }
 
 static void

@@ -1,0 +1,123 @@
+/*
+ * unit-log.c - each filter of tlsward log leads by an index of its own.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/unit.h"
+
+#include "journal/schema.h"
+#include "tool/log.h"
+
+int
+tool_trouble(const char *format, ...)
+{
+	(void)format;
+	return STATUS_TROUBLE;
+}
+
+static sqlite3 *
+new_journal(void)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+	assert_int_equal(schema_migrate(db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "INSERT INTO record (time, action, rule) VALUES"
+	    " (1, 'reject', 'a.conf:1'), (2, 'reject', 'a.conf:2')", NULL, NULL, NULL),
+	    SQLITE_OK);
+	return db;
+}
+
+/* The plan's lines, one behind the other. */
+static void
+explain(sqlite3 *db, sqlite3_stmt *statement, struct buffer *plan)
+{
+	char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(statement));
+	sqlite3_stmt *row = NULL;
+
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+	while (sqlite3_step(row) == SQLITE_ROW)
+		buffer_format(plan, "%s\n", (const char *)sqlite3_column_text(row, 3));
+	(void)sqlite3_finalize(row);
+	sqlite3_free(sql);
+}
+
+static void
+expect(const struct log_options *options, int64_t after, const char *index, bool sorts)
+{
+	struct buffer plan = BUFFER_INIT;
+	sqlite3_stmt *rows = NULL;
+	sqlite3 *db = new_journal();
+
+	assert_int_equal(log_prepare_records(db, options, after, &rows), SQLITE_OK);
+	explain(db, rows, &plan);
+	if (strstr(plan.text, index) == NULL || strstr(plan.text, "SCAN record\n") != NULL ||
+	    (strstr(plan.text, "TEMP B-TREE") != NULL) != sorts)
+		fail_msg("not by %s:\n%s", index, plan.text);
+	(void)sqlite3_finalize(rows);
+	buffer_free(&plan);
+	(void)sqlite3_close(db);
+}
+
+static void
+filters_use_their_index(void **state)
+{
+	struct log_options options = { 0 };
+
+	(void)state;
+	expect(&options, -1, "USING INDEX record_time", false);
+	options.since_ms = 1;
+	expect(&options, -1, "USING INDEX record_time (time>?)", false);
+	assert_true(log_take_actions("reject", &options));
+	expect(&options, -1, "USING INDEX record_action (action=?", false);
+	assert_true(log_take_actions("tempfail", &options));
+	expect(&options, -1, "USING INDEX record_action (action=?", false);
+	assert_true(log_take_reasons("tls,bits", &options));
+	expect(&options, -1, "USING INDEX record_reason (reason=?", false);
+	options.rule = "a.conf";
+	expect(&options, -1, "USING INDEX record_rule (rule=?", false);
+	assert_true(log_take_domain("acme.example", &options));
+	expect(&options, -1, "USING INDEX record_domain (domain=?", false);
+	assert_true(log_take_client("mx.acme.example", &options));
+	expect(&options, -1, "USING INDEX record_client_name (client_name=?", false);
+	assert_true(log_take_client("192.0.2.1", &options));
+	expect(&options, -1, "USING INDEX record_client_addr (client_addr=?", false);
+	expect(&options, 7, "USING INTEGER PRIMARY KEY (rowid>?)", false);
+}
+
+static void
+would_uses_its_index(void **state)
+{
+	struct log_options options = { .would = true, .rule = "a.conf" };
+
+	(void)state;
+	expect(&options, -1, "USING INDEX record_would (would=?", false);
+}
+
+/* These look through an index for what there is, and sort what they found. */
+static void
+parts_of_names_use_an_index(void **state)
+{
+	struct log_options options = { 0 };
+
+	(void)state;
+	assert_true(log_take_domain(".acme.example", &options));
+	expect(&options, -1, "USING COVERING INDEX record_domain", true);
+	options.domain[0] = '\0';
+	assert_true(log_take_client(".acme.example", &options));
+	expect(&options, -1, "USING COVERING INDEX record_client_name", true);
+	assert_true(log_take_client("192.0.2.0/23", &options));
+	expect(&options, -1, "USING INDEX record_client_addr (client_addr>?", true);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(filters_use_their_index),
+		cmocka_unit_test(would_uses_its_index),
+		cmocka_unit_test(parts_of_names_use_an_index),
+	};
+
+	return UNIT_RUN(tests);
+}
