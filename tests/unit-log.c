@@ -22,8 +22,10 @@ new_journal(void)
 
 	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
 	assert_int_equal(schema_migrate(db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "INSERT INTO record (time, action, rule) VALUES"
-	    " (1, 'reject', 'a.conf:1'), (2, 'reject', 'a.conf:2')", NULL, NULL, NULL),
+	assert_int_equal(sqlite3_exec(db, "INSERT INTO record (time, action, rule,"
+	    " domain, client_addr, client_name) VALUES"
+	    " (1, 'reject', 'a.conf:1', 'a.acme.example', '192.0.2.9', 'mx.acme.example'),"
+	    " (2, 'reject', 'a.conf:2', 'acme.example', '192.0.3.9', NULL)", NULL, NULL, NULL),
 	    SQLITE_OK);
 	return db;
 }
@@ -94,7 +96,7 @@ would_uses_its_index(void **state)
 	expect(&options, -1, "USING INDEX record_would (would=?", false);
 }
 
-/* These look through an index for what there is, and sort what they found. */
+/* Of these the rows are found first, and sorted. */
 static void
 parts_of_names_use_an_index(void **state)
 {
@@ -102,12 +104,12 @@ parts_of_names_use_an_index(void **state)
 
 	(void)state;
 	assert_true(log_take_domain(".acme.example", &options));
-	expect(&options, -1, "USING COVERING INDEX record_domain", true);
+	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", true);
 	options.domain[0] = '\0';
 	assert_true(log_take_client(".acme.example", &options));
-	expect(&options, -1, "USING COVERING INDEX record_client_name", true);
+	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", true);
 	assert_true(log_take_client("192.0.2.0/23", &options));
-	expect(&options, -1, "USING INDEX record_client_addr (client_addr>?", true);
+	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", true);
 }
 
 int

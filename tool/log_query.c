@@ -4,7 +4,9 @@
  * One filter leads, by its index; the others only look at its rows, which the "+"
  * before their columns tells SQLite. Where the leading one has several values, there
  * is one question for each and SQLite merges the answers by time, so that the newest
- * rows come at once, however many there are.
+ * rows come at once, however many there are. What an index cannot answer (names below
+ * a domain, networks) is looked up in it first: a few rows are then asked for by their
+ * numbers, and with more of them it does to go by time.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -14,7 +16,7 @@
 #include "tool/log.h"
 
 enum lead {
-	LEAD_ID, LEAD_CLIENT, LEAD_DOMAIN, LEAD_RULE, LEAD_REASON, LEAD_WOULD, LEAD_ACTION,
+	LEAD_ID, LEAD_FOUND, LEAD_CLIENT, LEAD_DOMAIN, LEAD_RULE, LEAD_REASON, LEAD_WOULD, LEAD_ACTION,
 	LEAD_TIME
 };
 
@@ -38,10 +40,10 @@ choose_lead(const struct log_options *options, bool by_id)
 {
 	if (by_id)
 		return LEAD_ID;
-	if (options->client != LOG_CLIENT_NONE &&
-	    (!is_network(options) || (options->network_is_v4 && options->prefix >= 8)))
+	if (options->client == LOG_CLIENT_ADDR ||
+	    (options->client == LOG_CLIENT_NAME && options->client_text[0] != '.'))
 		return LEAD_CLIENT;
-	if (options->domain[0] != '\0')
+	if (options->domain[0] != '\0' && options->domain[0] != '.')
 		return LEAD_DOMAIN;
 	if (options->rule != NULL && !options->would)
 		return LEAD_RULE;
@@ -69,30 +71,8 @@ add_domain(struct buffer *sql, const struct log_options *options, bool leads)
 		    " AND " P_DOMAIN " IS NOT NULL", plus(leads));
 	else if (options->domain[0] != '.')
 		buffer_format(sql, " AND %sdomain = " P_DOMAIN, plus(leads));
-	else if (leads)
-		buffer_string(sql, " AND id IN (SELECT id FROM record INDEXED BY record_domain"
-		    " WHERE domain IS NOT NULL AND substr(domain, -length(" P_DOMAIN ")) = "
-		    P_DOMAIN ")");
 	else
 		buffer_string(sql, " AND substr(domain, -length(" P_DOMAIN ")) = " P_DOMAIN);
-}
-
-/* The octets that are the same in all of an IPv4 network are the text's start. */
-static void
-add_network(struct buffer *sql, const struct log_options *options)
-{
-	struct buffer start = BUFFER_INIT;
-
-	buffer_string(&start, "");
-	for (unsigned i = 0; i < options->prefix / 8 && i < 4; i++)
-		buffer_format(&start, "%u%s", options->network[i], i < 3 ? "." : "");
-	/* '/' comes after '.', and no address has it. */
-	if (start.length > 0)
-		buffer_format(sql, " AND client_addr >= '%s' AND client_addr < '%.*s%s'",
-		    start.text, (int)(start.length - (options->prefix < 32)), start.text,
-		    "/");
-	sql->failed = sql->failed || start.failed;
-	buffer_free(&start);
 }
 
 static void
@@ -102,14 +82,8 @@ add_client(struct buffer *sql, const struct log_options *options, bool leads)
 
 	if (options->client == LOG_CLIENT_ADDR)
 		buffer_format(sql, " AND %sclient_addr = " P_CLIENT, plus(leads));
-	else if (is_network(options) && leads)
-		add_network(sql, options);
 	else if (options->client == LOG_CLIENT_NAME && !below)
 		buffer_format(sql, " AND %sclient_name = " P_CLIENT, plus(leads));
-	else if (options->client == LOG_CLIENT_NAME && leads)
-		buffer_string(sql, " AND id IN (SELECT id FROM record INDEXED BY"
-		    " record_client_name WHERE client_name IS NOT NULL AND"
-		    " substr(client_name, -length(" P_CLIENT ")) = " P_CLIENT ")");
 	else if (options->client == LOG_CLIENT_NAME)
 		buffer_string(sql, " AND substr(client_name, -length(" P_CLIENT ")) = "
 		    P_CLIENT);
@@ -164,12 +138,14 @@ add_select(struct buffer *sql, const struct log_options *options, enum lead lead
 	buffer_string(sql, " FROM record WHERE ");
 	if (lead == LEAD_ID)
 		buffer_string(sql, "id > " P_AFTER);
+	else if (lead == LEAD_FOUND)
+		buffer_format(sql, "id IN (%s) AND " P_AFTER " IS NOT NULL", value);
 	else
 		buffer_string(sql, P_AFTER " IS NOT NULL");
 	if (options->since_ms != 0)
-		buffer_format(sql, " AND %stime >= " P_SINCE, plus(lead != LEAD_ID));
+		buffer_format(sql, " AND %stime >= " P_SINCE, plus(lead > LEAD_FOUND));
 	if (options->until_ms != 0)
-		buffer_format(sql, " AND %stime < " P_UNTIL, plus(lead != LEAD_ID));
+		buffer_format(sql, " AND %stime < " P_UNTIL, plus(lead > LEAD_FOUND));
 	if (lead == LEAD_ACTION)
 		buffer_format(sql, " AND action = '%s'", value);
 	else if (options->has_actions)
@@ -284,15 +260,73 @@ prepare(sqlite3 *db, struct buffer *sql, const struct log_options *options,
 	return SQLITE_OK;
 }
 
+/* So many rows are asked for by their numbers. */
+#define FOUND_MAX 2000
+
+/*
+ * The numbers of the rows whose column is below a name or in the network asked for.
+ * False where there are too many, or they could not be read.
+ */
+static bool
+find_rows(sqlite3 *db, const char *sql, const char *below,
+    const struct log_options *options, struct buffer *found)
+{
+	sqlite3_stmt *row = NULL;
+	int result = sqlite3_prepare_v2(db, sql, -1, &row, NULL);
+	int count = 0;
+
+	buffer_string(found, "");
+	if (result == SQLITE_OK && below != NULL)
+		(void)sqlite3_bind_text(row, 1, below, -1, SQLITE_STATIC);
+	while (result == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW) {
+		if (below == NULL && !log_in_network(options,
+		    (const char *)sqlite3_column_text(row, 1)))
+			continue;
+		buffer_format(found, "%s%lld", count == 0 ? "" : ",",
+		    (long long)sqlite3_column_int64(row, 0));
+		if (++count > FOUND_MAX)
+			break;
+	}
+	(void)sqlite3_finalize(row);
+	return result == SQLITE_OK && count <= FOUND_MAX && !found->failed;
+}
+
+/* Looks for the rows of a filter that no index leads to. */
+static bool
+find_rows_of(sqlite3 *db, const struct log_options *options, enum lead lead,
+    struct buffer *found)
+{
+	if (lead <= LEAD_CLIENT)
+		return false;
+	if (is_network(options))
+		return find_rows(db, "SELECT id, client_addr FROM record INDEXED BY"
+		    " record_client_addr WHERE client_addr IS NOT NULL", NULL, options, found);
+	if (options->client == LOG_CLIENT_NAME)
+		return find_rows(db, "SELECT id FROM record INDEXED BY record_client_name"
+		    " WHERE client_name IS NOT NULL AND"
+		    " substr(client_name, -length(?1)) = ?1", options->client_text, options,
+		    found);
+	if (options->domain[0] == '.')
+		return find_rows(db, "SELECT id FROM record INDEXED BY record_domain"
+		    " WHERE domain IS NOT NULL AND substr(domain, -length(?1)) = ?1",
+		    options->domain, options, found);
+	return false;
+}
+
 int
 log_prepare_records(sqlite3 *db, const struct log_options *options, int64_t after,
     sqlite3_stmt **rows)
 {
-	struct buffer sql = BUFFER_INIT;
+	struct buffer sql = BUFFER_INIT, found = BUFFER_INIT;
 	bool by_id = after >= 0;
+	enum lead lead = choose_lead(options, by_id);
 
+	if (find_rows_of(db, options, lead, &found))
+		add_one_of(&sql, options, LEAD_FOUND, found.text);
+	else
+		add_questions(db, &sql, options, lead);
+	buffer_free(&found);
 	/* "time" and "id" are the first and the last column of each question. */
-	add_questions(db, &sql, options, choose_lead(options, by_id));
 	if (by_id)
 		buffer_string(&sql, " ORDER BY id");
 	else
