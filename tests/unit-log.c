@@ -96,7 +96,7 @@ would_uses_its_index(void **state)
 	expect(&options, -1, "USING INDEX record_would (would=?", false);
 }
 
-/* Of these the rows are found first, and sorted. */
+/* Of these the rows are found first; where there is more than one, they are sorted. */
 static void
 parts_of_names_use_an_index(void **state)
 {
@@ -104,10 +104,10 @@ parts_of_names_use_an_index(void **state)
 
 	(void)state;
 	assert_true(log_take_domain(".acme.example", &options));
-	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", true);
+	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", false);
 	options.domain[0] = '\0';
 	assert_true(log_take_client(".acme.example", &options));
-	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", true);
+	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", false);
 	assert_true(log_take_client("192.0.2.0/23", &options));
 	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", true);
 }
