@@ -65,7 +65,7 @@ def commands():
 
 def options(command):
     """The options in the help of a command."""
-    return set(re.findall(r"(?:^  |, )(--?[a-z]+)", run(
+    return set(re.findall(r"(?:^  |, )(--?[a-z-]+)", run(
         programs()[0], "help", command)[1], re.M)) | {"--help", "--version"}
 
 

@@ -472,11 +472,11 @@ const struct command command_log = {
 	.help =
 	    "  --since TIME            90m, 24h, 30d, 2w ago, a day, a time (RFC 3339)\n"
 	    "  --until TIME            what was before then\n"
-	    "  --action A,A...         accept, quarantine, tempfail, reject; with accept\n"
+	    "  --action ACTION,...     accept, quarantine, tempfail, reject; with accept\n"
 	    "                          the roll-ups of accepted messages too\n"
 	    "  --domain D              senders of the domain; of those below it: .D\n"
 	    "  --client C              an address, a network or a verified name\n"
-	    "  --reason R,R...         the reasons of a refusal\n"
+	    "  --reason REASON,...     the reasons of a refusal\n"
 	    "  --rule FILE[:LINE]      the rule that was reported\n"
 	    "  --would                 what rules under monitor would have refused; then\n"
 	    "                          --reason and --rule are theirs\n"

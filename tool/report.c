@@ -464,14 +464,14 @@ run_report(const struct command *command, int argc, char **argv)
 const struct command command_report = {
 	.name = "report",
 	.run = run_report,
-	.arguments = "[--since TIME] [--domain D] [--json | --csv | --html FILE]\n"
-	    "       tlsward report --partner D --mail [--to ADDRESS] [--from ADDRESS]",
+	.arguments = "[OPTION...] [--json | --csv | --html FILE | --mail]",
 	.about = "who complies, and who does not",
 	.help =
 	    "  --since TIME            90m, 24h, 30d, 2w ago, a day, a time (RFC 3339);\n"
 	    "                          the default is 30d\n"
 	    "  --until TIME            what was before then\n"
-	    "  --domain D, --partner D one domain; those below it: .D\n"
+	    "  --domain D              one domain; those below it: .D\n"
+	    "  --partner D             the same\n"
 	    "  --all                   domains without a rule to the last\n"
 	    "  --ready-days N          monitored and ready: no would-be refusal for N\n"
 	    "                          days (14)\n"
