@@ -1,0 +1,115 @@
+/*
+ * unit-report.c - what a report does not list, and keys that are numbers.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/unit.h"
+
+#include <unistd.h>
+
+#include "journal/intern.h"
+#include "journal/network.h"
+#include "journal/report.h"
+#include "journal/schema.h"
+
+static struct policy *
+empty_policy(void)
+{
+	struct policy_diags *diags = policy_diags_new();
+	char path[] = "/tmp/unit-report-XXXXXX";
+	struct policy *policy = NULL;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(policy_load(path, 0, &policy, diags), POLICY_LOADED);
+	(void)unlink(path);
+	policy_diags_free(&diags);
+	return policy;
+}
+
+/* Strangers cannot make a report grow; what it leaves out, it counts. */
+static void
+domains_beyond_the_limit_are_counted(void **state)
+{
+	const char *const partners[] = { "partner.example" };
+	struct policy *policy = empty_policy();
+	struct report_options options = {
+		.until_ms = 1000, .domains_max = 3, .partners = partners,
+		.partner_count = 1, .policy = policy
+	};
+	char error[READER_ERROR_MAX];
+	struct report *report;
+	sqlite3 *db = NULL;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+	assert_int_equal(schema_migrate(db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL"
+	    " SELECT i + 1 FROM n WHERE i < 10) INSERT INTO record (time, action, domain,"
+	    " tls_version) SELECT i, 'accept', 'd' || i || '.example', 'TLSv1.3' FROM n"
+	    " UNION ALL SELECT 20, 'accept', 'partner.example', 'TLSv1.3'", NULL, NULL,
+	    NULL), SQLITE_OK);
+	report = report_read(db, "memory", &options, error);
+	assert_non_null(report);
+	assert_int_equal(report->totals.transactions, 11);
+	assert_int_equal(report->domain_count, 3);
+	assert_int_equal(report->others, 8);
+	for (size_t i = 0; i < report->domain_count; i++)
+		assert_int_equal(report->domains[i].counts.transactions, 1);
+	report_free(&report);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	policy_free(&policy);
+}
+
+static void
+keys_keep_their_numbers(void **state)
+{
+	struct intern intern = { 0 };
+	bool added;
+
+	(void)state;
+	assert_int_equal(intern_find(&intern, "a", 1), INTERN_NONE);
+	for (uint32_t i = 0; i < 10000; i++) {
+		assert_int_equal(intern_add(&intern, &i, sizeof i, &added), i);
+		assert_true(added);
+	}
+	for (uint32_t i = 0; i < 10000; i++) {
+		assert_int_equal(intern_add(&intern, &i, sizeof i, &added), i);
+		assert_false(added);
+		assert_int_equal(intern_find(&intern, &i, sizeof i), i);
+	}
+	assert_int_equal(intern_find(&intern, "a", 1), INTERN_NONE);
+	assert_int_equal(intern_add(&intern, "", 0, &added), 10000);
+	assert_string_equal(intern_text(&intern, 10000), "");
+	intern_free(&intern);
+}
+
+static void
+networks_are_those_of_roll_ups(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "192.0.2.77", "192.0.2.0/24" }, { "2001:db8:1:2:3::4", "2001:db8:1:2::/64" },
+		{ "::ffff:192.0.2.77", "192.0.2.0/24" }
+	};
+	char network[NETWORK_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		assert_true(network_text(cases[i][0], network));
+		assert_string_equal(network, cases[i][1]);
+	}
+	assert_false(network_text("mx.acme.example", network));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(domains_beyond_the_limit_are_counted),
+		cmocka_unit_test(keys_keep_their_numbers),
+		cmocka_unit_test(networks_are_those_of_roll_ups),
+	};
+
+	return UNIT_RUN(tests);
+}
