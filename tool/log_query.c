@@ -278,7 +278,8 @@ find_rows(sqlite3 *db, const char *sql, const char *below,
 	buffer_string(found, "");
 	if (result == SQLITE_OK && below != NULL)
 		(void)sqlite3_bind_text(row, 1, below, -1, SQLITE_STATIC);
-	while (result == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW) {
+	while ((result == SQLITE_OK || result == SQLITE_ROW) &&
+	    (result = sqlite3_step(row)) == SQLITE_ROW) {
 		if (below == NULL && !log_in_network(options,
 		    (const char *)sqlite3_column_text(row, 1)))
 			continue;
@@ -288,7 +289,7 @@ find_rows(sqlite3 *db, const char *sql, const char *below,
 			break;
 	}
 	(void)sqlite3_finalize(row);
-	return result == SQLITE_OK && count <= FOUND_MAX && !found->failed;
+	return result == SQLITE_DONE && !found->failed;
 }
 
 /* Looks for the rows of a filter that no index leads to. */
