@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
+#include "policy/decide.h"
 #include "policy/match.h"
-#include "policy/session.h"
 
 /* In the order of reasons. */
 static const enum policy_reason reason_of_kind[KIND_COUNT] = {
@@ -357,6 +357,15 @@ report(struct verdict *verdict, const struct policy_options *options)
 	}
 }
 
+/* The verdict, when all rules that apply have been evaluated. */
+static void
+conclude(struct verdict *verdict, const struct policy_options *options)
+{
+	if (!find_exempt(verdict))
+		find_strictest(verdict);
+	report(verdict, options);
+}
+
 int
 policy_decide(const struct policy *policy, const struct facts *facts,
     const struct policy_options *options, struct verdict *verdict)
@@ -375,8 +384,25 @@ policy_decide(const struct policy *policy, const struct facts *facts,
 	if (apply_recipients(policy, &session, options, verdict) == -1 ||
 	    apply_sender(policy, &session, options, verdict) == -1)
 		return -1;
-	if (!find_exempt(verdict))
-		find_strictest(verdict);
-	report(verdict, options);
+	conclude(verdict, options);
 	return 0;
+}
+
+void
+decide_with_recipient(const struct policy_rule *rule, const struct session *session,
+    const struct policy_options *options, struct verdict *verdict)
+{
+	const struct match match = { .who = NULL, .unknown = false };
+
+	verdict->action = POLICY_ACCEPT;
+	verdict->reason = REASON_NONE;
+	verdict->failed = 0;
+	verdict->exempt = false;
+	verdict->soft_bounced = false;
+	verdict->reported = -1;
+	verdict->would = POLICY_ACCEPT;
+	verdict->would_by = -1;
+	memset(&verdict->outcome[OUTCOME_TO], 0, sizeof(verdict->outcome[OUTCOME_TO]));
+	evaluate(rule, &match, session, options, &verdict->outcome[OUTCOME_TO]);
+	conclude(verdict, options);
 }

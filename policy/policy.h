@@ -314,6 +314,31 @@ struct policy_options {
 int policy_decide(const struct policy *policy, const struct facts *facts,
     const struct policy_options *options, struct verdict *verdict);
 
+/*
+ * For sessions of which not all was kept: addresses of the policy that may stand in
+ * the place of a hidden one. Borrows from the policy; thread-safe once made.
+ */
+struct policy_ranges;
+
+/* NULL when memory is short. */
+struct policy_ranges *policy_ranges_new(const struct policy *policy);
+void policy_ranges_free(struct policy_ranges **ranges);	/* NULL-safe, clears */
+
+/* What of the facts is that of one message, where there were others. */
+struct policy_hidden {
+	bool sender;			/* the local part */
+	bool recipient;			/* facts->to and facts->to_resolved are NULL */
+	const char *network;		/* where client_addr is from; NULL: it is known */
+};
+
+/*
+ * As policy_decide(), and says whether the same verdict and the same verdict under
+ * monitor is *certain, whatever was hidden.
+ */
+int policy_decide_hidden(const struct policy_ranges *ranges, const struct facts *facts,
+    const struct policy_hidden *hidden, const struct policy_options *options,
+    struct verdict *verdict, bool *certain);
+
 /* The longest reply, with its codes, without CRLF (RFC 5321 section 4.5.3.1.5). */
 #define POLICY_REPLY_MAX 510
 
