@@ -229,6 +229,23 @@ journal_facts_set(struct journal_facts *owned, const char *name, const char *val
 	return take(owned, field, kept, error);
 }
 
+bool
+journal_facts_set_json(struct journal_facts *owned, const char *name, const char *json,
+    char error[JOURNAL_ERROR_MAX])
+{
+	const struct record_field *field = record_field_find(name, NULL);
+	json_t *kept;
+
+	if (field == NULL)
+		return unknown_fact(name, error);
+	kept = json_loads(json, JSON_DECODE_ANY, NULL);
+	if (kept == NULL)
+		return fact_error(error, "%s is not valid JSON", field->name);
+	if (json_array_append_new(owned->kept, kept) != 0)
+		return no_memory(error);
+	return take(owned, field, kept, error);
+}
+
 static bool
 read_object(struct journal_facts *owned, json_t *object, char error[JOURNAL_ERROR_MAX])
 {

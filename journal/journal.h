@@ -134,6 +134,10 @@ bool journal_record_text(const struct journal_record *record, const char *name,
 bool journal_facts_set(struct journal_facts *owned, const char *name,
     const char *value, char error[JOURNAL_ERROR_MAX]);
 
+/* The same from a value in JSON, as the journal has lists. */
+bool journal_facts_set_json(struct journal_facts *owned, const char *name,
+    const char *json, char error[JOURNAL_ERROR_MAX]);
+
 /*
  * Clears, then reads one line of JSON, an object of facts. False with a reason
  * in "error" where it is not valid JSON, not an object, names an unknown fact,
