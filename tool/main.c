@@ -21,14 +21,9 @@ static const struct command command_help = {
 	.about = "what the commands do, or one of them; or what can be set",
 };
 
-/* Their names are taken; what they do is still to come. */
-static const struct command unbuilt[] = {
-	{ .name = "replay", .about = "judge recorded traffic by another policy" },
-};
-
 static const struct command *const commands[] = {
 	&command_check, &command_explain, &command_decide, &command_test,
-	&command_log, &command_report, &command_help, &unbuilt[0],
+	&command_log, &command_report, &command_replay, &command_help,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -65,8 +60,7 @@ static int
 print_help(const struct command *command)
 {
 	print_usage(command, stdout);
-	(void)printf("\n%s%s\n", command->about,
-	    command->run == NULL ? " (not built yet)" : "");
+	(void)printf("\n%s\n", command->about);
 	if (command->help != NULL)
 		(void)printf("\n%s", command->help);
 	return STATUS_FINE;
@@ -95,9 +89,8 @@ print_overview(FILE *out)
 	(void)fputs("usage: tlsward COMMAND [ARGUMENT...]\n"
 	    "       tlsward --help | --version\n\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(out, "  %-10s%s%s\n", commands[i]->name,
-		    commands[i]->about,
-		    commands[i]->run == NULL ? " (not built yet)" : "");
+		(void)fprintf(out, "  %-10s%s\n", commands[i]->name,
+		    commands[i]->about);
 	(void)fputs("\nExit status: 0 fine, 1 the answer is no, 2 the call was wrong\n"
 	    "or could not be carried out. More of a command: tlsward help COMMAND\n", out);
 }
@@ -150,11 +143,6 @@ run_command(const struct command *command, int argc, char **argv)
 {
 	char name[64];
 
-	if (command->run == NULL) {
-		if (argc == 2 && strcmp(argv[1], "--help") == 0)
-			return print_help(command);
-		return tool_trouble("%s is not built yet", command->name);
-	}
 	(void)snprintf(name, sizeof name, "tlsward %s", command->name);
 	argv[0] = name;
 	return command->run(command, argc, argv);

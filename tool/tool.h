@@ -32,6 +32,7 @@ extern const struct command command_check;
 extern const struct command command_decide;
 extern const struct command command_explain;
 extern const struct command command_log;
+extern const struct command command_replay;
 extern const struct command command_report;
 extern const struct command command_test;
 

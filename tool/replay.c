@@ -1,0 +1,264 @@
+/*
+ * replay.c - tlsward replay: recorded sessions judged by another policy.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/replay.h"
+
+#include <string.h>
+
+#include "journal/sessions.h"
+#include "tool/journal.h"
+#include "tool/judge.h"
+#include "tool/period.h"
+
+/* So many files of a log are taken. */
+#define FILES_MAX 1024
+
+struct run {
+	struct judge judge;
+	struct policy_options options;
+	struct policy_ranges *ranges;
+	struct tally tally;
+	struct maillog_totals totals;
+	const char *journal;		/* --journal; NULL: the settings' */
+	const char *since, *until;	/* as given; NULL: not */
+	int64_t since_ms, until_ms;
+	const char *files[FILES_MAX];	/* --maillog */
+	int file_count;
+	bool json, all;
+	bool failed;			/* memory was short */
+};
+
+/* ------------------------------------------------------------------ *
+ * Judging
+ * ------------------------------------------------------------------ */
+
+static bool
+judge_item(struct run *run, const struct facts *facts,
+    const struct policy_hidden *hidden, struct tally_item *item)
+{
+	struct facts completed = *facts;
+	struct verdict verdict;
+
+	policy_apply_certificates(run->judge.loaded.policy, &completed);
+	item->facts = &completed;
+	item->verdict = &verdict;
+	run->failed = policy_decide_hidden(run->ranges, &completed, hidden,
+	    &run->options, &verdict, &item->certain) != 0 ||
+	    !tally_add(&run->tally, item);
+	return !run->failed;
+}
+
+static bool
+take_session(void *context, const struct journal_session *session)
+{
+	struct tally_item item = {
+		.transactions = session->messages,
+		.last_ms = session->last_ms,
+		.was = session->action,
+	};
+	const struct policy_hidden hidden = {
+		.sender = session->rolled_up,
+		.recipient = session->facts->to == NULL,
+		.network = session->client_network,
+	};
+
+	return judge_item(context, session->facts, &hidden, &item);
+}
+
+static bool
+take_message(void *context, const struct maillog_message *message)
+{
+	struct tally_item item = {
+		.transactions = 1, .last_ms = message->time_ms, .was = POLICY_ACCEPT
+	};
+	const struct policy_hidden hidden = { .recipient = true };
+
+	return judge_item(context, message->facts, &hidden, &item);
+}
+
+/* ------------------------------------------------------------------ *
+ * Reading
+ * ------------------------------------------------------------------ */
+
+static int
+read_journal(struct run *run)
+{
+	struct tool_journal journal;
+	int status = STATUS_TROUBLE, result;
+
+	if (tool_open_journal(run->journal, run->judge.config, &journal)) {
+		result = journal_sessions_read(journal.db, run->since_ms, run->until_ms,
+		    take_session, run);
+		if (run->failed || result == SQLITE_NOMEM)
+			status = tool_trouble("not enough memory");
+		else if (result != SQLITE_OK)
+			status = tool_journal_trouble(&journal);
+		else
+			status = STATUS_FINE;
+	}
+	tool_close_journal(&journal);
+	return status;
+}
+
+static int
+read_maillog(struct run *run)
+{
+	const struct maillog_period period = { run->since_ms, run->until_ms };
+
+	if (maillog_read(run->files, run->file_count, &period, take_message, run,
+	    &run->totals))
+		return STATUS_FINE;
+	return run->failed ? tool_trouble("not enough memory") : STATUS_TROUBLE;
+}
+
+static int
+write_result(const struct run *run)
+{
+	const struct replay_result result = {
+		.tally = &run->tally,
+		.policy = run->judge.loaded.path,
+		.since_ms = run->since_ms,
+		.until_ms = run->until_ms,
+		.maillog = run->file_count > 0 ? &run->totals : NULL,
+		.all = run->all,
+	};
+	bool written = run->json ? replay_write_json(&result, stdout) :
+	    replay_write_text(&result, stdout);
+
+	return written ? STATUS_FINE : tool_trouble("not enough memory");
+}
+
+/* The period: of the journal the last 30 days, of a log all of it, if not given. */
+static bool
+set_period(struct run *run)
+{
+	int64_t now_ms = tool_now_ms();
+
+	run->until_ms = now_ms + 1;
+	run->since_ms = INT64_MIN;
+	if (run->until != NULL && !tool_since(run->until, now_ms, &run->until_ms))
+		return false;
+	if (run->since == NULL && run->file_count == 0)
+		run->since = "30d";
+	/* A log's times may be those of another clock. */
+	if (run->until == NULL && run->file_count > 0)
+		run->until_ms = INT64_MAX;
+	return run->since == NULL || tool_since(run->since, now_ms, &run->since_ms);
+}
+
+static int
+replay(struct run *run)
+{
+	int status;
+
+	if (!set_period(run))
+		return STATUS_TROUBLE;
+	status = judge_load(&run->judge);
+	if (status != STATUS_FINE)
+		return status;
+	run->options = settings_policy_options(run->judge.loaded.settings,
+	    judge_time_ms(&run->judge) / 1000);
+	run->ranges = policy_ranges_new(run->judge.loaded.policy);
+	if (run->ranges == NULL)
+		return tool_trouble("not enough memory");
+	status = run->file_count > 0 ? read_maillog(run) : read_journal(run);
+	return status == STATUS_FINE ? write_result(run) : status;
+}
+
+/* ------------------------------------------------------------------ *
+ * The call
+ * ------------------------------------------------------------------ */
+
+static bool
+add_file(struct run *run, const char *path)
+{
+	if (run->file_count == FILES_MAX) {
+		(void)tool_trouble("more than %d files", FILES_MAX);
+		return false;
+	}
+	run->files[run->file_count++] = path;
+	return true;
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int
+take_option(const struct command *command, int option, struct run *run)
+{
+	switch (option) {
+	case 's':
+		run->since = optarg;
+		return -1;
+	case 'u':
+		run->until = optarg;
+		return -1;
+	case 'J':
+		run->journal = optarg;
+		return -1;
+	case 'j':
+		run->json = true;
+		return -1;
+	case 'A':
+		run->all = true;
+		return -1;
+	case 'm':
+		return add_file(run, optarg) ? -1 : STATUS_TROUBLE;
+	default:
+		return judge_option(command, option, &run->judge);
+	}
+}
+
+static int
+run_replay(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "all", no_argument, NULL, 'A' },
+		{ "journal", required_argument, NULL, 'J' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "maillog", required_argument, NULL, 'm' },
+		{ "since", required_argument, NULL, 's' },
+		{ "until", required_argument, NULL, 'u' },
+		JUDGE_OPTIONS
+	};
+	static struct run run;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, JUDGE_SHORT_OPTIONS, options, NULL)) !=
+	    -1) {
+		status = take_option(command, option, &run);
+		if (status != -1)
+			return status;
+	}
+	if (optind < argc && run.file_count == 0)
+		return tool_usage(command);
+	for (; optind < argc; optind++)
+		if (!add_file(&run, argv[optind]))
+			return STATUS_TROUBLE;
+	if (run.file_count > 0 && run.journal != NULL)
+		return tool_trouble("--journal and --maillog cannot be given together");
+	status = replay(&run);
+	policy_ranges_free(&run.ranges);
+	tally_free(&run.tally);
+	judge_free(&run.judge);
+	return status;
+}
+
+const struct command command_replay = {
+	.name = "replay",
+	.run = run_replay,
+	.arguments = "[--policy FILE] [--since TIME] [--maillog FILE...]",
+	.about = "what another policy would have done with recorded traffic",
+	.help =
+	    JUDGE_HELP
+	    "  --since TIME            from then on: 24h, 30d, a day or a time; else 30d\n"
+	    "                          of the journal, and all of a log\n"
+	    "  --until TIME            to before then\n"
+	    "  --journal PATH          the journal; else the one the settings name\n"
+	    "  --maillog FILE...       Postfix logs, plain or gzip, instead of the journal\n"
+	    "  --all                   all domains and rules, not only the first ones\n"
+	    "  --json                  one JSON object\n\n"
+	    "Every recorded session is judged by the policy; said is what would change, by\n"
+	    "domain and by rule. Where roll-ups or a log hide an address that the policy\n"
+	    "asks for, it is said how many transactions are uncertain.\n",
+};
