@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "journal/store.h"
 #include "policy/policy.h"
 
 /* ------------------------------------------------------------------ *

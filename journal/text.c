@@ -182,6 +182,24 @@ text_escape(struct buffer *buffer, const char *text, size_t length,
 }
 
 void
+text_repair(struct buffer *buffer, const char *text, size_t length)
+{
+	size_t at = 0;
+	uint32_t code;
+
+	while (at < length) {
+		size_t sound = journal_utf8_length(text + at, length - at);
+
+		buffer_add(buffer, text + at, sound);
+		at += sound;
+		if (at == length)
+			break;
+		at += text_next(text + at, length - at, &code);
+		buffer_add(buffer, "\xEF\xBF\xBD", 3);
+	}
+}
+
+void
 text_decimal(struct buffer *buffer, unsigned number)
 {
 	char digits[3 * sizeof number];

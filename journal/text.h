@@ -37,6 +37,12 @@ enum text_style {
 void text_escape(struct buffer *buffer, const char *text, size_t length,
     enum text_style style);
 
+/*
+ * Appends "text" as it is, but for broken UTF-8, which becomes U+FFFD: for a reader
+ * that takes any text, as a database does.
+ */
+void text_repair(struct buffer *buffer, const char *text, size_t length);
+
 /* Appends a number: without a format's cost, for what is written every time. */
 void text_decimal(struct buffer *buffer, unsigned number);
 

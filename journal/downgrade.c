@@ -1,0 +1,220 @@
+/*
+ * downgrade.c - senders that fall back to clear text though they have used TLS before.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "journal/downgrade.h"
+
+#include <string.h>
+
+#include "journal/record.h"
+
+#define MS_PER_DAY (INT64_C(24) * 60 * 60 * 1000)
+
+/* So many domains are looked up in a second, of however many. */
+#define LOOKS_PER_SECOND 20
+
+/* What was found of a domain holds so long. */
+#define LOOKED_UP_MS (10 * 60 * 1000)
+
+static uint64_t
+hash_of(const char *domain, int64_t day)
+{
+	uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)day;
+
+	for (; *domain != '\0'; domain++)
+		hash = (hash ^ (unsigned char)*domain) * 0x100000001b3u;
+	hash ^= hash >> 32;
+	return hash == 0 ? 1 : hash;
+}
+
+static void
+copy(char *to, size_t size, const struct row_value *value)
+{
+	size_t length = value->type == ROW_TEXT ? value->number : 0;
+
+	if (length >= size)
+		length = 0;
+	if (length > 0)
+		memcpy(to, value->text, length);
+	to[length] = '\0';
+}
+
+/* The index of a record's column "name" in a row: that of its field, less the time. */
+static size_t
+column_of(const char *name)
+{
+	return (size_t)(record_field_find(name, NULL) - record_fields) - 1;
+}
+
+static void
+read_record(const struct row *row, struct downgrade_case *found)
+{
+	size_t domain = column_of("domain"), client = column_of("client_addr");
+	const char *at = row->columns;
+	struct row_value value;
+
+	for (size_t i = 0; i <= domain; i++) {
+		at = row_column(at, &value);
+		if (i == client)
+			copy(found->client, sizeof(found->client), &value);
+	}
+	copy(found->domain, sizeof(found->domain), &value);
+}
+
+static void
+read_message(const struct row *row, struct downgrade_case *found)
+{
+	const char *at = row->columns;
+	struct row_value value;
+
+	for (int i = 0; i <= ROW_DOMAIN; i++)
+		at = row_column(at, &value);
+	copy(found->domain, sizeof(found->domain), &value);
+	at = row_column(row->columns + row->key, &value);
+	(void)row_column(at, &value);
+	copy(found->client, sizeof(found->client), &value);
+}
+
+void
+downgrade_note(struct downgrades *downgrades, const struct row *row, int64_t now_ms)
+{
+	struct downgrade_case found;
+	uint64_t hash;
+
+	if (!row->clear || downgrades->waiting_count >= DOWNGRADE_WAITING)
+		return;
+	if (row->kind == ROW_RECORD)
+		read_record(row, &found);
+	else
+		read_message(row, &found);
+	if (found.domain[0] == '\0')
+		return;
+	found.refused = row->refused;
+	found.noted_ms = now_ms;
+	hash = hash_of(found.domain, now_ms / LOOKED_UP_MS);
+	if (downgrades->known[hash % DOWNGRADE_KNOWN] == hash)
+		return;
+	downgrades->known[hash % DOWNGRADE_KNOWN] = hash;
+	downgrades->waiting[downgrades->waiting_count++] = found;
+}
+
+/* ------------------------------------------------------------------ *
+ * Looking up
+ * ------------------------------------------------------------------ */
+
+struct seen {
+	sqlite3_int64 last_ms;		/* 0: never */
+	bool same_network;
+};
+
+/* Rows of a network or an address, and a time. */
+static enum db_result
+look_at(struct store_db *db, enum db_statement which, const char *domain,
+    const char *network, struct seen *seen)
+{
+	sqlite3_stmt *statement = store_db_statement(db, which);
+	enum db_result result;
+	bool row;
+
+	(void)sqlite3_bind_text(statement, 1, domain, -1, SQLITE_STATIC);
+	while ((result = store_db_step(db, statement, &row)) == DB_DONE && row) {
+		const char *from = (const char *)sqlite3_column_text(statement, 0);
+		sqlite3_int64 time = sqlite3_column_int64(statement, 1);
+		char own[ROW_NETWORK_SIZE];
+
+		seen->last_ms = time > seen->last_ms ? time : seen->last_ms;
+		if (from == NULL)
+			continue;
+		if (which == DB_TLS_RECORDS && row_network(from, strlen(from), own))
+			from = own;
+		seen->same_network = seen->same_network || strcmp(from, network) == 0;
+	}
+	return result;
+}
+
+/* Whether the domain may be told of: not yet today, and there is room to know. */
+static bool
+may_tell(struct downgrades *downgrades, const char *domain, int64_t now_ms)
+{
+	int64_t day = now_ms / MS_PER_DAY;
+	uint64_t hash = hash_of(domain, day);
+
+	if (day != downgrades->day) {
+		downgrades->day = day;
+		downgrades->told_count = 0;
+	}
+	for (size_t i = 0; i < downgrades->told_count; i++)
+		if (downgrades->told[i] == hash)
+			return false;
+	if (downgrades->told_count >= DOWNGRADE_TOLD)
+		return false;
+	downgrades->told[downgrades->told_count++] = hash;
+	return true;
+}
+
+static void
+tell(const struct downgrade_case *found, const struct seen *seen, const char *network,
+    struct buffer *text)
+{
+	char time[RECORD_TIME_SIZE];
+
+	record_time(seen->last_ms, time);
+	buffer_format(text, "downgrade: %s sent in clear text", found->domain);
+	if (found->client[0] != '\0')
+		buffer_format(text, " from %s", found->client);
+	buffer_format(text, " (%s), and used TLS before, last at %s; ",
+	    found->refused ? "refused" : "accepted", time);
+	if (network[0] == '\0')
+		buffer_string(text, "where it came from is not known");
+	else if (seen->same_network)
+		buffer_format(text, "TLS came from that network (%s) too", network);
+	else
+		buffer_format(text, "TLS came from other networks than %s: the sender may "
+		    "be forged", network);
+	buffer_string(text, "; said once a day for each domain");
+}
+
+static bool
+may_look(struct downgrades *downgrades, int64_t now_ms)
+{
+	if (downgrades->second != now_ms / 1000) {
+		downgrades->second = now_ms / 1000;
+		downgrades->looked = 0;
+	}
+	return downgrades->looked++ < LOOKS_PER_SECOND;
+}
+
+/* A clock that was set back must not keep the first one waiting. */
+static bool
+is_due(const struct downgrades *downgrades, int64_t now_ms)
+{
+	int64_t since = now_ms - downgrades->waiting[0].noted_ms;
+
+	return downgrades->waiting_count > 0 && (since >= DOWNGRADE_DELAY_MS || since < 0);
+}
+
+enum db_result
+downgrade_look(struct downgrades *downgrades, struct store_db *db, int64_t now_ms,
+    struct buffer *text)
+{
+	struct seen seen = { 0, false };
+	char network[ROW_NETWORK_SIZE] = "";
+	struct downgrade_case found;
+	enum db_result result;
+
+	if (!is_due(downgrades, now_ms) || !may_look(downgrades, now_ms))
+		return DB_DONE;
+	found = downgrades->waiting[0];
+	downgrades->waiting_count--;
+	memmove(downgrades->waiting, downgrades->waiting + 1,
+	    downgrades->waiting_count * sizeof(found));
+	(void)row_network(found.client, strlen(found.client), network);
+	result = look_at(db, DB_TLS_ROLLUPS, found.domain, network, &seen);
+	if (result == DB_DONE)
+		result = look_at(db, DB_TLS_RECORDS, found.domain, network, &seen);
+	if (result == DB_DONE && seen.last_ms != 0 &&
+	    may_tell(downgrades, found.domain, now_ms))
+		tell(&found, &seen, network, text);
+	return result;
+}

@@ -1,0 +1,338 @@
+/*
+ * rollup.c - accepted messages, rolled up in memory until they are written.
+ *
+ * A set of facts is known by its columns' bytes here, and by a digest of them in the
+ * database: the digest is made once for each set and hour.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "journal/rollup.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/schema.h"
+
+struct rollup {
+	struct rollup *next;		/* in its bucket */
+	struct rollup *next_listed;	/* dirty or being written */
+	struct row *row;		/* the first message's */
+	uint64_t hash;
+	int64_t hour;
+	sqlite3_int64 facts;		/* the row's id; 0: not known */
+	unsigned long messages;
+	int first, last;		/* seconds in the hour */
+};
+
+/* Chains are short whatever a stranger sends: there are never many of them. */
+static uint64_t
+hash_of(const struct row *row, int64_t hour)
+{
+	uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)hour;
+
+	for (size_t i = 0; i < row->key; i++)
+		hash = (hash ^ (unsigned char)row->columns[i]) * 0x100000001b3u;
+	return hash ^ hash >> 32;
+}
+
+static int64_t
+hour_of(int64_t time_ms)
+{
+	return time_ms / MS_PER_HOUR - (time_ms % MS_PER_HOUR < 0);
+}
+
+static struct rollup *
+find(const struct rollups *rollups, const struct row *row, uint64_t hash, int64_t hour)
+{
+	struct rollup *rollup = rollups->buckets[hash % ROLLUPS_MAX];
+
+	for (; rollup != NULL; rollup = rollup->next)
+		if (rollup->hash == hash && rollup->hour == hour &&
+		    rollup->row->key == row->key &&
+		    memcmp(rollup->row->columns, row->columns, row->key) == 0)
+			return rollup;
+	return NULL;
+}
+
+static struct rollup *
+add_new(struct rollups *rollups, struct row *row, uint64_t hash, int64_t hour)
+{
+	struct rollup **bucket = &rollups->buckets[hash % ROLLUPS_MAX], *rollup;
+
+	if (rollups->count >= ROLLUPS_MAX ||
+	    rollups->bytes + row->size > ROLLUPS_BYTES_MAX)
+		return NULL;
+	rollup = calloc(1, sizeof(*rollup));
+	if (rollup == NULL)
+		return NULL;
+	rollup->row = row;
+	rollup->hash = hash;
+	rollup->hour = hour;
+	rollup->next = *bucket;
+	*bucket = rollup;
+	rollups->count++;
+	rollups->bytes += row->size;
+	return rollup;
+}
+
+/* The sample is that of the first message which is not written yet. */
+static void
+take_sample(struct rollups *rollups, struct rollup *rollup, struct row *row)
+{
+	if (rollup->row == row)
+		return;
+	if (rollup->messages == 0) {
+		struct row *old = rollup->row;
+
+		rollups->bytes += row->size - old->size;
+		rollup->row = row;
+		row = old;
+	}
+	free(row);
+}
+
+static void
+append_dirty(struct rollups *rollups, struct rollup *rollup)
+{
+	rollup->next_listed = NULL;
+	if (rollups->dirty == NULL)
+		rollups->dirty = rollup;
+	else
+		rollups->dirty_last->next_listed = rollup;
+	rollups->dirty_last = rollup;
+	rollups->dirty_count++;
+}
+
+bool
+rollups_add(struct rollups *rollups, struct row *row)
+{
+	int64_t hour = hour_of(row->time_ms);
+	int second = (int)((row->time_ms - hour * MS_PER_HOUR) / 1000);
+	uint64_t hash = hash_of(row, hour);
+	struct rollup *rollup = find(rollups, row, hash, hour);
+
+	if (rollup == NULL)
+		rollup = add_new(rollups, row, hash, hour);
+	if (rollup == NULL)
+		return false;
+	take_sample(rollups, rollup, row);
+	if (rollup->messages++ == 0) {
+		rollup->first = rollup->last = second;
+		append_dirty(rollups, rollup);
+	}
+	rollup->first = second < rollup->first ? second : rollup->first;
+	rollup->last = second > rollup->last ? second : rollup->last;
+	rollups->messages++;
+	return true;
+}
+
+/* ------------------------------------------------------------------ *
+ * Writing
+ * ------------------------------------------------------------------ */
+
+static void
+bind(sqlite3_stmt *statement, int parameter, const struct row_value *value)
+{
+	if (value->type == ROW_NUMBER)
+		(void)sqlite3_bind_int64(statement, parameter, value->number);
+	else if (value->type == ROW_TEXT)
+		(void)sqlite3_bind_text(statement, parameter, value->text,
+		    (int)value->number, SQLITE_STATIC);
+}
+
+/* Binds "count" columns from the first parameter on; *any: not all are NULL. */
+static const char *
+bind_columns(sqlite3_stmt *statement, const char *at, int first, int count, bool *any)
+{
+	struct row_value value;
+
+	*any = false;
+	for (int i = 0; i < count; i++) {
+		at = row_column(at, &value);
+		bind(statement, first + i, &value);
+		*any = *any || value.type != ROW_NULL;
+	}
+	return at;
+}
+
+struct digest {
+	unsigned char bytes[EVP_MAX_MD_SIZE];
+	unsigned length;
+};
+
+static bool
+make_digest(const char *bytes, size_t length, struct digest *digest)
+{
+	return EVP_Digest(bytes, length, digest->bytes, &digest->length, EVP_sha256(),
+	    NULL) == 1;
+}
+
+static enum db_result
+find_by_digest(struct store_db *db, enum db_statement which,
+    const struct digest *digest, sqlite3_int64 *id)
+{
+	sqlite3_stmt *statement = store_db_statement(db, which);
+
+	(void)sqlite3_bind_blob(statement, 1, digest->bytes, (int)digest->length,
+	    SQLITE_STATIC);
+	return store_db_number(db, statement, 0, id);
+}
+
+/* The id of the row of "certificate"; 0: there is no certificate. */
+static enum db_result
+write_certificate(struct store_db *db, const char *columns, size_t length,
+    sqlite3_int64 *id)
+{
+	sqlite3_stmt *add = store_db_statement(db, DB_CERTIFICATE_ADD);
+	struct digest digest;
+	enum db_result result;
+	bool any;
+
+	*id = 0;
+	(void)bind_columns(add, columns, 1, ROW_CERTIFICATE, &any);
+	if (!any)
+		return DB_DONE;
+	if (!make_digest(columns, length, &digest))
+		return DB_AGAIN;
+	result = find_by_digest(db, DB_CERTIFICATE_FIND, &digest, id);
+	if (result != DB_DONE || *id != 0)
+		return result;
+	(void)sqlite3_bind_blob(add, ROW_CERTIFICATE + 1, digest.bytes,
+	    (int)digest.length, SQLITE_STATIC);
+	result = store_db_run(db, add);
+	*id = sqlite3_last_insert_rowid(db->db);
+	return result;
+}
+
+static enum db_result
+write_facts(struct store_db *db, const struct row *row, sqlite3_int64 *id)
+{
+	sqlite3_stmt *add;
+	const char *certificate;
+	struct digest digest;
+	enum db_result result;
+	sqlite3_int64 certificate_id;
+	bool any;
+
+	if (!make_digest(row->columns, row->key, &digest))
+		return DB_AGAIN;
+	result = find_by_digest(db, DB_FACTS_FIND, &digest, id);
+	if (result != DB_DONE || *id != 0)
+		return result;
+	add = store_db_statement(db, DB_FACTS_ADD);
+	certificate = bind_columns(add, row->columns, 1, ROW_SET, &any);
+	result = write_certificate(db, certificate,
+	    (size_t)(row->columns + row->key - certificate), &certificate_id);
+	if (result != DB_DONE)
+		return result;
+	if (certificate_id != 0)
+		(void)sqlite3_bind_int64(add, ROW_SET + 1, certificate_id);
+	(void)sqlite3_bind_blob(add, ROW_SET + 2, digest.bytes, (int)digest.length,
+	    SQLITE_STATIC);
+	result = store_db_run(db, add);
+	*id = sqlite3_last_insert_rowid(db->db);
+	return result;
+}
+
+static enum db_result
+write_one(struct store_db *db, struct rollup *rollup)
+{
+	enum db_result result = DB_DONE;
+	sqlite3_stmt *add;
+	bool any;
+
+	if (rollup->facts == 0)
+		result = write_facts(db, rollup->row, &rollup->facts);
+	if (result != DB_DONE) {
+		rollup->facts = 0;
+		return result;
+	}
+	add = store_db_statement(db, DB_ROLLUP_ADD);
+	(void)sqlite3_bind_int64(add, 1, rollup->hour);
+	(void)sqlite3_bind_int64(add, 2, rollup->facts);
+	(void)sqlite3_bind_int64(add, 3, (sqlite3_int64)rollup->messages);
+	(void)sqlite3_bind_int(add, 4, rollup->first);
+	(void)sqlite3_bind_int(add, 5, rollup->last);
+	(void)bind_columns(add, rollup->row->columns + rollup->row->key, 6, ROW_SAMPLE,
+	    &any);
+	return store_db_run(db, add);
+}
+
+/* What no table takes is given up, and not tried for ever. */
+enum db_result
+rollups_write(struct rollups *rollups, struct store_db *db, size_t max)
+{
+	enum db_result result = DB_DONE;
+
+	for (; rollups->dirty != NULL && max > 0; max--) {
+		struct rollup *rollup = rollups->dirty;
+
+		result = write_one(db, rollup);
+		if (result != DB_DONE && result != DB_UNFIT)
+			return result;
+		rollups->dirty = rollup->next_listed;
+		rollup->next_listed = rollups->writing;
+		rollups->writing = rollup;
+		rollups->dirty_count--;
+	}
+	return DB_DONE;
+}
+
+unsigned long
+rollups_written(struct rollups *rollups)
+{
+	unsigned long messages = 0;
+
+	for (struct rollup *r = rollups->writing; r != NULL; r = r->next_listed) {
+		messages += r->messages;
+		r->messages = 0;
+	}
+	rollups->writing = NULL;
+	rollups->messages -= messages;
+	if (rollups->dirty == NULL && rollups->count > ROLLUPS_MAX / 2)
+		rollups_drop(rollups, false);
+	return messages;
+}
+
+void
+rollups_undo(struct rollups *rollups)
+{
+	struct rollup *rollup;
+
+	while ((rollup = rollups->writing) != NULL) {
+		rollups->writing = rollup->next_listed;
+		append_dirty(rollups, rollup);
+	}
+	rollups_forget(rollups);
+}
+
+void
+rollups_forget(struct rollups *rollups)
+{
+	for (size_t i = 0; i < ROLLUPS_MAX; i++)
+		for (struct rollup *r = rollups->buckets[i]; r != NULL; r = r->next)
+			r->facts = 0;
+}
+
+void
+rollups_drop(struct rollups *rollups, bool all)
+{
+	for (size_t i = 0; i < ROLLUPS_MAX; i++) {
+		struct rollup **place = &rollups->buckets[i], *rollup;
+
+		while ((rollup = *place) != NULL) {
+			if (!all && rollup->messages > 0) {
+				place = &rollup->next;
+				continue;
+			}
+			*place = rollup->next;
+			rollups->count--;
+			rollups->bytes -= rollup->row->size;
+			free(rollup->row);
+			free(rollup);
+		}
+	}
+	if (all)
+		memset(rollups, 0, sizeof(*rollups));
+}

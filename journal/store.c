@@ -1,0 +1,331 @@
+/*
+ * store.c - the journal as the threads see it that decide.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "journal/store.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "journal/store_room.h"
+
+/* When a row is to be written at the latest, in milliseconds. */
+#define REFUSED_MS 0
+#define KEPT_MS 50
+#define ROLLED_MS 1000
+
+/* So many rows are not left lying. */
+#define QUEUE_HIGH 1024
+
+/* How long a refusal waits for a writer that does not answer. */
+#define STUCK_MS 2000
+
+int64_t
+store_clock_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct timespec
+store_until(int64_t ms)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000,
+	};
+
+	return until;
+}
+
+void
+store_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t clock;
+
+	(void)pthread_condattr_init(&clock);
+	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(cond, &clock);
+	(void)pthread_condattr_destroy(&clock);
+}
+
+int64_t
+store_now_ms(const struct journal_store *store)
+{
+	struct timespec now;
+
+	if (store->options.now != NULL)
+		return store->options.now(store->options.context);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+store_say(struct journal_store *store, enum journal_level level, const char *format,
+    ...)
+{
+	char text[1024];
+	va_list arguments;
+	int length = snprintf(text, sizeof(text), "journal %s: ", store->path);
+
+	if (store->options.say == NULL || length < 0 || (size_t)length >= sizeof(text))
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text + length, sizeof(text) - (size_t)length, format, arguments);
+	va_end(arguments);
+	store->options.say(store->options.context, level, text);
+}
+
+/* ------------------------------------------------------------------ *
+ * Start and end
+ * ------------------------------------------------------------------ */
+
+static void
+free_rows(struct row *row)
+{
+	while (row != NULL) {
+		struct row *next = row->next;
+
+		free(row);
+		row = next;
+	}
+}
+
+void
+journal_store_free(struct journal_store **store)
+{
+	struct journal_store *old = *store;
+
+	if (old == NULL)
+		return;
+	free_rows(old->first);
+	free_rows(old->writer.held);
+	rollups_drop(&old->rollups, true);
+	(void)pthread_cond_destroy(&old->ended);
+	(void)pthread_cond_destroy(&old->filled);
+	(void)pthread_mutex_destroy(&old->lock);
+	free(old->path);
+	free(old);
+	*store = NULL;
+}
+
+static struct journal_store *
+store_new(const struct journal_options *options)
+{
+	struct journal_store *store = calloc(1, sizeof(*store));
+	char *path = strdup(options->path);
+
+	if (store == NULL || path == NULL) {
+		free(path);
+		free(store);
+		errno = ENOMEM;
+		return NULL;
+	}
+	store->path = path;
+	store->options = *options;
+	store->options.path = path;
+	store->retain.keep_ms = options->keep_ms;
+	store->retain.max_bytes = options->max_bytes;
+	store->last = &store->first;
+	store->writer.held_last = &store->writer.held;
+	(void)pthread_mutex_init(&store->lock, NULL);
+	store_cond_init(&store->filled);
+	store_cond_init(&store->ended);
+	return store;
+}
+
+struct journal_store *
+journal_store_start(const struct journal_options *options)
+{
+	struct journal_store *store = store_new(options);
+	int error;
+
+	if (store == NULL)
+		return NULL;
+	error = checkpointer_start(store);
+	if (error == 0) {
+		error = pthread_create(&store->thread, NULL, writer_run, store);
+		if (error != 0)
+			checkpointer_stop(store);
+	}
+	if (error != 0) {
+		journal_store_free(&store);
+		errno = error;
+	}
+	return store;
+}
+
+bool
+journal_store_stop(struct journal_store *store, int milliseconds)
+{
+	const struct timespec until = store_until(store_clock_ms() + milliseconds);
+	bool finished;
+
+	if (store == NULL)
+		return true;
+	(void)pthread_mutex_lock(&store->lock);
+	store->stopping = true;
+	(void)pthread_cond_signal(&store->filled);
+	while (!store->finished &&
+	    pthread_cond_timedwait(&store->ended, &store->lock, &until) != ETIMEDOUT)
+		continue;
+	finished = store->finished;
+	(void)pthread_mutex_unlock(&store->lock);
+	if (finished)
+		(void)pthread_join(store->thread, NULL);
+	else
+		(void)pthread_detach(store->thread);
+	return finished;
+}
+
+/* ------------------------------------------------------------------ *
+ * Putting
+ * ------------------------------------------------------------------ */
+
+void
+store_drop(struct journal_store *store, enum row_kind kind, int64_t time_ms)
+{
+	if (kind == ROW_RECORD)
+		store->dropped.records++;
+	else
+		store->dropped.messages++;
+	if (time_ms > store->dropped.last_ms)
+		store->dropped.last_ms = time_ms;
+	atomic_fetch_add(&store->lost, 1);
+}
+
+/* Waits for the row's commit. False: the writer does not answer, which is new. */
+static bool
+await_commit(struct journal_store *store, struct row *row)
+{
+	const struct timespec until = store_until(store_clock_ms() + STUCK_MS);
+	struct row_waiter waiter = { .done = false };
+	bool answered = true;
+
+	store_cond_init(&waiter.ready);
+	row->waiter = &waiter;
+	while (!waiter.done && answered)
+		answered = pthread_cond_timedwait(&waiter.ready, &store->lock, &until) !=
+		    ETIMEDOUT;
+	/* Not done: the writer still has the row, and must not find us any more. */
+	if (!waiter.done)
+		row->waiter = NULL;
+	answered = waiter.done || store->stuck;
+	store->stuck = store->stuck || !waiter.done;
+	(void)pthread_cond_destroy(&waiter.ready);
+	return answered;
+}
+
+static void
+append(struct journal_store *store, struct row *row, int delay_ms)
+{
+	int64_t due = store->trouble || delay_ms > 0 ? store_clock_ms() +
+	    (store->trouble ? ROLLED_MS : delay_ms) : 0;
+
+	*store->last = row;
+	store->last = &row->next;
+	store->outstanding++;
+	store->bytes += row->size;
+	if (store->outstanding >= QUEUE_HIGH && !store->trouble)
+		due = 0;
+	if (due < store->due) {
+		store->due = due;
+		(void)pthread_cond_signal(&store->filled);
+	}
+}
+
+static bool
+has_room(const struct journal_store *store, const struct row *row)
+{
+	return !store->stopping && store->outstanding < JOURNAL_HELD_MAX &&
+	    store->bytes + row->size <= JOURNAL_HELD_BYTES_MAX;
+}
+
+/* Under the lock. What is to be said of it afterwards. */
+enum news { NEWS_NONE, NEWS_STUCK, NEWS_FULL };
+
+static enum news
+put_row(struct journal_store *store, struct row **row, bool waits, int delay_ms)
+{
+	enum news news = NEWS_NONE;
+
+	if (has_room(store, *row)) {
+		struct row *put = *row;
+
+		*row = NULL;
+		append(store, put, delay_ms);
+		if (waits && !store->trouble && !store->stuck &&
+		    !await_commit(store, put))
+			news = NEWS_STUCK;
+		return news;
+	}
+	store_drop(store, (*row)->kind, (*row)->time_ms);
+	if (!store->full_said && !store->stopping)
+		news = NEWS_FULL;
+	store->full_said = true;
+	return news;
+}
+
+static void
+say_news(struct journal_store *store, enum news news)
+{
+	if (news == NEWS_STUCK)
+		store_say(store, JOURNAL_ERROR, "no answer within %d seconds: mail goes on"
+		    " by the policy, records are in the log and held in memory",
+		    STUCK_MS / 1000);
+	if (news == NEWS_FULL)
+		store_say(store, JOURNAL_ERROR, "as many records wait for it as are held"
+		    " in memory (%d, or %u MB): those that come now will be missing in it",
+		    JOURNAL_HELD_MAX, JOURNAL_HELD_BYTES_MAX >> 20);
+}
+
+void
+journal_store_put(struct journal_store *store, const struct journal_record *record)
+{
+	const struct verdict *verdict = record->verdict;
+	bool waits = verdict->action != POLICY_ACCEPT;
+	enum row_kind kind = ROW_MESSAGE;
+	enum news news = NEWS_NONE;
+	struct row *row;
+
+	if (store == NULL)
+		return;
+	if (store->options.accepted_full || row_is_kept(verdict))
+		kind = ROW_RECORD;
+	row = row_new(record, kind);
+	(void)pthread_mutex_lock(&store->lock);
+	if (row == NULL)
+		store_drop(store, kind, record->time_ms);
+	else
+		news = put_row(store, &row, waits, waits ? REFUSED_MS :
+		    kind == ROW_RECORD ? KEPT_MS : ROLLED_MS);
+	(void)pthread_mutex_unlock(&store->lock);
+	free(row);
+	say_news(store, news);
+}
+
+void
+journal_store_stats(struct journal_store *store, struct journal_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	if (store == NULL)
+		return;
+	(void)pthread_mutex_lock(&store->lock);
+	stats->queue = store->outstanding;
+	stats->trouble = store->trouble || store->stuck;
+	(void)pthread_mutex_unlock(&store->lock);
+	stats->queue += atomic_load(&store->rolled);
+	stats->held = stats->trouble ? stats->queue : 0;
+	stats->written = atomic_load(&store->written);
+	stats->errors = atomic_load(&store->errors);
+	stats->lost = atomic_load(&store->lost);
+	stats->discarded = atomic_load(&store->discarded);
+	stats->downgrades = atomic_load(&store->downgrades_told);
+}

@@ -1,0 +1,99 @@
+/*
+ * store.h - the journal: decisions in an SQLite database, and a thread that writes it.
+ *
+ * The promise: when journal_store_put() returns from a refusal or a quarantine, its
+ * record is committed, so that the end of the process (not of the power) no longer
+ * takes it away. Other messages that are kept in full follow within 50 ms, rolled-up
+ * ones within a second or so.
+ *
+ * Where the journal cannot be written, put waits no longer: records are held in memory
+ * up to a bound, what is beyond is counted, and the thread tries again every second.
+ * Nothing here ever fails a message.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_JOURNAL_STORE_H
+#define TLSWARD_JOURNAL_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct journal_record;
+struct journal_store;
+
+/* What is held in memory for want of a journal: no more than this. */
+#define JOURNAL_HELD_MAX 10000
+#define JOURNAL_HELD_BYTES_MAX (16u << 20)
+
+enum journal_level { JOURNAL_INFO, JOURNAL_WARNING, JOURNAL_ERROR };
+
+/* "path" is copied; zero in a number is "no limit". */
+struct journal_options {
+	const char *path;
+	bool accepted_full;		/* no roll-ups */
+	int64_t keep_ms;		/* how old a record becomes */
+	int64_t max_bytes;		/* how large the journal becomes */
+	/* Says something to the administrator; any of the store's threads, and put's. */
+	void (*say)(void *context, enum journal_level level, const char *text);
+	/* Milliseconds since the epoch, for retention; NULL: the system's clock. */
+	int64_t (*now)(void *context);
+	void *context;
+};
+
+struct journal_stats {
+	unsigned long queue;		/* decisions that are on their way */
+	unsigned long held;		/* those that wait for the end of trouble */
+	unsigned long written;		/* decisions that are in the journal */
+	unsigned long errors;		/* attempts to write that failed */
+	unsigned long lost;		/* decisions that never got into the journal */
+	unsigned long discarded;	/* that went by age and size, messages */
+	unsigned long downgrades;	/* warnings */
+	bool trouble;
+};
+
+/*
+ * Starts the thread, which opens the journal or makes it: that it cannot is said, not
+ * returned. Returns NULL with errno set when there is no memory or no thread. A
+ * process that forks must do so before.
+ */
+struct journal_store *journal_store_start(const struct journal_options *options);
+
+/*
+ * Takes a decision over. Waits for the commit of what refuses or holds, unless the
+ * journal is in trouble. Any thread; a store that is NULL takes nothing.
+ */
+void journal_store_put(struct journal_store *store,
+    const struct journal_record *record);
+
+/* Any thread. All zero for a store that is NULL. */
+void journal_store_stats(struct journal_store *store, struct journal_stats *stats);
+
+/*
+ * Writes what is held and ends the thread, within "milliseconds". False: it is stuck,
+ * and left behind for the end of the process. What is put from then on is lost.
+ */
+bool journal_store_stop(struct journal_store *store, int milliseconds);
+
+/* Frees *store, which must have stopped (true), and clears the pointer. NULL-safe. */
+void journal_store_free(struct journal_store **store);
+
+/* What stands at a journal's path, before anything is done to it. */
+enum journal_look {
+	JOURNAL_FINE,			/* a journal, or what may become one */
+	JOURNAL_ABSENT,			/* no file, though a folder */
+	JOURNAL_NO_FOLDER,
+	JOURNAL_UNUSABLE,		/* errno says why */
+	JOURNAL_NEWER,			/* of a newer tlsward */
+	JOURNAL_FOREIGN			/* a database of another program, or no file */
+};
+
+/*
+ * Looks at the file's first bytes as the effective user. Creates and changes nothing.
+ * Not for a process that has the journal open: it would lose its locks.
+ */
+enum journal_look journal_store_look(const char *path);
+
+/* What is wrong there, in words. */
+const char *journal_look_text(enum journal_look look);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * store_trouble.c - when the journal cannot be written, and when it can be again.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "journal/store_room.h"
+
+#define RETRY_MS 1000
+
+/* A disk that spoils one file after the other is not to be filled with them. */
+#define ASIDE_EVERY_MS 10000
+
+/* Trouble that comes and goes is told no more often than that. */
+#define SAY_EVERY_MS 60000
+
+/* Nobody waits any more. Under the lock. */
+void
+trouble_release(struct journal_store *store)
+{
+	struct row *lists[2] = { store->writer.held, store->first };
+
+	for (int i = 0; i < 2; i++)
+		for (struct row *row = lists[i]; row != NULL; row = row->next) {
+			if (row->waiter == NULL)
+				continue;
+			row->waiter->done = true;
+			(void)pthread_cond_signal(&row->waiter->ready);
+			row->waiter = NULL;
+		}
+}
+
+static void
+begin(struct journal_store *store, int64_t now)
+{
+	struct writer *writer = &store->writer;
+	bool began;
+
+	(void)pthread_mutex_lock(&store->lock);
+	began = !store->trouble;
+	store->trouble = true;
+	trouble_release(store);
+	(void)pthread_mutex_unlock(&store->lock);
+	if (!began)
+		return;
+	writer->trouble_since = now;
+	writer->said = false;
+	writer->lost_before = atomic_load(&store->lost);
+}
+
+static void
+say(struct journal_store *store, int64_t now, const char *what)
+{
+	struct writer *writer = &store->writer;
+
+	if (writer->said || (writer->said_at != 0 && now - writer->said_at < SAY_EVERY_MS))
+		return;
+	writer->said = true;
+	writer->said_at = now;
+	store_say(store, JOURNAL_ERROR, "%s: mail goes on by the policy, records are in "
+	    "the log and held in memory until it can be written", what);
+}
+
+static void
+enter(struct journal_store *store, const char *what)
+{
+	int64_t now = store_clock_ms();
+
+	begin(store, now);
+	say(store, now, what);
+	store->writer.retry_at = now + RETRY_MS;
+	store->writer.wake_at = store->writer.retry_at;
+	store->writer.more = false;
+}
+
+/* Try again at once: the cause is gone, or it will turn out what it is. */
+static void
+try_again(struct journal_store *store)
+{
+	store->writer.retry_at = 0;
+	store->writer.wake_at = 0;
+	store->writer.more = true;
+}
+
+static void
+set_aside(struct journal_store *store)
+{
+	struct writer *writer = &store->writer;
+	int64_t now = store_clock_ms();
+	char name[PATH_MAX], what[DB_ERROR_MAX + 64];
+
+	writer_close(store, true);
+	if (writer->aside_at != 0 && now - writer->aside_at < ASIDE_EVERY_MS) {
+		(void)snprintf(what, sizeof(what), "damaged again (%s)", store->db.error);
+		enter(store, what);
+		return;
+	}
+	if (store_file_set_aside(store->path, store_now_ms(store), name, sizeof(name)) !=
+	    0) {
+		(void)snprintf(what, sizeof(what), "damaged (%s), and cannot be renamed: "
+		    "%s", store->db.error, strerror(errno));
+		enter(store, what);
+		return;
+	}
+	writer->aside_at = now;
+	store_say(store, JOURNAL_ERROR, "damaged (%s): set aside as %s, a new one is begun",
+	    store->db.error, name);
+	try_again(store);
+}
+
+/* What was committed to the old files is made whole there, for whoever has them. */
+static void
+leave_moved(struct journal_store *store)
+{
+	(void)pthread_mutex_lock(&store->checkpointer.lock);
+	(void)sqlite3_wal_checkpoint_v2(store->db.db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+	    NULL, NULL);
+	(void)pthread_mutex_unlock(&store->checkpointer.lock);
+	writer_close(store, true);
+	store_say(store, JOURNAL_WARNING, "removed or renamed while it was in use: opened "
+	    "anew");
+	try_again(store);
+}
+
+void
+trouble_handle(struct journal_store *store, enum db_result result)
+{
+	atomic_fetch_add(&store->errors, 1);
+	switch (result) {
+	case DB_MOVED:
+		leave_moved(store);
+		break;
+	case DB_CORRUPT:
+		set_aside(store);
+		break;
+	case DB_AGAIN:
+		enter(store, store->db.error);
+		break;
+	default:
+		enter(store, store->db.error);
+		if (store->db.db != NULL)
+			writer_close(store, false);
+		break;
+	}
+}
+
+void
+trouble_over(struct journal_store *store)
+{
+	struct writer *writer = &store->writer;
+	unsigned long held, lost;
+	bool over;
+
+	(void)pthread_mutex_lock(&store->lock);
+	over = store->trouble;
+	store->trouble = false;
+	store->full_said = false;
+	held = store->outstanding;
+	(void)pthread_mutex_unlock(&store->lock);
+	writer->retry_at = 0;
+	if (!over || !writer->said)
+		return;
+	held += store->rollups.messages;
+	lost = atomic_load(&store->lost) - writer->lost_before;
+	store_say(store, JOURNAL_WARNING, "written again after %lld seconds: %lu decisions "
+	    "held in memory follow, %lu were lost",
+	    (long long)((store_clock_ms() - writer->trouble_since + 500) / 1000), held, lost);
+}

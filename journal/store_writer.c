@@ -1,0 +1,446 @@
+/*
+ * store_writer.c - the thread that writes the journal.
+ *
+ * It takes all that is queued, rolls up in memory what is to be rolled up, and writes
+ * one group after the other, each a transaction. Rows are its own from the moment they
+ * are taken, and are freed when they are committed; so what could not be written is
+ * still there, in its order, when the journal can be.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/record.h"
+#include "journal/store_room.h"
+
+/* How much one transaction takes: what comes meanwhile waits for its end. */
+#define GROUP_RECORDS 256
+#define GROUP_ROLLUPS 128
+
+/* How long roll-ups gather, and a look at what is to be thrown away. */
+#define FLUSH_MS 1000
+#define CHORES_MS 60000
+#define CHORES_PAUSE_MS 5
+#define CHORES_RETRY_MS 1000
+
+/* ------------------------------------------------------------------ *
+ * A group
+ * ------------------------------------------------------------------ */
+
+static enum db_result
+add_record(struct store_db *db, const struct row *row)
+{
+	sqlite3_stmt *add = store_db_statement(db, DB_RECORD_ADD);
+	const char *at = row->columns;
+	struct row_value value;
+
+	(void)sqlite3_bind_int64(add, 1, row->time_ms);
+	/* All fields but the time, and "exempted". */
+	for (int i = 0; i < (int)record_field_count; i++) {
+		at = row_column(at, &value);
+		if (value.type == ROW_NUMBER)
+			(void)sqlite3_bind_int64(add, i + 2, value.number);
+		else if (value.type == ROW_TEXT)
+			(void)sqlite3_bind_text(add, i + 2, value.text,
+			    (int)value.number, SQLITE_STATIC);
+	}
+	return store_db_run(db, add);
+}
+
+/* A row that the database does not take is given up: others wait behind it. */
+static enum db_result
+add_records(struct journal_store *store, size_t *count, size_t *unfit)
+{
+	const struct row *row = store->writer.held;
+
+	for (; row != NULL && *count < GROUP_RECORDS; row = row->next) {
+		enum db_result result = add_record(&store->db, row);
+
+		if (result == DB_UNFIT)
+			(*unfit)++;
+		else if (result != DB_DONE)
+			return result;
+		(*count)++;
+	}
+	return DB_DONE;
+}
+
+/* What was lost, as the journal itself tells it. */
+static enum db_result
+add_dropped(struct journal_store *store)
+{
+	struct dropped *dropping = &store->writer.dropping;
+
+	(void)pthread_mutex_lock(&store->lock);
+	*dropping = store->dropped;
+	(void)pthread_mutex_unlock(&store->lock);
+	if (dropping->records + dropping->messages == 0)
+		return DB_DONE;
+	return store_db_discard(&store->db, "memory", dropping->records,
+	    dropping->messages, dropping->last_ms);
+}
+
+static void
+wake(struct row *row)
+{
+	if (row->waiter == NULL)
+		return;
+	row->waiter->done = true;
+	(void)pthread_cond_signal(&row->waiter->ready);
+	row->waiter = NULL;
+}
+
+/* The group is committed: its rows are nobody's any more. */
+static void
+finish_group(struct journal_store *store, size_t count, size_t unfit)
+{
+	struct writer *writer = &store->writer;
+	struct row *done = writer->held, *row = done;
+	bool stuck;
+
+	(void)pthread_mutex_lock(&store->lock);
+	for (size_t i = 0; i < count; i++, row = row->next) {
+		wake(row);
+		store->outstanding--;
+		store->bytes -= row->size;
+	}
+	stuck = store->stuck;
+	store->stuck = false;
+	store->dropped.records -= writer->dropping.records;
+	store->dropped.messages -= writer->dropping.messages;
+	(void)pthread_mutex_unlock(&store->lock);
+	writer->held = row;
+	if (row == NULL)
+		writer->held_last = &writer->held;
+	while (done != row) {
+		struct row *next = done->next;
+
+		free(done);
+		done = next;
+	}
+	atomic_fetch_add(&store->lost, unfit);
+	atomic_fetch_add(&store->written,
+	    count - unfit + rollups_written(&store->rollups));
+	atomic_store(&store->rolled, store->rollups.messages);
+	if (stuck)
+		store_say(store, JOURNAL_WARNING, "answers again");
+}
+
+/*
+ * Writes one transaction, where there is anything to write. It counts only if the
+ * files still have their names when it is committed: nobody would find it elsewhere.
+ */
+static enum db_result
+write_group(struct journal_store *store, bool flush)
+{
+	size_t count = 0, unfit = 0;
+	enum db_result result = store_db_begin(&store->db);
+
+	if (result == DB_DONE)
+		result = add_records(store, &count, &unfit);
+	if (result == DB_DONE && flush)
+		result = rollups_write(&store->rollups, &store->db, GROUP_ROLLUPS);
+	if (result == DB_DONE)
+		result = add_dropped(store);
+	if (result == DB_DONE)
+		result = store_db_commit(&store->db);
+	if (result == DB_DONE && !store_file_same(store->path, store->db.files))
+		result = DB_MOVED;
+	if (result != DB_DONE) {
+		store_db_undo(&store->db);
+		rollups_undo(&store->rollups);
+		return result;
+	}
+	finish_group(store, count, unfit);
+	trouble_over(store);
+	return checkpointer_want(store);
+}
+
+/* ------------------------------------------------------------------ *
+ * What is not urgent
+ * ------------------------------------------------------------------ */
+
+static enum db_result
+warn_of_downgrades(struct journal_store *store)
+{
+	struct buffer text = BUFFER_INIT;
+	enum db_result result;
+
+	if (store->downgrades.waiting_count == 0)
+		return DB_DONE;
+	result = downgrade_look(&store->downgrades, &store->db, store_now_ms(store), &text);
+	if (result == DB_DONE && !text.failed && text.length > 0) {
+		atomic_fetch_add(&store->downgrades_told, 1);
+		if (store->options.say != NULL)
+			store->options.say(store->options.context, JOURNAL_WARNING,
+			    text.text);
+	}
+	buffer_free(&text);
+	return result;
+}
+
+static enum db_result
+throw_away(struct journal_store *store, int64_t now)
+{
+	struct writer *writer = &store->writer;
+	struct retain *retain = &store->retain;
+	enum db_result result;
+	bool more = false;
+
+	if (!store_file_same(store->path, store->db.files))
+		return DB_MOVED;
+	result = retain_step(retain, &store->db, store_now_ms(store), &more);
+	writer->chores_at = now + (more ? CHORES_PAUSE_MS : CHORES_MS);
+	atomic_fetch_add(&store->discarded, retain->discarded);
+	if (retain->facts_removed)
+		rollups_forget(&store->rollups);
+	return result;
+}
+
+/* What can wait until it is possible is no trouble. */
+static enum db_result
+do_chores(struct journal_store *store, int64_t now)
+{
+	enum db_result result = warn_of_downgrades(store);
+
+	if (result == DB_DONE && now >= store->writer.chores_at)
+		result = throw_away(store, now);
+	if (result == DB_AGAIN || result == DB_UNFIT) {
+		atomic_fetch_add(&store->errors, 1);
+		store_db_undo(&store->db);
+		store->writer.chores_at = now + CHORES_RETRY_MS;
+		result = DB_DONE;
+	}
+	return result;
+}
+
+/* ------------------------------------------------------------------ *
+ * The loop
+ * ------------------------------------------------------------------ */
+
+static enum db_result
+open_journal(struct journal_store *store)
+{
+	enum db_result result;
+
+	(void)pthread_mutex_lock(&store->checkpointer.lock);
+	result = store_db_open(&store->db, store->path);
+	(void)pthread_mutex_unlock(&store->checkpointer.lock);
+	rollups_forget(&store->rollups);
+	atomic_store(&store->checkpointer.result, SQLITE_OK);
+	if (result == DB_DONE)
+		store->writer.chores_at = 0;
+	return result;
+}
+
+void
+writer_close(struct journal_store *store, bool keep)
+{
+	(void)pthread_mutex_lock(&store->checkpointer.lock);
+	store_db_close(&store->db, keep);
+	(void)pthread_mutex_unlock(&store->checkpointer.lock);
+}
+
+static bool
+has_dropped(struct journal_store *store)
+{
+	bool has;
+
+	(void)pthread_mutex_lock(&store->lock);
+	has = store->dropped.records + store->dropped.messages > 0;
+	(void)pthread_mutex_unlock(&store->lock);
+	return has;
+}
+
+/* When to look again, if nothing comes before. */
+static void
+plan(struct writer *writer, const struct journal_store *store)
+{
+	int64_t look_at = store_clock_ms() + DOWNGRADE_DELAY_MS / 4;
+
+	writer->more = writer->held != NULL;
+	writer->wake_at = writer->chores_at;
+	if (store->rollups.dirty != NULL && writer->flush_at < writer->wake_at)
+		writer->wake_at = writer->flush_at;
+	if (store->downgrades.waiting_count > 0 && look_at < writer->wake_at)
+		writer->wake_at = look_at;
+}
+
+/* Whether roll-ups are to be written now; some at a time, and not those that come. */
+static bool
+must_flush(struct journal_store *store, int64_t now, bool stopping)
+{
+	struct writer *writer = &store->writer;
+	struct rollups *rollups = &store->rollups;
+
+	if (rollups->dirty == NULL)
+		return false;
+	if (writer->flush_left == 0 && (stopping || now >= writer->flush_at ||
+	    rollups->dirty_count > ROLLUPS_MAX / 2)) {
+		writer->flush_left = rollups->dirty_count;
+		writer->flush_at = now;
+	}
+	return writer->flush_left > 0;
+}
+
+static void
+note_flush(struct journal_store *store, int64_t now)
+{
+	struct writer *writer = &store->writer;
+
+	writer->flush_left = writer->flush_left > GROUP_ROLLUPS ?
+	    writer->flush_left - GROUP_ROLLUPS : 0;
+	if (writer->flush_left == 0)
+		writer->flush_at = now + FLUSH_MS;
+}
+
+void
+writer_work(struct journal_store *store, bool stopping)
+{
+	struct writer *writer = &store->writer;
+	int64_t now = store_clock_ms();
+	enum db_result result = DB_DONE;
+	bool flush, opened = false;
+
+	if (now < writer->retry_at && !stopping) {
+		writer->wake_at = writer->retry_at;
+		writer->more = false;
+		return;
+	}
+	if (store->db.db == NULL) {
+		result = open_journal(store);
+		opened = result == DB_DONE;
+	}
+	flush = must_flush(store, now, stopping);
+	if (result == DB_DONE && (writer->held != NULL || flush || has_dropped(store)))
+		result = write_group(store, flush);
+	else if (opened && result == DB_DONE)
+		trouble_over(store);
+	if (result == DB_DONE && flush)
+		note_flush(store, now);
+	if (result == DB_DONE && !stopping)
+		result = do_chores(store, now);
+	if (result != DB_DONE) {
+		trouble_handle(store, result);
+		return;
+	}
+	writer->retry_at = 0;
+	plan(writer, store);
+	if (stopping)
+		writer->more = writer->held != NULL || store->rollups.dirty != NULL;
+}
+
+/* Roll-ups that have no room are lost while they cannot be written. */
+static void
+roll_up(struct journal_store *store, struct row *row)
+{
+	int64_t time_ms = row->time_ms;
+	size_t size = row->size;
+	bool added;
+
+	added = rollups_add(&store->rollups, row);
+	if (!added) {
+		rollups_drop(&store->rollups, false);
+		added = rollups_add(&store->rollups, row);
+	}
+	if (!added && store->db.db != NULL && store->writer.retry_at == 0) {
+		store->writer.flush_at = 0;
+		while (store->rollups.dirty != NULL && store->writer.retry_at == 0)
+			writer_work(store, false);
+		rollups_drop(&store->rollups, false);
+		added = rollups_add(&store->rollups, row);
+	}
+	(void)pthread_mutex_lock(&store->lock);
+	store->outstanding--;
+	store->bytes -= size;
+	if (!added)
+		store_drop(store, ROW_MESSAGE, time_ms);
+	(void)pthread_mutex_unlock(&store->lock);
+	if (!added)
+		free(row);
+}
+
+void
+writer_take(struct journal_store *store, struct row *rows)
+{
+	struct writer *writer = &store->writer;
+
+	while (rows != NULL) {
+		struct row *row = rows;
+
+		rows = row->next;
+		row->next = NULL;
+		if (row->clear)
+			downgrade_note(&store->downgrades, row, store_now_ms(store));
+		if (row->kind == ROW_MESSAGE) {
+			roll_up(store, row);
+			continue;
+		}
+		*writer->held_last = row;
+		writer->held_last = &row->next;
+	}
+	atomic_store(&store->rolled, store->rollups.messages);
+}
+
+/* Waits until there is something to do; returns what was queued. */
+static struct row *
+await(struct journal_store *store, bool *stopping)
+{
+	struct writer *writer = &store->writer;
+	struct row *rows;
+
+	(void)pthread_mutex_lock(&store->lock);
+	while (!store->stopping && !writer->more) {
+		int64_t until = store->due < writer->wake_at ? store->due :
+		    writer->wake_at;
+		struct timespec time = store_until(until);
+
+		if (until <= store_clock_ms())
+			break;
+		(void)pthread_cond_timedwait(&store->filled, &store->lock, &time);
+	}
+	rows = store->first;
+	store->first = NULL;
+	store->last = &store->first;
+	store->due = INT64_MAX;
+	*stopping = store->stopping;
+	(void)pthread_mutex_unlock(&store->lock);
+	return rows;
+}
+
+/* What is left when nothing more can be done about it. */
+static void
+give_up(struct journal_store *store)
+{
+	unsigned long left = store->rollups.messages;
+
+	for (const struct row *row = store->writer.held; row != NULL; row = row->next)
+		left++;
+	atomic_fetch_add(&store->lost, left);
+	if (left > 0)
+		store_say(store, JOURNAL_ERROR, "%lu decisions could not be written to it "
+		    "before the end: refusals among them are in the log", left);
+}
+
+void *
+writer_run(void *argument)
+{
+	struct journal_store *store = argument;
+	bool stopping = false;
+
+	writer_work(store, false);
+	while (!stopping || store->writer.more) {
+		writer_take(store, await(store, &stopping));
+		writer_work(store, stopping);
+	}
+	give_up(store);
+	checkpointer_stop(store);
+	writer_close(store, false);
+	(void)pthread_mutex_lock(&store->lock);
+	trouble_release(store);
+	store->finished = true;
+	(void)pthread_cond_signal(&store->ended);
+	(void)pthread_mutex_unlock(&store->lock);
+	return NULL;
+}
