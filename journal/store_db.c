@@ -18,7 +18,7 @@
 #define BUSY_MS 500
 
 /* What is left of the write-ahead log's file when it begins anew. */
-#define PRAGMAS "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;" \
+#define PRAGMAS "PRAGMA synchronous = NORMAL;" \
 	"PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY;" \
 	"PRAGMA foreign_keys = OFF"
 
@@ -306,6 +306,7 @@ connect_both(struct store_db *store, const char *path)
 	(void)sqlite3_extended_result_codes(store->db, 1);
 	(void)sqlite3_busy_timeout(store->db, BUSY_MS);
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* In the place of SQLite's own, which would make checkpoints. */
 	(void)sqlite3_wal_hook(store->db, note_wal, store);
 	return execute(store, PRAGMAS);
 }
@@ -335,6 +336,10 @@ store_db_open(struct store_db *store, const char *path)
 		result = take_schema(store);
 	if (result == DB_DONE)
 		result = prepare_all(store);
+	/* Until it has read the header it takes the log for none of its business. */
+	if (result == DB_DONE && sqlite3_exec(store->second, "PRAGMA schema_version",
+	    NULL, NULL, NULL) != SQLITE_OK)
+		result = fail(store, sqlite3_errcode(store->second));
 	if (result == DB_DONE)
 		result = note_files(store, path);
 	if (result != DB_DONE)

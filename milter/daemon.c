@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,6 +183,61 @@ open_log(struct daemon *daemon)
 	else if (!lasting)
 		warn_of_log(daemon);
 	return daemon->log != NULL;
+}
+
+/*
+ * Makes the folder of the journal where root may and the user may not, and gives it
+ * to the user. One that is there is left alone.
+ */
+static void
+make_journal_folder(const struct daemon *daemon)
+{
+	const char *path = daemon->settings->journal;
+	char *folder = path == NULL ? NULL : strdup(path);
+	int fd = -1;
+
+	if (folder == NULL || !daemon->identity.change)
+		goto done;
+	*strrchr(folder, '/') = '\0';
+	if (folder[0] == '\0' || mkdir(folder, 0750) != 0)
+		goto done;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fchown(fd, daemon->identity.uid, daemon->identity.gid) != 0)
+		complain(daemon, "cannot give the journal's folder %s to user %s: %s",
+		    folder, daemon->identity.user, strerror(errno));
+	if (fd != -1)
+		(void)close(fd);
+done:
+	free(folder);
+}
+
+/*
+ * As the user. What must not be written ends the start; what cannot be written does
+ * not: mail is worth more than its record. The worker tells of it when it tries.
+ */
+static bool
+check_journal(const struct daemon *daemon, bool with_warnings)
+{
+	struct policy_diags *diags = policy_diags_new();
+	char error[PRIVILEGES_ERROR_MAX];
+	bool fine = false;
+
+	if (diags == NULL || !privileges_assume(&daemon->identity, error)) {
+		complain(daemon, "%s", diags != NULL ? error : "not enough memory");
+		policy_diags_free(&diags);
+		return false;
+	}
+	settings_check_journal(daemon->settings, daemon->settings_path,
+	    with_warnings && !daemon->identity.other, diags);
+	if (privileges_resume(&daemon->identity, error))
+		fine = policy_diags_errors(diags) == 0;
+	else
+		complain(daemon, "%s", error);
+	policy_diags_print(diags, stderr);
+	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
+		load_log_diags(daemon->log, diags);
+	policy_diags_free(&diags);
+	return fine;
 }
 
 static void
@@ -411,7 +467,11 @@ prepare(struct daemon *daemon)
 		complain(daemon, "%s", error);
 		return false;
 	}
-	return open_log(daemon) && read_policy(daemon) && open_sockets(daemon);
+	if (!open_log(daemon))
+		return false;
+	make_journal_folder(daemon);
+	return check_journal(daemon, false) && read_policy(daemon) &&
+	    open_sockets(daemon);
 }
 
 static void
@@ -469,7 +529,7 @@ daemon_check(const char *settings_path)
 		daemon.identity.change = false;
 		startable = settings_user_is_default(daemon.settings);
 	}
-	if (read_policy(&daemon)) {
+	if (check_journal(&daemon, startable) && read_policy(&daemon)) {
 		status = startable || geteuid() != 0 ? 0 : 1;
 		policy_summarize(daemon.policy, &summary);
 		if (!summary.has_default)

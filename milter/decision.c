@@ -130,11 +130,11 @@ decision_record(struct service *service, const struct facts *facts,
 	counters_decision(&service->counters, verdict);
 	if (unknown != NULL)
 		complain(service, unknown);
-	if (verdict->action == POLICY_ACCEPT && !service->settings->log_accepted &&
-	    verdict->would == POLICY_ACCEPT && !verdict->exempt)
-		return;
 	record.time_ms = log_time_ms();
-	log_record(service->log, &record);
+	if (verdict->action != POLICY_ACCEPT || service->settings->log_accepted ||
+	    verdict->would != POLICY_ACCEPT || verdict->exempt)
+		log_record(service->log, &record);
+	journal_store_put(service->journal, &record);
 }
 
 bool

@@ -34,9 +34,10 @@ int decision_make(struct service *service, const struct question *question,
 bool decision_refuses(const struct verdict *verdict);
 
 /*
- * Accounts for a verdict that took effect: counts it, writes its record (unless
- * the settings leave it out) and complains of facts that the policy asks for and
- * nobody supplies.
+ * Accounts for a verdict that took effect: counts it, writes its record into the log
+ * (unless the settings leave it out) and the journal, and complains of facts that the
+ * policy asks for and nobody supplies. Call it before the reply leaves: a refusal is in
+ * the journal when it returns.
  */
 void decision_record(struct service *service, const struct facts *facts,
     const struct verdict *verdict);

@@ -20,6 +20,7 @@ struct service {
 	struct snapshots *snapshots;
 	struct log *log;
 	struct join *join;		/* NULL: no policy service */
+	struct journal_store *journal;	/* NULL: none */
 	struct counters counters;
 	struct limiter unknown[KIND_COUNT];	/* by the first unknown requirement */
 	struct limiter internal;

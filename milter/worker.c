@@ -30,12 +30,14 @@
 #include "milter/health.h"
 #include "milter/load.h"
 #include "milter/metrics_http.h"
+#include "milter/recorder.h"
 #include "milter/service_listener.h"
 #include "milter/supervisor.h"
 
 /* How long the end may take: messages under way, and the log's queue. */
 #define MESSAGES_MS 2000
 #define LOG_MS 1000
+#define JOURNAL_MS 5000
 
 /* How often to look for old policies that can be freed, while there are some. */
 #define COLLECT_MS 200
@@ -65,7 +67,7 @@ static void
 take_own_session(void)
 {
 	static const int ignored[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2,
-	    SIGPIPE };
+	    SIGPIPE, SIGXFSZ };
 	sigset_t none;
 
 	(void)setsid();
@@ -199,6 +201,7 @@ log_counters(struct worker *worker)
 	struct log *log = worker->daemon->log;
 
 	counters_text(&worker->service.counters, log_lost(log), &text);
+	recorder_text(worker->service.journal, &text);
 	if (!text.failed)
 		log_message(log, LEVEL_INFO, "counters: %s", text.text);
 	buffer_free(&text);
@@ -412,12 +415,16 @@ worker_run(struct daemon *daemon, int control)
 		log_stop(daemon->log, LOG_MS);
 		return 1;
 	}
+	worker.service.journal = recorder_start(daemon->settings, daemon->log);
 	if (serve(&worker)) {
 		yield_to_messages();
 		status = listen_to_supervisor(&worker);
 	}
 	atomic_store(&worker.health.ending, true);
 	wait_for_messages(&worker);
+	if (!journal_store_stop(worker.service.journal, JOURNAL_MS))
+		log_message(daemon->log, LEVEL_ERROR, "journal %s: not ended within %d "
+		    "seconds", daemon->settings->journal, JOURNAL_MS / 1000);
 	log_stop(daemon->log, LOG_MS);
 	return status;
 }

@@ -42,6 +42,7 @@ settings_free(struct settings **settings)
 	free(old->authentication_results);
 	free(old->pid_file);
 	free(old->metrics);
+	free(old->journal);
 	free(old);
 	*settings = NULL;
 }
@@ -154,6 +155,8 @@ settings_load(const char *path, struct settings **settings,
 		if (!settings_parse(path, text.text, text.length, loaded, diags))
 			goto fail;
 	}
+	loaded->journal_is_default = loaded->journal != NULL && strcmp(loaded->journal,
+	    strchr(setting_find("journal")->fallback, '/')) == 0;
 	if (!resolve_paths(loaded, path != NULL ? path : DEFAULT_PATH))
 		goto fail;
 	result = SETTINGS_INVALID;

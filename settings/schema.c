@@ -15,6 +15,7 @@ static const char *const mtas[] = { "auto", "postfix", "sendmail", NULL };
 static const char *const answers[] = { "auto", "facts", "verdict", NULL };
 static const char *const reply_ats[] = { "rcpt", "mail", NULL };
 static const char *const on_errors[] = { "tempfail", "accept", NULL };
+static const char *const accepted_kinds[] = { "rollup", "full", NULL };
 static const char *const formats[] = { "logfmt", "json", NULL };
 
 #define AT(member) offsetof(struct settings, member)
@@ -78,8 +79,18 @@ const struct setting settings_schema[] = {
 	    "the name of our Authentication-Results field on accepted messages" },
 	{ "pid-file", setting_take_path, AT(pid_file), NULL,
 	    "/path | none", NULL, "none", "where the daemon leaves its process id" },
-	{ "journal", setting_take_unbuilt, 0, NULL,
-	    "none", "none", NULL, "a database of decisions" },
+	{ "journal", setting_take_journal, AT(journal), NULL,
+	    "sqlite:/path | none", "sqlite:/var/lib/tlsward/journal.db", NULL,
+	    "a database of decisions, for log, report and replay" },
+	{ "journal-keep", setting_take_period, AT(journal_keep_ms), NULL,
+	    "N hours | N days | N weeks | N years | forever", "400 days", NULL,
+	    "how long the journal keeps what is in it" },
+	{ "journal-max", setting_take_size, AT(journal_max), NULL,
+	    "N KB | N MB | N GB | none", "2 GB", NULL,
+	    "how large the journal may become" },
+	{ "journal-accepted", setting_take_flag, AT(journal_accepted_full),
+	    accepted_kinds, "rollup | full", "rollup", NULL,
+	    "how accepted messages are kept in the journal" },
 	{ "metrics", setting_take_metrics, AT(metrics), NULL,
 	    "none | host:port | [host]:port", "none", NULL,
 	    "where Prometheus and its like fetch metrics over HTTP" },

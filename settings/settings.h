@@ -53,6 +53,11 @@ struct settings {
 	char *authentication_results;	/* our authserv-id; NULL: no field */
 	char *pid_file;			/* NULL: none */
 	char *metrics;			/* inet:port@host or inet6:port@host; NULL: none */
+	char *journal;			/* the database's path; NULL: none */
+	bool journal_is_default;	/* nobody has asked for it */
+	int64_t journal_keep_ms;	/* 0: for ever */
+	int64_t journal_max;		/* bytes; 0: no limit */
+	bool journal_accepted_full;
 	unsigned reply_at_line;		/* where it is set; 0: nowhere */
 	unsigned metrics_line;		/* likewise */
 };
@@ -82,6 +87,14 @@ void settings_free(struct settings **settings);
  */
 void settings_check_policy(const struct settings *settings, const char *path,
     const struct policy *policy, struct policy_diags *diags);
+
+/*
+ * Looks at the journal's path: a file that must not be written is an error and, where
+ * the effective user is the daemon's ("as_daemon"), one that cannot be is a warning:
+ * the daemon starts all the same. Not while this process has the journal open.
+ */
+void settings_check_journal(const struct settings *settings, const char *path,
+    bool as_daemon, struct policy_diags *diags);
 
 /* The options for policy_decide() that the settings stand for, at "now". */
 struct policy_options settings_policy_options(const struct settings *settings,

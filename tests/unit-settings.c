@@ -99,6 +99,11 @@ defaults_are_the_contract_s(void **state)
 	assert_false(settings->follow_accepted);
 	assert_null(settings->authentication_results);
 	assert_null(settings->pid_file);
+	assert_string_equal(settings->journal, "/var/lib/tlsward/journal.db");
+	assert_true(settings->journal_is_default);
+	assert_true(settings->journal_keep_ms == INT64_C(400) * 24 * 3600 * 1000);
+	assert_true(settings->journal_max == INT64_C(2) << 30);
+	assert_false(settings->journal_accepted_full);
 	settings_free(&settings);
 	assert_null(settings);
 	settings_free(&settings);
@@ -115,7 +120,9 @@ every_setting_is_taken(void **state)
 	    "recipient-delimiter +-\non-internal-error accept\n"
 	    "log file:/var/log/tlsward.log\nlog-format json\nlog-accepted no\n"
 	    "follow-accepted yes\nauthentication-results mx.ours.example\n"
-	    "pid-file /run/tlsward.pid\njournal none\nmetrics [::1]:8894\n");
+	    "pid-file /run/tlsward.pid\njournal sqlite:/srv/j.db\n"
+	    "journal-keep 6 weeks\njournal-max 500MB\njournal-accepted full\n"
+	    "metrics [::1]:8894\n");
 
 	(void)state;
 	assert_string_equal(s->listen, "inet:8893@127.0.0.1");
@@ -140,7 +147,12 @@ every_setting_is_taken(void **state)
 	assert_string_equal(s->authentication_results, "mx.ours.example");
 	assert_string_equal(s->pid_file, "/run/tlsward.pid");
 	assert_string_equal(s->metrics, "inet6:8894@::1");
-	assert_int_equal(s->metrics_line, 22);
+	assert_int_equal(s->metrics_line, 25);
+	assert_string_equal(s->journal, "/srv/j.db");
+	assert_false(s->journal_is_default);
+	assert_true(s->journal_keep_ms == INT64_C(42) * 24 * 3600 * 1000);
+	assert_true(s->journal_max == INT64_C(500) << 20);
+	assert_true(s->journal_accepted_full);
 	settings_free(&s);
 }
 
@@ -378,8 +390,21 @@ names_are_known_or_guessed(void **state)
 	bad("xyzzy x", 1, "unknown setting \"xyzzy\"");
 	bad("a\xC2\x85 x", 1, "unknown setting \"a\\u0085\"");
 	bad("mode=monitor", 1, "a setting is written without \"=\": mode VALUE");
-	bad("journal sqlite:/x", 9,
-	    "journal is not built yet: leave it out, or set it to none");
+	bad("journal postgresql:host=db", 9,
+	    "a journal in PostgreSQL is not built yet: use sqlite:/path");
+	bad("journal sqlite:journal.db", 9, "journal cannot be \"sqlite:journal.db\": "
+	    "expected an absolute path after sqlite:");
+	bad("journal /x", 9, "journal cannot be \"/x\": expected sqlite:/path | none");
+	bad("journal-keep 0 days", 14, "journal-keep cannot be \"0 days\": expected "
+	    "N hours | N days | N weeks | N years | forever");
+	bad("journal-keep 99999999999999999999 days", 14, "journal-keep cannot be "
+	    "\"99999999999999999999 days\": expected "
+	    "N hours | N days | N weeks | N years | forever");
+	bad("journal-max 12", 13, "journal-max cannot be \"12\": expected "
+	    "N KB | N MB | N GB | none");
+	bad("journal-max 12 KB", 13, "journal-max cannot be less than 1 MB");
+	bad("journal-accepted some", 18, "journal-accepted cannot be \"some\": expected "
+	    "rollup | full");
 }
 
 static void

@@ -95,6 +95,11 @@ run(const struct command *command, int argc, char **argv)
 	status = tool_load(policy, config, now, &loaded);
 	if (status == STATUS_FINE)
 		postconf_check(loaded.settings, loaded.policy, loaded.path, loaded.diags);
+	if (status == STATUS_FINE && loaded.settings_path != NULL) {
+		settings_check_journal(loaded.settings, loaded.settings_path, false,
+		    loaded.diags);
+		status = policy_diags_errors(loaded.diags) > 0 ? STATUS_NO : STATUS_FINE;
+	}
 	status = report(&loaded, status, print);
 	tool_unload(&loaded);
 	return status;

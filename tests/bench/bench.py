@@ -70,7 +70,8 @@ def daemon(milter, folder, name, recipients, settings=""):
         file.write(policy(recipients))
     with open(f"{base}/tlsward.conf", "w", encoding="ascii") as file:
         file.write(f"listen unix:{base}/s\npolicy policy.conf\nuser nobody\n"
-                   f"log file:{base}/log\n{settings}")
+                   f"log file:{base}/log\n{settings}" +
+                   ("" if "journal " in settings else "journal none\n"))
     return Program(name, [milter, "-f", "-c", f"{base}/tlsward.conf"], f"{base}/s")
 
 

@@ -76,7 +76,7 @@ class Milter:
     def _write_settings(self, settings):
         merged = {"listen": self.address, "socket_mode": "0666", "user": USER,
                   "policy": self.policy, "log": "file:" + self.log,
-                  "log_format": "json", **settings}
+                  "log_format": "json", "journal": "none", **settings}
         with open(self.settings, "w", encoding="utf-8") as out:
             for name, value in merged.items():
                 value = self.service if value is SERVICE else value
