@@ -289,15 +289,15 @@ say_news(struct journal_store *store, enum news news)
 void
 journal_store_put(struct journal_store *store, const struct journal_record *record)
 {
-	const struct verdict *verdict = record->verdict;
-	bool waits = verdict->action != POLICY_ACCEPT;
 	enum row_kind kind = ROW_MESSAGE;
 	enum news news = NEWS_NONE;
 	struct row *row;
+	bool waits;
 
 	if (store == NULL)
 		return;
-	if (store->options.accepted_full || row_is_kept(verdict))
+	waits = record->verdict->action != POLICY_ACCEPT;
+	if (store->options.accepted_full || row_is_kept(record->verdict))
 		kind = ROW_RECORD;
 	row = row_new(record, kind);
 	(void)pthread_mutex_lock(&store->lock);

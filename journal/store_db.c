@@ -52,8 +52,10 @@ store_db_judge(int code)
 static enum db_result
 fail(struct store_db *store, int code)
 {
-	const char *text = store->db != NULL ? sqlite3_errmsg(store->db) :
-	    sqlite3_errstr(code);
+	/* What came after the failure, as a rollback, has words of its own. */
+	const char *text = store->db != NULL &&
+	    (sqlite3_errcode(store->db) & 0xff) == (code & 0xff) ?
+	    sqlite3_errmsg(store->db) : sqlite3_errstr(code);
 	int error = store->db != NULL ? sqlite3_system_errno(store->db) : errno;
 	int kind = code & 0xff;
 

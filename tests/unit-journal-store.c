@@ -1,0 +1,984 @@
+/*
+ * unit-journal-store.c - the journal's writer: what is in its tables, and trouble.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/unit.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal/journal.h"
+#include "journal/record.h"
+#include "journal/schema.h"
+
+#define NOW INT64_C(1790000000000)
+#define PATIENCE_MS 60000
+#define STOP_MS 60000
+
+/* In memory where possible: no disk that others keep busy is to be waited for. */
+static char in_memory[] = "/dev/shm/unit-journal-store-XXXXXX";
+static char on_disk[] = "/tmp/unit-journal-store-XXXXXX";
+static const char *folder;
+static char path[64];
+
+/* What the store said. */
+static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
+static char said[65536];
+static atomic_llong fake_now;
+
+static void
+say(void *context, enum journal_level level, const char *text)
+{
+	(void)context;
+	(void)level;
+	(void)pthread_mutex_lock(&said_lock);
+	if (strlen(said) + strlen(text) + 2 < sizeof(said)) {
+		(void)strcat(said, text);
+		(void)strcat(said, "\n");
+	}
+	(void)pthread_mutex_unlock(&said_lock);
+}
+
+static int
+times_said(const char *text)
+{
+	int count = 0;
+
+	(void)pthread_mutex_lock(&said_lock);
+	for (const char *at = said; (at = strstr(at, text)) != NULL; at++)
+		count++;
+	(void)pthread_mutex_unlock(&said_lock);
+	return count;
+}
+
+static int64_t
+now_is(void *context)
+{
+	(void)context;
+	return atomic_load(&fake_now);
+}
+
+static void
+pause_ms(long ms)
+{
+	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&pause, NULL);
+}
+
+/* ------------------------------------------------------------------ *
+ * A store, and what is put into it
+ * ------------------------------------------------------------------ */
+
+static struct journal_options options = { .path = path, .say = say, .now = now_is };
+
+static int
+set_up(void **state)
+{
+	char command[128];
+
+	(void)state;
+	(void)snprintf(command, sizeof(command), "rm -rf %s/*", folder);
+	said[0] = '\0';
+	atomic_store(&fake_now, NOW);
+	options = (struct journal_options){ .path = path, .say = say, .now = now_is };
+	return system(command);
+}
+
+static struct journal_store *
+start(void)
+{
+	struct journal_store *store = journal_store_start(&options);
+
+	assert_non_null(store);
+	return store;
+}
+
+static void
+stop(struct journal_store **store)
+{
+	assert_true(journal_store_stop(*store, STOP_MS));
+	journal_store_free(store);
+	assert_null(*store);
+}
+
+static const struct verdict accepting = { .reported = -1, .would_by = -1,
+	.from_domain = "acme.example" };
+static const struct verdict refusing = { .reported = 0, .would_by = -1,
+	.action = POLICY_REJECT, .reason = REASON_TLS, .failed = 1u << REASON_TLS,
+	.outcome[0].place = { "policy.conf", 12, "acme.example", RULE_FROM },
+	.outcome[0].reason = REASON_TLS, .from_domain = "acme.example" };
+
+static struct facts
+some_facts(void)
+{
+	struct facts facts = FACTS_INIT;
+
+	facts.mta = "postfix";
+	facts.session = "5f00-1";
+	facts.client_addr = "192.0.2.7";
+	facts.client_name = "mx.acme.example";
+	facts.from = "a@acme.example";
+	facts.to = "b@ours.example";
+	facts.tls_version = "TLSv1.3";
+	facts.bits = 256;
+	return facts;
+}
+
+static void
+put(struct journal_store *store, const struct verdict *verdict,
+    const struct facts *facts, int64_t time_ms)
+{
+	const struct journal_record record = { time_ms, facts, verdict };
+
+	journal_store_put(store, &record);
+}
+
+static void
+put_refusals(struct journal_store *store, int count)
+{
+	struct facts facts = some_facts();
+
+	for (int i = 0; i < count; i++)
+		put(store, &refusing, &facts, NOW + i);
+}
+
+static struct journal_stats
+stats_of(struct journal_store *store)
+{
+	struct journal_stats stats;
+
+	journal_store_stats(store, &stats);
+	return stats;
+}
+
+/* ------------------------------------------------------------------ *
+ * What another connection sees
+ * ------------------------------------------------------------------ */
+
+static sqlite3 *
+connect_to(const char *file)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL),
+	    SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, 5000);
+	return db;
+}
+
+static void
+run_sql(sqlite3 *db, const char *sql)
+{
+	char *error = NULL;
+
+	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
+		fail_msg("%s: %s", sql, error);
+}
+
+/* The first column of the first row, as text. */
+static void
+ask(const char *file, const char *sql, char *answer, size_t size)
+{
+	sqlite3 *db = connect_to(file);
+	sqlite3_stmt *statement = NULL;
+	const unsigned char *text;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	answer[0] = '\0';
+	if (sqlite3_step(statement) == SQLITE_ROW &&
+	    (text = sqlite3_column_text(statement, 0)) != NULL)
+		(void)snprintf(answer, size, "%s", (const char *)text);
+	(void)sqlite3_finalize(statement);
+	(void)sqlite3_close(db);
+}
+
+static void
+assert_sql(const char *sql, const char *expected)
+{
+	char answer[8192];
+
+	ask(path, sql, answer, sizeof(answer));
+	if (strcmp(answer, expected) != 0)
+		fail_msg("%s: %s instead of %s; %s", sql, answer, expected, said);
+}
+
+/* Waits until the query says so; there may be no journal yet. */
+static void
+await_sql(const char *sql, const char *expected)
+{
+	char answer[8192] = "nothing";
+	struct stat status;
+
+	while (stat(path, &status) != 0)
+		pause_ms(10);
+	for (int i = 0; i < PATIENCE_MS / 10 && strcmp(answer, "1") != 0; i++) {
+		ask(path, "PRAGMA user_version", answer, sizeof(answer));
+		pause_ms(strcmp(answer, "1") != 0 ? 10 : 0);
+	}
+	for (int i = 0; i < PATIENCE_MS / 20; i++) {
+		ask(path, sql, answer, sizeof(answer));
+		if (strcmp(answer, expected) == 0)
+			return;
+		pause_ms(20);
+	}
+	fail_msg("%s: %s instead of %s", sql, answer, expected);
+}
+
+static void
+await_said(const char *text)
+{
+	for (int i = 0; i < PATIENCE_MS / 20 && times_said(text) == 0; i++)
+		pause_ms(20);
+	assert_int_equal(times_said(text), 1);
+}
+
+static void
+await_trouble(struct journal_store *store, bool trouble)
+{
+	for (int i = 0; i < PATIENCE_MS / 10; i++) {
+		struct journal_stats stats = stats_of(store);
+
+		if (stats.trouble == trouble && (trouble || stats.queue == 0))
+			return;
+		pause_ms(10);
+	}
+	fail_msg("trouble is not %d: %s", trouble, said);
+}
+
+/* ------------------------------------------------------------------ *
+ * What is in the tables
+ * ------------------------------------------------------------------ */
+
+static void
+columns_are_the_records_fields(void **state)
+{
+	struct journal_store *store = start();
+	char sql[128], name[128];
+
+	(void)state;
+	stop(&store);
+	for (size_t i = 0; i < record_field_count; i++) {
+		(void)snprintf(sql, sizeof(sql),
+		    "SELECT name FROM pragma_table_info('record') WHERE cid = %zu", i + 1);
+		ask(path, sql, name, sizeof(name));
+		assert_string_equal(name, record_fields[i].name);
+	}
+	(void)snprintf(sql, sizeof(sql), "%zu", record_field_count + 2);
+	assert_sql("SELECT count(*) FROM pragma_table_info('record')", sql);
+	assert_sql("PRAGMA auto_vacuum", "2");
+	assert_sql("PRAGMA journal_mode", "wal");
+	assert_sql("PRAGMA application_id", "1414288215");
+}
+
+static void
+a_refusal_is_there_when_put_returns(void **state)
+{
+	struct journal_store *store = start();
+
+	(void)state;
+	for (int i = 1; i <= 50; i++) {
+		char count[16];
+
+		put_refusals(store, 1);
+		(void)snprintf(count, sizeof(count), "%d", i);
+		assert_sql("SELECT count(*) FROM record", count);
+	}
+	assert_int_equal(stats_of(store).written, 50);
+	stop(&store);
+	assert_sql("PRAGMA integrity_check", "ok");
+	assert_string_equal(said, "");
+}
+
+/* A value is what a JSON reader would find in the record. */
+static void
+values_are_the_records(void **state)
+{
+	static const char *const names[] = { "a.example", "b\xff\"\\\n.example" };
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+	char longest[10000];
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	facts.helo = "\xc3\xa4\xff\xfe<script>\n\x01\xe2\x80\xae";
+	facts.client_ptr = longest;
+	facts.cert_san = names;
+	facts.cert_san_count = 2;
+	facts.client_port = 4711;
+	facts.cert_cn = "";
+	put(store, &refusing, &facts, NOW);
+	assert_sql("SELECT helo FROM record",
+	    "\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd<script>\n\x01\xe2\x80\xae");
+	assert_sql("SELECT length(client_ptr) FROM record", "4099");
+	assert_sql("SELECT substr(client_ptr, 4095) FROM record", "xx...");
+	assert_sql("SELECT json_extract(cert_san, '$[1]') FROM record",
+	    "b\xef\xbf\xbd\"\\\n.example");
+	assert_sql("SELECT json_array_length(failed) || json_extract(failed, '$[0]')"
+	    " FROM record", "1tls");
+	assert_sql("SELECT client_port || action || reason || rule || rule_kind || "
+	    "rule_name || bits || exempted || domain || time FROM record",
+	    "4711rejecttlspolicy.conf:12fromacme.example2560acme.example1790000000000");
+	assert_sql("SELECT typeof(cert_cn) || typeof(cert_issuer) || typeof(nrcpt) || "
+	    "typeof(bits) FROM record", "textnullnullinteger");
+	stop(&store);
+}
+
+static void
+kinds_of_records(void **state)
+{
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+	struct verdict verdict = accepting;
+
+	(void)state;
+	put(store, &verdict, &facts, NOW);
+	verdict.would = POLICY_REJECT;
+	put(store, &verdict, &facts, NOW);
+	verdict.would = POLICY_ACCEPT;
+	verdict.exempt = true;
+	put(store, &verdict, &facts, NOW);
+	verdict.exempt = false;
+	verdict.action = POLICY_QUARANTINE;
+	put(store, &verdict, &facts, NOW);
+	verdict.action = POLICY_TEMPFAIL;
+	put(store, &verdict, &facts, NOW);
+	stop(&store);
+	assert_sql("SELECT count(*) || '/' || sum(exempted) FROM record", "4/1");
+	assert_sql("SELECT messages FROM rollup", "1");
+	options.accepted_full = true;
+	store = start();
+	put(store, &accepting, &facts, NOW);
+	stop(&store);
+	assert_sql("SELECT count(*) FROM record", "5");
+	assert_sql("SELECT sum(messages) FROM rollup", "1");
+}
+
+static void
+accepted_messages_are_rolled_up(void **state)
+{
+	struct journal_store *store = start();
+	struct facts facts = some_facts(), other = some_facts();
+	char from[64];
+
+	(void)state;
+	facts.cert_cn = "mx.acme.example";
+	facts.cert_fingerprint = "sha256:"
+	    "0000000000000000000000000000000000000000000000000000000000000001";
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(from, sizeof(from), "user%d@acme.example", i);
+		facts.from = from;
+		put(store, &accepting, &facts, NOW + i * 1000);
+	}
+	/* The next host of that network, and another network, and the hour after. */
+	facts.client_addr = "192.0.2.250";
+	put(store, &accepting, &facts, NOW);
+	facts.client_addr = "198.51.100.1";
+	put(store, &accepting, &facts, NOW);
+	other.client_addr = "2001:db8:1:2:3:4:5:6";
+	other.sasl_username = "me";
+	other.from = "<>";
+	put(store, &accepting, &other, NOW + MS_PER_HOUR);
+	await_sql("SELECT sum(messages) FROM rollup", "103");
+	put(store, &accepting, &facts, NOW + 500000);
+	stop(&store);
+	assert_sql("SELECT count(*) || '/' || max(messages) FROM rollup", "3/101");
+	assert_sql("SELECT messages || '/' || first || '/' || last || '/' || sender FROM "
+	    "rollup JOIN facts ON facts.id = facts WHERE client_network = "
+	    "'192.0.2.0/24'", "101/800/899/user0");
+	assert_sql("SELECT messages || '/' || last FROM rollup JOIN facts ON facts.id = "
+	    "facts WHERE client_network = '198.51.100.0/24'", "2/1300");
+	assert_sql("SELECT client_network || authenticated || null_sender FROM facts "
+	    "WHERE authenticated IS NOT NULL", "2001:db8:1:2::/64yesyes");
+	assert_sql("SELECT count(*) FROM certificate", "1");
+	assert_sql("SELECT count(*) FROM facts JOIN certificate ON certificate = "
+	    "certificate.id WHERE cert_cn = 'mx.acme.example'", "2");
+	/* The same set is found again by a store that begins anew. */
+	store = start();
+	put(store, &accepting, &facts, NOW + 1);
+	stop(&store);
+	assert_sql("SELECT count(*) FROM facts", "3");
+	assert_sql("SELECT sum(messages) FROM rollup", "105");
+}
+
+static void
+more_sets_than_memory_takes(void **state)
+{
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+	char name[64];
+
+	(void)state;
+	for (int i = 0; i < 9000; i++) {
+		(void)snprintf(name, sizeof(name), "mx%d.acme.example", i);
+		facts.client_name = name;
+		put(store, &accepting, &facts, NOW);
+		if (i % 1000 == 0)
+			while (stats_of(store).queue > 4000)
+				pause_ms(1);
+	}
+	stop(&store);
+	assert_sql("SELECT count(*) || '/' || sum(messages) FROM rollup", "9000/9000");
+}
+
+static void *
+refuse_many(void *argument)
+{
+	put_refusals(argument, 200);
+	return NULL;
+}
+
+static void
+many_threads(void **state)
+{
+	struct journal_store *store = start();
+	pthread_t threads[16];
+
+	(void)state;
+	for (size_t i = 0; i < 16; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, refuse_many, store), 0);
+	for (size_t i = 0; i < 16; i++)
+		(void)pthread_join(threads[i], NULL);
+	assert_sql("SELECT count(*) FROM record", "3200");
+	stop(&store);
+	assert_string_equal(said, "");
+}
+
+/* ------------------------------------------------------------------ *
+ * Other files
+ * ------------------------------------------------------------------ */
+
+static void
+make_database(const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	run_sql(db, sql);
+	(void)sqlite3_close(db);
+}
+
+static void
+assert_untouched(const char *sql, enum journal_look look)
+{
+	struct journal_store *store;
+	char before[64], after[64];
+
+	make_database(sql);
+	assert_int_equal(journal_store_look(path), look);
+	ask(path, "SELECT a FROM precious", before, sizeof(before));
+	store = start();
+	await_trouble(store, true);
+	put_refusals(store, 3);
+	stop(&store);
+	ask(path, "SELECT a FROM precious", after, sizeof(after));
+	assert_string_equal(before, after);
+	assert_sql("SELECT count(*) FROM sqlite_schema", "1");
+	assert_sql("PRAGMA journal_mode", "delete");
+	assert_int_equal(times_said(journal_look_text(look)), 1);
+}
+
+static void
+a_newer_journal_is_left_alone(void **state)
+{
+	(void)state;
+	assert_untouched("PRAGMA application_id = 1414288215; PRAGMA user_version = 99;"
+	    "CREATE TABLE precious (a); INSERT INTO precious VALUES (7)", JOURNAL_NEWER);
+}
+
+static void
+a_foreign_database_is_left_alone(void **state)
+{
+	(void)state;
+	assert_untouched("CREATE TABLE precious (a); INSERT INTO precious VALUES (7)",
+	    JOURNAL_FINE);
+	assert_int_equal(set_up(state), 0);
+	assert_untouched("PRAGMA application_id = 5; CREATE TABLE precious (a);"
+	    "INSERT INTO precious VALUES (7)", JOURNAL_FOREIGN);
+}
+
+static void
+looks(void **state)
+{
+	struct journal_store *store;
+	char name[128];
+
+	(void)state;
+	assert_int_equal(journal_store_look(path), JOURNAL_ABSENT);
+	(void)snprintf(name, sizeof(name), "%s/no/journal.db", folder);
+	assert_int_equal(journal_store_look(name), JOURNAL_NO_FOLDER);
+	assert_int_equal(journal_store_look("/dev/null"), JOURNAL_FOREIGN);
+	store = start();
+	stop(&store);
+	assert_int_equal(journal_store_look(path), JOURNAL_FINE);
+}
+
+/* ------------------------------------------------------------------ *
+ * Trouble
+ * ------------------------------------------------------------------ */
+
+static void
+locked_by_somebody_else(void **state)
+{
+	struct journal_store *store = start();
+	sqlite3 *other;
+
+	(void)state;
+	put_refusals(store, 1);
+	other = connect_to(path);
+	run_sql(other, "BEGIN IMMEDIATE");
+	/* The first one waits a little; then nobody does. */
+	put_refusals(store, 100);
+	assert_true(stats_of(store).trouble);
+	assert_int_equal(stats_of(store).held, 100);
+	await_said("database is locked");
+	run_sql(other, "ROLLBACK");
+	(void)sqlite3_close(other);
+	await_trouble(store, false);
+	assert_sql("SELECT count(*) FROM record", "101");
+	assert_sql("SELECT count(*) FROM record AS a JOIN record AS b ON a.id = b.id + 1 "
+	    "WHERE a.time < b.time", "0");
+	await_said("written again");
+	assert_int_equal(stats_of(store).lost, 0);
+	stop(&store);
+}
+
+/* The folder is renamed away, so that nothing can be opened at that path. */
+static void
+no_folder_and_memory_full(void **state)
+{
+	struct journal_store *store;
+	char inner[128], moved[128], file[160], count[32];
+	struct facts facts = some_facts();
+
+	(void)state;
+	(void)snprintf(inner, sizeof(inner), "%s/inner", folder);
+	(void)snprintf(moved, sizeof(moved), "%s/moved", folder);
+	(void)snprintf(file, sizeof(file), "%s/journal.db", inner);
+	options.path = file;
+	store = start();
+	await_trouble(store, true);
+	put_refusals(store, JOURNAL_HELD_MAX + 500);
+	put(store, &accepting, &facts, NOW);
+	assert_int_equal(stats_of(store).lost, 501);
+	await_said("as many records wait");
+	assert_int_equal(mkdir(inner, 0700), 0);
+	await_trouble(store, false);
+	ask(file, "SELECT count(*) FROM record", count, sizeof(count));
+	assert_string_equal(count, "10000");
+	ask(file, "SELECT records || '/' || messages FROM discarded WHERE why = 'memory'",
+	    count, sizeof(count));
+	assert_string_equal(count, "500/1");
+	/* And away again, with what was written. */
+	assert_int_equal(rename(inner, moved), 0);
+	put_refusals(store, 5);
+	assert_true(stats_of(store).trouble);
+	assert_int_equal(rename(moved, inner), 0);
+	await_trouble(store, false);
+	stop(&store);
+	ask(file, "SELECT count(*) FROM record", count, sizeof(count));
+	assert_true(strcmp(count, "10005") == 0 || strcmp(count, "10006") == 0);
+}
+
+static void
+remove_all(void)
+{
+	char name[128];
+
+	for (int i = 0; i < 3; i++) {
+		static const char *const suffixes[] = { "", "-wal", "-shm" };
+
+		(void)snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+		(void)unlink(name);
+	}
+}
+
+static void
+removed_under_it(void **state)
+{
+	struct journal_store *store = start();
+
+	(void)state;
+	put_refusals(store, 10);
+	remove_all();
+	put_refusals(store, 7);
+	assert_sql("SELECT count(*) FROM record", "7");
+	assert_sql("PRAGMA user_version", "1");
+	assert_false(stats_of(store).trouble);
+	await_said("removed or renamed");
+	stop(&store);
+	assert_sql("SELECT count(*) FROM record", "7");
+	assert_sql("PRAGMA integrity_check", "ok");
+}
+
+static void
+one_of_its_files_removed(void **state)
+{
+	struct journal_store *store = start();
+	char name[128];
+
+	(void)state;
+	put_refusals(store, 10);
+	(void)snprintf(name, sizeof(name), "%s-wal", path);
+	assert_int_equal(unlink(name), 0);
+	put_refusals(store, 1);
+	assert_sql("SELECT count(*) >= 11 FROM record", "1");
+	(void)snprintf(name, sizeof(name), "%s-shm", path);
+	assert_int_equal(unlink(name), 0);
+	put_refusals(store, 1);
+	assert_sql("SELECT count(*) >= 12 FROM record", "1");
+	stop(&store);
+	assert_sql("PRAGMA integrity_check", "ok");
+}
+
+static void
+renamed_under_it(void **state)
+{
+	struct journal_store *store = start();
+	char moved[128], count[32];
+
+	(void)state;
+	(void)snprintf(moved, sizeof(moved), "%s.old", path);
+	put_refusals(store, 10);
+	assert_int_equal(rename(path, moved), 0);
+	put_refusals(store, 7);
+	assert_sql("SELECT count(*) FROM record", "7");
+	stop(&store);
+	/* What was committed before is whole in the file that has it. */
+	ask(moved, "SELECT count(*) FROM record WHERE time < 1790000000010", count,
+	    sizeof(count));
+	assert_true(atoi(count) >= 10);
+	ask(moved, "PRAGMA integrity_check", count, sizeof(count));
+	assert_string_equal(count, "ok");
+	assert_sql("PRAGMA integrity_check", "ok");
+}
+
+/* Whether a file set aside is there. */
+static int
+set_aside_count(void)
+{
+	DIR *listing = opendir(folder);
+	struct dirent *entry;
+	int count = 0;
+
+	assert_non_null(listing);
+	while ((entry = readdir(listing)) != NULL)
+		if (strstr(entry->d_name, ".corrupt-") != NULL &&
+		    strstr(entry->d_name, "Z-") == NULL)
+			count++;
+	(void)closedir(listing);
+	return count;
+}
+
+static void
+spoil(off_t from, size_t length)
+{
+	int fd = open(path, O_WRONLY);
+
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < length; i += 8)
+		assert_int_equal(pwrite(fd, "spoiled!", 8, from + (off_t)i), 8);
+	(void)close(fd);
+}
+
+static void
+corrupt_before_it_is_opened(void **state)
+{
+	struct journal_store *store = start();
+
+	(void)state;
+	put_refusals(store, 10);
+	stop(&store);
+	spoil(0, 4096);
+	assert_int_equal(journal_store_look(path), JOURNAL_FINE);
+	store = start();
+	put_refusals(store, 3);
+	assert_sql("SELECT count(*) FROM record", "3");
+	stop(&store);
+	assert_int_equal(set_aside_count(), 1);
+	assert_int_equal(times_said("set aside as"), 1);
+}
+
+static void
+corrupt_under_it(void **state)
+{
+	struct journal_store *store = start();
+	struct stat status;
+
+	(void)state;
+	put_refusals(store, 2000);
+	stop(&store);
+	store = start();
+	assert_int_equal(stat(path, &status), 0);
+	spoil(4096, (size_t)status.st_size - 4096);
+	put_refusals(store, 5);
+	await_said("set aside as");
+	assert_sql("SELECT count(*) FROM record", "5");
+	assert_sql("PRAGMA integrity_check", "ok");
+	stop(&store);
+	assert_int_equal(set_aside_count(), 1);
+}
+
+static void
+truncated_under_it(void **state)
+{
+	struct journal_store *store = start();
+
+	(void)state;
+	put_refusals(store, 2000);
+	stop(&store);
+	store = start();
+	assert_int_equal(truncate(path, 0), 0);
+	for (int i = 0; i < 20 && times_said("set aside as") == 0; i++)
+		put_refusals(store, 50);
+	stop(&store);
+	assert_sql("PRAGMA integrity_check", "ok");
+	store = start();
+	put_refusals(store, 5);
+	stop(&store);
+	assert_sql("PRAGMA integrity_check", "ok");
+}
+
+/* A disk that is full, for one process: no file may grow beyond a size. */
+static void
+disk_full_in_child(void)
+{
+	struct rlimit limit = { 400000, RLIM_INFINITY };
+	struct journal_store *store = start();
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	put_refusals(store, 5);
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		_exit(2);
+	put_refusals(store, 1000);
+	if (!stats_of(store).trouble || stats_of(store).written < 5)
+		_exit(3);
+	limit.rlim_cur = RLIM_INFINITY;
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+	await_trouble(store, false);
+	if (stats_of(store).lost != 0 || !journal_store_stop(store, STOP_MS))
+		_exit(4);
+	_exit(times_said("until it can be written") == 1 ? 0 : 5);
+}
+
+static void
+disk_full(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0)
+		disk_full_in_child();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_sql("SELECT count(*) FROM record", "1005");
+	assert_sql("PRAGMA integrity_check", "ok");
+}
+
+/* As after a kill -9: what was put is there, and the journal opens. */
+static void
+killed(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		struct journal_store *store = start();
+
+		put_refusals(store, 777);
+		(void)kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_sql("SELECT count(*) FROM record", "777");
+	assert_sql("PRAGMA integrity_check", "ok");
+}
+
+static void
+put_after_the_end(void **state)
+{
+	struct journal_store *store = start();
+
+	(void)state;
+	assert_true(journal_store_stop(store, STOP_MS));
+	put_refusals(store, 3);
+	assert_int_equal(stats_of(store).lost, 3);
+	journal_store_free(&store);
+	journal_store_put(NULL, NULL);
+	journal_store_free(&store);
+	assert_true(journal_store_stop(NULL, 0));
+}
+
+/* ------------------------------------------------------------------ *
+ * What is thrown away
+ * ------------------------------------------------------------------ */
+
+static void
+old_records_go(void **state)
+{
+	const int64_t day = INT64_C(86400000);
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+
+	(void)state;
+	facts.cert_cn = "gone";
+	for (int i = 0; i < 300; i++) {
+		put(store, &refusing, &facts, NOW - 100 * day + i);
+		put(store, &accepting, &facts, NOW - 100 * day + i * MS_PER_HOUR / 10);
+	}
+	facts.cert_cn = NULL;
+	put_refusals(store, 3);
+	put(store, &accepting, &facts, NOW);
+	stop(&store);
+	options.keep_ms = 50 * day;
+	store = start();
+	await_sql("SELECT count(*) FROM record", "3");
+	await_sql("SELECT sum(messages) FROM rollup", "1");
+	await_sql("SELECT count(*) FROM facts", "1");
+	await_sql("SELECT count(*) FROM certificate", "0");
+	await_sql("SELECT records || '/' || messages FROM discarded WHERE why = 'age'",
+	    "300/300");
+	assert_int_equal(stats_of(store).discarded, 600);
+	stop(&store);
+}
+
+/* An hour's roll-ups, all of different sets. */
+static void
+put_history(struct journal_store *store, int count)
+{
+	struct facts facts = some_facts();
+	char name[64];
+
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(name, sizeof(name), "mx%d.partner.example", i % 2000);
+		facts.client_name = name;
+		put(store, &accepting, &facts, NOW - (count - i) * MS_PER_HOUR / 1000);
+		while (i % 1000 == 0 && stats_of(store).queue > 4000)
+			pause_ms(1);
+	}
+}
+
+static void
+refusals_do_not_push_out_history(void **state)
+{
+	struct journal_store *store;
+	char history[32], pages[32], fits[256];
+
+	(void)state;
+	store = start();
+	put_history(store, 8000);
+	stop(&store);
+	ask(path, "SELECT count(*) FROM rollup", history, sizeof(history));
+	ask(path, "PRAGMA page_count", pages, sizeof(pages));
+	options.max_bytes = atoi(pages) * INT64_C(4096) * 3;
+	store = start();
+	/* Many times as many as there is room for. */
+	for (int i = 0; i < 12; i++) {
+		put_refusals(store, 1000);
+		stop(&store);
+		store = start();
+	}
+	(void)snprintf(fits, sizeof(fits), "SELECT (SELECT page_count FROM "
+	    "pragma_page_count()) - (SELECT freelist_count FROM pragma_freelist_count())"
+	    " <= %s * 3", pages);
+	await_sql(fits, "1");
+	stop(&store);
+	assert_sql("SELECT count(*) FROM rollup", history);
+	assert_sql("SELECT records > 0 AND messages = 0 FROM discarded WHERE why = 'size'",
+	    "1");
+	assert_sql("PRAGMA integrity_check", "ok");
+}
+
+/* ------------------------------------------------------------------ *
+ * Downgrades
+ * ------------------------------------------------------------------ */
+
+static void
+downgrades_are_told(void **state)
+{
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+	struct verdict other = accepting;
+
+	(void)state;
+	put(store, &accepting, &facts, NOW);
+	await_sql("SELECT count(*) FROM rollup", "1");
+	facts.tls_version = "none";
+	put(store, &refusing, &facts, NOW + 1000);
+	(void)strcpy(other.from_domain, "new.example");
+	facts.from = "a@new.example";
+	put(store, &other, &facts, NOW + 1000);
+	await_sql("SELECT sum(messages) FROM rollup", "2");
+	atomic_fetch_add(&fake_now, 10000);
+	await_said("downgrade: acme.example sent in clear text from 192.0.2.7 (refused)");
+	assert_int_equal(times_said("from that network (192.0.2.0/24) too"), 1);
+	/* Once a day; and from elsewhere that is said. */
+	facts.client_addr = "203.0.113.9";
+	put(store, &refusing, &facts, NOW + 2000);
+	atomic_fetch_add(&fake_now, INT64_C(86400000));
+	put(store, &refusing, &facts, NOW + 86400000);
+	await_sql("SELECT count(*) FROM record", "3");
+	atomic_fetch_add(&fake_now, 10000);
+	await_said("other networks than 203.0.113.0/24: the sender may be forged");
+	stop(&store);
+	assert_int_equal(times_said("downgrade:"), 2);
+	assert_int_equal(times_said("new.example"), 0);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, set_up)
+	const struct CMUnitTest tests[] = {
+		TEST(columns_are_the_records_fields),
+		TEST(a_refusal_is_there_when_put_returns),
+		TEST(values_are_the_records),
+		TEST(kinds_of_records),
+		TEST(accepted_messages_are_rolled_up),
+		TEST(more_sets_than_memory_takes),
+		TEST(many_threads),
+		TEST(a_newer_journal_is_left_alone),
+		TEST(a_foreign_database_is_left_alone),
+		TEST(looks),
+		TEST(locked_by_somebody_else),
+		TEST(no_folder_and_memory_full),
+		TEST(removed_under_it),
+		TEST(one_of_its_files_removed),
+		TEST(renamed_under_it),
+		TEST(corrupt_before_it_is_opened),
+		TEST(corrupt_under_it),
+		TEST(truncated_under_it),
+		TEST(disk_full),
+		TEST(killed),
+		TEST(put_after_the_end),
+		TEST(old_records_go),
+		TEST(refusals_do_not_push_out_history),
+		TEST(downgrades_are_told),
+	};
+	int status;
+
+	folder = mkdtemp(in_memory);
+	if (folder == NULL)
+		folder = mkdtemp(on_disk);
+	if (folder == NULL)
+		return EXIT_FAILURE;
+	(void)snprintf(path, sizeof(path), "%s/journal.db", folder);
+	status = UNIT_RUN(tests);
+	(void)set_up(NULL);
+	(void)rmdir(folder);
+	return status;
+}
