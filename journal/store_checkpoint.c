@@ -64,6 +64,13 @@ checkpointer_stop(struct journal_store *store)
 	(void)pthread_join(checkpointer->thread, NULL);
 }
 
+void
+checkpointer_kick(struct journal_store *store)
+{
+	if (!atomic_exchange(&store->checkpointer.working, true))
+		(void)sem_post(&store->checkpointer.wanted);
+}
+
 /* Little is left to do where the other thread has just been at it. */
 static enum db_result
 help(struct journal_store *store)
@@ -91,8 +98,7 @@ checkpointer_want(struct journal_store *store)
 
 	if (result == DB_DONE && store->db.wal_pages >= LARGE_PAGES)
 		result = help(store);
-	else if (store->db.wal_pages >= WANTED_PAGES &&
-	    !atomic_exchange(&checkpointer->working, true))
-		(void)sem_post(&checkpointer->wanted);
+	else if (store->db.wal_pages >= WANTED_PAGES)
+		checkpointer_kick(store);
 	return result == DB_CORRUPT ? DB_CORRUPT : DB_DONE;
 }

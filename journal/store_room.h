@@ -129,6 +129,9 @@ void writer_close(struct journal_store *store, bool keep);
 int checkpointer_start(struct journal_store *store);
 void checkpointer_stop(struct journal_store *store);
 
+/* Has it work, unless it does. */
+void checkpointer_kick(struct journal_store *store);
+
 /* After a commit: sees to it that the write-ahead log does not grow for ever. */
 enum db_result checkpointer_want(struct journal_store *store);
 

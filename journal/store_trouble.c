@@ -49,6 +49,7 @@ begin(struct journal_store *store, int64_t now)
 		return;
 	writer->trouble_since = now;
 	writer->said = false;
+	writer->held_before = 0;
 	writer->lost_before = atomic_load(&store->lost);
 }
 
@@ -139,6 +140,8 @@ trouble_handle(struct journal_store *store, enum db_result result)
 		break;
 	case DB_AGAIN:
 		enter(store, store->db.error);
+		/* On a full disk the log's file may yet have room, if it begins anew. */
+		checkpointer_kick(store);
 		break;
 	default:
 		enter(store, store->db.error);
@@ -152,21 +155,20 @@ void
 trouble_over(struct journal_store *store)
 {
 	struct writer *writer = &store->writer;
-	unsigned long held, lost;
+	unsigned long lost;
 	bool over;
 
 	(void)pthread_mutex_lock(&store->lock);
 	over = store->trouble;
 	store->trouble = false;
 	store->full_said = false;
-	held = store->outstanding;
 	(void)pthread_mutex_unlock(&store->lock);
 	writer->retry_at = 0;
 	if (!over || !writer->said)
 		return;
-	held += store->rollups.messages;
 	lost = atomic_load(&store->lost) - writer->lost_before;
 	store_say(store, JOURNAL_WARNING, "written again after %lld seconds: %lu decisions "
-	    "held in memory follow, %lu were lost",
-	    (long long)((store_clock_ms() - writer->trouble_since + 500) / 1000), held, lost);
+	    "were held in memory, %lu were lost",
+	    (long long)((store_clock_ms() - writer->trouble_since + 500) / 1000),
+	    writer->held_before, lost);
 }

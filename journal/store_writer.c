@@ -100,6 +100,8 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 	bool stuck;
 
 	(void)pthread_mutex_lock(&store->lock);
+	if (store->trouble)
+		writer->held_before = store->outstanding + store->rollups.messages;
 	for (size_t i = 0; i < count; i++, row = row->next) {
 		wake(row);
 		store->outstanding--;
