@@ -166,7 +166,7 @@ def test_settings_defaults():
     for name, fallback in settings():
         entry = re.search(r"^\.It Cm %s (.*?)(?=^\.It Cm [a-z-]+ |^\.Sh)" % name, page,
                           re.M | re.S)
-        default = re.search(r"[Tt]he default(?:, and the only value,)? is\n\.Cm (\S+)",
+        default = re.search(r"[Tt]he default(?:, and the only value,)? is\n\.Cm (\S+(?: [A-Za-z]+)?)",
                             entry.group(1), re.M) if entry else None
         if fallback is not None and (default is None or default.group(1) != fallback):
             wrong.append("%s: %s" % (name, fallback))
@@ -174,7 +174,8 @@ def test_settings_defaults():
 
 
 def test_settings_file():
-    written = dict(re.findall(r"^#([a-z-]+) (\S+)$", read("conf/tlsward.conf"), re.M))
+    written = dict(re.findall(r"^#([a-z-]+) (\S+(?: \S+)?)$", read("conf/tlsward.conf"),
+                              re.M))
     found = settings()
     expect([name for name, _ in found if name not in written], "not in tlsward.conf")
     names = [name for name, _ in found]
@@ -258,7 +259,7 @@ def test_defaults_as_written():
                             os.path.join(folder, "policy.d", name))
         path = os.path.join(folder, "tlsward.conf")
         with open(path, "w", encoding="utf-8") as out:
-            out.write(re.sub(r"^#([a-z-]+ \S+)$", r"\1", read("conf/tlsward.conf"),
+            out.write(re.sub(r"^#([a-z-]+ \S+(?: \S+)?)$", r"\1", read("conf/tlsward.conf"),
                              flags=re.M))
         expect([text for text in [check("-c", path)] if text], "tlsward check")
 

@@ -56,6 +56,8 @@ class Program:
 def policy(recipients):
     text = [f"from partner{i}.example .partner{i}.example {{ require tls >= 1.2; "
             "otherwise reject }" for i in range(RULES - 1)]
+    text.append("from strict.example { require tls >= 1.3; "
+                "require certificate; otherwise reject }")
     text.append("default { require nothing }")
     if recipients:
         text.append("to payroll.ours.example { require tls; otherwise reject }")
@@ -70,8 +72,7 @@ def daemon(milter, folder, name, recipients, settings=""):
         file.write(policy(recipients))
     with open(f"{base}/tlsward.conf", "w", encoding="ascii") as file:
         file.write(f"listen unix:{base}/s\npolicy policy.conf\nuser nobody\n"
-                   f"log file:{base}/log\n{settings}" +
-                   ("" if "journal " in settings else "journal none\n"))
+                   f"log file:{base}/log\njournal sqlite:{base}/journal.db\n{settings}")
     return Program(name, [milter, "-f", "-c", f"{base}/tlsward.conf"], f"{base}/s")
 
 
@@ -114,6 +115,8 @@ def main():
                         "a@partner7.example", ["u@ours.example"])
                 compare("with rules on recipients", with_to, at_rcpt, arguments,
                         parallel, "a@partner7.example", ["u@ours.example"])
+                compare("refused", plain, at_rcpt, arguments, parallel,
+                        "a@strict.example", ["u@ours.example"])
                 compare("with a field added", field, at_end, arguments, parallel,
                         "a@partner7.example", ["u@ours.example"])
         finally:
