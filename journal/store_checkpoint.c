@@ -11,7 +11,7 @@
 #include "journal/store_room.h"
 
 /* Pages of the log, of 4 KB. */
-#define WANTED_PAGES 1000
+#define WANTED_PAGES 4000
 #define LARGE_PAGES 16384
 
 #define OWN_EVERY_MS 1000
