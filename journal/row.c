@@ -17,8 +17,9 @@
 #include "journal/text.h"
 
 const char *const row_set_names[ROW_SET] = {
-	"mta", "client_name", "client_network", "local", "authenticated",
-	"null_sender", "domain", "tls_version", "cipher", "bits", "cert_verified",
+	"mta", "client_name", [ROW_NETWORK] = "client_network", "local",
+	[ROW_AUTHENTICATED] = "authenticated", [ROW_NULL_SENDER] = "null_sender",
+	[ROW_DOMAIN] = "domain", "tls_version", "cipher", "bits", "cert_verified",
 	"rule", "rule_kind", "rule_name",
 };
 
@@ -138,14 +139,13 @@ row_is_kept(const struct verdict *verdict)
 	    verdict->exempt;
 }
 
-/* The time is a number of its own. */
+/* The time, the first field, is a number of its own. */
 static void
 add_record(struct buffer *columns, const struct journal_record *record,
     struct record_scratch *scratch)
 {
-	for (size_t i = 0; i < record_field_count; i++)
-		if (strcmp(record_fields[i].name, "time") != 0)
-			add_field(columns, &record_fields[i], record, scratch);
+	for (size_t i = 1; i < record_field_count; i++)
+		add_field(columns, &record_fields[i], record, scratch);
 	add_head(columns, ROW_NUMBER, record->verdict->exempt ? 1 : 0);
 }
 
@@ -203,16 +203,14 @@ add_set(struct buffer *columns, const struct journal_record *record,
 	const struct record_field *field = NULL, *certificate = NULL;
 
 	for (size_t i = 0; i < ROW_SET; i++) {
-		const char *name = row_set_names[i];
-
-		if (strcmp(name, "client_network") == 0) {
+		if (i == ROW_NETWORK) {
 			add_network(columns, facts->client_addr);
-		} else if (strcmp(name, "authenticated") == 0) {
+		} else if (i == ROW_AUTHENTICATED) {
 			add_text(columns, facts->sasl_username != NULL ? "yes" : NULL);
-		} else if (strcmp(name, "null_sender") == 0) {
+		} else if (i == ROW_NULL_SENDER) {
 			add_text(columns, is_null_sender(facts) ? "yes" : NULL);
 		} else {
-			field = record_field_find(name, field);
+			field = record_field_find(row_set_names[i], field);
 			add_field(columns, field, record, scratch);
 		}
 	}

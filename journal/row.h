@@ -44,8 +44,12 @@ struct row {
 #define ROW_SET 14
 #define ROW_CERTIFICATE 11
 #define ROW_SAMPLE 3
-#define ROW_DOMAIN 6			/* among those of a message */
+
+/* Those among the set's that the writers must know. */
 #define ROW_NETWORK 2
+#define ROW_AUTHENTICATED 4
+#define ROW_NULL_SENDER 5
+#define ROW_DOMAIN 6
 
 extern const char *const row_set_names[ROW_SET];
 extern const char *const row_certificate_names[ROW_CERTIFICATE];

@@ -189,9 +189,8 @@ static void
 write_record_sql(struct buffer *sql)
 {
 	buffer_string(sql, "INSERT INTO record (time");
-	for (size_t i = 0; i < record_field_count; i++)
-		if (strcmp(record_fields[i].name, "time") != 0)
-			buffer_format(sql, ", \"%s\"", record_fields[i].name);
+	for (size_t i = 1; i < record_field_count; i++)
+		buffer_format(sql, ", \"%s\"", record_fields[i].name);
 	buffer_string(sql, ", exempted) VALUES (?");
 	for (size_t i = 0; i < record_field_count; i++)
 		buffer_string(sql, ", ?");

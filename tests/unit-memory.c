@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "journal/journal.h"
+#include "journal/row.h"
 #include "settings/settings.h"
 #include "tests/fake-milter/allocation.h"
 
@@ -112,6 +113,82 @@ load(void)
 	return result == SETTINGS_LOADED;
 }
 
+static bool
+make_rows(void)
+{
+	const struct verdict verdict = { .reported = 0, .would_by = -1,
+		.outcome[0].place = { "policy.conf", 1, NULL, RULE_DEFAULT },
+		.failed = 1u << REASON_TLS | 1u << REASON_BITS };
+	struct facts facts = FACTS_INIT;
+	const struct journal_record record = { 0, &facts, &verdict };
+	static const char *const names[] = { "a", "b" };
+	struct row *kept, *rolled;
+	bool done;
+
+	facts.from = "a@acme.example";
+	facts.client_addr = "2001:db8::1";
+	facts.cert_san = names;
+	facts.cert_san_count = 2;
+	kept = row_new(&record, ROW_RECORD);
+	rolled = row_new(&record, ROW_MESSAGE);
+	done = kept != NULL && rolled != NULL;
+	free(kept);
+	free(rolled);
+	return done;
+}
+
+/* The threads are others, whose allocations do not fail here. */
+static bool
+start_and_stop(void)
+{
+	const struct journal_options options = { .path = "/nonexistent/journal.db" };
+	struct journal_store *store = journal_store_start(&options);
+	bool started = store != NULL;
+
+	if (started)
+		assert_true(journal_store_stop(store, 60000));
+	journal_store_free(&store);
+	return started;
+}
+
+/* What cannot be kept for want of memory is counted. */
+static void
+a_lost_record_is_counted(void **state)
+{
+	const struct journal_options options = { .path = "/nonexistent/journal.db" };
+	const struct verdict verdict = { .reported = -1, .would_by = -1 };
+	const struct facts facts = FACTS_INIT;
+	const struct journal_record record = { 0, &facts, &verdict };
+	struct journal_store *store;
+	struct journal_stats stats;
+
+	(void)state;
+	allocation_fail(0);
+	store = journal_store_start(&options);
+	assert_non_null(store);
+	allocation_fail(1);
+	journal_store_put(store, &record);
+	allocation_fail(0);
+	journal_store_stats(store, &stats);
+	assert_int_equal(stats.lost, 1);
+	assert_true(journal_store_stop(store, 60000));
+	journal_store_free(&store);
+}
+
+static void
+rows(void **state)
+{
+	(void)state;
+	fail_each(make_rows);
+}
+
+static void
+journals(void **state)
+{
+	(void)state;
+	fail_each(start_and_stop);
+}
+
 static void
 facts_and_records(void **state)
 {
@@ -142,6 +219,9 @@ main(void)
 		cmocka_unit_test(facts_and_records),
 		cmocka_unit_test(facts_from_text),
 		cmocka_unit_test(settings),
+		cmocka_unit_test(rows),
+		cmocka_unit_test(journals),
+		cmocka_unit_test(a_lost_record_is_counted),
 	};
 	int file = mkstemp(path), status;
 
