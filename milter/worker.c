@@ -340,6 +340,17 @@ prepare_policy_service(struct worker *worker)
 	return worker->listener != NULL;
 }
 
+static void
+tell_journal(void *context, struct metrics_journal *journal)
+{
+	struct journal_stats stats;
+
+	journal_store_stats(context, &stats);
+	journal->queued = stats.queue;
+	journal->errors = stats.errors;
+	journal->lost = stats.lost;
+}
+
 /* Mail comes first: it is served where metrics cannot be. */
 static void
 prepare_metrics(struct worker *worker)
@@ -350,6 +361,9 @@ prepare_metrics(struct worker *worker)
 		return;
 	worker->metrics.service = &worker->service;
 	worker->metrics.started_ms = log_time_ms();
+	if (worker->service.journal != NULL)
+		worker->metrics.journal = tell_journal;
+	worker->metrics.journal_context = worker->service.journal;
 	worker->http = metrics_http_new(daemon->metrics_fd, &worker->metrics,
 	    &worker->health);
 	if (worker->http == NULL)

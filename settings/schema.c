@@ -121,10 +121,9 @@ settings_describe(FILE *out)
 {
 	for (size_t i = 0; i < settings_schema_count; i++) {
 		const struct setting *setting = &settings_schema[i];
-		bool built = setting->take != setting_take_unbuilt;
 
-		(void)fprintf(out, "%s %s\n    %s%s\n    default: %s\n", setting->name,
-		    setting->values, setting->about, built ? "" : " (not built yet)",
+		(void)fprintf(out, "%s %s\n    %s\n    default: %s\n", setting->name,
+		    setting->values, setting->about,
 		    setting->fallback != NULL ? setting->fallback : setting->unset);
 	}
 }

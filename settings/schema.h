@@ -57,7 +57,6 @@ setting_take setting_take_metrics;	/* host:port, or "none" */
 setting_take setting_take_journal;	/* sqlite:/path, or "none" */
 setting_take setting_take_period;	/* "400 days", in milliseconds, or "forever" */
 setting_take setting_take_size;		/* "2 GB", in bytes, or "none" */
-setting_take setting_take_unbuilt;
 
 /* For them: write the reason, or show that memory was short, and return false. */
 bool setting_refuse(char error[SETTING_ERROR_MAX], const char *format, ...)

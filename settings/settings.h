@@ -69,8 +69,8 @@ enum settings_load_result {
 /*
  * Reads "path"; "path" NULL gives the defaults, with the policy beside the
  * default settings file. Diagnostics are added to "diags": an unknown name with
- * what was probably meant, a value out of range, a setting given twice, one that
- * is not built yet. On SETTINGS_LOADED *settings is the caller's; else NULL.
+ * what was probably meant, a value out of range, a setting given twice. On
+ * SETTINGS_LOADED *settings is the caller's; else NULL.
  */
 enum settings_load_result settings_load(const char *path,
     struct settings **settings, struct policy_diags *diags);

@@ -293,14 +293,3 @@ setting_take_log(const struct setting *setting, struct settings *settings,
 	settings->log = SETTINGS_LOG_FILE;
 	return setting_copy(&settings->log_path, value + 5, error);
 }
-
-bool
-setting_take_unbuilt(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
-{
-	(void)settings;
-	if (strcmp(value, "none") == 0)
-		return true;
-	return setting_refuse(error,
-	    "%s is not built yet: leave it out, or set it to none", setting->name);
-}

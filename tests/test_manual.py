@@ -186,18 +186,6 @@ def test_settings_file():
            "defaults that tlsward.conf has not")
 
 
-def test_unbuilt():
-    page = read("man/tlsward.conf.5")
-    names = re.findall(r'\{ "([a-z-]+)", setting_take_unbuilt,',
-                       read("settings/schema.c"))
-    said = [name for name in names if re.search(
-        r"^\.It Cm %s (?:(?!^\.It Cm [a-z-]+ ).)*?Not built yet" % name, page,
-        re.M | re.S)]
-    expect([name for name in names if name not in said], "not said to be unbuilt")
-    if page.count("Not built yet") != len(names):
-        raise Failure("said to be unbuilt and built")
-
-
 def test_fields():
     fields = re.findall(r"^\t(?:FACT|RESULT)\((\w+)", read("journal/record.c"), re.M)
     documented = [words.split()[1] for words in headings("man/tlsward.1")
