@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "journal/network.h"
 #include "journal/record.h"
 
 #define MS_PER_DAY (INT64_C(24) * 60 * 60 * 1000)
@@ -121,12 +122,12 @@ look_at(struct store_db *db, enum db_statement which, const char *domain,
 	while ((result = store_db_step(db, statement, &row)) == DB_DONE && row) {
 		const char *from = (const char *)sqlite3_column_text(statement, 0);
 		sqlite3_int64 time = sqlite3_column_int64(statement, 1);
-		char own[ROW_NETWORK_SIZE];
+		char own[NETWORK_TEXT_SIZE];
 
 		seen->last_ms = time > seen->last_ms ? time : seen->last_ms;
 		if (from == NULL)
 			continue;
-		if (which == DB_TLS_RECORDS && row_network(from, strlen(from), own))
+		if (which == DB_TLS_RECORDS && network_text(from, own))
 			from = own;
 		seen->same_network = seen->same_network || strcmp(from, network) == 0;
 	}
@@ -199,7 +200,7 @@ downgrade_look(struct downgrades *downgrades, struct store_db *db, int64_t now_m
     struct buffer *text)
 {
 	struct seen seen = { 0, false };
-	char network[ROW_NETWORK_SIZE] = "";
+	char network[NETWORK_TEXT_SIZE] = "";
 	struct downgrade_case found;
 	enum db_result result;
 
@@ -209,7 +210,7 @@ downgrade_look(struct downgrades *downgrades, struct store_db *db, int64_t now_m
 	downgrades->waiting_count--;
 	memmove(downgrades->waiting, downgrades->waiting + 1,
 	    downgrades->waiting_count * sizeof(found));
-	(void)row_network(found.client, strlen(found.client), network);
+	(void)network_text(found.client, network);
 	result = look_at(db, DB_TLS_ROLLUPS, found.domain, network, &seen);
 	if (result == DB_DONE)
 		result = look_at(db, DB_TLS_RECORDS, found.domain, network, &seen);

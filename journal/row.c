@@ -9,10 +9,10 @@
  */
 #include "journal/row.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/network.h"
 #include "journal/record.h"
 #include "journal/text.h"
 
@@ -153,39 +153,13 @@ add_record(struct buffer *columns, const struct journal_record *record,
  * A message to be rolled up
  * ------------------------------------------------------------------ */
 
-bool
-row_network(const char *address, size_t length, char network[ROW_NETWORK_SIZE])
-{
-	unsigned char bytes[sizeof(struct in6_addr)] = { 0 };
-	char copy[INET6_ADDRSTRLEN];
-	int family;
-
-	if (length >= sizeof(copy))
-		return false;
-	memcpy(copy, address, length);
-	copy[length] = '\0';
-	family = strchr(copy, ':') != NULL ? AF_INET6 : AF_INET;
-	if (inet_pton(family, copy, bytes) != 1)
-		return false;
-	/* The same host, whichever kind of socket it was seen on. */
-	if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((struct in6_addr *)bytes)) {
-		memmove(bytes, bytes + 12, 4);
-		family = AF_INET;
-	}
-	memset(bytes + (family == AF_INET ? 3 : 8), 0, family == AF_INET ? 1 : 8);
-	if (inet_ntop(family, bytes, network, INET6_ADDRSTRLEN) == NULL)
-		return false;
-	(void)strcat(network, family == AF_INET ? "/24" : "/64");
-	return true;
-}
-
 static void
 add_network(struct buffer *columns, const char *address)
 {
-	char network[ROW_NETWORK_SIZE];
+	char network[NETWORK_TEXT_SIZE];
 
 	add_text(columns, address != NULL &&
-	    row_network(address, strlen(address), network) ? network : NULL);
+	    network_text(address, network) ? network : NULL);
 }
 
 static bool

@@ -71,11 +71,4 @@ struct row_value {
 /* Reads one column and returns where the next one is. */
 const char *row_column(const char *at, struct row_value *value);
 
-/*
- * Writes the network of an address, /24 or /64, as "192.0.2.0/24"; false where it is
- * none. "length" bytes at "address".
- */
-#define ROW_NETWORK_SIZE 64
-bool row_network(const char *address, size_t length, char network[ROW_NETWORK_SIZE]);
-
 #endif

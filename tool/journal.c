@@ -15,10 +15,16 @@
 static char *
 path_of_settings(const struct settings *settings)
 {
-	/* The setting "journal" is not built yet. */
-	(void)settings;
-	(void)tool_trouble("the settings name no journal: name one with --journal");
-	return NULL;
+	char *path;
+
+	if (settings->journal == NULL) {
+		(void)tool_trouble("the settings have no journal: name one with --journal");
+		return NULL;
+	}
+	path = strdup(settings->journal);
+	if (path == NULL)
+		(void)tool_trouble("not enough memory");
+	return path;
 }
 
 static char *
