@@ -81,7 +81,7 @@ read_extent(struct report *report)
 	    rollup : record;
 	result = read_number(db, "SELECT max(time) FROM record", &record);
 	if (result == SQLITE_DONE)
-		result = read_number(db, "SELECT max(hour * 3600000 + last * 1000) FROM rollup"
+		result = read_number(db, "SELECT max(hour * 3600000 + last) FROM rollup"
 		    " WHERE hour = (SELECT max(hour) FROM rollup)", &rollup);
 	report->newest_ms = record > rollup ? record : rollup;
 	return result;

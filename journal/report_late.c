@@ -27,7 +27,7 @@ static const char late_facts_sql[] =
 /* When each network of a domain first came over TLS, in all of the journal. */
 static const char tls_facts_sql[] =
     "SELECT client_network, tls_version, cipher, bits,"
-    " (SELECT hour * 3600000 + first * 1000 FROM rollup WHERE rollup.facts = facts.id"
+    " (SELECT hour * 3600000 + first FROM rollup WHERE rollup.facts = facts.id"
     "  ORDER BY hour LIMIT 1) FROM facts WHERE domain = ?1 AND tls_version <> 'none'";
 
 static const char tls_records_sql[] =

@@ -107,8 +107,8 @@ count_rollup(struct report *report, const struct facts_row *facts, sqlite3_stmt 
 	int64_t messages = sqlite3_column_int64(row, 2);
 	struct seen seen = {
 		.place = { false, facts->id },
-		.first_ms = hour + sqlite3_column_int64(row, 3) * 1000,
-		.last_ms = hour + sqlite3_column_int64(row, 4) * 1000,
+		.first_ms = hour + sqlite3_column_int64(row, 3),
+		.last_ms = hour + sqlite3_column_int64(row, 4),
 		.transactions = messages,
 		.domain = facts->domain,
 		.strength = facts->strength,

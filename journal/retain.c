@@ -74,7 +74,7 @@ delete_rollups(struct store_db *db, int64_t before_hour, struct gone *gone)
 	(void)sqlite3_bind_int(statement, 2, STEP_ROLLUPS);
 	while ((result = store_db_step(db, statement, &row)) == DB_DONE && row) {
 		sqlite3_int64 time = sqlite3_column_int64(statement, 0) * MS_PER_HOUR +
-		    sqlite3_column_int64(statement, 1) * 1000;
+		    sqlite3_column_int64(statement, 1);
 
 		gone->messages += sqlite3_column_int64(statement, 2);
 		gone->last_ms = time > gone->last_ms ? time : gone->last_ms;

@@ -22,7 +22,7 @@ struct rollup {
 	int64_t hour;
 	sqlite3_int64 facts;		/* the row's id; 0: not known */
 	unsigned long messages;
-	int first, last;		/* seconds in the hour */
+	int first, last;		/* milliseconds in the hour */
 };
 
 /* Chains are short whatever a stranger sends: there are never many of them. */
@@ -108,7 +108,7 @@ bool
 rollups_add(struct rollups *rollups, struct row *row)
 {
 	int64_t hour = hour_of(row->time_ms);
-	int second = (int)((row->time_ms - hour * MS_PER_HOUR) / 1000);
+	int at = (int)(row->time_ms - hour * MS_PER_HOUR);
 	uint64_t hash = hash_of(row, hour);
 	struct rollup *rollup = find(rollups, row, hash, hour);
 
@@ -118,11 +118,11 @@ rollups_add(struct rollups *rollups, struct row *row)
 		return false;
 	take_sample(rollups, rollup, row);
 	if (rollup->messages++ == 0) {
-		rollup->first = rollup->last = second;
+		rollup->first = rollup->last = at;
 		append_dirty(rollups, rollup);
 	}
-	rollup->first = second < rollup->first ? second : rollup->first;
-	rollup->last = second > rollup->last ? second : rollup->last;
+	rollup->first = at < rollup->first ? at : rollup->first;
+	rollup->last = at > rollup->last ? at : rollup->last;
 	rollups->messages++;
 	return true;
 }

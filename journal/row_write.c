@@ -55,7 +55,7 @@ row_write_rollup_columns(struct buffer *sql)
 
 		buffer_string(sql, i == 0 ? "" : ", ");
 		if (strcmp(name, "time") == 0)
-			buffer_string(sql, "rollup.hour * 3600000 + rollup.last * 1000");
+			buffer_string(sql, "rollup.hour * 3600000 + rollup.last");
 		else if (strcmp(name, "action") == 0)
 			buffer_string(sql, "'accept'");
 		else if (strcmp(name, "from") == 0)
@@ -69,8 +69,8 @@ row_write_rollup_columns(struct buffer *sql)
 		else
 			buffer_string(sql, "NULL");
 	}
-	buffer_string(sql, ", rollup.messages, rollup.hour * 3600000 + rollup.first * 1000,"
-	    " rollup.hour * 3600000 + rollup.last * 1000, facts.client_network, 0");
+	buffer_string(sql, ", rollup.messages, rollup.hour * 3600000 + rollup.first,"
+	    " rollup.hour * 3600000 + rollup.last, facts.client_network, 0");
 }
 
 static bool

@@ -22,7 +22,7 @@
  * distinct set of facts. A set is found by "digest", of all its columns but "id". What
  * a set leaves out: the addresses (only their domain, whether the sender is null, and
  * the client's network, /24 or /64), the HELO and the recipient. "hour" is hours since
- * the epoch, "first" and "last" are seconds in that hour. "session", "client_addr"
+ * the epoch, "first" and "last" are milliseconds in that hour. "session", "client_addr"
  * and "sender" (the local part) are those of one of the messages, for a look into the
  * log.
  *

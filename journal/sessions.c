@@ -170,7 +170,7 @@ add_rollup(struct reading *reading, sqlite3_stmt *statement)
 		return false;
 	sum->messages += sqlite3_column_int64(statement, 2);
 	sum->hour = hour;
-	sum->last_ms = hour * MS_PER_HOUR + sqlite3_column_int64(statement, 3) * 1000;
+	sum->last_ms = hour * MS_PER_HOUR + sqlite3_column_int64(statement, 3);
 	return true;
 }
 

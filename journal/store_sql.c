@@ -67,7 +67,7 @@ const char *const store_sql[DB_STATEMENTS] = {
 
 	/* Where a domain came from when it used TLS, and when it last did. */
 	[DB_TLS_ROLLUPS] =
-	    "SELECT client_network, (SELECT (hour * 3600 + last) * 1000 FROM rollup"
+	    "SELECT client_network, (SELECT hour * 3600000 + last FROM rollup"
 	    "  WHERE rollup.facts = facts.id ORDER BY hour DESC LIMIT 1)"
 	    " FROM facts WHERE domain = ? AND tls_version <> 'none' LIMIT 1000",
 	[DB_TLS_RECORDS] =

@@ -397,9 +397,9 @@ accepted_messages_are_rolled_up(void **state)
 	assert_sql("SELECT count(*) || '/' || max(messages) FROM rollup", "3/101");
 	assert_sql("SELECT messages || '/' || first || '/' || last || '/' || sender FROM "
 	    "rollup JOIN facts ON facts.id = facts WHERE client_network = "
-	    "'192.0.2.0/24'", "101/800/899/user0");
+	    "'192.0.2.0/24'", "101/800000/899000/user0");
 	assert_sql("SELECT messages || '/' || last FROM rollup JOIN facts ON facts.id = "
-	    "facts WHERE client_network = '198.51.100.0/24'", "2/1300");
+	    "facts WHERE client_network = '198.51.100.0/24'", "2/1300000");
 	assert_sql("SELECT client_network || authenticated || null_sender FROM facts "
 	    "WHERE authenticated IS NOT NULL", "2001:db8:1:2::/64yesyes");
 	assert_sql("SELECT count(*) FROM certificate", "1");

@@ -363,10 +363,10 @@ log_prepare_rollups(sqlite3 *db, const struct log_options *options, sqlite3_stmt
 	    " WHERE " P_AFTER " IS NOT NULL");
 	if (options->since_ms != 0)
 		buffer_string(&sql, " AND rollup.hour >= " P_SINCE " / 3600000"
-		    " AND rollup.hour * 3600000 + rollup.last * 1000 >= " P_SINCE);
+		    " AND rollup.hour * 3600000 + rollup.last >= " P_SINCE);
 	if (options->until_ms != 0)
 		buffer_string(&sql, " AND rollup.hour <= " P_UNTIL " / 3600000"
-		    " AND rollup.hour * 3600000 + rollup.first * 1000 < " P_UNTIL);
+		    " AND rollup.hour * 3600000 + rollup.first < " P_UNTIL);
 	if (strcmp(options->domain, "<>") == 0)
 		buffer_string(&sql, " AND facts.domain IS NULL AND facts.null_sender = 'yes'"
 		    " AND " P_DOMAIN " IS NOT NULL");

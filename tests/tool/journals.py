@@ -55,7 +55,7 @@ class Journal:
         number = self.insert("facts", digest=os.urandom(16), **facts)
         hour, from_ms = divmod(ms(first), 3600000)
         self.insert("rollup", hour=hour, facts=number, messages=messages,
-                    first=from_ms // 1000, last=ms(last) % 3600000 // 1000,
+                    first=from_ms, last=ms(last) % 3600000,
                     session=session, client_addr=client_addr, sender=sender)
 
     def close(self):
