@@ -10,7 +10,9 @@ import collections
 import json
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import textwrap
 
 sys.dont_write_bytecode = True
@@ -18,7 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "tests"))
 
 from mta import client, workspace	# noqa: E402
-from mta.milter import Milter	# noqa: E402
+from mta.milter import Milter, program	# noqa: E402
 from mta.postfix import Postfix	# noqa: E402
 from mta.replies import queue_id	# noqa: E402
 from mta.sendmail import Sendmail	# noqa: E402
@@ -174,11 +176,36 @@ def make_server(mta, folder, pki, milter):
     return Postfix(folder, pki, smtpd_milters=milter.address)
 
 
+def tool(milter, *arguments):
+    """What tlsward says, with the daemon's settings; None when it fails."""
+    path = os.path.join(os.path.dirname(program()), "tlsward")
+    done = subprocess.run([path, arguments[0], "-c", milter.settings, *arguments[1:]],
+                          stdout=subprocess.PIPE, encoding="utf-8", check=False,
+                          env={**os.environ, "COLUMNS": str(WIDTH)})
+    return done.stdout if done.returncode == 0 else None
+
+
+def review(milter):
+    """The report on what was sent, from the journal; whether it counts all of it."""
+    heading("The report: tlsward report")
+    print(textwrap.indent((tool(milter, "report") or "").rstrip(), "  "))
+    handle, page = tempfile.mkstemp(prefix="tlsward-report-", suffix=".html")
+    os.close(handle)
+    if tool(milter, "report", "--html", page) is None:
+        os.unlink(page)
+        return False
+    print("\nThe same as a page, with charts: " + paint(page, "1"))
+    counts = json.loads(tool(milter, "report", "--json") or "{}")
+    return counts.get("totals", {}).get("transactions") == len(RULES) * len(SESSIONS)
+
+
 def demonstrate(mta, folder):
     """Runs it all; whether everything went as the policy says."""
     pki = workspace.pki()
     policy = "default { require nothing }\n" + "".join(rule.text for rule in RULES)
-    with Milter(os.path.join(folder, "milter"), policy) as milter, \
+    home = os.path.join(folder, "milter")
+    with Milter(home, policy, journal="sqlite:" + os.path.join(
+            home, "log", "journal.db")) as milter, \
             make_server(mta, os.path.join(folder, mta), pki, milter) as server:
         print("tlsward-milter behind %s on 127.0.0.1:%d" % (mta.title(), server.port))
         results = {rule.domain: show(rule, (milter, server, pki)) for rule in RULES}
@@ -187,11 +214,14 @@ def demonstrate(mta, folder):
     print(textwrap.fill(json.dumps(results["bank.example"][-1].record,
                                    ensure_ascii=False), WIDTH - 4,
                         initial_indent="    ", subsequent_indent="    "))
+    reported = review(milter)
     wrong = sum(not cell.right for row in results.values() for cell in row)
     total = len(RULES) * len(SESSIONS)
     print("\n%d messages, %s" % (total, "%d not as the policy says" % wrong if wrong
                                  else "all as the policy says"))
-    return not wrong
+    if not reported:
+        print("the report does not count them all")
+    return not wrong and reported
 
 
 def interrupted(*_):
