@@ -34,12 +34,19 @@ static const struct {
 } hazards[] = {
 	{ 0x0000, 0x001F },	/* C0 */
 	{ 0x007F, 0x009F },	/* DEL, C1 */
+	{ 0x00AD, 0x00AD },	/* soft hyphen */
 	{ 0x061C, 0x061C },	/* Arabic letter mark */
+	{ 0x115F, 0x1160 },	/* Hangul fillers */
+	{ 0x180E, 0x180E },	/* Mongolian vowel separator */
 	{ 0x200B, 0x200F },	/* zero width; left-to-right, right-to-left mark */
 	{ 0x2028, 0x202E },	/* line, paragraph separator; embeddings, overrides */
 	{ 0x2060, 0x206F },	/* isolates and other invisible formats */
+	{ 0x3164, 0x3164 },	/* Hangul filler */
 	{ 0xFEFF, 0xFEFF },	/* byte order mark */
+	{ 0xFFA0, 0xFFA0 },	/* Hangul filler, half width */
 	{ 0xFFF9, 0xFFFB },	/* interlinear annotation */
+	{ 0xFFFE, 0xFFFF },	/* no characters: XML must not have them */
+	{ 0xE0000, 0xE007F },	/* tags */
 };
 
 static bool

@@ -87,6 +87,10 @@ unicode_is_kept_where_it_is_harmless(void **state)
 	    "\"\\u200E\\u200F\\u202A\\u202E\"", "\"\\u200E\\u200F\\u202A\\u202E\"");
 	expect_helo("\xE2\x81\xA6\xE2\x81\xA9\xEF\xBB\xBF\xD8\x9C",
 	    "\"\\u2066\\u2069\\uFEFF\\u061C\"", "\"\\u2066\\u2069\\uFEFF\\u061C\"");
+	/* Soft hyphen, Hangul filler, what is no character, a tag. */
+	expect_helo("\xC2\xAD\xE3\x85\xA4\xEF\xBF\xBF\xF3\xA0\x81\x81",
+	    "\"\\u00AD\\u3164\\uFFFF\\uDB40\\uDC41\"",
+	    "\"\\u00AD\\u3164\\uFFFF\\uDB40\\uDC41\"");
 }
 
 #define BAD "\xEF\xBF\xBD"
