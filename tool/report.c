@@ -5,6 +5,7 @@
  */
 #include "tool/report.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,8 +295,10 @@ read_report(struct report_run *run)
 static int
 write_html(const struct report_run *run)
 {
-	(void)run;
-	return tool_trouble("--html is not built yet");
+	if (report_html_save(&run->view, run->html) == 0)
+		return STATUS_FINE;
+	return tool_trouble("cannot write %s: %s", strcmp(run->html, "-") == 0 ?
+	    "to standard output" : run->html, strerror(errno));
 }
 
 static int
@@ -476,7 +479,8 @@ const struct command command_report = {
 	    "  --ready-days N          monitored and ready: no would-be refusal for N\n"
 	    "                          days (14)\n"
 	    "  --json, --csv           for programs; CSV has one row a domain\n"
-	    "  --html FILE             one page\n"
+	    "  --html FILE             one page, for browsers and printers; - is standard\n"
+	    "                          output\n"
 	    "  --mail                  a message to the partner's contact, for sendmail -t\n"
 	    "  --to ADDRESS            to this address instead\n"
 	    "  --from ADDRESS          with this From field; else sendmail adds its own\n"

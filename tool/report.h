@@ -87,9 +87,9 @@ struct report_mail {
 int report_mail_write(const struct report_mail *mail, struct buffer *text);
 
 /*
- * Writes the report as one page. Returns 0, or -1 with errno set where writing
- * failed.
+ * Writes the report as one page to the file "path" ("-": standard output), which then
+ * has all of it or is as it was. Returns 0, or -1 with errno set.
  */
-int report_html_write(const struct report_view *view, FILE *out);
+int report_html_save(const struct report_view *view, const char *path);
 
 #endif

@@ -1,0 +1,58 @@
+/*
+ * page_script.c - the script of a page: tables are sorted by their columns.
+ *
+ * A cell's attribute data-v is what it is sorted by, else its text. There is no "less
+ * than" in it, and no ampersand: see page.h.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/page.h"
+
+const char page_script[] = "\"use strict\";\n"
+"(function () {\n"
+"  function valueOf(row, column) {\n"
+"    var cell = row.cells[column];\n"
+"    var value = cell.getAttribute(\"data-v\");\n"
+"    return value === null ? cell.textContent.trim().toLowerCase() : Number(value);\n"
+"  }\n"
+"  function compare(a, b) {\n"
+"    if (a > b) { return 1; }\n"
+"    return b > a ? -1 : 0;\n"
+"  }\n"
+"  function sort(table, head, column) {\n"
+"    var body = table.tBodies[0];\n"
+"    var numeric = head.classList.contains(\"number\");\n"
+"    var now = head.getAttribute(\"aria-sort\");\n"
+"    var order = now === null ? (numeric ? \"descending\" : \"ascending\") :\n"
+"        now === \"ascending\" ? \"descending\" : \"ascending\";\n"
+"    var sign = order === \"ascending\" ? 1 : -1;\n"
+"    var rows = Array.from(body.rows);\n"
+"    rows.sort(function (a, b) {\n"
+"      return sign * compare(valueOf(a, column), valueOf(b, column));\n"
+"    });\n"
+"    rows.forEach(function (row) { body.appendChild(row); });\n"
+"    Array.from(head.parentNode.cells).forEach(function (cell) {\n"
+"      cell.removeAttribute(\"aria-sort\");\n"
+"    });\n"
+"    head.setAttribute(\"aria-sort\", order);\n"
+"  }\n"
+"  function prepare(table) {\n"
+"    if (2 > table.tBodies[0].rows.length) { return; }\n"
+"    Array.from(table.tHead.rows[0].cells).forEach(function (head, column) {\n"
+"      var button = document.createElement(\"button\");\n"
+"      button.type = \"button\";\n"
+"      button.title = \"Sort by this column\";\n"
+"      while (head.firstChild) { button.appendChild(head.firstChild); }\n"
+"      head.appendChild(button);\n"
+"      button.addEventListener(\"click\", function () {\n"
+"        sort(table, head, column);\n"
+"      });\n"
+"    });\n"
+"  }\n"
+"  document.querySelectorAll(\"table.sortable\").forEach(prepare);\n"
+"  window.addEventListener(\"beforeprint\", function () {\n"
+"    document.querySelectorAll(\"details\").forEach(function (one) {\n"
+"      one.open = true;\n"
+"    });\n"
+"  });\n"
+"}());\n";
