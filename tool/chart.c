@@ -22,16 +22,12 @@ static const struct {
 	const char *colour;
 	const char *lines;	/* what is left open in a square of 8 pixels */
 } patterns[] = {
-	{ "tls13", "" },
-	{ "tls12", "" },
 	{ "tls11", "M0 0L8 8M-2 6L2 10M6 -2L10 2" },
 	{ "tls10", "M0 8L8 0M-2 2L2 -2M6 10L10 6" },
 	{ "ssl", "M0 0L8 8M0 8L8 0" },
 	{ "clear", "M0 2H8M0 6H8" },
 	{ "unclear", "M2 0V8M6 0V8" },
-	{ "complied", "" },
 	{ "warn", "M0 0L8 8M-2 6L2 10M6 -2L10 2" },
-	{ "bad", "" },
 };
 
 void
@@ -44,20 +40,32 @@ chart_patterns_write(struct buffer *page)
 		    "patternUnits=\"userSpaceOnUse\"><rect class=\"f-%s\" "
 		    "width=\"8\" height=\"8\"/>", patterns[i].colour,
 		    patterns[i].colour);
-		if (patterns[i].lines[0] != '\0')
-			html_format(page, "<path class=\"gap\" d=\"%s\"/>",
-			    patterns[i].lines);
-		buffer_string(page, "</pattern>\n");
+		html_format(page, "<path class=\"gap\" d=\"%s\"/></pattern>\n",
+		    patterns[i].lines);
 	}
 	buffer_string(page, "</defs></svg>\n");
+}
+
+/* A colour without a pattern is a class alone: printers take that better. */
+static void
+begin_filled(struct buffer *page, const char *class, const char *colour)
+{
+	for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
+		if (strcmp(patterns[i].colour, colour) == 0) {
+			html_format(page, "<rect class=\"%s\" fill=\"url(#p-%s)\"",
+			    class, colour);
+			return;
+		}
+	html_format(page, "<rect class=\"%s f-%s\"", class, colour);
 }
 
 void
 chart_swatch_write(struct buffer *page, const struct chart_series *series)
 {
 	html_format(page, "<svg class=\"swatch\" width=\"16\" height=\"16\" "
-	    "aria-hidden=\"true\" focusable=\"false\"><rect width=\"16\" "
-	    "height=\"16\" fill=\"url(#p-%s)\"/></svg>", series->colour);
+	    "aria-hidden=\"true\" focusable=\"false\">");
+	begin_filled(page, "", series->colour);
+	buffer_string(page, " width=\"16\" height=\"16\"/></svg>");
 }
 
 int64_t
@@ -192,8 +200,7 @@ write_column(struct buffer *page, const struct chart_columns *columns, size_t at
 		/* What is there is seen, be it ever so little. */
 		if (top - below < 15)
 			top = below + 15;
-		html_format(page, "<rect class=\"column\" fill=\"url(#p-%s)\"",
-		    columns->chart.series[i].colour);
+		begin_filled(page, "column", columns->chart.series[i].colour);
 		add_percent(page, "x", (int)(at * 10000 / columns->count) + gap / 2);
 		add_percent(page, "width", step - gap);
 		add_height(page, "y", base - top);
@@ -210,6 +217,8 @@ write_ticks(struct buffer *page, const struct chart_columns *columns)
 	size_t step = (columns->count + TICKS_MAX - 1) / TICKS_MAX;
 
 	for (size_t at = 0, shown = 0; at < columns->count; at += step, shown++) {
+		if (at * 12 > columns->count * 11)
+			break;
 		html_format(page, "<text class=\"tick%s\" y=\"%d\"",
 		    shown % 2 == 0 ? "" : " minor", columns->height - 6);
 		add_percent(page, "x",
@@ -256,8 +265,7 @@ write_bar_parts(struct buffer *page, const struct chart *chart,
 		/* What is there is seen, be it ever so little. */
 		if (to - from < 80)
 			to = from + 80;
-		html_format(page, "<rect class=\"part\" fill=\"url(#p-%s)\"",
-		    chart->series[i].colour);
+		begin_filled(page, "part", chart->series[i].colour);
 		add_percent(page, "x", from);
 		add_percent(page, "width", (to > 10000 ? 10000 : to) - from);
 		buffer_format(page, " y=\"%d\" height=\"%d\"/>", top, BAR_HEIGHT);

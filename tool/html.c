@@ -147,8 +147,8 @@ html_share(int64_t part, int64_t whole)
 	if (tenths >= 1000 && part < whole)
 		tenths = 999;
 	if (tenths <= 0 && part > 0)
-		tenths = 1;
-	if (tenths % 1000 == 0)
+		(void)snprintf(number.text, sizeof number.text, "under 0.1%%");
+	else if (tenths % 1000 == 0)
 		(void)snprintf(number.text, sizeof number.text, "%d%%", tenths / 10);
 	else
 		(void)snprintf(number.text, sizeof number.text, "%d.%d%%", tenths / 10,

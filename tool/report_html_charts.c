@@ -170,6 +170,16 @@ write_times_charts(struct buffer *page, const struct times *times)
 }
 
 static void
+write_length(struct buffer *page, int64_t length_ms)
+{
+	bool days = length_ms % DAY_MS == 0;
+	int64_t count = length_ms / (days ? DAY_MS : 3600000);
+
+	html_format(page, "<p class=\"note\">Each column is %s %s%s.</p>\n",
+	    html_count(count).text, days ? "day" : "hour", count == 1 ? "" : "s");
+}
+
+static void
 write_times(struct buffer *page, const struct report *report)
 {
 	struct times *times = calloc(1, sizeof *times);
@@ -183,10 +193,7 @@ write_times(struct buffer *page, const struct report *report)
 		buffer_string(page, "<p>There were none in this period.</p>\n");
 	else {
 		gather(report, times);
-		html_format(page, "<p class=\"note\">Each column is %s %s.</p>\n",
-		    html_count(times->length_ms % DAY_MS == 0 ?
-		    times->length_ms / DAY_MS : times->length_ms / 3600000).text,
-		    times->length_ms % DAY_MS == 0 ? "days long, or one day" : "hours");
+		write_length(page, times->length_ms);
 		write_legend(page, protocol_series, PROTOCOL_COUNT, times->totals);
 		buffer_string(page, "<figure>\n");
 		write_times_charts(page, times);
