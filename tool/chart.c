@@ -37,7 +37,7 @@ chart_patterns_write(struct buffer *page)
 	    "aria-hidden=\"true\" focusable=\"false\"><defs>\n");
 	for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
 		html_format(page, "<pattern id=\"p-%s\" width=\"8\" height=\"8\" "
-		    "patternUnits=\"userSpaceOnUse\"><rect class=\"f-%s\" "
+		    "patternUnits=\"userSpaceOnUse\"><rect class=\"p-%s\" "
 		    "width=\"8\" height=\"8\"/>", patterns[i].colour,
 		    patterns[i].colour);
 		html_format(page, "<path class=\"gap\" d=\"%s\"/></pattern>\n",
@@ -46,16 +46,13 @@ chart_patterns_write(struct buffer *page)
 	buffer_string(page, "</defs></svg>\n");
 }
 
-/* A colour without a pattern is a class alone: printers take that better. */
+/*
+ * Which colours have a pattern is the style sheet's affair: on paper none has, for
+ * each of them would make a printed page larger by a megabyte.
+ */
 static void
 begin_filled(struct buffer *page, const char *class, const char *colour)
 {
-	for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
-		if (strcmp(patterns[i].colour, colour) == 0) {
-			html_format(page, "<rect class=\"%s\" fill=\"url(#p-%s)\"",
-			    class, colour);
-			return;
-		}
 	html_format(page, "<rect class=\"%s f-%s\"", class, colour);
 }
 
@@ -64,7 +61,7 @@ chart_swatch_write(struct buffer *page, const struct chart_series *series)
 {
 	html_format(page, "<svg class=\"swatch\" width=\"16\" height=\"16\" "
 	    "aria-hidden=\"true\" focusable=\"false\">");
-	begin_filled(page, "", series->colour);
+	begin_filled(page, "filled", series->colour);
 	buffer_string(page, " width=\"16\" height=\"16\"/></svg>");
 }
 
