@@ -97,8 +97,9 @@ class Crowd(ServiceCase):
             if record.get("tls_version") == "none":
                 continue
             pinned = digests[record["domain"].split(".")[0]]
+            # Whose client is gone may be told nothing of: its port has a new owner.
             self.assertEqual(record["action"] == "accept",
-                             record["cert_fingerprint"] == pinned, record)
+                             record.get("cert_fingerprint") == pinned, record)
 
 
 class CrowdAlone(Crowd):
