@@ -134,18 +134,23 @@ write_setting(struct parser *p, struct written *written, const struct setting *s
 }
 
 /*
- * A cipher list where TLS 1.3 is required beside it: where only the one or the other
- * comes from a profile, the profile may be for others too. With an action of its own
- * the list can still make a difference.
+ * A cipher list where TLS 1.3 is required too, in a rule by a profile perhaps. A list
+ * that comes from a profile may be for others. With an action of its own the list can
+ * still make a difference.
  */
 static void
-lint_cipher_list(struct parser *p, const struct written *written)
+lint_cipher_list(struct parser *p, const struct written *written,
+    const struct settings_of_rule *resolved)
 {
-	const struct setting *tls = written->by[KIND_TLS];
 	const struct setting *list = written->by[KIND_CIPHER];
+	const struct policy_requirement *tls = NULL;
 
-	if (tls != NULL && list != NULL && tls->require->u.version == TLS_1_3 &&
-	    tls->require->own == NULL && list->require->own == NULL)
+	if (resolved != NULL)
+		tls = resolved->require[KIND_TLS];
+	else if (written->by[KIND_TLS] != NULL)
+		tls = written->by[KIND_TLS]->require;
+	if (tls != NULL && list != NULL && tls->u.version == TLS_1_3 &&
+	    tls->own == NULL && list->require->own == NULL)
 		parse_warn(p, &list->value, "%s", MSG_LINT_CIPHER);
 }
 
@@ -181,7 +186,7 @@ lint_block(struct parser *p, const struct block *block,
 
 	for (const struct setting *each = block->first; each != NULL; each = each->next)
 		write_setting(p, &written, each, resolved != NULL);
-	lint_cipher_list(p, &written);
+	lint_cipher_list(p, &written, resolved);
 	lint_pins(p, &written);
 	for (int kind = 0; !used && kind < KIND_COUNT; kind++) {
 		any |= resolved->require[kind] != NULL;
