@@ -29,6 +29,14 @@ void idle_instead(struct idle *idle, const struct parser *p, const struct who *w
     const struct policy_rule *other, const char *name);
 void lint_idle(struct parser *p, const struct idle *idle);
 
+/*
+ * Whether there is a name on which the expression "text", without its slashes, is given
+ * up: where it looks so it is tried, with the limits of every match. *tries counts
+ * that: after some it is not tried any more.
+ */
+bool lint_is_slow(const struct parser *p, const char *text, pcre2_code *code,
+    unsigned *tries);
+
 /* The place of a WHO, with its line, or of none when its file is not known. */
 bool lint_place(struct parser *p, const struct who *who, struct place *place);
 

@@ -96,31 +96,35 @@ lint_providers(struct parser *p, const struct block *block,
 	}
 }
 
-/* A dot for any character, in a pattern that lets in. */
+/* A dot for any character in a pattern that lets in, or one that backtracks badly. */
 static void
-lint_dots(struct parser *p, const struct block *block,
-    const struct policy_requirement *names)
+lint_expressions(struct parser *p, const struct block *block,
+    const struct policy_requirement *names, unsigned *tries)
 {
 	for (size_t i = 0; i < names->u.patterns.count; i++) {
 		const struct pattern *pattern = &names->u.patterns.list[i];
 		const struct setting *setting;
 		struct regex_name regex;
 		struct place place;
+		bool dot, slow;
 
 		if (pattern->type != PATTERN_REGEX)
 			continue;
 		regex_name_read(pattern->text, &regex);
-		if (regex.shape != REGEX_NAME || !regex.loose_dot ||
-		    (setting = lint_setting(block, names)) == NULL)
+		dot = names->kind == KIND_CERTIFICATE_NAME &&
+		    regex.shape == REGEX_NAME && regex.loose_dot;
+		slow = lint_is_slow(p, pattern->text, pattern->code, tries);
+		if (!(dot || slow) || (setting = lint_setting(block, names)) == NULL)
 			continue;
 		place = place_of(setting, pattern);
-		parse_warn(p, &place, "%s", MSG_LINT_REGEX_DOT);
+		parse_warn(p, &place, "%s",
+		    dot ? MSG_LINT_REGEX_DOT : MSG_LINT_REGEX_SLOW);
 	}
 }
 
 static void
 lint_rule(struct parser *p, const struct block *block,
-    const struct settings_of_rule *settings)
+    const struct settings_of_rule *settings, unsigned *tries)
 {
 	const struct policy_requirement *name = settings->require[KIND_CERTIFICATE_NAME];
 	const struct policy_requirement *issuer =
@@ -128,7 +132,9 @@ lint_rule(struct parser *p, const struct block *block,
 	const struct setting *setting;
 
 	if (name != NULL)
-		lint_dots(p, block, name);
+		lint_expressions(p, block, name, tries);
+	if (issuer != NULL)
+		lint_expressions(p, block, issuer, tries);
 	/* With a pin the key is the proof. */
 	if (settings->require[KIND_CERTIFICATE_FINGERPRINT] != NULL)
 		return;
@@ -141,10 +147,12 @@ lint_rule(struct parser *p, const struct block *block,
 void
 lint_certificates(struct parser *p)
 {
+	unsigned tries = 0;
+
 	for (size_t i = 0; i < p->policy->rule_count; i++) {
 		const struct policy_rule *rule = &p->policy->rules[i];
 
 		lint_rule(p, rule->kind == RULE_DEFAULT ? &p->fallback->block :
-		    &p->pending[i].block, &rule->settings);
+		    &p->pending[i].block, &rule->settings, &tries);
 	}
 }

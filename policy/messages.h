@@ -172,7 +172,8 @@
 #define MSG_LINT_REGEX_SHADOWED "this regular expression is never reached: %s, at line %u " \
     "of %s, applies before it"
 #define MSG_LINT_REGEX_SLOW "the regular expression backtracks badly: on some names it is " \
-    "given up, and whether it matches stays unknown; do not nest + or *"
+    "given up, and whether it matches stays unknown; do not nest + or *, or repeat " \
+    "alternatives that overlap"
 #define MSG_REPORT_EXPIRY "the certificate%s %s on %s"
 #define MSG_REPORT_EARLY "the certificate%s is not valid before %s"
 #define MSG_REPORT_KEY "the certificate%s has a key that is weak or not known: %s"
