@@ -122,6 +122,23 @@ lint_expressions(struct parser *p, const struct block *block,
 	}
 }
 
+/* Whether one of the patterns matches every name. */
+static bool
+names_anybody(const struct policy_requirement *names)
+{
+	for (size_t i = 0; i < names->u.patterns.count; i++) {
+		const struct pattern *pattern = &names->u.patterns.list[i];
+		struct regex_name regex;
+
+		if (pattern->type != PATTERN_REGEX)
+			continue;
+		regex_name_read(pattern->text, &regex);
+		if (regex.shape == REGEX_ALL)
+			return true;
+	}
+	return false;
+}
+
 static void
 lint_rule(struct parser *p, const struct block *block,
     const struct settings_of_rule *settings, unsigned *tries)
@@ -140,7 +157,8 @@ lint_rule(struct parser *p, const struct block *block,
 		return;
 	if (name != NULL)
 		lint_providers(p, block, name);
-	else if (issuer != NULL && (setting = lint_setting(block, issuer)) != NULL)
+	if (issuer != NULL && (name == NULL || names_anybody(name)) &&
+	    (setting = lint_setting(block, issuer)) != NULL)
 		parse_warn(p, &setting->value, "%s", MSG_LINT_ISSUER);
 }
 
