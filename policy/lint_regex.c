@@ -11,6 +11,9 @@
 
 #include "policy/regex_name.h"
 
+/* What is meant by a text: each character escaped, and what holds it. */
+#define MEANT_MAX (REGEX_NAME_MAX * 4 + 16)
+
 struct regex {
 	const struct who *who;
 	bool anchored;
@@ -72,32 +75,50 @@ applies_before(const struct parser *p, const struct who_table *table,
 	return unknown || who == regex->who ? NULL : who;
 }
 
+/*
+ * The expression that was meant by one that spells a name out: what is written between
+ * "start" and "end", held at both ends.
+ */
 static void
-lint_name(struct parser *p, const struct regex *regex, bool exempts)
+write_meant(const struct regex_name *name, const char *start, const char *end,
+    char meant[MEANT_MAX])
 {
-	const struct regex_name *name = &regex->name;
-	char other[REGEX_NAME_MAX + 32], meant[REGEX_NAME_MAX * 2 + 8];
-	size_t used;
-
-	if (name->shape != REGEX_NAME)
-		return;
-	if (name->loose_dot)
-		lint_who(p, regex->who, "%s", MSG_LINT_REGEX_DOT);
-	/* That one which exempts is not anchored is said elsewhere. */
-	if (exempts || (name->to_end && (name->from_start || name->at_label)))
-		return;
-	(void)snprintf(other, sizeof(other), "%s%s%s",
-	    name->from_start ? "" : name->at_label ? "mx." : "not", name->name,
-	    name->to_end ? "" : ".evil.example");
-	used = (size_t)snprintf(meant, sizeof(meant), "%s", name->from_start ? "^" :
+	size_t used = (size_t)snprintf(meant, MEANT_MAX, "%s",
+	    name->from_start ? "^" :
 	    name->at_label && !name->or_itself ? "\\." : "(^|\\.)");
-	for (const char *c = name->name; *c != '\0'; c++) {
-		if (*c == '.')
+
+	for (const char *c = start; c < end; c++) {
+		if (*c == '.' && (c == start || c[-1] != '\\'))
 			meant[used++] = '\\';
 		meant[used++] = *c;
 	}
 	meant[used++] = '$';
 	meant[used] = '\0';
+}
+
+/* Of one that has alternatives in a name the first is looked at. */
+static void
+lint_name(struct parser *p, const struct regex *regex, bool exempts)
+{
+	char other[REGEX_NAME_MAX + 32], meant[MEANT_MAX];
+	char plain[sizeof(regex->text)];
+	struct regex_name name;
+
+	regex_name_first(regex->text, plain);
+	regex_name_read(plain, &name);
+	/* What stands before the name is not to be one of the alternatives. */
+	if (name.shape != REGEX_NAME || strncmp(plain, regex->text, name.start) != 0)
+		return;
+	if (name.loose_dot)
+		lint_who(p, regex->who, "%s", MSG_LINT_REGEX_DOT);
+	/* That one which exempts is not anchored is said elsewhere. */
+	if (exempts || (name.to_end && (name.from_start || name.at_label)))
+		return;
+	(void)snprintf(other, sizeof(other), "%s%s%s",
+	    name.from_start ? "" : name.at_label ? "mx." : "not", name.name,
+	    name.to_end ? "" : ".evil.example");
+	write_meant(&name, regex->text + name.start,
+	    regex->text + strlen(regex->text) - (strlen(plain) - name.end), meant);
 	lint_who(p, regex->who, MSG_LINT_REGEX_END, other, meant);
 }
 

@@ -96,11 +96,14 @@ regex_name_read(const char *text, struct regex_name *regex)
 {
 	static const char *const ends[] = { "$", "\\z", "\\Z" };
 	static const char *const anything[] = { ".*", "(.*)" };
+	const char *whole = text;
 	bool more;
 
 	memset(regex, 0, sizeof(*regex));
 	read_start(&text, regex);
+	regex->start = (size_t)(text - whole);
 	read_name(&text, regex);
+	regex->end = (size_t)(text - whole);
 	more = skip(&text, anything, COUNT(anything));
 	regex->to_end = skip(&text, ends, COUNT(ends)) && !more;
 	if (*text != '\0')
@@ -110,4 +113,33 @@ regex_name_read(const char *text, struct regex_name *regex)
 	else if (regex->name[0] == '\0' && !regex->at_label &&
 	    !(regex->from_start && regex->to_end))
 		regex->shape = REGEX_ALL;
+}
+
+/* The ")" of a group whose plain alternatives begin at "first"; NULL: it is none. */
+static const char *
+group_end(const char *first)
+{
+	const char *c = first;
+
+	while (isalnum((unsigned char)*c) || *c == '-' || *c == '|' ||
+	    (c[0] == '\\' && c[1] == '.'))
+		c += *c == '\\' ? 2 : 1;
+	return *c == ')' && (c[1] == '\0' || strchr("*+?{", c[1]) == NULL) ? c : NULL;
+}
+
+void
+regex_name_first(const char *text, char *plain)
+{
+	while (*text != '\0') {
+		const char *first = text + (strncmp(text, "(?:", 3) == 0 ? 3 : 1);
+		const char *end = *text == '(' ? group_end(first) : NULL;
+		size_t length = *text == '\\' && text[1] != '\0' ? 2 : 1;
+
+		if (end != NULL)
+			length = strcspn(first, "|)");
+		memcpy(plain, end != NULL ? first : text, length);
+		plain += length;
+		text = end != NULL ? end + 1 : text + length;
+	}
+	*plain = '\0';
 }

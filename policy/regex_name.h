@@ -7,6 +7,7 @@
 #define TLSWARD_POLICY_REGEX_NAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define REGEX_NAME_MAX 256
 
@@ -23,9 +24,16 @@ struct regex_name {
 	bool to_end;		/* nothing may stand behind it */
 	bool loose_dot;		/* a dot in it stands for any character */
 	char name[REGEX_NAME_MAX];	/* with loose dots as dots */
+	size_t start, end;	/* where in the text the name is written */
 };
 
 /* Reads a regular expression as written, without its slashes. */
 void regex_name_read(const char *text, struct regex_name *regex);
+
+/*
+ * Writes the expression to "plain", which has room for all of it, with the first of
+ * the alternatives for each group of plain ones: "a\.com" for "a\.(com|net)".
+ */
+void regex_name_first(const char *text, char *plain);
 
 #endif

@@ -441,6 +441,14 @@ regex_names(void **state)
 		"a|b\\.example", "^\\.a\\.example$", "a\\.example+", "\\.", "(a)\\.example",
 		"\\Qa.example\\E", "a..example", "a\\.b1\\.12"
 	};
+	static const struct {
+		const char *text, *plain;
+	} first[] = {
+		{ "", "" }, { "a\\.(com|net)$", "a\\.com$" }, { "(|a-b)x", "x" },
+		{ "(?:a\\.b|c)(d|e)", "a\\.bd" }, { "(a)", "a" },
+		{ "(^|\\.)a", "(^|\\.)a" }, { "(a|b)+", "(a|b)+" },
+		{ "(a|.)(?i)\\(b|c)", "(a|.)(?i)\\(b|c)" }, { "((a|b)c)", "(ac)" }
+	};
 	struct regex_name regex;
 
 	(void)state;
@@ -462,6 +470,12 @@ regex_names(void **state)
 		regex_name_read(others[i], &regex);
 		if (regex.shape != REGEX_OTHER)
 			fail_msg("%s is taken for a name", others[i]);
+	}
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		char plain[64];
+
+		regex_name_first(first[i].text, plain);
+		assert_string_equal(plain, first[i].plain);
 	}
 }
 
