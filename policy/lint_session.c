@@ -60,7 +60,10 @@ try_suites(const struct parser *p, const struct settings_of_rule *settings)
 	return possible;
 }
 
-/* "tls, bits, aead": without "but", and in "text". */
+/*
+ * "tls, bits, aead": without "but", and in "text". Where nothing else is required there
+ * is still TLS, which each implies and a suite that does not encrypt does not meet.
+ */
 static const char *
 kinds_of(const struct settings_of_rule *settings, enum policy_kind but, char *text,
     size_t size)
@@ -76,7 +79,7 @@ kinds_of(const struct settings_of_rule *settings, enum policy_kind but, char *te
 			used += (size_t)snprintf(text + used, size - used, "%s%s",
 			    used > 0 ? ", " : "", policy_kind_name((enum policy_kind)kind));
 	}
-	return text;
+	return used > 0 ? text : policy_kind_name(KIND_TLS);
 }
 
 static void
