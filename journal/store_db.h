@@ -72,6 +72,9 @@ enum db_result store_db_begin(struct store_db *store);
 enum db_result store_db_commit(struct store_db *store);
 void store_db_undo(struct store_db *store);
 
+/* False: somebody else wrote over the files' first bytes, or cut them; error says so. */
+bool store_db_sound(struct store_db *store);
+
 /* Adds to what the table "discarded" tells. */
 enum db_result store_db_discard(struct store_db *store, const char *why,
     sqlite3_int64 records, sqlite3_int64 messages, sqlite3_int64 last_ms);

@@ -131,7 +131,8 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 
 /*
  * Writes one transaction, where there is anything to write. It counts only if the
- * files still have their names when it is committed: nobody would find it elsewhere.
+ * files still have their names when it is committed, and nobody wrote over them: it
+ * could not be found.
  */
 static enum db_result
 write_group(struct journal_store *store, bool flush)
@@ -149,6 +150,8 @@ write_group(struct journal_store *store, bool flush)
 		result = store_db_commit(&store->db);
 	if (result == DB_DONE && !store_file_same(store->path, store->db.files))
 		result = DB_MOVED;
+	if (result == DB_DONE && !store_db_sound(&store->db))
+		result = DB_CORRUPT;
 	if (result != DB_DONE) {
 		store_db_undo(&store->db);
 		rollups_undo(&store->rollups);
@@ -192,6 +195,8 @@ throw_away(struct journal_store *store, int64_t now)
 
 	if (!store_file_same(store->path, store->db.files))
 		return DB_MOVED;
+	if (!store_db_sound(&store->db))
+		return DB_CORRUPT;
 	result = retain_step(retain, &store->db, store_now_ms(store), &more);
 	writer->chores_at = now + (more ? CHORES_PAUSE_MS : CHORES_MS);
 	atomic_fetch_add(&store->discarded, retain->discarded);
