@@ -48,6 +48,7 @@ struct writer {
 	int64_t flush_at;
 	size_t flush_left;		/* roll-ups that this flush has yet to write */
 	int64_t chores_at;
+	size_t since_chores;		/* records that came since then */
 	int64_t own_checkpoint_at;
 	int64_t aside_at;		/* when a file was last set aside; 0: never */
 	int64_t said_at;		/* when trouble was last told; 0: never */

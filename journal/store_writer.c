@@ -21,6 +21,7 @@
 /* How long roll-ups gather, and a look at what is to be thrown away. */
 #define FLUSH_MS 1000
 #define CHORES_MS 60000
+#define CHORES_ROWS 512		/* or after so many: a flood fills a journal sooner */
 #define CHORES_PAUSE_MS 5
 #define CHORES_RETRY_MS 1000
 
@@ -113,6 +114,9 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 	store->dropped.messages -= writer->dropping.messages;
 	(void)pthread_mutex_unlock(&store->lock);
 	writer->held = row;
+	writer->since_chores += count;
+	if (writer->since_chores >= CHORES_ROWS)
+		writer->chores_at = 0;
 	if (row == NULL)
 		writer->held_last = &writer->held;
 	while (done != row) {
@@ -198,6 +202,7 @@ throw_away(struct journal_store *store, int64_t now)
 	if (!store_db_sound(&store->db))
 		return DB_CORRUPT;
 	result = retain_step(retain, &store->db, store_now_ms(store), &more);
+	writer->since_chores = 0;
 	writer->chores_at = now + (more ? CHORES_PAUSE_MS : CHORES_MS);
 	atomic_fetch_add(&store->discarded, retain->discarded);
 	if (retain->facts_removed)
