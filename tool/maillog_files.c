@@ -130,6 +130,8 @@ compare_files(const void *a, const void *b)
 {
 	const struct file *one = a, *other = b;
 
+	if (one->first_ms == other->first_ms)
+		return (one->latest > other->latest) - (one->latest < other->latest);
 	return (one->first_ms > other->first_ms) - (one->first_ms < other->first_ms);
 }
 

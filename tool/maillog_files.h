@@ -17,7 +17,8 @@ typedef bool maillog_line_taker(void *context, char *line, time_t latest);
 
 /*
  * Reads the files, plain or compressed by gzip ("-": standard input), in the order of
- * the first time that is found in each, whatever the order of "paths". A line that is
+ * the first time that is found in each, and where that is the same of when they were
+ * written last, whatever the order of "paths". A line that is
  * too long is cut off. False, having said why, where a file cannot be read or is named
  * twice, or memory is short; false also where the taker ended it.
  */
