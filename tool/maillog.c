@@ -59,8 +59,8 @@ on_tls(struct maillog *log, struct process *process, char *text)
 	session->trusted = strncmp(text, "Trusted ", 8) == 0 ||
 	    strncmp(text, "Verified ", 9) == 0 ? POLICY_YES : POLICY_NO;
 	log->totals->certificates += strncmp(text, "Anonymous ", 10) != 0;
+	bits = maillog_value(version, " (", "/");
 	cipher = maillog_value(version, " with cipher ", " (");
-	bits = cipher != NULL ? cipher + strlen(cipher) + 2 : NULL;
 	track_keep(log, &session->cipher, cipher);
 	session->bits = bits != NULL && atoi(bits) > 0 ? atoi(bits) : -1;
 	version += 2;

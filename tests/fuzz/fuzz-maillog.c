@@ -1,0 +1,67 @@
+/*
+ * fuzz-maillog.c - any text as a Postfix log.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/maillog.h"
+#include "tool/maillog_files.h"
+#include "tool/tool.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char *input;
+
+/* In the place of the files: the lines of "input". */
+bool
+maillog_files_read(const char *const *paths, int count, maillog_line_taker *take,
+    void *context)
+{
+	char *line = input, *end;
+
+	(void)paths;
+	(void)count;
+	while (line != NULL) {
+		if ((end = strchr(line, '\n')) != NULL)
+			*end++ = '\0';
+		if (!take(context, line, 1800000000))
+			return false;
+		line = end;
+	}
+	return true;
+}
+
+int
+tool_trouble(const char *format, ...)
+{
+	(void)format;
+	return STATUS_TROUBLE;
+}
+
+static bool
+take(void *context, const struct maillog_message *message)
+{
+	(void)context;
+	if (message->facts->from == NULL ||
+	    (message->facts->tls_version == NULL && message->facts->local))
+		abort();
+	return true;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const paths[] = { "-" };
+	const struct maillog_period period = { INT64_MIN, INT64_MAX };
+	struct maillog_totals totals;
+
+	if ((input = malloc(size + 1)) == NULL)
+		return 0;
+	memcpy(input, data, size);
+	input[size] = '\0';
+	(void)maillog_read(paths, 1, &period, take, NULL, &totals);
+	free(input);
+	return 0;
+}
