@@ -9,6 +9,7 @@ The expectation stands beside each rule, so that the demo is a test too.
 import collections
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -178,7 +179,8 @@ def make_server(mta, folder, pki, milter):
 
 def tool(milter, *arguments):
     """What tlsward says, with the daemon's settings; None when it fails."""
-    path = os.path.join(os.path.dirname(program()), "tlsward")
+    beside = os.path.join(os.path.dirname(program()), "tlsward")
+    path = beside if os.path.exists(beside) else shutil.which("tlsward") or beside
     done = subprocess.run([path, arguments[0], "-c", milter.settings, *arguments[1:]],
                           stdout=subprocess.PIPE, encoding="utf-8", check=False,
                           env={**os.environ, "COLUMNS": str(WIDTH)})
