@@ -51,6 +51,15 @@ record_time(int64_t time_ms, char text[RECORD_TIME_SIZE])
 	text[24] = '\0';
 }
 
+enum policy_action
+record_action(const char *name)
+{
+	for (int action = POLICY_ACCEPT; name != NULL && action <= POLICY_REJECT; action++)
+		if (strcmp(name, policy_action_name((enum policy_action)action)) == 0)
+			return (enum policy_action)action;
+	return POLICY_ACCEPT;
+}
+
 static bool
 get_time(const struct journal_record *record, struct record_scratch *scratch,
     struct record_value *value)

@@ -89,6 +89,9 @@ struct record_writer {
 extern const struct record_writer record_logfmt;
 extern const struct record_writer record_json;
 
+/* The action of that name; POLICY_ACCEPT for NULL and for what is none. */
+enum policy_action record_action(const char *name);
+
 /* RFC 3339, UTC, with milliseconds. */
 void record_time(int64_t time_ms, char text[RECORD_TIME_SIZE]);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "journal/network.h"
+#include "journal/record.h"
 #include "journal/report_room.h"
 #include "journal/schema.h"
 
@@ -35,12 +36,6 @@ static const char tls_records_sql[] =
     " WHERE domain = ?1 AND tls_version <> 'none' AND time < ?2"
     " ORDER BY time LIMIT 1000";
 
-static bool
-is(const char *text, const char *name)
-{
-	return text != NULL && strcmp(text, name) == 0;
-}
-
 static void
 fill_host(struct report *report, sqlite3_stmt *row, struct report_session *session)
 {
@@ -50,15 +45,6 @@ fill_host(struct report *report, sqlite3_stmt *row, struct report_session *sessi
 	session->cipher = report_text(report, report_column(row, 1));
 	session->client_addr = report_text(report, report_column(row, 3));
 	session->host = name != NULL ? report_text(report, name) : session->client_addr;
-}
-
-static enum policy_action
-action_of(const char *name)
-{
-	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++)
-		if (is(name, policy_action_name((enum policy_action)action)))
-			return (enum policy_action)action;
-	return POLICY_ACCEPT;
 }
 
 /* Fills what a record tells of a session; of its monitored rule where "would". */
@@ -78,7 +64,7 @@ fill_record(struct report *report, sqlite3_stmt *row, bool would,
 	session->protocol = strength.protocol;
 	session->bits = strength.bits;
 	session->helo = report_text(report, report_column(row, 4));
-	session->action = action_of(report_column(row, would ? 10 : 9));
+	session->action = record_action(report_column(row, would ? 10 : 9));
 	session->reason = report_text(report, report_column(row, would ? 11 : 5));
 	session->failed = report_text(report, report_column(row, would ? 12 : 6));
 	session->rule = report_text(report, report_column(row, would ? 13 : 7));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "journal/network.h"
+#include "journal/record.h"
 #include "journal/report_room.h"
 #include "journal/schema.h"
 
@@ -167,15 +168,6 @@ static const char records_sql[] =
     " reason, would, would_reason, exempted, session, cert_verified, "
     CERTIFICATE_COLUMNS " FROM record WHERE time >= ?1 AND time < ?2";
 
-static enum policy_action
-action_of(const char *name)
-{
-	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++)
-		if (strcmp(name, policy_action_name((enum policy_action)action)) == 0)
-			return (enum policy_action)action;
-	return POLICY_ACCEPT;
-}
-
 static enum policy_reason
 reason_of(const char *name)
 {
@@ -279,7 +271,7 @@ static void
 count_record(struct report *report, sqlite3_stmt *row)
 {
 	const char *from = report_column(row, RECORD_FROM);
-	enum policy_action action = action_of(report_column(row, RECORD_ACTION));
+	enum policy_action action = record_action(report_column(row, RECORD_ACTION));
 	bool refused = action == POLICY_REJECT || action == POLICY_TEMPFAIL;
 	struct seen seen = {
 		.place = { true, sqlite3_column_int64(row, RECORD_ID) },

@@ -36,12 +36,6 @@ hash_of(const struct row *row, int64_t hour)
 	return hash ^ hash >> 32;
 }
 
-static int64_t
-hour_of(int64_t time_ms)
-{
-	return time_ms / MS_PER_HOUR - (time_ms % MS_PER_HOUR < 0);
-}
-
 static struct rollup *
 find(const struct rollups *rollups, const struct row *row, uint64_t hash, int64_t hour)
 {
@@ -107,7 +101,7 @@ append_dirty(struct rollups *rollups, struct rollup *rollup)
 bool
 rollups_add(struct rollups *rollups, struct row *row)
 {
-	int64_t hour = hour_of(row->time_ms);
+	int64_t hour = schema_hour(row->time_ms);
 	int at = (int)(row->time_ms - hour * MS_PER_HOUR);
 	uint64_t hash = hash_of(row, hour);
 	struct rollup *rollup = find(rollups, row, hash, hour);

@@ -7,6 +7,7 @@
 #define TLSWARD_JOURNAL_SCHEMA_H
 
 #include <sqlite3.h>
+#include <stdint.h>
 
 /*
  * "TLSW" in the file's header (PRAGMA application_id), so that another program's
@@ -18,6 +19,13 @@
 #define SCHEMA_VERSION 1
 
 #define MS_PER_HOUR INT64_C(3600000)
+
+/* The hour in which a time is, as roll-ups have it; before the epoch too. */
+static inline int64_t
+schema_hour(int64_t time_ms)
+{
+	return time_ms / MS_PER_HOUR - (time_ms % MS_PER_HOUR < 0);
+}
 
 enum schema_state {
 	SCHEMA_CURRENT,

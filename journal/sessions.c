@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal/record.h"
 #include "journal/schema.h"
 
 /* The facts that policies read, as both tables have them; see struct columns. */
@@ -89,16 +90,6 @@ set_facts(struct journal_facts *facts, sqlite3_stmt *statement)
 	}
 }
 
-static enum policy_action
-action_of(const char *name)
-{
-	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++)
-		if (name != NULL &&
-		    strcmp(name, policy_action_name((enum policy_action)action)) == 0)
-			return (enum policy_action)action;
-	return POLICY_ACCEPT;
-}
-
 static bool
 hand_over(struct reading *reading, sqlite3_stmt *statement, const struct sum *sum)
 {
@@ -107,7 +98,7 @@ hand_over(struct reading *reading, sqlite3_stmt *statement, const struct sum *su
 		.domain = column_text(statement, COLUMN_DOMAIN),
 		.messages = sum != NULL ? sum->messages : 1,
 		.last_ms = sqlite3_column_int64(statement, COLUMN_TIME),
-		.action = action_of(column_text(statement, COLUMN_ACTION)),
+		.action = record_action(column_text(statement, COLUMN_ACTION)),
 	};
 
 	set_facts(reading->facts, statement);
@@ -174,13 +165,6 @@ add_rollup(struct reading *reading, sqlite3_stmt *statement)
 	return true;
 }
 
-/* The hour in which a time is; before the epoch too. */
-static int64_t
-hour_of(int64_t ms)
-{
-	return ms / MS_PER_HOUR - (ms % MS_PER_HOUR < 0);
-}
-
 static int
 add_up(struct reading *reading, int64_t since_ms, int64_t until_ms)
 {
@@ -189,8 +173,8 @@ add_up(struct reading *reading, int64_t since_ms, int64_t until_ms)
 
 	if (result != SQLITE_OK)
 		return result;
-	(void)sqlite3_bind_int64(statement, 1, hour_of(since_ms));
-	(void)sqlite3_bind_int64(statement, 2, hour_of(until_ms - 1) + 1);
+	(void)sqlite3_bind_int64(statement, 1, schema_hour(since_ms));
+	(void)sqlite3_bind_int64(statement, 2, schema_hour(until_ms - 1) + 1);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW)
 		if (!add_rollup(reading, statement)) {
 			result = SQLITE_NOMEM;

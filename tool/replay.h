@@ -24,7 +24,4 @@ struct replay_result {
 bool replay_write_text(const struct replay_result *result, FILE *out);
 bool replay_write_json(const struct replay_result *result, FILE *out);
 
-/* "reject" as "rejected", for "would now be". Static. */
-const char *replay_participle(enum policy_action action);
-
 #endif

@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "journal/record.h"
+#include "tool/screen.h"
 
 /* So many domains and rules are shown, if not all. */
 #define SHOWN_MAX 25
 
-const char *
-replay_participle(enum policy_action action)
+/* "reject" as "rejected", for "would now be". */
+static const char *
+participle(enum policy_action action)
 {
 	switch (action) {
 	case POLICY_ACCEPT:
@@ -28,20 +30,6 @@ replay_participle(enum policy_action action)
 		return "rejected";
 	}
 	return "unknown";
-}
-
-/* 4310 as 4,310. */
-static void
-add_number(int64_t number, struct buffer *text)
-{
-	char digits[24];
-	int length = snprintf(digits, sizeof(digits), "%" PRId64, number);
-
-	for (int i = 0; i < length; i++) {
-		buffer_add(text, &digits[i], 1);
-		if (i + 1 < length && (length - i - 1) % 3 == 0)
-			buffer_string(text, ",");
-	}
 }
 
 static void
@@ -100,20 +88,20 @@ add_change(const struct tally_domain *domain, const struct tally_change *change,
     bool total, struct buffer *text)
 {
 	buffer_string(text, "  ");
-	add_number(change->transactions, text);
+	screen_number(text, change->transactions);
 	buffer_string(text, " of ");
-	add_number(domain->transactions, text);
+	screen_number(text, domain->transactions);
 	buffer_format(text, " transaction%s", plural(domain->transactions));
 	if (!total) {
 		buffer_string(text, " of ");
 		add_name(domain->name, text);
 	}
 	buffer_format(text, " would %sbe %s", change->monitored ? "" : "now ",
-	    replay_participle(change->to));
+	    participle(change->to));
 	if (change->monitored)
 		buffer_string(text, " if the rule were not under monitor");
 	else if (change->from != POLICY_ACCEPT)
-		buffer_format(text, ", not %s", replay_participle(change->from));
+		buffer_format(text, ", not %s", participle(change->from));
 	if (change->reason != REASON_NONE)
 		buffer_format(text, " (%s)", policy_reason_name(change->reason));
 	if (!total) {
@@ -129,7 +117,7 @@ add_uncertain(const struct tally_domain *domain, bool total, struct buffer *text
 	if (domain->uncertain == 0)
 		return;
 	buffer_string(text, "  ");
-	add_number(domain->uncertain, text);
+	screen_number(text, domain->uncertain);
 	buffer_format(text, " transaction%s", plural(domain->uncertain));
 	if (!total) {
 		buffer_string(text, " of ");
@@ -151,7 +139,7 @@ add_protocols(const struct tally_domain *domain, struct buffer *text)
 
 	buffer_string(text, "  ");
 	for (size_t i = 0; i < 4; i++) {
-		add_number(counts[i], text);
+		screen_number(text, counts[i]);
 		buffer_string(text, names[i]);
 	}
 	buffer_string(text, "\n");
@@ -175,13 +163,13 @@ add_total(const struct replay_result *result, struct buffer *text)
 		add_day(result->until_ms, text);
 	}
 	buffer_string(text, "\n\n");
-	add_number(total->transactions, text);
+	screen_number(text, total->transactions);
 	buffer_format(text, " transaction%s; ", plural(total->transactions));
-	add_number(total->changed, text);
+	screen_number(text, total->changed);
 	buffer_string(text, " would be judged otherwise");
 	if (total->would > 0) {
 		buffer_string(text, ", ");
-		add_number(total->would, text);
+		screen_number(text, total->would);
 		buffer_string(text, " more if no rule were under monitor");
 	}
 	buffer_string(text, "\n");
@@ -289,7 +277,7 @@ static void
 add_maillog(const struct maillog_totals *totals, struct buffer *text)
 {
 	buffer_string(text, "\nThe log: ");
-	add_number(totals->lines, text);
+	screen_number(text, totals->lines);
 	buffer_string(text, " lines of Postfix\n");
 	if (totals->refused > 0)
 		buffer_format(text, "  %" PRId64 " refusals by Postfix itself are not among "

@@ -20,24 +20,10 @@ struct page {
 	int width;
 };
 
-/* Numbers with their thousands apart: 4,310. */
-static void
-add_number(struct buffer *line, int64_t number)
-{
-	char digits[24];
-	int length = snprintf(digits, sizeof digits, "%lld", (long long)number);
-
-	for (int i = 0; i < length; i++) {
-		if (i > 0 && (length - i) % 3 == 0)
-			buffer_add(line, ",", 1);
-		buffer_add(line, digits + i, 1);
-	}
-}
-
 static void
 add_count(struct buffer *line, int64_t number, const char *one, const char *more)
 {
-	add_number(line, number);
+	screen_number(line, number);
 	buffer_format(line, " %s", number == 1 ? one : more);
 }
 
@@ -101,7 +87,7 @@ add_protocols(struct buffer *line, const int64_t *protocols)
 		if (protocols[i] > 0) {
 			buffer_format(line, "%s%s ", first ? "" : ", ",
 			    policy_protocol_name((enum policy_protocol)i));
-			add_number(line, protocols[i]);
+			screen_number(line, protocols[i]);
 			first = false;
 		}
 }
@@ -118,7 +104,7 @@ add_reasons(struct buffer *line, const int64_t *reasons)
 			continue;
 		buffer_format(line, "%s%s ", first ? "" : ", ", reason == REASON_NONE ?
 		    "other" : policy_reason_name((enum policy_reason)reason));
-		add_number(line, reasons[reason]);
+		screen_number(line, reasons[reason]);
 		first = false;
 	}
 }
@@ -159,7 +145,7 @@ write_failure(struct page *page, const char *what, int64_t count,
 	if (count == 0)
 		return;
 	buffer_format(&page->line, "%s: ", what);
-	add_number(&page->line, count);
+	screen_number(&page->line, count);
 	buffer_string(&page->line, " (");
 	add_reasons(&page->line, reasons);
 	buffer_string(&page->line, "); the last ");
@@ -200,11 +186,11 @@ write_ciphers(struct page *page, const struct report_domain *domain)
 		buffer_string(&page->line, i == 0 ? "" : ", ");
 		add_safe(&page->line, domain->ciphers[i].name);
 		buffer_string(&page->line, " ");
-		add_number(&page->line, domain->ciphers[i].transactions);
+		screen_number(&page->line, domain->ciphers[i].transactions);
 	}
 	if (domain->other_ciphers > 0) {
 		buffer_string(&page->line, ", others ");
-		add_number(&page->line, domain->other_ciphers);
+		screen_number(&page->line, domain->other_ciphers);
 	}
 	end_paragraph(page, 4);
 }
@@ -438,11 +424,11 @@ write_summary(struct page *page)
 	write_discarded(page);
 	buffer_add(page->text, "\n", 1);
 	write_counts(page, totals, 0);
-	add_number(&page->line, totals->accepted);
+	screen_number(&page->line, totals->accepted);
 	buffer_string(&page->line, " accepted (");
-	add_number(&page->line, totals->exempted);
+	screen_number(&page->line, totals->exempted);
 	buffer_string(&page->line, " by an exemption), ");
-	add_number(&page->line, totals->held);
+	screen_number(&page->line, totals->held);
 	buffer_string(&page->line, " held, ");
 	add_count(&page->line, report_refusals(totals), "refusal", "refusals");
 	if (report_refusals(totals) > 0) {
@@ -451,7 +437,7 @@ write_summary(struct page *page)
 		buffer_string(&page->line, ")");
 	}
 	buffer_string(&page->line, ", ");
-	add_number(&page->line, totals->would);
+	screen_number(&page->line, totals->would);
 	buffer_string(&page->line, " that rules under monitor would refuse");
 	end_paragraph(page, 0);
 	buffer_string(&page->line, "This is known of these sessions, and of no others. "

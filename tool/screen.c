@@ -135,6 +135,19 @@ screen_plain(const struct screen *screen, struct buffer *line)
 }
 
 void
+screen_number(struct buffer *line, int64_t number)
+{
+	char digits[24];
+	int length = snprintf(digits, sizeof digits, "%lld", (long long)number);
+
+	for (int i = 0; i < length; i++) {
+		if (i > 0 && (length - i) % 3 == 0)
+			buffer_add(line, ",", 1);
+		buffer_add(line, digits + i, 1);
+	}
+}
+
+void
 screen_day(struct buffer *line, int64_t time_ms)
 {
 	char text[RECORD_TIME_SIZE];

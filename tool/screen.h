@@ -39,6 +39,9 @@ void screen_colour(const struct screen *screen, struct buffer *line,
     enum screen_colour colour);
 void screen_plain(const struct screen *screen, struct buffer *line);
 
+/* Appends a number with its thousands apart: 4,310. */
+void screen_number(struct buffer *line, int64_t number);
+
 /* Appends a day or a time, in UTC: "2026-01-31", "2026-01-31 12:00:00". */
 void screen_day(struct buffer *line, int64_t time_ms);
 void screen_time(struct buffer *line, int64_t time_ms);
