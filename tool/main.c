@@ -170,7 +170,8 @@ run(int argc, char **argv)
 		return STATUS_TROUBLE;
 	argc -= optind;
 	argv += optind;
-	optind = 1;
+	/* 0 makes getopt begin anew: a command takes options behind operands too. */
+	optind = 0;
 	return run_command(command, argc, argv);
 }
 
