@@ -9,7 +9,7 @@
 
 #include "journal/intern.h"
 #include "journal/network.h"
-#include "journal/report.h"
+#include "review/review.h"
 #include "journal/schema.h"
 
 static struct policy *
@@ -34,12 +34,12 @@ domains_beyond_the_limit_are_counted(void **state)
 {
 	const char *const partners[] = { "partner.example" };
 	struct policy *policy = empty_policy();
-	struct report_options options = {
+	struct review_options options = {
 		.until_ms = 1000, .domains_max = 3, .partners = partners,
 		.partner_count = 1, .policy = policy
 	};
-	char error[READER_ERROR_MAX];
-	struct report *report;
+	char error[REVIEW_ERROR_MAX];
+	struct review *report;
 	sqlite3 *db = NULL;
 
 	(void)state;
@@ -50,14 +50,14 @@ domains_beyond_the_limit_are_counted(void **state)
 	    " tls_version) SELECT i, 'accept', 'd' || i || '.example', 'TLSv1.3' FROM n"
 	    " UNION ALL SELECT 20, 'accept', 'partner.example', 'TLSv1.3'", NULL, NULL,
 	    NULL), SQLITE_OK);
-	report = report_read(db, "memory", &options, error);
+	report = review_read(db, "memory", &options, error);
 	assert_non_null(report);
 	assert_int_equal(report->totals.transactions, 11);
 	assert_int_equal(report->domain_count, 3);
 	assert_int_equal(report->others, 8);
 	for (size_t i = 0; i < report->domain_count; i++)
 		assert_int_equal(report->domains[i].counts.transactions, 1);
-	report_free(&report);
+	review_free(&report);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	policy_free(&policy);
 }

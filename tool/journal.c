@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/reader.h"
+#include "review/review.h"
 
 /* The path in the settings; NULL, having said why, where there is none. */
 static char *
@@ -50,7 +50,7 @@ find_path(const char *config)
 bool
 tool_open_journal(const char *path, const char *config, struct tool_journal *journal)
 {
-	char error[READER_ERROR_MAX];
+	char error[REVIEW_ERROR_MAX];
 
 	*journal = (struct tool_journal){ 0 };
 	if (path == NULL)
@@ -65,7 +65,7 @@ tool_open_journal(const char *path, const char *config, struct tool_journal *jou
 	}
 	if (journal->path == NULL)
 		return false;
-	journal->db = reader_open(journal->path, error);
+	journal->db = review_open(journal->path, error);
 	if (journal->db == NULL)
 		(void)tool_trouble("%s", error);
 	return journal->db != NULL;
@@ -74,7 +74,7 @@ tool_open_journal(const char *path, const char *config, struct tool_journal *jou
 void
 tool_close_journal(struct tool_journal *journal)
 {
-	reader_close(&journal->db);
+	review_close(&journal->db);
 	free(journal->path);
 	journal->path = NULL;
 }
@@ -82,8 +82,8 @@ tool_close_journal(struct tool_journal *journal)
 int
 tool_journal_trouble(const struct tool_journal *journal)
 {
-	char error[READER_ERROR_MAX];
+	char error[REVIEW_ERROR_MAX];
 
-	reader_explain(journal->db, journal->path, error);
+	review_explain(journal->db, journal->path, error);
 	return tool_trouble("%s", error);
 }

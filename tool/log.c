@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "journal/reader.h"
+#include "review/review.h"
 #include "journal/row_write.h"
 #include "tool/journal.h"
 #include "tool/period.h"
@@ -341,15 +341,15 @@ static ino_t
 follow_file(struct log_run *run, ino_t number)
 {
 	ino_t now = file_number(run->journal.path);
-	char error[READER_ERROR_MAX];
+	char error[REVIEW_ERROR_MAX];
 	sqlite3 *db;
 
 	if (now == number || now == 0)
 		return number;
-	db = reader_open(run->journal.path, error);
+	db = review_open(run->journal.path, error);
 	if (db == NULL)
 		return number;
-	reader_close(&run->journal.db);
+	review_close(&run->journal.db);
 	run->journal.db = db;
 	run->last_id = 0;
 	return now;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "journal/sessions.h"
+#include "review/review.h"
 #include "tool/journal.h"
 #include "tool/judge.h"
 #include "tool/period.h"
@@ -51,7 +51,7 @@ judge_item(struct run *run, const struct facts *facts,
 }
 
 static bool
-take_session(void *context, const struct journal_session *session)
+take_session(void *context, const struct review_decision *session)
 {
 	struct tally_item item = {
 		.transactions = session->messages,
@@ -89,7 +89,7 @@ read_journal(struct run *run)
 	int status = STATUS_TROUBLE, result;
 
 	if (tool_open_journal(run->journal, run->judge.config, &journal)) {
-		result = journal_sessions_read(journal.db, run->since_ms, run->until_ms,
+		result = review_decisions_read(journal.db, run->since_ms, run->until_ms,
 		    take_session, run);
 		if (run->failed || result == SQLITE_NOMEM)
 			status = tool_trouble("not enough memory");

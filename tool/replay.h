@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "tool/maillog.h"
-#include "tool/tally.h"
+#include "review/tally.h"
 
 /* Borrowed. */
 struct replay_result {

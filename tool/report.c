@@ -29,7 +29,7 @@ struct report_run {
 	struct report_view view;
 	struct loaded loaded;
 	struct tool_journal journal;
-	struct report *report;
+	struct review *report;
 	const char **partners;
 	size_t partner_count;
 	struct buffer output;
@@ -60,13 +60,13 @@ report_standing_name(const struct policy_standing *standing)
 }
 
 int64_t
-report_refusals(const struct report_counts *counts)
+report_refusals(const struct review_counts *counts)
 {
 	return counts->rejected + counts->tempfailed;
 }
 
 int
-report_per_mille(const struct report_counts *counts)
+report_per_mille(const struct review_counts *counts)
 {
 	if (counts->transactions == 0)
 		return 0;
@@ -80,7 +80,7 @@ report_is_listed(const struct report_partner *partner)
 }
 
 const char *
-report_domain_name(const struct report_domain *domain)
+report_domain_name(const struct review_domain *domain)
 {
 	if (strcmp(domain->name, "<>") == 0)
 		return "(bounces)";
@@ -93,7 +93,7 @@ report_domain_name(const struct report_domain *domain)
 
 /* The certificate that the partner used last has ended, or will soon. */
 static bool
-ends_soon(const struct report_domain *domain, int64_t now_ms)
+ends_soon(const struct review_domain *domain, int64_t now_ms)
 {
 	int64_t end = domain->certificate_count == 0 ? 0 :
 	    domain->certificates[0].not_after_ms;
@@ -102,7 +102,7 @@ ends_soon(const struct report_domain *domain, int64_t now_ms)
 }
 
 static enum report_state
-state_of(const struct report_domain *domain, int64_t now_ms)
+state_of(const struct review_domain *domain, int64_t now_ms)
 {
 	if (report_refusals(&domain->counts) > 0)
 		return REPORT_REFUSED;
@@ -119,7 +119,7 @@ state_of(const struct report_domain *domain, int64_t now_ms)
 
 /* No local part that a rule would name. */
 static int
-find_standing(const struct report_run *run, const struct report_domain *domain,
+find_standing(const struct report_run *run, const struct review_domain *domain,
     struct policy_standing *standing)
 {
 	struct policy_options options = settings_policy_options(run->loaded.settings,
@@ -151,7 +151,7 @@ find_ready(const struct report_run *run, struct report_partner *partner)
 		return true;
 	/* What the period shows need not be looked up again. */
 	if (partner->last_would_ms == 0 || partner->last_would_ms < since) {
-		if (!report_history(run->journal.db, partner->seen->name,
+		if (!review_history(run->journal.db, partner->seen->name,
 		    &partner->last_would_ms, &first_ms))
 			return false;
 		partner->ready = partner->last_would_ms < since && first_ms != 0 &&
@@ -161,7 +161,7 @@ find_ready(const struct report_run *run, struct report_partner *partner)
 }
 
 static int
-join(const struct report_run *run, const struct report_domain *domain,
+join(const struct report_run *run, const struct review_domain *domain,
     struct report_partner *partner)
 {
 	*partner = (struct report_partner){ .seen = domain };
@@ -270,19 +270,19 @@ list_partners(struct report_run *run)
 static int
 read_report(struct report_run *run)
 {
-	struct report_options options = {
+	struct review_options options = {
 		.since_ms = run->since_ms,
 		.until_ms = run->until_ms,
 		.domain = run->domain[0] == '\0' ? NULL : run->domain,
 		.policy = run->loaded.policy
 	};
-	char error[READER_ERROR_MAX];
+	char error[REVIEW_ERROR_MAX];
 
 	if (!list_partners(run))
 		return tool_trouble("not enough memory");
 	options.partners = run->partners;
 	options.partner_count = run->partner_count;
-	run->report = report_read(run->journal.db, run->journal.path, &options, error);
+	run->report = review_read(run->journal.db, run->journal.path, &options, error);
 	if (run->report == NULL)
 		return tool_trouble("%s", error);
 	return make_view(run);
@@ -355,7 +355,7 @@ report(struct report_run *run)
 	free(run->view.partners);
 	free(run->partners);
 	buffer_free(&run->output);
-	report_free(&run->report);
+	review_free(&run->report);
 	tool_close_journal(&run->journal);
 	tool_unload(&run->loaded);
 	return status;

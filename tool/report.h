@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "journal/report.h"
+#include "review/review.h"
 #include "tool/tool.h"
 
 /* In order of what is to be looked at first. */
@@ -33,7 +33,7 @@ enum report_state {
 	"require tls >= 1.2; require bits >= 128; require forward-secrecy"
 
 struct report_partner {
-	const struct report_domain *seen;	/* what the journal has of it */
+	const struct review_domain *seen;	/* what the journal has of it */
 	struct policy_standing standing;	/* what the policy says of it, now */
 	enum report_state state;
 	bool has_rule;				/* a "from" rule names it */
@@ -44,7 +44,7 @@ struct report_partner {
 
 /* Borrows from the report and the policy. */
 struct report_view {
-	const struct report *report;
+	const struct review *report;
 	const char *journal;			/* its path */
 	int64_t now_ms;
 	int ready_days;		/* without a would-be refusal, to be ready */
@@ -58,16 +58,16 @@ const char *report_state_name(enum report_state state);
 const char *report_standing_name(const struct policy_standing *standing);
 
 /* Refusals of the domain; the counts of an array by reason, in all. */
-int64_t report_refusals(const struct report_counts *counts);
+int64_t report_refusals(const struct review_counts *counts);
 
 /* The share of encrypted transactions in tenths of a percent, rounded down. */
-int report_per_mille(const struct report_counts *counts);
+int report_per_mille(const struct review_counts *counts);
 
 /* Does a domain have transactions, or a rule? */
 bool report_is_listed(const struct report_partner *partner);
 
 /* The name to show: "(bounces)" and "(no domain)" for what has none. */
-const char *report_domain_name(const struct report_domain *domain);
+const char *report_domain_name(const struct review_domain *domain);
 
 /* Append the report as text, JSON, CSV. */
 void report_text_write(const struct report_view *view, int width, struct buffer *text);

@@ -13,7 +13,7 @@
 #include "tool/page.h"
 
 int64_t
-report_html_complied(const struct report_counts *counts)
+report_html_complied(const struct review_counts *counts)
 {
 	int64_t complied = counts->accepted - counts->exempted - counts->would;
 
@@ -78,7 +78,7 @@ report_html_part(struct buffer *page, int64_t part, int64_t whole)
 static void
 write_header(struct buffer *page, const struct report_view *view)
 {
-	const struct report *report = view->report;
+	const struct review *report = view->report;
 
 	buffer_string(page, "<header>\n<h1>TLS of incoming mail</h1>\n");
 	html_format(page, "<p class=\"period\">%s to %s UTC", html_minute(
@@ -110,9 +110,9 @@ write_figure(struct buffer *page, const char *class, const char *name,
 }
 
 static void
-write_figures(struct buffer *page, const struct report *report)
+write_figures(struct buffer *page, const struct review *report)
 {
-	const struct report_counts *totals = &report->totals;
+	const struct review_counts *totals = &report->totals;
 	int64_t refusals = report_refusals(totals);
 	int64_t clear = totals->protocol[PROTOCOL_CLEAR];
 
@@ -158,7 +158,7 @@ gather(const struct report_view *view)
 
 	for (size_t i = 0; i < view->partner_count; i++) {
 		const struct report_partner *partner = &view->partners[i];
-		const struct report_domain *seen = partner->seen;
+		const struct review_domain *seen = partner->seen;
 
 		found.refused += report_refusals(&seen->counts) > 0;
 		found.downgraded += seen->downgrade.transactions > 0 &&
@@ -219,10 +219,10 @@ write_attention(struct buffer *page, const struct report_view *view)
  * ------------------------------------------------------------------ */
 
 static void
-write_discarded(struct buffer *page, const struct report *report)
+write_discarded(struct buffer *page, const struct review *report)
 {
 	for (size_t i = 0; i < report->discarded_count; i++) {
-		const struct report_discarded *row = &report->discarded[i];
+		const struct review_discarded *row = &report->discarded[i];
 
 		html_format(page, "<li>%s records and %s messages of roll-ups are not in "
 		    "the journal, %s; the newest is of %s UTC.</li>\n",
@@ -234,7 +234,7 @@ write_discarded(struct buffer *page, const struct report *report)
 static void
 write_limits(struct buffer *page, const struct report_view *view)
 {
-	const struct report *report = view->report;
+	const struct review *report = view->report;
 
 	buffer_string(page, "<section aria-labelledby=\"limits\">\n"
 	    "<h2 id=\"limits\">What this report does not know</h2>\n<ul>\n"

@@ -34,6 +34,6 @@ void report_html_date(struct buffer *page, int64_t ms);
 void report_html_part(struct buffer *page, int64_t part, int64_t whole);
 
 /* Transactions that met what their rule asks: neither exempted nor only monitored. */
-int64_t report_html_complied(const struct report_counts *counts);
+int64_t report_html_complied(const struct review_counts *counts);
 
 #endif

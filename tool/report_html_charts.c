@@ -81,7 +81,7 @@ struct times {
 };
 
 static void
-label(const struct report *report, size_t bucket, struct times *times, size_t at)
+label(const struct review *report, size_t bucket, struct times *times, size_t at)
 {
 	int64_t start_ms = report->buckets[bucket].start_ms;
 
@@ -94,7 +94,7 @@ label(const struct report *report, size_t bucket, struct times *times, size_t at
 
 /* Puts so many hours or days together that the columns can be told apart. */
 static void
-gather(const struct report *report, struct times *times)
+gather(const struct review *report, struct times *times)
 {
 	size_t together = (report->bucket_count + COLUMNS_MAX - 1) / COLUMNS_MAX;
 
@@ -180,7 +180,7 @@ write_length(struct buffer *page, int64_t length_ms)
 }
 
 static void
-write_times(struct buffer *page, const struct report *report)
+write_times(struct buffer *page, const struct review *report)
 {
 	struct times *times = calloc(1, sizeof *times);
 
@@ -220,7 +220,7 @@ most_first(const void *a, const void *b)
 }
 
 static size_t
-gather_reasons(const struct report *report, struct chart_bar bars[REASON_COUNT])
+gather_reasons(const struct review *report, struct chart_bar bars[REASON_COUNT])
 {
 	int64_t most = 0;
 	size_t count = 0;
@@ -245,7 +245,7 @@ gather_reasons(const struct report *report, struct chart_bar bars[REASON_COUNT])
 }
 
 static void
-write_reasons(struct buffer *page, const struct report *report)
+write_reasons(struct buffer *page, const struct review *report)
 {
 	static const struct report_html_column columns[] = {
 		{ "Reason", false }, { "Refused", true }, { "Would be refused", true }
@@ -284,9 +284,9 @@ write_reasons(struct buffer *page, const struct report *report)
  * ------------------------------------------------------------------ */
 
 static struct chart_bar
-bar_of(const struct report_domain *seen)
+bar_of(const struct review_domain *seen)
 {
-	const struct report_counts *counts = &seen->counts;
+	const struct review_counts *counts = &seen->counts;
 	int64_t complied = report_html_complied(counts);
 	int64_t between = counts->accepted + counts->held - complied;
 	struct chart_bar bar = {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static void
-write_session(struct buffer *page, const struct report_session *session)
+write_session(struct buffer *page, const struct review_session *session)
 {
 	html_format(page, "%s UTC from ", html_minute(session->time_ms).text);
 	html_value(page, session->host);
@@ -30,7 +30,7 @@ write_session(struct buffer *page, const struct report_session *session)
 
 static void
 write_failures(struct buffer *page, const char *name, int64_t count,
-    const int64_t reasons[REASON_COUNT], const struct report_session *last)
+    const int64_t reasons[REASON_COUNT], const struct review_session *last)
 {
 	const char *comma = "";
 
@@ -78,7 +78,7 @@ write_rule(struct buffer *page, const struct report_view *view,
 }
 
 static void
-write_protocols(struct buffer *page, const struct report_domain *seen)
+write_protocols(struct buffer *page, const struct review_domain *seen)
 {
 	const char *comma = "";
 
@@ -102,10 +102,10 @@ write_protocols(struct buffer *page, const struct report_domain *seen)
 }
 
 static void
-write_certificates(struct buffer *page, const struct report_domain *seen)
+write_certificates(struct buffer *page, const struct review_domain *seen)
 {
 	for (size_t i = 0; i < seen->certificate_count; i++) {
-		const struct report_certificate *one = &seen->certificates[i];
+		const struct review_certificate *one = &seen->certificates[i];
 
 		buffer_string(page, "<dt>Certificate</dt><dd>");
 		html_value(page, one->cn);
@@ -125,7 +125,7 @@ static void
 write_partner(struct buffer *page, const struct report_view *view,
     const struct report_partner *partner)
 {
-	const struct report_domain *seen = partner->seen;
+	const struct review_domain *seen = partner->seen;
 
 	html_format(page, "<article class=\"partner\">\n<h3><bdi>%s</bdi> "
 	    "<span class=\"badge %s\">%s</span></h3>\n<dl>\n",

@@ -19,7 +19,7 @@ begin(struct buffer *page, const char *id, const char *heading, const char *abou
 }
 
 static void
-write_name(struct buffer *page, const struct report_domain *domain)
+write_name(struct buffer *page, const struct review_domain *domain)
 {
 	html_format(page, "<tr><th scope=\"row\"><bdi>%s</bdi></th>",
 	    report_domain_name(domain));
@@ -48,7 +48,7 @@ write_standing(struct buffer *page, const struct report_partner *partner)
 }
 
 static void
-write_weakest(struct buffer *page, const struct report_session *weakest)
+write_weakest(struct buffer *page, const struct review_session *weakest)
 {
 	if (weakest->time_ms == 0)
 		buffer_string(page, "<td>\xE2\x80\x93</td>");
@@ -60,8 +60,8 @@ write_weakest(struct buffer *page, const struct report_session *weakest)
 static void
 write_partner_row(struct buffer *page, const struct report_partner *partner)
 {
-	const struct report_domain *seen = partner->seen;
-	const struct report_counts *counts = &seen->counts;
+	const struct review_domain *seen = partner->seen;
+	const struct review_counts *counts = &seen->counts;
 
 	write_name(page, seen);
 	buffer_string(page, "<td>");
@@ -123,7 +123,7 @@ write_candidates(struct buffer *page, const struct report_view *view)
 	report_html_table(page, "candidates-table", "Domains that would pass a rule", columns,
 	    sizeof columns / sizeof columns[0]);
 	for (size_t i = 0; i < view->partner_count; i++) {
-		const struct report_domain *seen = view->partners[i].seen;
+		const struct review_domain *seen = view->partners[i].seen;
 
 		if (!view->partners[i].candidate)
 			continue;
@@ -157,8 +157,8 @@ write_downgrades(struct buffer *page, const struct report_view *view)
 	report_html_table(page, "downgrades-table", "Downgrades", columns,
 	    sizeof columns / sizeof columns[0]);
 	for (size_t i = 0; i < view->partner_count; i++) {
-		const struct report_domain *seen = view->partners[i].seen;
-		const struct report_downgrade *downgrade = &seen->downgrade;
+		const struct review_domain *seen = view->partners[i].seen;
+		const struct review_downgrade *downgrade = &seen->downgrade;
 
 		if (downgrade->transactions == 0)
 			continue;
@@ -186,7 +186,7 @@ write_downgrades(struct buffer *page, const struct report_view *view)
 
 static void
 write_certificate_row(struct buffer *page, const struct report_view *view,
-    const struct report_domain *seen, const struct report_certificate *certificate)
+    const struct review_domain *seen, const struct review_certificate *certificate)
 {
 	int64_t left = certificate->not_after_ms - view->now_ms;
 	const char *class = left < 0 ? "bad" : left < REPORT_SOON_MS ? "warn" : "good";
@@ -224,7 +224,7 @@ write_certificates(struct buffer *page, const struct report_view *view)
 	report_html_table(page, "certificates-table", "Certificates and their end", columns,
 	    sizeof columns / sizeof columns[0]);
 	for (size_t i = 0; i < view->partner_count; i++) {
-		const struct report_domain *seen = view->partners[i].seen;
+		const struct review_domain *seen = view->partners[i].seen;
 
 		for (size_t j = 0; j < seen->certificate_count; j++) {
 			int64_t end = seen->certificates[j].not_after_ms;

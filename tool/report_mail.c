@@ -193,8 +193,8 @@ put_headers(const struct report_mail *request, struct buffer *mail)
 static void
 put_seen(const struct report_mail *request, struct buffer *mail, struct buffer *line)
 {
-	const struct report *report = request->view->report;
-	const struct report_counts *counts = &request->partner->seen->counts;
+	const struct review *report = request->view->report;
+	const struct review_counts *counts = &request->partner->seen->counts;
 	bool first = true;
 
 	buffer_format(line, "this is about mail from senders of %s that reached us from ",
@@ -217,7 +217,7 @@ put_seen(const struct report_mail *request, struct buffer *mail, struct buffer *
 		}
 	put_buffer(mail, "  * ", line);
 	for (size_t i = 0; i < request->partner->seen->certificate_count; i++) {
-		const struct report_certificate *certificate =
+		const struct review_certificate *certificate =
 		    &request->partner->seen->certificates[i];
 
 		buffer_string(line, "certificate ");
@@ -263,7 +263,7 @@ put_agreement(const struct report_mail *request, struct buffer *mail,
 
 static void
 put_failures(struct buffer *mail, struct buffer *line, const char *what,
-    const int64_t *reasons, const struct report_session *last)
+    const int64_t *reasons, const struct review_session *last)
 {
 	for (int i = 0; i < REASON_COUNT; i++) {
 		if (reasons[i] == 0)
@@ -299,7 +299,7 @@ put_failures(struct buffer *mail, struct buffer *line, const char *what,
 }
 
 static void
-put_changes(const struct report_domain *seen, struct buffer *mail)
+put_changes(const struct review_domain *seen, struct buffer *mail)
 {
 	buffer_string(mail, "\nWhat to change:\n\n");
 	for (int i = 0; i < REASON_COUNT; i++)
@@ -313,7 +313,7 @@ put_changes(const struct report_domain *seen, struct buffer *mail)
 static void
 put_outcome(const struct report_mail *request, struct buffer *mail, struct buffer *line)
 {
-	const struct report_domain *seen = request->partner->seen;
+	const struct review_domain *seen = request->partner->seen;
 
 	if (seen->first_failed_ms == 0) {
 		buffer_string(mail, "\n");

@@ -71,7 +71,7 @@ end_paragraph(struct page *page, int indent)
 }
 
 static void
-add_share(struct buffer *line, const struct report_counts *counts)
+add_share(struct buffer *line, const struct review_counts *counts)
 {
 	int share = report_per_mille(counts);
 
@@ -110,7 +110,7 @@ add_reasons(struct buffer *line, const int64_t *reasons)
 }
 
 static void
-write_counts(struct page *page, const struct report_counts *counts, int indent)
+write_counts(struct page *page, const struct review_counts *counts, int indent)
 {
 	add_count(&page->line, counts->transactions, "transaction", "transactions");
 	if (counts->transactions > 0) {
@@ -124,7 +124,7 @@ write_counts(struct page *page, const struct report_counts *counts, int indent)
 
 /* "2026-01-31 12:00:00 from mx2.acme.example [192.0.2.1]" */
 static void
-add_session(struct buffer *line, const struct report_session *session)
+add_session(struct buffer *line, const struct review_session *session)
 {
 	screen_time(line, session->time_ms);
 	if (session->host != NULL) {
@@ -140,7 +140,7 @@ add_session(struct buffer *line, const struct report_session *session)
 
 static void
 write_failure(struct page *page, const char *what, int64_t count,
-    const int64_t *reasons, const struct report_session *last)
+    const int64_t *reasons, const struct review_session *last)
 {
 	if (count == 0)
 		return;
@@ -159,9 +159,9 @@ write_failure(struct page *page, const char *what, int64_t count,
 }
 
 static void
-write_weakest(struct page *page, const struct report_domain *domain)
+write_weakest(struct page *page, const struct review_domain *domain)
 {
-	const struct report_session *weakest = &domain->weakest;
+	const struct review_session *weakest = &domain->weakest;
 
 	if (weakest->time_ms == 0)
 		return;
@@ -177,7 +177,7 @@ write_weakest(struct page *page, const struct report_domain *domain)
 }
 
 static void
-write_ciphers(struct page *page, const struct report_domain *domain)
+write_ciphers(struct page *page, const struct review_domain *domain)
 {
 	if (domain->cipher_count == 0)
 		return;
@@ -196,7 +196,7 @@ write_ciphers(struct page *page, const struct report_domain *domain)
 }
 
 static void
-write_certificate(struct page *page, const struct report_certificate *certificate)
+write_certificate(struct page *page, const struct review_certificate *certificate)
 {
 	const char *digest = certificate->fingerprint != NULL ? certificate->fingerprint :
 	    certificate->pubkey_fingerprint;
@@ -229,7 +229,7 @@ write_certificate(struct page *page, const struct report_certificate *certificat
 }
 
 static void
-write_downgrade(struct page *page, const struct report_downgrade *downgrade)
+write_downgrade(struct page *page, const struct review_downgrade *downgrade)
 {
 	if (downgrade->transactions == 0)
 		return;
@@ -285,7 +285,7 @@ add_standing(struct page *page, const struct report_partner *partner)
 static void
 write_partner(struct page *page, const struct report_partner *partner)
 {
-	const struct report_domain *seen = partner->seen;
+	const struct review_domain *seen = partner->seen;
 
 	buffer_add(page->text, "\n", 1);
 	add_safe(&page->line, report_domain_name(seen));
@@ -384,10 +384,10 @@ write_candidates(struct page *page)
 static void
 write_discarded(struct page *page)
 {
-	const struct report *report = page->view->report;
+	const struct review *report = page->view->report;
 
 	for (size_t i = 0; i < report->discarded_count; i++) {
-		const struct report_discarded *row = &report->discarded[i];
+		const struct review_discarded *row = &report->discarded[i];
 
 		buffer_string(&page->line, "Not in the journal: ");
 		add_count(&page->line, row->records, "record", "records");
@@ -402,8 +402,8 @@ write_discarded(struct page *page)
 static void
 write_summary(struct page *page)
 {
-	const struct report *report = page->view->report;
-	const struct report_counts *totals = &report->totals;
+	const struct review *report = page->view->report;
+	const struct review_counts *totals = &report->totals;
 
 	buffer_string(&page->line, "TLS of incoming mail from ");
 	screen_time(&page->line, report->since_ms);

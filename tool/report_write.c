@@ -100,7 +100,7 @@ put_reasons(struct json *json, const char *name, const int64_t *reasons)
 }
 
 static void
-put_counts(struct json *json, const struct report_counts *counts)
+put_counts(struct json *json, const struct review_counts *counts)
 {
 	put_number(json, "transactions", counts->transactions);
 	put_number(json, "encrypted", counts->encrypted);
@@ -114,7 +114,7 @@ put_counts(struct json *json, const struct report_counts *counts)
 }
 
 static void
-put_session(struct json *json, const char *name, const struct report_session *session)
+put_session(struct json *json, const char *name, const struct review_session *session)
 {
 	if (session->time_ms == 0)
 		return;
@@ -137,11 +137,11 @@ put_session(struct json *json, const char *name, const struct report_session *se
 }
 
 static void
-put_certificates(struct json *json, const struct report_domain *domain)
+put_certificates(struct json *json, const struct review_domain *domain)
 {
 	open_in(json, "certificates", "[");
 	for (size_t i = 0; i < domain->certificate_count; i++) {
-		const struct report_certificate *certificate = &domain->certificates[i];
+		const struct review_certificate *certificate = &domain->certificates[i];
 
 		open_in(json, NULL, "{");
 		put_text(json, "cert_cn", certificate->cn);
@@ -161,7 +161,7 @@ put_certificates(struct json *json, const struct report_domain *domain)
 }
 
 static void
-put_ciphers(struct json *json, const struct report_domain *domain)
+put_ciphers(struct json *json, const struct review_domain *domain)
 {
 	open_in(json, "ciphers", "[");
 	for (size_t i = 0; i < domain->cipher_count; i++) {
@@ -199,7 +199,7 @@ put_standing(struct json *json, const struct report_partner *partner)
 }
 
 static void
-put_downgrade(struct json *json, const struct report_downgrade *downgrade)
+put_downgrade(struct json *json, const struct review_downgrade *downgrade)
 {
 	if (downgrade->transactions == 0)
 		return;
@@ -215,7 +215,7 @@ put_downgrade(struct json *json, const struct report_downgrade *downgrade)
 static void
 put_partner(struct json *json, const struct report_partner *partner)
 {
-	const struct report_domain *seen = partner->seen;
+	const struct review_domain *seen = partner->seen;
 
 	open_in(json, NULL, "{");
 	put_text(json, "domain", seen->name);
@@ -237,11 +237,11 @@ put_partner(struct json *json, const struct report_partner *partner)
 }
 
 static void
-put_series(struct json *json, const struct report *report)
+put_series(struct json *json, const struct review *report)
 {
 	open_in(json, "series", "[");
 	for (size_t i = 0; i < report->bucket_count; i++) {
-		const struct report_bucket *bucket = &report->buckets[i];
+		const struct review_bucket *bucket = &report->buckets[i];
 
 		open_in(json, NULL, "{");
 		put_time(json, "start", bucket->start_ms);
@@ -253,11 +253,11 @@ put_series(struct json *json, const struct report *report)
 }
 
 static void
-put_discarded(struct json *json, const struct report *report)
+put_discarded(struct json *json, const struct review *report)
 {
 	open_in(json, "discarded", "[");
 	for (size_t i = 0; i < report->discarded_count; i++) {
-		const struct report_discarded *row = &report->discarded[i];
+		const struct review_discarded *row = &report->discarded[i];
 
 		open_in(json, NULL, "{");
 		put_text(json, "why", row->why);
@@ -272,7 +272,7 @@ put_discarded(struct json *json, const struct report *report)
 void
 report_json_write(const struct report_view *view, struct buffer *text)
 {
-	const struct report *report = view->report;
+	const struct review *report = view->report;
 	struct json json = { text, false };
 
 	open_in(&json, NULL, "{");
@@ -353,9 +353,9 @@ csv_policy(struct buffer *line, const struct report_partner *partner)
 }
 
 static void
-csv_counts(struct buffer *line, const struct report_domain *seen)
+csv_counts(struct buffer *line, const struct review_domain *seen)
 {
-	const struct report_counts *counts = &seen->counts;
+	const struct review_counts *counts = &seen->counts;
 
 	csv_number(line, counts->transactions);
 	csv_number(line, counts->encrypted);
@@ -373,8 +373,8 @@ csv_counts(struct buffer *line, const struct report_domain *seen)
 static void
 csv_partner(struct buffer *line, const struct report_partner *partner)
 {
-	const struct report_domain *seen = partner->seen;
-	const struct report_certificate *certificate = seen->certificate_count == 0 ?
+	const struct review_domain *seen = partner->seen;
+	const struct review_certificate *certificate = seen->certificate_count == 0 ?
 	    NULL : &seen->certificates[0];
 
 	row_write_csv_value(seen->name, line);

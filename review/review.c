@@ -1,15 +1,15 @@
 /*
- * report.c - what the journal says of a period.
+ * review.c - what the journal says of a period.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/report.h"
+#include "review/review.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/report_room.h"
+#include "review/reading.h"
 #include "journal/schema.h"
 
 #define DAY_MS (24 * MS_PER_HOUR)
@@ -21,10 +21,10 @@
 #define BUCKETS_MAX 20000
 
 int
-report_prepare(struct report *report, const char *before, const char *null_sender,
+review_prepare(struct review *review, const char *before, const char *null_sender,
     sqlite3_stmt **statement)
 {
-	const struct report_options *options = report->keep->options;
+	const struct review_options *options = review->keep->options;
 	const char *domain = options->domain;
 	struct buffer sql = BUFFER_INIT;
 	int result = SQLITE_NOMEM;
@@ -37,7 +37,7 @@ report_prepare(struct report *report, const char *before, const char *null_sende
 	else if (domain != NULL)
 		buffer_string(&sql, " AND domain = ?3");
 	if (!sql.failed)
-		result = sqlite3_prepare_v2(report->keep->db, sql.text, -1, statement, NULL);
+		result = sqlite3_prepare_v2(review->keep->db, sql.text, -1, statement, NULL);
 	buffer_free(&sql);
 	if (result != SQLITE_OK)
 		return result;
@@ -67,9 +67,9 @@ read_number(sqlite3 *db, const char *sql, int64_t *number)
 
 /* The oldest and the newest time in the journal. */
 static int
-read_extent(struct report *report)
+read_extent(struct review *review)
 {
-	sqlite3 *db = report->keep->db;
+	sqlite3 *db = review->keep->db;
 	int64_t record, rollup;
 	int result = read_number(db, "SELECT min(time) FROM record", &record);
 
@@ -77,38 +77,38 @@ read_extent(struct report *report)
 		result = read_number(db, "SELECT min(hour) * 3600000 FROM rollup", &rollup);
 	if (result != SQLITE_DONE)
 		return result;
-	report->oldest_ms = record == 0 || (rollup != 0 && rollup < record) ?
+	review->oldest_ms = record == 0 || (rollup != 0 && rollup < record) ?
 	    rollup : record;
 	result = read_number(db, "SELECT max(time) FROM record", &record);
 	if (result == SQLITE_DONE)
 		result = read_number(db, "SELECT max(hour * 3600000 + last) FROM rollup"
 		    " WHERE hour = (SELECT max(hour) FROM rollup)", &rollup);
-	report->newest_ms = record > rollup ? record : rollup;
+	review->newest_ms = record > rollup ? record : rollup;
 	return result;
 }
 
 /* Nothing is charted before the journal begins. */
 static bool
-make_buckets(struct report *report)
+make_buckets(struct review *review)
 {
-	int64_t since = report->since_ms, until = report->until_ms;
+	int64_t since = review->since_ms, until = review->until_ms;
 	int64_t count;
 
-	if (since < report->oldest_ms)
-		since = report->oldest_ms;
-	if (report->oldest_ms == 0 || until <= since)
+	if (since < review->oldest_ms)
+		since = review->oldest_ms;
+	if (review->oldest_ms == 0 || until <= since)
 		return true;
-	report->bucket_ms = until - since <= HOURLY_MS ? MS_PER_HOUR : DAY_MS;
-	since -= since % report->bucket_ms;
-	count = (until - 1 - since) / report->bucket_ms + 1;
+	review->bucket_ms = until - since <= HOURLY_MS ? MS_PER_HOUR : DAY_MS;
+	since -= since % review->bucket_ms;
+	count = (until - 1 - since) / review->bucket_ms + 1;
 	if (count > BUCKETS_MAX)
 		count = BUCKETS_MAX;
-	report->buckets = calloc((size_t)count, sizeof *report->buckets);
-	if (report->buckets == NULL)
+	review->buckets = calloc((size_t)count, sizeof *review->buckets);
+	if (review->buckets == NULL)
 		return false;
-	report->bucket_count = (size_t)count;
+	review->bucket_count = (size_t)count;
 	for (int64_t i = 0; i < count; i++)
-		report->buckets[i].start_ms = since + i * report->bucket_ms;
+		review->buckets[i].start_ms = since + i * review->bucket_ms;
 	return true;
 }
 
@@ -125,26 +125,26 @@ meaning_of(const char *why)
 }
 
 static int
-read_discarded(struct report *report)
+read_discarded(struct review *review)
 {
 	sqlite3_stmt *rows = NULL;
-	int result = sqlite3_prepare_v2(report->keep->db,
+	int result = sqlite3_prepare_v2(review->keep->db,
 	    "SELECT why, records, messages, last FROM discarded ORDER BY why", -1, &rows,
 	    NULL);
 
 	while (result == SQLITE_OK && (result = sqlite3_step(rows)) == SQLITE_ROW) {
-		struct report_discarded *grown = realloc(report->discarded,
-		    (report->discarded_count + 1) * sizeof *grown);
-		struct report_discarded *row;
+		struct review_discarded *grown = realloc(review->discarded,
+		    (review->discarded_count + 1) * sizeof *grown);
+		struct review_discarded *row;
 
 		result = SQLITE_OK;
 		if (grown == NULL) {
 			result = SQLITE_NOMEM;
 			break;
 		}
-		report->discarded = grown;
-		row = &grown[report->discarded_count++];
-		row->why = report_text(report, report_column(rows, 0));
+		review->discarded = grown;
+		row = &grown[review->discarded_count++];
+		row->why = review_text(review, review_column(rows, 0));
 		row->meaning = row->why == NULL ? NULL : meaning_of(row->why);
 		row->records = sqlite3_column_int64(rows, 1);
 		row->messages = sqlite3_column_int64(rows, 2);
@@ -156,72 +156,72 @@ read_discarded(struct report *report)
 
 /* All of it, in one read transaction. SQLITE_DONE is success. */
 static int
-read_all(struct report *report)
+read_all(struct review *review)
 {
-	int result = read_extent(report);
+	int result = read_extent(review);
 
-	if (result == SQLITE_DONE && !make_buckets(report))
+	if (result == SQLITE_DONE && !make_buckets(review))
 		return SQLITE_NOMEM;
-	for (size_t i = 0; i < report->keep->options->partner_count; i++)
-		(void)report_domain_number(report, report->keep->options->partners[i], false);
+	for (size_t i = 0; i < review->keep->options->partner_count; i++)
+		(void)review_domain_number(review, review->keep->options->partners[i], false);
 	if (result == SQLITE_DONE)
-		result = read_discarded(report);
+		result = read_discarded(review);
 	if (result == SQLITE_DONE)
-		result = report_scan_rollups(report);
+		result = review_scan_rollups(review);
 	if (result == SQLITE_DONE)
-		result = report_scan_records(report);
+		result = review_scan_records(review);
 	if (result == SQLITE_DONE)
-		result = report_finish(report);
-	return report->keep->failed ? SQLITE_NOMEM : result;
+		result = review_finish(review);
+	return review->keep->failed ? SQLITE_NOMEM : result;
 }
 
-static struct report *
-new_report(sqlite3 *db, const struct report_options *options)
+static struct review *
+new_report(sqlite3 *db, const struct review_options *options)
 {
-	struct report *report = calloc(1, sizeof *report);
+	struct review *review = calloc(1, sizeof *review);
 
-	if (report == NULL)
+	if (review == NULL)
 		return NULL;
-	report->keep = calloc(1, sizeof *report->keep);
-	if (report->keep == NULL) {
-		free(report);
+	review->keep = calloc(1, sizeof *review->keep);
+	if (review->keep == NULL) {
+		free(review);
 		return NULL;
 	}
-	report->keep->db = db;
-	report->keep->options = options;
-	report->since_ms = options->since_ms;
-	report->until_ms = options->until_ms;
-	return report;
+	review->keep->db = db;
+	review->keep->options = options;
+	review->since_ms = options->since_ms;
+	review->until_ms = options->until_ms;
+	return review;
 }
 
-struct report *
-report_read(sqlite3 *db, const char *path, const struct report_options *options,
-    char error[READER_ERROR_MAX])
+struct review *
+review_read(sqlite3 *db, const char *path, const struct review_options *options,
+    char error[REVIEW_ERROR_MAX])
 {
-	struct report *report = new_report(db, options);
+	struct review *review = new_report(db, options);
 	int result;
 
-	if (report == NULL) {
-		(void)snprintf(error, READER_ERROR_MAX, "not enough memory");
+	if (review == NULL) {
+		(void)snprintf(error, REVIEW_ERROR_MAX, "not enough memory");
 		return NULL;
 	}
-	report->domain = report_text(report, options->domain);
+	review->domain = review_text(review, options->domain);
 	result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 	if (result == SQLITE_OK)
-		result = read_all(report);
+		result = read_all(review);
 	if (result == SQLITE_NOMEM)
-		(void)snprintf(error, READER_ERROR_MAX, "not enough memory");
+		(void)snprintf(error, REVIEW_ERROR_MAX, "not enough memory");
 	else if (result != SQLITE_DONE)
-		reader_explain(db, path, error);
+		review_explain(db, path, error);
 	if (sqlite3_get_autocommit(db) == 0)
 		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	if (result != SQLITE_DONE)
-		report_free(&report);
-	return report;
+		review_free(&review);
+	return review;
 }
 
 static void
-free_keep(struct report_keep *keep)
+free_keep(struct review_keep *keep)
 {
 	intern_free(&keep->domains);
 	intern_free(&keep->strengths);
@@ -239,24 +239,24 @@ free_keep(struct report_keep *keep)
 }
 
 void
-report_free(struct report **report)
+review_free(struct review **review)
 {
-	if (*report == NULL)
+	if (*review == NULL)
 		return;
-	for (size_t i = 0; i < (*report)->domain_count; i++) {
-		free((*report)->domains[i].ciphers);
-		free((*report)->domains[i].certificates);
+	for (size_t i = 0; i < (*review)->domain_count; i++) {
+		free((*review)->domains[i].ciphers);
+		free((*review)->domains[i].certificates);
 	}
-	free((*report)->domains);
-	free((*report)->buckets);
-	free((*report)->discarded);
-	free_keep((*report)->keep);
-	free(*report);
-	*report = NULL;
+	free((*review)->domains);
+	free((*review)->buckets);
+	free((*review)->discarded);
+	free_keep((*review)->keep);
+	free(*review);
+	*review = NULL;
 }
 
 bool
-report_history(sqlite3 *db, const char *domain, int64_t *last_would_ms,
+review_history(sqlite3 *db, const char *domain, int64_t *last_would_ms,
     int64_t *first_ms)
 {
 	static const char sql[] =

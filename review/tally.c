@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/tally.h"
+#include "review/tally.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_TALLY_H
-#define TLSWARD_TALLY_H
+#ifndef TLSWARD_REVIEW_TALLY_H
+#define TLSWARD_REVIEW_TALLY_H
 
 #include "journal/intern.h"
 #include "policy/policy.h"

@@ -1,16 +1,17 @@
 /*
- * report_count.c - counting the rows of a report, each thing by its number.
+ * count.c - counting the rows of a review, each thing by its number.
  *
  * SPDX-License-Identifier: ISC
  */
+#include "review/reading.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/report_room.h"
 
 /* Room for element "count" of an array; false (and failed) where memory is short. */
 static bool
-make_room(struct report_keep *keep, void *array, size_t count, size_t *room, size_t size)
+make_room(struct review_keep *keep, void *array, size_t count, size_t *room, size_t size)
 {
 	void **place = array, *grown;
 	size_t more = *room == 0 ? 64 : *room * 2;
@@ -40,7 +41,7 @@ key_text(struct buffer *key, const char *text)
 }
 
 static uint32_t
-add_key(struct report_keep *keep, struct intern *intern, bool *added)
+add_key(struct review_keep *keep, struct intern *intern, bool *added)
 {
 	uint32_t number = INTERN_NONE;
 
@@ -53,15 +54,15 @@ add_key(struct report_keep *keep, struct intern *intern, bool *added)
 }
 
 const char *
-report_column(sqlite3_stmt *row, int column)
+review_column(sqlite3_stmt *row, int column)
 {
 	return (const char *)sqlite3_column_text(row, column);
 }
 
 const char *
-report_text(struct report *report, const char *text)
+review_text(struct review *review, const char *text)
 {
-	struct report_keep *keep = report->keep;
+	struct review_keep *keep = review->keep;
 	uint32_t number;
 	bool added;
 
@@ -76,50 +77,50 @@ report_text(struct report *report, const char *text)
 }
 
 static void
-start_domain(struct report *report, uint32_t number)
+start_domain(struct review *review, uint32_t number)
 {
-	struct report_keep *keep = report->keep;
-	struct report_domain *domain;
+	struct review_keep *keep = review->keep;
+	struct review_domain *domain;
 
-	if (!make_room(keep, &report->domains, number, &keep->domain_room,
-	    sizeof *report->domains) ||
+	if (!make_room(keep, &review->domains, number, &keep->domain_room,
+	    sizeof *review->domains) ||
 	    !make_room(keep, &keep->work, number, &keep->work_room, sizeof *keep->work))
 		return;
-	domain = &report->domains[number];
+	domain = &review->domains[number];
 	memset(domain, 0, sizeof *domain);
 	memset(&keep->work[number], 0, sizeof *keep->work);
 	domain->name = intern_text(&keep->domains, number);
 	domain->bits_least = -1;
 	domain->strong = true;
 	domain->weakest.protocol = PROTOCOL_COUNT;
-	report->domain_count = (size_t)number + 1;
+	review->domain_count = (size_t)number + 1;
 }
 
 uint32_t
-report_domain_number(struct report *report, const char *domain, bool null)
+review_domain_number(struct review *review, const char *domain, bool null)
 {
-	struct report_keep *keep = report->keep;
+	struct review_keep *keep = review->keep;
 	size_t most = keep->options->domains_max;
 	const char *name = domain != NULL ? domain : null ? "<>" : "";
 	uint32_t number = intern_find(&keep->domains, name, strlen(name));
 	bool added;
 
 	if (number != INTERN_NONE ||
-	    report->domain_count >= (most == 0 ? REPORT_DOMAINS_MAX : most))
+	    review->domain_count >= (most == 0 ? REVIEW_DOMAINS_MAX : most))
 		return number;
 	number = intern_add(&keep->domains, name, strlen(name), &added);
 	if (number == INTERN_NONE)
 		keep->failed = true;
 	else
-		start_domain(report, number);
+		start_domain(review, number);
 	return keep->failed ? INTERN_NONE : number;
 }
 
 uint32_t
-report_strength_number(struct report *report, const char *tls_version,
+review_strength_number(struct review *review, const char *tls_version,
     const char *cipher, int bits)
 {
-	struct report_keep *keep = report->keep;
+	struct review_keep *keep = review->keep;
 	struct facts facts = FACTS_INIT;
 	struct strength_row *row;
 	uint32_t number;
@@ -138,7 +139,7 @@ report_strength_number(struct report *report, const char *tls_version,
 	facts.bits = bits;
 	row = &keep->strength_rows[number];
 	policy_strength(keep->options->policy, &facts, &row->strength);
-	row->cipher = report_text(report, cipher);
+	row->cipher = review_text(review, cipher);
 	return number;
 }
 
@@ -157,9 +158,9 @@ next_text(const char **at)
 }
 
 static void
-start_certificate(struct report_keep *keep, uint32_t number)
+start_certificate(struct review_keep *keep, uint32_t number)
 {
-	struct report_certificate *row = &keep->certificate_rows[number];
+	struct review_certificate *row = &keep->certificate_rows[number];
 	const char *at = intern_text(&keep->certificates, number);
 	int64_t when;
 
@@ -177,10 +178,10 @@ start_certificate(struct report_keep *keep, uint32_t number)
 }
 
 uint32_t
-report_certificate_number(struct report *report, sqlite3_stmt *row, int first)
+review_certificate_number(struct review *review, sqlite3_stmt *row, int first)
 {
-	struct report_keep *keep = report->keep;
-	const char *fingerprint = report_column(row, first + 2);
+	struct review_keep *keep = review->keep;
+	const char *fingerprint = review_column(row, first + 2);
 	bool added, any = false;
 	uint32_t number;
 
@@ -189,7 +190,7 @@ report_certificate_number(struct report *report, sqlite3_stmt *row, int first)
 		return INTERN_NONE;
 	buffer_clear(&keep->key);
 	for (int i = 0; i < 7; i++) {
-		const char *text = report_column(row, first + i);
+		const char *text = review_column(row, first + i);
 
 		any = any || (i < 4 && text != NULL && strcmp(text, "none") != 0);
 		key_text(&keep->key, text);
@@ -204,9 +205,9 @@ report_certificate_number(struct report *report, sqlite3_stmt *row, int first)
 }
 
 uint32_t
-report_clear_number(struct report *report, uint32_t domain, const char *network)
+review_clear_number(struct review *review, uint32_t domain, const char *network)
 {
-	struct report_keep *keep = report->keep;
+	struct review_keep *keep = review->keep;
 	struct clear_row *row;
 	uint32_t number;
 	bool added;
@@ -227,19 +228,19 @@ report_clear_number(struct report *report, uint32_t domain, const char *network)
 	return keep->failed ? INTERN_NONE : number;
 }
 
-struct report_bucket *
-report_bucket_at(struct report *report, int64_t time_ms)
+struct review_bucket *
+review_bucket_at(struct review *review, int64_t time_ms)
 {
 	int64_t at;
 
-	if (report->bucket_count == 0 || time_ms < report->buckets[0].start_ms)
+	if (review->bucket_count == 0 || time_ms < review->buckets[0].start_ms)
 		return NULL;
-	at = (time_ms - report->buckets[0].start_ms) / report->bucket_ms;
-	return at < (int64_t)report->bucket_count ? &report->buckets[at] : NULL;
+	at = (time_ms - review->buckets[0].start_ms) / review->bucket_ms;
+	return at < (int64_t)review->bucket_count ? &review->buckets[at] : NULL;
 }
 
 static void
-count_session(struct report_counts *counts, enum policy_protocol protocol, int64_t n)
+count_session(struct review_counts *counts, enum policy_protocol protocol, int64_t n)
 {
 	counts->transactions += n;
 	counts->protocol[protocol] += n;
@@ -250,7 +251,7 @@ count_session(struct report_counts *counts, enum policy_protocol protocol, int64
 /* Is the one session weaker than the other, or as weak and later? */
 static bool
 is_weaker(const struct strength_row *row, int64_t time_ms,
-    const struct report_session *weakest)
+    const struct review_session *weakest)
 {
 	if (row->strength.protocol != weakest->protocol)
 		return row->strength.protocol < weakest->protocol;
@@ -260,7 +261,7 @@ is_weaker(const struct strength_row *row, int64_t time_ms,
 }
 
 static void
-count_strength(struct report_domain *domain, struct domain_work *work,
+count_strength(struct review_domain *domain, struct domain_work *work,
     const struct strength_row *row, const struct seen *seen)
 {
 	const struct policy_strength *strength = &row->strength;
@@ -280,10 +281,10 @@ count_strength(struct report_domain *domain, struct domain_work *work,
 }
 
 static void
-count_cipher(struct report_keep *keep, struct report_domain *domain, const char *name,
+count_cipher(struct review_keep *keep, struct review_domain *domain, const char *name,
     int64_t n)
 {
-	struct report_cipher *grown;
+	struct review_cipher *grown;
 	size_t i = 0;
 
 	if (name == NULL)
@@ -291,7 +292,7 @@ count_cipher(struct report_keep *keep, struct report_domain *domain, const char 
 	/* The names are in one table: the same name is the same pointer. */
 	while (i < domain->cipher_count && domain->ciphers[i].name != name)
 		i++;
-	if (i == REPORT_LIST_MAX) {
+	if (i == REVIEW_LIST_MAX) {
 		domain->other_ciphers += n;
 		return;
 	}
@@ -302,16 +303,16 @@ count_cipher(struct report_keep *keep, struct report_domain *domain, const char 
 			return;
 		}
 		domain->ciphers = grown;
-		domain->ciphers[domain->cipher_count++] = (struct report_cipher){ name, 0 };
+		domain->ciphers[domain->cipher_count++] = (struct review_cipher){ name, 0 };
 	}
 	domain->ciphers[i].transactions += n;
 }
 
 static void
-count_certificate(struct report_keep *keep, struct report_domain *domain,
+count_certificate(struct review_keep *keep, struct review_domain *domain,
     const struct seen *seen)
 {
-	struct report_certificate *grown;
+	struct review_certificate *grown;
 	size_t i = 0;
 
 	if (seen->certificate == INTERN_NONE)
@@ -319,7 +320,7 @@ count_certificate(struct report_keep *keep, struct report_domain *domain,
 	while (i < domain->certificate_count &&
 	    domain->certificates[i].number != seen->certificate)
 		i++;
-	if (i == REPORT_LIST_MAX) {
+	if (i == REVIEW_LIST_MAX) {
 		domain->other_certificates += seen->transactions;
 		return;
 	}
@@ -339,7 +340,7 @@ count_certificate(struct report_keep *keep, struct report_domain *domain,
 }
 
 static void
-count_clear(struct report_keep *keep, const struct seen *seen)
+count_clear(struct review_keep *keep, const struct seen *seen)
 {
 	struct clear_row *row;
 
@@ -354,21 +355,21 @@ count_clear(struct report_keep *keep, const struct seen *seen)
 }
 
 void
-report_count(struct report *report, const struct seen *seen)
+review_count(struct review *review, const struct seen *seen)
 {
-	struct report_keep *keep = report->keep;
+	struct review_keep *keep = review->keep;
 	const struct strength_row *row = &keep->strength_rows[seen->strength];
-	struct report_bucket *bucket = report_bucket_at(report, seen->first_ms);
-	struct report_domain *domain;
+	struct review_bucket *bucket = review_bucket_at(review, seen->first_ms);
+	struct review_domain *domain;
 
-	count_session(&report->totals, row->strength.protocol, seen->transactions);
+	count_session(&review->totals, row->strength.protocol, seen->transactions);
 	if (bucket != NULL)
 		bucket->protocol[row->strength.protocol] += seen->transactions;
 	if (seen->domain == INTERN_NONE) {
-		report->others += seen->transactions;
+		review->others += seen->transactions;
 		return;
 	}
-	domain = &report->domains[seen->domain];
+	domain = &review->domains[seen->domain];
 	count_session(&domain->counts, row->strength.protocol, seen->transactions);
 	if (domain->first_ms == 0 || seen->first_ms < domain->first_ms)
 		domain->first_ms = seen->first_ms;

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/sessions.h"
+#include "review/review.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,7 @@ struct sum {
 struct reading {
 	sqlite3 *db;
 	struct journal_facts *facts;
-	journal_session_taker *take;
+	review_decision_taker *take;
 	void *context;
 	struct sum *sums;	/* by the id of a set of facts */
 	size_t sum_count;
@@ -93,7 +93,7 @@ set_facts(struct journal_facts *facts, sqlite3_stmt *statement)
 static bool
 hand_over(struct reading *reading, sqlite3_stmt *statement, const struct sum *sum)
 {
-	struct journal_session session = {
+	struct review_decision session = {
 		.rolled_up = sum != NULL,
 		.domain = column_text(statement, COLUMN_DOMAIN),
 		.messages = sum != NULL ? sum->messages : 1,
@@ -215,8 +215,8 @@ read_sets(struct reading *reading)
 }
 
 int
-journal_sessions_read(sqlite3 *db, int64_t since_ms, int64_t until_ms,
-    journal_session_taker *take, void *context)
+review_decisions_read(sqlite3 *db, int64_t since_ms, int64_t until_ms,
+    review_decision_taker *take, void *context)
 {
 	struct reading reading = { .db = db, .take = take, .context = context };
 	int result = SQLITE_NOMEM;

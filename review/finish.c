@@ -1,14 +1,15 @@
 /*
- * report_late.c - what a report looks up once all rows are counted.
+ * finish.c - what a review looks up once all rows are counted.
  *
  * SPDX-License-Identifier: ISC
  */
+#include "review/reading.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "journal/network.h"
 #include "journal/record.h"
-#include "journal/report_room.h"
 #include "journal/schema.h"
 
 /* The statements of this file, prepared once. */
@@ -37,43 +38,43 @@ static const char tls_records_sql[] =
     " ORDER BY time LIMIT 1000";
 
 static void
-fill_host(struct report *report, sqlite3_stmt *row, struct report_session *session)
+fill_host(struct review *review, sqlite3_stmt *row, struct review_session *session)
 {
-	const char *name = report_column(row, 2);
+	const char *name = review_column(row, 2);
 
-	session->tls_version = report_text(report, report_column(row, 0));
-	session->cipher = report_text(report, report_column(row, 1));
-	session->client_addr = report_text(report, report_column(row, 3));
-	session->host = name != NULL ? report_text(report, name) : session->client_addr;
+	session->tls_version = review_text(review, review_column(row, 0));
+	session->cipher = review_text(review, review_column(row, 1));
+	session->client_addr = review_text(review, review_column(row, 3));
+	session->host = name != NULL ? review_text(review, name) : session->client_addr;
 }
 
 /* Fills what a record tells of a session; of its monitored rule where "would". */
 static void
-fill_record(struct report *report, sqlite3_stmt *row, bool would,
-    struct report_session *session)
+fill_record(struct review *review, sqlite3_stmt *row, bool would,
+    struct review_session *session)
 {
 	struct facts facts = FACTS_INIT;
 	struct policy_strength strength;
 
-	fill_host(report, row, session);
-	facts.tls_version = report_column(row, 0);
-	facts.cipher = report_column(row, 1);
+	fill_host(review, row, session);
+	facts.tls_version = review_column(row, 0);
+	facts.cipher = review_column(row, 1);
 	if (sqlite3_column_type(row, 14) != SQLITE_NULL)
 		facts.bits = sqlite3_column_int(row, 14);
-	policy_strength(report->keep->options->policy, &facts, &strength);
+	policy_strength(review->keep->options->policy, &facts, &strength);
 	session->protocol = strength.protocol;
 	session->bits = strength.bits;
-	session->helo = report_text(report, report_column(row, 4));
-	session->action = record_action(report_column(row, would ? 10 : 9));
-	session->reason = report_text(report, report_column(row, would ? 11 : 5));
-	session->failed = report_text(report, report_column(row, would ? 12 : 6));
-	session->rule = report_text(report, report_column(row, would ? 13 : 7));
-	session->reply = would ? NULL : report_text(report, report_column(row, 8));
+	session->helo = review_text(review, review_column(row, 4));
+	session->action = record_action(review_column(row, would ? 10 : 9));
+	session->reason = review_text(review, review_column(row, would ? 11 : 5));
+	session->failed = review_text(review, review_column(row, would ? 12 : 6));
+	session->rule = review_text(review, review_column(row, would ? 13 : 7));
+	session->reply = would ? NULL : review_text(review, review_column(row, 8));
 }
 
 static int
-look_up(struct report *report, struct late *late, struct row_place place, bool would,
-    struct report_session *session)
+look_up(struct review *review, struct late *late, struct row_place place, bool would,
+    struct review_session *session)
 {
 	sqlite3_stmt *row = place.is_record ? late->record : late->facts;
 	int result;
@@ -84,10 +85,10 @@ look_up(struct report *report, struct late *late, struct row_place place, bool w
 	result = sqlite3_step(row);
 	if (result == SQLITE_ROW) {
 		if (place.is_record)
-			fill_record(report, row, would, session);
+			fill_record(review, row, would, session);
 		else {
-			fill_host(report, row, session);
-			session->rule = report_text(report, report_column(row, 4));
+			fill_host(review, row, session);
+			session->rule = review_text(review, review_column(row, 4));
 		}
 		result = SQLITE_DONE;
 	}
@@ -101,23 +102,23 @@ look_up(struct report *report, struct late *late, struct row_place place, bool w
 
 /* Is the row of a session over TLS? Its columns are version, cipher, bits. */
 static bool
-is_encrypted(struct report *report, sqlite3_stmt *row)
+is_encrypted(struct review *review, sqlite3_stmt *row)
 {
-	uint32_t number = report_strength_number(report, report_column(row, 1),
-	    report_column(row, 2), sqlite3_column_type(row, 3) == SQLITE_NULL ? -1 :
+	uint32_t number = review_strength_number(review, review_column(row, 1),
+	    review_column(row, 2), sqlite3_column_type(row, 3) == SQLITE_NULL ? -1 :
 	    sqlite3_column_int(row, 3));
 
-	return number != INTERN_NONE && report->keep->strength_rows[number].
+	return number != INTERN_NONE && review->keep->strength_rows[number].
 	    strength.protocol > PROTOCOL_UNKNOWN;
 }
 
 /* A network of the domain came over TLS at "tls_ms": was it in clear text later? */
 static void
-compare_network(struct report *report, uint32_t domain, const char *network,
+compare_network(struct review *review, uint32_t domain, const char *network,
     int64_t tls_ms)
 {
-	struct report_keep *keep = report->keep;
-	struct report_downgrade *downgrade = &report->domains[domain].downgrade;
+	struct review_keep *keep = review->keep;
+	struct review_downgrade *downgrade = &review->domains[domain].downgrade;
 	const struct clear_row *clear;
 	uint32_t number;
 
@@ -146,24 +147,24 @@ compare_network(struct report *report, uint32_t domain, const char *network,
 }
 
 static int
-find_tls(struct report *report, sqlite3_stmt *rows, uint32_t domain, bool records)
+find_tls(struct review *review, sqlite3_stmt *rows, uint32_t domain, bool records)
 {
 	int result;
 
-	(void)sqlite3_bind_text(rows, 1, report->domains[domain].name, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(rows, 1, review->domains[domain].name, -1, SQLITE_STATIC);
 	if (records)
-		(void)sqlite3_bind_int64(rows, 2, report->keep->work[domain].clear_last_ms);
+		(void)sqlite3_bind_int64(rows, 2, review->keep->work[domain].clear_last_ms);
 	while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
-		const char *network = report_column(rows, 0);
+		const char *network = review_column(rows, 0);
 		char own[NETWORK_TEXT_SIZE] = "";
 
-		if (!is_encrypted(report, rows))
+		if (!is_encrypted(review, rows))
 			continue;
 		if (records && network != NULL) {
 			(void)network_text(network, own);
 			network = own;
 		}
-		compare_network(report, domain, network, sqlite3_column_int64(rows, 4));
+		compare_network(review, domain, network, sqlite3_column_int64(rows, 4));
 	}
 	(void)sqlite3_reset(rows);
 	return result;
@@ -171,11 +172,11 @@ find_tls(struct report *report, sqlite3_stmt *rows, uint32_t domain, bool record
 
 /* Where no network is the same, the last clear text of all is told of. */
 static void
-count_downgrades(struct report *report)
+count_downgrades(struct review *review)
 {
-	for (size_t i = 0; i < report->keep->clears.count; i++) {
-		const struct clear_row *row = &report->keep->clear_rows[i];
-		struct report_downgrade *downgrade = &report->domains[row->domain].downgrade;
+	for (size_t i = 0; i < review->keep->clears.count; i++) {
+		const struct clear_row *row = &review->keep->clear_rows[i];
+		struct review_downgrade *downgrade = &review->domains[row->domain].downgrade;
 
 		if (downgrade->tls_ms == 0 || row->last_ms <= downgrade->tls_ms)
 			continue;
@@ -192,23 +193,23 @@ count_downgrades(struct report *report)
  * ------------------------------------------------------------------ */
 
 static int
-finish_domain(struct report *report, struct late *late, uint32_t number)
+finish_domain(struct review *review, struct late *late, uint32_t number)
 {
-	struct domain_work *work = &report->keep->work[number];
-	struct report_domain *domain = &report->domains[number];
-	int result = look_up(report, late, work->weakest, false, &domain->weakest);
+	struct domain_work *work = &review->keep->work[number];
+	struct review_domain *domain = &review->domains[number];
+	int result = look_up(review, late, work->weakest, false, &domain->weakest);
 
 	if (result == SQLITE_DONE)
-		result = look_up(report, late, (struct row_place){ true, work->refused_id },
+		result = look_up(review, late, (struct row_place){ true, work->refused_id },
 		    false, &domain->last_refused);
 	if (result == SQLITE_DONE)
-		result = look_up(report, late, (struct row_place){ true, work->would_id },
+		result = look_up(review, late, (struct row_place){ true, work->would_id },
 		    true, &domain->last_would);
 	/* Bounces and mail without a domain are nobody's in particular. */
 	if (result == SQLITE_DONE && work->clear_last_ms != 0 && strchr(domain->name, '.')) {
-		result = find_tls(report, late->tls_facts, number, false);
+		result = find_tls(review, late->tls_facts, number, false);
 		if (result == SQLITE_DONE)
-			result = find_tls(report, late->tls_records, number, true);
+			result = find_tls(review, late->tls_records, number, true);
 	}
 	return result;
 }
@@ -216,7 +217,7 @@ finish_domain(struct report *report, struct late *late, uint32_t number)
 static int
 by_use(const void *a, const void *b)
 {
-	const struct report_cipher *one = a, *other = b;
+	const struct review_cipher *one = a, *other = b;
 
 	if (one->transactions != other->transactions)
 		return one->transactions > other->transactions ? -1 : 1;
@@ -226,7 +227,7 @@ by_use(const void *a, const void *b)
 static int
 by_last(const void *a, const void *b)
 {
-	const struct report_certificate *one = a, *other = b;
+	const struct review_certificate *one = a, *other = b;
 
 	if (one->last_ms != other->last_ms)
 		return one->last_ms > other->last_ms ? -1 : 1;
@@ -236,7 +237,7 @@ by_last(const void *a, const void *b)
 static int
 by_transactions(const void *a, const void *b)
 {
-	const struct report_domain *one = a, *other = b;
+	const struct review_domain *one = a, *other = b;
 
 	if (one->counts.transactions != other->counts.transactions)
 		return one->counts.transactions > other->counts.transactions ? -1 : 1;
@@ -245,10 +246,10 @@ by_transactions(const void *a, const void *b)
 
 /* Order, and the last words on what was counted. */
 static void
-settle(struct report *report)
+settle(struct review *review)
 {
-	for (size_t i = 0; i < report->domain_count; i++) {
-		struct report_domain *domain = &report->domains[i];
+	for (size_t i = 0; i < review->domain_count; i++) {
+		struct review_domain *domain = &review->domains[i];
 
 		if (domain->counts.transactions == 0)
 			domain->strong = false;
@@ -256,21 +257,21 @@ settle(struct report *report)
 			qsort(domain->ciphers, domain->cipher_count,
 			    sizeof *domain->ciphers, by_use);
 		for (size_t k = 0; k < domain->certificate_count; k++)
-			domain->certificates[k].verified = report->keep->certificate_rows[
+			domain->certificates[k].verified = review->keep->certificate_rows[
 			    domain->certificates[k].number].verified;
 		if (domain->certificate_count > 0)
 			qsort(domain->certificates, domain->certificate_count,
 			    sizeof *domain->certificates, by_last);
 	}
-	if (report->domain_count > 0)
-		qsort(report->domains, report->domain_count, sizeof *report->domains,
+	if (review->domain_count > 0)
+		qsort(review->domains, review->domain_count, sizeof *review->domains,
 		    by_transactions);
 }
 
 int
-report_finish(struct report *report)
+review_finish(struct review *review)
 {
-	sqlite3 *db = report->keep->db;
+	sqlite3 *db = review->keep->db;
 	struct late late = { 0 };
 	int result = sqlite3_prepare_v2(db, record_sql, -1, &late.record, NULL);
 
@@ -282,10 +283,10 @@ report_finish(struct report *report)
 		result = sqlite3_prepare_v2(db, tls_records_sql, -1, &late.tls_records, NULL);
 	if (result == SQLITE_OK)
 		result = SQLITE_DONE;
-	for (uint32_t i = 0; i < report->domain_count && result == SQLITE_DONE; i++)
-		result = finish_domain(report, &late, i);
-	count_downgrades(report);
-	settle(report);
+	for (uint32_t i = 0; i < review->domain_count && result == SQLITE_DONE; i++)
+		result = finish_domain(review, &late, i);
+	count_downgrades(review);
+	settle(review);
 	(void)sqlite3_finalize(late.record);
 	(void)sqlite3_finalize(late.facts);
 	(void)sqlite3_finalize(late.tls_facts);

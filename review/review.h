@@ -1,5 +1,5 @@
 /*
- * report.h - what the journal says of a period: in all, over time, and by domain.
+ * review.h - what the journal says of a period: in all, over time, and by domain.
  *
  * Gathered in two passes over the rows of the period, in memory that grows with the
  * distinct domains, sets of facts and certificates, not with the messages. What is
@@ -10,29 +10,54 @@
  *
  * All strings hold whatever the network sent and are to be escaped where they are
  * written; NULL is unknown, or none. Times are milliseconds since the epoch; 0: none.
- * Everything belongs to the report. Used by one thread.
+ * Everything belongs to the review. Used by one thread.
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_JOURNAL_REPORT_H
-#define TLSWARD_JOURNAL_REPORT_H
+#ifndef TLSWARD_REVIEW_REVIEW_H
+#define TLSWARD_REVIEW_REVIEW_H
 
 #include <sqlite3.h>
 
 #include "journal/journal.h"
-#include "journal/reader.h"
+
+/* ------------------------------------------------------------------ *
+ * A journal opened for reading, while the daemon may be writing to it. Nothing here
+ * creates a journal or changes one; SQLite may put its -shm and -wal files beside it.
+ * ------------------------------------------------------------------ */
+
+#define REVIEW_ERROR_MAX 512
+
+/*
+ * Opens the journal "path". NULL, with what is wrong and what can be done in
+ * "error", where there is none, it cannot be read, it is not a journal, or is one
+ * of another version than this program's. To be closed with review_close().
+ */
+sqlite3 *review_open(const char *path, char error[REVIEW_ERROR_MAX]);
+
+/* Closes and clears; NULL-safe. All statements must have been finalized. */
+void review_close(sqlite3 **db);
+
+/*
+ * Says in "error" why the last call failed, in the same words as review_open().
+ */
+void review_explain(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX]);
+
+/* ------------------------------------------------------------------ *
+ * What it says of a period
+ * ------------------------------------------------------------------ */
 
 /* More domains than this are counted together, in "others". */
-#define REPORT_DOMAINS_MAX 100000
+#define REVIEW_DOMAINS_MAX 100000
 
 /* So many certificates and ciphers of a domain are told apart; others are counted. */
-#define REPORT_LIST_MAX 32
+#define REVIEW_LIST_MAX 32
 
-struct report_options {
+struct review_options {
 	int64_t since_ms, until_ms;	/* the period: until_ms is not in it */
 	/* As the journal has it; ".acme.example": all below; NULL: all domains. */
 	const char *domain;
-	size_t domains_max;		/* 0: REPORT_DOMAINS_MAX */
+	size_t domains_max;		/* 0: REVIEW_DOMAINS_MAX */
 	/* These have their entry whatever the limit, and without any transaction too. */
 	const char *const *partners;
 	size_t partner_count;
@@ -41,7 +66,7 @@ struct report_options {
 };
 
 /* Counts that totals, domains and times share. */
-struct report_counts {
+struct review_counts {
 	int64_t transactions;
 	int64_t encrypted;		/* transactions over TLS */
 	int64_t protocol[PROTOCOL_COUNT];	/* transactions, by enum policy_protocol */
@@ -53,20 +78,20 @@ struct report_counts {
 };
 
 /* One bar of the chart. */
-struct report_bucket {
+struct review_bucket {
 	int64_t start_ms;
 	int64_t protocol[PROTOCOL_COUNT];	/* transactions */
 	int64_t refused;			/* refusals */
 };
 
-struct report_cipher {
+struct review_cipher {
 	const char *name;
 	int64_t transactions;
 };
 
 /* A certificate that sessions presented. */
-struct report_certificate {
-	uint32_t number;		/* among the certificates of the report */
+struct review_certificate {
+	uint32_t number;		/* among the certificates of the review */
 	const char *fingerprint, *pubkey_fingerprint;
 	const char *cn, *issuer;
 	const char *key, *signature;
@@ -77,7 +102,7 @@ struct report_certificate {
 };
 
 /* A session that is worth being looked at. "time_ms" 0: there was none. */
-struct report_session {
+struct review_session {
 	int64_t time_ms;
 	enum policy_protocol protocol;
 	const char *tls_version, *cipher;
@@ -97,7 +122,7 @@ struct report_session {
  * Clear text from a sender who had used TLS before. From another network it may
  * have been forged: the envelope sender is anybody's choice.
  */
-struct report_downgrade {
+struct review_downgrade {
 	int64_t transactions;		/* in clear text, in the period; 0: none */
 	bool same_network;		/* from a network (/24, /64) that had used TLS */
 	const char *network;		/* of the last of them */
@@ -105,23 +130,23 @@ struct report_downgrade {
 	int64_t tls_ms;			/* when the sender was first seen with TLS */
 };
 
-struct report_domain {
+struct review_domain {
 	const char *name;		/* A-labels; "<>": bounces; "": no domain */
-	struct report_counts counts;
+	struct review_counts counts;
 	int64_t first_ms, last_ms;	/* in the period */
 	int64_t first_failed_ms;	/* refused, or would be; 0: none */
 	int64_t refused[REASON_COUNT];	/* refusals by reason; [REASON_NONE]: others */
 	int64_t would[REASON_COUNT];	/* would-be refusals by reason, likewise */
-	struct report_cipher *ciphers;	/* most used first */
+	struct review_cipher *ciphers;	/* most used first */
 	size_t cipher_count;
 	int64_t other_ciphers;		/* transactions with ciphers not listed */
-	struct report_certificate *certificates;	/* latest first */
+	struct review_certificate *certificates;	/* latest first */
 	size_t certificate_count;
 	int64_t other_certificates;	/* transactions with certificates not listed */
-	struct report_session weakest;	/* the latest of those as weak */
-	struct report_session last_refused;
-	struct report_session last_would;
-	struct report_downgrade downgrade;
+	struct review_session weakest;	/* the latest of those as weak */
+	struct review_session last_refused;
+	struct review_session last_would;
+	struct review_downgrade downgrade;
 	int bits_least;			/* of encrypted transactions; -1: unknown */
 	/*
 	 * Every session of the period had TLS 1.2 or newer, a cipher of 128 bits or
@@ -131,48 +156,84 @@ struct report_domain {
 };
 
 /* What is no longer in the journal, or never got into it. */
-struct report_discarded {
+struct review_discarded {
 	const char *why;		/* "age", "size", "memory" */
 	const char *meaning;		/* for people */
 	int64_t records, messages;
 	int64_t last_ms;		/* the newest of them */
 };
 
-struct report {
+struct review {
 	int64_t since_ms, until_ms;	/* as asked for */
 	int64_t oldest_ms, newest_ms;	/* in the journal; 0: it is empty */
 	const char *domain;		/* the filter; NULL: none */
-	struct report_counts totals;
-	int64_t refused[REASON_COUNT];	/* as in struct report_domain */
+	struct review_counts totals;
+	int64_t refused[REASON_COUNT];	/* as in struct review_domain */
 	int64_t would[REASON_COUNT];
 	/* Every hour or day (UTC) of the period, from the journal's oldest row on. */
 	int64_t bucket_ms;		/* how long one is */
-	struct report_bucket *buckets;
+	struct review_bucket *buckets;
 	size_t bucket_count;
-	struct report_domain *domains;	/* by transactions, most first */
+	struct review_domain *domains;	/* by transactions, most first */
 	size_t domain_count;
 	int64_t others;			/* transactions of domains that are not listed */
-	struct report_discarded *discarded;
+	struct review_discarded *discarded;
 	size_t discarded_count;
-	struct report_keep *keep;	/* what the strings are in */
+	struct review_keep *keep;	/* what the strings are in */
 };
 
 /*
- * Reads the report of a period, as of one moment. NULL where that failed: then
- * "error" says why. To be freed with report_free(), before the journal is closed or
+ * Reads the review of a period, as of one moment. NULL where that failed: then
+ * "error" says why. To be freed with review_free(), before the journal is closed or
  * after.
  */
-struct report *report_read(sqlite3 *db, const char *path,
-    const struct report_options *options, char error[READER_ERROR_MAX]);
+struct review *review_read(sqlite3 *db, const char *path,
+    const struct review_options *options, char error[REVIEW_ERROR_MAX]);
 
-void report_free(struct report **report);	/* NULL-safe, clears */
+void review_free(struct review **review);	/* NULL-safe, clears */
 
 /*
  * When a domain's mail would last have been refused by a rule under monitor, in all
  * of the journal: *last_ms, 0: never. When it was first seen: *first_ms, 0: never.
  * False where the journal could not be read.
  */
-bool report_history(sqlite3 *db, const char *domain, int64_t *last_would_ms,
+bool review_history(sqlite3 *db, const char *domain, int64_t *last_would_ms,
     int64_t *first_ms);
+
+/* ------------------------------------------------------------------ *
+ * Its decisions, to be judged again
+ * ------------------------------------------------------------------ */
+
+/*
+ * One decision kept in full, or all messages of one set of facts. Everything is borrowed
+ * until the taker returns.
+ */
+struct review_decision {
+	/*
+	 * What is known. Where messages are rolled up, the local part of the sender and
+	 * the client's address are those of one of them, and there is no recipient.
+	 */
+	const struct facts *facts;
+	bool rolled_up;
+	const char *client_network;	/* of rolled-up messages; NULL: not known */
+	const char *domain;		/* the sender's; NULL: none */
+	int64_t messages;
+	int64_t last_ms;		/* the time of the last, or of the one */
+	enum policy_action action;	/* what was done */
+};
+
+/* Returns false to end the reading. */
+typedef bool review_decision_taker(void *context,
+    const struct review_decision *decision);
+
+/*
+ * Hands over all decisions from "since_ms" to before "until_ms", milliseconds since the
+ * epoch: those kept in full exactly, rolled-up messages by whole hours, with the first
+ * of them. In no order. A value that is no fact (a journal that somebody edited) is
+ * left out, so that it is unknown. Returns an SQLite result code; SQLITE_ABORT where
+ * the taker ended it, SQLITE_NOMEM where memory was short.
+ */
+int review_decisions_read(sqlite3 *db, int64_t since_ms, int64_t until_ms,
+    review_decision_taker *take, void *context);
 
 #endif

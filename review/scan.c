@@ -1,14 +1,15 @@
 /*
- * report_scan.c - the two passes over the rows of a report's period.
+ * scan.c - the two passes over the rows of a review's period.
  *
  * SPDX-License-Identifier: ISC
  */
+#include "review/reading.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "journal/network.h"
 #include "journal/record.h"
-#include "journal/report_room.h"
 #include "journal/schema.h"
 
 static int
@@ -19,17 +20,17 @@ column_bits(sqlite3_stmt *row, int column)
 }
 
 static bool
-is_clear(const struct report *report, uint32_t strength)
+is_clear(const struct review *review, uint32_t strength)
 {
-	return report->keep->strength_rows[strength].strength.protocol == PROTOCOL_CLEAR;
+	return review->keep->strength_rows[strength].strength.protocol == PROTOCOL_CLEAR;
 }
 
 static void
-mark_verified(struct report *report, uint32_t certificate, const char *verified)
+mark_verified(struct review *review, uint32_t certificate, const char *verified)
 {
 	if (certificate != INTERN_NONE && verified != NULL &&
 	    strcmp(verified, "yes") == 0)
-		report->keep->certificate_rows[certificate].verified = true;
+		review->keep->certificate_rows[certificate].verified = true;
 }
 
 /* ------------------------------------------------------------------ *
@@ -49,26 +50,26 @@ static const char facts_sql[] =
 
 /* Reads the row of facts that a roll-up of "row" is about. */
 static void
-read_facts(struct report *report, sqlite3_stmt *found, struct facts_row *row)
+read_facts(struct review *review, sqlite3_stmt *found, struct facts_row *row)
 {
-	row->domain = report_domain_number(report, report_column(found, FACTS_DOMAIN),
-	    report_column(found, FACTS_NULL) != NULL);
-	row->strength = report_strength_number(report,
-	    report_column(found, FACTS_VERSION), report_column(found, FACTS_CIPHER),
+	row->domain = review_domain_number(review, review_column(found, FACTS_DOMAIN),
+	    review_column(found, FACTS_NULL) != NULL);
+	row->strength = review_strength_number(review,
+	    review_column(found, FACTS_VERSION), review_column(found, FACTS_CIPHER),
 	    column_bits(found, FACTS_BITS));
-	row->certificate = report_certificate_number(report, found, FACTS_CERTIFICATE);
-	mark_verified(report, row->certificate, report_column(found, FACTS_VERIFIED));
+	row->certificate = review_certificate_number(review, found, FACTS_CERTIFICATE);
+	mark_verified(review, row->certificate, review_column(found, FACTS_VERIFIED));
 	row->clear = INTERN_NONE;
-	if (!report->keep->failed && is_clear(report, row->strength))
-		row->clear = report_clear_number(report, row->domain,
-		    report_column(found, FACTS_NETWORK));
+	if (!review->keep->failed && is_clear(review, row->strength))
+		row->clear = review_clear_number(review, row->domain,
+		    review_column(found, FACTS_NETWORK));
 }
 
 /* Finds the facts numbered "id", reading them the first time; NULL: an error. */
 static const struct facts_row *
-find_facts(struct report *report, sqlite3_stmt *by_id, int64_t id, int *result)
+find_facts(struct review *review, sqlite3_stmt *by_id, int64_t id, int *result)
 {
-	struct report_keep *keep = report->keep;
+	struct review_keep *keep = review->keep;
 	bool added;
 	uint32_t number = intern_add(&keep->facts, &id, sizeof id, &added);
 
@@ -93,7 +94,7 @@ find_facts(struct report *report, sqlite3_stmt *by_id, int64_t id, int *result)
 	*result = sqlite3_step(by_id);
 	if (*result == SQLITE_ROW) {
 		keep->facts_rows[number].id = id;
-		read_facts(report, by_id, &keep->facts_rows[number]);
+		read_facts(review, by_id, &keep->facts_rows[number]);
 		*result = SQLITE_OK;
 	} else if (*result == SQLITE_DONE)
 		*result = SQLITE_CORRUPT;
@@ -102,7 +103,7 @@ find_facts(struct report *report, sqlite3_stmt *by_id, int64_t id, int *result)
 }
 
 static void
-count_rollup(struct report *report, const struct facts_row *facts, sqlite3_stmt *row)
+count_rollup(struct review *review, const struct facts_row *facts, sqlite3_stmt *row)
 {
 	int64_t hour = sqlite3_column_int64(row, 0) * MS_PER_HOUR;
 	int64_t messages = sqlite3_column_int64(row, 2);
@@ -117,18 +118,18 @@ count_rollup(struct report *report, const struct facts_row *facts, sqlite3_stmt 
 		.clear = facts->clear
 	};
 
-	report_count(report, &seen);
-	report->totals.accepted += messages;
+	review_count(review, &seen);
+	review->totals.accepted += messages;
 	if (facts->domain != INTERN_NONE)
-		report->domains[facts->domain].counts.accepted += messages;
+		review->domains[facts->domain].counts.accepted += messages;
 }
 
 int
-report_scan_rollups(struct report *report)
+review_scan_rollups(struct review *review)
 {
 	sqlite3_stmt *rows = NULL, *by_id = NULL;
-	const bool filtered = report->keep->options->domain != NULL;
-	int result = report_prepare(report, filtered ?
+	const bool filtered = review->keep->options->domain != NULL;
+	int result = review_prepare(review, filtered ?
 	    "SELECT rollup.hour, rollup.facts, rollup.messages, rollup.first,"
 	    " rollup.last FROM facts CROSS JOIN rollup ON rollup.facts = facts.id"
 	    " WHERE rollup.hour BETWEEN ?1 / 3600000 AND (?2 - 1) / 3600000" :
@@ -137,15 +138,15 @@ report_scan_rollups(struct report *report)
 	    "facts.null_sender = 'yes'", &rows);
 
 	if (result == SQLITE_OK)
-		result = sqlite3_prepare_v2(report->keep->db, facts_sql, -1, &by_id, NULL);
-	while (result == SQLITE_OK && !report->keep->failed &&
+		result = sqlite3_prepare_v2(review->keep->db, facts_sql, -1, &by_id, NULL);
+	while (result == SQLITE_OK && !review->keep->failed &&
 	    (result = sqlite3_step(rows)) == SQLITE_ROW) {
 		const struct facts_row *facts;
 
 		result = SQLITE_OK;
-		facts = find_facts(report, by_id, sqlite3_column_int64(rows, 1), &result);
+		facts = find_facts(review, by_id, sqlite3_column_int64(rows, 1), &result);
 		if (facts != NULL)
-			count_rollup(report, facts, rows);
+			count_rollup(review, facts, rows);
 	}
 	(void)sqlite3_finalize(rows);
 	(void)sqlite3_finalize(by_id);
@@ -187,16 +188,16 @@ mix(uint64_t hash, const char *text)
 
 /* Has a recipient of the same transaction been refused a moment ago? */
 static bool
-is_counted(struct report_keep *keep, sqlite3_stmt *row)
+is_counted(struct review_keep *keep, sqlite3_stmt *row)
 {
-	const char *session = report_column(row, RECORD_SESSION);
+	const char *session = review_column(row, RECORD_SESSION);
 	uint64_t hash;
 	uint64_t *slot;
 
 	if (session == NULL)
 		return false;
 	hash = mix(mix(UINT64_C(0xcbf29ce484222325), session),
-	    report_column(row, RECORD_FROM));
+	    review_column(row, RECORD_FROM));
 	slot = &keep->recent[(hash >> 32 ^ hash) & (RECENT - 1)];
 	if (*slot == hash)
 		return true;
@@ -205,7 +206,7 @@ is_counted(struct report_keep *keep, sqlite3_stmt *row)
 }
 
 static void
-count_action(struct report_counts *counts, enum policy_action action, bool exempted,
+count_action(struct review_counts *counts, enum policy_action action, bool exempted,
     bool would)
 {
 	if (action == POLICY_REJECT)
@@ -221,25 +222,25 @@ count_action(struct report_counts *counts, enum policy_action action, bool exemp
 }
 
 static void
-count_outcome(struct report *report, sqlite3_stmt *row, const struct seen *seen,
+count_outcome(struct review *review, sqlite3_stmt *row, const struct seen *seen,
     enum policy_action action)
 {
 	bool refused = action == POLICY_REJECT || action == POLICY_TEMPFAIL;
-	bool would = report_column(row, RECORD_WOULD) != NULL;
+	bool would = review_column(row, RECORD_WOULD) != NULL;
 	bool exempted = sqlite3_column_int(row, RECORD_EXEMPTED) != 0;
-	enum policy_reason reason = reason_of(report_column(row, RECORD_REASON));
-	enum policy_reason other = reason_of(report_column(row, RECORD_WOULD_REASON));
-	struct report_bucket *bucket = report_bucket_at(report, seen->first_ms);
-	struct report_domain *domain;
+	enum policy_reason reason = reason_of(review_column(row, RECORD_REASON));
+	enum policy_reason other = reason_of(review_column(row, RECORD_WOULD_REASON));
+	struct review_bucket *bucket = review_bucket_at(review, seen->first_ms);
+	struct review_domain *domain;
 
-	count_action(&report->totals, action, exempted, would);
-	report->refused[reason] += refused;
-	report->would[other] += would;
+	count_action(&review->totals, action, exempted, would);
+	review->refused[reason] += refused;
+	review->would[other] += would;
 	if (bucket != NULL)
 		bucket->refused += refused;
 	if (seen->domain == INTERN_NONE)
 		return;
-	domain = &report->domains[seen->domain];
+	domain = &review->domains[seen->domain];
 	count_action(&domain->counts, action, exempted, would);
 	domain->refused[reason] += refused;
 	domain->would[other] += would;
@@ -248,63 +249,63 @@ count_outcome(struct report *report, sqlite3_stmt *row, const struct seen *seen,
 		domain->first_failed_ms = seen->first_ms;
 	if (refused && seen->last_ms >= domain->last_refused.time_ms) {
 		domain->last_refused.time_ms = seen->last_ms;
-		report->keep->work[seen->domain].refused_id = seen->place.id;
+		review->keep->work[seen->domain].refused_id = seen->place.id;
 	}
 	if (would && seen->last_ms >= domain->last_would.time_ms) {
 		domain->last_would.time_ms = seen->last_ms;
-		report->keep->work[seen->domain].would_id = seen->place.id;
+		review->keep->work[seen->domain].would_id = seen->place.id;
 	}
 }
 
 static uint32_t
-clear_number(struct report *report, sqlite3_stmt *row, uint32_t domain)
+clear_number(struct review *review, sqlite3_stmt *row, uint32_t domain)
 {
-	const char *address = report_column(row, RECORD_ADDR);
+	const char *address = review_column(row, RECORD_ADDR);
 	char network[NETWORK_TEXT_SIZE] = "";
 
 	if (address != NULL)
 		(void)network_text(address, network);
-	return report_clear_number(report, domain, network);
+	return review_clear_number(review, domain, network);
 }
 
 static void
-count_record(struct report *report, sqlite3_stmt *row)
+count_record(struct review *review, sqlite3_stmt *row)
 {
-	const char *from = report_column(row, RECORD_FROM);
-	enum policy_action action = record_action(report_column(row, RECORD_ACTION));
+	const char *from = review_column(row, RECORD_FROM);
+	enum policy_action action = record_action(review_column(row, RECORD_ACTION));
 	bool refused = action == POLICY_REJECT || action == POLICY_TEMPFAIL;
 	struct seen seen = {
 		.place = { true, sqlite3_column_int64(row, RECORD_ID) },
 		.first_ms = sqlite3_column_int64(row, RECORD_TIME),
 		.last_ms = sqlite3_column_int64(row, RECORD_TIME),
-		.transactions = refused && is_counted(report->keep, row) ? 0 : 1,
+		.transactions = refused && is_counted(review->keep, row) ? 0 : 1,
 		.clear = INTERN_NONE
 	};
 
-	seen.domain = report_domain_number(report, report_column(row, RECORD_DOMAIN),
+	seen.domain = review_domain_number(review, review_column(row, RECORD_DOMAIN),
 	    from != NULL && strcmp(from, "<>") == 0);
-	seen.strength = report_strength_number(report, report_column(row, RECORD_VERSION),
-	    report_column(row, RECORD_CIPHER), column_bits(row, RECORD_BITS));
-	seen.certificate = report_certificate_number(report, row, RECORD_CERTIFICATE);
-	mark_verified(report, seen.certificate, report_column(row, RECORD_VERIFIED));
-	if (!report->keep->failed && is_clear(report, seen.strength))
-		seen.clear = clear_number(report, row, seen.domain);
-	if (report->keep->failed)
+	seen.strength = review_strength_number(review, review_column(row, RECORD_VERSION),
+	    review_column(row, RECORD_CIPHER), column_bits(row, RECORD_BITS));
+	seen.certificate = review_certificate_number(review, row, RECORD_CERTIFICATE);
+	mark_verified(review, seen.certificate, review_column(row, RECORD_VERIFIED));
+	if (!review->keep->failed && is_clear(review, seen.strength))
+		seen.clear = clear_number(review, row, seen.domain);
+	if (review->keep->failed)
 		return;
-	report_count(report, &seen);
-	count_outcome(report, row, &seen, action);
+	review_count(review, &seen);
+	count_outcome(review, row, &seen, action);
 }
 
 int
-report_scan_records(struct report *report)
+review_scan_records(struct review *review)
 {
 	sqlite3_stmt *rows = NULL;
-	int result = report_prepare(report, records_sql, "\"from\" = '<>'", &rows);
+	int result = review_prepare(review, records_sql, "\"from\" = '<>'", &rows);
 
 	if (result != SQLITE_OK)
 		return result;
-	while (!report->keep->failed && (result = sqlite3_step(rows)) == SQLITE_ROW)
-		count_record(report, rows);
+	while (!review->keep->failed && (result = sqlite3_step(rows)) == SQLITE_ROW)
+		count_record(review, rows);
 	(void)sqlite3_finalize(rows);
 	return result;
 }

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/reader.h"
+#include "review/review.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,10 +16,10 @@
 /* So long a reader waits for a writer that keeps it out. */
 #define BUSY_MS 5000
 
-#define say(error, ...) ((void)snprintf((error), READER_ERROR_MAX, __VA_ARGS__))
+#define say(error, ...) ((void)snprintf((error), REVIEW_ERROR_MAX, __VA_ARGS__))
 
 void
-reader_explain(sqlite3 *db, const char *path, char error[READER_ERROR_MAX])
+review_explain(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
 {
 	int code = db == NULL ? SQLITE_NOMEM : sqlite3_errcode(db);
 
@@ -36,7 +36,7 @@ reader_explain(sqlite3 *db, const char *path, char error[READER_ERROR_MAX])
 
 /* SQLite's own words for these are less than clear. */
 static bool
-is_readable_file(const char *path, char error[READER_ERROR_MAX])
+is_readable_file(const char *path, char error[REVIEW_ERROR_MAX])
 {
 	struct stat status;
 
@@ -57,7 +57,7 @@ is_readable_file(const char *path, char error[READER_ERROR_MAX])
 }
 
 static bool
-is_current(sqlite3 *db, const char *path, char error[READER_ERROR_MAX])
+is_current(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
 {
 	switch (schema_state(db)) {
 	case SCHEMA_CURRENT:
@@ -76,14 +76,14 @@ is_current(sqlite3 *db, const char *path, char error[READER_ERROR_MAX])
 		say(error, "%s is not a journal: it is another program's database", path);
 		break;
 	case SCHEMA_UNREADABLE:
-		reader_explain(db, path, error);
+		review_explain(db, path, error);
 		break;
 	}
 	return false;
 }
 
 sqlite3 *
-reader_open(const char *path, char error[READER_ERROR_MAX])
+review_open(const char *path, char error[REVIEW_ERROR_MAX])
 {
 	sqlite3 *db = NULL;
 
@@ -91,18 +91,18 @@ reader_open(const char *path, char error[READER_ERROR_MAX])
 		return NULL;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
 	    NULL) != SQLITE_OK) {
-		reader_explain(db, path, error);
-		reader_close(&db);
+		review_explain(db, path, error);
+		review_close(&db);
 		return NULL;
 	}
 	(void)sqlite3_busy_timeout(db, BUSY_MS);
 	if (!is_current(db, path, error))
-		reader_close(&db);
+		review_close(&db);
 	return db;
 }
 
 void
-reader_close(sqlite3 **db)
+review_close(sqlite3 **db)
 {
 	(void)sqlite3_close(*db);
 	*db = NULL;
