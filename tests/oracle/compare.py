@@ -26,11 +26,11 @@ PRINTED_FIELDS = ("action", "reason", "failed", "would", "would_reason",
 
 def arguments():
     here = os.path.dirname(os.path.abspath(__file__))
-    default = os.path.join(here, "..", "..", "tlsward")
+    default = os.environ.get("TLSWARD", os.path.join(here, "..", "..", "tlsward"))
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tlsward", default=os.path.normpath(default))
-    parser.add_argument("--policies", type=int, default=200)
-    parser.add_argument("--facts", type=int, default=500)
+    parser.add_argument("--policies", type=int, default=60)
+    parser.add_argument("--facts", type=int, default=250)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--only", type=int, help="this policy alone, by its number")
     parser.add_argument("--show", type=int, default=20, help="how many to print")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Runs the tests of this folder behind a real Postfix and a real Sendmail; needs root.
 
-usage: run [PATTERN...]    a pattern is a part of a test's name
+usage: run.py [PATTERN...]    a pattern is a part of a test's name
 
 Test classes run in parallel, each with servers of its own. The daemon is
 $TLSWARD_MILTER, or tlsward-milter in the current folder. TLSWARD_KEEP=1 keeps

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """The journal of a real daemon under load, in trouble and killed.
 
-usage: run-journal [--kills N] [--rate N] [TEST...]
+usage: test_journal.py [--kills N] [--rate N] [TEST...]
 
 A few clients speak the MTA's side of the milter protocol and have about RATE messages
 a second refused, each with a sender of its own. What a client saw refused must be in
