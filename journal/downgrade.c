@@ -9,6 +9,7 @@
 
 #include "journal/network.h"
 #include "journal/record.h"
+#include "base/buffer.h"
 
 #define MS_PER_DAY (INT64_C(24) * 60 * 60 * 1000)
 

@@ -13,6 +13,7 @@
 #include "journal/journal.h"
 #include "journal/row.h"
 #include "journal/store_db.h"
+#include "base/buffer.h"
 
 #define DOWNGRADE_WAITING 32		/* domains to look up */
 #define DOWNGRADE_KNOWN 4096		/* looked up lately; a power of two */

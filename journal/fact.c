@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "journal/fact.h"
+#include "base/date.h"
 
 /* MD5 has the shortest digest that an MTA is known to report, SHA-512 the longest. */
 #define DIGEST_MIN 32
@@ -129,7 +130,7 @@ is_time(const char *text)
 {
 	int64_t when;
 
-	return policy_time(text, &when);
+	return date_read_time(text, &when);
 }
 
 static bool

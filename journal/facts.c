@@ -15,6 +15,7 @@
 
 #include "journal/fact.h"
 #include "journal/record.h"
+#include "base/suggest.h"
 
 struct journal_facts {
 	struct facts facts;
@@ -166,7 +167,7 @@ unknown_fact(const char *name, char error[JOURNAL_ERROR_MAX])
 		return no_memory(error);
 	for (size_t i = 0; i < record_field_count; i++)
 		names[i] = record_fields[i].name;
-	meant = policy_suggest(name, strlen(name), names, record_field_count);
+	meant = suggest_word(name, strlen(name), names, record_field_count);
 	free(names);
 	if (meant == NULL)
 		return fact_error(error, "unknown fact \"%.*s\"", NAME_SHOWN, name);

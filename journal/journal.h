@@ -15,26 +15,8 @@
 
 #include "journal/store.h"
 #include "policy/policy.h"
-
-/* ------------------------------------------------------------------ *
- * A growing string
- * ------------------------------------------------------------------ */
-
-/* Start from BUFFER_INIT; "text" is always terminated once anything was added. */
-struct buffer {
-	char *text;
-	size_t length;
-	size_t room;
-	bool failed;		/* memory was short: the text is not whole */
-};
-#define BUFFER_INIT { NULL, 0, 0, false }
-
-void buffer_add(struct buffer *buffer, const char *bytes, size_t length);
-void buffer_string(struct buffer *buffer, const char *string);
-void buffer_format(struct buffer *buffer, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void buffer_clear(struct buffer *buffer);	/* keeps its memory */
-void buffer_free(struct buffer *buffer);	/* to BUFFER_INIT again */
+#include "base/buffer.h"
+#include "base/diag.h"
 
 /* ------------------------------------------------------------------ *
  * The record
@@ -61,7 +43,7 @@ void journal_record_write(const struct journal_record *record,
 /*
  * Appends a line of the daemon's own, in the same formats: time, level and msg.
  */
-void journal_message_write(int64_t time_ms, const char *level,
+void journal_message_write(int64_t time_ms, enum severity level,
     const char *message, enum journal_format format, size_t value_max,
     struct buffer *buffer);
 
@@ -70,22 +52,6 @@ void journal_message_write(int64_t time_ms, const char *level,
  * members error and line.
  */
 void journal_error_write(const char *error, size_t line, struct buffer *buffer);
-
-/* ------------------------------------------------------------------ *
- * Text that may hold anything
- * ------------------------------------------------------------------ */
-
-/*
- * Appends "text" for people to read: what is not a visible character as \n, \r,
- * \t or \uXXXX, invalid UTF-8 as U+FFFD. The result is always one line.
- */
-void journal_text_write(const char *text, struct buffer *buffer);
-
-/* Appends "text" as a JSON string, in ASCII, with its quotes. */
-void journal_json_string(const char *text, struct buffer *buffer);
-
-/* How many of the bytes at "text" are well-formed UTF-8, from the first on. */
-size_t journal_utf8_length(const char *text, size_t length);
 
 /* ------------------------------------------------------------------ *
  * Facts by the record's names

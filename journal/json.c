@@ -7,7 +7,8 @@
  * SPDX-License-Identifier: ISC
  */
 #include "journal/record.h"
-#include "journal/text.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 static struct text_piece
 add_text(struct buffer *buffer, const char *text, size_t *left)
@@ -52,12 +53,6 @@ write_list(struct buffer *buffer, const char *const *list, size_t count,
 			break;
 	}
 	buffer_add(buffer, "]", 1);
-}
-
-void
-journal_json_string(const char *text, struct buffer *buffer)
-{
-	write_text(buffer, text, 0);
 }
 
 const struct record_writer record_json = {

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #include "journal/record.h"
-#include "journal/text.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 static bool
 needs_quotes(const char *text, size_t length)

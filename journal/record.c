@@ -7,7 +7,8 @@
 #include <time.h>
 
 #include "journal/record.h"
-#include "journal/text.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 static bool
 give_text(struct record_value *value, const char *text)

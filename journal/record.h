@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "journal/journal.h"
+#include "base/buffer.h"
 
 /* What a field's value may be, where it is read as a fact. */
 enum field_kind {

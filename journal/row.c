@@ -14,7 +14,8 @@
 
 #include "journal/network.h"
 #include "journal/record.h"
-#include "journal/text.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 const char *const row_set_names[ROW_SET] = {
 	"mta", "client_name", [ROW_NETWORK] = "client_network", "local",

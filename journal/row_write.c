@@ -11,7 +11,8 @@
 #include <jansson.h>
 
 #include "journal/record.h"
-#include "journal/text.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 static const char *const extra[] = { "messages", "first", "last", "client_network" };
 enum { EXTRA_MESSAGES, EXTRA_FIRST, EXTRA_LAST, EXTRA_NETWORK, EXTRA_COUNT };
@@ -174,7 +175,7 @@ row_write_csv_value(const char *text, struct buffer *line)
 		return;
 	buffer_string(&safe, text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL ?
 	    "'" : "");
-	journal_text_write(text, &safe);
+	text_visible(&safe, text);
 	if (safe.failed)
 		line->failed = true;
 	else if (strpbrk(safe.text, "\",") == NULL)

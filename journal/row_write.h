@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "journal/journal.h"
+#include "base/buffer.h"
 
 /* Append what follows SELECT: of the table record; of rollup, facts, certificate. */
 void row_write_columns(struct buffer *sql);

@@ -13,6 +13,7 @@
 #include "journal/row.h"
 #include "journal/schema.h"
 #include "journal/store_sql.h"
+#include "base/buffer.h"
 
 /* How long another connection may hold the lock before it is trouble. */
 #define BUSY_MS 500

@@ -13,6 +13,7 @@
 
 #include "journal/record.h"
 #include "journal/store_room.h"
+#include "base/buffer.h"
 
 /* How much one transaction takes: what comes meanwhile waits for its end. */
 #define GROUP_RECORDS 256

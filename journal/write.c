@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: ISC
  */
 #include "journal/record.h"
-#include "journal/text.h"
+#include "base/buffer.h"
+#include "base/diag.h"
+#include "base/text.h"
 
 static const struct record_writer *
 writer_of(enum journal_format format)
@@ -55,7 +57,7 @@ journal_record_write(const struct journal_record *record,
 }
 
 void
-journal_message_write(int64_t time_ms, const char *level, const char *message,
+journal_message_write(int64_t time_ms, enum severity level, const char *message,
     enum journal_format format, size_t value_max, struct buffer *buffer)
 {
 	const struct record_writer *writer = writer_of(format);
@@ -66,7 +68,7 @@ journal_message_write(int64_t time_ms, const char *level, const char *message,
 	writer->name(buffer, "time", true);
 	writer->text(buffer, time, value_max);
 	writer->name(buffer, "level", false);
-	writer->text(buffer, level, value_max);
+	writer->text(buffer, severity_name(level), value_max);
 	writer->name(buffer, "msg", false);
 	writer->text(buffer, message, value_max);
 	buffer_string(buffer, writer->close);
@@ -97,7 +99,7 @@ show_value(const struct record_value *value, struct buffer *buffer)
 	case VALUE_TEXT:
 		if (value->text[0] == '\0')
 			buffer_string(buffer, "\"\"");
-		journal_text_write(value->text, buffer);
+		text_visible(buffer, value->text);
 		break;
 	case VALUE_NUMBER:
 		text_decimal(buffer, value->number);
@@ -105,7 +107,7 @@ show_value(const struct record_value *value, struct buffer *buffer)
 	case VALUE_LIST:
 		for (size_t i = 0; i < value->count; i++) {
 			buffer_string(buffer, i == 0 ? "" : ", ");
-			journal_text_write(value->list[i], buffer);
+			text_visible(buffer, value->list[i]);
 		}
 		if (value->count == 0)
 			buffer_string(buffer, "(none)");

@@ -10,6 +10,9 @@
 #include "milter/decision.h"
 #include "milter/encoded.h"
 #include "milter/facts.h"
+#include "base/buffer.h"
+#include "base/diag.h"
+#include "base/limiter.h"
 
 /* Where names are decoded to. A longer one becomes the empty name. */
 #define NAME_SIZE 512
@@ -44,7 +47,7 @@ read_digest(struct service *service, const char *value, char out[JOIN_DIGEST_SIZ
 	} else if (!policy_fingerprint_normalize(value, out, JOIN_DIGEST_SIZE)) {
 		out[0] = '\0';
 		if (limiter_allows(&service->digest, log_time_ms(), &held))
-			log_message(service->log, LEVEL_ERROR, "configuration: Postfix "
+			log_message(service->log, SEVERITY_ERROR, "configuration: Postfix "
 			    "reports fingerprints that no pin can be compared with: set "
 			    "smtpd_tls_fingerprint_digest = sha256 (%lu more since the "
 			    "last such line)", held);

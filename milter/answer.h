@@ -16,6 +16,7 @@
 #include "milter/delegation.h"
 #include "milter/service.h"
 #include "milter/session.h"
+#include "base/buffer.h"
 
 /*
  * What is kept between the requests of one client, which is one Postfix process and

@@ -24,6 +24,8 @@
 #include "milter/macros.h"
 #include "milter/reply.h"
 #include "milter/session.h"
+#include "base/diag.h"
+#include "base/limiter.h"
 
 static struct service *service;
 
@@ -84,7 +86,7 @@ put_off(struct limiter *limiter, const char *why, const char *session)
 
 	atomic_fetch_add(&service->counters.internal_errors, 1);
 	if (limiter_allows(limiter, log_time_ms(), &held))
-		log_message(service->log, LEVEL_ERROR,
+		log_message(service->log, SEVERITY_ERROR,
 		    "%s: deferred; session %s (%lu more since the last such line)", why,
 		    session, held);
 }
@@ -463,7 +465,7 @@ edit_header(SMFICTX *ctx, const struct session *session)
 	}
 	if (session->message->judged && !add_field(ctx, session) &&
 	    limiter_allows(&service->unadded, log_time_ms(), &held))
-		log_message(service->log, LEVEL_ERROR, "the field Authentication-Results"
+		log_message(service->log, SEVERITY_ERROR, "the field Authentication-Results"
 		    " cannot be added: left out; session %s (%lu more since the last"
 		    " such line)", session->id, held);
 	return true;

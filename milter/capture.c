@@ -10,8 +10,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/diag.h"
+
 /* The numbers of RFC 5424, section 6.2.1. */
-enum { SEVERITY_MASK = 7, SEVERITY_ERROR = 3, SEVERITY_WARNING = 4 };
+enum { PRIORITY_MASK = 7, PRIORITY_ERROR = 3, PRIORITY_WARNING = 4 };
 
 static struct log *target;
 
@@ -29,12 +31,12 @@ capture_syslog(struct log *log)
 static void __attribute__((format(printf, 2, 0)))
 capture(int priority, const char *format, va_list arguments)
 {
-	int severity = priority & SEVERITY_MASK;
+	int severity = priority & PRIORITY_MASK;
 	char text[1024];
 
 	(void)vsnprintf(text, sizeof(text), format, arguments);
-	log_message(target, severity <= SEVERITY_ERROR ? LEVEL_ERROR :
-	    severity == SEVERITY_WARNING ? LEVEL_WARNING : LEVEL_INFO,
+	log_message(target, severity <= PRIORITY_ERROR ? SEVERITY_ERROR :
+	    severity == PRIORITY_WARNING ? SEVERITY_WARNING : SEVERITY_INFO,
 	    "libmilter: %s", text);
 }
 

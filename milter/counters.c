@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/buffer.h"
+
 static const char *const protocols[COUNTED_COUNT] = {
 	[COUNTED_NONE] = "none",
 	[COUNTED_SSLV3] = "SSLv3",

@@ -12,9 +12,10 @@
 
 #include <stdatomic.h>
 
-#include "journal/journal.h"
 #include "milter/histogram.h"
+#include "journal/journal.h"
 #include "policy/policy.h"
+#include "base/buffer.h"
 
 /* What sessions came with. All other names are one. */
 enum protocol {

@@ -27,6 +27,7 @@
 #include "milter/service_socket.h"
 #include "milter/stream_socket.h"
 #include "milter/supervisor.h"
+#include "base/diag.h"
 
 /* Connections to the listener for metrics that wait to be accepted. */
 #define METRICS_BACKLOG 64
@@ -44,15 +45,15 @@ complain(const struct daemon *daemon, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	log_message(NULL, LEVEL_ERROR, "%s", text);
+	log_message(NULL, SEVERITY_ERROR, "%s", text);
 	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
-		log_message(daemon->log, LEVEL_ERROR, "%s", text);
+		log_message(daemon->log, SEVERITY_ERROR, "%s", text);
 }
 
 static bool
 read_settings(struct daemon *daemon)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	enum settings_load_result result;
 
 	if (diags == NULL) {
@@ -60,15 +61,15 @@ read_settings(struct daemon *daemon)
 		return false;
 	}
 	result = settings_load(daemon->settings_path, &daemon->settings, diags);
-	policy_diags_print(diags, stderr);
-	if (result != SETTINGS_LOADED && policy_diags_errors(diags) == 0)
+	diags_print(diags, stderr);
+	if (result != SETTINGS_LOADED && diags_errors(diags) == 0)
 		complain(daemon, "cannot read the settings %s", daemon->settings_path);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return result == SETTINGS_LOADED;
 }
 
 bool
-daemon_load(struct daemon *daemon, struct policy_diags *diags)
+daemon_load(struct daemon *daemon, struct diags *diags)
 {
 	int64_t began = histogram_clock();
 
@@ -84,12 +85,12 @@ daemon_load(struct daemon *daemon, struct policy_diags *diags)
 static bool
 read_policy(struct daemon *daemon)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	char error[PRIVILEGES_ERROR_MAX];
 
 	if (diags == NULL || !privileges_assume(&daemon->identity, error)) {
 		complain(daemon, "%s", diags != NULL ? error : "not enough memory");
-		policy_diags_free(&diags);
+		diags_free(&diags);
 		return false;
 	}
 	(void)daemon_load(daemon, diags);
@@ -97,10 +98,10 @@ read_policy(struct daemon *daemon)
 		complain(daemon, "%s", error);
 		policy_free(&daemon->policy);
 	}
-	policy_diags_print(diags, stderr);
+	diags_print(diags, stderr);
 	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
 		load_log_diags(daemon->log, diags);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return daemon->policy != NULL;
 }
 
@@ -138,7 +139,7 @@ can_make_log(const char *path)
 static void
 warn_of_log(const struct daemon *daemon)
 {
-	log_message(daemon->log, LEVEL_WARNING, "user %s cannot write to the folder of "
+	log_message(daemon->log, SEVERITY_WARNING, "user %s cannot write to the folder of "
 	    "the log %s: when it is renamed, whoever renames it must create it anew for "
 	    "the user (logrotate's \"create\")", daemon->identity.user,
 	    daemon->settings->log_path);
@@ -218,25 +219,25 @@ done:
 static bool
 check_journal(const struct daemon *daemon, bool with_warnings)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	char error[PRIVILEGES_ERROR_MAX];
 	bool fine = false;
 
 	if (diags == NULL || !privileges_assume(&daemon->identity, error)) {
 		complain(daemon, "%s", diags != NULL ? error : "not enough memory");
-		policy_diags_free(&diags);
+		diags_free(&diags);
 		return false;
 	}
 	settings_check_journal(daemon->settings, daemon->settings_path,
 	    with_warnings && !daemon->identity.other, diags);
 	if (privileges_resume(&daemon->identity, error))
-		fine = policy_diags_errors(diags) == 0;
+		fine = diags_errors(diags) == 0;
 	else
 		complain(daemon, "%s", error);
-	policy_diags_print(diags, stderr);
+	diags_print(diags, stderr);
 	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
 		load_log_diags(daemon->log, diags);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return fine;
 }
 
@@ -244,11 +245,11 @@ static void
 say_who(const struct daemon *daemon)
 {
 	if (daemon->identity.other)
-		log_message(daemon->log, LEVEL_WARNING, "not started as root: running as"
+		log_message(daemon->log, SEVERITY_WARNING, "not started as root: running as"
 		    " user id %lu, not as user %s", (unsigned long)daemon->identity.uid,
 		    daemon->identity.user);
 	if (daemon->identity.change && daemon->identity.uid == 0)
-		log_message(daemon->log, LEVEL_WARNING, "running as root");
+		log_message(daemon->log, SEVERITY_WARNING, "running as root");
 }
 
 /* Root's own folders do not let the user make or remove the file: then it stays. */

@@ -11,8 +11,9 @@
 
 #include "milter/log.h"
 #include "milter/privileges.h"
-#include "policy/policy.h"
 #include "settings/settings.h"
+#include "policy/policy.h"
+#include "base/diag.h"
 
 struct daemon {
 	const char *settings_path;
@@ -47,7 +48,7 @@ int daemon_run(const char *settings_path, bool foreground);
  * Loads the policy into daemon->policy, which must be NULL, and takes the time.
  * False where it has errors, which are in "diags" (NULL: memory is short).
  */
-bool daemon_load(struct daemon *daemon, struct policy_diags *diags);
+bool daemon_load(struct daemon *daemon, struct diags *diags);
 
 /* The pid file and the sockets, at the end. */
 void daemon_clean_up(const struct daemon *daemon);

@@ -6,6 +6,7 @@
 #include "milter/daily.h"
 
 #include "milter/load.h"
+#include "base/diag.h"
 
 #define WAIT_MAX_MS (60 * 60 * 1000)
 
@@ -36,14 +37,14 @@ daily_wait(const struct daily *daily, int64_t now_ms)
 void
 daily_report(struct log *log, const struct policy *policy, int64_t now_ms)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 
 	if (diags == NULL) {
-		log_message(log, LEVEL_ERROR,
+		log_message(log, SEVERITY_ERROR,
 		    "not enough memory to look through certificates and dates");
 		return;
 	}
 	policy_report_dates(policy, now_ms / 1000, diags);
 	load_log_diags(log, diags);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 }

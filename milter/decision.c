@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
+#include "base/diag.h"
+#include "base/limiter.h"
+
 bool
 decision_refuses(const struct verdict *verdict)
 {
@@ -113,7 +117,7 @@ complain(struct service *service, const struct policy_outcome *outcome)
 
 	if (first >= 0 && !names.failed &&
 	    limiter_allows(&service->unknown[first], log_time_ms(), &held))
-		log_message(service->log, LEVEL_ERROR,
+		log_message(service->log, SEVERITY_ERROR,
 		    "configuration: %s:%u requires %s, and the MTA does not report what"
 		    " that needs (%lu more since the last such line)",
 		    outcome->place.file, outcome->place.line, names.text, held);
@@ -144,12 +148,12 @@ decision_error_accepts(struct service *service, const char *session)
 
 	atomic_fetch_add(&service->counters.internal_errors, 1);
 	if (service->settings->on_internal_error == SETTINGS_ON_ERROR_ACCEPT) {
-		log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
+		log_message(service->log, SEVERITY_ERROR, "internal error (out of memory): "
 		    "accepted undecided, as on-internal-error says; session %s", session);
 		return true;
 	}
 	if (limiter_allows(&service->internal, log_time_ms(), &held))
-		log_message(service->log, LEVEL_ERROR, "internal error (out of memory): "
+		log_message(service->log, SEVERITY_ERROR, "internal error (out of memory): "
 		    "deferred; session %s (%lu more since the last such line)", session,
 		    held);
 	return false;

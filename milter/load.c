@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/diag.h"
+
 static const char *
 failure(enum policy_load_result result)
 {
@@ -16,7 +18,7 @@ failure(enum policy_load_result result)
 
 struct policy *
 load_policy(const struct settings *settings, const char *settings_path,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	const char *folder = settings->partner_certificates;
 	int64_t now = log_time_ms() / 1000;
@@ -28,29 +30,29 @@ load_policy(const struct settings *settings, const char *settings_path,
 		result = policy_load_certificates(policy, folder, now, diags);
 	if (result == POLICY_LOADED)
 		settings_check_policy(settings, settings_path, policy, diags);
-	else if (policy_diags_errors(diags) == 0)
-		policy_diags_add(diags, POLICY_ERROR, settings->policy, 0, 0, NULL, 0,
+	else if (diags_errors(diags) == 0)
+		diags_add(diags, SEVERITY_ERROR, NULL, settings->policy, 0, 0, NULL, 0,
 		    "%s", failure(result));
-	if (policy_diags_errors(diags) > 0)
+	if (diags_errors(diags) > 0)
 		policy_free(&policy);
 	return policy;
 }
 
 void
-load_log_diags(struct log *log, const struct policy_diags *diags)
+load_log_diags(struct log *log, const struct diags *diags)
 {
-	for (size_t i = 0; i < policy_diags_count(diags); i++) {
-		const struct policy_diag *diag = policy_diags_at(diags, i);
+	for (size_t i = 0; i < diags_count(diags); i++) {
+		const struct diag *diag = diags_at(diags, i);
 		char place[32] = "";
 		bool error;
 
 		if (diag == NULL)
 			continue;
-		error = diag->severity == POLICY_ERROR;
+		error = diag->severity == SEVERITY_ERROR;
 		if (diag->line > 0)
 			(void)snprintf(place, sizeof(place), ":%u:%u", diag->line,
 			    diag->column);
-		log_message(log, error ? LEVEL_ERROR : LEVEL_WARNING, "%s%s: %s: %s",
+		log_message(log, error ? SEVERITY_ERROR : SEVERITY_WARNING, "%s%s: %s: %s",
 		    diag->file, place, error ? "error" : "warning", diag->message);
 	}
 }
@@ -59,9 +61,9 @@ void
 load_log_policy(struct log *log, const char *what, const struct settings *settings,
     const struct policy_summary *summary)
 {
-	log_message(log, LEVEL_INFO, "%s: %zu rules, %zu listed, %s", what,
+	log_message(log, SEVERITY_INFO, "%s: %zu rules, %zu listed, %s", what,
 	    summary->rules, summary->listed, settings->policy);
 	if (!summary->has_default)
-		log_message(log, LEVEL_WARNING, "the policy has no default block:"
+		log_message(log, SEVERITY_WARNING, "the policy has no default block:"
 		    " senders without a rule are accepted, in clear text too");
 }

@@ -7,18 +7,19 @@
 #define MILTER_LOAD_H
 
 #include "milter/log.h"
-#include "policy/policy.h"
 #include "settings/settings.h"
+#include "policy/policy.h"
+#include "base/diag.h"
 
 /*
  * Loads the policy and the partners' certificates. "settings_path" is for diagnostics. Returns it, or NULL where
  * it has errors, contradicts the settings or could not be read; "diags" says why.
  */
 struct policy *load_policy(const struct settings *settings, const char *settings_path,
-    struct policy_diags *diags);
+    struct diags *diags);
 
 /* Logs each diagnostic as one line: FILE:LINE:COLUMN: error|warning: MESSAGE. */
-void load_log_diags(struct log *log, const struct policy_diags *diags);
+void load_log_diags(struct log *log, const struct diags *diags);
 
 /* Logs what was loaded, and that there is no default block where there is none. */
 void load_log_policy(struct log *log, const char *what,

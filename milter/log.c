@@ -20,6 +20,8 @@
 #include "milter/log_file.h"
 #include "milter/queue.h"
 #include "milter/syslog_socket.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 /* What one syslog message holds for sure; a longer record is written shorter. */
 #define SYSLOG_LINE_MAX 8000
@@ -39,11 +41,9 @@ struct log {
 	atomic_ulong said;		/* how many of them were told */
 };
 
-static const char *const level_names[] = {
-	[LEVEL_INFO] = "info", [LEVEL_WARNING] = "warning", [LEVEL_ERROR] = "error",
-};
 static const int level_priorities[] = {
-	[LEVEL_INFO] = LOG_INFO, [LEVEL_WARNING] = LOG_WARNING, [LEVEL_ERROR] = LOG_ERR,
+	[SEVERITY_INFO] = LOG_INFO, [SEVERITY_WARNING] = LOG_WARNING,
+	[SEVERITY_ERROR] = LOG_ERR,
 };
 
 int64_t
@@ -152,10 +152,10 @@ say_failing(struct log *log, int error)
 
 /* The line for a message of the daemon, with its newline. */
 static void
-format_message(const struct log *log, enum log_level level, const char *text,
+format_message(const struct log *log, enum severity level, const char *text,
     struct buffer *line)
 {
-	journal_message_write(log_time_ms(), level_names[level], text, log->format, 0,
+	journal_message_write(log_time_ms(), level, text, log->format, 0,
 	    line);
 	buffer_add(line, "\n", 1);
 }
@@ -173,7 +173,7 @@ say_lost(struct log *log)
 	if (lost == said || !atomic_compare_exchange_strong(&log->said, &said, lost))
 		return;
 	(void)snprintf(text, sizeof(text), "%lu log lines were lost", lost - said);
-	format_message(log, LEVEL_WARNING, text, &line);
+	format_message(log, SEVERITY_WARNING, text, &line);
 	if (line.failed || !write_line(log, LOG_WARNING, line.text, line.length, 0))
 		atomic_store(&log->said, said);
 	buffer_free(&line);
@@ -245,7 +245,7 @@ log_reopen(struct log *log)
 	if (log->kind == SETTINGS_LOG_SYSLOG)
 		atomic_store(&log->renew, true);
 	if (log->kind == SETTINGS_LOG_FILE && log_file_reopen(log->file, log->path) != 0)
-		log_message(log, LEVEL_ERROR,
+		log_message(log, SEVERITY_ERROR,
 		    "cannot open the log %s anew, the old file goes on: %s",
 		    log->path, strerror(errno));
 }
@@ -271,7 +271,7 @@ log_record(struct log *log, const struct journal_record *record)
 }
 
 void
-log_message(struct log *log, enum log_level level, const char *format, ...)
+log_message(struct log *log, enum severity level, const char *format, ...)
 {
 	struct buffer line = BUFFER_INIT;
 	char text[2048];

@@ -18,10 +18,9 @@
 
 #include <stdbool.h>
 
-#include "journal/journal.h"
 #include "settings/settings.h"
-
-enum log_level { LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR };
+#include "journal/journal.h"
+#include "base/diag.h"
 
 struct log;
 
@@ -48,7 +47,7 @@ void log_reopen(struct log *log);
 void log_record(struct log *log, const struct journal_record *record);
 
 /* Writes a line of the daemon's own. "log" may be NULL: then standard error. */
-void log_message(struct log *log, enum log_level level, const char *format, ...)
+void log_message(struct log *log, enum severity level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* How many lines were lost so far. */

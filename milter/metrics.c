@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/buffer.h"
+
 struct writer {
 	const struct metrics_source *source;
 	enum metrics_format format;

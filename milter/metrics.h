@@ -11,6 +11,7 @@
 #define MILTER_METRICS_H
 
 #include "milter/service.h"
+#include "base/buffer.h"
 
 enum metrics_format { METRICS_OPENMETRICS, METRICS_TEXT };
 

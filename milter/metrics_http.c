@@ -18,6 +18,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/buffer.h"
+
 /* A request with its headers; a larger one is refused. */
 #define MEMORY_PER_CLIENT 16384
 

@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/buffer.h"
+#include "base/diag.h"
+
 static void
 say(void *log, enum journal_level level, const char *text)
 {
-	static const enum log_level levels[] = {
-		[JOURNAL_INFO] = LEVEL_INFO, [JOURNAL_WARNING] = LEVEL_WARNING,
-		[JOURNAL_ERROR] = LEVEL_ERROR,
+	static const enum severity levels[] = {
+		[JOURNAL_INFO] = SEVERITY_INFO, [JOURNAL_WARNING] = SEVERITY_WARNING,
+		[JOURNAL_ERROR] = SEVERITY_ERROR,
 	};
 
 	log_message(log, levels[level], "%s", text);
@@ -36,7 +39,7 @@ recorder_start(const struct settings *settings, struct log *log)
 		return NULL;
 	journal = journal_store_start(&options);
 	if (journal == NULL)
-		log_message(log, LEVEL_ERROR, "journal %s: cannot be started: %s",
+		log_message(log, SEVERITY_ERROR, "journal %s: cannot be started: %s",
 		    settings->journal, strerror(errno));
 	return journal;
 }

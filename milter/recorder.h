@@ -6,9 +6,10 @@
 #ifndef MILTER_RECORDER_H
 #define MILTER_RECORDER_H
 
-#include "journal/journal.h"
 #include "milter/log.h"
 #include "settings/settings.h"
+#include "journal/journal.h"
+#include "base/buffer.h"
 
 /*
  * Starts the journal; "settings" and "log" must outlive it. NULL where the settings

@@ -10,10 +10,10 @@
 
 #include "milter/counters.h"
 #include "milter/join.h"
-#include "milter/limiter.h"
 #include "milter/log.h"
 #include "milter/snapshot.h"
 #include "settings/settings.h"
+#include "base/limiter.h"
 
 struct service {
 	const struct settings *settings;

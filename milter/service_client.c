@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
+
 /* One piece: several requests of Postfix's fit. */
 #define PIECE 4096
 

@@ -14,6 +14,7 @@
 #include "milter/answer.h"
 #include "milter/delegation.h"
 #include "milter/service_listener.h"
+#include "base/buffer.h"
 
 /* Why a client is not served any more. */
 enum client_end {

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "milter/service_client.h"
+#include "base/diag.h"
+#include "base/limiter.h"
 
 /* How often clients are looked at that are silent. */
 #define LOOK_MS 1000
@@ -158,7 +160,7 @@ drop(struct service_listener *listener, struct service_client *client,
 	if (reason_of(end) != NULL) {
 		atomic_fetch_add(&service->counters.policy_clients_closed, 1);
 		if (limiter_allows(&listener->limiters[end], log_time_ms(), &held))
-			log_message(service->log, LEVEL_WARNING, "policy service: a client "
+			log_message(service->log, SEVERITY_WARNING, "policy service: a client "
 			    "is not served any more: %s (%lu more since the last such "
 			    "line)", reason_of(end), held);
 	}

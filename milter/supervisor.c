@@ -16,6 +16,7 @@
 
 #include "milter/memory.h"
 #include "milter/worker.h"
+#include "base/diag.h"
 
 /* A worker that dies this often within a minute is not started again. */
 #define DEATHS_MAX 5
@@ -95,7 +96,7 @@ tell(struct supervisor *supervisor, char what)
 	if (errno == EAGAIN && what == CONTROL_RELOAD)
 		supervisor->reload_owed = true;
 	else
-		log_message(supervisor->daemon->log, LEVEL_ERROR,
+		log_message(supervisor->daemon->log, SEVERITY_ERROR,
 		    "the worker cannot be told '%c': %s", what, strerror(errno));
 }
 
@@ -110,10 +111,10 @@ worker_ended(struct supervisor *supervisor, bool expected)
 	    waitpid(supervisor->worker, &status, WNOHANG) != supervisor->worker)
 		return false;
 	if (!expected && WIFSIGNALED(status))
-		log_message(log, LEVEL_ERROR, "the worker (process %ld) was killed by"
+		log_message(log, SEVERITY_ERROR, "the worker (process %ld) was killed by"
 		    " signal %d", (long)supervisor->worker, WTERMSIG(status));
 	else if (!expected)
-		log_message(log, LEVEL_ERROR, "the worker (process %ld) ended unasked with"
+		log_message(log, SEVERITY_ERROR, "the worker (process %ld) ended unasked with"
 		    " status %d", (long)supervisor->worker, WEXITSTATUS(status));
 	(void)close(supervisor->control);
 	supervisor->control = -1;
@@ -146,21 +147,21 @@ replace_worker(struct supervisor *supervisor)
 
 	do {
 		if (dies_too_often(supervisor)) {
-			log_message(daemon->log, LEVEL_ERROR, "the worker died %d times"
+			log_message(daemon->log, SEVERITY_ERROR, "the worker died %d times"
 			    " within %d seconds: giving up", DEATHS_MAX, DEATHS_SECONDS);
 			return false;
 		}
 		lost = daemon_lost_socket(daemon);
 		if (lost != NULL) {
-			log_message(daemon->log, LEVEL_ERROR, "the socket %s is gone: no new"
+			log_message(daemon->log, SEVERITY_ERROR, "the socket %s is gone: no new"
 			    " worker could be reached, giving up", lost);
 			return false;
 		}
-		log_message(daemon->log, LEVEL_WARNING, "starting a new worker");
+		log_message(daemon->log, SEVERITY_WARNING, "starting a new worker");
 		if (start_worker(supervisor))
 			return true;
 		if (supervisor->worker == 0) {
-			log_message(daemon->log, LEVEL_ERROR, "cannot start a worker: %s",
+			log_message(daemon->log, SEVERITY_ERROR, "cannot start a worker: %s",
 			    strerror(errno));
 			return false;
 		}
@@ -185,7 +186,7 @@ stop_worker(struct supervisor *supervisor)
 			return;
 		(void)sigtimedwait(&child, NULL, &pause);
 	}
-	log_message(supervisor->daemon->log, LEVEL_WARNING,
+	log_message(supervisor->daemon->log, SEVERITY_WARNING,
 	    "the worker does not end: killing it");
 	(void)kill(supervisor->worker, SIGKILL);
 	while (!worker_ended(supervisor, true))
@@ -214,7 +215,7 @@ handle(struct supervisor *supervisor, int received, int *status)
 	case SIGTERM:
 	case SIGINT:
 		stop_worker(supervisor);
-		log_message(log, LEVEL_INFO, "ended");
+		log_message(log, SEVERITY_INFO, "ended");
 		*status = 0;
 		return false;
 	default:
@@ -245,7 +246,7 @@ tell_ready(struct daemon *daemon)
 		return;
 	daemon_leave_stderr(daemon);
 	if (write(daemon->ready, "", 1) != 1)
-		log_message(daemon->log, LEVEL_WARNING, "nobody waited for the start");
+		log_message(daemon->log, SEVERITY_WARNING, "nobody waited for the start");
 	(void)close(daemon->ready);
 	daemon->ready = -1;
 }
@@ -258,7 +259,7 @@ supervisor_run(struct daemon *daemon)
 
 	supervisor_signals(&supervisor.signals);
 	if (!start_worker(&supervisor)) {
-		log_message(daemon->log, LEVEL_ERROR, "the worker could not start");
+		log_message(daemon->log, SEVERITY_ERROR, "the worker could not start");
 		if (supervisor.worker != 0)
 			(void)kill(supervisor.worker, SIGKILL);
 		return 1;

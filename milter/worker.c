@@ -33,6 +33,8 @@
 #include "milter/recorder.h"
 #include "milter/service_listener.h"
 #include "milter/supervisor.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 /* How long the end may take: messages under way, and the log's queue. */
 #define MESSAGES_MS 2000
@@ -129,14 +131,14 @@ take_policy(struct worker *worker)
 {
 	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy_summary summary;
 
 	if (daemon->policy == NULL && diags != NULL) {
 		(void)daemon_load(daemon, diags);
 		load_log_diags(daemon->log, diags);
 	}
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	if (daemon->policy == NULL)
 		return false;
 	counters_loaded(&service->counters, daemon->loaded_ms, daemon->loading_ns);
@@ -170,7 +172,7 @@ reload(struct worker *worker)
 {
 	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy_summary summary;
 	bool loaded;
 
@@ -178,7 +180,7 @@ reload(struct worker *worker)
 	loaded = daemon_load(daemon, diags);
 	if (diags != NULL)
 		load_log_diags(daemon->log, diags);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	if (loaded)
 		policy_summarize(daemon->policy, &summary);
 	loaded = loaded && snapshots_replace(service->snapshots, &daemon->policy) == 0;
@@ -186,7 +188,7 @@ reload(struct worker *worker)
 	    daemon->loading_ns);
 	if (!loaded) {
 		policy_free(&daemon->policy);
-		log_message(daemon->log, LEVEL_ERROR,
+		log_message(daemon->log, SEVERITY_ERROR,
 		    "policy not reloaded: the one in force is kept");
 		return;
 	}
@@ -203,7 +205,7 @@ log_counters(struct worker *worker)
 	counters_text(&worker->service.counters, log_lost(log), &text);
 	recorder_text(worker->service.journal, &text);
 	if (!text.failed)
-		log_message(log, LEVEL_INFO, "counters: %s", text.text);
+		log_message(log, SEVERITY_INFO, "counters: %s", text.text);
 	buffer_free(&text);
 }
 
@@ -310,14 +312,14 @@ listen_to_supervisor(struct worker *worker)
 		if (poll(waiting, 2, wait) <= 0)
 			continue;
 		if (waiting[1].revents != 0) {
-			log_message(log, LEVEL_ERROR, "libmilter ended");
+			log_message(log, SEVERITY_ERROR, "libmilter ended");
 			return 1;
 		}
 		length = read(worker->control, what, sizeof(what));
 		if (length == -1 && errno == EINTR)
 			continue;
 		if (length <= 0) {
-			log_message(log, LEVEL_ERROR, "the supervisor is gone: ending");
+			log_message(log, SEVERITY_ERROR, "the supervisor is gone: ending");
 			return 1;
 		}
 		if (!obey_all(worker, what, (size_t)length))
@@ -367,7 +369,7 @@ prepare_metrics(struct worker *worker)
 	worker->http = metrics_http_new(daemon->metrics_fd, &worker->metrics,
 	    &worker->health);
 	if (worker->http == NULL)
-		log_message(daemon->log, LEVEL_ERROR, "metrics cannot be served on %s: "
+		log_message(daemon->log, SEVERITY_ERROR, "metrics cannot be served on %s: "
 		    "going on without", daemon->settings->metrics);
 }
 
@@ -395,16 +397,16 @@ serve(struct worker *worker)
 	prepare_metrics(worker);
 	error = start_threads(worker);
 	if (error != 0) {
-		log_message(daemon->log, LEVEL_ERROR, "cannot start a thread: %s",
+		log_message(daemon->log, SEVERITY_ERROR, "cannot start a thread: %s",
 		    strerror(error));
 		return false;
 	}
-	log_message(daemon->log, LEVEL_INFO, "serving on %s", daemon->settings->listen);
+	log_message(daemon->log, SEVERITY_INFO, "serving on %s", daemon->settings->listen);
 	if (worker->listener != NULL)
-		log_message(daemon->log, LEVEL_INFO, "policy service on %s",
+		log_message(daemon->log, SEVERITY_INFO, "policy service on %s",
 		    daemon->settings->policy_service);
 	if (worker->http != NULL)
-		log_message(daemon->log, LEVEL_INFO, "metrics on %s",
+		log_message(daemon->log, SEVERITY_INFO, "metrics on %s",
 		    daemon->settings->metrics);
 	daemon_leave_stderr(daemon);
 	return write(worker->control, &serving, 1) == 1;
@@ -425,7 +427,7 @@ worker_run(struct daemon *daemon, int control)
 	worker.service.log = daemon->log;
 	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
 	    !take_policy(&worker) || !prepare_policy_service(&worker)) {
-		log_message(daemon->log, LEVEL_ERROR, "the worker cannot serve");
+		log_message(daemon->log, SEVERITY_ERROR, "the worker cannot serve");
 		log_stop(daemon->log, LOG_MS);
 		return 1;
 	}
@@ -437,7 +439,7 @@ worker_run(struct daemon *daemon, int control)
 	atomic_store(&worker.health.ending, true);
 	wait_for_messages(&worker);
 	if (!journal_store_stop(worker.service.journal, JOURNAL_MS))
-		log_message(daemon->log, LEVEL_ERROR, "journal %s: not ended within %d "
+		log_message(daemon->log, SEVERITY_ERROR, "journal %s: not ended within %d "
 		    "seconds", daemon->settings->journal, JOURNAL_MS / 1000);
 	log_stop(daemon->log, LOG_MS);
 	return status;

@@ -6,14 +6,11 @@
 #include "policy/certificate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -23,8 +20,10 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "policy/date.h"
 #include "policy/name.h"
+#include "base/arena.h"
+#include "base/date.h"
+#include "base/file.h"
 
 struct certificate_reader {
 	OSSL_LIB_CTX *library;
@@ -265,7 +264,7 @@ take_certificate(const struct certificate_reader *reader, X509 *x509,
 	certificate->issuer = take_common_name(X509_get_issuer_name(x509), arena);
 	certificate->not_before = take_time(X509_get0_notBefore(x509));
 	certificate->not_after = take_time(X509_get0_notAfter(x509));
-	date_time(certificate->not_after, certificate->not_after_text);
+	date_write_time(certificate->not_after, certificate->not_after_text);
 	take_names(x509, arena, certificate);
 	take_key(x509, certificate);
 	take_signature(x509, certificate);
@@ -354,54 +353,26 @@ take_blocks(const struct certificate_reader *reader, BIO *bio, struct arena *are
 	}
 }
 
-/* Reads a whole file. False: *result says why. */
-static bool
-read_file(const char *path, unsigned char **text, size_t *length,
-    enum certificate_result *result)
-{
-	/* A FIFO must not be waited for. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	ssize_t got = 0;
-
-	*result = CERTIFICATE_UNREADABLE;
-	*text = NULL;
-	*length = 0;
-	if (fd == -1)
-		return false;
-	if (fstat(fd, &st) == -1)
-		goto done;
-	*result = S_ISREG(st.st_mode) ? CERTIFICATE_NO_MEMORY : CERTIFICATE_NO_FILE;
-	if (!S_ISREG(st.st_mode) || (*text = malloc(CERTIFICATE_FILE_MAX + 1)) == NULL)
-		goto done;
-	do {
-		got = read(fd, *text + *length, CERTIFICATE_FILE_MAX + 1 - *length);
-		if (got > 0)
-			*length += (size_t)got;
-	} while ((got > 0 && *length <= CERTIFICATE_FILE_MAX) ||
-	    (got == -1 && errno == EINTR));
-	*result = got == -1 ? CERTIFICATE_UNREADABLE :
-	    *length > CERTIFICATE_FILE_MAX ? CERTIFICATE_LARGE : CERTIFICATE_READ;
-done:
-	(void)close(fd);
-	return *result == CERTIFICATE_READ;
-}
-
 enum certificate_result
 certificate_read(struct certificate_reader *reader, const char *path,
     struct arena *arena, struct certificate *certificate, struct certificate_file *file)
 {
+	static const enum certificate_result results[] = {
+		[FILE_READ] = CERTIFICATE_READ, [FILE_UNREADABLE] = CERTIFICATE_UNREADABLE,
+		[FILE_IRREGULAR] = CERTIFICATE_NO_FILE, [FILE_LARGE] = CERTIFICATE_LARGE,
+		[FILE_NO_MEMORY] = CERTIFICATE_NO_MEMORY,
+	};
 	struct found found = { 0 };
-	enum certificate_result result;
-	unsigned char *text;
-	size_t length;
+	struct file text;
+	enum certificate_result result = results[file_read(path, CERTIFICATE_FILE_MAX,
+	    true, &text)];
 	BIO *bio;
 	int saved;
 
 	memset(certificate, 0, sizeof(*certificate));
 	memset(file, 0, sizeof(*file));
-	if (read_file(path, &text, &length, &result)) {
-		bio = BIO_new_mem_buf(text, (int)length);
+	if (result == CERTIFICATE_READ) {
+		bio = BIO_new_mem_buf(text.text, (int)text.length);
 		found.no_memory = bio == NULL;
 		if (bio != NULL)
 			take_blocks(reader, bio, arena, certificate, &found);
@@ -413,9 +384,9 @@ certificate_read(struct certificate_reader *reader, const char *path,
 		    CERTIFICATE_NONE;
 	}
 	saved = errno;
-	if (text != NULL)
-		OPENSSL_cleanse(text, length);
-	free(text);
+	if (text.text != NULL)
+		OPENSSL_cleanse(text.text, text.length);
+	free(text.text);
 	errno = saved;
 	return result;
 }

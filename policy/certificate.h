@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policy/arena.h"
 #include "policy/fingerprint.h"
+#include "base/arena.h"
 
 /* A file that is larger holds no partner's certificate. */
 #define CERTIFICATE_FILE_MAX ((size_t)1024 * 1024)

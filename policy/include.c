@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "policy/parse.h"
+#include "base/array.h"
 
 #define INCLUDE_DEPTH_MAX 32
 

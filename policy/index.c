@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "policy/prefilter.h"
+#include "base/array.h"
 
 /* Fewer regular expressions are tried as fast as they are sorted out. */
 #define PREFILTER_MIN 8

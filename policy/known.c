@@ -13,6 +13,9 @@
 #include "policy/messages.h"
 #include "policy/report.h"
 #include "policy/session.h"
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/diag.h"
 
 /* A digest by which a certificate is found. */
 struct known_digest {
@@ -104,7 +107,7 @@ join(struct arena *arena, const char *folder, const char *name)
 /* Reads one file of the folder. Returns 0, or -1 when memory is short. */
 static int
 add_file(struct policy_certificates *known, struct certificate_reader *reader,
-    const char *folder, const char *name, struct policy_diags *diags)
+    const char *folder, const char *name, struct diags *diags)
 {
 	struct known *grown = array_grow(known->list, known->count, &known->room,
 	    sizeof(*grown)), *fresh;
@@ -126,7 +129,7 @@ add_file(struct policy_certificates *known, struct certificate_reader *reader,
 	if (result == CERTIFICATE_NO_MEMORY)
 		return -1;
 	if (result != CERTIFICATE_READ) {
-		policy_diags_add(diags, POLICY_WARNING, fresh->place.path, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_WARNING, NULL, fresh->place.path, 0, 0, NULL, 0,
 		    "no partner's certificate: %s", certificate_problem(result));
 		return 0;
 	}
@@ -158,7 +161,7 @@ make_index(struct policy_certificates *known)
 /* Reads all files of the folder. Returns 0, an errno, or ENOMEM. */
 static int
 read_folder(struct policy_certificates *known, struct certificate_reader *reader,
-    const char *folder, struct policy_diags *diags)
+    const char *folder, struct diags *diags)
 {
 	struct dirent **entries;
 	int count = scandir(folder, &entries, is_certificate_file, by_name);
@@ -179,7 +182,7 @@ read_folder(struct policy_certificates *known, struct certificate_reader *reader
 
 enum policy_load_result
 policy_load_certificates(struct policy *policy, const char *folder, int64_t now,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	struct policy_certificates *known = calloc(1, sizeof(*known));
 	struct certificate_reader *reader = certificate_reader_new();
@@ -196,14 +199,14 @@ policy_load_certificates(struct policy *policy, const char *folder, int64_t now,
 	known_free(&known);
 	if (error == ENOMEM)
 		return POLICY_NO_MEMORY;
-	policy_diags_add(diags, POLICY_ERROR, folder, 0, 0, NULL, 0,
+	diags_add(diags, SEVERITY_ERROR, NULL, folder, 0, 0, NULL, 0,
 	    "the folder of partner-certificates cannot be read: %s", strerror(error));
 	return POLICY_UNREADABLE;
 }
 
 void
 known_report(const struct policy_certificates *known, int64_t now,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	for (size_t i = 0; i < known->count; i++)
 		report_certificate(&known->list[i].place, now, diags);

@@ -7,6 +7,7 @@
 #define TLSWARD_POLICY_KNOWN_H
 
 #include "policy/policy.h"
+#include "base/diag.h"
 
 struct policy_certificates;
 
@@ -15,7 +16,7 @@ void known_free(struct policy_certificates **known);
 
 /* Warns of each certificate that needs attention, in the order of their files. */
 void known_report(const struct policy_certificates *known, int64_t now,
-    struct policy_diags *diags);
+    struct diags *diags);
 
 /* When the first of the certificates that are valid after "now" expires, or INT64_MAX. */
 int64_t known_next_end(const struct policy_certificates *known, int64_t now);

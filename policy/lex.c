@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "policy/messages.h"
+#include "base/arena.h"
+#include "base/diag.h"
 
 void
 lexer_start(struct lexer *lexer, const struct source *source, struct arena *arena,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	lexer->source = source;
 	lexer->arena = arena;
@@ -28,7 +30,7 @@ lexer_start(struct lexer *lexer, const struct source *source, struct arena *aren
 #define report(lexer, place, ...) \
     do { \
 	if (!(lexer)->quiet) \
-		source_report((lexer)->diags, POLICY_ERROR, (place), __VA_ARGS__); \
+		source_report((lexer)->diags, SEVERITY_ERROR, NULL, (place), __VA_ARGS__); \
     } while (0)
 
 /* Steps over one byte, keeping the place. */

@@ -6,8 +6,9 @@
 #ifndef TLSWARD_POLICY_LEX_H
 #define TLSWARD_POLICY_LEX_H
 
-#include "policy/arena.h"
 #include "policy/source.h"
+#include "base/arena.h"
+#include "base/diag.h"
 
 enum token_type {
 	TOKEN_END,		/* of the file */
@@ -33,7 +34,7 @@ struct token {
 struct lexer {
 	const struct source *source;
 	struct arena *arena;
-	struct policy_diags *diags;
+	struct diags *diags;
 	const char *next;
 	const char *end;
 	struct place place;	/* of "next" */
@@ -48,7 +49,7 @@ struct lexer {
 };
 
 void lexer_start(struct lexer *lexer, const struct source *source,
-    struct arena *arena, struct policy_diags *diags);
+    struct arena *arena, struct diags *diags);
 
 /*
  * The next token; "regex" where a WHO or a pattern may stand, so that a slash

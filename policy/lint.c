@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "policy/resolve.h"
+#include "base/diag.h"
 
 /*
  * The place of an entry of a list. Names are terminated where they stand in the list,
@@ -247,12 +248,12 @@ lint_table(struct parser *p, enum policy_rule_kind kind, uint32_t *compared,
 		lint_instead(p, kind, who, compared, idle);
 		if (who->listed && said[who->rule])
 			continue;
-		before = policy_diags_count(p->diags);
+		before = diags_count(p->diags);
 		if (kind == RULE_CLIENT)
 			lint_client_name(p, who);
 		else
 			lint_subdomains(p, table, who, fallback);
-		if (who->listed && policy_diags_count(p->diags) > before)
+		if (who->listed && diags_count(p->diags) > before)
 			said[who->rule] = true;
 	}
 	lint_regexes(p, kind);

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/diag.h"
 #include "policy/lint.h"
 #include "policy/report.h"
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/diag.h"
+#include "base/suggest.h"
 
 #define HINT_WORDS_MAX 10
 #define STATEMENTS "include, profile, default, from, to or client"
@@ -137,7 +140,7 @@ parse_hint(struct parser *p, const char *word, size_t length,
     const char *const *candidates, size_t count)
 {
 	static const char before[] = ": did you mean \"", after[] = "\"?";
-	const char *meant = policy_suggest(word, length, candidates, count);
+	const char *meant = suggest_word(word, length, candidates, count);
 	char *hint;
 
 	if (meant == NULL)
@@ -333,7 +336,7 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 {
 	struct arena_mark words = arena_mark(&p->scratch);
 	const struct source_node *sources = p->sources;
-	size_t diags = policy_diags_count(p->diags);
+	size_t diags = diags_count(p->diags);
 	size_t rule = add_rule(p, kind, place);
 	struct block block = { 0 };
 
@@ -355,7 +358,7 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 	 * were opened, where a word comes next, and after an error.
 	 */
 	if (p->sources == sources && p->token.text == NULL &&
-	    policy_diags_count(p->diags) == diags)
+	    diags_count(p->diags) == diags)
 		arena_rewind(&p->scratch, words);
 }
 
@@ -364,7 +367,7 @@ static void
 misspelt_statement(struct parser *p)
 {
 	struct place place = p->token.place;
-	const char *meant = policy_suggest(p->token.text, p->token.length,
+	const char *meant = suggest_word(p->token.text, p->token.length,
 	    statement_names, STATEMENT_COUNT);
 
 	parse_unexpected(p, MSG_STATEMENT, p->token.text,
@@ -509,7 +512,7 @@ finish_tables(struct parser *p)
 static enum policy_load_result
 load(struct parser *p, const char *path)
 {
-	size_t errors_before = policy_diags_errors(p->diags);
+	size_t errors_before = diags_errors(p->diags);
 	struct source_node *node;
 	int error;
 
@@ -523,7 +526,7 @@ load(struct parser *p, const char *path)
 	if (error == ENOMEM)
 		return POLICY_NO_MEMORY;
 	if (error != 0) {
-		policy_diags_add(p->diags, POLICY_ERROR, path, 0, 0, NULL, 0,
+		diags_add(p->diags, SEVERITY_ERROR, NULL, path, 0, 0, NULL, 0,
 		    "cannot be read: %s", strerror(error));
 		return POLICY_UNREADABLE;
 	}
@@ -532,22 +535,22 @@ load(struct parser *p, const char *path)
 		parse_resolve(p);
 	if (!p->no_memory)
 		finish_tables(p);
-	if (!p->no_memory && policy_diags_errors(p->diags) == errors_before) {
+	if (!p->no_memory && diags_errors(p->diags) == errors_before) {
 		lint_policy(p);
 		report_pinned(p->policy, p->now, p->diags);
 	}
 	if (p->no_memory || p->scratch.failed || p->policy->arena.failed)
 		return POLICY_NO_MEMORY;
-	return policy_diags_errors(p->diags) == errors_before ? POLICY_LOADED :
+	return diags_errors(p->diags) == errors_before ? POLICY_LOADED :
 	    POLICY_INVALID;
 }
 
 enum policy_load_result
 policy_load(const char *path, int64_t now, struct policy **policy,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	struct parser p = { .policy = policy_new(), .diags = diags, .now = now };
-	size_t before = policy_diags_count(diags);
+	size_t before = diags_count(diags);
 	enum policy_load_result result = load(&p, path);
 
 	sort_diags(&p, before);

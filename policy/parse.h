@@ -10,6 +10,8 @@
 #include "policy/lex.h"
 #include "policy/messages.h"
 #include "policy/rule.h"
+#include "base/arena.h"
+#include "base/diag.h"
 
 enum setting_type {
 	SET_USE, SET_REQUIRE, SET_NOTHING, SET_OTHERWISE, SET_MONITOR, SET_EXEMPT,
@@ -64,7 +66,7 @@ struct source_node {
 
 struct parser {
 	struct policy *policy;
-	struct policy_diags *diags;
+	struct diags *diags;
 	int64_t now;
 	struct arena scratch;		/* what ends with the parsing */
 	struct arena blocks;		/* settings as written; so do they */
@@ -93,9 +95,9 @@ struct parser {
 
 /* Reports at a place; warnings with parse_warn(). */
 #define parse_error(p, place, ...) \
-    source_report((p)->diags, POLICY_ERROR, (place), __VA_ARGS__)
+    source_report((p)->diags, SEVERITY_ERROR, NULL, (place), __VA_ARGS__)
 #define parse_warn(p, place, ...) \
-    source_report((p)->diags, POLICY_WARNING, (place), __VA_ARGS__)
+    source_report((p)->diags, SEVERITY_WARNING, NULL, (place), __VA_ARGS__)
 
 /* Goes to the next token. */
 void parse_next(struct parser *p);

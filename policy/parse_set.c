@@ -8,6 +8,8 @@
 #include "policy/parse.h"
 #include "policy/report.h"
 #include "policy/template.h"
+#include "base/arena.h"
+#include "base/date.h"
 
 #define SETTINGS "use, require, otherwise, monitor, exempt, enforce, contact or note"
 
@@ -105,7 +107,7 @@ parse_until(struct parser *p, struct period *period, const char *what)
 		return false;
 	}
 	parse_next(p);
-	if (!policy_date(date.text, &period->until)) {
+	if (!date_read_day(date.text, &period->until)) {
 		parse_error(p, &date.place, MSG_DATE, date.text);
 		return false;
 	}

@@ -16,56 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* ------------------------------------------------------------------ *
- * Diagnostics
- * ------------------------------------------------------------------ */
-
-enum policy_severity { POLICY_WARNING, POLICY_ERROR };
-
-/* One diagnostic. All strings live as long as the list they are in. */
-struct policy_diag {
-	enum policy_severity severity;
-	const char *file;	/* as opened */
-	unsigned line;		/* from 1; 0: the file as a whole */
-	unsigned column;	/* in code points, from 1; a tab is one */
-	const char *message;
-	const char *source;	/* the line in question, or NULL */
-};
-
-/* A growing list of diagnostics. Not safe to share between threads. */
-struct policy_diags;
-
-/* Returns an empty list, or NULL when memory is short. */
-struct policy_diags *policy_diags_new(void);
-
-/* Frees *diags and all in it, and clears the pointer. NULL-safe. */
-void policy_diags_free(struct policy_diags **diags);
-
-/*
- * Adds a diagnostic; every string is copied. "source" is the text of the line,
- * of "source_len" bytes, or NULL. When memory is short the diagnostic is
- * counted, its text is lost, and policy_diags_errors() says so by its count.
- */
-void policy_diags_add(struct policy_diags *diags, enum policy_severity severity,
-    const char *file, unsigned line, unsigned column,
-    const char *source, size_t source_len, const char *format, ...)
-    __attribute__((format(printf, 8, 9)));
-
-/* How many there are in all, and how many of them are errors. */
-size_t policy_diags_count(const struct policy_diags *diags);
-size_t policy_diags_errors(const struct policy_diags *diags);
-
-/* The diagnostic at "index", in the order they were found, or NULL. */
-const struct policy_diag *policy_diags_at(const struct policy_diags *diags,
-    size_t index);
-
-/*
- * Writes one diagnostic as FILE:LINE:COLUMN: error|warning: MESSAGE and, where
- * the line is known, that line and a caret under the place. Control characters
- * of the source are shown as '?'.
- */
-void policy_diag_print(const struct policy_diag *diag, FILE *out);
-void policy_diags_print(const struct policy_diags *diags, FILE *out);
+struct diags;		/* base/diag.h */
 
 /* ------------------------------------------------------------------ *
  * Facts
@@ -138,7 +89,7 @@ enum policy_load_result {
  * policy_free(); otherwise it is NULL.
  */
 enum policy_load_result policy_load(const char *path, int64_t now,
-    struct policy **policy, struct policy_diags *diags);
+    struct policy **policy, struct diags *diags);
 
 /* Frees *policy and clears the pointer. NULL-safe. */
 void policy_free(struct policy **policy);
@@ -178,7 +129,7 @@ void policy_summarize(const struct policy *policy, struct policy_summary *summar
  * policy has none.
  */
 enum policy_load_result policy_load_certificates(struct policy *policy,
-    const char *folder, int64_t now, struct policy_diags *diags);
+    const char *folder, int64_t now, struct diags *diags);
 
 /*
  * Adds what is known of the session's certificate, where its fingerprint (or, where
@@ -196,7 +147,7 @@ void policy_apply_certificates(const struct policy *policy, struct facts *facts)
  * Thread-safe.
  */
 void policy_report_dates(const struct policy *policy, int64_t now,
-    struct policy_diags *diags);
+    struct diags *diags);
 
 /* When the next of what ends by itself does; INT64_MAX: nothing will. */
 struct policy_ends {
@@ -472,22 +423,9 @@ bool policy_fingerprint_normalize(const char *digest, char *out, size_t size);
 bool policy_same_address(const char *a, const char *b);
 
 /*
- * The candidate that "word" (of "length" bytes) was probably meant to be, or
- * NULL where none is close.
- */
-const char *policy_suggest(const char *word, size_t length,
-    const char *const *candidates, size_t count);
-
-/*
  * Writes a domain as it compares and as records have it: lower case, A-labels, no
  * trailing dot; a leading dot stays. False where it is none, or does not fit.
  */
 bool policy_domain(const char *text, char *out, size_t size);
-
-/* Reads YYYY-MM-DD as the start of that day in UTC. False where it is no date. */
-bool policy_date(const char *text, int64_t *when);
-
-/* Reads a time of RFC 3339. False where it is none. */
-bool policy_time(const char *text, int64_t *when);
 
 #endif

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/arena.h"
 #include "policy/literal.h"
+#include "base/arena.h"
+#include "base/array.h"
 
 #define STATES_MAX ((size_t)1 << 24)
 

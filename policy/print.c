@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/date.h"
 #include "policy/rule.h"
+#include "base/date.h"
 
 static void
 print_string(const char *text, FILE *out)
@@ -35,7 +35,7 @@ print_until(const struct period *period, FILE *out)
 
 	if (!period->limited)
 		return;
-	date_day(period->until, day);
+	date_write_day(period->until, day);
 	(void)fprintf(out, " until %s", day);
 }
 

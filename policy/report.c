@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/date.h"
 #include "policy/known.h"
 #include "policy/messages.h"
+#include "base/date.h"
+#include "base/diag.h"
 
 /* This long before its end a certificate's partner is to be asked for the next. */
 #define SOON ((int64_t)30 * 86400)
@@ -26,7 +27,7 @@
 #define IN_MAX (PATH_MAX + 16)
 
 #define warn(pinned, diags, ...) \
-    policy_diags_add((diags), POLICY_WARNING, (pinned)->file, (pinned)->line, \
+    diags_add((diags), SEVERITY_WARNING, NULL, (pinned)->file, (pinned)->line, \
     (pinned)->column, (pinned)->text, \
     (pinned)->text != NULL ? strlen((pinned)->text) : 0, __VA_ARGS__)
 
@@ -42,7 +43,7 @@ in_file(const struct pinned_file *pinned, char text[IN_MAX])
 
 static void
 report_times(const struct pinned_file *pinned, const char *in, int64_t now,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	const struct certificate *certificate = &pinned->certificate;
 	char day[CERTIFICATE_TIME_SIZE];
@@ -52,14 +53,14 @@ report_times(const struct pinned_file *pinned, const char *in, int64_t now,
 		    certificate->not_after < now ? "expired" : "expires",
 		    certificate->not_after_text);
 	if (certificate->not_before > now) {
-		date_time(certificate->not_before, day);
+		date_write_time(certificate->not_before, day);
 		warn(pinned, diags, MSG_REPORT_EARLY, in, day);
 	}
 }
 
 void
 report_certificate(const struct pinned_file *pinned, int64_t now,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	const struct certificate *certificate = &pinned->certificate;
 	char text[IN_MAX];
@@ -75,7 +76,7 @@ report_certificate(const struct pinned_file *pinned, int64_t now,
 
 void
 report_file(const struct pinned_file *pinned, const struct certificate_file *file,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	char text[IN_MAX];
 	const char *in = in_file(pinned, text);
@@ -87,7 +88,7 @@ report_file(const struct pinned_file *pinned, const struct certificate_file *fil
 }
 
 void
-report_date(const struct dated *dated, int64_t now, struct policy_diags *diags)
+report_date(const struct dated *dated, int64_t now, struct diags *diags)
 {
 	int days = (int)((dated->until - now + 86399) / 86400);
 
@@ -100,7 +101,7 @@ report_date(const struct dated *dated, int64_t now, struct policy_diags *diags)
 
 void
 report_pinned(const struct policy *policy, int64_t now,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	for (const struct pinned_file *each = policy->pinned; each != NULL;
 	    each = each->next)
@@ -109,7 +110,7 @@ report_pinned(const struct policy *policy, int64_t now,
 
 void
 policy_report_dates(const struct policy *policy, int64_t now,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	report_pinned(policy, now, diags);
 	for (const struct dated *each = policy->dated; each != NULL; each = each->next)

@@ -7,6 +7,7 @@
 #define TLSWARD_POLICY_REPORT_H
 
 #include "policy/rule.h"
+#include "base/diag.h"
 
 /*
  * Warns of a certificate that has expired or soon will, that is not valid yet, or
@@ -14,17 +15,17 @@
  * policy's, and "file" is its own.
  */
 void report_certificate(const struct pinned_file *pinned, int64_t now,
-    struct policy_diags *diags);
+    struct diags *diags);
 
 /* Warns of what else is in its file. */
 void report_file(const struct pinned_file *pinned, const struct certificate_file *file,
-    struct policy_diags *diags);
+    struct diags *diags);
 
 /* Warns of all certificates that are pinned by file. */
 void report_pinned(const struct policy *policy, int64_t now,
-    struct policy_diags *diags);
+    struct diags *diags);
 
 /* Warns of a date that is past or near. */
-void report_date(const struct dated *dated, int64_t now, struct policy_diags *diags);
+void report_date(const struct dated *dated, int64_t now, struct diags *diags);
 
 #endif

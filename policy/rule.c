@@ -11,6 +11,8 @@
 
 #include "policy/index.h"
 #include "policy/known.h"
+#include "base/arena.h"
+#include "base/array.h"
 
 struct policy *
 policy_new(void)

@@ -6,12 +6,12 @@
 #ifndef TLSWARD_POLICY_RULE_H
 #define TLSWARD_POLICY_RULE_H
 
-#include "policy/arena.h"
 #include "policy/certificate.h"
 #include "policy/cipher.h"
 #include "policy/fingerprint.h"
 #include "policy/pattern.h"
 #include "policy/policy.h"
+#include "base/arena.h"
 
 /* In order: below TLS 1.0, then as they came. */
 enum tls_version {

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/date.h"
+
 static enum policy_tri
 yes_or_no(bool yes)
 {
@@ -270,7 +272,7 @@ meets_validity(const struct session *session, int days)
 
 	if (session->no_certificate)
 		return POLICY_NO;
-	if (text == NULL || !policy_time(text, &not_after))
+	if (text == NULL || !date_read_time(text, &not_after))
 		return POLICY_UNKNOWN;
 	return yes_or_no(not_after - session->now >= (int64_t)days * 86400);
 }

@@ -6,56 +6,16 @@
 #include "policy/source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "policy/messages.h"
+#include "base/diag.h"
+#include "base/file.h"
 
-#define READ_SIZE ((size_t)64 * 1024)
 #define REPORT_MAX 900
-
-/* Reads all of "fd" into malloc'd, terminated memory. Returns 0 or an errno. */
-static int
-read_all(int fd, size_t expected, char **text, size_t *length)
-{
-	size_t room = expected + READ_SIZE, used = 0;
-	char *data = malloc(room + 1);
-
-	while (data != NULL) {
-		ssize_t got = read(fd, data + used, room - used);
-
-		if (got == -1 && errno == EINTR)
-			continue;
-		if (got == -1) {
-			int error = errno;
-
-			free(data);
-			return error;
-		}
-		if (got == 0)
-			break;
-		used += (size_t)got;
-		if (used == room) {
-			char *grown = realloc(data, room * 2 + 1);
-
-			if (grown == NULL)
-				free(data);
-			data = grown;
-			room *= 2;
-		}
-	}
-	if (data == NULL)
-		return ENOMEM;
-	data[used] = '\0';
-	*text = data;
-	*length = used;
-	return 0;
-}
 
 static bool
 continues(char c)
@@ -141,7 +101,7 @@ find_place(struct place *place, const char *at)
  * control character that stands for them, where it was there before.
  */
 static void
-check_bytes(struct source *source, struct policy_diags *diags)
+check_bytes(struct source *source, struct diags *diags)
 {
 	struct place place = { source, source->text, 1, 1 };
 	const char *end = source->text + source->length;
@@ -158,7 +118,7 @@ check_bytes(struct source *source, struct policy_diags *diags)
 		find_place(&place, c);
 		message = damage(*c);
 		clean_line(c, end);
-		source_report(diags, POLICY_ERROR, &place, "%s", message);
+		source_report(diags, SEVERITY_ERROR, NULL, &place, "%s", message);
 		c = memchr(c, '\n', (size_t)(end - c));
 		if (c == NULL)
 			return;
@@ -166,29 +126,23 @@ check_bytes(struct source *source, struct policy_diags *diags)
 }
 
 int
-source_read(const char *path, struct policy_diags *diags, struct source *source)
+source_read(const char *path, struct diags *diags, struct source *source)
 {
-	struct stat st;
-	int fd, error;
+	struct file file;
+	enum file_result result = file_read(path, SIZE_MAX, false, &file);
 
 	memset(source, 0, sizeof(*source));
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return errno;
-	if (fstat(fd, &st) == -1)
-		error = errno;
-	else
-		error = read_all(fd, st.st_size > 0 ? (size_t)st.st_size : 0,
-		    &source->text, &source->length);
-	(void)close(fd);
-	if (error != 0)
-		return error;
+	if (result != FILE_READ)
+		return result == FILE_NO_MEMORY ? ENOMEM : errno;
+	source->text = file.text;
+	source->length = file.length;
+	source->device = file.device;
+	source->inode = file.inode;
 	if ((source->path = strdup(path)) == NULL) {
 		source_free(source);
 		return ENOMEM;
 	}
 	source->name = source->path;
-	source->device = st.st_dev;
-	source->inode = st.st_ino;
 	if (source->length >= 3 && memcmp(source->text, "\xef\xbb\xbf", 3) == 0) {
 		source->length -= 3;
 		memmove(source->text, source->text + 3, source->length + 1);
@@ -218,7 +172,7 @@ source_free(struct source *source)
 }
 
 void
-source_report(struct policy_diags *diags, enum policy_severity severity,
+source_report(struct diags *diags, enum severity severity, const char *id,
     const struct place *place, const char *format, ...)
 {
 	const char *end = place->source->text + place->source->length;
@@ -232,6 +186,6 @@ source_report(struct policy_diags *diags, enum policy_severity severity,
 	va_start(ap, format);
 	(void)vsnprintf(message, sizeof(message), format, ap);
 	va_end(ap);
-	policy_diags_add(diags, severity, place->source->path, place->line,
+	diags_add(diags, severity, id, place->source->path, place->line,
 	    place->column, place->start, length, "%s", message);
 }

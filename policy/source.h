@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "policy/policy.h"
+#include "base/diag.h"
 
 /* Stands in the text for a byte that was already reported as an error. */
 #define SOURCE_BAD '\001'
@@ -30,7 +31,7 @@ struct source {
  * Reads the file "path" whole. Returns 0, or an errno. NUL and broken UTF-8 are
  * reported in "diags", one a line. *source is the caller's, for source_free().
  */
-int source_read(const char *path, struct policy_diags *diags, struct source *source);
+int source_read(const char *path, struct diags *diags, struct source *source);
 
 /*
  * Gives the text away, in no more memory than it needs. The source goes on using it,
@@ -52,8 +53,8 @@ struct place {
 };
 
 /* Reports at a place, with its line. */
-void source_report(struct policy_diags *diags, enum policy_severity severity,
+void source_report(struct diags *diags, enum severity severity, const char *id,
     const struct place *place, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 5, 6)));
 
 #endif

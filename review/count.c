@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
+#include "base/date.h"
+#include "base/intern.h"
+
 
 /* Room for element "count" of an array; false (and failed) where memory is short. */
 static bool
@@ -173,7 +177,7 @@ start_certificate(struct review_keep *keep, uint32_t number)
 	row->key = next_text(&at);
 	row->signature = next_text(&at);
 	row->not_after = next_text(&at);
-	if (row->not_after != NULL && policy_time(row->not_after, &when))
+	if (row->not_after != NULL && date_read_time(row->not_after, &when))
 		row->not_after_ms = when * 1000;
 }
 

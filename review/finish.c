@@ -11,6 +11,8 @@
 #include "journal/network.h"
 #include "journal/record.h"
 #include "journal/schema.h"
+#include "base/buffer.h"
+#include "base/intern.h"
 
 /* The statements of this file, prepared once. */
 struct late {

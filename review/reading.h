@@ -6,8 +6,9 @@
 #ifndef TLSWARD_REVIEW_READING_H
 #define TLSWARD_REVIEW_READING_H
 
-#include "journal/intern.h"
 #include "review/review.h"
+#include "base/buffer.h"
+#include "base/intern.h"
 
 /* A row that is worth a second look, once all have been seen. */
 struct row_place {

@@ -11,6 +11,8 @@
 
 #include "review/reading.h"
 #include "journal/schema.h"
+#include "base/buffer.h"
+#include "base/intern.h"
 
 #define DAY_MS (24 * MS_PER_HOUR)
 

@@ -11,6 +11,7 @@
 #include "journal/network.h"
 #include "journal/record.h"
 #include "journal/schema.h"
+#include "base/intern.h"
 
 static int
 column_bits(sqlite3_stmt *row, int column)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/intern.h"
+
 /* Room for one more element behind "count"; the array, or NULL when memory is short. */
 static void *
 make_room(void *array, size_t count, size_t *room, size_t size)

@@ -8,8 +8,8 @@
 #ifndef TLSWARD_REVIEW_TALLY_H
 #define TLSWARD_REVIEW_TALLY_H
 
-#include "journal/intern.h"
 #include "policy/policy.h"
+#include "base/intern.h"
 
 /* How many kinds of change of one domain are told apart; others are counted together. */
 #define TALLY_CHANGES_MAX 16

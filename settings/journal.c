@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "settings/schema.h"
+#include "base/diag.h"
 
 /* Of a wrong value, so much is shown. */
 #define SHOWN 60
@@ -132,7 +133,7 @@ setting_take_size(const struct setting *setting, struct settings *settings,
 
 void
 settings_check_journal(const struct settings *settings, const char *path,
-    bool as_daemon, struct policy_diags *diags)
+    bool as_daemon, struct diags *diags)
 {
 	enum journal_look look;
 
@@ -140,7 +141,7 @@ settings_check_journal(const struct settings *settings, const char *path,
 		return;
 	look = journal_store_look(settings->journal);
 	if (look == JOURNAL_NEWER || look == JOURNAL_FOREIGN)
-		policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_ERROR, NULL, path, 0, 0, NULL, 0,
 		    "the journal %s cannot be used: %s; it is left as it is",
 		    settings->journal, journal_look_text(look));
 	/* The default one's folder is made by root, or by systemd. */
@@ -148,7 +149,7 @@ settings_check_journal(const struct settings *settings, const char *path,
 		return;
 	else if (look == JOURNAL_UNUSABLE || (look == JOURNAL_NO_FOLDER &&
 	    !settings->journal_is_default))
-		policy_diags_add(diags, POLICY_WARNING, path, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_WARNING, NULL, path, 0, 0, NULL, 0,
 		    "the journal %s: %s (%s): decisions would be in the log alone",
 		    settings->journal, journal_look_text(look), strerror(errno));
 }

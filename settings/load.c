@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "settings/schema.h"
+#include "base/buffer.h"
+#include "base/diag.h"
+#include "base/file.h"
 
 #define DEFAULT_PATH TLSWARD_SYSCONFDIR "/tlsward/tlsward.conf"
 
@@ -67,45 +70,32 @@ new_defaults(void)
 	return settings;
 }
 
+/* An error of the file as a whole. */
 static enum settings_load_result
-unreadable(const char *path, struct policy_diags *diags)
+refuse(struct diags *diags, const char *path, const char *before, const char *why,
+    enum settings_load_result result)
 {
-	policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0, "cannot be read: %s",
-	    strerror(errno));
-	return SETTINGS_UNREADABLE;
-}
-
-static enum settings_load_result
-read_all(FILE *file, const char *path, struct buffer *text,
-    struct policy_diags *diags)
-{
-	char chunk[4096];
-	size_t got;
-
-	while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) {
-		buffer_add(text, chunk, got);
-		if (text->failed)
-			return SETTINGS_NO_MEMORY;
-		if (text->length > FILE_MAX_SIZE) {
-			policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0,
-			    "larger than 1 MiB: not a settings file");
-			return SETTINGS_INVALID;
-		}
-	}
-	return ferror(file) ? unreadable(path, diags) : SETTINGS_LOADED;
-}
-
-static enum settings_load_result
-read_file(const char *path, struct buffer *text, struct policy_diags *diags)
-{
-	enum settings_load_result result;
-	FILE *file = fopen(path, "re");
-
-	if (file == NULL)
-		return unreadable(path, diags);
-	result = read_all(file, path, text, diags);
-	(void)fclose(file);
+	diags_add(diags, SEVERITY_ERROR, NULL, path, 0, 0, NULL, 0, "%s%s", before, why);
 	return result;
+}
+
+static enum settings_load_result
+read_settings(const char *path, struct file *text, struct diags *diags)
+{
+	switch (file_read(path, FILE_MAX_SIZE, false, text)) {
+	case FILE_READ:
+		return SETTINGS_LOADED;
+	case FILE_NO_MEMORY:
+		return SETTINGS_NO_MEMORY;
+	case FILE_LARGE:
+		return refuse(diags, path, "larger than 1 MiB: not a settings file", "",
+		    SETTINGS_INVALID);
+	case FILE_IRREGULAR:
+	case FILE_UNREADABLE:
+		break;
+	}
+	return refuse(diags, path, "cannot be read: ", strerror(errno),
+	    SETTINGS_UNREADABLE);
 }
 
 /* What is relative stands beside the settings file "path". */
@@ -137,18 +127,18 @@ resolve_paths(struct settings *settings, const char *path)
 
 enum settings_load_result
 settings_load(const char *path, struct settings **settings,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
-	size_t errors = policy_diags_errors(diags);
+	size_t errors = diags_errors(diags);
 	struct settings *loaded = new_defaults();
-	struct buffer text = BUFFER_INIT;
+	struct file text = { 0 };
 	enum settings_load_result result = SETTINGS_NO_MEMORY;
 
 	*settings = NULL;
 	if (loaded == NULL)
 		goto fail;
 	if (path != NULL) {
-		result = read_file(path, &text, diags);
+		result = read_settings(path, &text, diags);
 		if (result != SETTINGS_LOADED)
 			goto fail;
 		result = SETTINGS_NO_MEMORY;
@@ -160,27 +150,27 @@ settings_load(const char *path, struct settings **settings,
 	if (!resolve_paths(loaded, path != NULL ? path : DEFAULT_PATH))
 		goto fail;
 	result = SETTINGS_INVALID;
-	if (policy_diags_errors(diags) > errors)
+	if (diags_errors(diags) > errors)
 		goto fail;
-	buffer_free(&text);
+	free(text.text);
 	*settings = loaded;
 	return SETTINGS_LOADED;
 fail:
-	buffer_free(&text);
+	free(text.text);
 	settings_free(&loaded);
 	return result;
 }
 
 static void
-warn(const char *path, struct policy_diags *diags, const char *message)
+warn(const char *path, struct diags *diags, const char *message)
 {
-	policy_diags_add(diags, POLICY_WARNING, path, 0, 0, NULL, 0, "%s", message);
+	diags_add(diags, SEVERITY_WARNING, NULL, path, 0, 0, NULL, 0, "%s", message);
 }
 
 /* Requirements on facts that nobody supplies are never met. */
 static void
 check_sources(const struct settings *settings, const char *path,
-    const struct policy_summary *summary, struct policy_diags *diags)
+    const struct policy_summary *summary, struct diags *diags)
 {
 	if (summary->needs_known && settings->partner_certificates == NULL)
 		warn(path, diags, "the policy requires something of a certificate's key, "
@@ -202,7 +192,7 @@ check_sources(const struct settings *settings, const char *path,
 /* Where metrics can be fetched: not where something else answers. */
 static void
 check_metrics(const struct settings *settings, const char *path,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	const char *metrics = settings->metrics;
 	unsigned line = settings->metrics_line, column = line == 0 ? 0 : 1;
@@ -210,39 +200,39 @@ check_metrics(const struct settings *settings, const char *path,
 	if (metrics == NULL)
 		return;
 	if (strcmp(metrics, settings->listen) == 0)
-		policy_diags_add(diags, POLICY_ERROR, path, line, column, NULL, 0,
+		diags_add(diags, SEVERITY_ERROR, NULL, path, line, column, NULL, 0,
 		    "listen and metrics are the same address");
 	if (settings->policy_service != NULL &&
 	    strcmp(metrics, settings->policy_service) == 0)
-		policy_diags_add(diags, POLICY_ERROR, path, line, column, NULL, 0,
+		diags_add(diags, SEVERITY_ERROR, NULL, path, line, column, NULL, 0,
 		    "policy-service and metrics are the same address");
 	if (!settings_is_loopback(metrics))
-		policy_diags_add(diags, POLICY_WARNING, path, line, column, NULL, 0,
+		diags_add(diags, SEVERITY_WARNING, NULL, path, line, column, NULL, 0,
 		    "metrics are not kept to this host: whoever reaches that address can "
 		    "read them");
 }
 
 void
 settings_check_policy(const struct settings *settings, const char *path,
-    const struct policy *policy, struct policy_diags *diags)
+    const struct policy *policy, struct diags *diags)
 {
 	struct policy_summary summary;
 
 	policy_summarize(policy, &summary);
 	if (settings->reply_at == SETTINGS_REPLY_AT_MAIL && summary.has_to_exempt)
-		policy_diags_add(diags, POLICY_ERROR, path, settings->reply_at_line,
+		diags_add(diags, SEVERITY_ERROR, NULL, path, settings->reply_at_line,
 		    settings->reply_at_line == 0 ? 0 : 1, NULL, 0,
 		    "reply-at mail cannot go with a \"to\" rule that exempts: "
 		    "recipients are not known yet when MAIL is answered");
 	if (settings->reply_at == SETTINGS_REPLY_AT_MAIL &&
 	    settings->policy_service != NULL)
-		policy_diags_add(diags, POLICY_ERROR, path, settings->reply_at_line,
+		diags_add(diags, SEVERITY_ERROR, NULL, path, settings->reply_at_line,
 		    settings->reply_at_line == 0 ? 0 : 1, NULL, 0,
 		    "reply-at mail cannot go with a policy-service: what Postfix tells "
 		    "it is not known yet when MAIL is answered");
 	if (settings->policy_service != NULL &&
 	    strcmp(settings->policy_service, settings->listen) == 0)
-		policy_diags_add(diags, POLICY_ERROR, path, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_ERROR, NULL, path, 0, 0, NULL, 0,
 		    "listen and policy-service are the same address");
 	check_metrics(settings, path, diags);
 	check_sources(settings, path, &summary, diags);

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "settings/schema.h"
+#include "base/buffer.h"
+#include "base/diag.h"
+#include "base/text.h"
 
 /* More settings than this the schema cannot have. */
 #define SETTINGS_MAX 64
@@ -18,7 +21,7 @@ struct place {
 struct parser {
 	const char *file;
 	struct settings *settings;
-	struct policy_diags *diags;
+	struct diags *diags;
 	struct place seen[SETTINGS_MAX];	/* line 0: not yet */
 	struct buffer name, value, error;
 	bool failed;				/* memory was short */
@@ -53,12 +56,12 @@ complain(struct parser *parser, const struct line *line, size_t at,
     const char *message)
 {
 	buffer_clear(&parser->error);
-	journal_text_write(message, &parser->error);
+	text_visible(&parser->error, message);
 	if (parser->error.failed) {
 		parser->failed = true;
 		return;
 	}
-	policy_diags_add(parser->diags, POLICY_ERROR, parser->file, line->number,
+	diags_add(parser->diags, SEVERITY_ERROR, NULL, parser->file, line->number,
 	    column_of(line, at), line->text, line->length, "%s", parser->error.text);
 }
 
@@ -66,7 +69,7 @@ complain(struct parser *parser, const struct line *line, size_t at,
 static bool
 check_bytes(struct parser *parser, const struct line *line)
 {
-	size_t valid = journal_utf8_length(line->text, line->length);
+	size_t valid = text_utf8_length(line->text, line->length);
 
 	for (size_t i = 0; i < valid; i++) {
 		unsigned char c = (unsigned char)line->text[i];
@@ -245,7 +248,7 @@ parse_line(struct parser *parser, const struct line *line)
 
 bool
 settings_parse(const char *file, const char *text, size_t length,
-    struct settings *settings, struct policy_diags *diags)
+    struct settings *settings, struct diags *diags)
 {
 	struct parser parser = { .file = file, .settings = settings, .diags = diags };
 	struct line line = { .number = 0 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "settings/schema.h"
+#include "base/suggest.h"
 
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const modes[] = { "enforce", "monitor", NULL };
@@ -113,7 +114,7 @@ setting_suggest(const char *name)
 
 	for (size_t i = 0; i < settings_schema_count; i++)
 		names[i] = settings_schema[i].name;
-	return policy_suggest(name, strlen(name), names, settings_schema_count);
+	return suggest_word(name, strlen(name), names, settings_schema_count);
 }
 
 void

@@ -7,6 +7,7 @@
 #define TLSWARD_SETTINGS_SCHEMA_H
 
 #include "settings/settings.h"
+#include "base/diag.h"
 
 /* The longest reason that a setting gives for not taking a value. */
 #define SETTING_ERROR_MAX 320
@@ -71,6 +72,6 @@ bool setting_copy(char **place, const char *value, char error[SETTING_ERROR_MAX]
  * False when memory was short.
  */
 bool settings_parse(const char *file, const char *text, size_t length,
-    struct settings *settings, struct policy_diags *diags);
+    struct settings *settings, struct diags *diags);
 
 #endif

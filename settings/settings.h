@@ -16,6 +16,7 @@
 
 #include "journal/journal.h"
 #include "policy/policy.h"
+#include "base/diag.h"
 
 enum settings_mta { SETTINGS_MTA_AUTO, SETTINGS_MTA_POSTFIX, SETTINGS_MTA_SENDMAIL };
 enum settings_reply_at { SETTINGS_REPLY_AT_RCPT, SETTINGS_REPLY_AT_MAIL };
@@ -73,7 +74,7 @@ enum settings_load_result {
  * SETTINGS_LOADED *settings is the caller's; else NULL.
  */
 enum settings_load_result settings_load(const char *path,
-    struct settings **settings, struct policy_diags *diags);
+    struct settings **settings, struct diags *diags);
 
 /* Frees *settings and clears the pointer. NULL-safe. */
 void settings_free(struct settings **settings);
@@ -86,7 +87,7 @@ void settings_free(struct settings **settings);
  * settings file's name.
  */
 void settings_check_policy(const struct settings *settings, const char *path,
-    const struct policy *policy, struct policy_diags *diags);
+    const struct policy *policy, struct diags *diags);
 
 /*
  * Looks at the journal's path: a file that must not be written is an error and, where
@@ -94,7 +95,7 @@ void settings_check_policy(const struct settings *settings, const char *path,
  * the daemon starts all the same. Not while this process has the journal open.
  */
 void settings_check_journal(const struct settings *settings, const char *path,
-    bool as_daemon, struct policy_diags *diags);
+    bool as_daemon, struct diags *diags);
 
 /* The options for policy_decide() that the settings stand for, at "now". */
 struct policy_options settings_policy_options(const struct settings *settings,

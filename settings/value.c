@@ -11,6 +11,7 @@
 #include <syslog.h>
 
 #include "settings/schema.h"
+#include "base/suggest.h"
 
 /* Of a wrong value, so much is shown. */
 #define SHOWN 60
@@ -81,7 +82,7 @@ refuse_word(const struct setting *setting, const char *value,
 
 	while (setting->words[count] != NULL)
 		count++;
-	meant = policy_suggest(value, strlen(value), setting->words, count);
+	meant = suggest_word(value, strlen(value), setting->words, count);
 	if (meant == NULL)
 		return refuse_value(setting, value, error);
 	return setting_refuse(error,
@@ -263,7 +264,7 @@ take_facility(struct settings *settings, const char *name,
 		}
 		names[i] = facilities[i].name;
 	}
-	meant = policy_suggest(name, strlen(name), names, FACILITIES);
+	meant = suggest_word(name, strlen(name), names, FACILITIES);
 	if (meant == NULL)
 		return setting_refuse(error, "there is no syslog facility \"%.*s\"",
 		    SHOWN, name);

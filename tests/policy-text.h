@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "policy/policy.h"
+#include "base/diag.h"
 
 #define JUNE_2026 INT64_C(1781481600)	/* 2026-06-15T00:00:00Z */
 
@@ -41,7 +42,7 @@ policy_text_file(const char *text, size_t length, int *fd, char path[32])
 static inline struct policy *
 policy_text_load(const char *text)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy = NULL;
 	char path[32];
 	int fd;
@@ -49,9 +50,9 @@ policy_text_load(const char *text)
 	assert_non_null(diags);
 	policy_text_file(text, strlen(text), &fd, path);
 	if (policy_load(path, JUNE_2026, &policy, diags) != POLICY_LOADED)
-		policy_diags_print(diags, stderr);
+		diags_print(diags, stderr);
 	assert_non_null(policy);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	(void)close(fd);
 	return policy;
 }

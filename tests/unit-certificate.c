@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "policy/certificate.h"
-#include "policy/date.h"
+#include "base/arena.h"
+#include "base/date.h"
+#include "base/diag.h"
 
 #define DAY INT64_C(86400)
 #define EXPIRES INT64_C(4733510400)	/* 2120-01-01T00:00:00Z */
@@ -52,46 +54,46 @@ times(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		assert_true(policy_time(good[i].text, &when));
+		assert_true(date_read_time(good[i].text, &when));
 		assert_int_equal(when, good[i].when);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (policy_time(bad[i], &when))
+		if (date_read_time(bad[i], &when))
 			fail_msg("%s is taken for a time", bad[i]);
 	for (when = 0; when < EXPIRES * 2; when += DAY * 13 + 4567) {
 		int64_t again;
 
-		date_time(when, text);
-		assert_true(policy_time(text, &again));
+		date_write_time(when, text);
+		assert_true(date_read_time(text, &again));
 		assert_int_equal(again, when);
 	}
-	date_time(-1, text);
+	date_write_time(-1, text);
 	assert_string_equal(text, "1970-01-01T00:00:00Z");
-	date_time(INT64_MAX, text);
+	date_write_time(INT64_MAX, text);
 	assert_string_equal(text, "9999-12-31T23:59:59Z");
 }
 
 static void
 expect_report(const struct policy *policy, int64_t now, const char *words)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	size_t count;
 
 	assert_non_null(diags);
 	policy_report_dates(policy, now, diags);
-	count = policy_diags_count(diags);
-	assert_int_equal(policy_diags_errors(diags), 0);
+	count = diags_count(diags);
+	assert_int_equal(diags_errors(diags), 0);
 	assert_int_equal(count > 0, words != NULL);
 	for (size_t i = 0; i < count; i++)
-		assert_non_null(strstr(policy_diags_at(diags, i)->message, words));
-	policy_diags_free(&diags);
+		assert_non_null(strstr(diags_at(diags, i)->message, words));
+	diags_free(&diags);
 }
 
 /* The same policy tells more as time passes. */
 static void
 reports_by_time(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *pinned, *known;
 	char text[6000];
 
@@ -113,7 +115,7 @@ reports_by_time(void **state)
 	expect_report(pinned, INT64_C(1000000000), " is not valid before 2020-01-01");
 	policy_free(&pinned);
 	policy_free(&known);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 }
 
 static void
@@ -131,7 +133,7 @@ expect_ends(const struct policy *policy, int64_t now, int64_t certificate,
 static void
 next_ends(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy;
 	char text[6000];
 
@@ -154,7 +156,7 @@ next_ends(void **state)
 	policy = policy_text_load(text);
 	expect_ends(policy, EXPIRES - 1, EXPIRES, INT64_MAX);
 	policy_free(&policy);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 }
 
 /* An exemption is told of from 14 days before its end on. */

@@ -8,6 +8,9 @@
 #include <jansson.h>
 
 #include "journal/journal.h"
+#include "base/buffer.h"
+#include "base/diag.h"
+#include "base/text.h"
 
 #define NOON_MS INT64_C(1767268800123)	/* 2026-01-01T12:00:00.123Z */
 #define HEX64 "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c"
@@ -141,7 +144,7 @@ long_and_random_values_stay_one_line(void **state)
 		free(text);
 		text = record_text(&facts, &accepted, JOURNAL_LOGFMT, 0);
 		assert_null(strpbrk(text, "\n\r\t\x1b\x7f"));
-		assert_int_equal(journal_utf8_length(text, strlen(text)), strlen(text));
+		assert_int_equal(text_utf8_length(text, strlen(text)), strlen(text));
 		free(text);
 	}
 }
@@ -284,18 +287,18 @@ messages_and_errors_are_lines_too(void **state)
 	struct buffer buffer = BUFFER_INIT;
 
 	(void)state;
-	journal_message_write(-1, "error", "a\nb", JOURNAL_LOGFMT, 0, &buffer);
+	journal_message_write(-1, SEVERITY_ERROR, "a\nb", JOURNAL_LOGFMT, 0, &buffer);
 	assert_string_equal(buffer.text,
 	    "time=1969-12-31T23:59:59.999Z level=error msg=\"a\\nb\"");
 	buffer_clear(&buffer);
-	journal_message_write(0, "info", "a\xFF", JOURNAL_JSON, 0, &buffer);
+	journal_message_write(0, SEVERITY_INFO, "a\xFF", JOURNAL_JSON, 0, &buffer);
 	assert_string_equal(buffer.text, "{\"time\":\"1970-01-01T00:00:00.000Z\","
 	    "\"level\":\"info\",\"msg\":\"a\\uFFFD\"}");
 	buffer_clear(&buffer);
 	journal_error_write("say \"x\"", 7, &buffer);
 	assert_string_equal(buffer.text, "{\"error\":\"say \\\"x\\\"\",\"line\":7}");
 	buffer_clear(&buffer);
-	journal_text_write("\"a\\\x1b\n", &buffer);
+	text_visible(&buffer, "\"a\\\x1b\n");
 	assert_string_equal(buffer.text, "\"a\\\\u001B\\n");
 	buffer_free(&buffer);
 	assert_null(buffer.text);
@@ -610,7 +613,7 @@ json_strings_are_ascii(void **state)
 	struct buffer buffer = BUFFER_INIT;
 
 	(void)state;
-	journal_json_string("a\"\\\n\xc3\xa4\xff", &buffer);
+	text_json(&buffer, "a\"\\\n\xc3\xa4\xff");
 	assert_string_equal(buffer.text, "\"a\\\"\\\\\\n\\u00E4\\uFFFD\"");
 	buffer_free(&buffer);
 }

@@ -5,8 +5,9 @@
  */
 #include "tests/unit.h"
 
-#include "journal/schema.h"
 #include "tool/log.h"
+#include "journal/schema.h"
+#include "base/buffer.h"
 
 int
 tool_trouble(const char *format, ...)

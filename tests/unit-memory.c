@@ -10,10 +10,12 @@
 
 #include <unistd.h>
 
+#include "tests/fake-milter/allocation.h"
+#include "settings/settings.h"
 #include "journal/journal.h"
 #include "journal/row.h"
-#include "settings/settings.h"
-#include "tests/fake-milter/allocation.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 #define LINE "{\"from\":\"a@acme.example\",\"cert_san\":[\"a\",\"b\"],\"bits\":256," \
 	"\"helo\":\"mx.acme.example\"}"
@@ -98,18 +100,18 @@ static char path[] = "/tmp/unit-memory-XXXXXX";
 static bool
 load(void)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct settings *settings = NULL;
 	enum settings_load_result result;
 
 	if (diags == NULL)
 		return false;
 	result = settings_load(path, &settings, diags);
-	assert_int_equal(policy_diags_errors(diags), 0);
+	assert_int_equal(diags_errors(diags), 0);
 	assert_int_equal(settings != NULL, result == SETTINGS_LOADED);
 	assert_true(result == SETTINGS_LOADED || result == SETTINGS_NO_MEMORY);
 	settings_free(&settings);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return result == SETTINGS_LOADED;
 }
 

@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "tests/fake-milter/allocation.h"
+#include "base/diag.h"
 
 #define HEX64 "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c"
 
@@ -76,7 +77,7 @@ printed(const struct policy *policy)
 static bool
 load(const char *path)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy = NULL;
 	enum policy_load_result result;
 
@@ -85,21 +86,21 @@ load(const char *path)
 	result = policy_load(path, JUNE_2026, &policy, diags);
 	if (result == POLICY_LOADED) {
 		assert_non_null(policy);
-		assert_int_equal(policy_diags_errors(diags), 0);
+		assert_int_equal(diags_errors(diags), 0);
 		if (baseline == NULL) {
 			baseline = strdup(printed(policy));
-			baseline_warnings = policy_diags_count(diags);
+			baseline_warnings = diags_count(diags);
 		}
 		assert_string_equal(printed(policy), baseline);
-		assert_int_equal(policy_diags_count(diags), baseline_warnings);
+		assert_int_equal(diags_count(diags), baseline_warnings);
 	} else {
 		if (result != POLICY_NO_MEMORY)
-			policy_diags_print(diags, stderr);
+			diags_print(diags, stderr);
 		assert_int_equal(result, POLICY_NO_MEMORY);
 		assert_null(policy);
 	}
 	policy_free(&policy);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return result == POLICY_LOADED;
 }
 
@@ -147,7 +148,7 @@ every_failure_of_certificates_is_seen(void **state)
 		skip();
 	for (long n = 1;; n++) {
 		struct policy *policy = policy_text_load("default { require tls }");
-		struct policy_diags *diags = policy_diags_new();
+		struct diags *diags = diags_new();
 		enum policy_load_result result;
 
 		allocation_fail(n);
@@ -159,7 +160,7 @@ every_failure_of_certificates_is_seen(void **state)
 		}
 		allocation_fail(0);
 		policy_free(&policy);
-		policy_diags_free(&diags);
+		diags_free(&diags);
 		assert_int_equal(allocation_live(), 0);
 		if (n == ALLOCATIONS_MAX)
 			break;
@@ -179,19 +180,19 @@ every_failure_of_an_invalid_policy_is_seen(void **state)
 	(void)state;
 	policy_text_file(text, sizeof(text) - 1, &fd, path);
 	for (long n = 1;; n++) {
-		struct policy_diags *diags;
+		struct diags *diags;
 		struct policy *policy = NULL;
 		enum policy_load_result result;
 
 		allocation_fail(n);
-		diags = policy_diags_new();
+		diags = diags_new();
 		if (diags == NULL)
 			continue;
 		result = policy_load(path, JUNE_2026, &policy, diags);
 		assert_true(result == POLICY_INVALID || result == POLICY_NO_MEMORY);
 		assert_null(policy);
-		assert_true(result == POLICY_NO_MEMORY || policy_diags_errors(diags) > 0);
-		policy_diags_free(&diags);
+		assert_true(result == POLICY_NO_MEMORY || diags_errors(diags) > 0);
+		diags_free(&diags);
 		assert_int_equal(allocation_live(), 0);
 		if (allocation_count() < n)
 			break;
@@ -257,30 +258,30 @@ every_failure_of_decide_is_seen(void **state)
 static void
 lost_diagnostics_are_counted(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	static char text[200000];
 	const char *end;
 	FILE *out;
 
 	(void)state;
 	assert_non_null(diags);
-	policy_diags_add(diags, POLICY_ERROR, "f", 1, 1, NULL, 0, "kept");
+	diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, 1, NULL, 0, "kept");
 	for (int i = 0; i < 100; i++) {
 		allocation_fail(1);
-		policy_diags_add(diags, POLICY_ERROR, "f", 2, 1, NULL, 0, "%1000d", i);
+		diags_add(diags, SEVERITY_ERROR, NULL, "f", 2, 1, NULL, 0, "%1000d", i);
 	}
 	allocation_fail(0);
-	assert_int_equal(policy_diags_count(diags), 101);
-	assert_int_equal(policy_diags_errors(diags), 101);
+	assert_int_equal(diags_count(diags), 101);
+	assert_int_equal(diags_errors(diags), 101);
 	out = fmemopen(text, sizeof(text), "w");
 	assert_non_null(out);
-	policy_diags_print(diags, out);
+	diags_print(diags, out);
 	assert_int_equal(fclose(out), 0);
 	assert_int_equal(strncmp(text, "f:1:1: error: kept\n", 19), 0);
 	end = strstr(text, " more diagnostics are lost: out of memory\n");
 	assert_non_null(end);
-	assert_null(policy_diags_at(diags, 100));
-	policy_diags_free(&diags);
+	assert_null(diags_at(diags, 100));
+	diags_free(&diags);
 	assert_int_equal(allocation_live(), 0);
 }
 

@@ -5,10 +5,14 @@
  */
 #include "tests/policy-text.h"
 
-#include "policy/arena.h"
 #include "policy/pattern.h"
 #include "policy/provider.h"
 #include "policy/regex_name.h"
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/date.h"
+#include "base/diag.h"
+#include "base/suggest.h"
 
 #define HEX40 "0123456789abcdef0123456789abcdef01234567"
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -37,11 +41,11 @@ dates(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		assert_true(policy_date(good[i].text, &when));
+		assert_true(date_read_day(good[i].text, &when));
 		assert_int_equal(when, good[i].when);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (policy_date(bad[i], &when))
+		if (date_read_day(bad[i], &when))
 			fail_msg("\"%s\" is taken as a date", bad[i]);
 }
 
@@ -52,7 +56,7 @@ suggest(const char *word)
 		"tls", "bits", "forward-secrecy", "certificate", "name", "no"
 	};
 
-	return policy_suggest(word, strlen(word), words, sizeof(words) / sizeof(words[0]));
+	return suggest_word(word, strlen(word), words, sizeof(words) / sizeof(words[0]));
 }
 
 static void
@@ -73,10 +77,10 @@ suggestions(void **state)
 	assert_null(suggest("xyzzy-plugh"));
 	assert_null(suggest("a word that is longer than any that can be a keyword"));
 	/* Not terminated: only "length" bytes are read. */
-	assert_string_equal(policy_suggest("abcdX", 4, words, 2), "abcd");
+	assert_string_equal(suggest_word("abcdX", 4, words, 2), "abcd");
 	/* Of two as close the first. */
-	assert_string_equal(policy_suggest("abcf", 4, words, 2), "abcd");
-	assert_null(policy_suggest("abcd", 4, words, 0));
+	assert_string_equal(suggest_word("abcf", 4, words, 2), "abcd");
+	assert_null(suggest_word("abcd", 4, words, 0));
 }
 
 static void
@@ -191,34 +195,34 @@ arrays_grow(void **state)
 static void
 diagnostics(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
-	const struct policy_diag *diag;
+	struct diags *diags = diags_new();
+	const struct diag *diag;
 
 	(void)state;
 	assert_non_null(diags);
-	assert_int_equal(policy_diags_count(diags), 0);
-	assert_null(policy_diags_at(diags, 0));
-	policy_diags_add(diags, POLICY_WARNING, "a.conf", 3, 4, "line three, and more", 10,
+	assert_int_equal(diags_count(diags), 0);
+	assert_null(diags_at(diags, 0));
+	diags_add(diags, SEVERITY_WARNING, NULL, "a.conf", 3, 4, "line three, and more", 10,
 	    "a %s of %d", "warning", 1);
-	policy_diags_add(diags, POLICY_ERROR, "b.conf", 0, 0, NULL, 0, "an error");
-	assert_int_equal(policy_diags_count(diags), 2);
-	assert_int_equal(policy_diags_errors(diags), 1);
-	assert_null(policy_diags_at(diags, 2));
-	diag = policy_diags_at(diags, 0);
+	diags_add(diags, SEVERITY_ERROR, NULL, "b.conf", 0, 0, NULL, 0, "an error");
+	assert_int_equal(diags_count(diags), 2);
+	assert_int_equal(diags_errors(diags), 1);
+	assert_null(diags_at(diags, 2));
+	diag = diags_at(diags, 0);
 	assert_non_null(diag);
-	assert_int_equal(diag->severity, POLICY_WARNING);
+	assert_int_equal(diag->severity, SEVERITY_WARNING);
 	assert_string_equal(diag->file, "a.conf");
 	assert_int_equal(diag->line, 3);
 	assert_int_equal(diag->column, 4);
 	assert_string_equal(diag->message, "a warning of 1");
 	assert_string_equal(diag->source, "line three");
-	diag = policy_diags_at(diags, 1);
+	diag = diags_at(diags, 1);
 	assert_non_null(diag);
 	assert_null(diag->source);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	assert_null(diags);
-	policy_diags_free(&diags);
-	policy_diags_free(NULL);
+	diags_free(&diags);
+	diags_free(NULL);
 }
 
 static void
@@ -248,8 +252,8 @@ addresses_that_are_the_same(void **state)
 static void
 expect_shown(const char *source, unsigned column, const char *expected)
 {
-	struct policy_diag diag = {
-		.severity = POLICY_ERROR, .file = "f", .line = 7, .column = column,
+	struct diag diag = {
+		.severity = SEVERITY_ERROR, .file = "f", .line = 7, .column = column,
 		.message = "m", .source = source
 	};
 	char *text = NULL;
@@ -257,7 +261,7 @@ expect_shown(const char *source, unsigned column, const char *expected)
 	FILE *out = open_memstream(&text, &length);
 
 	assert_non_null(out);
-	policy_diag_print(&diag, out);
+	diag_print(&diag, out);
 	assert_int_equal(fclose(out), 0);
 	assert_string_equal(text, expected);
 	free(text);
@@ -280,15 +284,15 @@ diagnostics_are_shown_with_a_caret(void **state)
 static void
 a_whole_file_has_no_line(void **state)
 {
-	const struct policy_diag diag = {
-		.severity = POLICY_WARNING, .file = "f", .message = "m"
+	const struct diag diag = {
+		.severity = SEVERITY_WARNING, .file = "f", .message = "m"
 	};
 	char text[64] = "";
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
 	(void)state;
 	assert_non_null(out);
-	policy_diag_print(&diag, out);
+	diag_print(&diag, out);
 	assert_int_equal(fclose(out), 0);
 	assert_string_equal(text, "f: warning: m\n");
 }
@@ -296,7 +300,7 @@ a_whole_file_has_no_line(void **state)
 static void
 a_very_long_diagnostic_is_cut(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	char *word = malloc(100001);
 
 	(void)state;
@@ -304,17 +308,17 @@ a_very_long_diagnostic_is_cut(void **state)
 	assert_non_null(word);
 	memset(word, 'x', 100000);
 	word[100000] = '\0';
-	policy_diags_add(diags, POLICY_ERROR, "f", 1, 1, word, 100000, "\"%s\"", word);
-	assert_true(strlen(policy_diags_at(diags, 0)->message) > 500);
-	assert_int_equal(strlen(policy_diags_at(diags, 0)->source), 100000);
+	diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, 1, word, 100000, "\"%s\"", word);
+	assert_true(strlen(diags_at(diags, 0)->message) > 500);
+	assert_int_equal(strlen(diags_at(diags, 0)->source), 100000);
 	free(word);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 }
 
 static void
 unreadable_and_invalid_policies_are_none(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy = (struct policy *)diags;
 	char path[32];
 	int fd;
@@ -324,16 +328,16 @@ unreadable_and_invalid_policies_are_none(void **state)
 	assert_int_equal(policy_load("/nonesuch/policy.conf", 0, &policy, diags),
 	    POLICY_UNREADABLE);
 	assert_null(policy);
-	assert_int_equal(policy_diags_errors(diags), 1);
+	assert_int_equal(diags_errors(diags), 1);
 	policy_text_file("from", 4, &fd, path);
 	policy = (struct policy *)diags;
 	assert_int_equal(policy_load(path, 0, &policy, diags), POLICY_INVALID);
 	assert_null(policy);
-	assert_int_equal(policy_diags_errors(diags), 2);
+	assert_int_equal(diags_errors(diags), 2);
 	(void)close(fd);
 	policy_free(&policy);
 	policy_free(NULL);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 }
 
 static void

@@ -7,15 +7,16 @@
 
 #include <unistd.h>
 
-#include "journal/intern.h"
-#include "journal/network.h"
 #include "review/review.h"
+#include "journal/network.h"
 #include "journal/schema.h"
+#include "base/diag.h"
+#include "base/intern.h"
 
 static struct policy *
 empty_policy(void)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	char path[] = "/tmp/unit-report-XXXXXX";
 	struct policy *policy = NULL;
 	int fd = mkstemp(path);
@@ -24,7 +25,7 @@ empty_policy(void)
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(policy_load(path, 0, &policy, diags), POLICY_LOADED);
 	(void)unlink(path);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return policy;
 }
 

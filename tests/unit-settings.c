@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "settings/settings.h"
+#include "base/diag.h"
 
 /* Writes a settings file into a folder of its own and loads it. */
 static enum settings_load_result
 load(const char *text, size_t length, struct settings **settings,
-    struct policy_diags *diags)
+    struct diags *diags)
 {
 	char folder[] = "/tmp/unit-settings-XXXXXX";
 	char path[64];
@@ -35,14 +36,14 @@ load(const char *text, size_t length, struct settings **settings,
 static struct settings *
 good(const char *text)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct settings *settings = NULL;
 	enum settings_load_result result = load(text, strlen(text), &settings, diags);
 
-	if (policy_diags_count(diags) > 0)
-		fail_msg("%s: %s", text, policy_diags_at(diags, 0)->message);
+	if (diags_count(diags) > 0)
+		fail_msg("%s: %s", text, diags_at(diags, 0)->message);
 	assert_int_equal(result, SETTINGS_LOADED);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return settings;
 }
 
@@ -50,17 +51,17 @@ static void
 bad_bytes(const char *text, size_t length, unsigned line, unsigned column,
     const char *message)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct settings *settings = NULL;
 
 	if (load(text, length, &settings, diags) != SETTINGS_INVALID)
 		fail_msg("%s: taken", text);
 	assert_null(settings);
-	assert_int_equal(policy_diags_errors(diags), 1);
-	assert_string_equal(policy_diags_at(diags, 0)->message, message);
-	assert_int_equal(policy_diags_at(diags, 0)->line, line);
-	assert_int_equal(policy_diags_at(diags, 0)->column, column);
-	policy_diags_free(&diags);
+	assert_int_equal(diags_errors(diags), 1);
+	assert_string_equal(diags_at(diags, 0)->message, message);
+	assert_int_equal(diags_at(diags, 0)->line, line);
+	assert_int_equal(diags_at(diags, 0)->column, column);
+	diags_free(&diags);
 }
 
 static void
@@ -72,12 +73,12 @@ bad(const char *text, unsigned column, const char *message)
 static void
 defaults_are_the_contract_s(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct settings *settings = NULL;
 
 	(void)state;
 	assert_int_equal(settings_load(NULL, &settings, diags), SETTINGS_LOADED);
-	assert_int_equal(policy_diags_count(diags), 0);
+	assert_int_equal(diags_count(diags), 0);
 	assert_string_equal(settings->listen, "unix:/run/tlsward/milter.sock");
 	assert_string_equal(settings->listen_path, "/run/tlsward/milter.sock");
 	assert_int_equal(settings->socket_mode, 0660);
@@ -107,7 +108,7 @@ defaults_are_the_contract_s(void **state)
 	settings_free(&settings);
 	assert_null(settings);
 	settings_free(&settings);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 }
 
 static void
@@ -220,12 +221,12 @@ authserv_ids(void **state)
 		settings_free(&s);
 	}
 	for (size_t i = 0; i < sizeof not / sizeof not[0]; i++) {
-		struct policy_diags *diags = policy_diags_new();
+		struct diags *diags = diags_new();
 		struct settings *s = NULL;
 
 		(void)snprintf(text, sizeof text, "authentication-results \"%s\"\n", not[i]);
 		assert_int_equal(load(text, strlen(text), &s, diags), SETTINGS_INVALID);
-		policy_diags_free(&diags);
+		diags_free(&diags);
 	}
 	(void)snprintf(text, sizeof text, "authentication-results %0200d\n", 0);
 	bad(text, 24, "authentication-results cannot be \"0000000000000000000000000000000000"
@@ -424,7 +425,7 @@ options_follow_the_settings(void **state)
 static void
 a_file_that_cannot_be_read_says_so(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct settings *s;
 
 	(void)state;
@@ -433,9 +434,9 @@ a_file_that_cannot_be_read_says_so(void **state)
 	assert_null(s);
 	assert_int_equal(settings_load("/", &s, diags), SETTINGS_UNREADABLE);
 	assert_int_equal(settings_load("/dev/zero", &s, diags), SETTINGS_INVALID);
-	assert_string_equal(policy_diags_at(diags, 0)->message,
+	assert_string_equal(diags_at(diags, 0)->message,
 	    "cannot be read: No such file or directory");
-	policy_diags_free(&diags);
+	diags_free(&diags);
 }
 
 int

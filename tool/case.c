@@ -15,6 +15,11 @@
 #include "tool/case.h"
 #include "tool/case_expect.h"
 #include "tool/tool.h"
+#include "base/buffer.h"
+#include "base/date.h"
+#include "base/diag.h"
+#include "base/suggest.h"
+#include "base/text.h"
 
 /* What the next word of a statement may be. */
 enum state {
@@ -157,7 +162,7 @@ take_first(struct cases *cases)
 			return;
 		}
 	if (word->type == WORD_BARE)
-		meant = policy_suggest(word->text.text, word->text.length, directives,
+		meant = suggest_word(word->text.text, word->text.length, directives,
 		    DIRECTIVES);
 	case_error(cases, word->start, "expected a fact (NAME=VALUE) or policy, settings "
 	    "or at, found \"%s\"%s%s%s", word->text.text,
@@ -250,7 +255,7 @@ take_argument(struct cases *cases)
 		take_path(cases, &cases->policy, "policy");
 	else if (cases->state == AT_SETTINGS)
 		take_path(cases, &cases->settings, "settings");
-	else if (policy_date(word->text.text, &cases->at))
+	else if (date_read_day(word->text.text, &cases->at))
 		cases->has_at = true;
 	else
 		case_error(cases, word->start, "\"%s\" is not a date of the form "
@@ -339,7 +344,7 @@ take_line(struct cases *cases)
 static const char *
 find_damage(const char *line, size_t length, const char **why)
 {
-	size_t good = journal_utf8_length(line, length);
+	size_t good = text_utf8_length(line, length);
 
 	for (size_t i = 0; i < good; i++) {
 		unsigned char c = (unsigned char)line[i];
@@ -385,7 +390,7 @@ next_line(struct cases *cases)
 			return CASE_READ;
 		case LINE_LONG:
 			cases->number = (unsigned)cases->lines.number;
-			policy_diags_add(cases->diags, POLICY_ERROR, cases->path,
+			diags_add(cases->diags, SEVERITY_ERROR, NULL, cases->path,
 			    cases->number, 1, NULL, 0,
 			    "the line is longer than 1 MiB");
 			return CASE_WRONG;
@@ -422,7 +427,7 @@ next_statement(struct cases *cases)
 	do {
 		item = next_line(cases);
 		if (item == CASE_END && joined) {
-			policy_diags_add(cases->diags, POLICY_ERROR, cases->path,
+			diags_add(cases->diags, SEVERITY_ERROR, NULL, cases->path,
 			    cases->number, 1, NULL, 0,
 			    "there is no line to join to the last one");
 			return CASE_WRONG;
@@ -440,7 +445,7 @@ next_statement(struct cases *cases)
 }
 
 enum case_item
-cases_next(struct cases *cases, struct policy_diags *diags)
+cases_next(struct cases *cases, struct diags *diags)
 {
 	enum case_item item;
 

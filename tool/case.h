@@ -9,8 +9,10 @@
 #ifndef TLSWARD_CASE_H
 #define TLSWARD_CASE_H
 
-#include "journal/journal.h"
 #include "tool/lines.h"
+#include "journal/journal.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 /* A field of the record that a case speaks of. */
 struct expectation {
@@ -57,7 +59,7 @@ enum case_item {
 struct cases {
 	const char *path;
 	struct lines lines;
-	struct policy_diags *diags;	/* borrowed */
+	struct diags *diags;	/* borrowed */
 	const char *line;		/* the one that is being read */
 	size_t length;
 	const char *next;		/* in it */
@@ -82,7 +84,7 @@ void cases_close(struct cases *cases);
  * Reads the next case into cases->now. Adds to "diags" what is wrong, which may have
  * been added before the item it belongs to is complete.
  */
-enum case_item cases_next(struct cases *cases, struct policy_diags *diags);
+enum case_item cases_next(struct cases *cases, struct diags *diags);
 
 /* The value that an expectation names. */
 const char *case_value(const struct test_case *test, const struct expectation *expected);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "tool/case_expect.h"
+#include "base/buffer.h"
+#include "base/suggest.h"
 
 #define WORDS_MAX 32
 
@@ -63,7 +65,7 @@ find_word(struct cases *cases, const struct words *words, const char *text,
 	for (size_t i = 0; i < words->count; i++)
 		if (is_word(text, length, words->list[i]))
 			return i;
-	meant = policy_suggest(text, length, words->list, words->count);
+	meant = suggest_word(text, length, words->list, words->count);
 	case_error(cases, cases->word.value, "unknown %s \"%.*s\"%s%s%s", what,
 	    (int)length, text, meant != NULL ? ": did you mean \"" : "",
 	    meant != NULL ? meant : "", meant != NULL ? "\"?" : "");
@@ -208,7 +210,7 @@ unknown_result(struct cases *cases)
 	while (words.count < WORDS_MAX &&
 	    (words.list[words.count] = journal_result_name(words.count)) != NULL)
 		words.count++;
-	meant = policy_suggest(word->name, word->name_length, words.list, words.count);
+	meant = suggest_word(word->name, word->name_length, words.list, words.count);
 	case_error(cases, word->start, "a record has no \"%.*s\"%s%s%s",
 	    (int)word->name_length, word->name,
 	    meant != NULL ? ": did you mean \"" : "", meant != NULL ? meant : "",

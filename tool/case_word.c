@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "tool/case.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 static const char *
 line_end(const struct cases *cases)
@@ -35,7 +37,7 @@ case_error(struct cases *cases, const char *at, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(message, sizeof message, format, args);
 	va_end(args);
-	policy_diags_add(cases->diags, POLICY_ERROR, cases->path, cases->number,
+	diags_add(cases->diags, SEVERITY_ERROR, NULL, cases->path, cases->number,
 	    column_of(cases, at), cases->line, cases->length, "%s", message);
 	cases->now.wrong = true;
 }

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/buffer.h"
+
 #define AXIS_BELOW 24		/* pixels for what stands below the columns */
 #define AXIS_ABOVE 14
 #define TICKS_MAX 6

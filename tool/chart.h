@@ -12,6 +12,7 @@
 #define TLSWARD_CHART_H
 
 #include "tool/html.h"
+#include "base/buffer.h"
 
 struct chart_series {
 	const char *name;	/* for people */

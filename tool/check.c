@@ -7,6 +7,7 @@
 
 #include "tool/postconf.h"
 #include "tool/tool.h"
+#include "base/diag.h"
 
 static void
 print_count(size_t count, const char *one, const char *many, const char *before)
@@ -18,8 +19,8 @@ print_count(size_t count, const char *one, const char *many, const char *before)
 static void
 summarize_errors(const struct loaded *loaded)
 {
-	size_t errors = policy_diags_errors(loaded->diags);
-	size_t warnings = policy_diags_count(loaded->diags) - errors;
+	size_t errors = diags_errors(loaded->diags);
+	size_t warnings = diags_count(loaded->diags) - errors;
 
 	(void)printf("%s: ", loaded->path != NULL ? loaded->path :
 	    loaded->settings_path);
@@ -31,7 +32,7 @@ summarize_errors(const struct loaded *loaded)
 static void
 summarize_policy(const struct loaded *loaded)
 {
-	size_t warnings = policy_diags_count(loaded->diags);
+	size_t warnings = diags_count(loaded->diags);
 	struct policy_summary summary;
 
 	policy_summarize(loaded->policy, &summary);
@@ -47,7 +48,7 @@ static int
 report(const struct loaded *loaded, int status, bool print)
 {
 	if (loaded->diags != NULL)
-		policy_diags_print(loaded->diags, stderr);
+		diags_print(loaded->diags, stderr);
 	if (status == STATUS_NO && !print)
 		summarize_errors(loaded);
 	if (status != STATUS_FINE)
@@ -98,7 +99,7 @@ run(const struct command *command, int argc, char **argv)
 	if (status == STATUS_FINE && loaded.settings_path != NULL) {
 		settings_check_journal(loaded.settings, loaded.settings_path, false,
 		    loaded.diags);
-		status = policy_diags_errors(loaded.diags) > 0 ? STATUS_NO : STATUS_FINE;
+		status = diags_errors(loaded.diags) > 0 ? STATUS_NO : STATUS_FINE;
 	}
 	status = report(&loaded, status, print);
 	tool_unload(&loaded);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "tool/coverage.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 bool
 coverage_open(struct coverage *coverage, const struct policy *policy)
@@ -52,7 +54,7 @@ coverage_text(const struct coverage *coverage, const struct policy *policy,
 	size_t reached = count_reached(coverage);
 	struct policy_place place;
 
-	journal_text_write(path, text);
+	text_visible(text, path);
 	buffer_format(text, ": %zu of %zu rule%s reached", reached, coverage->rules,
 	    coverage->rules == 1 ? "" : "s");
 	/* Rounded down: 100 % is all of them. */
@@ -64,10 +66,10 @@ coverage_text(const struct coverage *coverage, const struct policy *policy,
 			continue;
 		policy_rule_place(policy, i, &place);
 		buffer_string(text, "  not reached: ");
-		journal_text_write(place.file, text);
+		text_visible(text, place.file);
 		buffer_format(text, ":%u (%s%s", place.line,
 		    policy_rule_kind_name(place.kind), place.name != NULL ? " " : "");
-		journal_text_write(place.name != NULL ? place.name : "", text);
+		text_visible(text, place.name != NULL ? place.name : "");
 		buffer_string(text, ")\n");
 	}
 }
@@ -79,12 +81,12 @@ add_place(const struct policy_place *place, struct buffer *text)
 
 	buffer_format(&rule, "%s:%u", place->file, place->line);
 	buffer_string(text, "{\"rule\":");
-	journal_json_string(rule.failed ? "" : rule.text, text);
+	text_json(text, rule.failed ? "" : rule.text);
 	buffer_string(text, ",\"rule_kind\":");
-	journal_json_string(policy_rule_kind_name(place->kind), text);
+	text_json(text, policy_rule_kind_name(place->kind));
 	if (place->name != NULL) {
 		buffer_string(text, ",\"rule_name\":");
-		journal_json_string(place->name, text);
+		text_json(text, place->name);
 	}
 	buffer_string(text, "}");
 	text->failed |= rule.failed;
@@ -99,7 +101,7 @@ coverage_json(const struct coverage *coverage, const struct policy *policy,
 	struct policy_place place;
 
 	buffer_string(text, "{\"policy\":");
-	journal_json_string(path, text);
+	text_json(text, path);
 	buffer_format(text, ",\"rules\":%zu,\"reached\":%zu,\"not_reached\":[",
 	    coverage->rules, count_reached(coverage));
 	for (size_t i = 0; i < coverage->rules; i++) {

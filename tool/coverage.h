@@ -8,6 +8,7 @@
 
 #include "journal/journal.h"
 #include "policy/policy.h"
+#include "base/buffer.h"
 
 struct coverage {
 	bool *reached;		/* by the rule's index */

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/journal.h"
 #include "tool/judge.h"
 #include "tool/lines.h"
+#include "journal/journal.h"
+#include "base/buffer.h"
 
 /* So much output is gathered while there is more input to go on with. */
 #define OUTPUT_ENOUGH (64u * 1024u)

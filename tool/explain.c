@@ -8,10 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/journal.h"
 #include "tool/explain.h"
 #include "tool/judge.h"
 #include "tool/lines.h"
+#include "journal/journal.h"
+#include "base/buffer.h"
+#include "base/date.h"
 
 struct run {
 	struct judge judge;
@@ -113,7 +115,7 @@ set_time(const struct run *run, struct explained *explained)
 
 	explained->time_ms = judge_time_ms(&run->judge);
 	explained->has_day = run->judge.has_at;
-	if (explained->has_day || recorded == NULL || !policy_time(recorded, &when))
+	if (explained->has_day || recorded == NULL || !date_read_time(recorded, &when))
 		return;
 	explained->time_ms = when * 1000;
 	explained->has_time = true;

@@ -8,6 +8,7 @@
 
 #include "journal/journal.h"
 #include "policy/policy.h"
+#include "base/buffer.h"
 
 /* A verdict, and what it was made of. All of it is borrowed. */
 struct explained {

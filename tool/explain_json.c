@@ -8,6 +8,8 @@
  */
 #include "tool/explain.h"
 #include "tool/quote.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 #define REQUIRED_MAX 1024
 
@@ -15,7 +17,7 @@ static void
 add_text(const char *before, const char *value, struct buffer *text)
 {
 	buffer_string(text, before);
-	journal_json_string(value, text);
+	text_json(text, value);
 }
 
 /* A buffer as a member, which is left out where it is empty. */
@@ -72,7 +74,7 @@ add_session(const struct explained *explained, enum policy_kind kind,
 
 		if (journal_record_text(&record, explain_used[kind][i], &value)) {
 			buffer_format(text, "%s\"%s\":", before, explain_used[kind][i]);
-			journal_json_string(value.text != NULL ? value.text : "", text);
+			text_json(text, value.text != NULL ? value.text : "");
 			before = ",";
 		}
 		text->failed |= value.failed;

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "tool/explain.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 #define REQUIRED_MAX 1024
 
@@ -54,7 +56,7 @@ add_value(const char *value, struct buffer *text)
 	if (is_plain(value))
 		buffer_string(text, value);
 	else
-		journal_json_string(value, text);
+		text_json(text, value);
 }
 
 static void
@@ -253,7 +255,7 @@ add_required(const struct policy_outcome *outcome, struct buffer *text)
 		required_text(outcome, (enum policy_kind)kind, required);
 		buffer_string(text, before);
 		buffer_string(text, kind == KIND_TLS ? "over " : "with ");
-		journal_text_write(required, text);
+		text_visible(text, required);
 		before = " and ";
 	}
 }
@@ -280,7 +282,7 @@ add_plea(const struct policy_outcome *outcome, enum policy_kind kind, const char
 	}
 	required_text(outcome, kind, value);
 	buffer_add(text, plea, (size_t)(required - plea));
-	journal_text_write(value, text);
+	text_visible(text, value);
 	buffer_string(text, required + 2);
 }
 

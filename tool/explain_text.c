@@ -7,6 +7,8 @@
 
 #include "tool/explain.h"
 #include "tool/quote.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 #define REQUIRED_MAX 1024
 
@@ -269,7 +271,7 @@ add_quote(const struct explained *explained, const struct policy_place *place,
 
 	if (quote_line(explained->path, place, &line)) {
 		buffer_string(text, "      ");
-		journal_text_write(place->file, text);
+		text_visible(text, place->file);
 		buffer_format(text, ":%u: %s\n", place->line, line.text);
 	}
 	text->failed |= line.failed;
@@ -292,7 +294,7 @@ add_requirement(const struct explained *explained, const struct policy_outcome *
 		add_quote(explained, &place, text);
 	if (policy_required_text(outcome, kind, required, sizeof required)) {
 		buffer_string(text, "      required: ");
-		journal_text_write(required, text);
+		text_visible(text, required);
 		buffer_format(text, "; otherwise %s\n",
 		    policy_action_name(policy_required_action(outcome, kind)));
 	}
@@ -304,11 +306,11 @@ add_requirement(const struct explained *explained, const struct policy_outcome *
 void
 explain_place(const struct policy_place *place, struct buffer *text)
 {
-	journal_text_write(place->file != NULL ? place->file : "", text);
+	text_visible(text, place->file != NULL ? place->file : "");
 	buffer_format(text, ":%u (%s", place->line, policy_rule_kind_name(place->kind));
 	if (place->name != NULL) {
 		buffer_string(text, " ");
-		journal_text_write(place->name, text);
+		text_visible(text, place->name);
 	}
 	buffer_string(text, ")");
 }

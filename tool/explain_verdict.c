@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "tool/explain.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 #define REQUIRED_MAX 1024
 
@@ -31,13 +33,13 @@ explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdic
 		buffer_format(text, "%srequire %s", indent, policy_kind_name(kind));
 		if (policy_required_place(outcome, kind, &place)) {
 			buffer_string(text, " (");
-			journal_text_write(place.file, text);
+			text_visible(text, place.file);
 			buffer_format(text, ":%u)", place.line);
 		}
 		buffer_string(text, unknown ? ": unknown: " : ": not met: ");
 		if (!policy_required_text(outcome, kind, required, sizeof required))
 			(void)strcpy(required, "TLS, which another requirement implies");
-		journal_text_write(required, text);
+		text_visible(text, required);
 		buffer_string(text, "; this session: ");
 		explain_session(kind, verdict, facts, text);
 		buffer_string(text, "\n");
@@ -95,7 +97,7 @@ add_line(const char *name, const char *value, struct buffer *text)
 	if (value == NULL)
 		return;
 	buffer_format(text, "  %-8s ", name);
-	journal_text_write(value, text);
+	text_visible(text, value);
 	buffer_string(text, "\n");
 }
 
@@ -109,10 +111,10 @@ add_recorded(const struct explained *explained, struct buffer *text)
 	    strcmp(explained->recorded_action, action) == 0)
 		return;
 	buffer_string(text, "  recorded ");
-	journal_text_write(explained->recorded_action, text);
+	text_visible(text, explained->recorded_action);
 	if (explained->recorded_reason != NULL) {
 		buffer_string(text, ", reason ");
-		journal_text_write(explained->recorded_reason, text);
+		text_visible(text, explained->recorded_reason);
 	}
 	buffer_string(text, ": by another policy, or other settings\n");
 }

@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "journal/text.h"
-#include "policy/date.h"
+#include "base/buffer.h"
+#include "base/date.h"
+#include "base/text.h"
 
 static const char *
 entity_of(char c)
@@ -162,7 +163,7 @@ html_day(int64_t ms)
 	struct html_number number = { "\xE2\x80\x93" };
 
 	if (ms != 0) {
-		date_time(ms / 1000, number.text);
+		date_write_time(ms / 1000, number.text);
 		number.text[10] = '\0';
 	}
 	return number;
@@ -175,7 +176,7 @@ html_minute(int64_t ms)
 
 	if (ms != 0) {
 		/* YYYY-MM-DDTHH:MM:SSZ */
-		date_time(ms / 1000, number.text);
+		date_write_time(ms / 1000, number.text);
 		number.text[10] = ' ';
 		number.text[16] = '\0';
 	}

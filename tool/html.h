@@ -11,6 +11,7 @@
 #define TLSWARD_HTML_H
 
 #include "journal/journal.h"
+#include "base/buffer.h"
 
 /*
  * Appends "text" as text, for an element or a quoted attribute: the five characters

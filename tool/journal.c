@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "review/review.h"
+#include "base/diag.h"
 
 /* The path in the settings; NULL, having said why, where there is none. */
 static char *
@@ -30,7 +31,7 @@ path_of_settings(const struct settings *settings)
 static char *
 find_path(const char *config)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct settings *settings = NULL;
 	char *path = NULL;
 
@@ -39,11 +40,11 @@ find_path(const char *config)
 	if (diags == NULL)
 		(void)tool_trouble("not enough memory");
 	else if (settings_load(config, &settings, diags) != SETTINGS_LOADED)
-		policy_diags_print(diags, stderr);
+		diags_print(diags, stderr);
 	else
 		path = path_of_settings(settings);
 	settings_free(&settings);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return path;
 }
 

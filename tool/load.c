@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "tool/tool.h"
+#include "base/date.h"
+#include "base/diag.h"
 
 int64_t
 tool_now_ms(void)
@@ -26,7 +28,7 @@ tool_now(void)
 bool
 tool_date(const char *text, int64_t *when)
 {
-	if (policy_date(text, when))
+	if (date_read_day(text, when))
 		return true;
 	(void)tool_trouble("\"%s\" is not a date of the form YYYY-MM-DD", text);
 	return false;
@@ -79,7 +81,7 @@ load_policy(int64_t now, struct loaded *loaded)
 	if (loaded->settings_path != NULL)
 		settings_check_policy(loaded->settings, loaded->settings_path,
 		    loaded->policy, loaded->diags);
-	return policy_diags_errors(loaded->diags) == 0 ? STATUS_FINE : STATUS_NO;
+	return diags_errors(loaded->diags) == 0 ? STATUS_FINE : STATUS_NO;
 }
 
 int
@@ -88,7 +90,7 @@ tool_load(const char *policy, const char *config, int64_t now, struct loaded *lo
 	int status;
 
 	*loaded = (struct loaded){ .path = policy };
-	loaded->diags = policy_diags_new();
+	loaded->diags = diags_new();
 	if (loaded->diags == NULL)
 		return tool_trouble("not enough memory");
 	if (config == NULL && policy == NULL)
@@ -108,7 +110,7 @@ tool_load_usable(const char *policy, const char *config, int64_t now,
 	if (tool_load(policy, config, now, loaded) == STATUS_FINE)
 		return STATUS_FINE;
 	if (loaded->diags != NULL)
-		policy_diags_print(loaded->diags, stderr);
+		diags_print(loaded->diags, stderr);
 	return STATUS_TROUBLE;
 }
 
@@ -117,5 +119,5 @@ tool_unload(struct loaded *loaded)
 {
 	policy_free(&loaded->policy);
 	settings_free(&loaded->settings);
-	policy_diags_free(&loaded->diags);
+	diags_free(&loaded->diags);
 }

@@ -13,11 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "review/review.h"
-#include "journal/row_write.h"
 #include "tool/journal.h"
 #include "tool/period.h"
 #include "tool/screen.h"
+#include "review/review.h"
+#include "journal/row_write.h"
+#include "base/buffer.h"
 
 /* So much output is gathered while there are more rows. */
 #define OUTPUT_ENOUGH (32u * 1024u)

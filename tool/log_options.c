@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "tool/log.h"
+#include "base/buffer.h"
+#include "base/suggest.h"
 
 /* Says that "word" is not one of "words", and which was meant. */
 static bool
 no_such_word(const char *what, const char *word, const char *const *words, size_t count)
 {
-	const char *meant = policy_suggest(word, strlen(word), words, count);
+	const char *meant = suggest_word(word, strlen(word), words, count);
 	struct buffer all = BUFFER_INIT;
 
 	for (size_t i = 0; i < count; i++)

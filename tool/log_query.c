@@ -12,8 +12,9 @@
  */
 #include <string.h>
 
-#include "journal/row_write.h"
 #include "tool/log.h"
+#include "journal/row_write.h"
+#include "base/buffer.h"
 
 enum lead {
 	LEAD_ID, LEAD_FOUND, LEAD_CLIENT, LEAD_DOMAIN, LEAD_RULE, LEAD_REASON,

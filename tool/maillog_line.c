@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "base/date.h"
 
 #define YEARS_BACK 2
 
@@ -67,7 +68,7 @@ written_time(const char *text)
 {
 	int64_t seconds;
 
-	return policy_time(text, &seconds) ? seconds * 1000 : 0;
+	return date_read_time(text, &seconds) ? seconds * 1000 : 0;
 }
 
 /* Cuts the time off and returns what follows it. */

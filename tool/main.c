@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tool/tool.h"
+#include "base/suggest.h"
 
 static int run_help(const struct command *command, int argc, char **argv);
 
@@ -106,7 +107,7 @@ find_command(const char *name)
 			return commands[i];
 		names[i] = commands[i]->name;
 	}
-	meant = policy_suggest(name, strlen(name), names, COMMANDS);
+	meant = suggest_word(name, strlen(name), names, COMMANDS);
 	if (meant != NULL)
 		(void)tool_trouble("there is no command \"%s\": did you mean \"%s\"?",
 		    name, meant);

@@ -16,6 +16,7 @@
 
 #include "tool/chart.h"
 #include "tool/palette.h"
+#include "base/buffer.h"
 
 /* Appends 'sha256-...' of a text, as a Content-Security-Policy names it. */
 static void

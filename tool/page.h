@@ -11,6 +11,7 @@
 #define TLSWARD_PAGE_H
 
 #include "tool/html.h"
+#include "base/buffer.h"
 
 /* Neither has a "<" or an "&": XML and HTML then read them alike. */
 extern const char page_style[];

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include "tool/palette.h"
+#include "base/buffer.h"
 
 const struct palette_colour palette[] = {
 	{ "page", PALETTE_GROUND, "#f3f5f8", "#0e131a" },

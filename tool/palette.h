@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "journal/journal.h"
+#include "base/buffer.h"
 
 enum palette_use {
 	PALETTE_GROUND,		/* text and drawings stand on it */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tool/tool.h"
+#include "base/date.h"
 
 static const struct {
 	char letter;
@@ -47,7 +48,7 @@ tool_since(const char *text, int64_t now_ms, int64_t *ms)
 
 	if (period_length(text, &length))
 		*ms = length < now_ms ? now_ms - length : 0;
-	else if (policy_date(text, &when) || policy_time(text, &when))
+	else if (date_read_day(text, &when) || date_read_time(text, &when))
 		*ms = when * 1000;
 	else {
 		(void)tool_trouble("\"%s\" is no time: write 90m, 24h, 30d or 2w for so "

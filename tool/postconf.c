@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tool/tool.h"
+#include "base/diag.h"
 
 #define TIMEOUT_MS 5000
 #define OUTPUT_MAX 4096
@@ -165,7 +166,7 @@ never_asks(void)
 
 void
 postconf_check(const struct settings *settings, const struct policy *policy,
-    const char *path, struct policy_diags *diags)
+    const char *path, struct diags *diags)
 {
 	struct policy_summary summary;
 
@@ -173,13 +174,13 @@ postconf_check(const struct settings *settings, const struct policy *policy,
 	if (!summary.needs_certificate || settings->mta == SETTINGS_MTA_SENDMAIL)
 		return;
 	if (never_asks())
-		policy_diags_add(diags, POLICY_WARNING, path, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_WARNING, NULL, path, 0, 0, NULL, 0,
 		    "postconf says smtpd_tls_ask_ccert = no: Postfix asks no client for "
 		    "its certificate, so that no session meets what the policy requires "
 		    "of certificates; set it to yes in main.cf");
 	else if (summary.needs_fingerprint &&
 	    comes_to("smtpd_tls_fingerprint_digest", "md5"))
-		policy_diags_add(diags, POLICY_WARNING, path, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_WARNING, NULL, path, 0, 0, NULL, 0,
 		    "postconf says smtpd_tls_fingerprint_digest = md5: Postfix reports "
 		    "fingerprints that no pin can fit; set it to sha256 in main.cf");
 }

@@ -6,8 +6,9 @@
 #ifndef TLSWARD_POSTCONF_H
 #define TLSWARD_POSTCONF_H
 
-#include "policy/policy.h"
 #include "settings/settings.h"
+#include "policy/policy.h"
+#include "base/diag.h"
 
 /*
  * Asks postconf(1), where it is there, the settings allow for Postfix and the policy
@@ -16,6 +17,6 @@
  * not there, fails or takes longer than some seconds nothing is said.
  */
 void postconf_check(const struct settings *settings, const struct policy *policy,
-    const char *path, struct policy_diags *diags);
+    const char *path, struct diags *diags);
 
 #endif

@@ -9,6 +9,8 @@
 
 #include "tool/lines.h"
 #include "tool/quote.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 static int
 open_beside(const char *policy, const char *file)
@@ -71,7 +73,7 @@ add_trimmed(const char *line, size_t length, struct buffer *text)
 	if (copy.failed)
 		text->failed = true;
 	else
-		journal_text_write(copy.text, text);
+		text_visible(text, copy.text);
 	buffer_free(&copy);
 }
 

@@ -8,6 +8,7 @@
 
 #include "journal/journal.h"
 #include "policy/policy.h"
+#include "base/buffer.h"
 
 /*
  * Appends the line at "place" for people to read, without the white space around it.

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 
 #include "journal/record.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 /* Each begins with what has to stand before the value: a comma, a name. */
 
@@ -21,7 +23,7 @@ add_text(const char *before, const char *value, struct buffer *text)
 	if (value == NULL)
 		return;
 	buffer_string(text, before);
-	journal_json_string(value, text);
+	text_json(text, value);
 }
 
 static void

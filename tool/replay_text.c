@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/record.h"
 #include "tool/screen.h"
+#include "journal/record.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 /* So many domains and rules are shown, if not all. */
 #define SHOWN_MAX 25
@@ -57,7 +59,7 @@ add_name(const char *name, struct buffer *text)
 	else if (strcmp(name, "<>") == 0)
 		buffer_string(text, "<> (bounces)");
 	else
-		journal_text_write(name, text);
+		text_visible(text, name);
 }
 
 /* "TLSv1.1, AES128-SHA from mx2.acme.example [192.0.2.7], last 2026-11-20 10:00 UTC" */
@@ -69,13 +71,13 @@ add_example(const struct tally_change *change, struct buffer *text)
 	else if (strcmp(change->tls_version, "none") == 0)
 		buffer_string(text, "clear text");
 	else
-		journal_text_write(change->tls_version, text);
+		text_visible(text, change->tls_version);
 	if (change->cipher != NULL) {
 		buffer_string(text, " with ");
-		journal_text_write(change->cipher, text);
+		text_visible(text, change->cipher);
 	}
 	buffer_string(text, " from ");
-	journal_text_write(change->client, text);
+	text_visible(text, change->client);
 	if (change->last_ms != 0) {
 		buffer_string(text, ", last ");
 		add_day(change->last_ms, text);
@@ -151,7 +153,7 @@ add_total(const struct replay_result *result, struct buffer *text)
 	const struct tally_domain *total = &result->tally->total;
 
 	buffer_string(text, "Policy ");
-	journal_text_write(result->policy, text);
+	text_visible(text, result->policy);
 	buffer_string(text, result->maillog != NULL ? ", held against a Postfix log" :
 	    ", held against the journal");
 	if (result->since_ms != INT64_MIN) {
@@ -261,10 +263,10 @@ add_rules(const struct replay_result *result, struct buffer *text)
 		buffer_format(text, "%12" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64
 		    "  ", rule->transactions, rule->changed, rule->would,
 		    rule->uncertain);
-		journal_text_write(rule->place.file, text);
+		text_visible(text, rule->place.file);
 		buffer_format(text, ":%u %s ", rule->place.line,
 		    policy_rule_kind_name(rule->place.kind));
-		journal_text_write(rule->place.name != NULL ? rule->place.name : "", text);
+		text_visible(text, rule->place.name != NULL ? rule->place.name : "");
 		buffer_string(text, "\n");
 	}
 	add_rest(count - i, "rules", text);

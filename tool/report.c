@@ -13,6 +13,7 @@
 #include "tool/journal.h"
 #include "tool/period.h"
 #include "tool/screen.h"
+#include "base/buffer.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
 #define DEFAULT_SINCE_DAYS 30

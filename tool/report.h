@@ -8,8 +8,9 @@
 
 #include <stdio.h>
 
-#include "review/review.h"
 #include "tool/tool.h"
+#include "review/review.h"
+#include "base/buffer.h"
 
 /* In order of what is to be looked at first. */
 enum report_state {

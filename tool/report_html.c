@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tool/page.h"
+#include "base/buffer.h"
 
 int64_t
 report_html_complied(const struct review_counts *counts)

@@ -8,6 +8,7 @@
 
 #include "tool/html.h"
 #include "tool/report.h"
+#include "base/buffer.h"
 
 /* So many rows of a table, and so many domains in detail. */
 #define REPORT_HTML_ROWS 500

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tool/chart.h"
+#include "base/buffer.h"
 
 #define COLUMNS_MAX 62
 #define BARS_MAX 12

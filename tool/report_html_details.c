@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
+
 static void
 write_session(struct buffer *page, const struct review_session *session)
 {

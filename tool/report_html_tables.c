@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
+
 #define ENDS_MS (INT64_C(90) * 86400 * 1000)
 
 static void

@@ -10,10 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "journal/record.h"
-#include "journal/text.h"
 #include "tool/report.h"
 #include "tool/screen.h"
+#include "journal/record.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 #define LINE_MAX_MAIL 76
 

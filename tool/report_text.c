@@ -8,6 +8,8 @@
 
 #include "tool/report.h"
 #include "tool/screen.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 /* Without a terminal, and without --all. */
 #define WIDTH 79
@@ -30,7 +32,7 @@ add_count(struct buffer *line, int64_t number, const char *one, const char *more
 static void
 add_safe(struct buffer *line, const char *text)
 {
-	journal_text_write(text, line);
+	text_visible(line, text);
 }
 
 /* Writes the paragraph with its words on lines of the page's width. */

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tool/report.h"
 #include "journal/record.h"
 #include "journal/row_write.h"
-#include "tool/report.h"
+#include "base/buffer.h"
 
 /* An object or array that is being written. */
 struct json {

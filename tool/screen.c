@@ -13,9 +13,10 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "journal/record.h"
-#include "journal/text.h"
 #include "tool/tool.h"
+#include "journal/record.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 #define WIDTH_LEAST 40
 #define WIDTH_MOST 1000
@@ -95,7 +96,7 @@ screen_cell(struct buffer *line, const char *text, int width, bool cut)
 	int used;
 
 	buffer_string(&safe, "");
-	journal_text_write(text, &safe);
+	text_visible(&safe, text);
 	if (safe.failed) {
 		line->failed = true;
 		buffer_free(&safe);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "journal/journal.h"
+#include "base/buffer.h"
 
 enum screen_colour {
 	COLOUR_NONE, COLOUR_BOLD, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_DIM

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal/journal.h"
 #include "tool/suite.h"
+#include "journal/journal.h"
+#include "base/buffer.h"
 
 static bool
 same(const char *a, const char *b)

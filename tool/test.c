@@ -10,6 +10,8 @@
 #include "tool/judge.h"
 #include "tool/suite.h"
 #include "tool/test_result.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 struct run {
 	struct judge judge;		/* its options alone */
@@ -105,7 +107,7 @@ fail:
 static bool
 take_item(struct run *run, struct cases *cases, struct suite **suite)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	enum case_item item;
 
 	if (diags == NULL) {
@@ -115,12 +117,12 @@ take_item(struct run *run, struct cases *cases, struct suite **suite)
 	}
 	item = cases_next(cases, diags);
 	if (item == CASE_END && cases->count == 0 && !cases->has_errors)
-		policy_diags_add(diags, POLICY_ERROR, cases->path, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_ERROR, NULL, cases->path, 0, 0, NULL, 0,
 		    "there is no case in it");
-	run->trouble |= policy_diags_count(diags) > 0 || item == CASE_UNREADABLE;
+	run->trouble |= diags_count(diags) > 0 || item == CASE_UNREADABLE;
 	(void)fflush(stdout);
-	policy_diags_print(diags, stderr);
-	policy_diags_free(&diags);
+	diags_print(diags, stderr);
+	diags_free(&diags);
 	run->invalid += item == CASE_WRONG;
 	if (item == CASE_READ && *suite == NULL)
 		*suite = choose_suite(run, cases);

@@ -7,6 +7,8 @@
 
 #include "tool/explain.h"
 #include "tool/test_result.h"
+#include "base/buffer.h"
+#include "base/text.h"
 
 /* The value that came out; "" where there is none. In "found", to be freed. */
 static const char *
@@ -53,10 +55,10 @@ add_value(const char *value, struct buffer *text)
 		buffer_string(text, "nothing");
 	else if (strchr(value, ' ') != NULL) {
 		buffer_string(text, "\"");
-		journal_text_write(value, text);
+		text_visible(text, value);
 		buffer_string(text, "\"");
 	} else
-		journal_text_write(value, text);
+		text_visible(text, value);
 }
 
 static void
@@ -153,7 +155,7 @@ test_text(const struct test_result *result, struct buffer *text)
 	const struct verdict *verdict = result->record->verdict;
 
 	buffer_format(text, "%s:%u: failed\n    ", result->file, result->test->line);
-	journal_text_write(result->test->written.text, text);
+	text_visible(text, result->test->written.text);
 	buffer_string(text, "\n");
 	add_differences(result, text);
 	if (verdict->reported < 0)
@@ -178,9 +180,9 @@ add_json_differences(const struct test_result *result, struct buffer *text)
 			continue;
 		buffer_format(text, "%s{\"name\":\"%s\",\"expected\":", before,
 		    expected->name);
-		journal_json_string(case_value(result->test, expected), text);
+		text_json(text, case_value(result->test, expected));
 		buffer_string(text, ",\"got\":");
-		journal_json_string(found.text, text);
+		text_json(text, found.text);
 		buffer_string(text, "}");
 		before = ",";
 	}
@@ -196,10 +198,10 @@ void
 test_json(const struct test_result *result, bool passed, struct buffer *text)
 {
 	buffer_string(text, "{\"file\":");
-	journal_json_string(result->file, text);
+	text_json(text, result->file);
 	buffer_format(text, ",\"line\":%u,\"passed\":%s,\"case\":", result->test->line,
 	    passed ? "true" : "false");
-	journal_json_string(result->test->written.text, text);
+	text_json(text, result->test->written.text);
 	if (!passed)
 		add_json_differences(result, text);
 	buffer_string(text, ",\"record\":");

@@ -7,6 +7,7 @@
 #define TLSWARD_TEST_RESULT_H
 
 #include "tool/case.h"
+#include "base/buffer.h"
 
 /* A case that was judged. All of it is borrowed. */
 struct test_result {

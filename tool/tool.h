@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "policy/policy.h"
 #include "settings/settings.h"
+#include "policy/policy.h"
+#include "base/diag.h"
 
 enum exit_status {
 	STATUS_FINE = 0,
@@ -65,7 +66,7 @@ bool tool_date(const char *text, int64_t *when);
 struct loaded {
 	struct settings *settings;
 	struct policy *policy;
-	struct policy_diags *diags;
+	struct diags *diags;
 	const char *settings_path;	/* NULL: defaults that no file gave */
 	const char *path;		/* the policy's; NULL: unknown as yet */
 };

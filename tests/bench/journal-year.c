@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "journal/journal.h"
+#include "base/diag.h"
 
 #define RULES 1000
 #define YEAR_MS (INT64_C(365) * 24 * 3600 * 1000)
@@ -84,7 +85,7 @@ static struct policy *
 make_policy(void)
 {
 	char folder[] = "/tmp/journal-year-XXXXXX", path[64];
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy = NULL;
 
 	if (diags == NULL || mkdtemp(folder) == NULL)
@@ -94,8 +95,8 @@ make_policy(void)
 		(void)policy_load(path, time(NULL), &policy, diags);
 	(void)unlink(path);
 	(void)rmdir(folder);
-	policy_diags_print(diags, stderr);
-	policy_diags_free(&diags);
+	diags_print(diags, stderr);
+	diags_free(&diags);
 	return policy;
 }
 

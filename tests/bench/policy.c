@@ -15,8 +15,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "policy/match.h"
 #include "tests/fake-milter/allocation.h"
+#include "policy/match.h"
+#include "base/diag.h"
 
 #define LOOKUPS 1000000
 #define HOT 16
@@ -39,7 +40,7 @@ now(void)
 static struct policy *
 load(const char *path)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy = NULL;
 
 	if (diags == NULL ||
@@ -47,7 +48,7 @@ load(const char *path)
 		(void)fprintf(stderr, "%s: not loaded\n", path);
 		exit(1);
 	}
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return policy;
 }
 

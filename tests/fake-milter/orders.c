@@ -14,6 +14,7 @@
 #include "fake.h"
 #include "milter/callbacks.h"
 #include "milter/load.h"
+#include "base/diag.h"
 
 #define LENGTH_MAX 6
 
@@ -112,14 +113,14 @@ write_file(const char *path, const char *text)
 static bool
 play_kind(struct orders *orders, const struct settings *settings, size_t kind)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy;
 	char order[LENGTH_MAX + 1];
 	unsigned long wrong = orders->wrong;
 
 	write_file(settings->policy, kinds[kind].policy);
 	policy = load_policy(settings, "tlsward.conf", diags);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	if (policy == NULL)
 		return false;
 	orders->service.snapshots = snapshots_new(&policy);
@@ -134,7 +135,7 @@ play_kind(struct orders *orders, const struct settings *settings, size_t kind)
 static struct settings *
 make_settings(const char *folder)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct settings *settings = NULL;
 	char path[256];
 
@@ -142,8 +143,8 @@ make_settings(const char *folder)
 	write_file(path, "listen unix:/nowhere\npolicy policy.conf\n"
 	    "log file:/dev/null\nmta postfix\n");
 	(void)settings_load(path, &settings, diags);
-	policy_diags_print(diags, stderr);
-	policy_diags_free(&diags);
+	diags_print(diags, stderr);
+	diags_free(&diags);
 	(void)unlink(path);
 	return settings;
 }

@@ -17,6 +17,7 @@
 #include "fake.h"
 #include "milter/callbacks.h"
 #include "milter/load.h"
+#include "base/diag.h"
 
 #define LINES_MAX 256
 #define PATH_SIZE 512
@@ -300,7 +301,7 @@ write_settings(const struct play *play)
 static struct policy *
 load(struct play *play, const char *text)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy;
 	char path[PATH_SIZE];
 
@@ -309,16 +310,16 @@ load(struct play *play, const char *text)
 	policy = load_policy(play->settings, path, diags);
 	if (policy == NULL) {
 		wrong(play, "the policy cannot be used");
-		policy_diags_print(diags, stderr);
+		diags_print(diags, stderr);
 	}
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return policy;
 }
 
 static bool
 start(struct play *play)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	char path[PATH_SIZE];
 
 	path_in(play, "log", path);
@@ -326,8 +327,8 @@ start(struct play *play)
 	write_settings(play);
 	path_in(play, "tlsward.conf", path);
 	if (settings_load(path, &play->settings, diags) != SETTINGS_LOADED)
-		policy_diags_print(diags, stderr);
-	policy_diags_free(&diags);
+		diags_print(diags, stderr);
+	diags_free(&diags);
 	if (play->settings == NULL)
 		return false;
 	play->log = log_open(play->settings, true);

@@ -20,6 +20,8 @@
 #include "milter/callbacks.h"
 #include "milter/load.h"
 #include "milter/metrics.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 static char folder[] = "/tmp/tlsward-metrics-XXXXXX";
 static const char *const names[] = { "policy.conf", "tlsward.conf" };
@@ -61,10 +63,10 @@ write_file(const char *name, const char *text)
 static struct policy *
 make_policy(const struct bench *bench)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy = load_policy(bench->settings, "tlsward.conf", diags);
 
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	assert_non_null(policy);
 	return policy;
 }
@@ -72,7 +74,7 @@ make_policy(const struct bench *bench)
 static int
 set_up(void **state)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct bench *bench = calloc(1, sizeof(*bench));
 	struct policy *policy;
 
@@ -81,7 +83,7 @@ set_up(void **state)
 	assert_int_equal(settings_load(write_file("tlsward.conf",
 	    "log file:/dev/null\npolicy-service unix:/nowhere\n"), &bench->settings,
 	    diags), SETTINGS_LOADED);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	policy = make_policy(bench);
 	bench->service.settings = bench->settings;
 	bench->service.log = log_open(bench->settings, true);

@@ -25,6 +25,8 @@
 #include "milter/load.h"
 #include "milter/service_client.h"
 #include "milter/service_listener.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 /* ------------------------------------------------------------------ *
  * The protocol
@@ -506,7 +508,7 @@ struct served {
 static struct settings *
 make_settings(void)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct settings *settings = NULL;
 	char path[64];
 	FILE *file;
@@ -522,7 +524,7 @@ make_settings(void)
 	(void)fputs("log file:/dev/null\npolicy-service unix:/nowhere\n", file);
 	(void)fclose(file);
 	assert_int_equal(settings_load(path, &settings, diags), SETTINGS_LOADED);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return settings;
 }
 
@@ -541,13 +543,13 @@ listen_at(const char *path)
 static void
 prepare(struct served *served)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy;
 
 	memset(served, 0, sizeof(*served));
 	served->settings = make_settings();
 	policy = load_policy(served->settings, "tlsward.conf", diags);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	assert_non_null(policy);
 	served->service.settings = served->settings;
 	served->service.log = log_open(served->settings, true);

@@ -22,7 +22,6 @@
 #include "milter/daily.h"
 #include "milter/encoded.h"
 #include "milter/facts.h"
-#include "milter/limiter.h"
 #include "milter/load.h"
 #include "milter/log.h"
 #include "milter/log_file.h"
@@ -31,6 +30,8 @@
 #include "milter/reply.h"
 #include "milter/session.h"
 #include "milter/snapshot.h"
+#include "base/diag.h"
+#include "base/limiter.h"
 
 static void
 test_percent_is_doubled(void **state)
@@ -313,12 +314,12 @@ test_log_is_reopened(void **state)
 	(void)state;
 	log = log_open(&settings, false);
 	assert_non_null(log);
-	log_message(log, LEVEL_INFO, "before %d", 1);
+	log_message(log, SEVERITY_INFO, "before %d", 1);
 	(void)snprintf(moved, sizeof(moved), "%s.1", log_path);
 	assert_int_equal(rename(log_path, moved), 0);
-	log_message(log, LEVEL_INFO, "still the old file");
+	log_message(log, SEVERITY_INFO, "still the old file");
 	log_reopen(log);
-	log_message(log, LEVEL_WARNING, "after");
+	log_message(log, SEVERITY_WARNING, "after");
 	assert_int_equal(count_lines(moved, "msg"), 2);
 	assert_int_equal(count_lines(log_path, "level=warning"), 1);
 	log_free(&log);
@@ -343,7 +344,7 @@ test_log_keeps_its_file(void **state)
 	assert_non_null(log);
 	assert_int_equal(rename(folder, moved), 0);
 	log_reopen(log);
-	log_message(log, LEVEL_INFO, "still there");
+	log_message(log, SEVERITY_INFO, "still there");
 	(void)snprintf(path, sizeof(path), "%s/log", moved);
 	assert_int_equal(count_lines(path, "the old file goes on"), 1);
 	assert_int_equal(count_lines(path, "still there"), 1);
@@ -373,11 +374,11 @@ test_full_disk(void **state)
 	(void)dup2(null, STDERR_FILENO);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	for (int i = 0; i < 10; i++)
-		log_message(log, LEVEL_INFO, "number %d", i);
+		log_message(log, SEVERITY_INFO, "number %d", i);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	(void)dup2(saved, STDERR_FILENO);
 	assert_int_equal(log_lost(log), 9);
-	log_message(log, LEVEL_INFO, "flows again");
+	log_message(log, SEVERITY_INFO, "flows again");
 	/* The half line is a line of its own, and the loss is told. */
 	assert_int_equal(count_lines(log_path, "msg=\"number 0\""), 1);
 	assert_int_equal(count_lines(log_path, "9 log lines were lost"), 1);
@@ -438,7 +439,7 @@ hold_and_release(void *argument)
 static struct policy *
 small_policy(void)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	struct policy *policy = NULL;
 	FILE *file = fopen(log_path, "w");
 
@@ -446,7 +447,7 @@ small_policy(void)
 	(void)fputs("default { require nothing }\n", file);
 	(void)fclose(file);
 	assert_int_equal(policy_load(log_path, 0, &policy, diags), POLICY_LOADED);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	(void)unlink(log_path);
 	return policy;
 }

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "journal/journal.h"
+#include "base/buffer.h"
+#include "base/diag.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,7 +42,7 @@ check(bool good)
 static struct policy *
 load(void)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	int fd = memfd_create("policy", MFD_CLOEXEC);
 	struct policy *policy;
 	char path[32];
@@ -49,9 +51,9 @@ load(void)
 	check(write(fd, policy_text, strlen(policy_text)) == (ssize_t)strlen(policy_text));
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (policy_load(path, 0, &policy, diags) != POLICY_LOADED)
-		policy_diags_print(diags, stderr);
+		diags_print(diags, stderr);
 	check(policy != NULL);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	(void)close(fd);
 	return policy;
 }

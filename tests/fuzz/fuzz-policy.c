@@ -10,6 +10,7 @@
 
 #include "policy/cipher.h"
 #include "policy/policy.h"
+#include "base/diag.h"
 
 struct cipher_table *__real_cipher_table_new(void);
 struct cipher_table *__wrap_cipher_table_new(void);
@@ -51,7 +52,7 @@ check(bool good)
 static struct policy *
 load(const void *data, size_t size, enum policy_load_result *result)
 {
-	struct policy_diags *diags = policy_diags_new();
+	struct diags *diags = diags_new();
 	int fd = memfd_create("policy", MFD_CLOEXEC);
 	struct policy *policy;
 	FILE *null = fopen("/dev/null", "w");
@@ -62,11 +63,11 @@ load(const void *data, size_t size, enum policy_load_result *result)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	*result = policy_load(path, 0, &policy, diags);
 	check((policy != NULL) == (*result == POLICY_LOADED));
-	check((policy_diags_errors(diags) > 0) == (*result == POLICY_INVALID));
-	policy_diags_print(diags, null);
+	check((diags_errors(diags) > 0) == (*result == POLICY_INVALID));
+	diags_print(diags, null);
 	(void)fclose(null);
 	(void)close(fd);
-	policy_diags_free(&diags);
+	diags_free(&diags);
 	return policy;
 }
 

@@ -3,11 +3,9 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/date.h"
+#include "base/date.h"
 
 #include <string.h>
-
-#include "policy/policy.h"
 
 #define LAST_TIME INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */
 
@@ -45,7 +43,7 @@ days_from_epoch(int year, int month, int day)
 }
 
 bool
-policy_date(const char *text, int64_t *when)
+date_read_day(const char *text, int64_t *when)
 {
 	int year, month, day;
 
@@ -78,7 +76,7 @@ zone(const char *text, int64_t *offset)
 }
 
 bool
-policy_time(const char *text, int64_t *when)
+date_read_time(const char *text, int64_t *when)
 {
 	char day[11] = "";
 	int hour, minute, second;
@@ -88,7 +86,7 @@ policy_time(const char *text, int64_t *when)
 	    text[13] != ':' || text[16] != ':')
 		return false;
 	memcpy(day, text, 10);
-	if (!policy_date(day, when) || !number(text + 11, 2, &hour) ||
+	if (!date_read_day(day, when) || !number(text + 11, 2, &hour) ||
 	    !number(text + 14, 2, &minute) || !number(text + 17, 2, &second) ||
 	    hour > 23 || minute > 59 || second > 60)
 		return false;
@@ -113,7 +111,7 @@ put(char *text, int count, int64_t number)
 }
 
 void
-date_day(int64_t when, char text[11])
+date_write_day(int64_t when, char text[11])
 {
 	/* Days to a civil date, from the era of 400 years that begins in March. */
 	int64_t days = when / 86400 + 719468;
@@ -129,13 +127,13 @@ date_day(int64_t when, char text[11])
 }
 
 void
-date_time(int64_t when, char text[21])
+date_write_time(int64_t when, char text[21])
 {
 	int64_t second;
 
 	when = when < 0 ? 0 : when > LAST_TIME ? LAST_TIME : when;
 	second = when % 86400;
-	date_day(when, text);
+	date_write_day(when, text);
 	(void)strcpy(text + 10, "Thh:mm:ssZ");
 	put(text + 11, 2, second / 3600);
 	put(text + 14, 2, second / 60 % 60);

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/intern.h"
+#include "base/intern.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,9 +3,9 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <string.h>
+#include "base/suggest.h"
 
-#include "policy/policy.h"
+#include <string.h>
 
 #define WORD_MAX 40
 
@@ -54,7 +54,7 @@ distance(const char *a, size_t a_len, const char *b, size_t b_len)
 }
 
 const char *
-policy_suggest(const char *word, size_t length, const char *const *candidates,
+suggest_word(const char *word, size_t length, const char *const *candidates,
     size_t count)
 {
 	const char *best = NULL;

@@ -3,33 +3,45 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "base/diag.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/arena.h"
-#include "policy/diag.h"
-#include "policy/policy.h"
+#include "base/arena.h"
+#include "base/array.h"
 
 #define MESSAGE_MAX 1024
 
-struct policy_diags {
+struct diags {
 	struct arena text;
-	struct policy_diag *diags;
+	struct diag *diags;
 	size_t count;		/* with those whose text was lost */
 	size_t kept;
 	size_t room;
 	size_t errors;
 };
 
-struct policy_diags *
-policy_diags_new(void)
+const char *
+severity_name(enum severity severity)
 {
-	return calloc(1, sizeof(struct policy_diags));
+	static const char *const names[] = {
+		[SEVERITY_INFO] = "info", [SEVERITY_WARNING] = "warning",
+		[SEVERITY_ERROR] = "error",
+	};
+
+	return names[severity];
+}
+
+struct diags *
+diags_new(void)
+{
+	return calloc(1, sizeof(struct diags));
 }
 
 void
-policy_diags_free(struct policy_diags **diags)
+diags_free(struct diags **diags)
 {
 	if (diags == NULL || *diags == NULL)
 		return;
@@ -40,19 +52,19 @@ policy_diags_free(struct policy_diags **diags)
 }
 
 void
-policy_diags_add(struct policy_diags *diags, enum policy_severity severity,
+diags_add(struct diags *diags, enum severity severity, const char *id,
     const char *file, unsigned line, unsigned column, const char *source,
     size_t source_len, const char *format, ...)
 {
-	struct policy_diag diag = {
-		.severity = severity, .line = line, .column = column
+	struct diag diag = {
+		.severity = severity, .id = id, .line = line, .column = column
 	};
-	struct policy_diag *grown;
+	struct diag *grown;
 	char message[MESSAGE_MAX];
 	va_list ap;
 
 	diags->count++;
-	if (severity == POLICY_ERROR)
+	if (severity == SEVERITY_ERROR)
 		diags->errors++;
 	va_start(ap, format);
 	(void)vsnprintf(message, sizeof(message), format, ap);
@@ -71,25 +83,25 @@ policy_diags_add(struct policy_diags *diags, enum policy_severity severity,
 }
 
 size_t
-policy_diags_count(const struct policy_diags *diags)
+diags_count(const struct diags *diags)
 {
 	return diags->count;
 }
 
 size_t
-policy_diags_errors(const struct policy_diags *diags)
+diags_errors(const struct diags *diags)
 {
 	return diags->errors;
 }
 
-const struct policy_diag *
-policy_diags_at(const struct policy_diags *diags, size_t index)
+const struct diag *
+diags_at(const struct diags *diags, size_t index)
 {
 	return index < diags->kept ? &diags->diags[index] : NULL;
 }
 
 static size_t
-rank(const struct policy_diag *diag, const char *const *files, size_t count)
+rank(const struct diag *diag, const char *const *files, size_t count)
 {
 	size_t i = 0;
 
@@ -99,7 +111,7 @@ rank(const struct policy_diag *diag, const char *const *files, size_t count)
 }
 
 static bool
-comes_after(const struct policy_diag *a, const struct policy_diag *b,
+comes_after(const struct diag *a, const struct diag *b,
     const char *const *files, size_t count)
 {
 	size_t rank_a = rank(a, files, count), rank_b = rank(b, files, count);
@@ -111,20 +123,20 @@ comes_after(const struct policy_diag *a, const struct policy_diag *b,
 
 /* A file that is read twice is wrong in the same places. */
 static void
-drop_twins(struct policy_diags *diags, size_t first)
+drop_twins(struct diags *diags, size_t first)
 {
 	size_t kept = first;
 
 	for (size_t i = first; i < diags->kept; i++) {
-		const struct policy_diag *diag = &diags->diags[i];
-		const struct policy_diag *last = &diags->diags[kept - (kept > first)];
+		const struct diag *diag = &diags->diags[i];
+		const struct diag *last = &diags->diags[kept - (kept > first)];
 
 		if (kept > first && diag->line == last->line &&
 		    diag->column == last->column &&
 		    strcmp(diag->file, last->file) == 0 &&
 		    strcmp(diag->message, last->message) == 0) {
 			diags->count--;
-			diags->errors -= diag->severity == POLICY_ERROR;
+			diags->errors -= diag->severity == SEVERITY_ERROR;
 			continue;
 		}
 		diags->diags[kept++] = *diag;
@@ -133,12 +145,12 @@ drop_twins(struct policy_diags *diags, size_t first)
 }
 
 void
-diags_sort(struct policy_diags *diags, size_t first, const char *const *files,
+diags_sort(struct diags *diags, size_t first, const char *const *files,
     size_t file_count)
 {
 	/* By insertion: they come nearly sorted. */
 	for (size_t i = first + 1; i < diags->kept; i++) {
-		struct policy_diag diag = diags->diags[i];
+		struct diag diag = diags->diags[i];
 		size_t at = i;
 
 		for (; at > first && comes_after(&diags->diags[at - 1], &diag, files,
@@ -177,9 +189,9 @@ print_source(const char *source, unsigned column, FILE *out)
 }
 
 void
-policy_diag_print(const struct policy_diag *diag, FILE *out)
+diag_print(const struct diag *diag, FILE *out)
 {
-	const char *severity = diag->severity == POLICY_ERROR ? "error" : "warning";
+	const char *severity = severity_name(diag->severity);
 
 	if (diag->line == 0)
 		(void)fprintf(out, "%s: %s: %s\n", diag->file, severity, diag->message);
@@ -191,10 +203,10 @@ policy_diag_print(const struct policy_diag *diag, FILE *out)
 }
 
 void
-policy_diags_print(const struct policy_diags *diags, FILE *out)
+diags_print(const struct diags *diags, FILE *out)
 {
 	for (size_t i = 0; i < diags->kept; i++)
-		policy_diag_print(&diags->diags[i], out);
+		diag_print(&diags->diags[i], out);
 	if (diags->kept < diags->count)
 		(void)fprintf(out, "%zu more diagnostics are lost: out of memory\n",
 		    diags->count - diags->kept);

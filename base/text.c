@@ -3,10 +3,9 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <stdio.h>
-#include <string.h>
+#include "base/text.h"
 
-#include "journal/text.h"
+#include <string.h>
 
 #define REPLACEMENT 0xFFFDu
 
@@ -97,7 +96,7 @@ text_next(const char *text, size_t length, uint32_t *code)
 }
 
 size_t
-journal_utf8_length(const char *text, size_t length)
+text_utf8_length(const char *text, size_t length)
 {
 	size_t at = 0;
 	uint32_t code;
@@ -195,7 +194,7 @@ text_repair(struct buffer *buffer, const char *text, size_t length)
 	uint32_t code;
 
 	while (at < length) {
-		size_t sound = journal_utf8_length(text + at, length - at);
+		size_t sound = text_utf8_length(text + at, length - at);
 
 		buffer_add(buffer, text + at, sound);
 		at += sound;
@@ -220,9 +219,17 @@ text_decimal(struct buffer *buffer, unsigned number)
 }
 
 void
-journal_text_write(const char *text, struct buffer *buffer)
+text_visible(struct buffer *buffer, const char *text)
 {
 	text_escape(buffer, text, strlen(text), TEXT_PLAIN);
+}
+
+void
+text_json(struct buffer *buffer, const char *text)
+{
+	buffer_add(buffer, "\"", 1);
+	text_escape(buffer, text, strlen(text), TEXT_QUOTED_ASCII);
+	buffer_add(buffer, "\"", 1);
 }
 
 size_t

@@ -3,14 +3,14 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_JOURNAL_TEXT_H
-#define TLSWARD_JOURNAL_TEXT_H
+#ifndef TLSWARD_BASE_TEXT_H
+#define TLSWARD_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "journal/journal.h"
+#include "base/buffer.h"
 
 /* What text_next() gives for bytes that are not UTF-8. */
 #define TEXT_BROKEN UINT32_MAX
@@ -21,6 +21,9 @@
  * TEXT_BROKEN, one for each maximal part of a sequence, as Unicode recommends.
  */
 size_t text_next(const char *text, size_t length, uint32_t *code);
+
+/* How many of the bytes at "text" are well-formed UTF-8, from the first on. */
+size_t text_utf8_length(const char *text, size_t length);
 
 enum text_style {
 	TEXT_QUOTED,		/* inside quotes; UTF-8 stays where it is harmless */
@@ -42,6 +45,15 @@ void text_escape(struct buffer *buffer, const char *text, size_t length,
  * that takes any text, as a database does.
  */
 void text_repair(struct buffer *buffer, const char *text, size_t length);
+
+/*
+ * Appends "text" for people to read: what is not a visible character as \n, \r,
+ * \t or \uXXXX, invalid UTF-8 as U+FFFD. The result is always one line.
+ */
+void text_visible(struct buffer *buffer, const char *text);
+
+/* Appends "text" as a JSON string, in ASCII, with its quotes. */
+void text_json(struct buffer *buffer, const char *text);
 
 /* Appends a number: without a format's cost, for what is written every time. */
 void text_decimal(struct buffer *buffer, unsigned number);

@@ -3,12 +3,13 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "base/buffer.h"
+
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "journal/journal.h"
 
 #define FIRST_ROOM 256
 

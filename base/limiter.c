@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "milter/limiter.h"
+#include "base/limiter.h"
 
 bool
 limiter_allows(struct limiter *limiter, int64_t now_ms, unsigned long *held)

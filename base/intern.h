@@ -5,8 +5,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_JOURNAL_INTERN_H
-#define TLSWARD_JOURNAL_INTERN_H
+#ifndef TLSWARD_BASE_INTERN_H
+#define TLSWARD_BASE_INTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,13 +1,15 @@
 /*
- * arena.h - memory that lives and dies with one policy.
+ * arena.h - memory that lives and dies with one thing.
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_POLICY_ARENA_H
-#define TLSWARD_POLICY_ARENA_H
+#ifndef TLSWARD_BASE_ARENA_H
+#define TLSWARD_BASE_ARENA_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/array.h"
 
 struct arena_block;
 
@@ -36,11 +38,5 @@ void arena_rewind(struct arena *arena, struct arena_mark mark);
 
 /* Gives all of it back. */
 void arena_release(struct arena *arena);
-
-/*
- * Makes room for one more in a malloc'd array of "count" elements of "size"
- * bytes. Returns the array, moved perhaps, or NULL with the old one unharmed.
- */
-void *array_grow(void *array, size_t count, size_t *room, size_t size);
 
 #endif

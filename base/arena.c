@@ -1,14 +1,16 @@
 /*
- * arena.c - memory that lives and dies with one policy.
+ * arena.c - memory that lives and dies with one thing.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/arena.h"
+#include "base/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/array.h"
 
 /* A block is as large as the one before it and half of it more, within these bounds. */
 #define BLOCK_LEAST ((size_t)64 * 1024)
@@ -113,19 +115,4 @@ arena_release(struct arena *arena)
 		free(arena->blocks);
 		arena->blocks = next;
 	}
-}
-
-void *
-array_grow(void *array, size_t count, size_t *room, size_t size)
-{
-	size_t wanted = *room == 0 ? 8 : *room * 2;
-	void *moved;
-
-	if (count < *room)
-		return array;
-	if (wanted > SIZE_MAX / 2 / size ||
-	    (moved = realloc(array, wanted * size)) == NULL)
-		return NULL;
-	*room = wanted;
-	return moved;
 }

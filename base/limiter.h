@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_LIMITER_H
-#define MILTER_LIMITER_H
+#ifndef TLSWARD_BASE_LIMITER_H
+#define TLSWARD_BASE_LIMITER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,0 +1,90 @@
+/*
+ * file.c - a file, read whole.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_CHUNK ((size_t)64 * 1024)
+
+/* The same bytes where there is twice the room; keys leave no copy. */
+static bool
+file_grow(struct file *file, size_t *room)
+{
+	char *grown = *room < SIZE_MAX / 4 ? malloc(*room * 2) : NULL;
+
+	if (grown == NULL)
+		return false;
+	memcpy(grown, file->text, file->length);
+	explicit_bzero(file->text, file->length);
+	free(file->text);
+	file->text = grown;
+	*room *= 2;
+	return true;
+}
+
+/* Reads on to the end. The last byte of the room is for the terminator. */
+static enum file_result
+file_fill(int fd, size_t room, size_t most, struct file *file)
+{
+	if ((file->text = malloc(room)) == NULL)
+		return FILE_NO_MEMORY;
+	for (;;) {
+		ssize_t got = read(fd, file->text + file->length, room - file->length - 1);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			return FILE_UNREADABLE;
+		file->length += (size_t)got;
+		if (file->length > most)
+			return FILE_LARGE;
+		if (got == 0)
+			break;
+		if (file->length == room - 1 && !file_grow(file, &room))
+			return FILE_NO_MEMORY;
+	}
+	file->text[file->length] = '\0';
+	return FILE_READ;
+}
+
+enum file_result
+file_read(const char *path, size_t most, bool regular, struct file *file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC |
+	    (regular ? O_NONBLOCK | O_NOCTTY : 0));
+	enum file_result result = FILE_UNREADABLE;
+	struct stat st;
+	int error;
+
+	*file = (struct file){ 0 };
+	if (fd == -1)
+		return FILE_UNREADABLE;
+	if (fstat(fd, &st) == 0) {
+		size_t expected = st.st_size > 0 ? (size_t)st.st_size : 0;
+
+		file->device = st.st_dev;
+		file->inode = st.st_ino;
+		result = regular && !S_ISREG(st.st_mode) ? FILE_IRREGULAR :
+		    expected > most ? FILE_LARGE :
+		    file_fill(fd, expected + FILE_CHUNK, most, file);
+	}
+	error = errno;
+	(void)close(fd);
+	if (result != FILE_READ && file->text != NULL)
+		explicit_bzero(file->text, file->length);
+	if (result != FILE_READ) {
+		free(file->text);
+		*file = (struct file){ 0 };
+	}
+	errno = error;
+	return result;
+}

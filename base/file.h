@@ -1,0 +1,36 @@
+/*
+ * file.h - a file, read whole.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_BASE_FILE_H
+#define TLSWARD_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct file {
+	char *text;		/* malloc'd, terminated, the caller's */
+	size_t length;
+	dev_t device;
+	ino_t inode;
+};
+
+enum file_result {
+	FILE_READ,
+	FILE_UNREADABLE,	/* errno says why */
+	FILE_IRREGULAR,		/* and only a regular one was wanted */
+	FILE_LARGE,		/* more than "most" bytes */
+	FILE_NO_MEMORY
+};
+
+/*
+ * Reads the file "path", of at most "most" bytes (SIZE_MAX: any number). "regular":
+ * nothing else is taken, and none, as a FIFO, is waited for. Nothing of what was read
+ * stays in memory where that fails; *file is then empty.
+ */
+enum file_result file_read(const char *path, size_t most, bool regular,
+    struct file *file);
+
+#endif
