@@ -8,161 +8,125 @@
  */
 #include "tool/replay.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-#include "journal/record.h"
-#include "base/buffer.h"
-#include "base/text.h"
-
-/* Each begins with what has to stand before the value: a comma, a name. */
+#include "tool/tree.h"
 
 static void
-add_text(const char *before, const char *value, struct buffer *text)
+put_change(struct tree *tree, const struct tally_change *change)
 {
-	if (value == NULL)
-		return;
-	buffer_string(text, before);
-	text_json(text, value);
-}
-
-static void
-add_count(const char *before, int64_t count, struct buffer *text)
-{
-	buffer_format(text, "%s%" PRId64, before, count);
-}
-
-static void
-add_time(const char *before, int64_t ms, struct buffer *text)
-{
-	char time[RECORD_TIME_SIZE];
-
-	record_time(ms, time);
-	add_text(before, time, text);
-}
-
-static void
-add_change(const struct tally_change *change, struct buffer *text)
-{
-	add_text("{\"from\":", policy_action_name(change->from), text);
-	add_text(",\"to\":", policy_action_name(change->to), text);
-	buffer_format(text, ",\"monitored\":%s", change->monitored ? "true" : "false");
+	tree_open_object(tree, NULL);
+	tree_text(tree, "from", policy_action_name(change->from));
+	tree_text(tree, "to", policy_action_name(change->to));
+	tree_flag(tree, "monitored", change->monitored);
 	if (change->reason != REASON_NONE)
-		add_text(",\"reason\":", policy_reason_name(change->reason), text);
-	add_count(",\"transactions\":", change->transactions, text);
-	add_text(",\"tls_version\":", change->tls_version, text);
-	add_text(",\"cipher\":", change->cipher, text);
-	add_text(",\"client\":", change->client, text);
-	if (change->last_ms != 0)
-		add_time(",\"last\":", change->last_ms, text);
-	buffer_string(text, "}");
+		tree_text(tree, "reason", policy_reason_name(change->reason));
+	tree_number(tree, "transactions", change->transactions);
+	tree_text(tree, "tls_version", change->tls_version);
+	tree_text(tree, "cipher", change->cipher);
+	tree_text(tree, "client", change->client);
+	tree_time(tree, "last", change->last_ms);
+	tree_close(tree);
 }
 
 static void
-add_counts(const struct tally_domain *domain, struct buffer *text)
+put_domain_counts(struct tree *tree, const struct tally_domain *domain)
 {
-	add_count("\"transactions\":", domain->transactions, text);
-	add_count(",\"tls\":", domain->tls, text);
-	add_count(",\"clear\":", domain->clear, text);
-	add_count(",\"unknown\":", domain->unknown, text);
-	add_count(",\"local\":", domain->local, text);
-	add_count(",\"changed\":", domain->changed, text);
-	add_count(",\"would\":", domain->would, text);
-	add_count(",\"uncertain\":", domain->uncertain, text);
-	buffer_string(text, ",\"changes\":[");
-	for (size_t i = 0; i < domain->change_count; i++) {
-		buffer_string(text, i > 0 ? "," : "");
-		add_change(&domain->changes[i], text);
-	}
-	buffer_string(text, "]");
+	tree_number(tree, "transactions", domain->transactions);
+	tree_number(tree, "tls", domain->tls);
+	tree_number(tree, "clear", domain->clear);
+	tree_number(tree, "unknown", domain->unknown);
+	tree_number(tree, "local", domain->local);
+	tree_number(tree, "changed", domain->changed);
+	tree_number(tree, "would", domain->would);
+	tree_number(tree, "uncertain", domain->uncertain);
+	tree_open_array(tree, "changes");
+	for (size_t i = 0; i < domain->change_count; i++)
+		put_change(tree, &domain->changes[i]);
+	tree_close(tree);
 }
 
-static bool
-add_domains(const struct tally *tally, struct buffer *text)
+static void
+put_domains(struct tree *tree, const struct tally *tally)
 {
 	const struct tally_domain **sorted = tally_sorted(tally);
 
-	if (sorted == NULL)
-		return false;
-	buffer_string(text, ",\"domains\":[");
-	for (size_t i = 0; sorted[i] != NULL; i++) {
-		add_text(i > 0 ? ",{\"domain\":" : "{\"domain\":", sorted[i]->name, text);
-		buffer_string(text, ",");
-		add_counts(sorted[i], text);
-		buffer_string(text, "}");
+	if (sorted == NULL) {
+		tree->failed = true;
+		return;
 	}
-	buffer_string(text, "]");
+	tree_open_array(tree, "domains");
+	for (size_t i = 0; sorted[i] != NULL; i++) {
+		tree_open_object(tree, NULL);
+		tree_text(tree, "domain", sorted[i]->name);
+		put_domain_counts(tree, sorted[i]);
+		tree_close(tree);
+	}
+	tree_close(tree);
 	free(sorted);
-	return true;
 }
 
 static void
-add_rule(const struct tally_rule *rule, struct buffer *text)
-{
-	struct buffer place = BUFFER_INIT;
-
-	buffer_format(&place, "%s:%u", rule->place.file, rule->place.line);
-	add_text("{\"rule\":", place.text, text);
-	text->failed |= place.failed;
-	buffer_free(&place);
-	add_text(",\"rule_kind\":", policy_rule_kind_name(rule->place.kind), text);
-	add_text(",\"rule_name\":", rule->place.name, text);
-	add_count(",\"transactions\":", rule->transactions, text);
-	add_count(",\"changed\":", rule->changed, text);
-	add_count(",\"would\":", rule->would, text);
-	add_count(",\"uncertain\":", rule->uncertain, text);
-	buffer_string(text, "}");
-}
-
-static bool
-add_rules(const struct tally *tally, struct buffer *text)
+put_rules(struct tree *tree, const struct tally *tally)
 {
 	const struct tally_rule **sorted = tally_sorted_rules(tally);
 
-	if (sorted == NULL)
-		return false;
-	buffer_string(text, ",\"rules\":[");
-	for (size_t i = 0; sorted[i] != NULL; i++) {
-		buffer_string(text, i > 0 ? "," : "");
-		add_rule(sorted[i], text);
+	if (sorted == NULL) {
+		tree->failed = true;
+		return;
 	}
-	buffer_string(text, "]");
+	tree_open_array(tree, "rules");
+	for (size_t i = 0; sorted[i] != NULL; i++) {
+		tree_open_object(tree, NULL);
+		tree_place(tree, "rule", &sorted[i]->place);
+		tree_text(tree, "rule_kind", policy_rule_kind_name(sorted[i]->place.kind));
+		tree_text(tree, "rule_name", sorted[i]->place.name);
+		tree_number(tree, "transactions", sorted[i]->transactions);
+		tree_number(tree, "changed", sorted[i]->changed);
+		tree_number(tree, "would", sorted[i]->would);
+		tree_number(tree, "uncertain", sorted[i]->uncertain);
+		tree_close(tree);
+	}
+	tree_close(tree);
 	free(sorted);
-	return true;
 }
 
 static void
-add_maillog(const struct maillog_totals *totals, struct buffer *text)
+put_maillog(struct tree *tree, const struct maillog_totals *totals)
 {
-	add_count(",\"maillog\":{\"lines\":", totals->lines, text);
-	add_count(",\"other_lines\":", totals->other_lines, text);
-	add_count(",\"refused\":", totals->refused, text);
-	add_count(",\"unfinished\":", totals->unfinished, text);
-	add_count(",\"reinjected\":", totals->reinjected, text);
-	add_count(",\"without_client\":", totals->without_client, text);
-	add_count(",\"tls_lines\":", totals->tls_lines, text);
-	add_count(",\"certificates\":", totals->certificates, text);
-	buffer_string(text, "}");
+	tree_open_object(tree, "maillog");
+	tree_number(tree, "lines", totals->lines);
+	tree_number(tree, "other_lines", totals->other_lines);
+	tree_number(tree, "refused", totals->refused);
+	tree_number(tree, "unfinished", totals->unfinished);
+	tree_number(tree, "reinjected", totals->reinjected);
+	tree_number(tree, "without_client", totals->without_client);
+	tree_number(tree, "tls_lines", totals->tls_lines);
+	tree_number(tree, "certificates", totals->certificates);
+	tree_close(tree);
 }
 
 bool
 replay_write_json(const struct replay_result *result, FILE *out)
 {
+	struct tree tree = { .depth = 0 };
 	struct buffer text = BUFFER_INIT;
 	bool written;
 
-	add_text("{\"policy\":", result->policy, &text);
+	tree_open_object(&tree, NULL);
+	tree_text(&tree, "policy", result->policy);
 	if (result->since_ms != INT64_MIN)
-		add_time(",\"since\":", result->since_ms, &text);
+		tree_time(&tree, "since", result->since_ms);
 	if (result->until_ms != INT64_MAX)
-		add_time(",\"until\":", result->until_ms, &text);
-	buffer_string(&text, ",");
-	add_counts(&result->tally->total, &text);
-	written = add_domains(result->tally, &text) && add_rules(result->tally, &text);
+		tree_time(&tree, "until", result->until_ms);
+	put_domain_counts(&tree, &result->tally->total);
+	put_domains(&tree, result->tally);
+	put_rules(&tree, result->tally);
 	if (result->maillog != NULL)
-		add_maillog(result->maillog, &text);
-	buffer_string(&text, "}\n");
-	written = written && !text.failed;
+		put_maillog(&tree, result->maillog);
+	tree_write(tree_take(&tree), false, &text);
+	buffer_string(&text, "\n");
+	written = !text.failed;
 	if (written)
 		(void)fwrite(text.text, 1, text.length, out);
 	buffer_free(&text);

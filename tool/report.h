@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "tool/tool.h"
+#include "tool/tree.h"
 #include "review/review.h"
 #include "base/buffer.h"
 
@@ -74,6 +75,11 @@ const char *report_domain_name(const struct review_domain *domain);
 void report_text_write(const struct report_view *view, int width, struct buffer *text);
 void report_json_write(const struct report_view *view, struct buffer *text);
 void report_csv_write(const struct report_view *view, struct buffer *text);
+
+/* Members of the JSON, into an object that is open: of the report, of a domain. */
+void report_json_head(struct tree *tree, const struct report_view *view);
+void report_json_tail(struct tree *tree, const struct report_view *view);
+void report_json_partner(struct tree *tree, const struct report_partner *partner);
 
 /* The message to a partner. */
 struct report_mail {
