@@ -133,9 +133,10 @@ add_decisions(struct counters *counters, struct buffer *buffer)
 	}
 	add(buffer, "would-refuse", would);
 	add(buffer, "exempt", atomic_load(&counters->exempt));
-	for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
-		add(buffer, policy_reason_name((enum policy_reason)i),
-		    of_reason(counters->decisions, i));
+	for (enum policy_reason reason = policy_reason_next(REASON_NONE);
+	    reason < REASON_COUNT; reason = policy_reason_next(reason))
+		add(buffer, policy_reason_name(reason),
+		    of_reason(counters->decisions, (int)reason));
 }
 
 void

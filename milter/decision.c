@@ -96,14 +96,14 @@ list_unknown(const struct policy_outcome *outcome, struct buffer *names)
 {
 	int first = -1;
 
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
 		if (outcome->check[kind] != CHECK_UNKNOWN)
 			continue;
 		if (first == -1)
 			first = kind;
 		else
 			buffer_string(names, ", ");
-		buffer_string(names, policy_kind_name((enum policy_kind)kind));
+		buffer_string(names, policy_kind_name((enum policy_reason)kind));
 	}
 	return first;
 }

@@ -112,15 +112,14 @@ timestamp(const struct writer *writer, const char *name, int64_t time_ms,
  * ------------------------------------------------------------------ */
 
 static const char *
-reason_name(int reason)
+reason_name(enum policy_reason reason)
 {
-	return reason == REASON_NONE ? "none" :
-	    policy_reason_name((enum policy_reason)reason);
+	return reason == REASON_NONE ? "none" : policy_reason_name(reason);
 }
 
 /* Whether it is told before it has happened, so that its first time is seen. */
 static bool
-is_expected(int action, int reason, bool enforced)
+is_expected(int action, enum policy_reason reason, bool enforced)
 {
 	/* What monitor let through was accepted, and has a reason. */
 	if (action == POLICY_ACCEPT)
@@ -132,7 +131,8 @@ static void
 write_outcomes(const struct writer *writer, counter_outcomes outcomes, bool enforced)
 {
 	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++) {
-		for (int reason = REASON_NONE; reason < REASON_COUNT; reason++) {
+		for (enum policy_reason reason = REASON_NONE; reason < REASON_COUNT;
+		    reason = policy_reason_next(reason)) {
 			unsigned long count = atomic_load(&outcomes[action][reason]);
 
 			if (count > 0 || is_expected(action, reason, enforced))

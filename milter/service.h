@@ -22,7 +22,7 @@ struct service {
 	struct join *join;		/* NULL: no policy service */
 	struct journal_store *journal;	/* NULL: none */
 	struct counters counters;
-	struct limiter unknown[KIND_COUNT];	/* by the first unknown requirement */
+	struct limiter unknown[KIND_END];	/* by the first unknown requirement */
 	struct limiter internal;
 	struct limiter forged;			/* fields that cannot be removed */
 	struct limiter unadded;			/* fields that cannot be added */

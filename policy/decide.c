@@ -8,23 +8,6 @@
 #include "policy/decide.h"
 #include "policy/match.h"
 
-/* In the order of reasons. */
-static const enum policy_reason reason_of_kind[KIND_COUNT] = {
-	[KIND_TLS] = REASON_TLS_VERSION,
-	[KIND_BITS] = REASON_BITS,
-	[KIND_CIPHER] = REASON_CIPHER,
-	[KIND_CIPHERSUITES] = REASON_CIPHER,
-	[KIND_FORWARD_SECRECY] = REASON_FORWARD_SECRECY,
-	[KIND_AEAD] = REASON_AEAD,
-	[KIND_CERTIFICATE] = REASON_CERTIFICATE,
-	[KIND_CERTIFICATE_NAME] = REASON_CERTIFICATE_NAME,
-	[KIND_CERTIFICATE_ISSUER] = REASON_CERTIFICATE_ISSUER,
-	[KIND_CERTIFICATE_FINGERPRINT] = REASON_CERTIFICATE_FINGERPRINT,
-	[KIND_CERTIFICATE_KEY] = REASON_CERTIFICATE_KEY,
-	[KIND_CERTIFICATE_SIGNATURE] = REASON_CERTIFICATE_SIGNATURE,
-	[KIND_CERTIFICATE_VALIDITY] = REASON_CERTIFICATE_VALIDITY
-};
-
 static unsigned
 bit(enum policy_reason reason)
 {
@@ -61,38 +44,45 @@ evaluate_unencrypted(const struct settings_of_rule *settings, bool unknown,
 	const struct policy_requirement *lender;
 	enum policy_action action = clear_text_action(settings, &lender);
 
-	for (int kind = 0; kind < KIND_COUNT; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
 			outcome->check[kind] = CHECK_MOOT;
 	if (lender == NULL)
 		return;
-	outcome->check[KIND_TLS] = unknown ? CHECK_UNKNOWN : CHECK_UNMET;
+	outcome->check[REASON_TLS_VERSION] = unknown ? CHECK_UNKNOWN : CHECK_UNMET;
 	count_unmet(outcome, REASON_TLS, unknown ? soften(action) : action, unknown,
 	    lender);
 }
 
+/* The reason that is a kind's own. */
+static enum policy_reason
+own_reason(enum policy_reason kind)
+{
+	return kind == REASON_CIPHERSUITES ? REASON_CIPHER : kind;
+}
+
 /* The reason for which a requirement is unmet. */
 static enum policy_reason
-reason_for(const struct session *session, enum policy_kind kind)
+reason_for(const struct session *session, enum policy_reason kind)
 {
-	bool needs_verified = kind == KIND_CERTIFICATE_NAME ||
-	    kind == KIND_CERTIFICATE_ISSUER;
-	bool needs_one = kind == KIND_CERTIFICATE_KEY ||
-	    kind == KIND_CERTIFICATE_SIGNATURE || kind == KIND_CERTIFICATE_VALIDITY;
+	bool needs_verified = kind == REASON_CERTIFICATE_NAME ||
+	    kind == REASON_CERTIFICATE_ISSUER;
+	bool needs_one = kind == REASON_CERTIFICATE_KEY ||
+	    kind == REASON_CERTIFICATE_SIGNATURE || kind == REASON_CERTIFICATE_VALIDITY;
 
 	if ((needs_verified && session->verified == POLICY_NO) ||
 	    (needs_one && session->no_certificate))
 		return REASON_CERTIFICATE;
-	return reason_of_kind[kind];
+	return own_reason(kind);
 }
 
 static void
 evaluate_requirements(const struct settings_of_rule *settings,
     const struct session *session, struct policy_outcome *outcome)
 {
-	for (int k = 0; k < KIND_COUNT; k++) {
+	for (int k = KIND_FIRST; k < KIND_END; k++) {
 		const struct policy_requirement *requirement = settings->require[k];
-		enum policy_kind kind = (enum policy_kind)k;
+		enum policy_reason kind = (enum policy_reason)k;
 		enum policy_action action;
 
 		if (requirement == NULL)
@@ -109,7 +99,7 @@ evaluate_requirements(const struct settings_of_rule *settings,
 			break;
 		case POLICY_UNKNOWN:
 			outcome->check[kind] = CHECK_UNKNOWN;
-			count_unmet(outcome, reason_of_kind[kind], soften(action), true,
+			count_unmet(outcome, own_reason(kind), soften(action), true,
 			    requirement);
 			break;
 		}

@@ -80,7 +80,7 @@ restricts(const struct settings_of_rule *settings, int64_t now)
 {
 	if (period_active(&settings->exempt, now))
 		return false;
-	for (int kind = 0; kind < KIND_COUNT; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL &&
 		    requirement_action(settings, settings->require[kind]) >
 		    POLICY_ACCEPT)
@@ -268,7 +268,7 @@ lint_clear_text(struct parser *p, size_t index)
 	const struct policy_requirement *lender;
 	enum policy_action clear = clear_text_action(settings, &lender);
 
-	for (int kind = 0; lender != NULL && kind < KIND_COUNT; kind++) {
+	for (int kind = KIND_FIRST; lender != NULL && kind < KIND_END; kind++) {
 		const struct policy_requirement *each = settings->require[kind];
 
 		if (each == NULL || requirement_action(settings, each) <= clear)
@@ -276,7 +276,7 @@ lint_clear_text(struct parser *p, size_t index)
 		parse_warn(p, &p->pending[index].place, MSG_LINT_CLEAR_TEXT,
 		    policy_action_name(clear),
 		    policy_action_name(requirement_action(settings, each)),
-		    policy_kind_name((enum policy_kind)kind));
+		    policy_kind_name((enum policy_reason)kind));
 		return;
 	}
 }

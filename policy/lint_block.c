@@ -9,7 +9,7 @@
 
 /* What a setting sets: a kind of requirement, or one of these. */
 enum slot {
-	SLOT_OTHERWISE = KIND_COUNT, SLOT_MONITOR, SLOT_EXEMPT, SLOT_CONTACT, SLOT_NOTE,
+	SLOT_OTHERWISE = KIND_END, SLOT_MONITOR, SLOT_EXEMPT, SLOT_CONTACT, SLOT_NOTE,
 	SLOT_COUNT
 };
 
@@ -44,8 +44,8 @@ slot_name(int slot)
 		"otherwise", "monitor", "exempt", "contact", "note"
 	};
 
-	return slot < KIND_COUNT ? policy_kind_name((enum policy_kind)slot) :
-	    names[slot - KIND_COUNT];
+	return slot < KIND_END ? policy_kind_name((enum policy_reason)slot) :
+	    names[slot - KIND_END];
 }
 
 /* Another setting does away with what was written for the slot before. */
@@ -78,7 +78,7 @@ write_profile(struct parser *p, struct written *written, const struct setting *u
 	if (use->profile == NULL)
 		return;
 	settings = resolved_settings(use->profile);
-	for (int kind = 0; kind < KIND_COUNT; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
 			override(p, written, kind, use, "comes from a profile");
 	if (settings->otherwise != NULL)
@@ -110,7 +110,7 @@ write_setting(struct parser *p, struct written *written, const struct setting *s
 		write_slot(p, written, (int)setting->require->kind, setting);
 		break;
 	case SET_NOTHING:
-		for (int kind = 0; kind < KIND_COUNT; kind++)
+		for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 			override(p, written, kind, setting, "is dropped");
 		break;
 	case SET_OTHERWISE:
@@ -142,14 +142,14 @@ static void
 lint_cipher_list(struct parser *p, const struct written *written,
     const struct settings_of_rule *resolved)
 {
-	const struct setting *list = written->by[KIND_CIPHER];
+	const struct setting *list = written->by[REASON_CIPHER];
 	const struct policy_requirement *tls = NULL;
 
 	if (resolved != NULL)
-		tls = resolved->require[KIND_TLS];
-	else if (written->by[KIND_TLS] != NULL)
-		tls = written->by[KIND_TLS]->require;
-	if (tls != NULL && list != NULL && tls->u.version == TLS_1_3 &&
+		tls = resolved->require[REASON_TLS_VERSION];
+	else if (written->by[REASON_TLS_VERSION] != NULL)
+		tls = written->by[REASON_TLS_VERSION]->require;
+	if (tls != NULL && list != NULL && tls->u.version == PROTOCOL_TLS_1_3 &&
 	    tls->own == NULL && list->require->own == NULL)
 		parse_warn(p, &list->value, "%s", MSG_LINT_CIPHER);
 }
@@ -171,7 +171,7 @@ one_key(const struct policy_requirement *pins)
 static void
 lint_pins(struct parser *p, const struct written *written)
 {
-	const struct setting *pins = written->by[KIND_CERTIFICATE_FINGERPRINT];
+	const struct setting *pins = written->by[REASON_CERTIFICATE_FINGERPRINT];
 
 	if (pins != NULL && one_key(pins->require))
 		parse_warn(p, &pins->value, "%s", MSG_LINT_ONE_KEY);
@@ -188,7 +188,7 @@ lint_block(struct parser *p, const struct block *block,
 		write_setting(p, &written, each, resolved != NULL);
 	lint_cipher_list(p, &written, resolved);
 	lint_pins(p, &written);
-	for (int kind = 0; !used && kind < KIND_COUNT; kind++) {
+	for (int kind = KIND_FIRST; !used && kind < KIND_END; kind++) {
 		any |= resolved->require[kind] != NULL;
 		used = resolved->require[kind] != NULL &&
 		    resolved->require[kind]->own == NULL;

@@ -111,7 +111,7 @@ lint_expressions(struct parser *p, const struct block *block,
 		if (pattern->type != PATTERN_REGEX)
 			continue;
 		regex_name_read(pattern->text, &regex);
-		dot = names->kind == KIND_CERTIFICATE_NAME &&
+		dot = names->kind == REASON_CERTIFICATE_NAME &&
 		    regex.shape == REGEX_NAME && regex.loose_dot;
 		slow = lint_is_slow(p, pattern->text, pattern->code, tries);
 		if (!(dot || slow) || (setting = lint_setting(block, names)) == NULL)
@@ -143,9 +143,9 @@ static void
 lint_rule(struct parser *p, const struct block *block,
     const struct settings_of_rule *settings, unsigned *tries)
 {
-	const struct policy_requirement *name = settings->require[KIND_CERTIFICATE_NAME];
+	const struct policy_requirement *name = settings->require[REASON_CERTIFICATE_NAME];
 	const struct policy_requirement *issuer =
-	    settings->require[KIND_CERTIFICATE_ISSUER];
+	    settings->require[REASON_CERTIFICATE_ISSUER];
 	const struct setting *setting;
 
 	if (name != NULL)
@@ -153,7 +153,7 @@ lint_rule(struct parser *p, const struct block *block,
 	if (issuer != NULL)
 		lint_expressions(p, block, issuer, tries);
 	/* With a pin the key is the proof. */
-	if (settings->require[KIND_CERTIFICATE_FINGERPRINT] != NULL)
+	if (settings->require[REASON_CERTIFICATE_FINGERPRINT] != NULL)
 		return;
 	if (name != NULL)
 		lint_providers(p, block, name);

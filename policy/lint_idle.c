@@ -64,13 +64,13 @@ static bool
 same_value(const struct policy_requirement *a, const struct policy_requirement *b)
 {
 	switch (a->kind) {
-	case KIND_CERTIFICATE_NAME:
-	case KIND_CERTIFICATE_ISSUER:
-	case KIND_CERTIFICATE_FINGERPRINT:
+	case REASON_CERTIFICATE_NAME:
+	case REASON_CERTIFICATE_ISSUER:
+	case REASON_CERTIFICATE_FINGERPRINT:
 		/* Lists are not compared: from one profile they are one. */
 		return a == b;
-	case KIND_CIPHER:
-	case KIND_CIPHERSUITES:
+	case REASON_CIPHER:
+	case REASON_CIPHERSUITES:
 		return memcmp(&a->u.ciphers.set, &b->u.ciphers.set,
 		    sizeof(a->u.ciphers.set)) == 0;
 	default:
@@ -99,7 +99,7 @@ same_period(const struct period *a, const struct period *b)
 static bool
 same_settings(const struct settings_of_rule *a, const struct settings_of_rule *b)
 {
-	for (int kind = 0; kind < KIND_COUNT; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (!same_requirement(a, b, kind))
 			return false;
 	return same_period(&a->monitor, &b->monitor) &&

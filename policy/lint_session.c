@@ -14,7 +14,7 @@
 #include "policy/session.h"
 
 /* Those that a suite alone decides. */
-#define KINDS (KIND_AEAD + 1)
+#define SUITE_KINDS_END (REASON_AEAD + 1)
 
 /* Which sessions can meet all. */
 struct possible {
@@ -29,7 +29,8 @@ meets_all(const struct parser *p, const struct settings_of_rule *settings,
 	struct facts facts = FACTS_INIT;
 	struct session session = {
 		.policy = p->policy, .facts = &facts, .encrypted = POLICY_YES,
-		.version_given = true, .version = cipher->tls13 ? TLS_1_3 : TLS_1_2,
+		.version_given = true,
+		.version = cipher->tls13 ? PROTOCOL_TLS_1_3 : PROTOCOL_TLS_1_2,
 		.tls13 = cipher->tls13, .cipher = cipher, .bits = cipher->bits
 	};
 
@@ -37,7 +38,7 @@ meets_all(const struct parser *p, const struct settings_of_rule *settings,
 	/* One that does not encrypt makes a session clear text. */
 	if (cipher->bits == 0)
 		return false;
-	for (int kind = 0; kind < KINDS; kind++)
+	for (int kind = KIND_FIRST; kind < SUITE_KINDS_END; kind++)
 		if (settings->require[kind] != NULL &&
 		    session_meets(&session, settings->require[kind]) != POLICY_YES)
 			return false;
@@ -65,26 +66,27 @@ try_suites(const struct parser *p, const struct settings_of_rule *settings)
  * is still TLS, which each implies and a suite that does not encrypt does not meet.
  */
 static const char *
-kinds_of(const struct settings_of_rule *settings, enum policy_kind but, char *text,
+kinds_of(const struct settings_of_rule *settings, enum policy_reason but, char *text,
     size_t size)
 {
 	size_t used = 0;
 
 	text[0] = '\0';
-	for (int kind = 0; kind < KINDS; kind++) {
+	for (int kind = KIND_FIRST; kind < SUITE_KINDS_END; kind++) {
 		bool limits = settings->require[kind] != NULL && kind != (int)but &&
-		    (kind != KIND_TLS || settings->require[kind]->u.version != TLS_ANY);
+		    (kind != REASON_TLS_VERSION ||
+		    settings->require[kind]->u.version != PROTOCOL_UNKNOWN);
 
 		if (limits)
 			used += (size_t)snprintf(text + used, size - used, "%s%s",
-			    used > 0 ? ", " : "", policy_kind_name((enum policy_kind)kind));
+			    used > 0 ? ", " : "", policy_kind_name((enum policy_reason)kind));
 	}
-	return used > 0 ? text : policy_kind_name(KIND_TLS);
+	return used > 0 ? text : policy_kind_name(REASON_TLS_VERSION);
 }
 
 static void
 lint_list(struct parser *p, const struct block *block,
-    const struct settings_of_rule *settings, enum policy_kind kind, const char *only)
+    const struct settings_of_rule *settings, enum policy_reason kind, const char *only)
 {
 	const struct setting *list = lint_setting(block, settings->require[kind]);
 	char text[128];
@@ -97,9 +99,9 @@ lint_list(struct parser *p, const struct block *block,
 static bool
 too_old(const struct settings_of_rule *settings)
 {
-	const struct policy_requirement *tls = settings->require[KIND_TLS];
+	const struct policy_requirement *tls = settings->require[REASON_TLS_VERSION];
 
-	return tls != NULL && tls->u.version == TLS_1_3;
+	return tls != NULL && tls->u.version == PROTOCOL_TLS_1_3;
 }
 
 static void
@@ -110,19 +112,19 @@ lint_rule(struct parser *p, const struct block *block, const struct place *place
 
 	if (!possible.old && !possible.new)
 		parse_warn(p, place, MSG_LINT_IMPOSSIBLE,
-		    kinds_of(settings, KIND_COUNT, text, sizeof(text)));
-	else if (!possible.old && settings->require[KIND_CIPHER] != NULL &&
+		    kinds_of(settings, KIND_END, text, sizeof(text)));
+	else if (!possible.old && settings->require[REASON_CIPHER] != NULL &&
 	    !too_old(settings))
-		lint_list(p, block, settings, KIND_CIPHER, "TLS 1.3");
-	else if (!possible.new && settings->require[KIND_CIPHERSUITES] != NULL)
-		lint_list(p, block, settings, KIND_CIPHERSUITES, "TLS 1.2 and below");
+		lint_list(p, block, settings, REASON_CIPHER, "TLS 1.3");
+	else if (!possible.new && settings->require[REASON_CIPHERSUITES] != NULL)
+		lint_list(p, block, settings, REASON_CIPHERSUITES, "TLS 1.2 and below");
 }
 
 /* Without one of these every version has suites that do. */
 static bool
 limits_suites(const struct settings_of_rule *settings)
 {
-	for (int kind = KIND_BITS; kind < KINDS; kind++)
+	for (int kind = REASON_BITS; kind < SUITE_KINDS_END; kind++)
 		if (settings->require[kind] != NULL)
 			return true;
 	return false;
@@ -142,7 +144,7 @@ lint_sessions(struct parser *p)
 			continue;
 		/* Most have their requirements from one profile, like the one before. */
 		if (last == NULL || memcmp(last->require, settings->require,
-		    KINDS * sizeof(settings->require[0])) != 0)
+		    SUITE_KINDS_END * sizeof(settings->require[0])) != 0)
 			possible = try_suites(p, settings);
 		last = settings;
 		lint_rule(p, rule->kind == RULE_DEFAULT ? &p->fallback->block :

@@ -68,23 +68,23 @@ bool
 requirement_looser(const struct policy_requirement *a, const struct policy_requirement *b)
 {
 	switch (a->kind) {
-	case KIND_TLS:
+	case REASON_TLS_VERSION:
 		return a->u.version < b->u.version;
-	case KIND_BITS:
+	case REASON_BITS:
 		return a->u.bits < b->u.bits;
-	case KIND_CIPHER:
-	case KIND_CIPHERSUITES:
+	case REASON_CIPHER:
+	case REASON_CIPHERSUITES:
 		return more_ciphers(a, b);
-	case KIND_CERTIFICATE_NAME:
-	case KIND_CERTIFICATE_ISSUER:
+	case REASON_CERTIFICATE_NAME:
+	case REASON_CERTIFICATE_ISSUER:
 		return more_patterns(a, b);
-	case KIND_CERTIFICATE_FINGERPRINT:
+	case REASON_CERTIFICATE_FINGERPRINT:
 		return more_pins(a, b);
-	case KIND_CERTIFICATE_KEY:
+	case REASON_CERTIFICATE_KEY:
 		return a->u.key < b->u.key;
-	case KIND_CERTIFICATE_SIGNATURE:
+	case REASON_CERTIFICATE_SIGNATURE:
 		return a->u.signature.rank < b->u.signature.rank;
-	case KIND_CERTIFICATE_VALIDITY:
+	case REASON_CERTIFICATE_VALIDITY:
 		return a->u.days < b->u.days;
 	default:
 		return false;
@@ -95,29 +95,29 @@ requirement_looser(const struct policy_requirement *a, const struct policy_requi
 static bool
 implied(const struct settings_of_rule *a, const struct policy_requirement *lacking)
 {
-	const struct policy_requirement *tls = a->require[KIND_TLS];
-	bool tls13 = tls != NULL && tls->u.version == TLS_1_3;
-	bool pinned = a->require[KIND_CERTIFICATE_FINGERPRINT] != NULL;
+	const struct policy_requirement *tls = a->require[REASON_TLS_VERSION];
+	bool tls13 = tls != NULL && tls->u.version == PROTOCOL_TLS_1_3;
+	bool pinned = a->require[REASON_CERTIFICATE_FINGERPRINT] != NULL;
 
 	switch (lacking->kind) {
-	case KIND_TLS:
-		for (int kind = 0; kind < KIND_COUNT; kind++)
+	case REASON_TLS_VERSION:
+		for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 			if (a->require[kind] != NULL)
-				return lacking->u.version == TLS_ANY;
+				return lacking->u.version == PROTOCOL_UNKNOWN;
 		return false;
-	case KIND_BITS:		/* every TLS 1.3 suite has 128 at least */
+	case REASON_BITS:		/* every TLS 1.3 suite has 128 at least */
 		return tls13 && lacking->u.bits <= 128;
-	case KIND_CIPHER:
-	case KIND_FORWARD_SECRECY:
-	case KIND_AEAD:
+	case REASON_CIPHER:
+	case REASON_FORWARD_SECRECY:
+	case REASON_AEAD:
 		return tls13;
-	case KIND_CERTIFICATE:
-		return pinned || a->require[KIND_CERTIFICATE_NAME] != NULL ||
-		    a->require[KIND_CERTIFICATE_ISSUER] != NULL;
-	case KIND_CERTIFICATE_NAME:
-	case KIND_CERTIFICATE_ISSUER:
-	case KIND_CERTIFICATE_KEY:
-	case KIND_CERTIFICATE_SIGNATURE:
+	case REASON_CERTIFICATE:
+		return pinned || a->require[REASON_CERTIFICATE_NAME] != NULL ||
+		    a->require[REASON_CERTIFICATE_ISSUER] != NULL;
+	case REASON_CERTIFICATE_NAME:
+	case REASON_CERTIFICATE_ISSUER:
+	case REASON_CERTIFICATE_KEY:
+	case REASON_CERTIFICATE_SIGNATURE:
 		return pinned;
 	default:
 		return false;
@@ -126,7 +126,7 @@ implied(const struct settings_of_rule *a, const struct policy_requirement *lacki
 
 static bool
 looser_in(const struct settings_of_rule *a, const struct settings_of_rule *b,
-    enum policy_kind kind, char *text, size_t size)
+    enum policy_reason kind, char *text, size_t size)
 {
 	const struct policy_requirement *mine = a->require[kind];
 	const struct policy_requirement *theirs = b->require[kind];
@@ -136,7 +136,7 @@ looser_in(const struct settings_of_rule *a, const struct settings_of_rule *b,
 
 	if (theirs == NULL)
 		return false;
-	version = kind == KIND_TLS ? tls_version_name(theirs->u.version) : "";
+	version = kind == REASON_TLS_VERSION ? protocol_version(theirs->u.version) : "";
 	wanted = requirement_action(b, theirs);
 	if (wanted == POLICY_ACCEPT)
 		return false;
@@ -162,7 +162,7 @@ rule_looser(const struct settings_of_rule *a, const struct settings_of_rule *b,
 
 	if (period_active(&b->exempt, now) || period_active(&b->monitor, now))
 		return NULL;
-	for (int kind = 0; kind < KIND_COUNT; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		restricts |= b->require[kind] != NULL &&
 		    requirement_action(b, b->require[kind]) != POLICY_ACCEPT;
 	if (!restricts)
@@ -171,8 +171,8 @@ rule_looser(const struct settings_of_rule *a, const struct settings_of_rule *b,
 		return "it exempts";
 	if (period_active(&a->monitor, now))
 		return "it is under monitor";
-	for (int kind = 0; kind < KIND_COUNT; kind++)
-		if (looser_in(a, b, (enum policy_kind)kind, text, size))
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		if (looser_in(a, b, (enum policy_reason)kind, text, size))
 			return text;
 	return NULL;
 }

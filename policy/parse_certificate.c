@@ -73,9 +73,9 @@ name_pattern(struct parser *p, struct pattern *pattern)
 }
 
 static void
-one_pattern(struct parser *p, struct pattern *pattern, enum policy_kind kind)
+one_pattern(struct parser *p, struct pattern *pattern, enum policy_reason kind)
 {
-	bool name = kind == KIND_CERTIFICATE_NAME;
+	bool name = kind == REASON_CERTIFICATE_NAME;
 	char error[256];
 	size_t offset;
 
@@ -357,17 +357,17 @@ require_validity(struct parser *p, struct policy_requirement *requirement)
 /* What may stand behind "certificate". */
 static const struct {
 	const char *name;
-	enum policy_kind kind;
+	enum policy_reason kind;
 	bool patterns;
 	bool (*read)(struct parser *p, struct policy_requirement *requirement);
 } kinds[] = {
-	{ "name", KIND_CERTIFICATE_NAME, true, require_patterns },
-	{ "issuer", KIND_CERTIFICATE_ISSUER, true, require_patterns },
-	{ "fingerprint", KIND_CERTIFICATE_FINGERPRINT, false, require_pins },
-	{ "file", KIND_CERTIFICATE_FINGERPRINT, false, require_files },
-	{ "key", KIND_CERTIFICATE_KEY, false, require_key },
-	{ "signature", KIND_CERTIFICATE_SIGNATURE, false, require_signature },
-	{ "valid-for", KIND_CERTIFICATE_VALIDITY, false, require_validity }
+	{ "name", REASON_CERTIFICATE_NAME, true, require_patterns },
+	{ "issuer", REASON_CERTIFICATE_ISSUER, true, require_patterns },
+	{ "fingerprint", REASON_CERTIFICATE_FINGERPRINT, false, require_pins },
+	{ "file", REASON_CERTIFICATE_FINGERPRINT, false, require_files },
+	{ "key", REASON_CERTIFICATE_KEY, false, require_key },
+	{ "signature", REASON_CERTIFICATE_SIGNATURE, false, require_signature },
+	{ "valid-for", REASON_CERTIFICATE_VALIDITY, false, require_validity }
 };
 
 static void
@@ -389,7 +389,7 @@ parse_require_certificate(struct parser *p, struct policy_requirement *requireme
 {
 	size_t i = 0;
 
-	requirement->kind = KIND_CERTIFICATE;
+	requirement->kind = REASON_CERTIFICATE;
 	if (parse_at_end(p) || parse_is(p, "otherwise"))
 		return true;
 	while (i < COUNT(kinds) && !parse_is(p, kinds[i].name))

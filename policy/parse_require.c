@@ -33,6 +33,7 @@ parse_at_least(struct parser *p)
 static bool
 require_tls(struct parser *p, struct policy_requirement *requirement)
 {
+	requirement->u.version = PROTOCOL_UNKNOWN;
 	if (p->token.type != TOKEN_AT_LEAST) {
 		/* "tls 1.2" or "tls = 1.2": the ">=" was forgotten. */
 		if (parse_at_end(p) || parse_is(p, "otherwise"))
@@ -45,8 +46,8 @@ require_tls(struct parser *p, struct policy_requirement *requirement)
 		parse_expected(p, MSG_VERSION_EXPECTED);
 		return false;
 	}
-	requirement->u.version = tls_version_from_policy(p->token.text);
-	if (requirement->u.version == TLS_ANY)
+	requirement->u.version = protocol_from_policy(p->token.text);
+	if (requirement->u.version == PROTOCOL_UNKNOWN)
 		parse_error(p, &p->token.place, MSG_VERSION, p->token.text);
 	parse_next(p);
 	return true;
@@ -110,7 +111,7 @@ require_ciphers(struct parser *p, struct policy_requirement *requirement)
 	if ((list = read_list(p)) == NULL)
 		return false;
 	requirement->u.ciphers.text = parse_keep_text(p, list, strlen(list));
-	if (requirement->kind == KIND_CIPHER) {
+	if (requirement->kind == REASON_CIPHER) {
 		if (!cipher_list_read(table, list, set))
 			parse_error(p, &place, "%s", MSG_CIPHER);
 	} else {
@@ -123,23 +124,23 @@ require_ciphers(struct parser *p, struct policy_requirement *requirement)
 	return true;
 }
 
-static const enum policy_kind kind_of_name[] = {
-	KIND_TLS, KIND_BITS, KIND_CIPHER, KIND_CIPHERSUITES, KIND_FORWARD_SECRECY,
-	KIND_AEAD, KIND_CERTIFICATE
+static const enum policy_reason kind_of_name[] = {
+	REASON_TLS_VERSION, REASON_BITS, REASON_CIPHER, REASON_CIPHERSUITES,
+	REASON_FORWARD_SECRECY, REASON_AEAD, REASON_CERTIFICATE
 };
 
 static bool
 require_kind(struct parser *p, struct policy_requirement *requirement)
 {
 	switch (requirement->kind) {
-	case KIND_TLS:
+	case REASON_TLS_VERSION:
 		return require_tls(p, requirement);
-	case KIND_BITS:
+	case REASON_BITS:
 		return require_bits(p, requirement);
-	case KIND_CIPHER:
-	case KIND_CIPHERSUITES:
+	case REASON_CIPHER:
+	case REASON_CIPHERSUITES:
 		return require_ciphers(p, requirement);
-	case KIND_CERTIFICATE:
+	case REASON_CERTIFICATE:
 		return parse_require_certificate(p, requirement);
 	default:
 		return true;

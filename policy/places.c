@@ -58,7 +58,7 @@ policy_outcome_rule(const struct policy *policy, const struct policy_outcome *ou
 }
 
 bool
-policy_required_place(const struct policy_outcome *outcome, enum policy_kind kind,
+policy_required_place(const struct policy_outcome *outcome, enum policy_reason kind,
     struct policy_place *place)
 {
 	const struct policy_requirement *requirement = outcome->rule == NULL ? NULL :

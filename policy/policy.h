@@ -69,6 +69,18 @@ struct facts {
 
 #define FACTS_INIT { .bits = -1 }
 
+/* How a session was protected, in order of strength. */
+enum policy_protocol {
+	PROTOCOL_CLEAR,		/* clear text, or a cipher that does not encrypt */
+	PROTOCOL_UNKNOWN,	/* not known, or of a name that is not known */
+	PROTOCOL_SSL,		/* SSLv2 and SSLv3 */
+	PROTOCOL_TLS_1_0, PROTOCOL_TLS_1_1, PROTOCOL_TLS_1_2, PROTOCOL_TLS_1_3,
+	PROTOCOL_COUNT
+};
+
+/* "clear text", "unknown", "SSL", "TLSv1.0" ... "TLSv1.3". Static. */
+const char *policy_protocol_name(enum policy_protocol protocol);
+
 /* ------------------------------------------------------------------ *
  * The policy
  * ------------------------------------------------------------------ */
@@ -168,30 +180,34 @@ enum policy_action {
 	POLICY_ACCEPT, POLICY_QUARANTINE, POLICY_TEMPFAIL, POLICY_REJECT
 };
 
-/* In the order in which a rule's reason is looked for. */
+/*
+ * Why a session is not as a rule wants it. Most reasons are kinds of requirement too,
+ * each at most once in a rule, and a rule's reason is looked for in this order.
+ */
 enum policy_reason {
-	REASON_NONE, REASON_TLS, REASON_TLS_VERSION, REASON_BITS, REASON_CIPHER,
+	REASON_NONE,
+	REASON_TLS,		/* clear text: all that a rule requires implies TLS */
+	REASON_TLS_VERSION, REASON_BITS, REASON_CIPHER,
+	REASON_CIPHERSUITES,	/* of a verdict REASON_CIPHER: they share the word */
 	REASON_FORWARD_SECRECY, REASON_AEAD, REASON_CERTIFICATE,
 	REASON_CERTIFICATE_NAME, REASON_CERTIFICATE_ISSUER,
 	REASON_CERTIFICATE_FINGERPRINT, REASON_CERTIFICATE_KEY,
-	REASON_CERTIFICATE_SIGNATURE, REASON_CERTIFICATE_VALIDITY, REASON_UNKNOWN_FACT,
-	REASON_COUNT
+	REASON_CERTIFICATE_SIGNATURE, REASON_CERTIFICATE_VALIDITY,
+	REASON_UNKNOWN_FACT,
+	REASON_COUNT,
+	/* The kinds of requirement: from the first to before the end. */
+	KIND_FIRST = REASON_TLS_VERSION, KIND_END = REASON_UNKNOWN_FACT
 };
 
 enum policy_rule_kind { RULE_CLIENT, RULE_TO, RULE_FROM, RULE_DEFAULT };
-
-/* The kinds of requirement, each at most once in a rule. */
-enum policy_kind {
-	KIND_TLS, KIND_BITS, KIND_CIPHER, KIND_CIPHERSUITES,
-	KIND_FORWARD_SECRECY, KIND_AEAD, KIND_CERTIFICATE, KIND_CERTIFICATE_NAME,
-	KIND_CERTIFICATE_ISSUER, KIND_CERTIFICATE_FINGERPRINT, KIND_CERTIFICATE_KEY,
-	KIND_CERTIFICATE_SIGNATURE, KIND_CERTIFICATE_VALIDITY, KIND_COUNT
-};
 
 /* The names that users know: "reject", "tls-version", "from". Static strings. */
 const char *policy_action_name(enum policy_action action);
 const char *policy_reason_name(enum policy_reason reason);
 const char *policy_rule_kind_name(enum policy_rule_kind kind);
+
+/* The reason behind "reason" that verdicts give, REASON_COUNT behind the last. */
+enum policy_reason policy_reason_next(enum policy_reason reason);
 
 /* Where a rule or a list's entry stands, and how it names its WHO. */
 struct policy_place {
@@ -218,7 +234,7 @@ struct policy_outcome {
 	enum policy_action action;		/* before monitor */
 	enum policy_reason reason;
 	unsigned failed;			/* bits 1u << enum policy_reason */
-	unsigned char check[KIND_COUNT];	/* enum policy_check */
+	unsigned char check[KIND_END];	/* enum policy_check */
 	/* The requirement whose code and text count, or NULL. */
 	const struct policy_requirement *requirement;
 };
@@ -313,14 +329,14 @@ bool policy_reply(const struct verdict *verdict, const struct facts *facts,
  * False where the rule has none.
  */
 bool policy_required_text(const struct policy_outcome *outcome,
-    enum policy_kind kind, char *text, size_t size);
+    enum policy_reason kind, char *text, size_t size);
 
 /* The kind as policies write it: "certificate fingerprint". Static. */
-const char *policy_kind_name(enum policy_kind kind);
+const char *policy_kind_name(enum policy_reason kind);
 
 /* The action of a rule's requirement of "kind", before unknown facts soften it. */
 enum policy_action policy_required_action(const struct policy_outcome *outcome,
-    enum policy_kind kind);
+    enum policy_reason kind);
 
 /*
  * Where the requirement of "kind" that holds in a rule is written, which may be in a
@@ -328,7 +344,7 @@ enum policy_action policy_required_action(const struct policy_outcome *outcome,
  * the rule has none.
  */
 bool policy_required_place(const struct policy_outcome *outcome,
-    enum policy_kind kind, struct policy_place *place);
+    enum policy_reason kind, struct policy_place *place);
 
 /* ------------------------------------------------------------------ *
  * The rules, one by one
@@ -351,17 +367,6 @@ size_t policy_outcome_rule(const struct policy *policy,
 /* ------------------------------------------------------------------ *
  * For reports
  * ------------------------------------------------------------------ */
-
-/* How a session was protected, in order of strength. */
-enum policy_protocol {
-	PROTOCOL_CLEAR,		/* clear text, or a cipher that does not encrypt */
-	PROTOCOL_UNKNOWN,	/* not known, or of a name that is not known */
-	PROTOCOL_SSL, PROTOCOL_TLS_1_0, PROTOCOL_TLS_1_1, PROTOCOL_TLS_1_2,
-	PROTOCOL_TLS_1_3, PROTOCOL_COUNT
-};
-
-/* "clear text", "unknown", "SSL", "TLSv1.0" ... "TLSv1.3". Static. */
-const char *policy_protocol_name(enum policy_protocol protocol);
 
 struct policy_strength {
 	enum policy_protocol protocol;

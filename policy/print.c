@@ -87,38 +87,38 @@ print_pins(const struct policy_requirement *requirement, FILE *out)
 static void
 print_requirement(const struct policy_requirement *requirement, FILE *out)
 {
-	bool pins = requirement->kind == KIND_CERTIFICATE_FINGERPRINT;
+	bool pins = requirement->kind == REASON_CERTIFICATE_FINGERPRINT;
 
 	(void)fprintf(out, "\trequire %s",
 	    pins ? "certificate" : policy_kind_name(requirement->kind));
 	switch (requirement->kind) {
-	case KIND_TLS:
-		if (requirement->u.version != TLS_ANY)
+	case REASON_TLS_VERSION:
+		if (requirement->u.version != PROTOCOL_UNKNOWN)
 			(void)fprintf(out, " >= %s",
-			    tls_version_name(requirement->u.version));
+			    protocol_version(requirement->u.version));
 		break;
-	case KIND_BITS:
+	case REASON_BITS:
 		(void)fprintf(out, " >= %d", requirement->u.bits);
 		break;
-	case KIND_CIPHER:
-	case KIND_CIPHERSUITES:
+	case REASON_CIPHER:
+	case REASON_CIPHERSUITES:
 		(void)putc(' ', out);
 		print_string(requirement->u.ciphers.text, out);
 		break;
-	case KIND_CERTIFICATE_NAME:
-	case KIND_CERTIFICATE_ISSUER:
+	case REASON_CERTIFICATE_NAME:
+	case REASON_CERTIFICATE_ISSUER:
 		print_patterns(requirement, out);
 		break;
-	case KIND_CERTIFICATE_FINGERPRINT:
+	case REASON_CERTIFICATE_FINGERPRINT:
 		print_pins(requirement, out);
 		break;
-	case KIND_CERTIFICATE_KEY:
+	case REASON_CERTIFICATE_KEY:
 		(void)fprintf(out, " >= %d", requirement->u.key);
 		break;
-	case KIND_CERTIFICATE_SIGNATURE:
+	case REASON_CERTIFICATE_SIGNATURE:
 		(void)fprintf(out, " >= %s", requirement->u.signature.name);
 		break;
-	case KIND_CERTIFICATE_VALIDITY:
+	case REASON_CERTIFICATE_VALIDITY:
 		(void)fprintf(out, " >= %d days", requirement->u.days);
 		break;
 	default:
@@ -134,7 +134,7 @@ print_requirement(const struct policy_requirement *requirement, FILE *out)
 static void
 print_settings(const struct settings_of_rule *settings, FILE *out)
 {
-	for (int kind = 0; kind < KIND_COUNT; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
 			print_requirement(settings->require[kind], out);
 	if (settings->otherwise != NULL) {

@@ -98,65 +98,68 @@ static void
 requirement_text(const struct policy_requirement *requirement, char *text, size_t size)
 {
 	switch (requirement->kind) {
-	case KIND_TLS:
-		if (requirement->u.version == TLS_ANY)
+	case REASON_TLS_VERSION:
+		if (requirement->u.version == PROTOCOL_UNKNOWN)
 			append(text, size, "TLS");
 		else
 			append(text, size, "TLS %s or newer",
-			    tls_version_name(requirement->u.version));
+			    protocol_version(requirement->u.version));
 		break;
-	case KIND_BITS:
+	case REASON_BITS:
 		append(text, size, "a cipher of at least %d bits", requirement->u.bits);
 		break;
-	case KIND_CIPHER:
+	case REASON_CIPHER:
 		append(text, size, "one of the ciphers ");
 		ciphers_text(requirement, text, size);
 		break;
-	case KIND_CIPHERSUITES:
+	case REASON_CIPHERSUITES:
 		append(text, size, "one of the TLS 1.3 cipher suites ");
 		ciphers_text(requirement, text, size);
 		break;
-	case KIND_FORWARD_SECRECY:
+	case REASON_FORWARD_SECRECY:
 		append(text, size, "a key exchange that gives forward secrecy");
 		break;
-	case KIND_AEAD:
+	case REASON_AEAD:
 		append(text, size, "authenticated encryption (AEAD)");
 		break;
-	case KIND_CERTIFICATE:
+	case REASON_CERTIFICATE:
 		append(text, size, "a verified client certificate");
 		break;
-	case KIND_CERTIFICATE_NAME:
+	case REASON_CERTIFICATE_NAME:
 		append(text, size, "a verified client certificate for ");
 		pattern_text(requirement, text, size);
 		break;
-	case KIND_CERTIFICATE_ISSUER:
+	case REASON_CERTIFICATE_ISSUER:
 		append(text, size, "a verified client certificate issued by ");
 		pattern_text(requirement, text, size);
 		break;
-	case KIND_CERTIFICATE_FINGERPRINT:
+	case REASON_CERTIFICATE_FINGERPRINT:
 		append(text, size, "the client certificate or key that is registered "
 		    "with us");
 		break;
-	case KIND_CERTIFICATE_KEY:
+	case REASON_CERTIFICATE_KEY:
 		append(text, size, "a client certificate whose key is as strong as RSA "
 		    "with %d bits", requirement->u.key);
 		break;
-	case KIND_CERTIFICATE_SIGNATURE:
+	case REASON_CERTIFICATE_SIGNATURE:
 		append(text, size, "a client certificate signed with %s or better",
 		    requirement->u.signature.name);
 		break;
-	case KIND_CERTIFICATE_VALIDITY:
+	case REASON_CERTIFICATE_VALIDITY:
 		append(text, size, "a client certificate that is valid for another "
 		    "%d day%s", requirement->u.days,
 		    requirement->u.days == 1 ? "" : "s");
 		break;
-	case KIND_COUNT:
+	case REASON_NONE:
+	case REASON_TLS:
+	case REASON_UNKNOWN_FACT:
+	case REASON_COUNT:
 		break;
 	}
 }
 
 bool
-policy_required_text(const struct policy_outcome *outcome, enum policy_kind kind,
+policy_required_text(const struct policy_outcome *outcome, enum policy_reason kind,
     char *text, size_t size)
 {
 	const struct policy_requirement *requirement = outcome->rule == NULL ? NULL :
@@ -169,7 +172,7 @@ policy_required_text(const struct policy_outcome *outcome, enum policy_kind kind
 }
 
 enum policy_action
-policy_required_action(const struct policy_outcome *outcome, enum policy_kind kind)
+policy_required_action(const struct policy_outcome *outcome, enum policy_reason kind)
 {
 	const struct policy_requirement *requirement = outcome->rule == NULL ? NULL :
 	    outcome->rule->settings.require[kind];
@@ -184,7 +187,7 @@ required_value(const struct policy_outcome *outcome, char *text, size_t size)
 {
 	text[0] = '\0';
 	if (outcome->reason == REASON_TLS || outcome->reason == REASON_UNKNOWN_FACT) {
-		if (!policy_required_text(outcome, KIND_TLS, text, size))
+		if (!policy_required_text(outcome, REASON_TLS_VERSION, text, size))
 			append(text, size, "TLS");
 	} else if (outcome->requirement != NULL)
 		requirement_text(outcome->requirement, text, size);

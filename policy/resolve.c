@@ -16,7 +16,7 @@ struct effect {
 	bool nothing;		/* drops the requirements first */
 	bool enforce;		/* drops monitor and exempt first */
 	/* By whom a requirement came here: the profile's name; NULL: written here. */
-	const char *origin[KIND_COUNT];
+	const char *origin[KIND_END];
 };
 
 static void
@@ -45,7 +45,7 @@ compose(struct effect *onto, const struct effect *used, const char *name)
 
 	if (used->nothing)
 		drop_requirements(onto);
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
 		if (from->require[kind] != NULL) {
 			to->require[kind] = from->require[kind];
 			onto->origin[kind] = name;
@@ -70,7 +70,7 @@ compose(struct effect *onto, const struct effect *used, const char *name)
 /* Remembers for lint that a requirement takes the place of a profile's. */
 static void
 note_replaced(struct parser *p, const struct setting *setting, struct effect *effect,
-    enum policy_kind kind)
+    enum policy_reason kind)
 {
 	struct replaced *replaced;
 
@@ -89,7 +89,7 @@ note_replaced(struct parser *p, const struct setting *setting, struct effect *ef
 static void
 apply_require(struct parser *p, const struct setting *setting, struct effect *effect)
 {
-	enum policy_kind kind;
+	enum policy_reason kind;
 
 	if (setting->require == NULL)
 		return;
@@ -102,9 +102,9 @@ apply_require(struct parser *p, const struct setting *setting, struct effect *ef
 static void
 apply_nothing(struct parser *p, const struct setting *setting, struct effect *effect)
 {
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
 		if (effect->origin[kind] != NULL) {
-			note_replaced(p, setting, effect, (enum policy_kind)kind);
+			note_replaced(p, setting, effect, (enum policy_reason)kind);
 			break;
 		}
 	}

@@ -78,39 +78,39 @@ policy_compile(struct policy *policy, const char *text, bool caseless,
 static const struct {
 	const char *fact;
 	const char *policy;
-	enum tls_version version;
+	enum policy_protocol protocol;
 } versions[] = {
-	{ "SSLv2", NULL, TLS_SSL }, { "SSLv3", NULL, TLS_SSL },
-	{ "TLSv1", "1.0", TLS_1_0 }, { "TLSv1.0", "1.0", TLS_1_0 },
-	{ "TLSv1.1", "1.1", TLS_1_1 }, { "TLSv1.2", "1.2", TLS_1_2 },
-	{ "TLSv1.3", "1.3", TLS_1_3 }
+	{ "SSLv2", NULL, PROTOCOL_SSL }, { "SSLv3", NULL, PROTOCOL_SSL },
+	{ "TLSv1", "1.0", PROTOCOL_TLS_1_0 }, { "TLSv1.0", "1.0", PROTOCOL_TLS_1_0 },
+	{ "TLSv1.1", "1.1", PROTOCOL_TLS_1_1 }, { "TLSv1.2", "1.2", PROTOCOL_TLS_1_2 },
+	{ "TLSv1.3", "1.3", PROTOCOL_TLS_1_3 }
 };
 
-enum tls_version
-tls_version_from_fact(const char *name)
+enum policy_protocol
+protocol_from_fact(const char *name)
 {
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
 		if (strcmp(versions[i].fact, name) == 0)
-			return versions[i].version;
-	return TLS_ANY;
+			return versions[i].protocol;
+	return PROTOCOL_UNKNOWN;
 }
 
-enum tls_version
-tls_version_from_policy(const char *text)
+enum policy_protocol
+protocol_from_policy(const char *text)
 {
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
 		if (versions[i].policy != NULL &&
 		    (strcmp(versions[i].policy, text) == 0 ||
 		    strcmp(versions[i].fact, text) == 0))
-			return versions[i].version;
-	return TLS_ANY;
+			return versions[i].protocol;
+	return PROTOCOL_UNKNOWN;
 }
 
 const char *
-tls_version_name(enum tls_version version)
+protocol_version(enum policy_protocol protocol)
 {
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-		if (versions[i].version == version && versions[i].policy != NULL)
+		if (versions[i].protocol == protocol && versions[i].policy != NULL)
 			return versions[i].policy;
 	return "";
 }
@@ -129,13 +129,20 @@ const char *
 policy_reason_name(enum policy_reason reason)
 {
 	static const char *const names[REASON_COUNT] = {
-		"", "tls", "tls-version", "bits", "cipher", "forward-secrecy", "aead",
-		"certificate", "certificate-name", "certificate-issuer",
+		"", "tls", "tls-version", "bits", "cipher", "cipher", "forward-secrecy",
+		"aead", "certificate", "certificate-name", "certificate-issuer",
 		"certificate-fingerprint", "certificate-key", "certificate-signature",
 		"certificate-validity", "unknown-fact"
 	};
 
 	return names[reason];
+}
+
+enum policy_reason
+policy_reason_next(enum policy_reason reason)
+{
+	reason++;
+	return reason == REASON_CIPHERSUITES ? reason + 1 : reason;
 }
 
 const char *
@@ -147,13 +154,13 @@ policy_rule_kind_name(enum policy_rule_kind kind)
 }
 
 const char *
-policy_kind_name(enum policy_kind kind)
+policy_kind_name(enum policy_reason kind)
 {
-	static const char *const names[KIND_COUNT] = {
-		"tls", "bits", "cipher", "ciphersuites", "forward-secrecy", "aead",
-		"certificate", "certificate name", "certificate issuer",
-		"certificate fingerprint", "certificate key", "certificate signature",
-		"certificate valid-for"
+	static const char *const names[KIND_END] = {
+		[KIND_FIRST] = "tls", "bits", "cipher", "ciphersuites",
+		"forward-secrecy", "aead", "certificate", "certificate name",
+		"certificate issuer", "certificate fingerprint", "certificate key",
+		"certificate signature", "certificate valid-for"
 	};
 
 	return names[kind];
@@ -188,10 +195,10 @@ clear_text_action(const struct settings_of_rule *settings,
 {
 	enum policy_action strictest = POLICY_ACCEPT;
 
-	*lender = settings->require[KIND_TLS];
+	*lender = settings->require[REASON_TLS_VERSION];
 	if (*lender != NULL)
 		return requirement_action(settings, *lender);
-	for (int kind = 0; kind < KIND_COUNT; kind++) {
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
 		const struct policy_requirement *each = settings->require[kind];
 		enum policy_action action;
 
@@ -221,11 +228,11 @@ policy_summarize(const struct policy *policy, struct policy_summary *summary)
 			summary->has_to_rules = true;
 			summary->has_to_exempt |= rule->settings.exempt.set;
 		}
-		for (int kind = KIND_CERTIFICATE; kind < KIND_COUNT; kind++)
+		for (int kind = REASON_CERTIFICATE; kind < KIND_END; kind++)
 			summary->needs_certificate |= require[kind] != NULL;
 		summary->needs_fingerprint |=
-		    require[KIND_CERTIFICATE_FINGERPRINT] != NULL;
-		for (int kind = KIND_CERTIFICATE_KEY; kind < KIND_COUNT; kind++)
+		    require[REASON_CERTIFICATE_FINGERPRINT] != NULL;
+		for (int kind = REASON_CERTIFICATE_KEY; kind < KIND_END; kind++)
 			summary->needs_known |= require[kind] != NULL;
 	}
 	summary->uses_fingerprint = summary->needs_fingerprint ||

@@ -13,21 +13,14 @@
 #include "policy/policy.h"
 #include "base/arena.h"
 
-/* In order: below TLS 1.0, then as they came. */
-enum tls_version {
-	TLS_ANY,		/* "require tls", and an unknown protocol name */
-	TLS_SSL,		/* SSLv2 and SSLv3 */
-	TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3
-};
-
-/* The version that a protocol's name stands for; TLS_ANY when it is not known. */
-enum tls_version tls_version_from_fact(const char *name);
+/* The version that a protocol's name stands for. */
+enum policy_protocol protocol_from_fact(const char *name);
 
 /* The same for what a policy may write ("1.2", "TLSv1.2"); SSL is not among them. */
-enum tls_version tls_version_from_policy(const char *text);
+enum policy_protocol protocol_from_policy(const char *text);
 
-/* "1.2". Static. */
-const char *tls_version_name(enum tls_version version);
+/* As policies write it: "1.2"; "" for what they cannot. Static. */
+const char *protocol_version(enum policy_protocol protocol);
 
 /* otherwise ACTION [CODE [ENHANCED]] ["TEXT"] */
 struct otherwise {
@@ -62,12 +55,12 @@ struct dated {
 };
 
 struct policy_requirement {
-	enum policy_kind kind;
+	enum policy_reason kind;
 	unsigned line;
 	const char *file;		/* relative to the policy's folder */
 	const struct otherwise *own;	/* NULL: the rule's */
 	union {
-		enum tls_version version;
+		enum policy_protocol version;	/* PROTOCOL_UNKNOWN: any */
 		int bits;
 		struct {
 			const char *text;
@@ -102,7 +95,7 @@ struct period {
 
 /* A rule's settings, with all that it uses taken in. */
 struct settings_of_rule {
-	const struct policy_requirement *require[KIND_COUNT];
+	const struct policy_requirement *require[KIND_END];
 	const struct otherwise *otherwise;	/* NULL: tempfail */
 	struct period monitor;
 	struct period exempt;

@@ -66,11 +66,11 @@ session_read(struct session *session, const struct policy *policy,
 	session->facts = facts;
 	session->version_given = facts->tls_version != NULL;
 	if (session->version_given)
-		session->version = tls_version_from_fact(facts->tls_version);
+		session->version = protocol_from_fact(facts->tls_version);
 	if (facts->cipher != NULL)
 		session->cipher = cipher_find(policy->ciphers, facts->cipher);
 	session->encrypted = is_encrypted(session, facts);
-	session->tls13 = session->version_given ? session->version == TLS_1_3 :
+	session->tls13 = session->version_given ? session->version == PROTOCOL_TLS_1_3 :
 	    session->cipher != NULL && session->cipher->tls13;
 	session->bits = facts->bits >= 0 ? facts->bits :
 	    session->cipher != NULL ? session->cipher->bits : -1;
@@ -81,13 +81,13 @@ session_read(struct session *session, const struct policy *policy,
 }
 
 static enum policy_tri
-meets_version(const struct session *session, enum tls_version least)
+meets_version(const struct session *session, enum policy_protocol least)
 {
-	if (least == TLS_ANY)
+	if (least == PROTOCOL_UNKNOWN)
 		return POLICY_YES;
 	if (!session->version_given)
 		return POLICY_UNKNOWN;
-	/* A protocol's name that is not known is TLS_ANY, below all. */
+	/* A protocol's name that is not known is below all. */
 	return yes_or_no(session->version >= least);
 }
 
@@ -102,7 +102,7 @@ meets_bits(const struct session *session, int least)
 static enum policy_tri
 meets_ciphers(const struct session *session, const struct policy_requirement *requirement)
 {
-	if (session->tls13 != (requirement->kind == KIND_CIPHERSUITES))
+	if (session->tls13 != (requirement->kind == REASON_CIPHERSUITES))
 		return POLICY_YES;
 	if (session->facts->cipher == NULL)
 		return POLICY_UNKNOWN;
@@ -281,32 +281,35 @@ enum policy_tri
 session_meets(const struct session *session, const struct policy_requirement *requirement)
 {
 	switch (requirement->kind) {
-	case KIND_TLS:
+	case REASON_TLS_VERSION:
 		return meets_version(session, requirement->u.version);
-	case KIND_BITS:
+	case REASON_BITS:
 		return meets_bits(session, requirement->u.bits);
-	case KIND_CIPHER:
-	case KIND_CIPHERSUITES:
+	case REASON_CIPHER:
+	case REASON_CIPHERSUITES:
 		return meets_ciphers(session, requirement);
-	case KIND_FORWARD_SECRECY:
+	case REASON_FORWARD_SECRECY:
 		return meets_forward_secrecy(session);
-	case KIND_AEAD:
+	case REASON_AEAD:
 		return meets_aead(session);
-	case KIND_CERTIFICATE:
+	case REASON_CERTIFICATE:
 		return session->verified;
-	case KIND_CERTIFICATE_NAME:
+	case REASON_CERTIFICATE_NAME:
 		return meets_name(session, requirement);
-	case KIND_CERTIFICATE_ISSUER:
+	case REASON_CERTIFICATE_ISSUER:
 		return meets_issuer(session, requirement);
-	case KIND_CERTIFICATE_FINGERPRINT:
+	case REASON_CERTIFICATE_FINGERPRINT:
 		return meets_pin(session, requirement);
-	case KIND_CERTIFICATE_KEY:
+	case REASON_CERTIFICATE_KEY:
 		return meets_key(session, requirement->u.key);
-	case KIND_CERTIFICATE_SIGNATURE:
+	case REASON_CERTIFICATE_SIGNATURE:
 		return meets_signature(session, requirement->u.signature.rank);
-	case KIND_CERTIFICATE_VALIDITY:
+	case REASON_CERTIFICATE_VALIDITY:
 		return meets_validity(session, requirement->u.days);
-	case KIND_COUNT:
+	case REASON_NONE:
+	case REASON_TLS:
+	case REASON_UNKNOWN_FACT:
+	case REASON_COUNT:
 		break;
 	}
 	return POLICY_UNKNOWN;

@@ -13,7 +13,7 @@ struct session {
 	const struct facts *facts;
 	enum policy_tri encrypted;
 	bool version_given;
-	enum tls_version version;	/* TLS_ANY: given, but not known */
+	enum policy_protocol version;	/* PROTOCOL_UNKNOWN: not known */
 	bool tls13;			/* the protocol, or the suite where it is not given */
 	const struct cipher *cipher;	/* NULL: not given, or not known */
 	int bits;			/* -1: unknown */
@@ -31,7 +31,7 @@ enum policy_tri session_verified(const struct facts *facts);
 
 /*
  * Whether an encrypted session meets a requirement: yes, no, or unknown, for
- * a fact was not supplied or a pattern ran into its limit. Of KIND_TLS the
+ * a fact was not supplied or a pattern ran into its limit. Of REASON_TLS_VERSION the
  * version alone is judged. Thread-safe.
  */
 enum policy_tri session_meets(const struct session *session,

@@ -28,20 +28,11 @@ policy_protocol_name(enum policy_protocol protocol)
 static enum policy_protocol
 protocol_of(const struct session *session)
 {
-	static const enum policy_protocol protocols[] = {
-		[TLS_ANY] = PROTOCOL_UNKNOWN,
-		[TLS_SSL] = PROTOCOL_SSL,
-		[TLS_1_0] = PROTOCOL_TLS_1_0,
-		[TLS_1_1] = PROTOCOL_TLS_1_1,
-		[TLS_1_2] = PROTOCOL_TLS_1_2,
-		[TLS_1_3] = PROTOCOL_TLS_1_3
-	};
-
 	if (session->encrypted == POLICY_NO)
 		return PROTOCOL_CLEAR;
 	if (session->tls13)
 		return PROTOCOL_TLS_1_3;
-	return session->version_given ? protocols[session->version] : PROTOCOL_UNKNOWN;
+	return session->version_given ? session->version : PROTOCOL_UNKNOWN;
 }
 
 void
@@ -60,7 +51,7 @@ policy_strength(const struct policy *policy, const struct facts *facts,
 static bool
 demands_something(const struct settings_of_rule *settings)
 {
-	for (int kind = 0; kind < KIND_COUNT; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
 			return true;
 	return false;

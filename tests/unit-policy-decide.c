@@ -90,7 +90,7 @@ a_hopeless_expression_passes_no_certificate(void **state)
 	assert_int_equal(verdict.reason, REASON_UNKNOWN_FACT);
 	assert_int_equal(verdict.failed,
 	    1u << REASON_CERTIFICATE_NAME | 1u << REASON_CERTIFICATE_ISSUER);
-	assert_int_equal(verdict.outcome[OUTCOME_FROM].check[KIND_CERTIFICATE_NAME],
+	assert_int_equal(verdict.outcome[OUTCOME_FROM].check[REASON_CERTIFICATE_NAME],
 	    CHECK_UNKNOWN);
 	facts.cert_cn = facts.cert_issuer = "aab";
 	assert_int_equal(decide(policy, &facts).action, POLICY_ACCEPT);
@@ -332,15 +332,15 @@ a_long_requirement_is_cut(void **state)
 	expect_fitting_reply(policy, &facts);
 	verdict = decide(policy, &facts);
 	assert_true(policy_required_text(&verdict.outcome[OUTCOME_FROM],
-	    KIND_CERTIFICATE_NAME, required, sizeof(required)));
+	    REASON_CERTIFICATE_NAME, required, sizeof(required)));
 	assert_int_equal(strlen(required), sizeof(required) - 1);
-	assert_false(policy_required_text(&verdict.outcome[OUTCOME_FROM], KIND_BITS,
+	assert_false(policy_required_text(&verdict.outcome[OUTCOME_FROM], REASON_BITS,
 	    required, sizeof(required)));
 	assert_string_equal(required, "");
-	assert_false(policy_required_text(&verdict.outcome[OUTCOME_CLIENT], KIND_TLS,
-	    required, sizeof(required)));
+	assert_false(policy_required_text(&verdict.outcome[OUTCOME_CLIENT],
+	    REASON_TLS_VERSION, required, sizeof(required)));
 	assert_int_equal(policy_required_action(&verdict.outcome[OUTCOME_FROM],
-	    KIND_CERTIFICATE_NAME), POLICY_REJECT);
+	    REASON_CERTIFICATE_NAME), POLICY_REJECT);
 	policy_free(&policy);
 	free(text);
 	free(name);
@@ -485,16 +485,16 @@ rules_are_told_one_by_one(void **state)
 	policy_text_decide(policy, &facts, &verdict);
 	outcome = &verdict.outcome[OUTCOME_FROM];
 	assert_int_equal(policy_outcome_rule(policy, outcome), 1);
-	assert_true(policy_required_place(outcome, KIND_TLS, &place));
+	assert_true(policy_required_place(outcome, REASON_TLS_VERSION, &place));
 	expect_place(&place, 2, "b.example", RULE_FROM);
-	assert_true(policy_required_place(outcome, KIND_AEAD, &place));
+	assert_true(policy_required_place(outcome, REASON_AEAD, &place));
 	expect_place(&place, 3, "b.example", RULE_FROM);
-	assert_true(policy_required_place(outcome, KIND_BITS, &place));
+	assert_true(policy_required_place(outcome, REASON_BITS, &place));
 	expect_place(&place, 6, "b.example", RULE_FROM);
-	assert_false(policy_required_place(outcome, KIND_CERTIFICATE, &place));
+	assert_false(policy_required_place(outcome, REASON_CERTIFICATE, &place));
 	outcome = &verdict.outcome[OUTCOME_CLIENT];
 	assert_int_equal(policy_outcome_rule(policy, outcome), SIZE_MAX);
-	assert_false(policy_required_place(outcome, KIND_TLS, &place));
+	assert_false(policy_required_place(outcome, REASON_TLS_VERSION, &place));
 	policy_free(&policy);
 }
 

@@ -386,8 +386,8 @@ names_of_enumerations(void **state)
 	assert_string_equal(policy_reason_name(REASON_UNKNOWN_FACT), "unknown-fact");
 	assert_string_equal(policy_rule_kind_name(RULE_CLIENT), "client");
 	assert_string_equal(policy_rule_kind_name(RULE_DEFAULT), "default");
-	for (int kind = 0; kind < KIND_COUNT; kind++)
-		assert_true(*policy_kind_name((enum policy_kind)kind) != '\0');
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		assert_true(*policy_kind_name((enum policy_reason)kind) != '\0');
 }
 
 /* Each name of the table is found, so that it is sorted. */

@@ -39,9 +39,9 @@ words_of(enum value_kind kind)
 			words.list[words.count++] =
 			    policy_action_name((enum policy_action)i);
 	else if (kind == VALUE_REASON || kind == VALUE_REASONS)
-		for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
-			words.list[words.count++] =
-			    policy_reason_name((enum policy_reason)i);
+		for (enum policy_reason reason = policy_reason_next(REASON_NONE);
+		    reason < REASON_COUNT; reason = policy_reason_next(reason))
+			words.list[words.count++] = policy_reason_name(reason);
 	else if (kind == VALUE_KIND)
 		for (int i = RULE_CLIENT; i <= RULE_DEFAULT; i++)
 			words.list[words.count++] =

@@ -30,7 +30,7 @@ extern const char *const explain_slots[OUTCOME_COUNT];
 
 /* By kind of requirement: the facts that it was held against, up to a NULL. */
 #define EXPLAIN_USED_MAX 4
-extern const char *const explain_used[KIND_COUNT][EXPLAIN_USED_MAX];
+extern const char *const explain_used[KIND_END][EXPLAIN_USED_MAX];
 
 /*
  * What came: in words, then each fact, and the names of what is not known. Of a
@@ -49,7 +49,7 @@ void explain_verdict(const struct explained *explained, struct buffer *text);
 void explain_place(const struct policy_place *place, struct buffer *text);
 
 /* The facts that a requirement was held against, with their values. */
-void explain_session(enum policy_kind kind, const struct verdict *verdict,
+void explain_session(enum policy_reason kind, const struct verdict *verdict,
     const struct facts *facts, struct buffer *text);
 
 /*

@@ -43,7 +43,7 @@ status(unsigned char check)
 
 /* The facts that it was held against, as an object of texts. */
 static void
-add_session(const struct explained *explained, enum policy_kind kind, struct tree *tree)
+add_session(const struct explained *explained, enum policy_reason kind, struct tree *tree)
 {
 	const struct journal_record record = { .facts = explained->facts };
 
@@ -63,7 +63,7 @@ add_session(const struct explained *explained, enum policy_kind kind, struct tre
 
 static void
 add_requirement(const struct explained *explained, const struct policy_outcome *outcome,
-    enum policy_kind kind, struct tree *tree)
+    enum policy_reason kind, struct tree *tree)
 {
 	char required[REQUIRED_MAX];
 	struct policy_place place;
@@ -109,9 +109,9 @@ add_rule(const struct explained *explained, int slot, struct tree *tree)
 	if (!outcome->exempt && outcome->reason != REASON_NONE)
 		tree_text(tree, "reason", policy_reason_name(outcome->reason));
 	tree_open_array(tree, "requirements");
-	for (unsigned kind = 0; kind < KIND_COUNT && !outcome->exempt; kind++)
+	for (unsigned kind = KIND_FIRST; kind < KIND_END && !outcome->exempt; kind++)
 		if (outcome->check[kind] != CHECK_ABSENT)
-			add_requirement(explained, outcome, (enum policy_kind)kind, tree);
+			add_requirement(explained, outcome, (enum policy_reason)kind, tree);
 	tree_close(tree);
 	tree_close(tree);
 }

@@ -18,26 +18,26 @@
 #define NAMES_SHOWN 3
 
 /* By kind of requirement: what to ask of the other side; %s is what is required. */
-static const char *const pleas[KIND_COUNT] = {
-	[KIND_TLS] = "enable %s on it",
-	[KIND_BITS] = "enable such ciphers on it",
-	[KIND_CIPHER] = "enable one of these ciphers on it",
-	[KIND_CIPHERSUITES] = "enable one of these cipher suites on it",
-	[KIND_FORWARD_SECRECY] = "enable cipher suites with an ephemeral key exchange "
+static const char *const pleas[KIND_END] = {
+	[REASON_TLS_VERSION] = "enable %s on it",
+	[REASON_BITS] = "enable such ciphers on it",
+	[REASON_CIPHER] = "enable one of these ciphers on it",
+	[REASON_CIPHERSUITES] = "enable one of these cipher suites on it",
+	[REASON_FORWARD_SECRECY] = "enable cipher suites with an ephemeral key exchange "
 	    "(ECDHE) on it",
-	[KIND_AEAD] = "enable cipher suites with AES-GCM or ChaCha20-Poly1305 on it",
-	[KIND_CERTIFICATE] = "let it present its certificate, with the intermediate "
+	[REASON_AEAD] = "enable cipher suites with AES-GCM or ChaCha20-Poly1305 on it",
+	[REASON_CERTIFICATE] = "let it present its certificate, with the intermediate "
 	    "ones, when our server asks for it",
-	[KIND_CERTIFICATE_NAME] = "let it present a certificate with that name, with the "
+	[REASON_CERTIFICATE_NAME] = "let it present a certificate with that name, with the "
 	    "intermediate ones, when our server asks for it",
-	[KIND_CERTIFICATE_ISSUER] = "let it present a certificate of that issuer, with "
+	[REASON_CERTIFICATE_ISSUER] = "let it present a certificate of that issuer, with "
 	    "the intermediate ones, or tell us of the change",
-	[KIND_CERTIFICATE_FINGERPRINT] = "let it present that certificate when our server "
+	[REASON_CERTIFICATE_FINGERPRINT] = "let it present that certificate when our server "
 	    "asks for it, or give us its new one in person",
-	[KIND_CERTIFICATE_KEY] = "replace its certificate by one with such a key",
-	[KIND_CERTIFICATE_SIGNATURE] = "replace its certificate by one with such a "
+	[REASON_CERTIFICATE_KEY] = "replace its certificate by one with such a key",
+	[REASON_CERTIFICATE_SIGNATURE] = "replace its certificate by one with such a "
 	    "signature",
-	[KIND_CERTIFICATE_VALIDITY] = "renew its certificate",
+	[REASON_CERTIFICATE_VALIDITY] = "renew its certificate",
 };
 
 static bool
@@ -101,8 +101,8 @@ add_time(const struct explained *explained, struct buffer *text)
 
 /* Whether one of the kinds from "first" to "last" is not met. */
 static bool
-any_unmet(const struct policy_outcome *outcome, enum policy_kind first,
-    enum policy_kind last)
+any_unmet(const struct policy_outcome *outcome, enum policy_reason first,
+    enum policy_reason last)
 {
 	for (unsigned kind = first; kind <= last; kind++)
 		if (outcome->check[kind] == CHECK_UNMET)
@@ -111,7 +111,7 @@ any_unmet(const struct policy_outcome *outcome, enum policy_kind first,
 }
 
 static bool
-is_unmet(const struct policy_outcome *outcome, enum policy_kind kind)
+is_unmet(const struct policy_outcome *outcome, enum policy_reason kind)
 {
 	return outcome->check[kind] == CHECK_UNMET;
 }
@@ -155,7 +155,7 @@ add_certificate(const struct policy_outcome *outcome, const struct facts *facts,
 {
 	const char *digest = facts->cert_fingerprint != NULL ? facts->cert_fingerprint :
 	    facts->cert_pubkey_fingerprint;
-	bool unverified = any_unmet(outcome, KIND_CERTIFICATE, KIND_CERTIFICATE_ISSUER) &&
+	bool unverified = any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_ISSUER) &&
 	    facts->cert_verified != POLICY_YES;
 
 	if (says_none(facts->cert_fingerprint) ||
@@ -166,18 +166,18 @@ add_certificate(const struct policy_outcome *outcome, const struct facts *facts,
 	buffer_string(text, unverified ?
 	    " and presented no client certificate that we could verify" :
 	    " and presented a client certificate");
-	if (!unverified && is_unmet(outcome, KIND_CERTIFICATE_NAME))
+	if (!unverified && is_unmet(outcome, REASON_CERTIFICATE_NAME))
 		add_names(facts, text);
-	add_detail(!unverified && is_unmet(outcome, KIND_CERTIFICATE_ISSUER),
+	add_detail(!unverified && is_unmet(outcome, REASON_CERTIFICATE_ISSUER),
 	    " issued by ", facts->cert_issuer, text);
-	add_detail(is_unmet(outcome, KIND_CERTIFICATE_FINGERPRINT),
+	add_detail(is_unmet(outcome, REASON_CERTIFICATE_FINGERPRINT),
 	    facts->cert_fingerprint != NULL ? " with the fingerprint " :
 	    " whose key has the fingerprint ", digest, text);
-	add_detail(is_unmet(outcome, KIND_CERTIFICATE_KEY), " with the key ",
+	add_detail(is_unmet(outcome, REASON_CERTIFICATE_KEY), " with the key ",
 	    facts->cert_key, text);
-	add_detail(is_unmet(outcome, KIND_CERTIFICATE_SIGNATURE),
+	add_detail(is_unmet(outcome, REASON_CERTIFICATE_SIGNATURE),
 	    " with the signature ", facts->cert_signature, text);
-	add_detail(is_unmet(outcome, KIND_CERTIFICATE_VALIDITY), " that expires on ",
+	add_detail(is_unmet(outcome, REASON_CERTIFICATE_VALIDITY), " that expires on ",
 	    facts->cert_not_after, text);
 }
 
@@ -196,14 +196,14 @@ add_how(const struct explained *explained, const struct policy_outcome *outcome,
 		buffer_string(text, " with ");
 		add_value(facts->tls_version, text);
 	}
-	if (any_unmet(outcome, KIND_BITS, KIND_AEAD) && facts->cipher != NULL) {
+	if (any_unmet(outcome, REASON_BITS, REASON_AEAD) && facts->cipher != NULL) {
 		buffer_string(text, facts->tls_version != NULL ? " and the cipher " :
 		    " with the cipher ");
 		add_value(facts->cipher, text);
 	}
-	if (is_unmet(outcome, KIND_BITS) && explained->verdict->bits >= 0)
+	if (is_unmet(outcome, REASON_BITS) && explained->verdict->bits >= 0)
 		buffer_format(text, " of %d bits", explained->verdict->bits);
-	if (any_unmet(outcome, KIND_CERTIFICATE, KIND_CERTIFICATE_VALIDITY))
+	if (any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_VALIDITY))
 		add_certificate(outcome, facts, text);
 }
 
@@ -235,7 +235,7 @@ add_mail(const struct explained *explained, const struct policy_outcome *outcome
 
 /* The text of a requirement; of TLS that is only implied, "TLS". */
 static void
-required_text(const struct policy_outcome *outcome, enum policy_kind kind,
+required_text(const struct policy_outcome *outcome, enum policy_reason kind,
     char required[REQUIRED_MAX])
 {
 	if (!policy_required_text(outcome, kind, required, REQUIRED_MAX))
@@ -247,14 +247,14 @@ add_required(const struct policy_outcome *outcome, struct buffer *text)
 {
 	const char *before = " ";
 
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+	for (unsigned kind = KIND_FIRST; kind < KIND_END; kind++) {
 		char required[REQUIRED_MAX];
 
-		if (!is_unmet(outcome, (enum policy_kind)kind))
+		if (!is_unmet(outcome, (enum policy_reason)kind))
 			continue;
-		required_text(outcome, (enum policy_kind)kind, required);
+		required_text(outcome, (enum policy_reason)kind, required);
 		buffer_string(text, before);
-		buffer_string(text, kind == KIND_TLS ? "over " : "with ");
+		buffer_string(text, kind == REASON_TLS_VERSION ? "over " : "with ");
 		text_visible(text, required);
 		before = " and ";
 	}
@@ -262,15 +262,15 @@ add_required(const struct policy_outcome *outcome, struct buffer *text)
 
 /* What to ask for. A certificate that was not presented cannot be replaced. */
 static const char *
-plea_for(const struct policy_outcome *outcome, enum policy_kind kind)
+plea_for(const struct policy_outcome *outcome, enum policy_reason kind)
 {
-	if (outcome->reason == REASON_CERTIFICATE && kind >= KIND_CERTIFICATE_KEY)
-		return pleas[KIND_CERTIFICATE];
+	if (outcome->reason == REASON_CERTIFICATE && kind >= REASON_CERTIFICATE_KEY)
+		return pleas[REASON_CERTIFICATE];
 	return pleas[kind];
 }
 
 static void
-add_plea(const struct policy_outcome *outcome, enum policy_kind kind, const char *plea,
+add_plea(const struct policy_outcome *outcome, enum policy_reason kind, const char *plea,
     struct buffer *text)
 {
 	const char *required = strstr(plea, "%s");
@@ -292,7 +292,7 @@ add_starttls(const struct policy_outcome *outcome, struct buffer *text)
 {
 	char required[REQUIRED_MAX];
 
-	required_text(outcome, KIND_TLS, required);
+	required_text(outcome, REASON_TLS_VERSION, required);
 	buffer_string(text, ": please let it use STARTTLS");
 	if (strcmp(required, "TLS") != 0)
 		buffer_format(text, " with %s", required);
@@ -308,8 +308,8 @@ add_pleas(const struct policy_outcome *outcome, struct buffer *text)
 		add_starttls(outcome, text);
 		return;
 	}
-	for (unsigned k = 0; k < KIND_COUNT; k++) {
-		enum policy_kind kind = (enum policy_kind)k;
+	for (unsigned k = KIND_FIRST; k < KIND_END; k++) {
+		enum policy_reason kind = (enum policy_reason)k;
 		const char *plea = plea_for(outcome, kind);
 
 		if (!is_unmet(outcome, kind) || plea == last)
@@ -347,7 +347,7 @@ add_missing(const struct explained *explained, const struct policy_outcome *outc
 	struct buffer value = BUFFER_INIT;
 	const char *before = "";
 
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+	for (unsigned kind = KIND_FIRST; kind < KIND_END; kind++)
 		for (size_t i = 0; outcome->check[kind] == CHECK_UNKNOWN &&
 		    i < EXPLAIN_USED_MAX && explain_used[kind][i] != NULL; i++) {
 			const char *name = explain_used[kind][i];

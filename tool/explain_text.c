@@ -15,22 +15,22 @@
 /* Lines of a list of names are broken before this column. */
 #define WIDTH 78
 
-const char *const explain_used[KIND_COUNT][EXPLAIN_USED_MAX] = {
-	[KIND_TLS] = { "tls_version" },
-	[KIND_BITS] = { "bits", "cipher" },
-	[KIND_CIPHER] = { "tls_version", "cipher" },
-	[KIND_CIPHERSUITES] = { "tls_version", "cipher" },
-	[KIND_FORWARD_SECRECY] = { "tls_version", "cipher" },
-	[KIND_AEAD] = { "cipher" },
-	[KIND_CERTIFICATE] = { "cert_verified" },
-	[KIND_CERTIFICATE_NAME] = { "cert_verified", "cert_san", "cert_cn" },
-	[KIND_CERTIFICATE_ISSUER] = { "cert_verified", "cert_issuer" },
-	[KIND_CERTIFICATE_FINGERPRINT] = {
+const char *const explain_used[KIND_END][EXPLAIN_USED_MAX] = {
+	[REASON_TLS_VERSION] = { "tls_version" },
+	[REASON_BITS] = { "bits", "cipher" },
+	[REASON_CIPHER] = { "tls_version", "cipher" },
+	[REASON_CIPHERSUITES] = { "tls_version", "cipher" },
+	[REASON_FORWARD_SECRECY] = { "tls_version", "cipher" },
+	[REASON_AEAD] = { "cipher" },
+	[REASON_CERTIFICATE] = { "cert_verified" },
+	[REASON_CERTIFICATE_NAME] = { "cert_verified", "cert_san", "cert_cn" },
+	[REASON_CERTIFICATE_ISSUER] = { "cert_verified", "cert_issuer" },
+	[REASON_CERTIFICATE_FINGERPRINT] = {
 		"cert_fingerprint", "cert_pubkey_fingerprint"
 	},
-	[KIND_CERTIFICATE_KEY] = { "cert_key" },
-	[KIND_CERTIFICATE_SIGNATURE] = { "cert_signature" },
-	[KIND_CERTIFICATE_VALIDITY] = { "cert_not_after" },
+	[REASON_CERTIFICATE_KEY] = { "cert_key" },
+	[REASON_CERTIFICATE_SIGNATURE] = { "cert_signature" },
+	[REASON_CERTIFICATE_VALIDITY] = { "cert_not_after" },
 };
 
 const char *const explain_slots[OUTCOME_COUNT] = {
@@ -239,7 +239,7 @@ check_text(unsigned char check)
 }
 
 void
-explain_session(enum policy_kind kind, const struct verdict *verdict,
+explain_session(enum policy_reason kind, const struct verdict *verdict,
     const struct facts *facts, struct buffer *text)
 {
 	for (size_t i = 0; i < EXPLAIN_USED_MAX && explain_used[kind][i] != NULL; i++) {
@@ -280,7 +280,7 @@ add_quote(const struct explained *explained, const struct policy_place *place,
 
 static void
 add_requirement(const struct explained *explained, const struct policy_outcome *outcome,
-    enum policy_kind kind, const struct policy_place *statement, struct buffer *text)
+    enum policy_reason kind, const struct policy_place *statement, struct buffer *text)
 {
 	char required[REQUIRED_MAX];
 	struct policy_place place;
@@ -353,8 +353,8 @@ add_rule(const struct explained *explained, const struct policy_outcome *outcome
 		buffer_string(text, "    exempt: accept, whatever another rule says\n");
 		return;
 	}
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		add_requirement(explained, outcome, (enum policy_kind)kind, &statement,
+	for (unsigned kind = KIND_FIRST; kind < KIND_END; kind++)
+		add_requirement(explained, outcome, (enum policy_reason)kind, &statement,
 		    text);
 	add_result(outcome, text);
 }

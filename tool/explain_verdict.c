@@ -23,8 +23,8 @@ explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdic
 		buffer_string(text, " applies is unknown: its regular expression hit "
 		    "the limit\n");
 	}
-	for (unsigned k = 0; k < KIND_COUNT; k++) {
-		enum policy_kind kind = (enum policy_kind)k;
+	for (unsigned k = KIND_FIRST; k < KIND_END; k++) {
+		enum policy_reason kind = (enum policy_reason)k;
 		bool unknown = outcome->check[kind] == CHECK_UNKNOWN;
 		struct policy_place place;
 

@@ -69,12 +69,22 @@ log_take_actions(const char *text, struct log_options *options)
 bool
 log_take_reasons(const char *text, struct log_options *options)
 {
-	const char *words[REASON_COUNT - 1];
+	const char *words[REASON_COUNT];
+	enum policy_reason reasons[REASON_COUNT];
+	bool chosen[REASON_COUNT] = { false };
+	size_t count = 0;
 
-	for (int i = 1; i < REASON_COUNT; i++)
-		words[i - 1] = policy_reason_name((enum policy_reason)i);
+	for (enum policy_reason reason = policy_reason_next(REASON_NONE);
+	    reason < REASON_COUNT; reason = policy_reason_next(reason)) {
+		words[count] = policy_reason_name(reason);
+		reasons[count++] = reason;
+	}
 	options->has_reasons = true;
-	return take_words("reason", text, words, REASON_COUNT - 1, options->reasons + 1);
+	if (!take_words("reason", text, words, count, chosen))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		options->reasons[reasons[i]] |= chosen[i];
+	return true;
 }
 
 bool

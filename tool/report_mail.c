@@ -250,10 +250,10 @@ put_agreement(const struct report_mail *request, struct buffer *mail,
 	if (policy_decide(request->loaded->policy, &facts, &options, &verdict) != 0)
 		return tool_trouble("not enough memory");
 	buffer_clear(line);
-	for (int kind = 0; kind < KIND_COUNT; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (verdict.outcome[OUTCOME_FROM].rule != NULL &&
 		    policy_required_text(&verdict.outcome[OUTCOME_FROM],
-		    (enum policy_kind)kind, required, sizeof required)) {
+		    (enum policy_reason)kind, required, sizeof required)) {
 			if (count++ == 0)
 				buffer_string(mail, "\nWhat we require of these sessions:\n\n");
 			add_safe(line, required);
