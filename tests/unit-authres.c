@@ -285,7 +285,7 @@ lines_are_short(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(claims_as_listed),
@@ -298,5 +298,5 @@ main(void)
 		cmocka_unit_test(lines_are_short),
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

@@ -273,7 +273,7 @@ large_files(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times),
@@ -292,5 +292,5 @@ main(void)
 	    top != NULL ? top : ".");
 	if (realpath(relative, folder) == NULL)
 		return 2;
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

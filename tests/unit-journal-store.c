@@ -940,7 +940,7 @@ downgrades_are_told(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 	const struct CMUnitTest tests[] = {
@@ -977,7 +977,7 @@ main(void)
 	if (folder == NULL)
 		return EXIT_FAILURE;
 	(void)snprintf(path, sizeof(path), "%s/journal.db", folder);
-	status = UNIT_RUN(tests);
+	status = UNIT_RUN(argc, argv, tests);
 	(void)set_up(NULL);
 	(void)rmdir(folder);
 	return status;

@@ -619,7 +619,7 @@ json_strings_are_ascii(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_escaped),
@@ -646,5 +646,5 @@ main(void)
 		cmocka_unit_test(json_strings_are_ascii),
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

@@ -114,7 +114,7 @@ parts_of_names_use_an_index(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(filters_use_their_index),
@@ -122,5 +122,5 @@ main(void)
 		cmocka_unit_test(parts_of_names_use_an_index),
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

@@ -213,7 +213,7 @@ settings(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const char text[] = "# test\nlisten inet:localhost:25\nuser a\ngroup b\n"
 	    "policy \"p.conf\"\nlog file:/var/log/x\npid-file /run/x\n";
@@ -231,7 +231,7 @@ main(void)
 		return EXIT_FAILURE;
 	(void)close(file);
 	allocation_watch();
-	status = UNIT_RUN(tests);
+	status = UNIT_RUN(argc, argv, tests);
 	(void)unlink(path);
 	return status;
 }

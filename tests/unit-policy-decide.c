@@ -499,7 +499,7 @@ rules_are_told_one_by_one(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hopeless_expression_neither_matches_nor_exempts),
@@ -517,5 +517,5 @@ main(void)
 		cmocka_unit_test(threads_share_a_policy)
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

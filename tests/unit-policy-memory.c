@@ -286,7 +286,7 @@ lost_diagnostics_are_counted(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_failure_of_load_is_seen),
@@ -296,5 +296,5 @@ main(void)
 		cmocka_unit_test(lost_diagnostics_are_counted)
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

@@ -484,7 +484,7 @@ regex_names(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dates),
@@ -505,5 +505,5 @@ main(void)
 		cmocka_unit_test(names_of_enumerations)
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

@@ -389,7 +389,7 @@ nothing_and_everything(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals_are_found),
@@ -399,5 +399,5 @@ main(void)
 		cmocka_unit_test(nothing_and_everything),
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

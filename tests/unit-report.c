@@ -104,7 +104,7 @@ networks_are_those_of_roll_ups(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(domains_beyond_the_limit_are_counted),
@@ -112,5 +112,5 @@ main(void)
 		cmocka_unit_test(networks_are_those_of_roll_ups),
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

@@ -440,7 +440,7 @@ a_file_that_cannot_be_read_says_so(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_the_contract_s),
@@ -458,5 +458,5 @@ main(void)
 		cmocka_unit_test(a_file_that_cannot_be_read_says_so),
 	};
 
-	return UNIT_RUN(tests);
+	return UNIT_RUN(argc, argv, tests);
 }

@@ -3,16 +3,9 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "tests/unit.h"
 
-#include <cmocka.h>
+#include <unistd.h>
 
 #include "allocation.h"
 #include "fake.h"
@@ -476,7 +469,7 @@ test_memory_is_short(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
@@ -493,18 +486,16 @@ main(void)
 		TEST(test_strangers_add_no_lines),
 		TEST(test_memory_is_short),
 	};
-	int count = (int)(sizeof(tests) / sizeof(tests[0]));
 	char path[64];
-	int failed;
+	int status;
 
 	if (mkdtemp(folder) == NULL)
 		return 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	status = UNIT_RUN(argc, argv, tests);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
 		(void)unlink(path);
 	}
 	(void)rmdir(folder);
-	(void)printf("%d passed, %d failed\n", count - failed, failed);
-	return failed == 0 ? 0 : 1;
+	return status;
 }

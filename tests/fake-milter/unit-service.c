@@ -3,20 +3,13 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tests/unit.h"
+
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "allocation.h"
 #include "milter/answer.h"
@@ -771,7 +764,7 @@ test_memory_is_short(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split_reads),
@@ -797,18 +790,16 @@ main(void)
 		cmocka_unit_test(test_memory_is_short),
 	};
 	static const char *const names[] = { "policy.conf", "tlsward.conf" };
-	int count = (int)(sizeof(tests) / sizeof(tests[0]));
 	char path[64];
-	int failed;
+	int status;
 
 	if (mkdtemp(folder) == NULL)
 		return 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	status = UNIT_RUN(argc, argv, tests);
 	for (size_t i = 0; i < 2; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
 		(void)unlink(path);
 	}
 	(void)rmdir(folder);
-	(void)printf("%d passed, %d failed\n", count - failed, failed);
-	return failed == 0 ? 0 : 1;
+	return status;
 }

@@ -3,21 +3,14 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tests/unit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "milter/daily.h"
 #include "milter/encoded.h"
@@ -504,7 +497,7 @@ test_daily_report(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_percent_is_doubled),
@@ -527,14 +520,12 @@ main(void)
 		cmocka_unit_test(test_lines_of_threads_are_whole),
 		cmocka_unit_test(test_snapshots_under_reload),
 	};
-	int count = (int)(sizeof(tests) / sizeof(tests[0]));
-	int fd = mkstemp(log_path), failed;
+	int fd = mkstemp(log_path), status;
 
 	if (fd == -1)
 		return 1;
 	(void)close(fd);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	status = UNIT_RUN(argc, argv, tests);
 	(void)unlink(log_path);
-	(void)printf("%d passed, %d failed\n", count - failed, failed);
-	return failed == 0 ? 0 : 1;
+	return status;
 }
