@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "journal/network.h"
 #include "journal/record.h"
 #include "base/buffer.h"
 
@@ -123,12 +122,12 @@ look_at(struct store_db *db, enum db_statement which, const char *domain,
 	while ((result = store_db_step(db, statement, &row)) == DB_DONE && row) {
 		const char *from = (const char *)sqlite3_column_text(statement, 0);
 		sqlite3_int64 time = sqlite3_column_int64(statement, 1);
-		char own[NETWORK_TEXT_SIZE];
+		char own[JOURNAL_NETWORK_SIZE];
 
 		seen->last_ms = time > seen->last_ms ? time : seen->last_ms;
 		if (from == NULL)
 			continue;
-		if (which == DB_TLS_RECORDS && network_text(from, own))
+		if (which == DB_TLS_RECORDS && journal_network(from, own))
 			from = own;
 		seen->same_network = seen->same_network || strcmp(from, network) == 0;
 	}
@@ -159,9 +158,9 @@ static void
 tell(const struct downgrade_case *found, const struct seen *seen, const char *network,
     struct buffer *text)
 {
-	char time[RECORD_TIME_SIZE];
+	char time[JOURNAL_TIME_SIZE];
 
-	record_time(seen->last_ms, time);
+	journal_time(seen->last_ms, time);
 	buffer_format(text, "downgrade: %s sent in clear text", found->domain);
 	if (found->client[0] != '\0')
 		buffer_format(text, " from %s", found->client);
@@ -201,7 +200,7 @@ downgrade_look(struct downgrades *downgrades, struct store_db *db, int64_t now_m
     struct buffer *text)
 {
 	struct seen seen = { 0, false };
-	char network[NETWORK_TEXT_SIZE] = "";
+	char network[JOURNAL_NETWORK_SIZE] = "";
 	struct downgrade_case found;
 	enum db_result result;
 
@@ -211,7 +210,7 @@ downgrade_look(struct downgrades *downgrades, struct store_db *db, int64_t now_m
 	downgrades->waiting_count--;
 	memmove(downgrades->waiting, downgrades->waiting + 1,
 	    downgrades->waiting_count * sizeof(found));
-	(void)network_text(found.client, network);
+	(void)journal_network(found.client, network);
 	result = look_at(db, DB_TLS_ROLLUPS, found.domain, network, &seen);
 	if (result == DB_DONE)
 		result = look_at(db, DB_TLS_RECORDS, found.domain, network, &seen);

@@ -30,7 +30,7 @@ put_digits(char *text, int number, int count, char after)
 }
 
 void
-record_time(int64_t time_ms, char text[RECORD_TIME_SIZE])
+journal_time(int64_t time_ms, char text[JOURNAL_TIME_SIZE])
 {
 	int64_t seconds = time_ms / 1000, ms = time_ms % 1000;
 	struct tm tm = { 0 };
@@ -53,7 +53,7 @@ record_time(int64_t time_ms, char text[RECORD_TIME_SIZE])
 }
 
 enum policy_action
-record_action(const char *name)
+journal_action(const char *name)
 {
 	for (int action = POLICY_ACCEPT; name != NULL && action <= POLICY_REJECT; action++)
 		if (strcmp(name, policy_action_name((enum policy_action)action)) == 0)
@@ -65,7 +65,7 @@ static bool
 get_time(const struct journal_record *record, struct record_scratch *scratch,
     struct record_value *value)
 {
-	record_time(record->time_ms, scratch->time);
+	journal_time(record->time_ms, scratch->time);
 	return give_text(value, scratch->time);
 }
 

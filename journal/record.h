@@ -41,13 +41,12 @@ struct record_value {
 	size_t count;
 };
 
-/* With their terminators: 2026-01-31T12:00:00.000Z, sha256:hex. */
-#define RECORD_TIME_SIZE 25
+/* With its terminator: sha256:hex. */
 #define RECORD_DIGEST_SIZE 72
 
 /* Room for values that have to be put together; lives until the next value. */
 struct record_scratch {
-	char time[RECORD_TIME_SIZE];
+	char time[JOURNAL_TIME_SIZE];
 	char digest[RECORD_DIGEST_SIZE];
 	struct buffer text;
 	const char *reasons[REASON_COUNT];
@@ -89,11 +88,5 @@ struct record_writer {
 
 extern const struct record_writer record_logfmt;
 extern const struct record_writer record_json;
-
-/* The action of that name; POLICY_ACCEPT for NULL and for what is none. */
-enum policy_action record_action(const char *name);
-
-/* RFC 3339, UTC, with milliseconds. */
-void record_time(int64_t time_ms, char text[RECORD_TIME_SIZE]);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include "journal/retain.h"
 
-#include "journal/schema.h"
+#include "journal/store.h"
 
 /* Rows a step: a few milliseconds. */
 #define STEP_RECORDS 64
@@ -13,7 +13,7 @@
 #define STEP_SWEEP 128
 
 /* A sweep looks at all sets of facts. */
-#define SWEEP_EVERY_MS MS_PER_HOUR
+#define SWEEP_EVERY_MS JOURNAL_HOUR_MS
 
 /* Free pages that are worth giving back to the file system. */
 #define FREE_PAGES_MAX 4096
@@ -73,8 +73,8 @@ delete_rollups(struct store_db *db, int64_t before_hour, struct gone *gone)
 	(void)sqlite3_bind_int64(statement, 1, before_hour);
 	(void)sqlite3_bind_int(statement, 2, STEP_ROLLUPS);
 	while ((result = store_db_step(db, statement, &row)) == DB_DONE && row) {
-		sqlite3_int64 time = sqlite3_column_int64(statement, 0) * MS_PER_HOUR +
-		    sqlite3_column_int64(statement, 1);
+		sqlite3_int64 hour = sqlite3_column_int64(statement, 0),
+		    time = hour * JOURNAL_HOUR_MS + sqlite3_column_int64(statement, 1);
 
 		gone->messages += sqlite3_column_int64(statement, 2);
 		gone->last_ms = time > gone->last_ms ? time : gone->last_ms;
@@ -110,7 +110,7 @@ throw_away(struct retain *retain, struct store_db *db, const char *why, bool rec
 static enum db_result
 step_age(struct retain *retain, struct store_db *db, int64_t now_ms, bool *more)
 {
-	int64_t before = now_ms - retain->keep_ms, hour = before / MS_PER_HOUR;
+	int64_t before = now_ms - retain->keep_ms, hour = before / JOURNAL_HOUR_MS;
 	sqlite3_int64 oldest;
 	enum db_result result;
 

@@ -101,8 +101,8 @@ append_dirty(struct rollups *rollups, struct rollup *rollup)
 bool
 rollups_add(struct rollups *rollups, struct row *row)
 {
-	int64_t hour = schema_hour(row->time_ms);
-	int at = (int)(row->time_ms - hour * MS_PER_HOUR);
+	int64_t hour = journal_hour(row->time_ms);
+	int at = (int)(row->time_ms - hour * JOURNAL_HOUR_MS);
 	uint64_t hash = hash_of(row, hour);
 	struct rollup *rollup = find(rollups, row, hash, hour);
 

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "journal/store.h"
+
 /*
  * record: one row for each decision that is kept in full. "time" is milliseconds since
  * the epoch; lists are JSON arrays; what is unknown or does not apply is NULL.
@@ -110,22 +112,28 @@ read_integer(sqlite3 *db, const char *sql, int *value)
 	return result;
 }
 
-enum schema_state
-schema_state(sqlite3 *db)
+enum journal_look
+journal_look_at(sqlite3 *db)
 {
 	int application, version, tables;
 
 	if (read_integer(db, "PRAGMA application_id", &application) != SQLITE_OK ||
 	    read_integer(db, "PRAGMA user_version", &version) != SQLITE_OK ||
 	    read_integer(db, "SELECT count(*) FROM sqlite_schema", &tables) != SQLITE_OK)
-		return SCHEMA_UNREADABLE;
+		return JOURNAL_UNUSABLE;
 	if (application == 0 && version == 0 && tables == 0)
-		return SCHEMA_EMPTY;
+		return JOURNAL_EMPTY;
 	if (application != SCHEMA_APPLICATION_ID || version < 1)
-		return SCHEMA_FOREIGN;
+		return JOURNAL_FOREIGN;
 	if (version > SCHEMA_VERSION)
-		return SCHEMA_NEWER;
-	return version < SCHEMA_VERSION ? SCHEMA_OLDER : SCHEMA_CURRENT;
+		return JOURNAL_NEWER;
+	return version < SCHEMA_VERSION ? JOURNAL_OLDER : JOURNAL_FINE;
+}
+
+int64_t
+journal_hour(int64_t time_ms)
+{
+	return time_ms / JOURNAL_HOUR_MS - (time_ms % JOURNAL_HOUR_MS < 0);
 }
 
 /* Takes all steps that are left, inside a transaction. */

@@ -18,8 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct buffer;
 struct journal_record;
 struct journal_store;
+struct sqlite3;
+struct sqlite3_stmt;
 
 /* What is held in memory for want of a journal: no more than this. */
 #define JOURNAL_HELD_MAX 10000
@@ -77,12 +80,14 @@ bool journal_store_stop(struct journal_store *store, int milliseconds);
 /* Frees *store, which must have stopped (true), and clears the pointer. NULL-safe. */
 void journal_store_free(struct journal_store **store);
 
-/* What stands at a journal's path, before anything is done to it. */
+/* What stands at a journal's path, or in an open database. */
 enum journal_look {
 	JOURNAL_FINE,			/* a journal, or what may become one */
+	JOURNAL_EMPTY,			/* a new file: nothing is in it */
+	JOURNAL_OLDER,			/* to be made current by the daemon */
 	JOURNAL_ABSENT,			/* no file, though a folder */
 	JOURNAL_NO_FOLDER,
-	JOURNAL_UNUSABLE,		/* errno says why */
+	JOURNAL_UNUSABLE,		/* errno, or sqlite3_errmsg(), says why */
 	JOURNAL_NEWER,			/* of a newer tlsward */
 	JOURNAL_FOREIGN			/* a database of another program, or no file */
 };
@@ -95,5 +100,55 @@ enum journal_look journal_store_look(const char *path);
 
 /* What is wrong there, in words. */
 const char *journal_look_text(enum journal_look look);
+
+/* ------------------------------------------------------------------ *
+ * Reading
+ * ------------------------------------------------------------------ */
+
+/* What the open database holds, and of which version. Reads only. */
+enum journal_look journal_look_at(struct sqlite3 *db);
+
+/* The hour in which a time is, as roll-ups have it; before the epoch too. */
+#define JOURNAL_HOUR_MS INT64_C(3600000)
+int64_t journal_hour(int64_t time_ms);
+
+/*
+ * Writes the network around an address, as roll-ups have it: the /24 or the /64
+ * ("192.0.2.0/24"). False where it is no address.
+ */
+#define JOURNAL_NETWORK_SIZE 64
+bool journal_network(const char *address, char network[JOURNAL_NETWORK_SIZE]);
+
+/*
+ * Rows as the records they were. A row has the columns of journal_row_columns() or
+ * journal_row_rollup_columns(): first those of the record's fields in their order (the
+ * time in milliseconds), then messages, first, last, client_network, which a roll-up
+ * alone has, then the id. These two append what follows SELECT: of the table record;
+ * of rollup, facts, certificate.
+ */
+void journal_row_columns(struct buffer *sql);
+void journal_row_rollup_columns(struct buffer *sql);
+
+/* Appends the row as an object, as decide writes records: one line without its end. */
+void journal_row_json(struct sqlite3_stmt *row, struct buffer *line);
+
+/*
+ * Appends the row, or the names of its columns, as a line of CSV (RFC 4180, with its
+ * CRLF). Lists are JSON arrays. Control characters are escaped. A value that a
+ * spreadsheet would take for a formula has an apostrophe before it.
+ */
+void journal_row_csv(struct sqlite3_stmt *row, struct buffer *line);
+void journal_row_csv_names(struct buffer *line);
+
+/* One value of a line of CSV, in the same way; no comma. "" for NULL. */
+void journal_row_csv_value(const char *text, struct buffer *line);
+
+/* The column's text by the field's name, or NULL. */
+const char *journal_row_text(struct sqlite3_stmt *row, const char *name);
+
+/* The row's time in milliseconds, its id, and its messages (0: no roll-up). */
+int64_t journal_row_time(struct sqlite3_stmt *row);
+int64_t journal_row_id(struct sqlite3_stmt *row);
+int64_t journal_row_messages(struct sqlite3_stmt *row);
 
 #endif

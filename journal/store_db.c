@@ -278,17 +278,17 @@ take_schema(struct store_db *store)
 {
 	enum db_result result;
 
-	switch (schema_state(store->db)) {
-	case SCHEMA_CURRENT:
+	switch (journal_look_at(store->db)) {
+	case JOURNAL_FINE:
 		return use_wal(store);
-	case SCHEMA_EMPTY:
+	case JOURNAL_EMPTY:
 		result = execute(store, "PRAGMA auto_vacuum = INCREMENTAL");
 		return result == DB_DONE ? make_tables(store) : result;
-	case SCHEMA_OLDER:
+	case JOURNAL_OLDER:
 		return make_tables(store);
-	case SCHEMA_NEWER:
+	case JOURNAL_NEWER:
 		return refuse(store, journal_look_text(JOURNAL_NEWER));
-	case SCHEMA_FOREIGN:
+	case JOURNAL_FOREIGN:
 		return refuse(store, journal_look_text(JOURNAL_FOREIGN));
 	default:
 		return fail(store, sqlite3_errcode(store->db));

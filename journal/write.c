@@ -61,9 +61,9 @@ journal_message_write(int64_t time_ms, enum severity level, const char *message,
     enum journal_format format, size_t value_max, struct buffer *buffer)
 {
 	const struct record_writer *writer = writer_of(format);
-	char time[RECORD_TIME_SIZE];
+	char time[JOURNAL_TIME_SIZE];
 
-	record_time(time_ms, time);
+	journal_time(time_ms, time);
 	buffer_string(buffer, writer->open);
 	writer->name(buffer, "time", true);
 	writer->text(buffer, time, value_max);

@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/network.h"
-#include "journal/record.h"
-#include "journal/schema.h"
+#include "journal/journal.h"
 #include "base/buffer.h"
 #include "base/intern.h"
 
@@ -67,7 +65,7 @@ fill_record(struct review *review, sqlite3_stmt *row, bool would,
 	session->protocol = strength.protocol;
 	session->bits = strength.bits;
 	session->helo = review_text(review, review_column(row, 4));
-	session->action = record_action(review_column(row, would ? 10 : 9));
+	session->action = journal_action(review_column(row, would ? 10 : 9));
 	session->reason = review_text(review, review_column(row, would ? 11 : 5));
 	session->failed = review_text(review, review_column(row, would ? 12 : 6));
 	session->rule = review_text(review, review_column(row, would ? 13 : 7));
@@ -158,12 +156,12 @@ find_tls(struct review *review, sqlite3_stmt *rows, uint32_t domain, bool record
 		(void)sqlite3_bind_int64(rows, 2, review->keep->work[domain].clear_last_ms);
 	while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
 		const char *network = review_column(rows, 0);
-		char own[NETWORK_TEXT_SIZE] = "";
+		char own[JOURNAL_NETWORK_SIZE] = "";
 
 		if (!is_encrypted(review, rows))
 			continue;
 		if (records && network != NULL) {
-			(void)network_text(network, own);
+			(void)journal_network(network, own);
 			network = own;
 		}
 		compare_network(review, domain, network, sqlite3_column_int64(rows, 4));

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "journal/schema.h"
+#include "journal/journal.h"
 
 /* So long a reader waits for a writer that keeps it out. */
 #define BUSY_MS 5000
@@ -59,23 +59,23 @@ is_readable_file(const char *path, char error[REVIEW_ERROR_MAX])
 static bool
 is_current(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
 {
-	switch (schema_state(db)) {
-	case SCHEMA_CURRENT:
+	switch (journal_look_at(db)) {
+	case JOURNAL_FINE:
 		return true;
-	case SCHEMA_EMPTY:
+	case JOURNAL_EMPTY:
 		say(error, "%s is empty: the daemon has not written to it yet", path);
 		break;
-	case SCHEMA_OLDER:
+	case JOURNAL_OLDER:
 		say(error, "%s is of an older version: start this version's daemon, "
 		    "which will convert it", path);
 		break;
-	case SCHEMA_NEWER:
+	case JOURNAL_NEWER:
 		say(error, "%s is a journal of a newer tlsward: read it with that", path);
 		break;
-	case SCHEMA_FOREIGN:
+	case JOURNAL_FOREIGN:
 		say(error, "%s is not a journal: it is another program's database", path);
 		break;
-	case SCHEMA_UNREADABLE:
+	default:
 		review_explain(db, path, error);
 		break;
 	}

@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "review/reading.h"
-#include "journal/schema.h"
+#include "journal/journal.h"
 #include "base/buffer.h"
 #include "base/intern.h"
 
-#define DAY_MS (24 * MS_PER_HOUR)
+#define DAY_MS (24 * JOURNAL_HOUR_MS)
 
 /* Longer periods are shown by the day. */
 #define HOURLY_MS (3 * DAY_MS)
@@ -100,7 +100,7 @@ make_buckets(struct review *review)
 		since = review->oldest_ms;
 	if (review->oldest_ms == 0 || until <= since)
 		return true;
-	review->bucket_ms = until - since <= HOURLY_MS ? MS_PER_HOUR : DAY_MS;
+	review->bucket_ms = until - since <= HOURLY_MS ? JOURNAL_HOUR_MS : DAY_MS;
 	since -= since % review->bucket_ms;
 	count = (until - 1 - since) / review->bucket_ms + 1;
 	if (count > BUCKETS_MAX)

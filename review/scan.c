@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/network.h"
-#include "journal/record.h"
-#include "journal/schema.h"
+#include "journal/journal.h"
 #include "base/intern.h"
 
 static int
@@ -106,7 +104,7 @@ find_facts(struct review *review, sqlite3_stmt *by_id, int64_t id, int *result)
 static void
 count_rollup(struct review *review, const struct facts_row *facts, sqlite3_stmt *row)
 {
-	int64_t hour = sqlite3_column_int64(row, 0) * MS_PER_HOUR;
+	int64_t hour = sqlite3_column_int64(row, 0) * JOURNAL_HOUR_MS;
 	int64_t messages = sqlite3_column_int64(row, 2);
 	struct seen seen = {
 		.place = { false, facts->id },
@@ -262,10 +260,10 @@ static uint32_t
 clear_number(struct review *review, sqlite3_stmt *row, uint32_t domain)
 {
 	const char *address = review_column(row, RECORD_ADDR);
-	char network[NETWORK_TEXT_SIZE] = "";
+	char network[JOURNAL_NETWORK_SIZE] = "";
 
 	if (address != NULL)
-		(void)network_text(address, network);
+		(void)journal_network(address, network);
 	return review_clear_number(review, domain, network);
 }
 
@@ -273,7 +271,7 @@ static void
 count_record(struct review *review, sqlite3_stmt *row)
 {
 	const char *from = review_column(row, RECORD_FROM);
-	enum policy_action action = record_action(review_column(row, RECORD_ACTION));
+	enum policy_action action = journal_action(review_column(row, RECORD_ACTION));
 	bool refused = action == POLICY_REJECT || action == POLICY_TEMPFAIL;
 	struct seen seen = {
 		.place = { true, sqlite3_column_int64(row, RECORD_ID) },

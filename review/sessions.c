@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/record.h"
-#include "journal/schema.h"
+#include "journal/journal.h"
 
 /* The facts that policies read, as both tables have them; see struct columns. */
 #define TLS_COLUMNS "tls_version, cipher, bits, cert_verified"
@@ -98,7 +97,7 @@ hand_over(struct reading *reading, sqlite3_stmt *statement, const struct sum *su
 		.domain = column_text(statement, COLUMN_DOMAIN),
 		.messages = sum != NULL ? sum->messages : 1,
 		.last_ms = sqlite3_column_int64(statement, COLUMN_TIME),
-		.action = record_action(column_text(statement, COLUMN_ACTION)),
+		.action = journal_action(column_text(statement, COLUMN_ACTION)),
 	};
 
 	set_facts(reading->facts, statement);
@@ -161,7 +160,7 @@ add_rollup(struct reading *reading, sqlite3_stmt *statement)
 		return false;
 	sum->messages += sqlite3_column_int64(statement, 2);
 	sum->hour = hour;
-	sum->last_ms = hour * MS_PER_HOUR + sqlite3_column_int64(statement, 3);
+	sum->last_ms = hour * JOURNAL_HOUR_MS + sqlite3_column_int64(statement, 3);
 	return true;
 }
 
@@ -173,8 +172,8 @@ add_up(struct reading *reading, int64_t since_ms, int64_t until_ms)
 
 	if (result != SQLITE_OK)
 		return result;
-	(void)sqlite3_bind_int64(statement, 1, schema_hour(since_ms));
-	(void)sqlite3_bind_int64(statement, 2, schema_hour(until_ms - 1) + 1);
+	(void)sqlite3_bind_int64(statement, 1, journal_hour(since_ms));
+	(void)sqlite3_bind_int64(statement, 2, journal_hour(until_ms - 1) + 1);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW)
 		if (!add_rollup(reading, statement)) {
 			result = SQLITE_NOMEM;

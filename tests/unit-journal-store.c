@@ -390,7 +390,7 @@ accepted_messages_are_rolled_up(void **state)
 	other.client_addr = "2001:db8:1:2:3:4:5:6";
 	other.sasl_username = "me";
 	other.from = "<>";
-	put(store, &accepting, &other, NOW + MS_PER_HOUR);
+	put(store, &accepting, &other, NOW + JOURNAL_HOUR_MS);
 	await_sql("SELECT sum(messages) FROM rollup", "103");
 	put(store, &accepting, &facts, NOW + 500000);
 	stop(&store);
@@ -838,7 +838,8 @@ old_records_go(void **state)
 	facts.cert_cn = "gone";
 	for (int i = 0; i < 300; i++) {
 		put(store, &refusing, &facts, NOW - 100 * day + i);
-		put(store, &accepting, &facts, NOW - 100 * day + i * MS_PER_HOUR / 10);
+		put(store, &accepting, &facts,
+		    NOW - 100 * day + i * JOURNAL_HOUR_MS / 10);
 	}
 	facts.cert_cn = NULL;
 	put_refusals(store, 3);
@@ -866,7 +867,8 @@ put_history(struct journal_store *store, int count)
 	for (int i = 0; i < count; i++) {
 		(void)snprintf(name, sizeof(name), "mx%d.partner.example", i % 2000);
 		facts.client_name = name;
-		put(store, &accepting, &facts, NOW - (count - i) * MS_PER_HOUR / 1000);
+		put(store, &accepting, &facts,
+		    NOW - (count - i) * JOURNAL_HOUR_MS / 1000);
 		while (i % 1000 == 0 && stats_of(store).queue > 4000)
 			pause_ms(1);
 	}

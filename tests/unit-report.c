@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "review/review.h"
-#include "journal/network.h"
+#include "journal/journal.h"
 #include "journal/schema.h"
 #include "base/diag.h"
 #include "base/intern.h"
@@ -93,14 +93,14 @@ networks_are_those_of_roll_ups(void **state)
 		{ "192.0.2.77", "192.0.2.0/24" }, { "2001:db8:1:2:3::4", "2001:db8:1:2::/64" },
 		{ "::ffff:192.0.2.77", "192.0.2.0/24" }
 	};
-	char network[NETWORK_TEXT_SIZE];
+	char network[JOURNAL_NETWORK_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		assert_true(network_text(cases[i][0], network));
+		assert_true(journal_network(cases[i][0], network));
 		assert_string_equal(network, cases[i][1]);
 	}
-	assert_false(network_text("mx.acme.example", network));
+	assert_false(journal_network("mx.acme.example", network));
 }
 
 int

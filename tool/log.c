@@ -17,7 +17,7 @@
 #include "tool/period.h"
 #include "tool/screen.h"
 #include "review/review.h"
-#include "journal/row_write.h"
+#include "journal/journal.h"
 #include "base/buffer.h"
 
 /* So much output is gathered while there are more rows. */
@@ -120,13 +120,14 @@ first_of(const char *one, const char *other, const char *third)
 static enum screen_colour
 action_of(sqlite3_stmt *row, struct buffer *text)
 {
-	const char *action = first_of(row_write_text(row, "action"), NULL, NULL);
-	const char *would = row_write_text(row, "would");
+	const char *action = first_of(journal_row_text(row, "action"), NULL, NULL);
+	const char *would = journal_row_text(row, "would");
 
 	if (would != NULL)
 		buffer_format(text, "(%s)", would);
-	else if (row_write_messages(row) > 0)
-		buffer_format(text, "%s %lld", action, (long long)row_write_messages(row));
+	else if (journal_row_messages(row) > 0)
+		buffer_format(text, "%s %lld", action,
+		    (long long)journal_row_messages(row));
 	else
 		buffer_string(text, action);
 	if (would != NULL)
@@ -152,25 +153,26 @@ static void
 write_text(struct log_run *run, sqlite3_stmt *row)
 {
 	struct layout layout = choose_layout(&run->screen);
-	bool would = row_write_text(row, "would") != NULL;
-	const char *tls = first_of(row_write_text(row, "tls_version"), NULL, NULL);
+	bool would = journal_row_text(row, "would") != NULL;
+	const char *tls = first_of(journal_row_text(row, "tls_version"), NULL, NULL);
 	struct buffer time = BUFFER_INIT;
 
-	screen_time(&time, row_write_time(row));
+	screen_time(&time, journal_row_time(row));
 	/* Without the year where there is little room. */
 	if (!time.failed)
 		buffer_string(&run->output, time.text + 19 - layout.time);
 	buffer_free(&time);
 	write_action(run, row, layout.action);
-	put_cell(run, first_of(row_write_text(row, would ? "would_reason" : "reason"),
-	    row_write_text(row, "exempt"), NULL), layout.reason);
+	put_cell(run, first_of(journal_row_text(row, would ? "would_reason" : "reason"),
+	    journal_row_text(row, "exempt"), NULL), layout.reason);
 	put_cell(run, strcmp(tls, "none") == 0 ? "clear text" : tls, layout.tls);
-	put_cell(run, first_of(row_write_text(row, "from"),
-	    row_write_text(row, "domain"), NULL), layout.from);
-	put_cell(run, first_of(row_write_text(row, "client_name"),
-	    row_write_messages(row) > 0 ? row_write_text(row, "client_network") : NULL,
-	    row_write_text(row, "client_addr")), layout.client);
-	put_cell(run, first_of(row_write_text(row, would ? "would_rule" : "rule"),
+	put_cell(run, first_of(journal_row_text(row, "from"),
+	    journal_row_text(row, "domain"), NULL), layout.from);
+	put_cell(run, first_of(journal_row_text(row, "client_name"),
+	    journal_row_messages(row) > 0 ?
+	    journal_row_text(row, "client_network") : NULL,
+	    journal_row_text(row, "client_addr")), layout.client);
+	put_cell(run, first_of(journal_row_text(row, would ? "would_rule" : "rule"),
 	    NULL, NULL), layout.rule);
 	end_line(&run->output);
 }
@@ -185,9 +187,10 @@ is_wanted(const struct log_options *options, sqlite3_stmt *row)
 {
 	if (options->client == LOG_CLIENT_NONE || options->client == LOG_CLIENT_NAME)
 		return true;
-	if (row_write_messages(row) > 0)
-		return log_meets_network(options, row_write_text(row, "client_network"));
-	return log_in_network(options, row_write_text(row, "client_addr"));
+	if (journal_row_messages(row) > 0)
+		return log_meets_network(options,
+		    journal_row_text(row, "client_network"));
+	return log_in_network(options, journal_row_text(row, "client_addr"));
 }
 
 static void
@@ -203,10 +206,10 @@ show(struct log_run *run, sqlite3_stmt *row)
 	if (!is_wanted(&run->options, row))
 		return;
 	if (run->options.form == LOG_JSON) {
-		row_write_json(row, &run->output);
+		journal_row_json(row, &run->output);
 		buffer_add(&run->output, "\n", 1);
 	} else if (run->options.form == LOG_CSV)
-		row_write_csv(row, &run->output);
+		journal_row_csv(row, &run->output);
 	else
 		write_text(run, row);
 	run->shown++;
@@ -218,7 +221,7 @@ static void
 show_names(struct log_run *run)
 {
 	if (run->options.form == LOG_CSV)
-		row_write_csv_names(&run->output);
+		journal_row_csv_names(&run->output);
 	else if (run->options.form == LOG_TEXT)
 		write_header(run);
 	flush(run);
@@ -250,7 +253,8 @@ show_merged(struct log_run *run, sqlite3_stmt *records, sqlite3_stmt *rollups)
 	bool one = step(records, &result), other = step(rollups, &result);
 
 	while ((one || other) && result == SQLITE_OK && !is_enough(run)) {
-		if (one && (!other || row_write_time(records) >= row_write_time(rollups))) {
+		if (one && (!other ||
+		    journal_row_time(records) >= journal_row_time(rollups))) {
 			show(run, records);
 			one = step(records, &result);
 		} else {
@@ -297,7 +301,7 @@ show_new(struct log_run *run)
 	if (result != SQLITE_OK)
 		return result;
 	while (!is_enough(run) && step(rows, &result)) {
-		run->last_id = row_write_id(rows);
+		run->last_id = journal_row_id(rows);
 		show(run, rows);
 	}
 	(void)sqlite3_finalize(rows);

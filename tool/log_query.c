@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "tool/log.h"
-#include "journal/row_write.h"
+#include "journal/journal.h"
 #include "base/buffer.h"
 
 enum lead {
@@ -135,7 +135,7 @@ add_select(struct buffer *sql, const struct log_options *options, enum lead lead
     const char *value)
 {
 	buffer_string(sql, "SELECT ");
-	row_write_columns(sql);
+	journal_row_columns(sql);
 	buffer_string(sql, " FROM record WHERE ");
 	if (lead == LEAD_ID)
 		buffer_string(sql, "id > " P_AFTER);
@@ -356,7 +356,7 @@ log_prepare_rollups(sqlite3 *db, const struct log_options *options, sqlite3_stmt
 	if (!wants_rollups(options))
 		return SQLITE_OK;
 	buffer_string(&sql, "SELECT ");
-	row_write_rollup_columns(&sql);
+	journal_row_rollup_columns(&sql);
 	buffer_string(&sql, named ?
 	    " FROM facts CROSS JOIN rollup ON rollup.facts = facts.id" :
 	    " FROM rollup CROSS JOIN facts ON facts.id = rollup.facts");

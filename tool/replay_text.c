@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "tool/screen.h"
-#include "journal/record.h"
+#include "journal/journal.h"
 #include "base/buffer.h"
 #include "base/text.h"
 
@@ -37,9 +37,9 @@ participle(enum policy_action action)
 static void
 add_day(int64_t ms, struct buffer *text)
 {
-	char time[RECORD_TIME_SIZE];
+	char time[JOURNAL_TIME_SIZE];
 
-	record_time(ms, time);
+	journal_time(ms, time);
 	buffer_add(text, time, 16);
 	text->text[text->length - 6] = ' ';
 	buffer_string(text, " UTC");

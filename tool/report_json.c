@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "journal/row_write.h"
+#include "journal/journal.h"
 
 static void
 put_protocols(struct tree *tree, const int64_t *protocols)
@@ -320,7 +320,7 @@ csv_value(json_t *value, const char *absent, struct buffer *line)
 	else if (json_is_boolean(value))
 		buffer_string(line, json_is_true(value) ? "yes" : "no");
 	else
-		row_write_csv_value(value != NULL ? json_string_value(value) : absent,
+		journal_row_csv_value(value != NULL ? json_string_value(value) : absent,
 		    line);
 }
 

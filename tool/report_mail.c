@@ -12,7 +12,7 @@
 
 #include "tool/report.h"
 #include "tool/screen.h"
-#include "journal/record.h"
+#include "journal/journal.h"
 #include "base/buffer.h"
 #include "base/text.h"
 

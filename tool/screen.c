@@ -14,7 +14,7 @@
 #include <wchar.h>
 
 #include "tool/tool.h"
-#include "journal/record.h"
+#include "journal/journal.h"
 #include "base/buffer.h"
 #include "base/text.h"
 
@@ -151,18 +151,18 @@ screen_number(struct buffer *line, int64_t number)
 void
 screen_day(struct buffer *line, int64_t time_ms)
 {
-	char text[RECORD_TIME_SIZE];
+	char text[JOURNAL_TIME_SIZE];
 
-	record_time(time_ms, text);
+	journal_time(time_ms, text);
 	buffer_add(line, text, 10);
 }
 
 void
 screen_time(struct buffer *line, int64_t time_ms)
 {
-	char text[RECORD_TIME_SIZE];
+	char text[JOURNAL_TIME_SIZE];
 
-	record_time(time_ms, text);
+	journal_time(time_ms, text);
 	buffer_add(line, text, 10);
 	buffer_add(line, " ", 1);
 	buffer_add(line, text + 11, 8);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/record.h"
+#include "journal/journal.h"
 #include "base/text.h"
 
 void
@@ -103,11 +103,11 @@ tree_buffer(struct tree *tree, const char *name, struct buffer *buffer)
 void
 tree_time(struct tree *tree, const char *name, int64_t time_ms)
 {
-	char text[RECORD_TIME_SIZE];
+	char text[JOURNAL_TIME_SIZE];
 
 	if (time_ms == 0)
 		return;
-	record_time(time_ms, text);
+	journal_time(time_ms, text);
 	tree_text(tree, name, text);
 }
 

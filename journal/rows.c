@@ -1,14 +1,14 @@
 /*
- * row_write.c - rows of the journal as the records they were.
+ * rows.c - rows of the journal as the records they were.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/row_write.h"
+#include "journal/store.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
+#include <sqlite3.h>
 
 #include "journal/record.h"
 #include "base/buffer.h"
@@ -35,7 +35,7 @@ extra_column(int which)
 }
 
 void
-row_write_columns(struct buffer *sql)
+journal_row_columns(struct buffer *sql)
 {
 	for (size_t i = 0; i < record_field_count; i++)
 		buffer_format(sql, "%s\"%s\"", i == 0 ? "" : ", ", record_fields[i].name);
@@ -43,7 +43,7 @@ row_write_columns(struct buffer *sql)
 }
 
 void
-row_write_rollup_columns(struct buffer *sql)
+journal_row_rollup_columns(struct buffer *sql)
 {
 	static const char *const of_facts[] = {
 		"mta", "client_name", "local", "domain", "tls_version", "cipher", "bits",
@@ -88,14 +88,6 @@ text_at(sqlite3_stmt *row, int column)
 	return (const char *)sqlite3_column_text(row, column);
 }
 
-void
-row_write_json_string(const char *text, struct buffer *line)
-{
-	buffer_add(line, "\"", 1);
-	text_escape(line, text, strlen(text), TEXT_QUOTED_ASCII);
-	buffer_add(line, "\"", 1);
-}
-
 /* An array is written anew, whatever the journal holds. */
 static void
 write_list(const char *text, struct buffer *line)
@@ -110,7 +102,7 @@ write_list(const char *text, struct buffer *line)
 		if (!json_is_string(value))
 			continue;
 		buffer_string(line, first ? "" : ",");
-		row_write_json_string(json_string_value(value), line);
+		text_json(line, json_string_value(value));
 		first = false;
 	}
 	buffer_add(line, "]", 1);
@@ -121,17 +113,17 @@ static void
 write_value(sqlite3_stmt *row, int column, const char *name, bool is_time,
     struct buffer *line)
 {
-	char time[RECORD_TIME_SIZE];
+	char time[JOURNAL_TIME_SIZE];
 
 	if (is_time) {
-		record_time(sqlite3_column_int64(row, column), time);
-		row_write_json_string(time, line);
+		journal_time(sqlite3_column_int64(row, column), time);
+		text_json(line, time);
 	} else if (sqlite3_column_type(row, column) == SQLITE_INTEGER)
 		buffer_format(line, "%lld", (long long)sqlite3_column_int64(row, column));
 	else if (is_list(name))
 		write_list(text_at(row, column), line);
 	else
-		row_write_json_string(text_at(row, column), line);
+		text_json(line, text_at(row, column));
 }
 
 /* The name of a column, and whether it is a time. */
@@ -149,7 +141,7 @@ column_name(int column, bool *is_time)
 }
 
 void
-row_write_json(sqlite3_stmt *row, struct buffer *line)
+journal_row_json(sqlite3_stmt *row, struct buffer *line)
 {
 	bool is_time;
 
@@ -167,7 +159,7 @@ row_write_json(sqlite3_stmt *row, struct buffer *line)
 }
 
 void
-row_write_csv_value(const char *text, struct buffer *line)
+journal_row_csv_value(const char *text, struct buffer *line)
 {
 	struct buffer safe = BUFFER_INIT;
 
@@ -190,7 +182,7 @@ row_write_csv_value(const char *text, struct buffer *line)
 }
 
 void
-row_write_csv_names(struct buffer *line)
+journal_row_csv_names(struct buffer *line)
 {
 	bool is_time;
 
@@ -201,9 +193,9 @@ row_write_csv_names(struct buffer *line)
 }
 
 void
-row_write_csv(sqlite3_stmt *row, struct buffer *line)
+journal_row_csv(sqlite3_stmt *row, struct buffer *line)
 {
-	char time[RECORD_TIME_SIZE];
+	char time[JOURNAL_TIME_SIZE];
 	bool is_time;
 
 	for (int column = 0; column < extra_column(EXTRA_COUNT); column++) {
@@ -213,14 +205,14 @@ row_write_csv(sqlite3_stmt *row, struct buffer *line)
 		if (sqlite3_column_type(row, column) == SQLITE_NULL)
 			continue;
 		if (is_time)
-			record_time(sqlite3_column_int64(row, column), time);
-		row_write_csv_value(is_time ? time : text_at(row, column), line);
+			journal_time(sqlite3_column_int64(row, column), time);
+		journal_row_csv_value(is_time ? time : text_at(row, column), line);
 	}
 	buffer_string(line, "\r\n");
 }
 
 const char *
-row_write_text(sqlite3_stmt *row, const char *name)
+journal_row_text(sqlite3_stmt *row, const char *name)
 {
 	bool is_time;
 
@@ -231,19 +223,19 @@ row_write_text(sqlite3_stmt *row, const char *name)
 }
 
 int64_t
-row_write_time(sqlite3_stmt *row)
+journal_row_time(sqlite3_stmt *row)
 {
 	return sqlite3_column_int64(row, 0);
 }
 
 int64_t
-row_write_id(sqlite3_stmt *row)
+journal_row_id(sqlite3_stmt *row)
 {
 	return sqlite3_column_int64(row, extra_column(EXTRA_COUNT));
 }
 
 int64_t
-row_write_messages(sqlite3_stmt *row)
+journal_row_messages(sqlite3_stmt *row)
 {
 	return sqlite3_column_int64(row, extra_column(EXTRA_MESSAGES));
 }
