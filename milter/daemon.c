@@ -20,17 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "milter/capture.h"
-#include "milter/histogram.h"
-#include "milter/listener.h"
-#include "milter/load.h"
-#include "milter/service_socket.h"
-#include "milter/stream_socket.h"
 #include "milter/supervisor.h"
 #include "base/diag.h"
-
-/* Connections to the listener for metrics that wait to be accepted. */
-#define METRICS_BACKLOG 64
 
 static void complain(const struct daemon *daemon, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -68,41 +59,41 @@ read_settings(struct daemon *daemon)
 	return result == SETTINGS_LOADED;
 }
 
-bool
-daemon_load(struct daemon *daemon, struct diags *diags)
-{
-	int64_t began = histogram_clock();
+/* Something to look at as the user that the daemon will be. */
+typedef void look_function(struct daemon *daemon, struct diags *diags);
 
-	if (diags != NULL)
-		daemon->policy = load_policy(daemon->settings, daemon->settings_path,
-		    diags);
-	daemon->loaded_ms = log_time_ms();
-	daemon->loading_ns = histogram_clock() - began;
-	return daemon->policy != NULL;
-}
-
-/* As the user, so that what only root could read is found out now. */
+/*
+ * Does that, so that what only root could read or write is found out now, and says
+ * what was found. False where something of it is an error.
+ */
 static bool
-read_policy(struct daemon *daemon)
+look_as_user(struct daemon *daemon, look_function *look)
 {
 	struct diags *diags = diags_new();
 	char error[PRIVILEGES_ERROR_MAX];
+	bool fine = false;
 
 	if (diags == NULL || !privileges_assume(&daemon->identity, error)) {
 		complain(daemon, "%s", diags != NULL ? error : "not enough memory");
 		diags_free(&diags);
 		return false;
 	}
-	(void)daemon_load(daemon, diags);
-	if (!privileges_resume(&daemon->identity, error)) {
+	look(daemon, diags);
+	if (privileges_resume(&daemon->identity, error))
+		fine = diags_errors(diags) == 0;
+	else
 		complain(daemon, "%s", error);
-		policy_free(&daemon->policy);
-	}
 	diags_print(diags, stderr);
 	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
 		load_log_diags(daemon->log, diags);
 	diags_free(&diags);
-	return daemon->policy != NULL;
+	return fine;
+}
+
+static void
+read_policy(struct daemon *daemon, struct diags *diags)
+{
+	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path, diags);
 }
 
 /*
@@ -213,32 +204,20 @@ done:
 }
 
 /*
- * As the user. What must not be written ends the start; what cannot be written does
- * not: mail is worth more than its record. The worker tells of it when it tries.
+ * What must not be written ends the start; what cannot be written does not: mail is
+ * worth more than its record. The worker tells of it when it tries.
  */
-static bool
-check_journal(const struct daemon *daemon, bool with_warnings)
+static void
+check_journal(struct daemon *daemon, struct diags *diags)
 {
-	struct diags *diags = diags_new();
-	char error[PRIVILEGES_ERROR_MAX];
-	bool fine = false;
+	settings_check_journal(daemon->settings, daemon->settings_path, false, diags);
+}
 
-	if (diags == NULL || !privileges_assume(&daemon->identity, error)) {
-		complain(daemon, "%s", diags != NULL ? error : "not enough memory");
-		diags_free(&diags);
-		return false;
-	}
+static void
+check_journal_and_warn(struct daemon *daemon, struct diags *diags)
+{
 	settings_check_journal(daemon->settings, daemon->settings_path,
-	    with_warnings && !daemon->identity.other, diags);
-	if (privileges_resume(&daemon->identity, error))
-		fine = diags_errors(diags) == 0;
-	else
-		complain(daemon, "%s", error);
-	diags_print(diags, stderr);
-	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
-		load_log_diags(daemon->log, diags);
-	diags_free(&diags);
-	return fine;
+	    !daemon->identity.other, diags);
 }
 
 static void
@@ -281,35 +260,11 @@ write_pid_file(const struct daemon *daemon)
 	return written;
 }
 
-const char *
-daemon_lost_socket(const struct daemon *daemon)
-{
-	const char *milter = daemon->settings->listen_path;
-	const char *service = daemon->settings->policy_service_path;
-
-	if (milter != NULL && !unix_socket_is(milter, &daemon->socket))
-		return milter;
-	if (service != NULL && !unix_socket_is(service, &daemon->service_socket))
-		return service;
-	return NULL;
-}
-
+/* The pid file and the sockets, at the end. */
 static void
-remove_sockets(const struct daemon *daemon)
+clean_up(const struct daemon *daemon)
 {
-	const char *milter = daemon->settings->listen_path;
-	const char *service = daemon->settings->policy_service_path;
-
-	if (milter != NULL && unix_socket_is(milter, &daemon->socket))
-		(void)unlink(milter);
-	if (service != NULL && unix_socket_is(service, &daemon->service_socket))
-		(void)unlink(service);
-}
-
-void
-daemon_clean_up(const struct daemon *daemon)
-{
-	remove_sockets(daemon);
+	sockets_remove(&daemon->sockets);
 	/* Where the folder does not let us, an empty file says that nobody runs. */
 	if (daemon->settings->pid_file != NULL &&
 	    unlink(daemon->settings->pid_file) != 0 &&
@@ -333,7 +288,7 @@ serve(struct daemon *daemon)
 	say_who(daemon);
 	status = supervisor_run(daemon);
 done:
-	daemon_clean_up(daemon);
+	clean_up(daemon);
 	return status;
 }
 
@@ -353,31 +308,18 @@ await(pid_t child, int ready)
 	return 1;
 }
 
-static void
-replace_by_null(int descriptor)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null == -1)
-		return;
-	(void)dup2(null, descriptor);
-	(void)close(null);
-}
-
-void
-daemon_leave_stderr(const struct daemon *daemon)
-{
-	if (!daemon->foreground)
-		replace_by_null(STDERR_FILENO);
-}
-
 /* Standard error goes when the daemon serves: it may yet have to speak. */
 static bool
 leave_terminal(void)
 {
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
 	(void)setsid();
-	replace_by_null(STDIN_FILENO);
-	replace_by_null(STDOUT_FILENO);
+	if (null != -1) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(null, STDOUT_FILENO);
+		(void)close(null);
+	}
 	return chdir("/") == 0;
 }
 
@@ -404,7 +346,7 @@ serve_in_background(struct daemon *daemon)
 
 	if (pipe2(ready, O_CLOEXEC) != 0 || (child = fork()) == -1) {
 		complain(daemon, "cannot go into the background: %s", strerror(errno));
-		daemon_clean_up(daemon);
+		clean_up(daemon);
 		return 1;
 	}
 	if (child > 0) {
@@ -428,39 +370,9 @@ hold_signals(void)
 }
 
 static bool
-open_sockets(struct daemon *daemon)
-{
-	char error[LISTENER_ERROR_MAX];
-	bool opened;
-
-	/* What libmilter has to say of its socket is for who starts the daemon. */
-	capture_syslog(NULL);
-	opened = listener_open(daemon->settings, &daemon->identity, &daemon->socket,
-	    error);
-	capture_syslog(daemon->log);
-	if (opened && daemon->settings->policy_service != NULL) {
-		daemon->service_fd = service_socket_open(daemon->settings,
-		    &daemon->identity, &daemon->service_socket, error);
-		opened = daemon->service_fd != -1;
-		if (!opened)
-			remove_sockets(daemon);
-	}
-	if (opened && daemon->settings->metrics != NULL) {
-		daemon->metrics_fd = stream_socket_open_inet(daemon->settings->metrics,
-		    METRICS_BACKLOG, "cannot listen for metrics on", error);
-		opened = daemon->metrics_fd != -1;
-		if (!opened)
-			remove_sockets(daemon);
-	}
-	if (!opened)
-		complain(daemon, "%s", error);
-	return opened;
-}
-
-static bool
 prepare(struct daemon *daemon)
 {
-	char error[PRIVILEGES_ERROR_MAX];
+	char error[SOCKETS_ERROR_MAX];
 
 	if (!read_settings(daemon))
 		return false;
@@ -471,19 +383,20 @@ prepare(struct daemon *daemon)
 	if (!open_log(daemon))
 		return false;
 	make_journal_folder(daemon);
-	return check_journal(daemon, false) && read_policy(daemon) &&
-	    open_sockets(daemon);
+	if (!look_as_user(daemon, check_journal) || !look_as_user(daemon, read_policy))
+		return false;
+	if (sockets_open(&daemon->sockets, daemon->settings, &daemon->identity,
+	    daemon->log, error))
+		return true;
+	complain(daemon, "%s", error);
+	return false;
 }
 
 static void
 release(struct daemon *daemon)
 {
-	policy_free(&daemon->policy);
-	capture_syslog(NULL);
-	if (daemon->service_fd != -1)
-		(void)close(daemon->service_fd);
-	if (daemon->metrics_fd != -1)
-		(void)close(daemon->metrics_fd);
+	policy_free(&daemon->loaded.policy);
+	sockets_close(&daemon->sockets);
 	log_free(&daemon->log);
 	settings_free(&daemon->settings);
 }
@@ -493,7 +406,7 @@ daemon_run(const char *settings_path, bool foreground)
 {
 	char *absolute = absolute_path(settings_path);
 	struct daemon daemon = { .settings_path = absolute, .foreground = foreground,
-	    .ready = -1, .service_fd = -1, .metrics_fd = -1 };
+	    .ready = -1, .sockets = SOCKETS_INIT };
 	int status = 1;
 
 	hold_signals();
@@ -512,7 +425,7 @@ int
 daemon_check(const char *settings_path)
 {
 	struct daemon daemon = { .settings_path = settings_path, .foreground = true,
-	    .ready = -1, .service_fd = -1, .metrics_fd = -1 };
+	    .ready = -1, .sockets = SOCKETS_INIT };
 	char error[PRIVILEGES_ERROR_MAX];
 	struct policy_summary summary;
 	bool startable;
@@ -530,9 +443,10 @@ daemon_check(const char *settings_path)
 		daemon.identity.change = false;
 		startable = settings_user_is_default(daemon.settings);
 	}
-	if (check_journal(&daemon, startable) && read_policy(&daemon)) {
+	if (look_as_user(&daemon, startable ? check_journal_and_warn : check_journal) &&
+	    look_as_user(&daemon, read_policy)) {
 		status = startable || geteuid() != 0 ? 0 : 1;
-		policy_summarize(daemon.policy, &summary);
+		policy_summarize(daemon.loaded.policy, &summary);
 		if (!summary.has_default)
 			complain(&daemon, "the policy has no default block: senders"
 			    " without a rule are accepted, in clear text too");

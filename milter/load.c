@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "milter/histogram.h"
 #include "base/diag.h"
 
 static const char *
@@ -36,6 +37,19 @@ load_policy(const struct settings *settings, const char *settings_path,
 	if (diags_errors(diags) > 0)
 		policy_free(&policy);
 	return policy;
+}
+
+bool
+load_timed(struct loaded *loaded, const struct settings *settings,
+    const char *settings_path, struct diags *diags)
+{
+	int64_t began = histogram_clock();
+
+	if (diags != NULL)
+		loaded->policy = load_policy(settings, settings_path, diags);
+	loaded->at_ms = log_time_ms();
+	loaded->took_ns = histogram_clock() - began;
+	return loaded->policy != NULL;
 }
 
 void

@@ -18,6 +18,20 @@
 struct policy *load_policy(const struct settings *settings, const char *settings_path,
     struct diags *diags);
 
+/* What was loaded, and how. All zero is nothing yet. */
+struct loaded {
+	struct policy *policy;		/* owned; NULL: there is none, or it was passed on */
+	int64_t at_ms;			/* when it was; Unix time */
+	int64_t took_ns;
+};
+
+/*
+ * The same into *loaded, which must not have a policy, taking the time. False where it
+ * has errors, which are in "diags" (NULL: memory is short).
+ */
+bool load_timed(struct loaded *loaded, const struct settings *settings,
+    const char *settings_path, struct diags *diags);
+
 /* Logs each diagnostic as one line: FILE:LINE:COLUMN: error|warning: MESSAGE. */
 void load_log_diags(struct log *log, const struct diags *diags);
 

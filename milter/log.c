@@ -6,6 +6,7 @@
 #include "milter/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -248,6 +249,17 @@ log_reopen(struct log *log)
 		log_message(log, SEVERITY_ERROR,
 		    "cannot open the log %s anew, the old file goes on: %s",
 		    log->path, strerror(errno));
+}
+
+void
+log_leave_stderr(const struct log *log)
+{
+	int null = log->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null == -1)
+		return;
+	(void)dup2(null, STDERR_FILENO);
+	(void)close(null);
 }
 
 void

@@ -43,6 +43,9 @@ void log_free(struct log **log);
 /* Opens the file (or syslog) anew. What fails keeps the old file and is logged. */
 void log_reopen(struct log *log);
 
+/* In the background nobody is asked to read standard error any longer. */
+void log_leave_stderr(const struct log *log);
+
 /* Writes a decision record. */
 void log_record(struct log *log, const struct journal_record *record);
 

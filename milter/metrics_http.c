@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +26,8 @@
 
 /* How often connections are looked at, while there are some. */
 #define LOOK_MS 1000
+
+#define HEALTH_LINE_SIZE 256
 
 struct client {
 	int fd;				/* -1: this place is free */
@@ -90,14 +93,36 @@ answer_metrics(struct metrics_http *http, struct MHD_Connection *connection)
 	return answer(connection, MHD_HTTP_OK, metrics_content_type(format), &text);
 }
 
+/* Why the daemon does not serve, but for a socket that is gone; or NULL. */
+static const char *
+health_trouble(const struct health *health)
+{
+	if (atomic_load(&health->ending))
+		return "the daemon is ending";
+	if (!atomic_load(&health->policy))
+		return "no policy is loaded";
+	if (!atomic_load(&health->milter))
+		return "the milter does not run";
+	if (health->settings->policy_service != NULL &&
+	    !atomic_load(&health->policy_service))
+		return "the policy service does not run";
+	return NULL;
+}
+
 static enum MHD_Result
 answer_health(struct metrics_http *http, struct MHD_Connection *connection)
 {
-	char why[HEALTH_WHY_SIZE];
+	const char *trouble = health_trouble(http->health);
+	const char *lost = sockets_lost(http->health->sockets);
+	char line[HEALTH_LINE_SIZE];
 
-	if (health_ok(http->health, why))
+	if (trouble == NULL && lost == NULL)
 		return answer_line(connection, MHD_HTTP_OK, "ok");
-	return answer_line(connection, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+	if (trouble == NULL) {
+		(void)snprintf(line, sizeof(line), "the socket %s is gone", lost);
+		trouble = line;
+	}
+	return answer_line(connection, MHD_HTTP_SERVICE_UNAVAILABLE, trouble);
 }
 
 static enum MHD_Result

@@ -12,11 +12,23 @@
 #ifndef MILTER_METRICS_HTTP_H
 #define MILTER_METRICS_HTTP_H
 
-#include "milter/health.h"
+#include <stdatomic.h>
+
 #include "milter/metrics.h"
+#include "milter/sockets.h"
 
 #define METRICS_HTTP_CLIENTS 32
 #define METRICS_HTTP_SECONDS 10
+
+/* Whether the worker serves. Each flag is set by the thread that knows. */
+struct health {
+	const struct settings *settings;
+	const struct sockets *sockets;
+	atomic_bool policy;		/* one is in force */
+	atomic_bool milter;		/* libmilter's thread runs */
+	atomic_bool policy_service;	/* the policy service's does */
+	atomic_bool ending;
+};
 
 struct metrics_http;
 

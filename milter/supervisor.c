@@ -82,7 +82,7 @@ start_worker(struct supervisor *supervisor)
 	supervisor->worker = child;
 	supervisor->control = ends[0];
 	/* The worker has its own copy; the next one reads what is there then. */
-	policy_free(&supervisor->daemon->policy);
+	policy_free(&supervisor->daemon->loaded.policy);
 	memory_give_back();
 	return worker_serves(supervisor);
 }
@@ -151,7 +151,7 @@ replace_worker(struct supervisor *supervisor)
 			    " within %d seconds: giving up", DEATHS_MAX, DEATHS_SECONDS);
 			return false;
 		}
-		lost = daemon_lost_socket(daemon);
+		lost = sockets_lost(&daemon->sockets);
 		if (lost != NULL) {
 			log_message(daemon->log, SEVERITY_ERROR, "the socket %s is gone: no new"
 			    " worker could be reached, giving up", lost);
@@ -244,7 +244,7 @@ tell_ready(struct daemon *daemon)
 {
 	if (daemon->ready == -1)
 		return;
-	daemon_leave_stderr(daemon);
+	log_leave_stderr(daemon->log);
 	if (write(daemon->ready, "", 1) != 1)
 		log_message(daemon->log, SEVERITY_WARNING, "nobody waited for the start");
 	(void)close(daemon->ready);

@@ -15,12 +15,6 @@
 
 #include "milter/daemon.h"
 
-/* What the supervisor asks of the worker, one byte each, and what it answers. */
-#define CONTROL_RELOAD 'R'
-#define CONTROL_COUNTERS 'C'
-#define CONTROL_STOP 'S'
-#define CONTROL_SERVING 'U'
-
 /* The signals that the supervisor waits for, to be blocked before it runs. */
 void supervisor_signals(sigset_t *signals);
 

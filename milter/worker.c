@@ -27,12 +27,10 @@
 
 #include "milter/callbacks.h"
 #include "milter/daily.h"
-#include "milter/health.h"
 #include "milter/load.h"
 #include "milter/metrics_http.h"
 #include "milter/recorder.h"
 #include "milter/service_listener.h"
-#include "milter/supervisor.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 
@@ -125,27 +123,37 @@ start_thread(void *(*run)(void *), void *argument)
 	return error;
 }
 
+/* From what is on disk now. Says what is to be said of it. */
+static bool
+load(struct worker *worker)
+{
+	const struct daemon *daemon = worker->daemon;
+	struct diags *diags = diags_new();
+	bool loaded = load_timed(&worker->daemon->loaded, daemon->settings,
+	    daemon->settings_path, diags);
+
+	if (diags != NULL)
+		load_log_diags(daemon->log, diags);
+	diags_free(&diags);
+	return loaded;
+}
+
 /* A worker that follows another loads what is on disk now. */
 static bool
 take_policy(struct worker *worker)
 {
 	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
-	struct diags *diags = diags_new();
+	struct loaded *loaded = &daemon->loaded;
 	struct policy_summary summary;
 
-	if (daemon->policy == NULL && diags != NULL) {
-		(void)daemon_load(daemon, diags);
-		load_log_diags(daemon->log, diags);
-	}
-	diags_free(&diags);
-	if (daemon->policy == NULL)
+	if (loaded->policy == NULL && !load(worker))
 		return false;
-	counters_loaded(&service->counters, daemon->loaded_ms, daemon->loading_ns);
-	policy_summarize(daemon->policy, &summary);
+	counters_loaded(&service->counters, loaded->at_ms, loaded->took_ns);
+	policy_summarize(loaded->policy, &summary);
 	load_log_policy(daemon->log, "policy loaded", daemon->settings, &summary);
 	daily_said(&worker->daily, log_time_ms());
-	service->snapshots = snapshots_new(&daemon->policy);
+	service->snapshots = snapshots_new(&loaded->policy);
 	atomic_store(&worker->health.policy, service->snapshots != NULL);
 	return service->snapshots != NULL;
 }
@@ -172,22 +180,19 @@ reload(struct worker *worker)
 {
 	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
-	struct diags *diags = diags_new();
+	struct loaded *loaded = &daemon->loaded;
 	struct policy_summary summary;
-	bool loaded;
+	bool replaced;
 
 	free_older_policies(worker);
-	loaded = daemon_load(daemon, diags);
-	if (diags != NULL)
-		load_log_diags(daemon->log, diags);
-	diags_free(&diags);
-	if (loaded)
-		policy_summarize(daemon->policy, &summary);
-	loaded = loaded && snapshots_replace(service->snapshots, &daemon->policy) == 0;
-	counters_reloaded(&service->counters, loaded, daemon->loaded_ms,
-	    daemon->loading_ns);
-	if (!loaded) {
-		policy_free(&daemon->policy);
+	replaced = load(worker);
+	if (replaced)
+		policy_summarize(loaded->policy, &summary);
+	replaced = replaced &&
+	    snapshots_replace(service->snapshots, &loaded->policy) == 0;
+	counters_reloaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
+	if (!replaced) {
+		policy_free(&loaded->policy);
 		log_message(daemon->log, SEVERITY_ERROR,
 		    "policy not reloaded: the one in force is kept");
 		return;
@@ -333,11 +338,11 @@ prepare_policy_service(struct worker *worker)
 {
 	const struct daemon *daemon = worker->daemon;
 
-	if (daemon->service_fd == -1)
+	if (daemon->sockets.service_fd == -1)
 		return true;
 	worker->service.join = join_new();
 	if (worker->service.join != NULL)
-		worker->listener = service_listener_new(daemon->service_fd,
+		worker->listener = service_listener_new(daemon->sockets.service_fd,
 		    &worker->service, &service_limits);
 	return worker->listener != NULL;
 }
@@ -359,14 +364,14 @@ prepare_metrics(struct worker *worker)
 {
 	const struct daemon *daemon = worker->daemon;
 
-	if (daemon->metrics_fd == -1)
+	if (daemon->sockets.metrics_fd == -1)
 		return;
 	worker->metrics.service = &worker->service;
 	worker->metrics.started_ms = log_time_ms();
 	if (worker->service.journal != NULL)
 		worker->metrics.journal = tell_journal;
 	worker->metrics.journal_context = worker->service.journal;
-	worker->http = metrics_http_new(daemon->metrics_fd, &worker->metrics,
+	worker->http = metrics_http_new(daemon->sockets.metrics_fd, &worker->metrics,
 	    &worker->health);
 	if (worker->http == NULL)
 		log_message(daemon->log, SEVERITY_ERROR, "metrics cannot be served on %s: "
@@ -408,7 +413,7 @@ serve(struct worker *worker)
 	if (worker->http != NULL)
 		log_message(daemon->log, SEVERITY_INFO, "metrics on %s",
 		    daemon->settings->metrics);
-	daemon_leave_stderr(daemon);
+	log_leave_stderr(daemon->log);
 	return write(worker->control, &serving, 1) == 1;
 }
 
@@ -422,7 +427,8 @@ worker_run(struct daemon *daemon, int control)
 	take_own_session();
 	worker.daemon = daemon;
 	worker.control = control;
-	worker.health.daemon = daemon;
+	worker.health.settings = daemon->settings;
+	worker.health.sockets = &daemon->sockets;
 	worker.service.settings = daemon->settings;
 	worker.service.log = daemon->log;
 	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
