@@ -305,8 +305,7 @@ answer_request(struct service *service, struct asker *asker,
 {
 	const char *state = delegation_get(request, ATTRIBUTE_PROTOCOL_STATE);
 
-	atomic_fetch_add_explicit(&service->counters.policy_requests, 1,
-	    memory_order_relaxed);
+	counters_add(&service->counters, COUNTER_REQUESTS);
 	if (state == NULL)
 		return false;
 	if (strcmp(state, "RCPT") != 0) {

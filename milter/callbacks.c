@@ -67,7 +67,7 @@ session_of(SMFICTX *ctx, bool begins)
 		return NULL;
 	}
 	session->incomplete = !begins;
-	atomic_fetch_add(&service->counters.sessions, 1);
+	counters_add(&service->counters, COUNTER_CONNECTIONS);
 	return session;
 }
 
@@ -84,7 +84,7 @@ put_off(struct limiter *limiter, const char *why, const char *session)
 {
 	unsigned long held = 0;
 
-	atomic_fetch_add(&service->counters.internal_errors, 1);
+	counters_add(&service->counters, COUNTER_INTERNAL_ERRORS);
 	if (limiter_allows(limiter, log_time_ms(), &held))
 		log_message(service->log, SEVERITY_ERROR,
 		    "%s: deferred; session %s (%lu more since the last such line)", why,

@@ -6,6 +6,7 @@
 #include "milter/counters.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/buffer.h"
 
@@ -24,6 +25,12 @@ static void
 raise_by_one(atomic_ulong *counter)
 {
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+void
+counters_add(struct counters *counters, enum counter counter)
+{
+	raise_by_one(&counters->counts[counter]);
 }
 
 const char *
@@ -63,7 +70,7 @@ counters_decision(struct counters *counters, const struct verdict *verdict)
 		raise_by_one(&counters->would[verdict->would]
 		    [verdict->outcome[verdict->would_by].reason]);
 	if (verdict->exempt)
-		raise_by_one(&counters->exempt);
+		counters_add(counters, COUNTER_EXEMPT);
 }
 
 void
@@ -80,76 +87,66 @@ counters_reloaded(struct counters *counters, bool loaded, int64_t now_ms,
     int64_t nanoseconds)
 {
 	if (loaded) {
-		raise_by_one(&counters->reloads);
+		counters_add(counters, COUNTER_RELOADS);
 		counters_loaded(counters, now_ms, nanoseconds);
 		return;
 	}
-	raise_by_one(&counters->reloads_failed);
+	counters_add(counters, COUNTER_RELOADS_FAILED);
 	atomic_store(&counters->tried_ms, now_ms);
 	atomic_store(&counters->last_failed, true);
 }
 
 /* ------------------------------------------------------------------ *
- * As a line of text
+ * Durations
  * ------------------------------------------------------------------ */
 
-/* With this action, for any reason. */
-static unsigned long
-of_action(counter_outcomes outcomes, int action)
+/* From less than a decision should take to what a client would begin to notice. */
+static const struct {
+	int64_t nanoseconds;
+	const char *seconds;
+} bounds[HISTOGRAM_CLASSES] = {
+	{ 500, "5e-07" },
+	{ 1000, "1e-06" },
+	{ 2500, "2.5e-06" },
+	{ 5000, "5e-06" },
+	{ 10000, "1e-05" },
+	{ 25000, "2.5e-05" },
+	{ 50000, "5e-05" },
+	{ 100000, "0.0001" },
+	{ 250000, "0.00025" },
+	{ 500000, "0.0005" },
+	{ 1000000, "0.001" },
+	{ 2500000, "0.0025" },
+	{ 5000000, "0.005" },
+	{ 10000000, "0.01" },
+	{ INT64_MAX, "+Inf" },
+};
+
+int64_t
+histogram_clock(void)
 {
-	unsigned long sum = 0;
+	struct timespec now;
 
-	for (int reason = REASON_NONE; reason < REASON_COUNT; reason++)
-		sum += atomic_load(&outcomes[action][reason]);
-	return sum;
-}
-
-/* For this reason, with any action. */
-static unsigned long
-of_reason(counter_outcomes outcomes, int reason)
-{
-	unsigned long sum = 0;
-
-	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++)
-		sum += atomic_load(&outcomes[action][reason]);
-	return sum;
-}
-
-static void
-add(struct buffer *buffer, const char *name, unsigned long value)
-{
-	buffer_format(buffer, "%s%s=%lu", buffer->length > 0 ? " " : "", name, value);
-}
-
-static void
-add_decisions(struct counters *counters, struct buffer *buffer)
-{
-	unsigned long would = 0;
-
-	for (int i = POLICY_ACCEPT; i <= POLICY_REJECT; i++) {
-		add(buffer, policy_action_name((enum policy_action)i),
-		    of_action(counters->decisions, i));
-		would += of_action(counters->would, i);
-	}
-	add(buffer, "would-refuse", would);
-	add(buffer, "exempt", atomic_load(&counters->exempt));
-	for (enum policy_reason reason = policy_reason_next(REASON_NONE);
-	    reason < REASON_COUNT; reason = policy_reason_next(reason))
-		add(buffer, policy_reason_name(reason),
-		    of_reason(counters->decisions, (int)reason));
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 void
-counters_text(struct counters *counters, unsigned long lines_lost,
-    struct buffer *buffer)
+histogram_add(struct histogram *histogram, int64_t nanoseconds)
 {
-	add(buffer, "sessions", atomic_load(&counters->sessions));
-	add_decisions(counters, buffer);
-	add(buffer, "reloads", atomic_load(&counters->reloads));
-	add(buffer, "reloads-failed", atomic_load(&counters->reloads_failed));
-	add(buffer, "internal-errors", atomic_load(&counters->internal_errors));
-	add(buffer, "policy-requests", atomic_load(&counters->policy_requests));
-	add(buffer, "policy-clients-closed",
-	    atomic_load(&counters->policy_clients_closed));
-	add(buffer, "log-lines-lost", lines_lost);
+	size_t i = 0;
+
+	if (nanoseconds < 0)
+		nanoseconds = 0;
+	while (nanoseconds > bounds[i].nanoseconds)
+		i++;
+	atomic_fetch_add_explicit(&histogram->classes[i], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&histogram->sum_ns, (unsigned long long)nanoseconds,
+	    memory_order_relaxed);
+}
+
+const char *
+histogram_bound(size_t index)
+{
+	return bounds[index].seconds;
 }

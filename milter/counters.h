@@ -2,20 +2,19 @@
  * counters.h - what the daemon has done since it started.
  *
  * Every counter is atomic: any thread may raise it, and a reader sees each one
- * whole, though not all of them at the same moment. SIGUSR1 logs them, and the
- * listener for metrics tells them. There is none for what a stranger can choose.
+ * whole, though not all of them at the same moment. metrics.h has what is told of
+ * them. There is none for what a stranger can choose.
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_COUNTERS_H
-#define MILTER_COUNTERS_H
+#ifndef TLSWARD_MILTER_COUNTERS_H
+#define TLSWARD_MILTER_COUNTERS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "milter/histogram.h"
-#include "journal/journal.h"
 #include "policy/policy.h"
-#include "base/buffer.h"
 
 /* What sessions came with. All other names are one. */
 enum protocol {
@@ -26,20 +25,32 @@ enum protocol {
 	COUNTED_COUNT
 };
 
+enum counter {
+	COUNTER_CONNECTIONS,		/* of the MTA to the milter */
+	COUNTER_EXEMPT,			/* decisions */
+	COUNTER_RELOADS, COUNTER_RELOADS_FAILED,
+	COUNTER_INTERNAL_ERRORS,
+	COUNTER_REQUESTS,		/* to the policy service */
+	COUNTER_CLIENTS_CLOSED,		/* its clients that could not be served */
+	COUNTER_COUNT
+};
+
+/* How long something took, by classes of duration; the last has no upper bound. */
+#define HISTOGRAM_CLASSES 15
+
+struct histogram {
+	atomic_ulong classes[HISTOGRAM_CLASSES];	/* each without those below */
+	atomic_ullong sum_ns;
+};
+
 typedef atomic_ulong counter_outcomes[POLICY_REJECT + 1][REASON_COUNT];
 
 /* All zero is a good start. */
 struct counters {
-	atomic_ulong sessions;			/* connections of the MTA to the milter */
+	atomic_ulong counts[COUNTER_COUNT];
 	atomic_ulong protocols[COUNTED_COUNT];	/* of sessions that came to a message */
 	counter_outcomes decisions;		/* by action and reason */
 	counter_outcomes would;			/* let through by monitor alone: likewise */
-	atomic_ulong exempt;
-	atomic_ulong reloads;
-	atomic_ulong reloads_failed;
-	atomic_ulong internal_errors;
-	atomic_ulong policy_requests;		/* to the policy service */
-	atomic_ulong policy_clients_closed;	/* that could not be served */
 	struct histogram judging;		/* each time that the policy was asked */
 	atomic_llong loaded_ms;			/* when the policy in force was; Unix time */
 	atomic_llong loading_ns;		/* how long that took */
@@ -49,6 +60,8 @@ struct counters {
 
 /* The name of a protocol: "none", "TLSv1.2", "other". Static. */
 const char *counters_protocol_name(enum protocol protocol);
+
+void counters_add(struct counters *counters, enum counter counter);
 
 /* Counts a decision that took effect: one for each record. */
 void counters_decision(struct counters *counters, const struct verdict *verdict);
@@ -69,8 +82,13 @@ void counters_loaded(struct counters *counters, int64_t now_ms, int64_t nanoseco
 void counters_reloaded(struct counters *counters, bool loaded, int64_t now_ms,
     int64_t nanoseconds);
 
-/* Appends all of them as "name=number" words. Failure shows in buffer->failed. */
-void counters_text(struct counters *counters, unsigned long lines_lost,
-    struct buffer *buffer);
+/* Nanoseconds of a clock that nobody sets, to take differences of. */
+int64_t histogram_clock(void);
+
+/* Adds one duration. A negative one is none. */
+void histogram_add(struct histogram *histogram, int64_t nanoseconds);
+
+/* A class's upper bound, which belongs to it, in seconds as OpenMetrics writes it. */
+const char *histogram_bound(size_t index);
 
 #endif

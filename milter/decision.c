@@ -146,7 +146,7 @@ decision_error_accepts(struct service *service, const char *session)
 {
 	unsigned long held = 0;
 
-	atomic_fetch_add(&service->counters.internal_errors, 1);
+	counters_add(&service->counters, COUNTER_INTERNAL_ERRORS);
 	if (service->settings->on_internal_error == SETTINGS_ON_ERROR_ACCEPT) {
 		log_message(service->log, SEVERITY_ERROR, "internal error (out of memory): "
 		    "accepted undecided, as on-internal-error says; session %s", session);

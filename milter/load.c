@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "milter/histogram.h"
+#include "milter/counters.h"
 #include "base/diag.h"
 
 static const char *

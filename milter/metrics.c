@@ -1,10 +1,11 @@
 /*
- * metrics.c - the daemon's figures as text for Prometheus and its like.
+ * metrics.c - the daemon's figures, for Prometheus and its like and as a line of text.
  *
- * The formats: OpenMetrics 1.0 (github.com/prometheus/OpenMetrics, "OpenMetrics, a
- * cloud-native, highly scalable metrics protocol") and Prometheus's "Text-based
- * format" 0.0.4. They differ in how a counter's and an info's family is called, in
- * units, which the latter does not have, and in the end.
+ * A figure is one row of the table, whatever tells it. The formats: OpenMetrics 1.0
+ * (github.com/prometheus/OpenMetrics, "OpenMetrics, a cloud-native, highly scalable
+ * metrics protocol") and Prometheus's "Text-based format" 0.0.4. They differ in how a
+ * counter's and an info's family is called, in units, which the latter does not have,
+ * and in the end.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,13 +14,300 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/buffer.h"
-
-struct writer {
-	const struct metrics_source *source;
-	enum metrics_format format;
-	struct buffer *out;
+/* What has one number. The first of them are those of enum counter. */
+enum figure {
+	FIGURE_LOG_LOST = COUNTER_COUNT,
+	FIGURE_LOADING_NS, FIGURE_LOADED_MS, FIGURE_TRIED_MS, FIGURE_LAST_FINE,
+	FIGURE_RULES, FIGURE_LISTED, FIGURE_CERTIFICATE_END, FIGURE_PERIOD_END,
+	FIGURE_STARTED_MS, FIGURE_ONE,
+	FIGURE_JOURNAL_QUEUE,		/* these are there where there is a journal */
+	FIGURE_JOURNAL_HELD, FIGURE_JOURNAL_WRITTEN, FIGURE_JOURNAL_ERRORS,
+	FIGURE_JOURNAL_LOST, FIGURE_JOURNAL_DISCARDED, FIGURE_DOWNGRADES,
+	FIGURE_COUNT
 };
+
+struct figures {
+	struct counters *counters;	/* of which there are several */
+	bool journal;
+	int64_t values[FIGURE_COUNT];
+};
+
+/* How it is written: a time is in seconds there, and counted in ms and ns here. */
+enum form {
+	FORM_COUNTER, FORM_GAUGE, FORM_END, FORM_MS, FORM_NS, FORM_INFO, FORM_HISTOGRAM
+};
+
+typedef void metrics_function(const struct figures *figures, struct buffer *out);
+
+struct metric {
+	const char *word;		/* in the line; NULL: it is not there */
+	const char *name;		/* NULL: it is in the line alone */
+	int figure;			/* of either enum */
+	enum form form;
+	const char *help;		/* NULL: a further sample of the family above */
+	const char *labels;		/* of the sample; NULL: none */
+	metrics_function *samples;	/* writes them all, where there are several */
+	metrics_function *words;	/* likewise in the line */
+};
+
+/* ------------------------------------------------------------------ *
+ * Figures with several numbers
+ * ------------------------------------------------------------------ */
+
+/* A number of units of which there are "per" in one, as a decimal fraction. */
+static void
+write_fraction(struct buffer *out, int64_t value, int64_t per)
+{
+	if (value < 0)
+		value = 0;
+	buffer_format(out, "%" PRId64 ".%0*" PRId64 "\n", value / per,
+	    per == 1000 ? 3 : 9, value % per);
+}
+
+static void
+write_word(struct buffer *out, const char *name, unsigned long value)
+{
+	buffer_format(out, "%s%s=%lu", out->length > 0 ? " " : "", name, value);
+}
+
+/* Whether it is told before it has happened, so that its first time is seen. */
+static bool
+is_expected(int action, enum policy_reason reason, bool enforced)
+{
+	/* What monitor let through was accepted, and has a reason. */
+	if (action == POLICY_ACCEPT)
+		return enforced;
+	return reason != REASON_NONE;
+}
+
+static void
+write_outcomes(struct buffer *out, counter_outcomes outcomes, bool enforced)
+{
+	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++) {
+		for (enum policy_reason reason = REASON_NONE; reason < REASON_COUNT;
+		    reason = policy_reason_next(reason)) {
+			unsigned long count = atomic_load(&outcomes[action][reason]);
+
+			if (count > 0 || is_expected(action, reason, enforced))
+				buffer_format(out, "tlsward_decisions_total{"
+				    "action=\"%s\",reason=\"%s\",enforced=\"%s\"} %lu\n",
+				    policy_action_name((enum policy_action)action),
+				    reason == REASON_NONE ? "none" :
+				    policy_reason_name(reason),
+				    enforced ? "yes" : "no", count);
+		}
+	}
+}
+
+static void
+write_decisions(const struct figures *figures, struct buffer *out)
+{
+	write_outcomes(out, figures->counters->decisions, true);
+	write_outcomes(out, figures->counters->would, false);
+}
+
+static void
+write_sessions(const struct figures *figures, struct buffer *out)
+{
+	for (int i = 0; i < COUNTED_COUNT; i++)
+		buffer_format(out, "tlsward_sessions_total{protocol=\"%s\"} %lu\n",
+		    counters_protocol_name((enum protocol)i),
+		    atomic_load(&figures->counters->protocols[i]));
+}
+
+/* The classes are read once: what comes in between is not in the count either. */
+static void
+write_latency(const struct figures *figures, struct buffer *out)
+{
+	const char *name = "tlsward_decision_duration_seconds";
+	struct histogram *histogram = &figures->counters->judging;
+	int64_t sum = (int64_t)atomic_load(&histogram->sum_ns);
+	unsigned long count = 0;
+
+	for (size_t i = 0; i < HISTOGRAM_CLASSES; i++) {
+		count += atomic_load(&histogram->classes[i]);
+		buffer_format(out, "%s_bucket{le=\"%s\"} %lu\n", name,
+		    histogram_bound(i), count);
+	}
+	buffer_format(out, "%s_count %lu\n%s_sum ", name, count, name);
+	write_fraction(out, sum, 1000000000);
+}
+
+/* The decisions of an action, for any reason; or those with a reason, of any action. */
+static unsigned long
+sum_outcomes(counter_outcomes outcomes, int action, int reason)
+{
+	unsigned long sum = 0;
+
+	for (int i = POLICY_ACCEPT; i <= POLICY_REJECT; i++)
+		for (int j = REASON_NONE; j < REASON_COUNT; j++)
+			if (i == action || j == reason)
+				sum += atomic_load(&outcomes[i][j]);
+	return sum;
+}
+
+static void
+write_actions(const struct figures *figures, struct buffer *out)
+{
+	struct counters *counters = figures->counters;
+	unsigned long would = 0;
+
+	for (int i = POLICY_ACCEPT; i <= POLICY_REJECT; i++) {
+		write_word(out, policy_action_name((enum policy_action)i),
+		    sum_outcomes(counters->decisions, i, -1));
+		would += sum_outcomes(counters->would, i, -1);
+	}
+	write_word(out, "would-refuse", would);
+}
+
+static void
+write_reasons(const struct figures *figures, struct buffer *out)
+{
+	for (enum policy_reason reason = policy_reason_next(REASON_NONE);
+	    reason < REASON_COUNT; reason = policy_reason_next(reason))
+		write_word(out, policy_reason_name(reason),
+		    sum_outcomes(figures->counters->decisions, -1, (int)reason));
+}
+
+/* ------------------------------------------------------------------ *
+ * The table
+ * ------------------------------------------------------------------ */
+
+static const struct metric table[] = {
+	{ "sessions", "tlsward_milter_connections_total", COUNTER_CONNECTIONS,
+	    FORM_COUNTER, .help = "Connections of the mail server to the milter." },
+	{ NULL, "tlsward_sessions_total", 0, FORM_COUNTER,
+	    .help = "SMTP sessions that came to a message, by protocol; none is clear text.",
+	    .samples = write_sessions },
+	{ NULL, "tlsward_decisions_total", 0, FORM_COUNTER, .help = "Decisions that "
+	    "took effect (enforced yes), and what rules under monitor would have made of "
+	    "them (no).", .samples = write_decisions, .words = write_actions },
+	{ "exempt", "tlsward_exemptions_total", COUNTER_EXEMPT, FORM_COUNTER,
+	    .help = "Decisions to accept for the sake of an exemption." },
+	{ .words = write_reasons },
+	{ NULL, "tlsward_decision_duration_seconds", 0, FORM_HISTOGRAM,
+	    .help = "How long the policy took to judge, each time that it was asked.",
+	    .samples = write_latency },
+	{ NULL, "tlsward_policy_load_duration_seconds", FIGURE_LOADING_NS, FORM_NS,
+	    .help = "How long the policy in force took to load." },
+	{ NULL, "tlsward_policy_loaded_timestamp_seconds", FIGURE_LOADED_MS, FORM_MS,
+	    .help = "When the policy in force was loaded." },
+	{ NULL, "tlsward_policy_last_reload_timestamp_seconds", FIGURE_TRIED_MS, FORM_MS,
+	    .help = "When a policy was to be loaded last, at the start or by a reload." },
+	{ NULL, "tlsward_policy_last_reload_successful", FIGURE_LAST_FINE, FORM_GAUGE,
+	    .help = "Whether it was (1), or the one before is still in force (0)." },
+	{ "reloads", "tlsward_policy_reloads_total", COUNTER_RELOADS, FORM_COUNTER,
+	    .help = "Reloads, by result.",
+	    .labels = "{result=\"success\"}" },
+	{ "reloads-failed", "tlsward_policy_reloads_total", COUNTER_RELOADS_FAILED,
+	    FORM_COUNTER, .labels = "{result=\"failure\"}" },
+	{ NULL, "tlsward_policy_rules", FIGURE_RULES, FORM_GAUGE,
+	    .help = "Rules of the policy in force, with the default." },
+	{ NULL, "tlsward_policy_listed_entries", FIGURE_LISTED, FORM_GAUGE,
+	    .help = "Entries of its list files." },
+	{ NULL, "tlsward_certificate_next_expiry_timestamp_seconds",
+	    FIGURE_CERTIFICATE_END, FORM_END,
+	    .help = "When the next partner's certificate that the policy knows expires." },
+	{ NULL, "tlsward_period_next_end_timestamp_seconds", FIGURE_PERIOD_END, FORM_END,
+	    .help = "When the next period of a rule (exempt until, monitor until) ends." },
+	{ "internal-errors", "tlsward_internal_errors_total", COUNTER_INTERNAL_ERRORS,
+	    FORM_COUNTER, .help = "Messages that could not be judged." },
+	{ "policy-requests", "tlsward_policy_service_requests_total", COUNTER_REQUESTS,
+	    FORM_COUNTER, .help = "Requests to the policy service." },
+	{ "policy-clients-closed", "tlsward_policy_service_clients_closed_total",
+	    COUNTER_CLIENTS_CLOSED, FORM_COUNTER,
+	    .help = "Clients of the policy service that could not be served." },
+	{ "log-lines-lost", "tlsward_log_lines_lost_total", FIGURE_LOG_LOST,
+	    FORM_COUNTER, .help = "Lines that the log did not take." },
+	{ "journal-queue", "tlsward_journal_queue_length", FIGURE_JOURNAL_QUEUE,
+	    FORM_GAUGE, .help = "Records that wait to be written to the journal." },
+	{ .word = "journal-held", .figure = FIGURE_JOURNAL_HELD },
+	{ .word = "journal-written", .figure = FIGURE_JOURNAL_WRITTEN },
+	{ "journal-errors", "tlsward_journal_errors_total", FIGURE_JOURNAL_ERRORS,
+	    FORM_COUNTER, .help = "Attempts to write to the journal that failed." },
+	{ "journal-lost", "tlsward_journal_lost_total", FIGURE_JOURNAL_LOST,
+	    FORM_COUNTER, .help = "Records that are not in the journal and never will be." },
+	{ .word = "journal-discarded", .figure = FIGURE_JOURNAL_DISCARDED },
+	{ .word = "downgrades", .figure = FIGURE_DOWNGRADES },
+	{ NULL, "tlsward_build_info", FIGURE_ONE, FORM_INFO, .help = "The version that runs.",
+	    .labels = "{version=\"" TLSWARD_VERSION "\"}" },
+	{ NULL, "process_start_time_seconds", FIGURE_STARTED_MS, FORM_MS,
+	    .help = "When the process started whose figures these are." },
+};
+#define TABLE_ROWS (sizeof(table) / sizeof(table[0]))
+
+/* ------------------------------------------------------------------ *
+ * Taking the figures
+ * ------------------------------------------------------------------ */
+
+static void
+take_counters(struct figures *figures, struct counters *counters)
+{
+	int64_t *values = figures->values;
+
+	figures->counters = counters;
+	for (int i = 0; i < COUNTER_COUNT; i++)
+		values[i] = (int64_t)atomic_load(&counters->counts[i]);
+	values[FIGURE_LOADING_NS] = atomic_load(&counters->loading_ns);
+	values[FIGURE_LOADED_MS] = atomic_load(&counters->loaded_ms);
+	values[FIGURE_TRIED_MS] = atomic_load(&counters->tried_ms);
+	values[FIGURE_LAST_FINE] = !atomic_load(&counters->last_failed);
+	values[FIGURE_ONE] = 1;
+}
+
+static void
+take_policy(struct figures *figures, struct snapshots *snapshots, int64_t now)
+{
+	struct snapshot *snapshot = snapshots_acquire(snapshots);
+	struct policy_ends ends;
+
+	policy_next_ends(snapshot->policy, now, &ends);
+	figures->values[FIGURE_RULES] = (int64_t)snapshot->summary.rules;
+	figures->values[FIGURE_LISTED] = (int64_t)snapshot->summary.listed;
+	figures->values[FIGURE_CERTIFICATE_END] = ends.certificate;
+	figures->values[FIGURE_PERIOD_END] = ends.period;
+	snapshots_release(snapshots, &snapshot);
+}
+
+static void
+take_journal(struct figures *figures, const struct metrics_source *source)
+{
+	int64_t *values = figures->values;
+	struct journal_stats stats = { .queue = 0 };
+
+	figures->journal = source->journal != NULL;
+	if (!figures->journal)
+		return;
+	source->journal(source->journal_context, &stats);
+	values[FIGURE_JOURNAL_QUEUE] = (int64_t)stats.queue;
+	values[FIGURE_JOURNAL_HELD] = (int64_t)stats.held;
+	values[FIGURE_JOURNAL_WRITTEN] = (int64_t)stats.written;
+	values[FIGURE_JOURNAL_ERRORS] = (int64_t)stats.errors;
+	values[FIGURE_JOURNAL_LOST] = (int64_t)stats.lost;
+	values[FIGURE_JOURNAL_DISCARDED] = (int64_t)stats.discarded;
+	values[FIGURE_DOWNGRADES] = (int64_t)stats.downgrades;
+}
+
+static void
+take_figures(const struct metrics_source *source, int64_t now, struct figures *figures)
+{
+	memset(figures, 0, sizeof(*figures));
+	take_counters(figures, &source->service->counters);
+	take_policy(figures, source->service->snapshots, now);
+	take_journal(figures, source);
+	figures->values[FIGURE_LOG_LOST] = (int64_t)log_lost(source->service->log);
+	figures->values[FIGURE_STARTED_MS] = source->started_ms;
+}
+
+static bool
+is_missing(const struct metric *metric, const struct figures *figures)
+{
+	return metric->figure >= FIGURE_JOURNAL_QUEUE && !figures->journal;
+}
+
+/* ------------------------------------------------------------------ *
+ * Telling them
+ * ------------------------------------------------------------------ */
 
 const char *
 metrics_content_type(enum metrics_format format)
@@ -38,265 +326,84 @@ metrics_choose(const char *accept)
 	    METRICS_OPENMETRICS;
 }
 
-/* ------------------------------------------------------------------ *
- * Families and samples
- * ------------------------------------------------------------------ */
-
-/*
- * Begins a family of samples called "name". In OpenMetrics the family of a counter
- * or an info is called as its samples are without their "suffix".
- */
+/* In OpenMetrics a counter's and an info's family is called without their ending. */
 static void
-begin(const struct writer *writer, const char *name, const char *suffix,
-    const char *type, const char *help)
+write_family(const struct metric *metric, bool open, struct buffer *out)
 {
-	bool open = writer->format == METRICS_OPENMETRICS;
-	int length = (int)(strlen(name) - (open ? strlen(suffix) : 0));
-	const char *unit = "_seconds";
-	size_t unit_length = strlen(unit);
+	static const struct {
+		const char *name, *ending;
+	} types[] = {
+		[FORM_COUNTER] = { "counter", "_total" }, [FORM_GAUGE] = { "gauge", "" },
+		[FORM_END] = { "gauge", "" }, [FORM_MS] = { "gauge", "" },
+		[FORM_NS] = { "gauge", "" }, [FORM_INFO] = { "info", "_info" },
+		[FORM_HISTOGRAM] = { "histogram", "" },
+	};
+	const char *unit = "_seconds", *name = metric->name;
+	size_t length = strlen(name), unit_length = strlen(unit);
 
-	if (!open && strcmp(type, "info") == 0)
-		type = "gauge";
-	buffer_format(writer->out, "# HELP %.*s %s\n# TYPE %.*s %s\n", length, name,
-	    help, length, name, type);
-	if (open && (size_t)length > unit_length &&
+	if (open)
+		length -= strlen(types[metric->form].ending);
+	buffer_format(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)length, name,
+	    metric->help, (int)length, name,
+	    metric->form == FORM_INFO && !open ? "gauge" : types[metric->form].name);
+	if (open && length > unit_length &&
 	    strncmp(name + length - unit_length, unit, unit_length) == 0)
-		buffer_format(writer->out, "# UNIT %.*s %s\n", length, name, unit + 1);
+		buffer_format(out, "# UNIT %.*s %s\n", (int)length, name, unit + 1);
 }
 
+/* None where nothing will end. */
 static void
-begin_counter(const struct writer *writer, const char *name, const char *help)
+write_sample(const struct metric *metric, int64_t value, struct buffer *out)
 {
-	begin(writer, name, "_total", "counter", help);
-}
-
-static void
-counter(const struct writer *writer, const char *name, unsigned long value,
-    const char *help)
-{
-	begin_counter(writer, name, help);
-	buffer_format(writer->out, "%s %lu\n", name, value);
-}
-
-static void
-gauge(const struct writer *writer, const char *name, unsigned long value,
-    const char *help)
-{
-	begin(writer, name, "", "gauge", help);
-	buffer_format(writer->out, "%s %lu\n", name, value);
-}
-
-/* A number of units of which there are "per" in one, as a decimal fraction. */
-static void
-fraction(const struct writer *writer, const char *name, int64_t value, int64_t per)
-{
-	int digits = per == 1000 ? 3 : 9;
-
-	if (value < 0)
-		value = 0;
-	buffer_format(writer->out, "%s %" PRId64 ".%0*" PRId64 "\n", name, value / per,
-	    digits, value % per);
-}
-
-/* A time in milliseconds. */
-static void
-timestamp(const struct writer *writer, const char *name, int64_t time_ms,
-    const char *help)
-{
-	begin(writer, name, "", "gauge", help);
-	fraction(writer, name, time_ms, 1000);
-}
-
-/* ------------------------------------------------------------------ *
- * Decisions and sessions
- * ------------------------------------------------------------------ */
-
-static const char *
-reason_name(enum policy_reason reason)
-{
-	return reason == REASON_NONE ? "none" : policy_reason_name(reason);
-}
-
-/* Whether it is told before it has happened, so that its first time is seen. */
-static bool
-is_expected(int action, enum policy_reason reason, bool enforced)
-{
-	/* What monitor let through was accepted, and has a reason. */
-	if (action == POLICY_ACCEPT)
-		return enforced;
-	return reason != REASON_NONE;
-}
-
-static void
-write_outcomes(const struct writer *writer, counter_outcomes outcomes, bool enforced)
-{
-	for (int action = POLICY_ACCEPT; action <= POLICY_REJECT; action++) {
-		for (enum policy_reason reason = REASON_NONE; reason < REASON_COUNT;
-		    reason = policy_reason_next(reason)) {
-			unsigned long count = atomic_load(&outcomes[action][reason]);
-
-			if (count > 0 || is_expected(action, reason, enforced))
-				buffer_format(writer->out, "tlsward_decisions_total{"
-				    "action=\"%s\",reason=\"%s\",enforced=\"%s\"} %lu\n",
-				    policy_action_name((enum policy_action)action),
-				    reason_name(reason), enforced ? "yes" : "no", count);
-		}
-	}
-}
-
-static void
-write_decisions(const struct writer *writer, struct counters *counters)
-{
-	begin_counter(writer, "tlsward_decisions_total", "Decisions that took effect "
-	    "(enforced yes), and what rules under monitor would have made of them (no).");
-	write_outcomes(writer, counters->decisions, true);
-	write_outcomes(writer, counters->would, false);
-	counter(writer, "tlsward_exemptions_total", atomic_load(&counters->exempt),
-	    "Decisions to accept for the sake of an exemption.");
-}
-
-static void
-write_sessions(const struct writer *writer, struct counters *counters)
-{
-	begin_counter(writer, "tlsward_sessions_total",
-	    "SMTP sessions that came to a message, by protocol; none is clear text.");
-	for (int i = 0; i < COUNTED_COUNT; i++)
-		buffer_format(writer->out, "tlsward_sessions_total{protocol=\"%s\"} %lu\n",
-		    counters_protocol_name((enum protocol)i),
-		    atomic_load(&counters->protocols[i]));
-	counter(writer, "tlsward_milter_connections_total",
-	    atomic_load(&counters->sessions),
-	    "Connections of the mail server to the milter.");
-	counter(writer, "tlsward_policy_service_requests_total",
-	    atomic_load(&counters->policy_requests), "Requests to the policy service.");
-	counter(writer, "tlsward_policy_service_clients_closed_total",
-	    atomic_load(&counters->policy_clients_closed),
-	    "Clients of the policy service that could not be served.");
-}
-
-/* The classes are read once: what comes in between is not in the count either. */
-static void
-write_latency(const struct writer *writer, struct histogram *histogram)
-{
-	const char *name = "tlsward_decision_duration_seconds";
-	int64_t sum = (int64_t)atomic_load(&histogram->sum_ns);
-	unsigned long count = 0;
-
-	begin(writer, name, "", "histogram",
-	    "How long the policy took to judge, each time that it was asked.");
-	for (size_t i = 0; i < HISTOGRAM_CLASSES; i++) {
-		count += atomic_load(&histogram->classes[i]);
-		buffer_format(writer->out, "%s_bucket{le=\"%s\"} %lu\n", name,
-		    histogram_bound(i), count);
-	}
-	buffer_format(writer->out, "%s_count %lu\n", name, count);
-	fraction(writer, "tlsward_decision_duration_seconds_sum", sum, 1000000000);
-}
-
-/* ------------------------------------------------------------------ *
- * The policy, and the daemon itself
- * ------------------------------------------------------------------ */
-
-static void
-write_loading(const struct writer *writer, struct counters *counters)
-{
-	const char *duration = "tlsward_policy_load_duration_seconds";
-
-	begin(writer, duration, "", "gauge", "How long the policy in force took to load.");
-	fraction(writer, duration, atomic_load(&counters->loading_ns), 1000000000);
-	timestamp(writer, "tlsward_policy_loaded_timestamp_seconds",
-	    atomic_load(&counters->loaded_ms), "When the policy in force was loaded.");
-	timestamp(writer, "tlsward_policy_last_reload_timestamp_seconds",
-	    atomic_load(&counters->tried_ms),
-	    "When a policy was to be loaded last, at the start or by a reload.");
-	gauge(writer, "tlsward_policy_last_reload_successful",
-	    atomic_load(&counters->last_failed) ? 0 : 1,
-	    "Whether it was (1), or the one before is still in force (0).");
-	begin_counter(writer, "tlsward_policy_reloads_total", "Reloads, by result.");
-	buffer_format(writer->out,
-	    "tlsward_policy_reloads_total{result=\"success\"} %lu\n"
-	    "tlsward_policy_reloads_total{result=\"failure\"} %lu\n",
-	    atomic_load(&counters->reloads), atomic_load(&counters->reloads_failed));
-}
-
-/* A family without a sample where nothing will end. */
-static void
-write_end(const struct writer *writer, const char *name, int64_t when,
-    const char *help)
-{
-	begin(writer, name, "", "gauge", help);
-	if (when != INT64_MAX)
-		buffer_format(writer->out, "%s %" PRId64 "\n", name, when);
-}
-
-static void
-write_policy(const struct writer *writer, int64_t now)
-{
-	struct snapshots *snapshots = writer->source->service->snapshots;
-	struct snapshot *snapshot = snapshots_acquire(snapshots);
-	struct policy_ends ends;
-
-	gauge(writer, "tlsward_policy_rules", snapshot->summary.rules,
-	    "Rules of the policy in force, with the default.");
-	gauge(writer, "tlsward_policy_listed_entries", snapshot->summary.listed,
-	    "Entries of its list files.");
-	policy_next_ends(snapshot->policy, now, &ends);
-	write_end(writer, "tlsward_certificate_next_expiry_timestamp_seconds",
-	    ends.certificate, "When the next partner's certificate that the policy knows "
-	    "expires.");
-	write_end(writer, "tlsward_period_next_end_timestamp_seconds", ends.period,
-	    "When the next period of a rule (exempt until, monitor until) ends.");
-	snapshots_release(snapshots, &snapshot);
-}
-
-static void
-write_journal(const struct writer *writer)
-{
-	const struct metrics_source *source = writer->source;
-	struct metrics_journal journal = { .queued = 0 };
-
-	if (source->journal == NULL)
+	if (metric->form == FORM_END && value == INT64_MAX)
 		return;
-	source->journal(source->journal_context, &journal);
-	gauge(writer, "tlsward_journal_queue_length", journal.queued,
-	    "Records that wait to be written to the journal.");
-	counter(writer, "tlsward_journal_errors_total", journal.errors,
-	    "Attempts to write to the journal that failed.");
-	counter(writer, "tlsward_journal_lost_total", journal.lost,
-	    "Records that are not in the journal and never will be.");
-}
-
-static void
-write_daemon(const struct writer *writer)
-{
-	struct service *service = writer->source->service;
-
-	counter(writer, "tlsward_log_lines_lost_total", log_lost(service->log),
-	    "Lines that the log did not take.");
-	counter(writer, "tlsward_internal_errors_total",
-	    atomic_load(&service->counters.internal_errors),
-	    "Messages that could not be judged.");
-	begin(writer, "tlsward_build_info", "_info", "info", "The version that runs.");
-	buffer_string(writer->out,
-	    "tlsward_build_info{version=\"" TLSWARD_VERSION "\"} 1\n");
-	timestamp(writer, "process_start_time_seconds", writer->source->started_ms,
-	    "When the process started whose figures these are.");
+	buffer_format(out, "%s%s ", metric->name,
+	    metric->labels != NULL ? metric->labels : "");
+	if (metric->form == FORM_MS || metric->form == FORM_NS)
+		write_fraction(out, value, metric->form == FORM_MS ? 1000 : 1000000000);
+	else
+		buffer_format(out, "%" PRId64 "\n", value);
 }
 
 void
 metrics_write(const struct metrics_source *source, enum metrics_format format,
     int64_t now_ms, struct buffer *out)
 {
-	const struct writer writer = { source, format, out };
-	struct counters *counters = &source->service->counters;
+	bool open = format == METRICS_OPENMETRICS;
+	struct figures figures;
 
-	write_decisions(&writer, counters);
-	write_sessions(&writer, counters);
-	write_latency(&writer, &counters->judging);
-	write_loading(&writer, counters);
-	write_policy(&writer, now_ms / 1000);
-	write_journal(&writer);
-	write_daemon(&writer);
-	if (format == METRICS_OPENMETRICS)
+	take_figures(source, now_ms / 1000, &figures);
+	for (size_t i = 0; i < TABLE_ROWS; i++) {
+		const struct metric *metric = &table[i];
+
+		if (metric->name == NULL || is_missing(metric, &figures))
+			continue;
+		if (metric->help != NULL)
+			write_family(metric, open, out);
+		if (metric->samples != NULL)
+			metric->samples(&figures, out);
+		else
+			write_sample(metric, figures.values[metric->figure], out);
+	}
+	if (open)
 		buffer_string(out, "# EOF\n");
+}
+
+void
+metrics_line(const struct metrics_source *source, struct buffer *out)
+{
+	struct figures figures;
+
+	take_figures(source, 0, &figures);
+	for (size_t i = 0; i < TABLE_ROWS; i++) {
+		const struct metric *metric = &table[i];
+
+		if (is_missing(metric, &figures))
+			continue;
+		if (metric->words != NULL)
+			metric->words(&figures, out);
+		else if (metric->word != NULL)
+			write_word(out, metric->word,
+			    (unsigned long)figures.values[metric->figure]);
+	}
 }

@@ -1,33 +1,28 @@
 /*
- * metrics.h - the daemon's figures as text for Prometheus and its like.
+ * metrics.h - the daemon's figures, for Prometheus and its like and as a line of text.
  *
  * OpenMetrics 1.0, or Prometheus's text format 0.0.4, which older readers know. No
  * label has a value that comes from the network: how many lines there are does not
- * depend on who connects.
+ * depend on who connects. All functions are thread-safe.
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_METRICS_H
-#define MILTER_METRICS_H
+#ifndef TLSWARD_MILTER_METRICS_H
+#define TLSWARD_MILTER_METRICS_H
 
 #include "milter/service.h"
 #include "base/buffer.h"
+#include "journal/store.h"
+#include "base/buffer.h"
 
 enum metrics_format { METRICS_OPENMETRICS, METRICS_TEXT };
-
-/* What the journal tells of itself. */
-struct metrics_journal {
-	unsigned long queued;		/* records that wait to be written */
-	unsigned long errors;		/* attempts to write that failed */
-	unsigned long lost;		/* records that will never be written */
-};
 
 /* Where the figures come from. */
 struct metrics_source {
 	struct service *service;
 	int64_t started_ms;		/* the worker's start; Unix time */
 	/* Fills in the journal's figures; NULL: there is no journal. Thread-safe. */
-	void (*journal)(void *context, struct metrics_journal *journal);
+	void (*journal)(void *context, struct journal_stats *stats);
 	void *journal_context;
 };
 
@@ -40,11 +35,11 @@ const char *metrics_content_type(enum metrics_format format);
  */
 enum metrics_format metrics_choose(const char *accept);
 
-/*
- * Appends all figures at "now_ms" (Unix time) to "out". Failure shows in
- * out->failed. Any thread may call it.
- */
+/* Appends all figures at "now_ms" (Unix time). Failure shows in out->failed. */
 void metrics_write(const struct metrics_source *source, enum metrics_format format,
     int64_t now_ms, struct buffer *out);
+
+/* Appends the counts as "name=number" words. Failure shows in out->failed. */
+void metrics_line(const struct metrics_source *source, struct buffer *out);
 
 #endif

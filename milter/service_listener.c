@@ -158,7 +158,7 @@ drop(struct service_listener *listener, struct service_client *client,
 	unsigned long held = 0;
 
 	if (reason_of(end) != NULL) {
-		atomic_fetch_add(&service->counters.policy_clients_closed, 1);
+		counters_add(&service->counters, COUNTER_CLIENTS_CLOSED);
 		if (limiter_allows(&listener->limiters[end], log_time_ms(), &held))
 			log_message(service->log, SEVERITY_WARNING, "policy service: a client "
 			    "is not served any more: %s (%lu more since the last such "

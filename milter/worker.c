@@ -29,7 +29,6 @@
 #include "milter/daily.h"
 #include "milter/load.h"
 #include "milter/metrics_http.h"
-#include "milter/recorder.h"
 #include "milter/service_listener.h"
 #include "base/buffer.h"
 #include "base/diag.h"
@@ -207,8 +206,7 @@ log_counters(struct worker *worker)
 	struct buffer text = BUFFER_INIT;
 	struct log *log = worker->daemon->log;
 
-	counters_text(&worker->service.counters, log_lost(log), &text);
-	recorder_text(worker->service.journal, &text);
+	metrics_line(&worker->metrics, &text);
 	if (!text.failed)
 		log_message(log, SEVERITY_INFO, "counters: %s", text.text);
 	buffer_free(&text);
@@ -332,6 +330,43 @@ listen_to_supervisor(struct worker *worker)
 	}
 }
 
+static void
+say_of_journal(void *log, enum journal_level level, const char *text)
+{
+	static const enum severity levels[] = {
+		[JOURNAL_INFO] = SEVERITY_INFO, [JOURNAL_WARNING] = SEVERITY_WARNING,
+		[JOURNAL_ERROR] = SEVERITY_ERROR,
+	};
+
+	log_message(log, levels[level], "%s", text);
+}
+
+/*
+ * NULL where the settings want none, or, said in the log, where there is no memory or no
+ * thread: mail goes on without it.
+ */
+static struct journal_store *
+start_journal(const struct settings *settings, struct log *log)
+{
+	const struct journal_options options = {
+		.path = settings->journal,
+		.accepted_full = settings->journal_accepted_full,
+		.keep_ms = settings->journal_keep_ms,
+		.max_bytes = settings->journal_max,
+		.say = say_of_journal,
+		.context = log,
+	};
+	struct journal_store *journal;
+
+	if (settings->journal == NULL)
+		return NULL;
+	journal = journal_store_start(&options);
+	if (journal == NULL)
+		log_message(log, SEVERITY_ERROR, "journal %s: cannot be started: %s",
+		    settings->journal, strerror(errno));
+	return journal;
+}
+
 /* Everything the policy service needs, before the milter's callbacks need it. */
 static bool
 prepare_policy_service(struct worker *worker)
@@ -348,14 +383,9 @@ prepare_policy_service(struct worker *worker)
 }
 
 static void
-tell_journal(void *context, struct metrics_journal *journal)
+tell_journal(void *context, struct journal_stats *stats)
 {
-	struct journal_stats stats;
-
-	journal_store_stats(context, &stats);
-	journal->queued = stats.queue;
-	journal->errors = stats.errors;
-	journal->lost = stats.lost;
+	journal_store_stats(context, stats);
 }
 
 /* Mail comes first: it is served where metrics cannot be. */
@@ -364,13 +394,13 @@ prepare_metrics(struct worker *worker)
 {
 	const struct daemon *daemon = worker->daemon;
 
-	if (daemon->sockets.metrics_fd == -1)
-		return;
 	worker->metrics.service = &worker->service;
 	worker->metrics.started_ms = log_time_ms();
 	if (worker->service.journal != NULL)
 		worker->metrics.journal = tell_journal;
 	worker->metrics.journal_context = worker->service.journal;
+	if (daemon->sockets.metrics_fd == -1)
+		return;
 	worker->http = metrics_http_new(daemon->sockets.metrics_fd, &worker->metrics,
 	    &worker->health);
 	if (worker->http == NULL)
@@ -437,7 +467,7 @@ worker_run(struct daemon *daemon, int control)
 		log_stop(daemon->log, LOG_MS);
 		return 1;
 	}
-	worker.service.journal = recorder_start(daemon->settings, daemon->log);
+	worker.service.journal = start_journal(daemon->settings, daemon->log);
 	if (serve(&worker)) {
 		yield_to_messages();
 		status = listen_to_supervisor(&worker);

@@ -308,16 +308,16 @@ test_ends(void **state)
 }
 
 static void
-tell_journal(void *context, struct metrics_journal *journal)
+tell_journal(void *context, struct journal_stats *stats)
 {
-	*journal = *(const struct metrics_journal *)context;
+	*stats = *(const struct journal_stats *)context;
 }
 
 static void
 test_journal(void **state)
 {
 	struct bench *bench = *state;
-	struct metrics_journal journal = { .queued = 3, .errors = 2, .lost = 1 };
+	struct journal_stats journal = { .queue = 3, .errors = 2, .lost = 1 };
 
 	assert_null(strstr(render(bench, METRICS_OPENMETRICS), "journal"));
 	bench->source.journal = tell_journal;
@@ -384,7 +384,7 @@ test_milter_counts(void **state)
 	expect(bench, "tlsward_exemptions_total 1");
 	/* SIGUSR1 tells the same. */
 	buffer_clear(&bench->text);
-	counters_text(&bench->service.counters, 0, &bench->text);
+	metrics_line(&bench->source, &bench->text);
 	assert_non_null(strstr(bench->text.text, "sessions=1 accept=3 quarantine=1 "
 	    "tempfail=0 reject=2 would-refuse=1 exempt=1 tls=3 tls-version=1 "));
 }
