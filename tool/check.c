@@ -3,10 +3,12 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tool/tool.h"
+
+#include <getopt.h>
 #include <stdio.h>
 
 #include "tool/postconf.h"
-#include "tool/tool.h"
 #include "base/diag.h"
 
 static void
@@ -45,7 +47,7 @@ summarize_policy(const struct loaded *loaded)
 }
 
 static int
-report(const struct loaded *loaded, int status, bool print)
+check_report(const struct loaded *loaded, int status, bool print)
 {
 	if (loaded->diags != NULL)
 		diags_print(loaded->diags, stderr);
@@ -63,37 +65,11 @@ report(const struct loaded *loaded, int status, bool print)
 }
 
 static int
-run(const struct command *command, int argc, char **argv)
+check(const char *config, const char *policy, int64_t now, bool print)
 {
-	static const struct option options[] = {
-		{ "at", required_argument, NULL, 'a' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "print", no_argument, NULL, 'p' },
-		COMMON_OPTIONS
-	};
-	const char *config = NULL, *policy = NULL;
 	struct loaded loaded;
-	int64_t now = tool_now();
-	bool print = false;
-	int option, status;
+	int status = tool_load(policy, config, now, &loaded);
 
-	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		if (option == 'c')
-			config = optarg;
-		else if (option == 'p')
-			print = true;
-		else if (option == 'a') {
-			if (!tool_date(optarg, &now))
-				return STATUS_TROUBLE;
-		}
-		else
-			return tool_common_option(command, option);
-	}
-	if (optind < argc)
-		policy = argv[optind++];
-	if (optind < argc || (config != NULL && policy != NULL))
-		return tool_usage(command);
-	status = tool_load(policy, config, now, &loaded);
 	if (status == STATUS_FINE)
 		postconf_check(loaded.settings, loaded.policy, loaded.path, loaded.diags);
 	if (status == STATUS_FINE && loaded.settings_path != NULL) {
@@ -101,14 +77,42 @@ run(const struct command *command, int argc, char **argv)
 		    loaded.diags);
 		status = diags_errors(loaded.diags) > 0 ? STATUS_NO : STATUS_FINE;
 	}
-	status = report(&loaded, status, print);
+	status = check_report(&loaded, status, print);
 	tool_unload(&loaded);
 	return status;
 }
 
+struct check_run {
+	const char *config;
+	struct tool_day day;
+	bool print;
+};
+
+static int
+run_check(const struct command *command, int argc, char **argv)
+{
+	struct check_run run = { 0 };
+	int status = tool_options(command, argc, argv, &run);
+
+	if (status != -1)
+		return status;
+	if (argc - optind > 1 || (optind < argc && run.config != NULL))
+		return tool_usage(command);
+	return check(run.config, argv[optind], run.day.given ? run.day.start :
+	    tool_now_ms() / 1000, run.print);
+}
+
+static const struct tool_option check_options[] = {
+	OPTION("at", 0, OPTION_DAY, struct check_run, day),
+	OPTION("config", 'c', OPTION_TEXT, struct check_run, config),
+	OPTION("print", 0, OPTION_FLAG, struct check_run, print),
+	OPTION_END
+};
+
 const struct command command_check = {
 	.name = "check",
-	.run = run,
+	.run = run_check,
+	.options = check_options,
 	.arguments = "[--print] [--at DATE] [-c FILE | POLICY]",
 	.about = "find all that is wrong with the settings and the policy",
 	.help =

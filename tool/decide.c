@@ -3,20 +3,22 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tool/tool.h"
+
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "tool/judge.h"
 #include "tool/lines.h"
-#include "journal/journal.h"
+#include "tool/screen.h"
 #include "base/buffer.h"
 
 /* So much output is gathered while there is more input to go on with. */
 #define OUTPUT_ENOUGH (64u * 1024u)
 
-struct run {
+struct decide_run {
 	struct judge judge;
 	struct journal_facts *facts;
 	struct lines lines;
@@ -24,41 +26,19 @@ struct run {
 	bool has_errors;		/* some line was in error */
 };
 
-static bool
-write_all(int fd, const char *text, size_t length)
-{
-	while (length > 0) {
-		ssize_t written = write(fd, text, length);
-
-		if (written < 0 && errno != EINTR)
-			return false;
-		if (written > 0) {
-			text += written;
-			length -= (size_t)written;
-		}
-	}
-	return true;
-}
-
 /* False, having said why, where the output is not whole. */
 static bool
-flush(struct run *run)
+decide_flush(struct decide_run *run)
 {
-	if (run->output.failed) {
-		(void)tool_trouble("not enough memory");
-		return false;
-	}
-	if (!write_all(STDOUT_FILENO, run->output.text, run->output.length)) {
-		(void)tool_trouble("cannot write to standard output: %s",
-		    strerror(errno));
-		return false;
-	}
-	buffer_clear(&run->output);
-	return true;
+	enum screen_result result = screen_write(&run->output);
+
+	if (result == SCREEN_GONE)
+		(void)tool_trouble("cannot write to standard output: %s", strerror(EPIPE));
+	return result == SCREEN_WRITTEN;
 }
 
 static void
-add_error(struct run *run, const char *error)
+decide_error(struct decide_run *run, const char *error)
 {
 	journal_error_write(error, run->lines.number, &run->output);
 	buffer_add(&run->output, "\n", 1);
@@ -66,7 +46,7 @@ add_error(struct run *run, const char *error)
 }
 
 static void
-decide_line(struct run *run, const char *line, size_t length)
+decide_line(struct decide_run *run, const char *line, size_t length)
 {
 	int64_t now_ms = judge_time_ms(&run->judge);
 	struct facts facts;
@@ -77,12 +57,12 @@ decide_line(struct run *run, const char *line, size_t length)
 	char error[JOURNAL_ERROR_MAX];
 
 	if (!journal_facts_read(run->facts, line, length, error)) {
-		add_error(run, error);
+		decide_error(run, error);
 		return;
 	}
 	facts = *journal_facts_get(run->facts);
 	if (!judge_facts(&run->judge.loaded, now_ms / 1000, &facts, &verdict)) {
-		add_error(run, "not enough memory");
+		decide_error(run, "not enough memory");
 		return;
 	}
 	journal_record_write(&record, JOURNAL_JSON, 0, &run->output);
@@ -91,9 +71,9 @@ decide_line(struct run *run, const char *line, size_t length)
 
 /* A caller that waits for the answers to what it sent gets them first. */
 static bool
-fill(struct run *run)
+decide_fill(struct decide_run *run)
 {
-	if (!lines_ready(&run->lines) && !flush(run))
+	if (!lines_ready(&run->lines) && !decide_flush(run))
 		return false;
 	if (lines_fill(&run->lines))
 		return true;
@@ -102,7 +82,7 @@ fill(struct run *run)
 }
 
 static int
-decide_all(struct run *run)
+decide_all(struct decide_run *run)
 {
 	const char *line;
 	size_t length;
@@ -113,24 +93,24 @@ decide_all(struct run *run)
 			decide_line(run, line, length);
 			break;
 		case LINE_LONG:
-			add_error(run, "the line is longer than 1 MiB");
+			decide_error(run, "the line is longer than 1 MiB");
 			break;
 		case LINE_MORE:
-			if (!fill(run))
+			if (!decide_fill(run))
 				return STATUS_TROUBLE;
 			break;
 		case LINE_END:
-			if (!flush(run))
+			if (!decide_flush(run))
 				return STATUS_TROUBLE;
 			return run->has_errors ? STATUS_NO : STATUS_FINE;
 		}
-		if (run->output.length >= OUTPUT_ENOUGH && !flush(run))
+		if (run->output.length >= OUTPUT_ENOUGH && !decide_flush(run))
 			return STATUS_TROUBLE;
 	}
 }
 
 static int
-decide(struct run *run)
+decide(struct decide_run *run)
 {
 	int status = judge_load(&run->judge);
 
@@ -151,25 +131,24 @@ decide(struct run *run)
 static int
 run_decide(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = { JUDGE_OPTIONS };
-	struct run run = { .output = BUFFER_INIT };
-	int option, status;
+	struct decide_run run = { .output = BUFFER_INIT };
+	int status = tool_options(command, argc, argv, &run);
 
-	while ((option = getopt_long(argc, argv, JUDGE_SHORT_OPTIONS, options,
-	    NULL)) != -1) {
-		status = judge_option(command, option, &run.judge);
-		if (status != -1)
-			return status;
-	}
-	if (optind < argc)
-		return tool_usage(command);
-	return decide(&run);
+	if (status != -1)
+		return status;
+	return optind < argc ? tool_usage(command) : decide(&run);
 }
+
+static const struct tool_option decide_options[] = {
+	JUDGE_OPTIONS(struct decide_run),
+	OPTION_END
+};
 
 const struct command command_decide = {
 	.name = "decide",
 	.run = run_decide,
 	.arguments = "[--policy FILE] [-c FILE] [--at DATE]",
+	.options = decide_options,
 	.about = "judge JSON Lines of facts from standard input",
 	.help =
 	    JUDGE_HELP "\n"

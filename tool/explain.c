@@ -4,13 +4,14 @@
  * SPDX-License-Identifier: ISC
  */
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tool/explain.h"
-#include "tool/judge.h"
 #include "tool/lines.h"
+#include "tool/tool.h"
 #include "journal/journal.h"
 #include "base/buffer.h"
 #include "base/date.h"
@@ -114,7 +115,7 @@ set_time(const struct run *run, struct explained *explained)
 	int64_t when;
 
 	explained->time_ms = judge_time_ms(&run->judge);
-	explained->has_day = run->judge.has_at;
+	explained->has_day = run->judge.day.given;
 	if (explained->has_day || recorded == NULL || !date_read_time(recorded, &when))
 		return;
 	explained->time_ms = when * 1000;
@@ -177,31 +178,27 @@ run_with(struct run *run, int count, char **arguments)
 static int
 run_explain(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "record", no_argument, NULL, 'r' },
-		JUDGE_OPTIONS
-	};
 	struct run run = { .facts = NULL };
-	int option, status;
+	int status = tool_options(command, argc, argv, &run);
 
-	while ((option = getopt_long(argc, argv, JUDGE_SHORT_OPTIONS, options,
-	    NULL)) != -1) {
-		if (option == 'j')
-			run.json = true;
-		else if (option == 'r')
-			run.record = true;
-		else if ((status = judge_option(command, option, &run.judge)) != -1)
-			return status;
-	}
+	if (status != -1)
+		return status;
 	if (optind == argc && !run.record)
 		return tool_usage(command);
 	return run_with(&run, argc - optind, argv + optind);
 }
 
+static const struct tool_option explain_options[] = {
+	OPTION("json", 0, OPTION_FLAG, struct run, json),
+	OPTION("record", 0, OPTION_FLAG, struct run, record),
+	JUDGE_OPTIONS(struct run),
+	OPTION_END
+};
+
 const struct command command_explain = {
 	.name = "explain",
 	.run = run_explain,
+	.options = explain_options,
 	.arguments = "[--policy FILE] [-c FILE] [--at DATE] [--json] [--record] "
 	    "[NAME=VALUE...]",
 	.about = "show step by step how the policy judges some facts",

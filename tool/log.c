@@ -6,6 +6,7 @@
 #include "tool/log.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,10 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tool/journal.h"
-#include "tool/period.h"
 #include "tool/screen.h"
-#include "review/review.h"
 #include "journal/journal.h"
 #include "base/buffer.h"
 
@@ -411,57 +409,14 @@ run_log_options(struct log_run *run)
 	return status;
 }
 
-/* True where "option" is one with a value that was taken, or a flag. */
-static bool
-take(int option, struct log_options *options, bool *known)
-{
-	*known = true;
-	switch (option) {
-	case 'c': options->config = optarg; return true;
-	case 'j': options->journal = optarg; return true;
-	case 's': return tool_since(optarg, tool_now_ms(), &options->since_ms);
-	case 'u': return tool_since(optarg, tool_now_ms(), &options->until_ms);
-	case 'a': return log_take_actions(optarg, options);
-	case 'd': return log_take_domain(optarg, options);
-	case 'C': return log_take_client(optarg, options);
-	case 'r': return log_take_reasons(optarg, options);
-	case 'R': options->rule = optarg; return true;
-	case 'n': return log_take_limit(optarg, options);
-	case 'w': options->would = true; return true;
-	case 'f': options->follow = true; return true;
-	case 'J': options->form = LOG_JSON; return true;
-	case 'S': options->form = LOG_CSV; return true;
-	default: *known = false; return false;
-	}
-}
-
 static int
 run_log(const struct command *command, int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "journal", required_argument, NULL, 'j' },
-		{ "since", required_argument, NULL, 's' },
-		{ "until", required_argument, NULL, 'u' },
-		{ "action", required_argument, NULL, 'a' },
-		{ "domain", required_argument, NULL, 'd' },
-		{ "client", required_argument, NULL, 'C' },
-		{ "reason", required_argument, NULL, 'r' },
-		{ "rule", required_argument, NULL, 'R' },
-		{ "limit", required_argument, NULL, 'n' },
-		{ "would", no_argument, NULL, 'w' },
-		{ "follow", no_argument, NULL, 'f' },
-		{ "json", no_argument, NULL, 'J' },
-		{ "csv", no_argument, NULL, 'S' },
-		COMMON_OPTIONS
-	};
 	struct log_run run = { .output = BUFFER_INIT };
-	bool known;
-	int option;
+	int status = tool_options(command, argc, argv, &run);
 
-	while ((option = getopt_long(argc, argv, "c:fn:hV", long_options, NULL)) != -1)
-		if (!take(option, &run.options, &known))
-			return known ? STATUS_TROUBLE : tool_common_option(command, option);
+	if (status != -1)
+		return status;
 	if (optind < argc)
 		return tool_usage(command);
 	if (run.options.follow && run.options.until_ms != 0)
@@ -469,9 +424,28 @@ run_log(const struct command *command, int argc, char **argv)
 	return run_log_options(&run);
 }
 
+static const struct tool_option log_options[] = {
+	OPTION("config", 'c', OPTION_TEXT, struct log_run, options.config),
+	OPTION("journal", 0, OPTION_TEXT, struct log_run, options.journal),
+	OPTION("since", 0, OPTION_TIME, struct log_run, options.since_ms),
+	OPTION("until", 0, OPTION_TIME, struct log_run, options.until_ms),
+	OPTION_CALL("action", 0, log_take_actions),
+	OPTION_CALL("domain", 0, log_take_domain),
+	OPTION_CALL("client", 0, log_take_client),
+	OPTION_CALL("reason", 0, log_take_reasons),
+	OPTION("rule", 0, OPTION_TEXT, struct log_run, options.rule),
+	OPTION_CALL("limit", 'n', log_take_limit),
+	OPTION("would", 0, OPTION_FLAG, struct log_run, options.would),
+	OPTION("follow", 'f', OPTION_FLAG, struct log_run, options.follow),
+	OPTION_FORM("json", struct log_run, options.form, LOG_JSON),
+	OPTION_FORM("csv", struct log_run, options.form, LOG_CSV),
+	OPTION_END
+};
+
 const struct command command_log = {
 	.name = "log",
 	.run = run_log,
+	.options = log_options,
 	.arguments = "[--follow] [FILTER...] [--json | --csv]",
 	.about = "show records of the journal",
 	.help =

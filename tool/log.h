@@ -36,11 +36,11 @@ struct log_options {
 };
 
 /* Each takes an option's value; false, having said so, where it is not one. */
-bool log_take_actions(const char *text, struct log_options *options);
-bool log_take_reasons(const char *text, struct log_options *options);
-bool log_take_domain(const char *text, struct log_options *options);
-bool log_take_client(const char *text, struct log_options *options);
-bool log_take_limit(const char *text, struct log_options *options);
+bool log_take_actions(const char *text, void *run);
+bool log_take_reasons(const char *text, void *run);
+bool log_take_domain(const char *text, void *run);
+bool log_take_client(const char *text, void *run);
+bool log_take_limit(const char *text, void *run);
 
 /* Is the address within the network asked for? */
 bool log_in_network(const struct log_options *options, const char *address);

@@ -56,8 +56,10 @@ take_words(const char *what, const char *text, const char *const *words, size_t 
 }
 
 bool
-log_take_actions(const char *text, struct log_options *options)
+log_take_actions(const char *text, void *run)
 {
+	struct log_options *options = run;
+
 	const char *words[POLICY_REJECT + 1];
 
 	for (int i = 0; i <= POLICY_REJECT; i++)
@@ -67,8 +69,9 @@ log_take_actions(const char *text, struct log_options *options)
 }
 
 bool
-log_take_reasons(const char *text, struct log_options *options)
+log_take_reasons(const char *text, void *run)
 {
+	struct log_options *options = run;
 	const char *words[REASON_COUNT];
 	enum policy_reason reasons[REASON_COUNT];
 	bool chosen[REASON_COUNT] = { false };
@@ -88,8 +91,10 @@ log_take_reasons(const char *text, struct log_options *options)
 }
 
 bool
-log_take_domain(const char *text, struct log_options *options)
+log_take_domain(const char *text, void *run)
 {
+	struct log_options *options = run;
+
 	if (strcmp(text, "<>") == 0) {
 		(void)strcpy(options->domain, text);
 		return true;
@@ -139,8 +144,10 @@ take_network(const char *text, struct log_options *options)
 }
 
 bool
-log_take_client(const char *text, struct log_options *options)
+log_take_client(const char *text, void *run)
 {
+	struct log_options *options = run;
+
 	if (strchr(text, '/') != NULL)
 		return take_network(text, options);
 	if (read_address(text, options)) {
@@ -158,8 +165,10 @@ log_take_client(const char *text, struct log_options *options)
 }
 
 bool
-log_take_limit(const char *text, struct log_options *options)
+log_take_limit(const char *text, void *run)
 {
+	struct log_options *options = run;
+
 	size_t digits = strspn(text, "0123456789");
 
 	if (digits > 0 && digits < 18 && text[digits] == '\0') {

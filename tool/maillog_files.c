@@ -107,7 +107,7 @@ stat_file(struct file *file)
 	bool fine;
 
 	file->is_input = strcmp(file->path, "-") == 0;
-	file->latest = (time_t)tool_now();
+	file->latest = (time_t)(tool_now_ms() / 1000);
 	fine = file->is_input ? fstat(STDIN_FILENO, &status) == 0 :
 	    stat(file->path, &status) == 0;
 	if (fine && S_ISDIR(status.st_mode)) {

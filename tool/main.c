@@ -3,15 +3,14 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <errno.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "tool/tool.h"
 #include "base/suggest.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
 
 static int run_help(const struct command *command, int argc, char **argv);
 
@@ -27,62 +26,6 @@ static const struct command *const commands[] = {
 	&command_log, &command_report, &command_replay, &command_help,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
-
-int
-tool_trouble(const char *format, ...)
-{
-	va_list args;
-
-	(void)fputs("tlsward: ", stderr);
-	va_start(args, format);
-	(void)vfprintf(stderr, format, args);
-	va_end(args);
-	(void)fputc('\n', stderr);
-	return STATUS_TROUBLE;
-}
-
-static void
-print_usage(const struct command *command, FILE *out)
-{
-	const char *arguments = command->arguments;
-
-	(void)fprintf(out, "usage: tlsward %s%s%s\n", command->name,
-	    arguments == NULL ? "" : " ", arguments == NULL ? "" : arguments);
-}
-
-int
-tool_usage(const struct command *command)
-{
-	print_usage(command, stderr);
-	return STATUS_TROUBLE;
-}
-
-static int
-print_help(const struct command *command)
-{
-	print_usage(command, stdout);
-	(void)printf("\n%s\n", command->about);
-	if (command->help != NULL)
-		(void)printf("\n%s", command->help);
-	return STATUS_FINE;
-}
-
-static int
-print_version(void)
-{
-	(void)puts("tlsward " TLSWARD_VERSION);
-	return STATUS_FINE;
-}
-
-int
-tool_common_option(const struct command *command, int option)
-{
-	if (option == 'h')
-		return print_help(command);
-	if (option == 'V')
-		return print_version();
-	return tool_usage(command);
-}
 
 static void
 print_overview(FILE *out)
@@ -120,11 +63,10 @@ find_command(const char *name)
 static int
 run_help(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = { COMMON_OPTIONS };
-	int option = getopt_long(argc, argv, "hV", options, NULL);
+	int status = tool_options(command, argc, argv, NULL);
 
-	if (option != -1)
-		return tool_common_option(command, option);
+	if (status != -1)
+		return status;
 	if (argc - optind > 1)
 		return tool_usage(command);
 	if (argc == optind) {
@@ -136,7 +78,7 @@ run_help(const struct command *command, int argc, char **argv)
 		return STATUS_FINE;
 	}
 	command = find_command(argv[optind]);
-	return command == NULL ? STATUS_TROUBLE : print_help(command);
+	return command == NULL ? STATUS_TROUBLE : tool_help(command);
 }
 
 static int
@@ -152,7 +94,11 @@ run_command(const struct command *command, int argc, char **argv)
 static int
 run(int argc, char **argv)
 {
-	static const struct option options[] = { COMMON_OPTIONS };
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 }
+	};
 	const struct command *command;
 	int option = getopt_long(argc, argv, "+hV", options, NULL);
 
@@ -161,7 +107,7 @@ run(int argc, char **argv)
 		return STATUS_FINE;
 	}
 	if (option == 'V')
-		return print_version();
+		return tool_version();
 	if (option != -1 || optind == argc) {
 		print_overview(stderr);
 		return STATUS_TROUBLE;

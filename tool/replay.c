@@ -5,17 +5,15 @@
  */
 #include "tool/replay.h"
 
+#include <getopt.h>
 #include <string.h>
 
-#include "review/review.h"
-#include "tool/journal.h"
-#include "tool/judge.h"
-#include "tool/period.h"
+#include "tool/tool.h"
 
 /* So many files of a log are taken. */
 #define FILES_MAX 1024
 
-struct run {
+struct replay_run {
 	struct judge judge;
 	struct policy_options options;
 	struct policy_ranges *ranges;
@@ -35,7 +33,7 @@ struct run {
  * ------------------------------------------------------------------ */
 
 static bool
-judge_item(struct run *run, const struct facts *facts,
+judge_item(struct replay_run *run, const struct facts *facts,
     const struct policy_hidden *hidden, struct tally_item *item)
 {
 	struct facts completed = *facts;
@@ -83,7 +81,7 @@ take_message(void *context, const struct maillog_message *message)
  * ------------------------------------------------------------------ */
 
 static int
-read_journal(struct run *run)
+read_journal(struct replay_run *run)
 {
 	struct tool_journal journal;
 	int status = STATUS_TROUBLE, result;
@@ -103,7 +101,7 @@ read_journal(struct run *run)
 }
 
 static int
-read_maillog(struct run *run)
+read_maillog(struct replay_run *run)
 {
 	const struct maillog_period period = { run->since_ms, run->until_ms };
 
@@ -114,7 +112,7 @@ read_maillog(struct run *run)
 }
 
 static int
-write_result(const struct run *run)
+write_result(const struct replay_run *run)
 {
 	const struct replay_result result = {
 		.tally = &run->tally,
@@ -132,24 +130,24 @@ write_result(const struct run *run)
 
 /* The period: of the journal the last 30 days, of a log all of it, if not given. */
 static bool
-set_period(struct run *run)
+set_period(struct replay_run *run)
 {
 	int64_t now_ms = tool_now_ms();
 
 	run->until_ms = now_ms + 1;
 	run->since_ms = INT64_MIN;
-	if (run->until != NULL && !tool_since(run->until, now_ms, &run->until_ms))
+	if (run->until != NULL && !tool_since(run->until, &run->until_ms))
 		return false;
 	if (run->since == NULL && run->file_count == 0)
 		run->since = "30d";
 	/* A log's times may be those of another clock. */
 	if (run->until == NULL && run->file_count > 0)
 		run->until_ms = INT64_MAX;
-	return run->since == NULL || tool_since(run->since, now_ms, &run->since_ms);
+	return run->since == NULL || tool_since(run->since, &run->since_ms);
 }
 
 static int
-replay(struct run *run)
+replay(struct replay_run *run)
 {
 	int status;
 
@@ -172,8 +170,10 @@ replay(struct run *run)
  * ------------------------------------------------------------------ */
 
 static bool
-add_file(struct run *run, const char *path)
+add_file(const char *path, void *context)
 {
+	struct replay_run *run = context;
+
 	if (run->file_count == FILES_MAX) {
 		(void)tool_trouble("more than %d files", FILES_MAX);
 		return false;
@@ -182,58 +182,18 @@ add_file(struct run *run, const char *path)
 	return true;
 }
 
-/* Returns -1 to go on, or the exit status. */
-static int
-take_option(const struct command *command, int option, struct run *run)
-{
-	switch (option) {
-	case 's':
-		run->since = optarg;
-		return -1;
-	case 'u':
-		run->until = optarg;
-		return -1;
-	case 'J':
-		run->journal = optarg;
-		return -1;
-	case 'j':
-		run->json = true;
-		return -1;
-	case 'A':
-		run->all = true;
-		return -1;
-	case 'm':
-		return add_file(run, optarg) ? -1 : STATUS_TROUBLE;
-	default:
-		return judge_option(command, option, &run->judge);
-	}
-}
-
 static int
 run_replay(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "all", no_argument, NULL, 'A' },
-		{ "journal", required_argument, NULL, 'J' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "maillog", required_argument, NULL, 'm' },
-		{ "since", required_argument, NULL, 's' },
-		{ "until", required_argument, NULL, 'u' },
-		JUDGE_OPTIONS
-	};
-	static struct run run;
-	int option, status;
+	static struct replay_run run;
+	int status = tool_options(command, argc, argv, &run);
 
-	while ((option = getopt_long(argc, argv, JUDGE_SHORT_OPTIONS, options, NULL)) !=
-	    -1) {
-		status = take_option(command, option, &run);
-		if (status != -1)
-			return status;
-	}
+	if (status != -1)
+		return status;
 	if (optind < argc && run.file_count == 0)
 		return tool_usage(command);
 	for (; optind < argc; optind++)
-		if (!add_file(&run, argv[optind]))
+		if (!add_file(argv[optind], &run))
 			return STATUS_TROUBLE;
 	if (run.file_count > 0 && run.journal != NULL)
 		return tool_trouble("--journal and --maillog cannot be given together");
@@ -244,9 +204,21 @@ run_replay(const struct command *command, int argc, char **argv)
 	return status;
 }
 
+static const struct tool_option replay_options[] = {
+	OPTION("all", 0, OPTION_FLAG, struct replay_run, all),
+	OPTION("journal", 0, OPTION_TEXT, struct replay_run, journal),
+	OPTION("json", 0, OPTION_FLAG, struct replay_run, json),
+	OPTION_CALL("maillog", 0, add_file),
+	OPTION("since", 0, OPTION_TEXT, struct replay_run, since),
+	OPTION("until", 0, OPTION_TEXT, struct replay_run, until),
+	JUDGE_OPTIONS(struct replay_run),
+	OPTION_END
+};
+
 const struct command command_replay = {
 	.name = "replay",
 	.run = run_replay,
+	.options = replay_options,
 	.arguments = "[--policy FILE] [--since TIME] [--maillog FILE...]",
 	.about = "what another policy would have done with recorded traffic",
 	.help =

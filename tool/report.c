@@ -6,12 +6,11 @@
 #include "tool/report.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/journal.h"
-#include "tool/period.h"
 #include "tool/screen.h"
 #include "base/buffer.h"
 
@@ -344,7 +343,7 @@ write_report(struct report_run *run)
 static int
 report(struct report_run *run)
 {
-	int status = tool_load_usable(run->policy, run->config, tool_now(), &run->loaded);
+	int status = tool_load_usable(run->policy, run->config, run->view.now_ms / 1000, &run->loaded);
 
 	if (status == STATUS_FINE && !tool_open_journal(run->journal_path, run->config,
 	    &run->journal))
@@ -367,8 +366,10 @@ report(struct report_run *run)
  * ------------------------------------------------------------------ */
 
 static bool
-take_domain(const char *text, struct report_run *run)
+take_domain(const char *text, void *context)
 {
+	struct report_run *run = context;
+
 	if (strcmp(text, "<>") == 0)
 		(void)strcpy(run->domain, text);
 	else if (!policy_domain(text, run->domain, sizeof run->domain)) {
@@ -379,8 +380,18 @@ take_domain(const char *text, struct report_run *run)
 }
 
 static bool
-take_days(const char *text, struct report_run *run)
+take_partner(const char *text, void *context)
 {
+	struct report_run *run = context;
+
+	run->partner = true;
+	return take_domain(text, run);
+}
+
+static bool
+take_days(const char *text, void *context)
+{
+	struct report_run *run = context;
 	size_t digits = strspn(text, "0123456789");
 
 	if (digits > 0 && digits < 6 && text[digits] == '\0') {
@@ -389,31 +400,6 @@ take_days(const char *text, struct report_run *run)
 	}
 	(void)tool_trouble("\"%s\" is no number of days", text);
 	return false;
-}
-
-/* False where the option's value was wrong (and said so), or it is not known. */
-static bool
-take(int option, struct report_run *run, bool *known)
-{
-	*known = true;
-	switch (option) {
-	case 'c': run->config = optarg; return true;
-	case 'p': run->policy = optarg; return true;
-	case 'j': run->journal_path = optarg; return true;
-	case 's': return tool_since(optarg, run->view.now_ms, &run->since_ms);
-	case 'u': return tool_since(optarg, run->view.now_ms, &run->until_ms);
-	case 'd': return take_domain(optarg, run);
-	case 'P': run->partner = true; return take_domain(optarg, run);
-	case 'r': return take_days(optarg, run);
-	case 't': run->to = optarg; return true;
-	case 'F': run->from = optarg; return true;
-	case 'H': run->html = optarg; return true;
-	case 'm': run->mail = true; return true;
-	case 'A': run->view.all = true; return true;
-	case 'J': run->form = FORM_JSON; return true;
-	case 'S': run->form = FORM_CSV; return true;
-	default: *known = false; return false;
-	}
 }
 
 static int
@@ -431,43 +417,44 @@ check_call(const struct report_run *run)
 static int
 run_report(const struct command *command, int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "policy", required_argument, NULL, 'p' },
-		{ "journal", required_argument, NULL, 'j' },
-		{ "since", required_argument, NULL, 's' },
-		{ "until", required_argument, NULL, 'u' },
-		{ "domain", required_argument, NULL, 'd' },
-		{ "partner", required_argument, NULL, 'P' },
-		{ "ready-days", required_argument, NULL, 'r' },
-		{ "to", required_argument, NULL, 't' },
-		{ "from", required_argument, NULL, 'F' },
-		{ "html", required_argument, NULL, 'H' },
-		{ "mail", no_argument, NULL, 'm' },
-		{ "all", no_argument, NULL, 'A' },
-		{ "json", no_argument, NULL, 'J' },
-		{ "csv", no_argument, NULL, 'S' },
-		COMMON_OPTIONS
-	};
 	struct report_run run = { .output = BUFFER_INIT };
-	bool known;
-	int option;
+	int status;
 
 	run.view.now_ms = tool_now_ms();
 	run.view.ready_days = DEFAULT_READY_DAYS;
 	run.since_ms = run.view.now_ms - DEFAULT_SINCE_DAYS * DAY_MS;
 	run.until_ms = run.view.now_ms + 1;
-	while ((option = getopt_long(argc, argv, "c:hV", long_options, NULL)) != -1)
-		if (!take(option, &run, &known))
-			return known ? STATUS_TROUBLE : tool_common_option(command, option);
+	status = tool_options(command, argc, argv, &run);
+	if (status != -1)
+		return status;
 	if (optind < argc)
 		return tool_usage(command);
 	return check_call(&run) == STATUS_FINE ? report(&run) : STATUS_TROUBLE;
 }
 
+static const struct tool_option report_options[] = {
+	OPTION("config", 'c', OPTION_TEXT, struct report_run, config),
+	OPTION("policy", 0, OPTION_TEXT, struct report_run, policy),
+	OPTION("journal", 0, OPTION_TEXT, struct report_run, journal_path),
+	OPTION("since", 0, OPTION_TIME, struct report_run, since_ms),
+	OPTION("until", 0, OPTION_TIME, struct report_run, until_ms),
+	OPTION_CALL("domain", 0, take_domain),
+	OPTION_CALL("partner", 0, take_partner),
+	OPTION_CALL("ready-days", 0, take_days),
+	OPTION("to", 0, OPTION_TEXT, struct report_run, to),
+	OPTION("from", 0, OPTION_TEXT, struct report_run, from),
+	OPTION("html", 0, OPTION_TEXT, struct report_run, html),
+	OPTION("mail", 0, OPTION_FLAG, struct report_run, mail),
+	OPTION("all", 0, OPTION_FLAG, struct report_run, view.all),
+	OPTION_FORM("json", struct report_run, form, FORM_JSON),
+	OPTION_FORM("csv", struct report_run, form, FORM_CSV),
+	OPTION_END
+};
+
 const struct command command_report = {
 	.name = "report",
 	.run = run_report,
+	.options = report_options,
 	.arguments = "[OPTION...] [--json | --csv | --html FILE | --mail]",
 	.about = "who complies, and who does not",
 	.help =

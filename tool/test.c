@@ -3,17 +3,17 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tool/case.h"
-#include "tool/judge.h"
 #include "tool/suite.h"
 #include "tool/test_result.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 
-struct run {
+struct test_run {
 	struct judge judge;		/* its options alone */
 	bool coverage;
 	bool json;
@@ -25,7 +25,7 @@ struct run {
 
 /* What has been gathered goes out. False where memory was short. */
 static bool
-put(struct run *run)
+put(struct test_run *run)
 {
 	bool ok = !run->text.failed;
 
@@ -39,7 +39,7 @@ put(struct run *run)
 
 /* What is said on the command line goes before what the file of cases says. */
 static struct suite *
-choose_suite(struct run *run, const struct cases *cases)
+choose_suite(struct test_run *run, const struct cases *cases)
 {
 	const char *policy = run->judge.policy, *config = run->judge.config;
 	char *beside = NULL;
@@ -52,7 +52,7 @@ choose_suite(struct run *run, const struct cases *cases)
 	}
 	if (policy == NULL && config == NULL)
 		policy = beside = suite_beside(cases->path);
-	suite = suite_find(&run->suites, policy, config, tool_now());
+	suite = suite_find(&run->suites, policy, config, tool_now_ms() / 1000);
 	free(beside);
 	if (suite == NULL)
 		(void)tool_trouble("not enough memory");
@@ -62,14 +62,14 @@ choose_suite(struct run *run, const struct cases *cases)
 
 /* As of when: the file's own "at", the option's day, or now. */
 static int64_t
-time_of(const struct run *run, const struct cases *cases)
+time_of(const struct test_run *run, const struct cases *cases)
 {
 	return cases->has_at ? cases->at * 1000 : judge_time_ms(&run->judge);
 }
 
 /* False where memory is short. */
 static bool
-judge_case(struct run *run, struct suite *suite, const struct cases *cases)
+judge_case(struct test_run *run, struct suite *suite, const struct cases *cases)
 {
 	int64_t now_ms = time_of(run, cases);
 	struct facts facts = *journal_facts_get(cases->now.facts);
@@ -80,7 +80,7 @@ judge_case(struct run *run, struct suite *suite, const struct cases *cases)
 	const struct test_result result = {
 		.file = cases->path, .test = &cases->now, .record = &record,
 		.policy = suite->loaded.path, .config = suite->loaded.settings_path,
-		.has_day = cases->has_at || run->judge.has_at
+		.has_day = cases->has_at || run->judge.day.given
 	};
 	bool passed, short_of_memory;
 
@@ -105,7 +105,7 @@ fail:
 
 /* Takes one item of the file. False: it ends here. */
 static bool
-take_item(struct run *run, struct cases *cases, struct suite **suite)
+take_item(struct test_run *run, struct cases *cases, struct suite **suite)
 {
 	struct diags *diags = diags_new();
 	enum case_item item;
@@ -135,7 +135,7 @@ take_item(struct run *run, struct cases *cases, struct suite **suite)
 }
 
 static void
-test_file(struct run *run, const char *path)
+test_file(struct test_run *run, const char *path)
 {
 	struct suite *suite = NULL;
 	struct cases cases;
@@ -149,7 +149,7 @@ test_file(struct run *run, const char *path)
 }
 
 static void
-add_coverage(struct run *run)
+add_coverage(struct test_run *run)
 {
 	const char *before = "";
 
@@ -175,7 +175,7 @@ add_coverage(struct run *run)
 }
 
 static void
-summarize(struct run *run)
+summarize(struct test_run *run)
 {
 	if (run->json)
 		buffer_format(&run->text, "{\"passed\":%zu,\"failed\":%zu,"
@@ -195,7 +195,7 @@ summarize(struct run *run)
 }
 
 static int
-run_all(struct run *run, int count, char **files)
+run_all(struct test_run *run, int count, char **files)
 {
 	for (int i = 0; i < count; i++)
 		test_file(run, files[i]);
@@ -210,31 +210,27 @@ run_all(struct run *run, int count, char **files)
 static int
 run_test(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "coverage", no_argument, NULL, 'C' },
-		{ "json", no_argument, NULL, 'j' },
-		JUDGE_OPTIONS
-	};
-	struct run run = { .text = BUFFER_INIT };
-	int option, status;
+	struct test_run run = { .text = BUFFER_INIT };
+	int status = tool_options(command, argc, argv, &run);
 
-	while ((option = getopt_long(argc, argv, JUDGE_SHORT_OPTIONS, options,
-	    NULL)) != -1) {
-		if (option == 'C')
-			run.coverage = true;
-		else if (option == 'j')
-			run.json = true;
-		else if ((status = judge_option(command, option, &run.judge)) != -1)
-			return status;
-	}
+	if (status != -1)
+		return status;
 	if (optind == argc)
 		return tool_usage(command);
 	return run_all(&run, argc - optind, argv + optind);
 }
 
+static const struct tool_option test_options[] = {
+	OPTION("coverage", 0, OPTION_FLAG, struct test_run, coverage),
+	OPTION("json", 0, OPTION_FLAG, struct test_run, json),
+	JUDGE_OPTIONS(struct test_run),
+	OPTION_END
+};
+
 const struct command command_test = {
 	.name = "test",
 	.run = run_test,
+	.options = test_options,
 	.arguments = "[--policy FILE] [-c FILE] [--at DATE] [--coverage] [--json] "
 	    "FILE...",
 	.about = "hold a policy against files of cases",

@@ -1,16 +1,17 @@
 /*
  * tool.h - what the commands of tlsward(1) share.
  *
+ * What these functions say is on standard error; the rest is the caller's to print.
+ *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_TOOL_H
-#define TLSWARD_TOOL_H
+#ifndef TLSWARD_TOOL_TOOL_H
+#define TLSWARD_TOOL_TOOL_H
 
-#include <getopt.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 #include "settings/settings.h"
+#include "review/review.h"
 #include "policy/policy.h"
 #include "base/diag.h"
 
@@ -20,13 +21,51 @@ enum exit_status {
 	STATUS_TROUBLE = 2	/* the call was wrong or could not be carried out */
 };
 
-/* A command. "run" gets its own arguments, argv[0] being "tlsward NAME". */
+/* ------------------------------------------------------------------ *
+ * A command and its options
+ * ------------------------------------------------------------------ */
+
+enum option_kind {
+	OPTION_FLAG,		/* a bool becomes true */
+	OPTION_VALUE,		/* an int becomes "value" */
+	OPTION_TEXT,		/* a const char * becomes the argument */
+	OPTION_DAY,		/* a struct tool_day */
+	OPTION_TIME,		/* an int64_t, as tool_since() reads it */
+	OPTION_TAKE		/* "take" has the argument and the command's struct */
+};
+
+/* A row of a command's table, which a row without a name ends. */
+struct tool_option {
+	const char *name;	/* --name */
+	char letter;		/* -c; 0: none */
+	enum option_kind kind;
+	size_t place;		/* offsetof() what is set in the command's own struct */
+	int value;
+	/* False where the argument is none: it has been said. */
+	bool (*take)(const char *argument, void *run);
+};
+
+#define OPTION(name, letter, kind, type, member) \
+	{ (name), (letter), (kind), offsetof(type, member), 0, NULL }
+#define OPTION_FORM(name, type, member, value) \
+	{ (name), 0, OPTION_VALUE, offsetof(type, member), (value), NULL }
+#define OPTION_CALL(name, letter, take) { (name), (letter), OPTION_TAKE, 0, 0, (take) }
+#define OPTION_END { NULL, 0, OPTION_FLAG, 0, 0, NULL }
+
+/* A day that was given, or not. */
+struct tool_day {
+	bool given;
+	int64_t start;		/* seconds since the epoch */
+};
+
+/* "run" gets its own arguments, argv[0] being "tlsward NAME". */
 struct command {
 	const char *name;
 	int (*run)(const struct command *command, int argc, char **argv);
 	const char *arguments;
 	const char *about;	/* one line */
 	const char *help;	/* its options; NULL: none */
+	const struct tool_option *options;	/* but --help and --version; NULL: none */
 };
 
 extern const struct command command_check;
@@ -37,30 +76,40 @@ extern const struct command command_replay;
 extern const struct command command_report;
 extern const struct command command_test;
 
-/* The options that every command has; at the end of its own. */
-#define COMMON_OPTIONS \
-	{ "help", no_argument, NULL, 'h' }, \
-	{ "version", no_argument, NULL, 'V' }, \
-	{ NULL, 0, NULL, 0 }
-
 /*
- * What to do about an option that is none of a command's own: its help, the
- * version, or its usage on standard error. Returns the exit status.
+ * Takes the options into the struct "run" of the command's own. Returns -1 to go on
+ * with the operands, which getopt(3) has brought to argv[optind] and behind, or the
+ * exit status: after help, the version, or what was wrong.
  */
-int tool_common_option(const struct command *command, int option);
+int tool_options(const struct command *command, int argc, char **argv, void *run);
 
-/* Says on standard error how the command is called. Returns STATUS_TROUBLE. */
+/* Print help, and the version, to standard output. Return STATUS_FINE. */
+int tool_help(const struct command *command);
+int tool_version(void);
+
+/* Says how the command is called. Returns STATUS_TROUBLE. */
 int tool_usage(const struct command *command);
 
-/* Says on standard error what went wrong. Returns STATUS_TROUBLE. */
+/* Says what went wrong. Returns STATUS_TROUBLE. */
 int tool_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Seconds since the epoch, and milliseconds. */
-int64_t tool_now(void);
+/* ------------------------------------------------------------------ *
+ * Times
+ * ------------------------------------------------------------------ */
+
+/* Now, in milliseconds since the epoch. */
 int64_t tool_now_ms(void);
 
-/* Reads the argument of --at. False, having said so, where it is no date. */
-bool tool_date(const char *text, int64_t *when);
+/*
+ * Reads a time: so long before now (90m, 24h, 30d, 2w, 1y; s for seconds), a day
+ * (YYYY-MM-DD, its start in UTC), or a time of RFC 3339; in milliseconds since the
+ * epoch. False, having said so, where it is none.
+ */
+bool tool_since(const char *text, int64_t *ms);
+
+/* ------------------------------------------------------------------ *
+ * The policy, the settings and the journal
+ * ------------------------------------------------------------------ */
 
 /* A policy, and the settings under which it is looked at. */
 struct loaded {
@@ -89,5 +138,57 @@ void tool_unload(struct loaded *loaded);
  */
 int tool_load_usable(const char *policy, const char *config, int64_t now,
     struct loaded *loaded);
+
+/* By what a command judges facts, and what was loaded by that. */
+struct judge {
+	const char *policy;	/* --policy; NULL: not given */
+	const char *config;	/* -c; NULL: not given */
+	struct tool_day day;	/* --at */
+	struct loaded loaded;
+};
+
+/* The rows for the struct judge that is "judge" in a command's struct. */
+#define JUDGE_OPTIONS(type) \
+	OPTION("at", 0, OPTION_DAY, type, judge.day), \
+	OPTION("config", 'c', OPTION_TEXT, type, judge.config), \
+	OPTION("policy", 0, OPTION_TEXT, type, judge.policy)
+
+#define JUDGE_HELP \
+	"  --policy FILE           the policy; else the one the settings name\n" \
+	"  -c FILE, --config FILE  the settings; else the defaults with --policy,\n" \
+	"                          and the default settings file without\n" \
+	"  --at DATE               judge as on that day (YYYY-MM-DD, UTC)\n"
+
+/* Milliseconds since the epoch: those of --at, or now. */
+int64_t judge_time_ms(const struct judge *judge);
+
+/* Loads what the options name; as tool_load_usable(). judge_free() in any case. */
+int judge_load(struct judge *judge);
+void judge_free(struct judge *judge);
+
+/*
+ * Completes the facts by what is known of the certificate, and judges them. False
+ * where memory is short.
+ */
+bool judge_facts(const struct loaded *loaded, int64_t now, struct facts *facts,
+    struct verdict *verdict);
+
+struct tool_journal {
+	sqlite3 *db;
+	char *path;
+};
+
+/*
+ * Opens the journal "path" for reading or, where that is NULL, the one that the
+ * settings name: those of the file "config" or, where that is NULL too, of the
+ * default settings file. False, having said why, where that cannot be done. To be
+ * closed in any case.
+ */
+bool tool_open_journal(const char *path, const char *config,
+    struct tool_journal *journal);
+void tool_close_journal(struct tool_journal *journal);
+
+/* Says that reading failed, and why. Returns STATUS_TROUBLE. */
+int tool_journal_trouble(const struct tool_journal *journal);
 
 #endif

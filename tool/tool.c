@@ -1,0 +1,369 @@
+/*
+ * tool.c - what the commands of tlsward(1) share.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/tool.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/date.h"
+#include "base/diag.h"
+
+/* ------------------------------------------------------------------ *
+ * A command and its options
+ * ------------------------------------------------------------------ */
+
+#define OPTIONS_MAX 24
+
+int
+tool_trouble(const char *format, ...)
+{
+	va_list args;
+
+	(void)fputs("tlsward: ", stderr);
+	va_start(args, format);
+	(void)vfprintf(stderr, format, args);
+	va_end(args);
+	(void)fputc('\n', stderr);
+	return STATUS_TROUBLE;
+}
+
+int
+tool_usage(const struct command *command)
+{
+	(void)fprintf(stderr, "usage: tlsward %s %s\n", command->name, command->arguments);
+	return STATUS_TROUBLE;
+}
+
+int
+tool_help(const struct command *command)
+{
+	(void)printf("usage: tlsward %s %s\n\n%s\n", command->name, command->arguments,
+	    command->about);
+	if (command->help != NULL)
+		(void)printf("\n%s", command->help);
+	return STATUS_FINE;
+}
+
+/* The day "text", or false, having said so. */
+static bool
+take_day(const char *text, struct tool_day *day)
+{
+	day->given = date_read_day(text, &day->start);
+	if (!day->given)
+		(void)tool_trouble("\"%s\" is not a date of the form YYYY-MM-DD", text);
+	return day->given;
+}
+
+static bool
+take_option(const struct tool_option *option, void *run)
+{
+	void *place = (char *)run + option->place;
+
+	switch (option->kind) {
+	case OPTION_FLAG:
+		*(bool *)place = true;
+		return true;
+	case OPTION_VALUE:
+		*(int *)place = option->value;
+		return true;
+	case OPTION_TEXT:
+		*(const char **)place = optarg;
+		return true;
+	case OPTION_DAY:
+		return take_day(optarg, place);
+	case OPTION_TIME:
+		return tool_since(optarg, place);
+	case OPTION_TAKE:
+		return option->take(optarg, run);
+	}
+	return false;
+}
+
+/* The table as getopt_long(3) has it: "val" is a row's letter or else its number. */
+static void
+make_options(const struct tool_option *rows, struct option *options, char *letters)
+{
+	int count = 0;
+
+	letters += sprintf(letters, "hV");
+	for (; rows != NULL && rows[count].name != NULL && count < OPTIONS_MAX; count++) {
+		bool has = rows[count].kind > OPTION_VALUE;
+		char letter = rows[count].letter;
+
+		options[count] = (struct option){ rows[count].name, has, NULL,
+		    letter != 0 ? letter : count };
+		if (letter != 0)
+			letters += sprintf(letters, "%c%s", letter, has ? ":" : "");
+	}
+	options[count] = (struct option){ "help", no_argument, NULL, 'h' };
+	options[count + 1] = (struct option){ "version", no_argument, NULL, 'V' };
+}
+
+int
+tool_options(const struct command *command, int argc, char **argv, void *run)
+{
+	struct option options[OPTIONS_MAX + 3] = { 0 };
+	char letters[3 * OPTIONS_MAX];
+	int option, row;
+
+	make_options(command->options, options, letters);
+	while ((option = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		if (option == 'h')
+			return tool_help(command);
+		if (option == 'V')
+			return tool_version();
+		if (option == '?')
+			return tool_usage(command);
+		for (row = 0; options[row].val != option; row++)
+			continue;
+		if (!take_option(&command->options[row], run))
+			return STATUS_TROUBLE;
+	}
+	return -1;
+}
+
+int
+tool_version(void)
+{
+	(void)puts("tlsward " TLSWARD_VERSION);
+	return STATUS_FINE;
+}
+
+/* ------------------------------------------------------------------ *
+ * Times
+ * ------------------------------------------------------------------ */
+
+int64_t
+tool_now_ms(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads a length of time: "90m". */
+static bool
+read_length(const char *text, int64_t *ms)
+{
+	static const char letters[] = "smhdwy";
+	static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800, 365 * 86400 };
+	size_t digits = strspn(text, "0123456789");
+	const char *letter = strchr(letters, text[digits]);
+
+	/* Seven digits of years still fit. */
+	if (digits == 0 || digits > 7 || text[digits] == '\0' ||
+	    text[digits + 1] != '\0' || letter == NULL)
+		return false;
+	*ms = atoi(text) * seconds[letter - letters] * 1000;
+	return true;
+}
+
+bool
+tool_since(const char *text, int64_t *ms)
+{
+	int64_t length, when, now_ms = tool_now_ms();
+
+	if (read_length(text, &length))
+		*ms = length < now_ms ? now_ms - length : 0;
+	else if (date_read_day(text, &when) || date_read_time(text, &when))
+		*ms = when * 1000;
+	else {
+		(void)tool_trouble("\"%s\" is no time: write 90m, 24h, 30d or 2w for so "
+		    "long ago, a day (2026-01-31) or a time (2026-01-31T12:00:00Z)", text);
+		return false;
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------ *
+ * The policy, the settings and the journal
+ * ------------------------------------------------------------------ */
+
+static int
+load_settings(const char *config, struct loaded *loaded)
+{
+	loaded->settings_path = config;
+	switch (settings_load(config, &loaded->settings, loaded->diags)) {
+	case SETTINGS_LOADED:
+		return STATUS_FINE;
+	case SETTINGS_INVALID:
+		return STATUS_NO;
+	case SETTINGS_UNREADABLE:
+		return STATUS_TROUBLE;
+	case SETTINGS_NO_MEMORY:
+		break;
+	}
+	return tool_trouble("not enough memory");
+}
+
+/* The certificates of partners, where there are some. */
+static int
+load_certificates(int64_t now, struct loaded *loaded)
+{
+	const char *folder = loaded->settings->partner_certificates;
+
+	if (folder != NULL && policy_load_certificates(loaded->policy, folder, now,
+	    loaded->diags) == POLICY_NO_MEMORY)
+		return tool_trouble("not enough memory");
+	return STATUS_FINE;
+}
+
+static int
+load_policy(int64_t now, struct loaded *loaded)
+{
+	switch (policy_load(loaded->path, now, &loaded->policy, loaded->diags)) {
+	case POLICY_LOADED:
+		break;
+	case POLICY_INVALID:
+		return STATUS_NO;
+	case POLICY_UNREADABLE:
+		return STATUS_TROUBLE;
+	case POLICY_NO_MEMORY:
+		return tool_trouble("not enough memory");
+	}
+	if (load_certificates(now, loaded) != STATUS_FINE)
+		return STATUS_TROUBLE;
+	if (loaded->settings_path != NULL)
+		settings_check_policy(loaded->settings, loaded->settings_path,
+		    loaded->policy, loaded->diags);
+	return diags_errors(loaded->diags) == 0 ? STATUS_FINE : STATUS_NO;
+}
+
+int
+tool_load(const char *policy, const char *config, int64_t now, struct loaded *loaded)
+{
+	int status;
+
+	*loaded = (struct loaded){ .path = policy };
+	loaded->diags = diags_new();
+	if (loaded->diags == NULL)
+		return tool_trouble("not enough memory");
+	if (config == NULL && policy == NULL)
+		config = settings_default_path();
+	status = load_settings(config, loaded);
+	if (status != STATUS_FINE)
+		return status;
+	if (policy == NULL)
+		loaded->path = loaded->settings->policy;
+	return load_policy(now, loaded);
+}
+
+int
+tool_load_usable(const char *policy, const char *config, int64_t now,
+    struct loaded *loaded)
+{
+	if (tool_load(policy, config, now, loaded) == STATUS_FINE)
+		return STATUS_FINE;
+	if (loaded->diags != NULL)
+		diags_print(loaded->diags, stderr);
+	return STATUS_TROUBLE;
+}
+
+void
+tool_unload(struct loaded *loaded)
+{
+	policy_free(&loaded->policy);
+	settings_free(&loaded->settings);
+	diags_free(&loaded->diags);
+}
+
+int64_t
+judge_time_ms(const struct judge *judge)
+{
+	return judge->day.given ? judge->day.start * 1000 : tool_now_ms();
+}
+
+int
+judge_load(struct judge *judge)
+{
+	return tool_load_usable(judge->policy, judge->config,
+	    judge_time_ms(judge) / 1000, &judge->loaded);
+}
+
+void
+judge_free(struct judge *judge)
+{
+	tool_unload(&judge->loaded);
+}
+
+bool
+judge_facts(const struct loaded *loaded, int64_t now, struct facts *facts,
+    struct verdict *verdict)
+{
+	struct policy_options options = settings_policy_options(loaded->settings, now);
+
+	policy_apply_certificates(loaded->policy, facts);
+	return policy_decide(loaded->policy, facts, &options, verdict) == 0;
+}
+
+/* The path in the settings, the caller's; NULL, having said why, where there is none. */
+static char *
+find_journal(const char *config)
+{
+	struct diags *diags = diags_new();
+	struct settings *settings = NULL;
+	char *path = NULL;
+
+	if (config == NULL)
+		config = settings_default_path();
+	if (diags == NULL)
+		(void)tool_trouble("not enough memory");
+	else if (settings_load(config, &settings, diags) != SETTINGS_LOADED)
+		diags_print(diags, stderr);
+	else if (settings->journal == NULL)
+		(void)tool_trouble("the settings have no journal: name one with --journal");
+	else if ((path = strdup(settings->journal)) == NULL)
+		(void)tool_trouble("not enough memory");
+	settings_free(&settings);
+	diags_free(&diags);
+	return path;
+}
+
+bool
+tool_open_journal(const char *path, const char *config, struct tool_journal *journal)
+{
+	char error[REVIEW_ERROR_MAX];
+
+	*journal = (struct tool_journal){ 0 };
+	if (path == NULL)
+		journal->path = find_journal(config);
+	else {
+		/* As the setting has it. */
+		if (strncmp(path, "sqlite:", 7) == 0)
+			path += 7;
+		journal->path = strdup(path);
+		if (journal->path == NULL)
+			(void)tool_trouble("not enough memory");
+	}
+	if (journal->path == NULL)
+		return false;
+	journal->db = review_open(journal->path, error);
+	if (journal->db == NULL)
+		(void)tool_trouble("%s", error);
+	return journal->db != NULL;
+}
+
+void
+tool_close_journal(struct tool_journal *journal)
+{
+	review_close(&journal->db);
+	free(journal->path);
+	journal->path = NULL;
+}
+
+int
+tool_journal_trouble(const struct tool_journal *journal)
+{
+	char error[REVIEW_ERROR_MAX];
+
+	review_explain(journal->db, journal->path, error);
+	return tool_trouble("%s", error);
+}
