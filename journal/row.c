@@ -261,9 +261,8 @@ is_clear(const struct journal_record *record)
 {
 	const struct facts *facts = record->facts;
 
-	return facts->tls_version != NULL && strcmp(facts->tls_version, "none") == 0 &&
-	    !facts->local && facts->sasl_username == NULL &&
-	    record->verdict->from_domain[0] != '\0';
+	return policy_encrypted(facts) == POLICY_NO && !facts->local &&
+	    facts->sasl_username == NULL && record->verdict->from_domain[0] != '\0';
 }
 
 struct row *

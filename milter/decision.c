@@ -64,7 +64,8 @@ decision_make(struct service *service, const struct question *question,
 	    service->settings, log_time_ms() / 1000);
 	int result;
 
-	policy_apply_certificates(question->snapshot->policy, question->facts);
+	*question->facts = policy_complete_facts(question->snapshot->policy,
+	    question->facts);
 	if (question->from_resolved != NULL)
 		result = judge_both(question, &options, verdict);
 	else

@@ -144,9 +144,14 @@ cipher_at(const struct cipher_table *table, size_t index)
 bool
 cipher_name_is_null(const char *name)
 {
-	/* SSL_CIPHER_get_name() of no cipher at all. */
-	if (strcmp(name, "(NONE)") == 0)
-		return true;
+	/* SSL_CIPHER_get_name() of no cipher at all, and RFC 9150's suites. */
+	static const char *const others[] = {
+		"(NONE)", "TLS_SHA256_SHA256", "TLS_SHA384_SHA384"
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(name, others[i]) == 0)
+			return true;
 	for (const char *c = name; (c = strstr(c, "NULL")) != NULL; c++) {
 		bool starts = c == name || c[-1] == '-' || c[-1] == '_';
 

@@ -47,7 +47,7 @@ const struct cipher *cipher_find(const struct cipher_table *table, const char *n
 /* The suite at "index", in the order of their names, or NULL. Thread-safe. */
 const struct cipher *cipher_at(const struct cipher_table *table, size_t index);
 
-/* Whether a name without a suite of its own says that nothing is encrypted. */
+/* Whether a suite of that name does not encrypt, or it is the name of none at all. */
 bool cipher_name_is_null(const char *name);
 
 bool cipher_in_set(const struct cipher_table *table, const struct cipher *cipher,

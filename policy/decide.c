@@ -360,13 +360,14 @@ int
 policy_decide(const struct policy *policy, const struct facts *facts,
     const struct policy_options *options, struct verdict *verdict)
 {
+	const struct facts all = policy_complete_facts(policy, facts);
 	struct session session;
 	struct match client;
 
 	memset(verdict, 0, sizeof(*verdict));
 	verdict->reported = -1;
 	verdict->would_by = -1;
-	session_read(&session, policy, facts, options->now);
+	session_read(&session, policy, &all, options->now);
 	verdict->bits = session.bits;
 	if (match_client(policy, facts, &client) == -1)
 		return -1;

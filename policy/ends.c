@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include "policy/known.h"
-#include "policy/rule.h"
+#include "policy/rules.h"
 
 /* Takes an end that comes before the one so far, and after "now". */
 static void

@@ -7,7 +7,7 @@
 #define TLSWARD_POLICY_INDEX_H
 
 #include "policy/name.h"
-#include "policy/rule.h"
+#include "policy/rules.h"
 
 /* Longer than any address or domain that a policy can name. */
 #define WHO_KEY_MAX 512

@@ -334,30 +334,32 @@ set_names(struct facts *facts, const struct range *range)
 	}
 }
 
-void
-policy_apply_certificates(const struct policy *policy, struct facts *facts)
+struct facts
+policy_complete_facts(const struct policy *policy, const struct facts *facts)
 {
 	const char *fingerprint = facts->cert_fingerprint;
 	bool of_key = fingerprint == NULL;
+	struct facts all = *facts;
 	struct range range;
 
 	if (of_key)
 		fingerprint = facts->cert_pubkey_fingerprint;
 	if (policy->known == NULL || fingerprint == NULL)
-		return;
+		return all;
 	range = find(policy->known, fingerprint, of_key);
 	if (range.count == 0)
-		return;
+		return all;
 	/* What is added must not look like what an MTA says of those it verified. */
-	facts->cert_verified = session_verified(facts);
-	set(&facts->cert_cn, &range, get_cn);
-	set_names(facts, &range);
-	set(&facts->cert_issuer, &range, get_issuer);
-	set(&facts->cert_key, &range, get_key);
-	set(&facts->cert_signature, &range, get_signature);
-	set(&facts->cert_not_after, &range, get_not_after);
-	if (facts->cert_pubkey_fingerprint == NULL)
-		facts->cert_pubkey_fingerprint = at(&range, 0)->key_digest;
-	if (facts->cert_source == NULL)
-		facts->cert_source = at(&range, 0)->name;
+	all.cert_verified = session_verified(facts);
+	set(&all.cert_cn, &range, get_cn);
+	set_names(&all, &range);
+	set(&all.cert_issuer, &range, get_issuer);
+	set(&all.cert_key, &range, get_key);
+	set(&all.cert_signature, &range, get_signature);
+	set(&all.cert_not_after, &range, get_not_after);
+	if (all.cert_pubkey_fingerprint == NULL)
+		all.cert_pubkey_fingerprint = at(&range, 0)->key_digest;
+	if (all.cert_source == NULL)
+		all.cert_source = at(&range, 0)->name;
+	return all;
 }

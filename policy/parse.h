@@ -9,7 +9,7 @@
 #include "policy/index.h"
 #include "policy/lex.h"
 #include "policy/messages.h"
-#include "policy/rule.h"
+#include "policy/rules.h"
 #include "base/arena.h"
 #include "base/diag.h"
 

@@ -69,6 +69,14 @@ struct facts {
 
 #define FACTS_INIT { .bits = -1 }
 
+/*
+ * Whether the session is encrypted: the one answer of verdicts, records, stamps and
+ * metrics. "none" is clear text, and so is a suite that does not encrypt, or the
+ * name of none at all ("(NONE)"); where the protocol is not given a suite tells.
+ * POLICY_UNKNOWN: nothing does.
+ */
+enum policy_tri policy_encrypted(const struct facts *facts);
+
 /* How a session was protected, in order of strength. */
 enum policy_protocol {
 	PROTOCOL_CLEAR,		/* clear text, or a cipher that does not encrypt */
@@ -144,12 +152,14 @@ enum policy_load_result policy_load_certificates(struct policy *policy,
     const char *folder, int64_t now, struct diags *diags);
 
 /*
- * Adds what is known of the session's certificate, where its fingerprint (or, where
- * that alone is given, its public key's) is that of one of the certificates. What is
+ * The facts with what is known of the session's certificate, where its fingerprint
+ * (or, where that alone is given, its public key's) is that of one of the
+ * certificates: so policy_decide() judges them, and so they are recorded. What is
  * given stays; that the MTA did not verify it stays too. What is added is borrowed
- * from the policy. Thread-safe.
+ * from the policy, the rest from where the facts have it. Thread-safe.
  */
-void policy_apply_certificates(const struct policy *policy, struct facts *facts);
+struct facts policy_complete_facts(const struct policy *policy,
+    const struct facts *facts);
 
 /*
  * Warns of what will need its partner's or the administrator's attention at "now":

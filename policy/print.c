@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/rule.h"
+#include "policy/rules.h"
 #include "base/date.h"
 
 static void

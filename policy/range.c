@@ -207,9 +207,10 @@ static bool
 recipient_matters(const struct trial *trial, const struct facts *facts)
 {
 	const struct policy_ranges *ranges = trial->ranges;
+	const struct facts all = policy_complete_facts(ranges->policy, facts);
 	struct session session;
 
-	session_read(&session, ranges->policy, facts, trial->options->now);
+	session_read(&session, ranges->policy, &all, trial->options->now);
 	for (size_t i = 0; i < ranges->to_count; i++) {
 		struct verdict other = *trial->verdict;
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/rule.h"
+#include "policy/rules.h"
 #include "policy/template.h"
 
 struct default_reply {

@@ -6,7 +6,7 @@
 #ifndef TLSWARD_POLICY_REPORT_H
 #define TLSWARD_POLICY_REPORT_H
 
-#include "policy/rule.h"
+#include "policy/rules.h"
 #include "base/diag.h"
 
 /*

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/rule.h"
+#include "policy/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>

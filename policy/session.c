@@ -17,22 +17,13 @@ yes_or_no(bool yes)
 	return yes ? POLICY_YES : POLICY_NO;
 }
 
-static bool
-encrypts(const struct session *session, const char *cipher)
-{
-	if (session->cipher != NULL)
-		return session->cipher->bits > 0;
-	return !cipher_name_is_null(cipher);
-}
-
-/* Whether the session is encrypted; a cipher's name shows it where nothing else does. */
-static enum policy_tri
-is_encrypted(const struct session *session, const struct facts *facts)
+enum policy_tri
+policy_encrypted(const struct facts *facts)
 {
 	if (facts->tls_version != NULL && strcmp(facts->tls_version, "none") == 0)
 		return POLICY_NO;
 	if (facts->cipher != NULL)
-		return yes_or_no(encrypts(session, facts->cipher));
+		return yes_or_no(!cipher_name_is_null(facts->cipher));
 	return facts->tls_version != NULL ? POLICY_YES : POLICY_UNKNOWN;
 }
 
@@ -69,11 +60,13 @@ session_read(struct session *session, const struct policy *policy,
 		session->version = protocol_from_fact(facts->tls_version);
 	if (facts->cipher != NULL)
 		session->cipher = cipher_find(policy->ciphers, facts->cipher);
-	session->encrypted = is_encrypted(session, facts);
+	session->encrypted = policy_encrypted(facts);
 	session->tls13 = session->version_given ? session->version == PROTOCOL_TLS_1_3 :
 	    session->cipher != NULL && session->cipher->tls13;
-	session->bits = facts->bits >= 0 ? facts->bits :
-	    session->cipher != NULL ? session->cipher->bits : -1;
+	session->bits = facts->bits;
+	/* A suite that encrypts has secret bits, whatever the MTA was told of them. */
+	if (session->bits <= 0 && session->cipher != NULL)
+		session->bits = session->cipher->bits;
 	session->verified = session_verified(facts);
 	session->no_certificate = says_none(facts->cert_fingerprint) ||
 	    says_none(facts->cert_pubkey_fingerprint);

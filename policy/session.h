@@ -6,7 +6,7 @@
 #ifndef TLSWARD_POLICY_SESSION_H
 #define TLSWARD_POLICY_SESSION_H
 
-#include "policy/rule.h"
+#include "policy/rules.h"
 
 struct session {
 	const struct policy *policy;

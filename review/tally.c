@@ -182,15 +182,16 @@ static void
 count_protocol(struct tally_domain *domain, const struct tally_item *item)
 {
 	const struct facts *facts = item->facts;
+	enum policy_tri encrypted = policy_encrypted(facts);
 
 	domain->transactions += item->transactions;
 	if (!item->certain)
 		domain->uncertain += item->transactions;
 	if (facts->local)
 		domain->local += item->transactions;
-	else if (facts->tls_version == NULL)
+	else if (encrypted == POLICY_UNKNOWN)
 		domain->unknown += item->transactions;
-	else if (strcmp(facts->tls_version, "none") == 0)
+	else if (encrypted == POLICY_NO)
 		domain->clear += item->transactions;
 	else
 		domain->tls += item->transactions;

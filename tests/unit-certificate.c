@@ -159,6 +159,36 @@ next_ends(void **state)
 	diags_free(&diags);
 }
 
+/* What a fingerprint makes known is judged; whoever asked has what he had. */
+static void
+a_decision_leaves_the_facts_alone(void **state)
+{
+	struct policy *policy = policy_text_load("default { otherwise reject\n"
+	    "require certificate key >= 3072\n}\n");
+	struct diags *diags = diags_new();
+	const struct facts facts = { .bits = -1, .from = "a@acme.example", TLS12,
+		.cert_fingerprint = "sha256:8F6E207C38375A3CEAACCFE6D49DE14E"
+		    "466763AE0B657717968D0FD84169835E" };
+	const struct facts before = facts;
+	struct verdict verdict;
+	struct facts all;
+
+	(void)state;
+	assert_non_null(diags);
+	policy_text_decide(policy, &facts, &verdict);
+	assert_int_equal(verdict.reason, REASON_UNKNOWN_FACT);
+	assert_int_equal(policy_load_certificates(policy, folder, JUNE_2026, diags),
+	    POLICY_LOADED);
+	policy_text_decide(policy, &facts, &verdict);
+	assert_int_equal(verdict.action, POLICY_ACCEPT);
+	all = policy_complete_facts(policy, &facts);
+	assert_string_equal(all.cert_key, "ec:P-256");
+	assert_string_equal(all.cert_source, "acme.pem");
+	assert_memory_equal(&facts, &before, sizeof(facts));
+	policy_free(&policy);
+	diags_free(&diags);
+}
+
 /* An exemption is told of from 14 days before its end on. */
 static void
 periods_by_time(void **state)
@@ -280,6 +310,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(reports_by_time),
 		cmocka_unit_test(next_ends),
 		cmocka_unit_test(periods_by_time),
+		cmocka_unit_test(a_decision_leaves_the_facts_alone),
 		cmocka_unit_test(damaged_files),
 		cmocka_unit_test(odd_files),
 		cmocka_unit_test(large_files)

@@ -919,8 +919,9 @@ downgrades_are_told(void **state)
 	(void)state;
 	put(store, &accepting, &facts, NOW);
 	await_sql("SELECT count(*) FROM rollup", "1");
-	facts.tls_version = "none";
+	facts.cipher = "(NONE)";
 	put(store, &refusing, &facts, NOW + 1000);
+	facts.tls_version = "none";
 	(void)strcpy(other.from_domain, "new.example");
 	facts.from = "a@new.example";
 	put(store, &other, &facts, NOW + 1000);

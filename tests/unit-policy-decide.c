@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "policy/rule.h"
+#include "policy/rules.h"
 
 #define LONG ((size_t)1 << 20)
 #define ENTRIES 200000
@@ -117,6 +117,74 @@ a_match_counts_beside_a_hopeless_expression(void **state)
 	assert_int_equal(decide(policy, &facts).reason, REASON_UNKNOWN_FACT);
 	free(name);
 	policy_free(&policy);
+}
+
+/* -- Encryption ------------------------------------------------------ */
+
+static void
+whether_it_is_encrypted_is_one_answer(void **state)
+{
+	static const struct {
+		const char *version;
+		const char *cipher;
+		int bits;
+		enum policy_tri encrypted;
+		int counted;		/* the verdict's bits */
+	} cases[] = {
+		{ NULL, NULL, -1, POLICY_UNKNOWN, -1 },
+		{ "none", NULL, -1, POLICY_NO, -1 },
+		{ "none", "ECDHE-RSA-AES128-GCM-SHA256", 128, POLICY_NO, 128 },
+		{ "TLSv1.2", NULL, -1, POLICY_YES, -1 },
+		{ "TLSv9", NULL, -1, POLICY_YES, -1 },
+		{ "TLSv1.2", "(NONE)", -1, POLICY_NO, -1 },
+		{ "TLSv1.2", "(NONE)", 0, POLICY_NO, 0 },
+		{ NULL, "(NONE)", -1, POLICY_NO, -1 },
+		{ "TLSv1.2", "NULL-SHA256", 0, POLICY_NO, 0 },
+		{ "TLSv1.2", "ECDHE-RSA-NULL-SHA", -1, POLICY_NO, 0 },
+		{ "TLSv1.2", "TLS_RSA_WITH_NULL_SHA256", -1, POLICY_NO, -1 },
+		{ NULL, "TLS_AES_128_GCM_SHA256", -1, POLICY_YES, 128 },
+		{ "TLSv1.3", "TLS_AES_256_GCM_SHA384", 0, POLICY_YES, 256 },
+		{ "TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256", 0, POLICY_YES, 128 },
+		{ "TLSv1.2", "of-tomorrow", 0, POLICY_YES, 0 }
+	};
+	struct policy *policy = policy_text_load("default { require tls }\n");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct facts facts = {
+			.from = "a@acme.example", .tls_version = cases[i].version,
+			.cipher = cases[i].cipher, .bits = cases[i].bits
+		};
+		const struct verdict verdict = decide(policy, &facts);
+		struct policy_strength strength;
+
+		assert_int_equal(policy_encrypted(&facts), cases[i].encrypted);
+		assert_int_equal(verdict.action, cases[i].encrypted == POLICY_YES ?
+		    POLICY_ACCEPT : POLICY_TEMPFAIL);
+		assert_int_equal(verdict.reason, cases[i].encrypted == POLICY_YES ?
+		    REASON_NONE : cases[i].encrypted == POLICY_NO ? REASON_TLS :
+		    REASON_UNKNOWN_FACT);
+		assert_int_equal(verdict.bits, cases[i].counted);
+		policy_strength(policy, &facts, &strength);
+		assert_int_equal(strength.protocol == PROTOCOL_CLEAR,
+		    cases[i].encrypted == POLICY_NO);
+		assert_int_equal(strength.bits, cases[i].counted);
+	}
+	policy_free(&policy);
+}
+
+/* The answer goes by names: those of the suites that are known bear it out. */
+static void
+a_suite_that_does_not_encrypt_has_a_name_that_says_so(void **state)
+{
+	struct cipher_table *table = cipher_table_new();
+	const struct cipher *cipher;
+
+	(void)state;
+	assert_non_null(table);
+	for (size_t i = 0; (cipher = cipher_at(table, i)) != NULL; i++)
+		assert_int_equal(cipher_name_is_null(cipher->name), cipher->bits == 0);
+	cipher_table_free(&table);
 }
 
 /* -- Sizes ----------------------------------------------------------- */
@@ -505,6 +573,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_hopeless_expression_neither_matches_nor_exempts),
 		cmocka_unit_test(a_hopeless_expression_passes_no_certificate),
 		cmocka_unit_test(a_match_counts_beside_a_hopeless_expression),
+		cmocka_unit_test(whether_it_is_encrypted_is_one_answer),
+		cmocka_unit_test(
+		    a_suite_that_does_not_encrypt_has_a_name_that_says_so),
 		cmocka_unit_test(long_names_are_matched_whole),
 		cmocka_unit_test(long_names_are_cut_in_the_verdict_alone),
 		cmocka_unit_test(odd_addresses_do_no_harm),

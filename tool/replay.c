@@ -36,10 +36,10 @@ static bool
 judge_item(struct replay_run *run, const struct facts *facts,
     const struct policy_hidden *hidden, struct tally_item *item)
 {
-	struct facts completed = *facts;
+	const struct facts completed = policy_complete_facts(run->judge.loaded.policy,
+	    facts);
 	struct verdict verdict;
 
-	policy_apply_certificates(run->judge.loaded.policy, &completed);
 	item->facts = &completed;
 	item->verdict = &verdict;
 	run->failed = policy_decide_hidden(run->ranges, &completed, hidden,

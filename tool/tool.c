@@ -300,7 +300,7 @@ judge_facts(const struct loaded *loaded, int64_t now, struct facts *facts,
 {
 	struct policy_options options = settings_policy_options(loaded->settings, now);
 
-	policy_apply_certificates(loaded->policy, facts);
+	*facts = policy_complete_facts(loaded->policy, facts);
 	return policy_decide(loaded->policy, facts, &options, verdict) == 0;
 }
 

@@ -1,10 +1,10 @@
 /*
- * rule.h - what a loaded policy consists of.
+ * rules.h - what a loaded policy consists of.
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_POLICY_RULE_H
-#define TLSWARD_POLICY_RULE_H
+#ifndef TLSWARD_POLICY_RULES_H
+#define TLSWARD_POLICY_RULES_H
 
 #include "policy/certificate.h"
 #include "policy/cipher.h"
