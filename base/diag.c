@@ -52,23 +52,20 @@ diags_free(struct diags **diags)
 }
 
 void
-diags_add(struct diags *diags, enum severity severity, const char *id,
+diags_vadd(struct diags *diags, enum severity severity, const char *id,
     const char *file, unsigned line, unsigned column, const char *source,
-    size_t source_len, const char *format, ...)
+    size_t source_len, const char *format, va_list arguments)
 {
 	struct diag diag = {
 		.severity = severity, .id = id, .line = line, .column = column
 	};
 	struct diag *grown;
 	char message[MESSAGE_MAX];
-	va_list ap;
 
 	diags->count++;
 	if (severity == SEVERITY_ERROR)
 		diags->errors++;
-	va_start(ap, format);
-	(void)vsnprintf(message, sizeof(message), format, ap);
-	va_end(ap);
+	(void)vsnprintf(message, sizeof(message), format, arguments);
 	diag.file = arena_text(&diags->text, file, strlen(file));
 	diag.message = arena_text(&diags->text, message, strlen(message));
 	if (source != NULL)
@@ -80,6 +77,19 @@ diags_add(struct diags *diags, enum severity severity, const char *id,
 		return;
 	diags->diags = grown;
 	diags->diags[diags->kept++] = diag;
+}
+
+void
+diags_add(struct diags *diags, enum severity severity, const char *id,
+    const char *file, unsigned line, unsigned column, const char *source,
+    size_t source_len, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	diags_vadd(diags, severity, id, file, line, column, source, source_len, format,
+	    arguments);
+	va_end(arguments);
 }
 
 size_t

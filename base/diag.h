@@ -6,6 +6,7 @@
 #ifndef TLSWARD_BASE_DIAG_H
 #define TLSWARD_BASE_DIAG_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -43,6 +44,10 @@ void diags_add(struct diags *diags, enum severity severity, const char *id,
     const char *file, unsigned line, unsigned column,
     const char *source, size_t source_len, const char *format, ...)
     __attribute__((format(printf, 9, 10)));
+void diags_vadd(struct diags *diags, enum severity severity, const char *id,
+    const char *file, unsigned line, unsigned column,
+    const char *source, size_t source_len, const char *format, va_list arguments)
+    __attribute__((format(printf, 9, 0)));
 
 /* How many there are in all, and how many of them are errors. */
 size_t diags_count(const struct diags *diags);

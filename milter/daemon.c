@@ -96,6 +96,12 @@ read_policy(struct daemon *daemon, struct diags *diags)
 	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path, diags);
 }
 
+static void
+lint_policy(struct daemon *daemon, struct diags *diags)
+{
+	daemon->loaded.policy = load_linted(daemon->settings, daemon->settings_path, diags);
+}
+
 /*
  * Creates the log file where the user may not, and gives it to the user. What is
  * there already is left alone: root must not be led to a file by somebody's link.
@@ -444,7 +450,7 @@ daemon_check(const char *settings_path)
 		startable = settings_user_is_default(daemon.settings);
 	}
 	if (look_as_user(&daemon, startable ? check_journal_and_warn : check_journal) &&
-	    look_as_user(&daemon, read_policy)) {
+	    look_as_user(&daemon, lint_policy)) {
 		status = startable || geteuid() != 0 ? 0 : 1;
 		policy_summarize(daemon.loaded.policy, &summary);
 		if (!summary.has_default)

@@ -5,6 +5,7 @@
  */
 #include "milter/daily.h"
 
+#include "lint/lint.h"
 #include "milter/load.h"
 #include "base/diag.h"
 
@@ -44,7 +45,7 @@ daily_report(struct log *log, const struct policy *policy, int64_t now_ms)
 		    "not enough memory to look through certificates and dates");
 		return;
 	}
-	policy_report_dates(policy, now_ms / 1000, diags);
+	lint_dates(policy, now_ms / 1000, diags);
 	load_log_diags(log, diags);
 	diags_free(&diags);
 }

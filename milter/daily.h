@@ -31,7 +31,7 @@ bool daily_due(struct daily *daily, int64_t now_ms);
 /* How long to wait before asking again: an hour at most, as clocks are set. */
 int daily_wait(const struct daily *daily, int64_t now_ms);
 
-/* Logs, as warnings, what policy_report_dates() has to say. */
+/* Logs, as warnings, what lint_dates() has to say. */
 void daily_report(struct log *log, const struct policy *policy, int64_t now_ms);
 
 #endif

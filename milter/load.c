@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "lint/lint.h"
 #include "milter/counters.h"
 #include "base/diag.h"
 
@@ -17,18 +18,11 @@ failure(enum policy_load_result result)
 	    "the policy cannot be used";
 }
 
-struct policy *
-load_policy(const struct settings *settings, const char *settings_path,
-    struct diags *diags)
+/* Holds what was loaded against the settings. The policy, or NULL where it is of no use. */
+static struct policy *
+usable(const struct settings *settings, const char *settings_path,
+    enum policy_load_result result, struct policy *policy, struct diags *diags)
 {
-	const char *folder = settings->partner_certificates;
-	int64_t now = log_time_ms() / 1000;
-	struct policy *policy = NULL;
-	enum policy_load_result result;
-
-	result = policy_load(settings->policy, now, &policy, diags);
-	if (result == POLICY_LOADED && folder != NULL)
-		result = policy_load_certificates(policy, folder, now, diags);
 	if (result == POLICY_LOADED)
 		settings_check_policy(settings, settings_path, policy, diags);
 	else if (diags_errors(diags) == 0)
@@ -37,6 +31,35 @@ load_policy(const struct settings *settings, const char *settings_path,
 	if (diags_errors(diags) > 0)
 		policy_free(&policy);
 	return policy;
+}
+
+struct policy *
+load_policy(const struct settings *settings, const char *settings_path,
+    struct diags *diags)
+{
+	const char *folder = settings->partner_certificates;
+	struct policy *policy = NULL;
+	enum policy_load_result result = policy_load(settings->policy, &policy, diags);
+
+	if (result == POLICY_LOADED && folder != NULL)
+		result = policy_load_certificates(policy, folder, diags);
+	if (result == POLICY_LOADED)
+		lint_dates(policy, log_time_ms() / 1000, diags);
+	return usable(settings, settings_path, result, policy, diags);
+}
+
+struct policy *
+load_linted(const struct settings *settings, const char *settings_path,
+    struct diags *diags)
+{
+	const char *folder = settings->partner_certificates;
+	int64_t now = log_time_ms() / 1000;
+	struct policy *policy = NULL;
+	enum policy_load_result result = lint_load(settings->policy, now, &policy, diags);
+
+	if (result == POLICY_LOADED && folder != NULL)
+		result = lint_load_certificates(policy, folder, now, diags);
+	return usable(settings, settings_path, result, policy, diags);
 }
 
 bool

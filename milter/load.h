@@ -12,10 +12,15 @@
 #include "base/diag.h"
 
 /*
- * Loads the policy and the partners' certificates. "settings_path" is for diagnostics. Returns it, or NULL where
- * it has errors, contradicts the settings or could not be read; "diags" says why.
+ * Loads the policy and the partners' certificates, with the warnings of lint_dates().
+ * "settings_path" is for diagnostics. Returns it, or NULL where it has errors,
+ * contradicts the settings or could not be read; "diags" says why.
  */
 struct policy *load_policy(const struct settings *settings, const char *settings_path,
+    struct diags *diags);
+
+/* The same with all warnings, for a check. */
+struct policy *load_linted(const struct settings *settings, const char *settings_path,
     struct diags *diags);
 
 /* What was loaded, and how. All zero is nothing yet. */

@@ -99,8 +99,8 @@ parse_open(struct parser *p, const char *path, struct source_node **opened)
 	error = source_read(path, p->diags, &node->source);
 	if (error != 0)
 		return error;
-	node->next = p->sources;
-	p->sources = node;
+	node->next = p->written->sources;
+	p->written->sources = node;
 	node->parent = p->current;
 	node->source.name = relative(p, path);
 	*opened = node;
@@ -124,7 +124,7 @@ includes_itself(const struct parser *p, const struct source_node *node, int *dep
 static const struct source_node *
 included_before(const struct parser *p, const struct source_node *node)
 {
-	const struct source_node *other = p->sources;
+	const struct source_node *other = p->written->sources;
 
 	while (other != NULL && (other->included.source == NULL ||
 	    other->source.device != node->source.device ||
@@ -166,6 +166,18 @@ by_bytes(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Remembers for lint that a pattern matches nothing. */
+static void
+note_empty(struct parser *p, const char *pattern, const struct place *place)
+{
+	struct empty_include *empty = parse_scratch(p, sizeof(*empty));
+
+	if (empty == NULL)
+		return;
+	*empty = (struct empty_include){ p->written->empty, *place, pattern };
+	p->written->empty = empty;
+}
+
 static void
 include_matches(struct parser *p, const char *pattern, const struct place *place)
 {
@@ -177,7 +189,7 @@ include_matches(struct parser *p, const char *pattern, const struct place *place
 	if (result == GLOB_NOSPACE)
 		p->no_memory = true;
 	else if (none)
-		parse_warn(p, place, MSG_INCLUDE_NONE, pattern);
+		note_empty(p, pattern, place);
 	else if (result != 0) {
 		parse_error(p, place, MSG_INCLUDE_MISSING, pattern,
 		    strerror(errno != 0 ? errno : EIO));

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "policy/messages.h"
-#include "policy/report.h"
 #include "policy/session.h"
 #include "base/arena.h"
 #include "base/array.h"
@@ -25,7 +24,7 @@ struct known_digest {
 };
 
 struct known {
-	struct pinned_file place;	/* of no policy file: without a line */
+	struct pinned_file file;
 	const char *name;		/* of the file, in its folder */
 	char key_digest[72];		/* as a fact */
 };
@@ -111,7 +110,6 @@ add_file(struct policy_certificates *known, struct certificate_reader *reader,
 {
 	struct known *grown = array_grow(known->list, known->count, &known->room,
 	    sizeof(*grown)), *fresh;
-	struct certificate_file file;
 	enum certificate_result result;
 
 	if (grown == NULL)
@@ -119,22 +117,21 @@ add_file(struct policy_certificates *known, struct certificate_reader *reader,
 	known->list = grown;
 	fresh = &grown[known->count];
 	memset(fresh, 0, sizeof(*fresh));
-	fresh->place.path = join(&known->arena, folder, name);
-	fresh->place.file = fresh->place.path;
+	fresh->file.path = join(&known->arena, folder, name);
+	fresh->file.opened = fresh->file.place.file = fresh->file.path;
 	fresh->name = arena_text(&known->arena, name, strlen(name));
-	if (fresh->place.path == NULL || fresh->name == NULL)
+	if (fresh->file.path == NULL || fresh->name == NULL)
 		return -1;
-	result = certificate_read(reader, fresh->place.path, &known->arena,
-	    &fresh->place.certificate, &file);
+	result = certificate_read(reader, fresh->file.path, &known->arena,
+	    &fresh->file.certificate, &fresh->file.found);
 	if (result == CERTIFICATE_NO_MEMORY)
 		return -1;
 	if (result != CERTIFICATE_READ) {
-		diags_add(diags, SEVERITY_WARNING, NULL, fresh->place.path, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_WARNING, NULL, fresh->file.path, 0, 0, NULL, 0,
 		    "no partner's certificate: %s", certificate_problem(result));
 		return 0;
 	}
-	report_file(&fresh->place, &file, diags);
-	(void)fingerprint_write(&fresh->place.certificate.digests[OF_KEY_SHA256],
+	(void)fingerprint_write(&fresh->file.certificate.digests[OF_KEY_SHA256],
 	    fresh->key_digest, sizeof(fresh->key_digest));
 	known->count++;
 	return 0;
@@ -150,7 +147,7 @@ make_index(struct policy_certificates *known)
 	for (size_t i = 0; i < known->count; i++)
 		for (int d = 0; d < CERTIFICATE_DIGESTS; d++)
 			known->digests[known->digest_count++] = (struct known_digest){
-				.digest = known->list[i].place.certificate.digests[d],
+				.digest = known->list[i].file.certificate.digests[d],
 				.of_key = d == OF_KEY_SHA256 || d == OF_KEY_SHA1,
 				.known = i
 			};
@@ -181,7 +178,7 @@ read_folder(struct policy_certificates *known, struct certificate_reader *reader
 }
 
 enum policy_load_result
-policy_load_certificates(struct policy *policy, const char *folder, int64_t now,
+policy_load_certificates(struct policy *policy, const char *folder,
     struct diags *diags)
 {
 	struct policy_certificates *known = calloc(1, sizeof(*known));
@@ -192,7 +189,6 @@ policy_load_certificates(struct policy *policy, const char *folder, int64_t now,
 		error = read_folder(known, reader, folder, diags);
 	certificate_reader_free(&reader);
 	if (error == 0) {
-		known_report(known, now, diags);
 		policy->known = known;
 		return POLICY_LOADED;
 	}
@@ -204,12 +200,10 @@ policy_load_certificates(struct policy *policy, const char *folder, int64_t now,
 	return POLICY_UNREADABLE;
 }
 
-void
-known_report(const struct policy_certificates *known, int64_t now,
-    struct diags *diags)
+const struct pinned_file *
+known_at(const struct policy_certificates *known, size_t i)
 {
-	for (size_t i = 0; i < known->count; i++)
-		report_certificate(&known->list[i].place, now, diags);
+	return known != NULL && i < known->count ? &known->list[i].file : NULL;
 }
 
 int64_t
@@ -218,7 +212,7 @@ known_next_end(const struct policy_certificates *known, int64_t now)
 	int64_t end = INT64_MAX;
 
 	for (size_t i = 0; i < known->count; i++) {
-		int64_t not_after = known->list[i].place.certificate.not_after;
+		int64_t not_after = known->list[i].file.certificate.not_after;
 
 		if (not_after > now && not_after < end)
 			end = not_after;
@@ -300,10 +294,10 @@ static void
 set(const char **fact, const struct range *range,
     const char *(*get)(const struct certificate *))
 {
-	const char *value = get(&at(range, 0)->place.certificate);
+	const char *value = get(&at(range, 0)->file.certificate);
 
 	for (size_t i = 1; i < range->count; i++)
-		if (strcmp(get(&at(range, i)->place.certificate), value) != 0)
+		if (strcmp(get(&at(range, i)->file.certificate), value) != 0)
 			return;
 	if (*fact == NULL)
 		*fact = value;
@@ -323,10 +317,10 @@ same_names(const struct certificate *a, const struct certificate *b)
 static void
 set_names(struct facts *facts, const struct range *range)
 {
-	const struct certificate *first = &at(range, 0)->place.certificate;
+	const struct certificate *first = &at(range, 0)->file.certificate;
 
 	for (size_t i = 1; i < range->count; i++)
-		if (!same_names(first, &at(range, i)->place.certificate))
+		if (!same_names(first, &at(range, i)->file.certificate))
 			return;
 	if (facts->cert_san == NULL && first->san_count > 0) {
 		facts->cert_san = first->san;

@@ -6,17 +6,15 @@
 #ifndef TLSWARD_POLICY_KNOWN_H
 #define TLSWARD_POLICY_KNOWN_H
 
-#include "policy/policy.h"
-#include "base/diag.h"
+#include "policy/rules.h"
 
 struct policy_certificates;
 
 /* Frees *known and clears the pointer. NULL-safe. */
 void known_free(struct policy_certificates **known);
 
-/* Warns of each certificate that needs attention, in the order of their files. */
-void known_report(const struct policy_certificates *known, int64_t now,
-    struct diags *diags);
+/* The certificate at "i", in the order of their files; NULL: there are no more. */
+const struct pinned_file *known_at(const struct policy_certificates *known, size_t i);
 
 /* When the first of the certificates that are valid after "now" expires, or INT64_MAX. */
 int64_t known_next_end(const struct policy_certificates *known, int64_t now);

@@ -30,7 +30,7 @@ lexer_start(struct lexer *lexer, const struct source *source, struct arena *aren
 #define report(lexer, place, ...) \
     do { \
 	if (!(lexer)->quiet) \
-		source_report((lexer)->diags, SEVERITY_ERROR, NULL, (place), __VA_ARGS__); \
+		source_error((lexer)->diags, (place), __VA_ARGS__); \
     } while (0)
 
 /* Steps over one byte, keeping the place. */

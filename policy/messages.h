@@ -24,7 +24,6 @@
 
 /* Files */
 #define MSG_INCLUDE_MISSING "cannot read \"%s\": %s"
-#define MSG_INCLUDE_NONE "no file matches \"%s\""
 #define MSG_INCLUDE_SELF "\"%s\" includes itself"
 #define MSG_INCLUDE_TWICE "\"%s\" is included already, at %s:%u:%u"
 #define MSG_INCLUDE_DEEP "files include each other more than %d deep"
@@ -126,60 +125,5 @@
 #define MSG_DATE_EXPECTED "expected a date (YYYY-MM-DD), found %s"
 #define MSG_CONTACT_EXPECTED "expected a contact, found %s"
 #define MSG_NOTE_EXPECTED "expected the note in double quotes, found %s"
-
-/* Warnings */
-#define MSG_DATE_PAST "%s is past: this %s does nothing any more"
-#define MSG_DATE_SOON "%s is in %d %s: this %s ends then; renew it or tell the partner"
-#define MSG_LINT_LOOSER "%s is looser than %s, in whose place it stands: %s"
-#define MSG_LINT_SUBDOMAINS "%s has requirements and nothing is said of the domains " \
-    "below it: add .%s"
-#define MSG_LINT_CLEAR_TEXT "clear text gets %s here, which is milder than %s for %s"
-#define MSG_LINT_LOOSENS "this loosens what the profile \"%s\" says (%s)"
-#define MSG_LINT_UNANCHORED "the regular expression is not anchored at both ends and " \
-    "the rule exempts: whoever has a name that merely contains it is let in"
-#define MSG_LINT_CLIENT_NAME "a rule that restricts a client by its name is escaped by " \
-    "losing the name's reverse DNS: name its network"
-#define MSG_LINT_SAME "%s says the same as %s, in whose place it stands: without this " \
-    "rule nothing would change"
-#define MSG_LINT_NOTHING "this rule requires nothing and takes no other's place: it " \
-    "changes no verdict"
-#define MSG_LINT_OVERRIDDEN "this has no effect: at line %u of the same block %s %s"
-#define MSG_LINT_OTHERWISE "this action is for no requirement: %s"
-#define MSG_LINT_ENFORCE "there is nothing to undo: neither monitor nor exempt comes " \
-    "before this"
-#define MSG_LINT_PROFILE "no rule uses the profile \"%s\""
-#define MSG_LINT_CIPHER "this cipher list has no effect: it is for sessions up to TLS " \
-    "1.2, and TLS 1.3 is required; name suites with ciphersuites"
-#define MSG_LINT_IMPOSSIBLE "no session can meet these requirements: there is no cipher " \
-    "suite that meets all of %s"
-#define MSG_LINT_IMPOSSIBLE_LIST "no suite of this list meets what else is required (%s): " \
-    "only %s can meet these requirements"
-#define MSG_LINT_PUBLIC "the default answers clear text with %s, which RFC 3207, section 4, " \
-    "forbids to a server that an MX record names: if this is one, put the default under " \
-    "monitor or let it accept"
-#define MSG_LINT_ONE_KEY "only one key is pinned: on the day the partner changes it, no " \
-    "mail of the partner meets this; name the next key as well"
-#define MSG_LINT_ISSUER "the issuer's name alone is no proof of who the client is: " \
-    "whoever has a certificate of that CA meets this; require a name or a fingerprint too"
-#define MSG_LINT_PROVIDER "\"%s\" is a name of %s, which all of its customers present: it " \
-    "is no proof of which of them the client is"
-#define MSG_LINT_REGEX_END "the regular expression is not anchored where a name was " \
-    "probably meant: %s matches it too; did you mean /%s/?"
-#define MSG_LINT_REGEX_DOT "a dot in a regular expression stands for any character: write " \
-    "\\. where a dot is meant"
-#define MSG_LINT_REGEX_CASE "names are compared in lower case: this regular expression " \
-    "has upper case and never matches"
-#define MSG_LINT_REGEX_SHADOWED "this regular expression is never reached: %s, at line %u " \
-    "of %s, applies before it"
-#define MSG_LINT_REGEX_SLOW "the regular expression backtracks badly: on some names it is " \
-    "given up, and whether it matches stays unknown; do not nest + or *, or repeat " \
-    "alternatives that overlap"
-#define MSG_REPORT_EXPIRY "the certificate%s %s on %s"
-#define MSG_REPORT_EARLY "the certificate%s is not valid before %s"
-#define MSG_REPORT_KEY "the certificate%s has a key that is weak or not known: %s"
-#define MSG_REPORT_SIGNATURE "the certificate%s has a signature that is weak or not " \
-    "known: %s"
-#define MSG_REPORT_MORE "there are %zu certificates%s: only the first counts"
-#define MSG_REPORT_PRIVATE "there is a private key%s: nobody here needs it"
 
 #endif

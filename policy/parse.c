@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/lint.h"
-#include "policy/report.h"
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/diag.h"
@@ -175,10 +173,23 @@ parse_keep_text(struct parser *p, const char *text, size_t length)
 void *
 parse_scratch(struct parser *p, size_t size)
 {
-	void *memory = arena_alloc(&p->scratch, size);
+	void *memory = arena_alloc(&p->written->words, size);
 
 	p->no_memory |= memory == NULL;
 	return memory;
+}
+
+bool
+parse_keep_place(struct parser *p, const struct place *place, struct kept_place *kept)
+{
+	const char *path = place->source->path;
+
+	*kept = (struct kept_place){
+		parse_keep_text(p, path, strlen(path)),
+		parse_keep_text(p, place->start, strcspn(place->start, "\r\n")),
+		place->line, place->column
+	};
+	return kept->file != NULL && kept->text != NULL;
 }
 
 bool
@@ -225,7 +236,7 @@ parse_its_block(struct parser *p, struct block *block)
 static struct profile *
 find_profile(const struct parser *p, const char *name)
 {
-	for (struct profile *each = p->profiles; each != NULL; each = each->next)
+	for (struct profile *each = p->written->profiles; each != NULL; each = each->next)
 		if (strcmp(each->name, name) == 0)
 			return each;
 	return NULL;
@@ -282,17 +293,17 @@ static size_t
 add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place)
 {
 	struct policy *policy = p->policy;
-	struct pending_rule *pending;
+	struct written_rule *pending;
 	struct policy_rule *rules;
 
 	rules = array_grow(policy->rules, policy->rule_count, &policy->rule_room,
 	    sizeof(*rules));
 	if (rules != NULL)
 		policy->rules = rules;
-	pending = array_grow(p->pending, policy->rule_count, &p->pending_room,
+	pending = array_grow(p->written->rules, policy->rule_count, &p->written->rule_room,
 	    sizeof(*pending));
 	if (pending != NULL)
-		p->pending = pending;
+		p->written->rules = pending;
 	if (rules == NULL || pending == NULL) {
 		p->no_memory = true;
 		return SIZE_MAX;
@@ -300,7 +311,7 @@ add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place
 	policy->rules[policy->rule_count] = (struct policy_rule){
 		.kind = kind, .file = p->current->source.name, .line = place->line
 	};
-	p->pending[policy->rule_count] = (struct pending_rule){ .place = *place };
+	p->written->rules[policy->rule_count] = (struct written_rule){ .place = *place };
 	p->current->has_rules = true;
 	return policy->rule_count++;
 }
@@ -316,16 +327,16 @@ parse_default(struct parser *p, const struct place *place, bool misspelt)
 	fallback->name = "default";
 	fallback->misspelt = misspelt;
 	fallback->place = *place;
-	if (p->fallback != NULL) {
-		const struct place *first = &p->fallback->place;
+	if (p->written->fallback != NULL) {
+		const struct place *first = &p->written->fallback->place;
 
-		if (!misspelt && !p->fallback->misspelt)
+		if (!misspelt && !p->written->fallback->misspelt)
 			parse_error(p, place, MSG_DEFAULT_TWICE, first->source->path,
 		    first->line, first->column);
 	} else {
 		if ((rule = add_rule(p, RULE_DEFAULT, place)) == SIZE_MAX)
 			return;
-		p->fallback = fallback;
+		p->written->fallback = fallback;
 		p->policy->fallback_index = rule;
 	}
 	parse_its_block(p, &fallback->block);
@@ -334,8 +345,8 @@ parse_default(struct parser *p, const struct place *place, bool misspelt)
 static void
 parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place)
 {
-	struct arena_mark words = arena_mark(&p->scratch);
-	const struct source_node *sources = p->sources;
+	struct arena_mark words = arena_mark(&p->written->words);
+	const struct source_node *sources = p->written->sources;
 	size_t diags = diags_count(p->diags);
 	size_t rule = add_rule(p, kind, place);
 	struct block block = { 0 };
@@ -352,14 +363,14 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 	case WHO_NOTHING:
 		break;
 	}
-	p->pending[rule].block = block;
+	p->written->rules[rule].block = block;
 	/*
 	 * There may be many rules, and their words are of no more use, but where files
 	 * were opened, where a word comes next, and after an error.
 	 */
-	if (p->sources == sources && p->token.text == NULL &&
+	if (p->written->sources == sources && p->token.text == NULL &&
 	    diags_count(p->diags) == diags)
-		arena_rewind(&p->scratch, words);
+		arena_rewind(&p->written->words, words);
 }
 
 /* A word that begins no statement. What it would have defined is not known. */
@@ -445,9 +456,9 @@ parse_file(struct parser *p, struct source_node *node)
 	struct token token = p->token;
 
 	p->current = node;
-	lexer_start(&p->lexer, &node->source, &p->scratch, p->diags);
+	lexer_start(&p->lexer, &node->source, &p->written->words, p->diags);
 	parse_next(p);
-	while (p->token.type != TOKEN_END && !p->no_memory && !p->scratch.failed) {
+	while (p->token.type != TOKEN_END && !p->no_memory && !p->written->words.failed) {
 		if (p->token.type == TOKEN_NEWLINE ||
 		    p->token.type == TOKEN_SEMICOLON) {
 			parse_resync(p);
@@ -460,33 +471,38 @@ parse_file(struct parser *p, struct source_node *node)
 	p->token = token;
 }
 
-static void
-release(struct parser *p)
+void
+policy_written_free(struct policy_written **written)
 {
-	for (struct source_node *node = p->sources; node != NULL; node = node->next)
+	struct source_node *node;
+
+	if (*written == NULL)
+		return;
+	for (node = (*written)->sources; node != NULL; node = node->next)
 		source_free(&node->source);
-	certificate_reader_free(&p->reader);
-	arena_release(&p->scratch);
-	arena_release(&p->blocks);
-	free(p->pending);
-	free(p->folder);
+	arena_release(&(*written)->words);
+	arena_release(&(*written)->blocks);
+	free((*written)->rules);
+	free(*written);
+	*written = NULL;
 }
 
-/* Puts the diagnostics in the order of the files and the lines. */
-static void
-sort_diags(struct parser *p, size_t first)
+void
+policy_written_sort(const struct policy_written *written, struct diags *diags,
+    size_t first)
 {
+	const struct source_node *node;
 	size_t count = 0, at;
 	const char **files;
 
-	for (struct source_node *node = p->sources; node != NULL; node = node->next)
+	for (node = written->sources; node != NULL; node = node->next)
 		count++;
 	if ((files = calloc(count + 1, sizeof(*files))) == NULL)
 		return;
 	at = count;
-	for (struct source_node *node = p->sources; node != NULL; node = node->next)
+	for (node = written->sources; node != NULL; node = node->next)
 		files[--at] = node->source.path;
-	diags_sort(p->diags, first, files, count);
+	diags_sort(diags, first, files, count);
 	free(files);
 }
 
@@ -516,10 +532,10 @@ load(struct parser *p, const char *path)
 	struct source_node *node;
 	int error;
 
-	p->last_profile = &p->profiles;
-	p->folder = folder_of(path);
-	if (p->policy == NULL || p->folder == NULL)
+	if (p->policy == NULL || p->written == NULL ||
+	    (p->folder = folder_of(path)) == NULL)
 		return POLICY_NO_MEMORY;
+	p->last_profile = &p->written->profiles;
 	p->last_pinned = &p->policy->pinned;
 	p->last_dated = &p->policy->dated;
 	error = parse_open(p, path, &node);
@@ -535,31 +551,45 @@ load(struct parser *p, const char *path)
 		parse_resolve(p);
 	if (!p->no_memory)
 		finish_tables(p);
-	if (!p->no_memory && diags_errors(p->diags) == errors_before) {
-		lint_policy(p);
-		report_pinned(p->policy, p->now, p->diags);
-	}
-	if (p->no_memory || p->scratch.failed || p->policy->arena.failed)
+	if (p->no_memory || p->written->words.failed || p->policy->arena.failed)
 		return POLICY_NO_MEMORY;
 	return diags_errors(p->diags) == errors_before ? POLICY_LOADED :
 	    POLICY_INVALID;
 }
 
 enum policy_load_result
-policy_load(const char *path, int64_t now, struct policy **policy,
-    struct diags *diags)
+policy_load_written(const char *path, struct policy **policy,
+    struct policy_written **written, struct diags *diags)
 {
-	struct parser p = { .policy = policy_new(), .diags = diags, .now = now };
+	struct parser p = {
+		.policy = policy_new(), .diags = diags,
+		.written = calloc(1, sizeof(struct policy_written))
+	};
 	size_t before = diags_count(diags);
 	enum policy_load_result result = load(&p, path);
 
-	sort_diags(&p, before);
-
-	release(&p);
+	if (p.written != NULL)
+		policy_written_sort(p.written, diags, before);
+	certificate_reader_free(&p.reader);
+	free(p.folder);
 	if (result == POLICY_LOADED)
 		cipher_table_close(p.policy->ciphers);
 	else
 		policy_free(&p.policy);
+	if (result != POLICY_LOADED && result != POLICY_INVALID)
+		policy_written_free(&p.written);
 	*policy = p.policy;
+	*written = p.written;
+	return result;
+}
+
+enum policy_load_result
+policy_load(const char *path, struct policy **policy, struct diags *diags)
+{
+	struct policy_written *written;
+	enum policy_load_result result =
+	    policy_load_written(path, policy, &written, diags);
+
+	policy_written_free(&written);
 	return result;
 }

@@ -9,95 +9,32 @@
 #include "policy/index.h"
 #include "policy/lex.h"
 #include "policy/messages.h"
-#include "policy/rules.h"
-#include "base/arena.h"
+#include "policy/written.h"
 #include "base/diag.h"
-
-enum setting_type {
-	SET_USE, SET_REQUIRE, SET_NOTHING, SET_OTHERWISE, SET_MONITOR, SET_EXEMPT,
-	SET_ENFORCE, SET_CONTACT, SET_NOTE
-};
-
-/* One setting as written, before profiles are taken in. */
-struct setting {
-	struct setting *next;
-	enum setting_type type;
-	struct place place;	/* of its keyword; of "use" the profile's name */
-	struct place value;	/* of what a requirement demands, where it says so */
-	const char *text;	/* profile, reason, contact, note */
-	bool use_default;
-	const struct profile *profile;	/* that "use" takes in; NULL: not resolved */
-	const struct policy_requirement *require;
-	const struct otherwise *otherwise;
-	struct period period;
-};
-
-struct block {
-	struct setting *first;
-	struct setting **last;
-};
-
-struct profile {
-	struct profile *next;
-	const char *name;
-	struct place place;
-	struct block block;
-	struct effect *effect;	/* once resolved */
-	enum { PROFILE_NEW, PROFILE_BUSY, PROFILE_DONE } state;
-	unsigned order;
-	bool misspelt;		/* by a statement that was reported */
-	bool used;
-};
-
-/* A rule and the block from which its settings come. */
-struct pending_rule {
-	struct block block;
-	struct place place;
-};
-
-struct source_node {
-	struct source source;
-	uint32_t file;			/* an index of policy->files */
-	struct source_node *next;
-	struct source_node *parent;	/* the file that includes this one */
-	struct place included;		/* where; without a source: no include */
-	bool has_rules;			/* and not profiles alone */
-};
 
 struct parser {
 	struct policy *policy;
 	struct diags *diags;
-	int64_t now;
-	struct arena scratch;		/* what ends with the parsing */
-	struct arena blocks;		/* settings as written; so do they */
+	struct policy_written *written;
 	char *folder;			/* of the policy file, with its slash, or "" */
-	struct source_node *sources;	/* all of them, for diagnostics */
 	struct source_node *current;
 	struct lexer lexer;
 	struct token token;		/* the one to look at */
-	struct profile *profiles;
 	struct profile **last_profile;
 	unsigned profile_count;
-	struct profile *fallback;	/* the default block */
 	struct profile *missing;	/* names of profiles that are not there */
-	struct pending_rule *pending;	/* by index of policy->rules */
-	size_t pending_room;
-	struct replaced *replaced;	/* for lint */
 	struct certificate_reader *reader;	/* NULL: not needed so far */
 	const struct pinned_file **last_pinned;	/* where the next one goes */
 	const struct dated **last_dated;
-	struct place linted;		/* the last WHO that lint looked up */
 	unsigned owed;			/* "}" of blocks that were reported as open */
 	bool panic;			/* more errors would only follow from one */
 	bool incomplete;		/* names may be missing for an error's sake */
 	bool no_memory;
 };
 
-/* Reports at a place; warnings with parse_warn(). */
+/* Reports at a place. */
 #define parse_error(p, place, ...) \
-    source_report((p)->diags, SEVERITY_ERROR, NULL, (place), __VA_ARGS__)
-#define parse_warn(p, place, ...) \
-    source_report((p)->diags, SEVERITY_WARNING, NULL, (place), __VA_ARGS__)
+    source_error((p)->diags, (place), __VA_ARGS__)
 
 /* Goes to the next token. */
 void parse_next(struct parser *p);
@@ -140,10 +77,17 @@ void parse_resync(struct parser *p);
 const char *parse_hint(struct parser *p, const char *word, size_t length,
     const char *const *candidates, size_t count);
 
-/* Memory of the policy and of the parser; failure is noted in p->no_memory. */
+/*
+ * Memory of the policy, and of what ends with the parsing or with lint; failure is
+ * noted in p->no_memory.
+ */
 void *parse_keep(struct parser *p, size_t size);
 char *parse_keep_text(struct parser *p, const char *text, size_t length);
 void *parse_scratch(struct parser *p, size_t size);
+
+/* Keeps a place with its line. False when memory is short. */
+bool parse_keep_place(struct parser *p, const struct place *place,
+    struct kept_place *kept);
 
 /* Whether the token is a keyword that begins a statement, or a setting. */
 bool parse_at_statement(const struct parser *p);

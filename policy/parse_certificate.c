@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "policy/parse.h"
-#include "policy/report.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -202,7 +201,6 @@ read_pinned(struct parser *p, struct pinned_file *pinned)
 {
 	const struct place *place = &p->token.place;
 	char *path = parse_named_file(p, p->token.text);
-	struct certificate_file file;
 	enum certificate_result result;
 
 	if (p->reader == NULL)
@@ -213,19 +211,13 @@ read_pinned(struct parser *p, struct pinned_file *pinned)
 	}
 	pinned->path = parse_absolute(p, path);
 	pinned->opened = parse_keep_text(p, path, strlen(path));
-	pinned->file = parse_keep_text(p, place->source->path,
-	    strlen(place->source->path));
-	pinned->text = parse_keep_text(p, place->start, strcspn(place->start, "\r\n"));
-	pinned->line = place->line;
-	pinned->column = place->column;
+	(void)parse_keep_place(p, place, &pinned->place);
 	result = certificate_read(p->reader, path, &p->policy->arena,
-	    &pinned->certificate, &file);
+	    &pinned->certificate, &pinned->found);
 	if (result == CERTIFICATE_NO_MEMORY)
 		p->no_memory = true;
 	else if (result != CERTIFICATE_READ)
 		parse_error(p, place, MSG_PIN_FILE, path, certificate_problem(result));
-	else
-		report_file(pinned, &file, p->diags);
 }
 
 /* The digests of all files, one after the other. */

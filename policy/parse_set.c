@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "policy/parse.h"
-#include "policy/report.h"
 #include "policy/template.h"
 #include "base/arena.h"
 #include "base/date.h"
@@ -31,7 +30,7 @@ static struct setting *
 add_setting(struct parser *p, struct block *block, enum setting_type type,
     const struct place *place)
 {
-	struct setting *setting = arena_alloc(&p->blocks, sizeof(*setting));
+	struct setting *setting = arena_alloc(&p->written->blocks, sizeof(*setting));
 
 	p->no_memory |= setting == NULL;
 	if (setting == NULL)
@@ -56,7 +55,7 @@ parse_use(struct parser *p, struct block *block)
 
 		if (setting == NULL)
 			return;
-		setting->text = arena_text(&p->blocks, p->token.text, p->token.length);
+		setting->text = arena_text(&p->written->blocks, p->token.text, p->token.length);
 		p->no_memory |= setting->text == NULL;
 		setting->use_default = parse_is(p, "default");
 		any = true;
@@ -72,23 +71,15 @@ parse_use(struct parser *p, struct block *block)
 static void
 keep_date(struct parser *p, const struct token *date, int64_t until, const char *what)
 {
-	const struct place *place = &date->place;
 	struct dated *dated = parse_keep(p, sizeof(*dated));
 
-	if (dated == NULL)
+	if (dated == NULL || !parse_keep_place(p, &date->place, &dated->place))
 		return;
 	dated->what = what;
 	dated->date = parse_keep_text(p, date->text, date->length);
 	dated->until = until;
-	dated->file = parse_keep_text(p, place->source->path,
-	    strlen(place->source->path));
-	dated->text = parse_keep_text(p, place->start, strcspn(place->start, "\r\n"));
-	dated->line = place->line;
-	dated->column = place->column;
 	*p->last_dated = dated;
 	p->last_dated = &dated->next;
-	if (!p->no_memory)
-		report_date(dated, p->now, p->diags);
 }
 
 /* [until DATE]. False: there is an error in it. */

@@ -96,20 +96,19 @@ const char *policy_protocol_name(enum policy_protocol protocol);
 struct policy;		/* loaded, immutable, shareable */
 
 enum policy_load_result {
-	POLICY_LOADED,		/* perhaps with warnings */
+	POLICY_LOADED,
 	POLICY_INVALID,		/* has errors: nothing of it may be used */
 	POLICY_UNREADABLE,	/* the policy file itself could not be read */
 	POLICY_NO_MEMORY
 };
 
 /*
- * Reads the policy file "path" and all that it includes. "now" (seconds since
- * the epoch) serves the warnings about dates only. Diagnostics are added to
- * "diags" in reading order. On POLICY_LOADED *policy is the caller's, to be given to
- * policy_free(); otherwise it is NULL.
+ * Reads the policy file "path" and all that it includes. Errors are added to "diags"
+ * in reading order; what is valid is not warned of, lint/ does that. On POLICY_LOADED
+ * *policy is the caller's, to be given to policy_free(); otherwise it is NULL.
  */
-enum policy_load_result policy_load(const char *path, int64_t now,
-    struct policy **policy, struct diags *diags);
+enum policy_load_result policy_load(const char *path, struct policy **policy,
+    struct diags *diags);
 
 /* Frees *policy and clears the pointer. NULL-safe. */
 void policy_free(struct policy **policy);
@@ -144,12 +143,11 @@ void policy_summarize(const struct policy *policy, struct policy_summary *summar
  * Reads the certificates of partners from the files *.pem and *.crt of a folder, in
  * byte order of their names, and keeps them in the policy, which must not be shared
  * yet and have none so far. A folder that cannot be read is an error; a file that
- * holds no certificate, and one that policy_report_dates() would tell of, a
- * warning. Returns POLICY_LOADED, POLICY_UNREADABLE or POLICY_NO_MEMORY: then the
- * policy has none.
+ * holds no certificate, a warning. Returns POLICY_LOADED, POLICY_UNREADABLE or
+ * POLICY_NO_MEMORY: then the policy has none.
  */
 enum policy_load_result policy_load_certificates(struct policy *policy,
-    const char *folder, int64_t now, struct diags *diags);
+    const char *folder, struct diags *diags);
 
 /*
  * The facts with what is known of the session's certificate, where its fingerprint
@@ -160,16 +158,6 @@ enum policy_load_result policy_load_certificates(struct policy *policy,
  */
 struct facts policy_complete_facts(const struct policy *policy,
     const struct facts *facts);
-
-/*
- * Warns of what will need its partner's or the administrator's attention at "now":
- * certificates of the folder and of pins by file that have expired or soon will, keys
- * and signatures that are weak, and dates of "exempt until" and "monitor until" that
- * are past or within 14 days. policy_load() does so too, but for the folder.
- * Thread-safe.
- */
-void policy_report_dates(const struct policy *policy, int64_t now,
-    struct diags *diags);
 
 /* When the next of what ends by itself does; INT64_MAX: nothing will. */
 struct policy_ends {

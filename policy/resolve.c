@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/resolve.h"
+#include "policy/parse.h"
 
 #include <string.h>
 
@@ -82,8 +82,8 @@ note_replaced(struct parser *p, const struct setting *setting, struct effect *ef
 	replaced->profile = effect->origin[kind];
 	replaced->before = effect->settings.require[kind];
 	replaced->after = setting->require;
-	replaced->next = p->replaced;
-	p->replaced = replaced;
+	replaced->next = p->written->replaced;
+	p->written->replaced = replaced;
 }
 
 static void
@@ -125,6 +125,7 @@ effect_of(struct parser *p, struct profile *profile)
 		profile->effect = parse_scratch(p, sizeof(*profile->effect));
 		if (profile->effect == NULL)
 			return NULL;
+		profile->settings = &profile->effect->settings;
 		profile->state = PROFILE_BUSY;
 		apply_block(p, &profile->block, profile, profile->effect);
 		profile->state = PROFILE_DONE;
@@ -139,7 +140,7 @@ hint_profile(struct parser *p, const char *name)
 	const char *names[64];
 	size_t count = 0;
 
-	for (const struct profile *each = p->profiles; each != NULL && count < 64;
+	for (const struct profile *each = p->written->profiles; each != NULL && count < 64;
 	    each = each->next)
 		names[count++] = each->name;
 	return parse_hint(p, name, strlen(name), names, count);
@@ -171,12 +172,12 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 	struct profile *found;
 
 	if (use->use_default) {
-		if (p->fallback == NULL &&
+		if (p->written->fallback == NULL &&
 		    (!p->incomplete || first_complaint(p, "default")))
 			parse_error(p, &use->place, "%s", MSG_DEFAULT_NONE);
-		return p->fallback;
+		return p->written->fallback;
 	}
-	for (found = p->profiles; found != NULL; found = found->next)
+	for (found = p->written->profiles; found != NULL; found = found->next)
 		if (strcmp(found->name, use->text) == 0)
 			break;
 	if (found == NULL) {
@@ -185,7 +186,7 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 			    hint_profile(p, use->text));
 		return NULL;
 	}
-	if (inside != NULL && inside != p->fallback && found->order > inside->order) {
+	if (inside != NULL && inside != p->written->fallback && found->order > inside->order) {
 		parse_error(p, &use->place, MSG_PROFILE_LATER, use->text,
 		    found->place.source->path, found->place.line, found->place.column);
 		return NULL;
@@ -259,36 +260,30 @@ apply_block(struct parser *p, const struct block *block, const struct profile *i
 static void
 finish_replaced(struct parser *p, const struct settings_of_rule *settings)
 {
-	struct replaced *each = p->replaced;
+	struct replaced *each = p->written->replaced;
 
 	for (; each != NULL && each->settings == NULL; each = each->next)
 		each->settings = settings;
-}
-
-const struct settings_of_rule *
-resolved_settings(const struct profile *profile)
-{
-	return &profile->effect->settings;
 }
 
 void
 parse_resolve(struct parser *p)
 {
 	/* All profiles, used or not, so that the errors in each are found. */
-	for (struct profile *each = p->profiles; each != NULL; each = each->next)
+	for (struct profile *each = p->written->profiles; each != NULL; each = each->next)
 		(void)effect_of(p, each);
-	if (p->fallback != NULL)
-		(void)effect_of(p, p->fallback);
+	if (p->written->fallback != NULL)
+		(void)effect_of(p, p->written->fallback);
 	for (size_t i = 0; i < p->policy->rule_count && !p->no_memory; i++) {
 		struct policy_rule *rule = &p->policy->rules[i];
 		struct effect effect = { 0 };
 
 		if (rule->kind == RULE_DEFAULT) {
-			rule->settings = p->fallback->effect->settings;
+			rule->settings = p->written->fallback->effect->settings;
 			p->policy->fallback = rule;
 			continue;
 		}
-		apply_block(p, &p->pending[i].block, NULL, &effect);
+		apply_block(p, &p->written->rules[i].block, NULL, &effect);
 		rule->settings = effect.settings;
 		finish_replaced(p, &rule->settings);
 	}

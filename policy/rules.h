@@ -30,15 +30,24 @@ struct otherwise {
 	const char *text;	/* as written; NULL: the default */
 };
 
-/* require certificate file "PATH": the certificate, and where it was named. */
+/* Where something is written, for as long as the policy is there. */
+struct kept_place {
+	const char *file;	/* as opened */
+	const char *text;	/* the line */
+	unsigned line;		/* 0: the file as a whole */
+	unsigned column;
+};
+
+/*
+ * require certificate file "PATH", or a file of the folder of partner certificates:
+ * then it is its own place.
+ */
 struct pinned_file {
 	const char *path;	/* absolute */
 	const char *opened;	/* as diagnostics name it */
 	struct certificate certificate;
-	const char *file;	/* the policy file, as opened */
-	const char *text;	/* the line */
-	unsigned line;
-	unsigned column;
+	struct certificate_file found;
+	struct kept_place place;
 	const struct pinned_file *next;	/* in reading order */
 };
 
@@ -47,10 +56,7 @@ struct dated {
 	const char *what;	/* the setting's name */
 	const char *date;	/* as written */
 	int64_t until;
-	const char *file;	/* the policy file, as opened */
-	const char *text;	/* the line */
-	unsigned line;
-	unsigned column;
+	struct kept_place place;
 	const struct dated *next;	/* in reading order */
 };
 

@@ -15,7 +15,6 @@
 #include "base/diag.h"
 #include "base/file.h"
 
-#define REPORT_MAX 900
 
 static bool
 continues(char c)
@@ -118,7 +117,7 @@ check_bytes(struct source *source, struct diags *diags)
 		find_place(&place, c);
 		message = damage(*c);
 		clean_line(c, end);
-		source_report(diags, SEVERITY_ERROR, NULL, &place, "%s", message);
+		source_error(diags, &place, "%s", message);
 		c = memchr(c, '\n', (size_t)(end - c));
 		if (c == NULL)
 			return;
@@ -172,20 +171,17 @@ source_free(struct source *source)
 }
 
 void
-source_report(struct diags *diags, enum severity severity, const char *id,
-    const struct place *place, const char *format, ...)
+source_error(struct diags *diags, const struct place *place, const char *format, ...)
 {
 	const char *end = place->source->text + place->source->length;
 	const char *newline = memchr(place->start, '\n', (size_t)(end - place->start));
 	size_t length = (size_t)((newline != NULL ? newline : end) - place->start);
-	char message[REPORT_MAX];
-	va_list ap;
+	va_list arguments;
 
 	if (length > 0 && place->start[length - 1] == '\r')
 		length--;
-	va_start(ap, format);
-	(void)vsnprintf(message, sizeof(message), format, ap);
-	va_end(ap);
-	diags_add(diags, severity, id, place->source->path, place->line,
-	    place->column, place->start, length, "%s", message);
+	va_start(arguments, format);
+	diags_vadd(diags, SEVERITY_ERROR, NULL, place->source->path, place->line,
+	    place->column, place->start, length, format, arguments);
+	va_end(arguments);
 }

@@ -52,9 +52,8 @@ struct place {
 	unsigned column;
 };
 
-/* Reports at a place, with its line. */
-void source_report(struct diags *diags, enum severity severity, const char *id,
-    const struct place *place, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+/* Reports an error at a place, with its line. */
+void source_error(struct diags *diags, const struct place *place,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -9,7 +9,8 @@ itself and judge alike.
 
 cases/policy/bad/NAME, warn/NAME: `check policy.conf` writes exactly "expected" to
 standard error and exits with 1, of warn with 0; "at" holds the day on which it is
-looked at. Every text of messages.h has a case.
+looked at. Every text of policy/messages.h
+and lint/kinds.h has a case.
 
 Arguments are the names of the cases to run, as good/NAME; without any all run.
 """
@@ -27,6 +28,7 @@ import tempfile
 TESTS = pathlib.Path(__file__).resolve().parent
 CASES = TESTS / "cases" / "policy"
 MESSAGES = TESTS.parent / "policy" / "messages.h"
+KINDS = TESTS.parent / "lint" / "kinds.h"
 TLSWARD = os.path.abspath(os.environ.get("TLSWARD", "./tlsward"))
 DEFAULT_DAY = "2026-06-15"
 PRINTED_FIELDS = ("action", "reason", "failed", "would", "would_reason",
@@ -155,9 +157,12 @@ def run_case(name):
 
 
 def messages():
-    """Name and regular expression of every text of messages.h."""
-    text = re.sub(r"\\\n", " ", MESSAGES.read_text("utf-8"))
-    for name, value in re.findall(r"#define (MSG_\w+) (.*)", text):
+    """Name and regular expression of every diagnostic's text."""
+    errors, warnings = (path.read_text("utf-8").replace("\\\n", " ")
+                        for path in (MESSAGES, KINDS))
+    for name, value in (re.findall(r"#define (MSG_\w+) (.*)", errors) +
+                        re.findall(r'KIND\([A-Z_]+, "([a-z-]+)", WARNING, ((?:\s*%s)+)\)' %
+                                   r'"(?:[^"\\]|\\.)*"', warnings)):
         parts = re.findall(r'"((?:[^"\\]|\\.)*)"', value)
         plain = "".join(parts).replace('\\"', '"').replace("\\\\", "\\")
         pieces = re.split(r"%%|%(?:\.\*)?z?[a-z]", plain)
@@ -166,7 +171,7 @@ def messages():
 
 
 def check_messages():
-    """The texts of messages.h that no case expects, or None."""
+    """The diagnostics that no case expects, or None."""
     expected = "\n".join(text_of(path.read_bytes()) for kind in ("bad", "warn")
                          for path in sorted(CASES.glob(f"{kind}/*/expected")))
     missing = [name for name, pattern in messages() if not pattern.search(expected)]

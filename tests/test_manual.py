@@ -65,7 +65,12 @@ def messages():
     names = re.findall(r"^#define (MSG_\w+)", text, re.M)
     if not names or [name for name, *_ in found] != names:
         raise Failure("messages.h is not written as this test expects")
-    return [(name, c_string(literals)) for name, literals, *_ in found]
+    text = read("lint/kinds.h").replace("\\\n", " ")
+    kinds = re.findall(r'KIND\([A-Z_]+, "([a-z-]+)", WARNING,\s*((?:%s\s*)+)\)' % STRING,
+                       text)
+    if len(kinds) != len(re.findall(r"\tKIND\(", text)):
+        raise Failure("kinds.h is not written as this test expects")
+    return [(name, c_string(literals)) for name, literals, *_ in found + kinds]
 
 
 def settings():

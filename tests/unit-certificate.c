@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "lint/lint.h"
 #include "policy/certificate.h"
 #include "base/arena.h"
 #include "base/date.h"
@@ -80,7 +81,7 @@ expect_report(const struct policy *policy, int64_t now, const char *words)
 	size_t count;
 
 	assert_non_null(diags);
-	policy_report_dates(policy, now, diags);
+	lint_dates(policy, now, diags);
 	count = diags_count(diags);
 	assert_int_equal(diags_errors(diags), 0);
 	assert_int_equal(count > 0, words != NULL);
@@ -103,7 +104,7 @@ reports_by_time(void **state)
 	    file_of("acme.pem"));
 	pinned = policy_text_load(text);
 	known = policy_text_load("default { require tls }");
-	assert_int_equal(policy_load_certificates(known, folder, JUNE_2026, diags),
+	assert_int_equal(policy_load_certificates(known, folder, diags),
 	    POLICY_LOADED);
 	expect_report(pinned, JUNE_2026, NULL);
 	expect_report(known, JUNE_2026, NULL);
@@ -146,7 +147,7 @@ next_ends(void **state)
 	expect_ends(policy, JUNE_2026, INT64_MAX, JUNE_2026 + 10 * DAY);
 	expect_ends(policy, JUNE_2026 + 10 * DAY, INT64_MAX, JUNE_2026 + 16 * DAY);
 	expect_ends(policy, JUNE_2026 + 16 * DAY, INT64_MAX, INT64_MAX);
-	assert_int_equal(policy_load_certificates(policy, folder, JUNE_2026, diags),
+	assert_int_equal(policy_load_certificates(policy, folder, diags),
 	    POLICY_LOADED);
 	expect_ends(policy, JUNE_2026, EXPIRES, JUNE_2026 + 10 * DAY);
 	expect_ends(policy, EXPIRES, INT64_MAX, INT64_MAX);
@@ -177,7 +178,7 @@ a_decision_leaves_the_facts_alone(void **state)
 	assert_non_null(diags);
 	policy_text_decide(policy, &facts, &verdict);
 	assert_int_equal(verdict.reason, REASON_UNKNOWN_FACT);
-	assert_int_equal(policy_load_certificates(policy, folder, JUNE_2026, diags),
+	assert_int_equal(policy_load_certificates(policy, folder, diags),
 	    POLICY_LOADED);
 	policy_text_decide(policy, &facts, &verdict);
 	assert_int_equal(verdict.action, POLICY_ACCEPT);

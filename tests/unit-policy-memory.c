@@ -10,6 +10,7 @@
 
 #include <limits.h>
 
+#include "lint/lint.h"
 #include "tests/fake-milter/allocation.h"
 #include "base/diag.h"
 
@@ -83,7 +84,7 @@ load(const char *path)
 
 	if (diags == NULL)
 		return false;
-	result = policy_load(path, JUNE_2026, &policy, diags);
+	result = lint_load(path, JUNE_2026, &policy, diags);
 	if (result == POLICY_LOADED) {
 		assert_non_null(policy);
 		assert_int_equal(diags_errors(diags), 0);
@@ -152,7 +153,7 @@ every_failure_of_certificates_is_seen(void **state)
 		enum policy_load_result result;
 
 		allocation_fail(n);
-		result = policy_load_certificates(policy, folder, JUNE_2026, diags);
+		result = lint_load_certificates(policy, folder, JUNE_2026, diags);
 		assert_true(result == POLICY_LOADED || result == POLICY_NO_MEMORY);
 		if (allocation_count() < n) {
 			assert_int_equal(result, POLICY_LOADED);
@@ -188,7 +189,7 @@ every_failure_of_an_invalid_policy_is_seen(void **state)
 		diags = diags_new();
 		if (diags == NULL)
 			continue;
-		result = policy_load(path, JUNE_2026, &policy, diags);
+		result = lint_load(path, JUNE_2026, &policy, diags);
 		assert_true(result == POLICY_INVALID || result == POLICY_NO_MEMORY);
 		assert_null(policy);
 		assert_true(result == POLICY_NO_MEMORY || diags_errors(diags) > 0);

@@ -23,7 +23,7 @@ empty_policy(void)
 
 	assert_true(fd >= 0);
 	assert_int_equal(close(fd), 0);
-	assert_int_equal(policy_load(path, 0, &policy, diags), POLICY_LOADED);
+	assert_int_equal(policy_load(path, &policy, diags), POLICY_LOADED);
 	(void)unlink(path);
 	diags_free(&diags);
 	return policy;

@@ -343,7 +343,7 @@ write_report(struct report_run *run)
 static int
 report(struct report_run *run)
 {
-	int status = tool_load_usable(run->policy, run->config, run->view.now_ms / 1000, &run->loaded);
+	int status = tool_load_usable(run->policy, run->config, &run->loaded);
 
 	if (status == STATUS_FINE && !tool_open_journal(run->journal_path, run->config,
 	    &run->journal))

@@ -39,7 +39,7 @@ name_suite(struct suite *suite, const char *policy, const char *config)
 }
 
 struct suite *
-suite_find(struct suite **suites, const char *policy, const char *config, int64_t now)
+suite_find(struct suite **suites, const char *policy, const char *config)
 {
 	struct suite **last = suites, *suite;
 
@@ -51,8 +51,7 @@ suite_find(struct suite **suites, const char *policy, const char *config, int64_
 		return NULL;
 	if (!name_suite(suite, policy, config))
 		goto fail;
-	suite->status = tool_load_usable(suite->policy, suite->config, now,
-	    &suite->loaded);
+	suite->status = tool_load_usable(suite->policy, suite->config, &suite->loaded);
 	if (suite->status == STATUS_FINE &&
 	    !coverage_open(&suite->coverage, suite->loaded.policy))
 		goto fail;

@@ -24,8 +24,7 @@ struct suite {
  * its policy cannot be used has been said, and is in its status. NULL where memory is
  * short.
  */
-struct suite *suite_find(struct suite **suites, const char *policy, const char *config,
-    int64_t now);
+struct suite *suite_find(struct suite **suites, const char *policy, const char *config);
 
 /* Frees them all and clears the pointer. */
 void suites_free(struct suite **suites);

@@ -52,7 +52,7 @@ choose_suite(struct test_run *run, const struct cases *cases)
 	}
 	if (policy == NULL && config == NULL)
 		policy = beside = suite_beside(cases->path);
-	suite = suite_find(&run->suites, policy, config, tool_now_ms() / 1000);
+	suite = suite_find(&run->suites, policy, config);
 	free(beside);
 	if (suite == NULL)
 		(void)tool_trouble("not enough memory");

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lint/lint.h"
 #include "base/date.h"
 #include "base/diag.h"
 
@@ -204,22 +205,34 @@ load_settings(const char *config, struct loaded *loaded)
 	return tool_trouble("not enough memory");
 }
 
+/* The policy, with the warnings of a day where that is given. */
+static enum policy_load_result
+load_file(const int64_t *now, struct loaded *loaded)
+{
+	return now == NULL ?
+	    policy_load(loaded->path, &loaded->policy, loaded->diags) :
+	    lint_load(loaded->path, *now, &loaded->policy, loaded->diags);
+}
+
 /* The certificates of partners, where there are some. */
 static int
-load_certificates(int64_t now, struct loaded *loaded)
+load_certificates(const int64_t *now, struct loaded *loaded)
 {
 	const char *folder = loaded->settings->partner_certificates;
+	enum policy_load_result result = POLICY_LOADED;
 
-	if (folder != NULL && policy_load_certificates(loaded->policy, folder, now,
-	    loaded->diags) == POLICY_NO_MEMORY)
-		return tool_trouble("not enough memory");
-	return STATUS_FINE;
+	if (folder != NULL)
+		result = now == NULL ?
+		    policy_load_certificates(loaded->policy, folder, loaded->diags) :
+		    lint_load_certificates(loaded->policy, folder, *now, loaded->diags);
+	return result == POLICY_NO_MEMORY ? tool_trouble("not enough memory") :
+	    STATUS_FINE;
 }
 
 static int
-load_policy(int64_t now, struct loaded *loaded)
+load_policy(const int64_t *now, struct loaded *loaded)
 {
-	switch (policy_load(loaded->path, now, &loaded->policy, loaded->diags)) {
+	switch (load_file(now, loaded)) {
 	case POLICY_LOADED:
 		break;
 	case POLICY_INVALID:
@@ -237,8 +250,9 @@ load_policy(int64_t now, struct loaded *loaded)
 	return diags_errors(loaded->diags) == 0 ? STATUS_FINE : STATUS_NO;
 }
 
-int
-tool_load(const char *policy, const char *config, int64_t now, struct loaded *loaded)
+static int
+load_all(const char *policy, const char *config, const int64_t *now,
+    struct loaded *loaded)
 {
 	int status;
 
@@ -257,10 +271,15 @@ tool_load(const char *policy, const char *config, int64_t now, struct loaded *lo
 }
 
 int
-tool_load_usable(const char *policy, const char *config, int64_t now,
-    struct loaded *loaded)
+tool_load(const char *policy, const char *config, int64_t now, struct loaded *loaded)
 {
-	if (tool_load(policy, config, now, loaded) == STATUS_FINE)
+	return load_all(policy, config, &now, loaded);
+}
+
+int
+tool_load_usable(const char *policy, const char *config, struct loaded *loaded)
+{
+	if (load_all(policy, config, NULL, loaded) == STATUS_FINE)
 		return STATUS_FINE;
 	if (loaded->diags != NULL)
 		diags_print(loaded->diags, stderr);
@@ -284,8 +303,7 @@ judge_time_ms(const struct judge *judge)
 int
 judge_load(struct judge *judge)
 {
-	return tool_load_usable(judge->policy, judge->config,
-	    judge_time_ms(judge) / 1000, &judge->loaded);
+	return tool_load_usable(judge->policy, judge->config, &judge->loaded);
 }
 
 void

@@ -121,7 +121,8 @@ struct loaded {
 };
 
 /*
- * Loads the policy file "policy" or, where that is NULL, the one that the
+ * For `tlsward check`: with all warnings of what is so at "now". Loads the policy file
+ * "policy" or, where that is NULL, the one that the
  * settings name; the settings are those of the file "config" and, where that is
  * NULL too, the defaults for a policy that was named and else those of the
  * default settings file. Returns STATUS_FINE, STATUS_NO for errors in one of
@@ -133,11 +134,11 @@ int tool_load(const char *policy, const char *config, int64_t now,
 void tool_unload(struct loaded *loaded);
 
 /*
- * The same for commands that need a policy that can be used: diagnostics go to
- * standard error where there are errors, and all failures are STATUS_TROUBLE.
+ * The same for commands that need a policy that can be used: it is not warned of, the
+ * diagnostics go to standard error where there are errors, and all failures are
+ * STATUS_TROUBLE.
  */
-int tool_load_usable(const char *policy, const char *config, int64_t now,
-    struct loaded *loaded);
+int tool_load_usable(const char *policy, const char *config, struct loaded *loaded);
 
 /* By what a command judges facts, and what was loaded by that. */
 struct judge {

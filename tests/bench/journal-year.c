@@ -92,7 +92,7 @@ make_policy(void)
 		return NULL;
 	(void)snprintf(path, sizeof(path), "%s/policy.conf", folder);
 	if (write_policy(path))
-		(void)policy_load(path, time(NULL), &policy, diags);
+		(void)policy_load(path, &policy, diags);
 	(void)unlink(path);
 	(void)rmdir(folder);
 	diags_print(diags, stderr);

@@ -44,7 +44,7 @@ load(const char *path)
 	struct policy *policy = NULL;
 
 	if (diags == NULL ||
-	    policy_load(path, (int64_t)time(NULL), &policy, diags) != POLICY_LOADED) {
+	    policy_load(path, &policy, diags) != POLICY_LOADED) {
 		(void)fprintf(stderr, "%s: not loaded\n", path);
 		exit(1);
 	}

@@ -439,7 +439,7 @@ small_policy(void)
 	assert_non_null(file);
 	(void)fputs("default { require nothing }\n", file);
 	(void)fclose(file);
-	assert_int_equal(policy_load(log_path, 0, &policy, diags), POLICY_LOADED);
+	assert_int_equal(policy_load(log_path, &policy, diags), POLICY_LOADED);
 	diags_free(&diags);
 	(void)unlink(log_path);
 	return policy;

@@ -50,7 +50,7 @@ load(void)
 	check(diags != NULL && fd >= 0);
 	check(write(fd, policy_text, strlen(policy_text)) == (ssize_t)strlen(policy_text));
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (policy_load(path, 0, &policy, diags) != POLICY_LOADED)
+	if (policy_load(path, &policy, diags) != POLICY_LOADED)
 		diags_print(diags, stderr);
 	check(policy != NULL);
 	diags_free(&diags);

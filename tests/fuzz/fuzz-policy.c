@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lint/lint.h"
 #include "policy/cipher.h"
 #include "policy/policy.h"
 #include "base/diag.h"
@@ -61,7 +62,7 @@ load(const void *data, size_t size, enum policy_load_result *result)
 	check(diags != NULL && null != NULL && fd >= 0);
 	check(write(fd, data, size) == (ssize_t)size);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	*result = policy_load(path, 0, &policy, diags);
+	*result = lint_load(path, 0, &policy, diags);
 	check((policy != NULL) == (*result == POLICY_LOADED));
 	check((diags_errors(diags) > 0) == (*result == POLICY_INVALID));
 	diags_print(diags, null);

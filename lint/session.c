@@ -1,12 +1,12 @@
 /*
- * lint_session.c - warnings about requirements that no session can meet together.
+ * session.c - warnings about requirements that no session can meet together.
  *
  * Every suite that is known is held against a rule, under the newest protocol that
  * it can have.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/lint.h"
+#include "lint/warn.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,14 +23,13 @@ struct possible {
 };
 
 static bool
-meets_all(const struct parser *p, const struct settings_of_rule *settings,
+meets_all(const struct lint *lint, const struct settings_of_rule *settings,
     const struct cipher *cipher)
 {
 	struct facts facts = FACTS_INIT;
 	struct session session = {
-		.policy = p->policy, .facts = &facts, .encrypted = POLICY_YES,
-		.version_given = true,
-		.version = cipher->tls13 ? PROTOCOL_TLS_1_3 : PROTOCOL_TLS_1_2,
+		.policy = lint->policy, .facts = &facts, .encrypted = POLICY_YES,
+		.version_given = true, .version = cipher->tls13 ? PROTOCOL_TLS_1_3 : PROTOCOL_TLS_1_2,
 		.tls13 = cipher->tls13, .cipher = cipher, .bits = cipher->bits
 	};
 
@@ -46,16 +45,16 @@ meets_all(const struct parser *p, const struct settings_of_rule *settings,
 }
 
 static struct possible
-try_suites(const struct parser *p, const struct settings_of_rule *settings)
+try_suites(const struct lint *lint, const struct settings_of_rule *settings)
 {
 	struct possible possible = { false, false };
 	const struct cipher *cipher;
 
-	for (size_t i = 0; (cipher = cipher_at(p->policy->ciphers, i)) != NULL &&
+	for (size_t i = 0; (cipher = cipher_at(lint->policy->ciphers, i)) != NULL &&
 	    !(possible.old && possible.new); i++) {
 		bool *which = cipher->tls13 ? &possible.new : &possible.old;
 
-		if (!*which && meets_all(p, settings, cipher))
+		if (!*which && meets_all(lint, settings, cipher))
 			*which = true;
 	}
 	return possible;
@@ -85,14 +84,14 @@ kinds_of(const struct settings_of_rule *settings, enum policy_reason but, char *
 }
 
 static void
-lint_list(struct parser *p, const struct block *block,
+lint_list(struct lint *lint, const struct block *block,
     const struct settings_of_rule *settings, enum policy_reason kind, const char *only)
 {
 	const struct setting *list = lint_setting(block, settings->require[kind]);
 	char text[128];
 
 	if (list != NULL)
-		parse_warn(p, &list->value, MSG_LINT_IMPOSSIBLE_LIST,
+		lint_warn(lint, &list->value, KIND(IMPOSSIBLE_LIST),
 		    kinds_of(settings, kind, text, sizeof(text)), only);
 }
 
@@ -105,19 +104,19 @@ too_old(const struct settings_of_rule *settings)
 }
 
 static void
-lint_rule(struct parser *p, const struct block *block, const struct place *place,
+lint_rule(struct lint *lint, const struct block *block, const struct place *place,
     const struct settings_of_rule *settings, struct possible possible)
 {
 	char text[128];
 
 	if (!possible.old && !possible.new)
-		parse_warn(p, place, MSG_LINT_IMPOSSIBLE,
+		lint_warn(lint, place, KIND(IMPOSSIBLE),
 		    kinds_of(settings, KIND_END, text, sizeof(text)));
 	else if (!possible.old && settings->require[REASON_CIPHER] != NULL &&
 	    !too_old(settings))
-		lint_list(p, block, settings, REASON_CIPHER, "TLS 1.3");
+		lint_list(lint, block, settings, REASON_CIPHER, "TLS 1.3");
 	else if (!possible.new && settings->require[REASON_CIPHERSUITES] != NULL)
-		lint_list(p, block, settings, REASON_CIPHERSUITES, "TLS 1.2 and below");
+		lint_list(lint, block, settings, REASON_CIPHERSUITES, "TLS 1.2 and below");
 }
 
 /* Without one of these every version has suites that do. */
@@ -131,13 +130,13 @@ limits_suites(const struct settings_of_rule *settings)
 }
 
 void
-lint_sessions(struct parser *p)
+lint_sessions(struct lint *lint)
 {
 	const struct settings_of_rule *last = NULL;
 	struct possible possible = { true, true };
 
-	for (size_t i = 0; i < p->policy->rule_count; i++) {
-		const struct policy_rule *rule = &p->policy->rules[i];
+	for (size_t i = 0; i < lint->policy->rule_count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules[i];
 		const struct settings_of_rule *settings = &rule->settings;
 
 		if (!limits_suites(settings))
@@ -145,9 +144,9 @@ lint_sessions(struct parser *p)
 		/* Most have their requirements from one profile, like the one before. */
 		if (last == NULL || memcmp(last->require, settings->require,
 		    SUITE_KINDS_END * sizeof(settings->require[0])) != 0)
-			possible = try_suites(p, settings);
+			possible = try_suites(lint, settings);
 		last = settings;
-		lint_rule(p, rule->kind == RULE_DEFAULT ? &p->fallback->block :
-		    &p->pending[i].block, &p->pending[i].place, settings, possible);
+		lint_rule(lint, rule->kind == RULE_DEFAULT ? &lint->written->fallback->block :
+		    &lint->written->rules[i].block, &lint->written->rules[i].place, settings, possible);
 	}
 }

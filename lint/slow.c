@@ -1,14 +1,14 @@
 /*
- * lint_slow.c - whether a regular expression backtracks badly.
+ * slow.c - whether a regular expression backtracks badly.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/lint.h"
+#include "lint/warn.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "policy/regex_name.h"
+#include "lint/regex_name.h"
 
 /*
  * How many that look slow are tried, and on what: names as long as there are, of a few
@@ -121,7 +121,7 @@ literal_start(const char *text, char *subject, size_t room)
 }
 
 bool
-lint_is_slow(const struct parser *p, const char *text, pcre2_code *code, unsigned *tries)
+lint_is_slow(const struct policy *policy, const char *text, pcre2_code *code, unsigned *tries)
 {
 	char subject[SLOW_LENGTH + 4 + REGEX_NAME_MAX * 2], pieces[SLOW_PIECES + 1];
 	size_t start, count;
@@ -147,7 +147,7 @@ lint_is_slow(const struct parser *p, const char *text, pcre2_code *code, unsigne
 			if (isalnum((unsigned char)*c))
 				subject[at++] = *c;
 		subject[at++] = '!';
-		if (pattern_regex(code, p->policy->limits, subject, at) == POLICY_UNKNOWN)
+		if (pattern_regex(code, policy->limits, subject, at) == POLICY_UNKNOWN)
 			return true;
 	}
 	return false;

@@ -1,11 +1,9 @@
 /*
- * lint_block.c - warnings about blocks as they are written.
+ * block.c - warnings about blocks as they are written.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/lint.h"
-
-#include "policy/resolve.h"
+#include "lint/warn.h"
 
 /* What a setting sets: a kind of requirement, or one of these. */
 enum slot {
@@ -28,7 +26,7 @@ lint_setting(const struct block *block, const struct policy_requirement *require
 		if (each->type == SET_REQUIRE && each->require == requirement)
 			return each;
 		if (each->type == SET_USE && each->profile != NULL &&
-		    resolved_settings(each->profile)->require[requirement->kind] ==
+		    each->profile->settings->require[requirement->kind] ==
 		    requirement)
 			each = each->profile->block.first;
 		else
@@ -50,7 +48,7 @@ slot_name(int slot)
 
 /* Another setting does away with what was written for the slot before. */
 static void
-override(struct parser *p, struct written *written, int slot,
+override(struct lint *lint, struct written *written, int slot,
     const struct setting *setting, const char *how)
 {
 	const struct setting *before = written->by[slot];
@@ -58,76 +56,76 @@ override(struct parser *p, struct written *written, int slot,
 	written->by[slot] = NULL;
 	/* Across a profile's "use" of another file the line would say little. */
 	if (before != NULL && before->place.source == setting->place.source)
-		parse_warn(p, &before->place, MSG_LINT_OVERRIDDEN, setting->place.line,
+		lint_warn(lint, &before->place, KIND(OVERRIDDEN), setting->place.line,
 		    slot_name(slot), how);
 }
 
 static void
-write_slot(struct parser *p, struct written *written, int slot,
+write_slot(struct lint *lint, struct written *written, int slot,
     const struct setting *setting)
 {
-	override(p, written, slot, setting, "is set again");
+	override(lint, written, slot, setting, "is set again");
 	written->by[slot] = setting;
 }
 
 static void
-write_profile(struct parser *p, struct written *written, const struct setting *use)
+write_profile(struct lint *lint, struct written *written, const struct setting *use)
 {
 	const struct settings_of_rule *settings;
 
 	if (use->profile == NULL)
 		return;
-	settings = resolved_settings(use->profile);
+	settings = use->profile->settings;
 	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
-			override(p, written, kind, use, "comes from a profile");
+			override(lint, written, kind, use, "comes from a profile");
 	if (settings->otherwise != NULL)
-		override(p, written, SLOT_OTHERWISE, use, "comes from a profile");
+		override(lint, written, SLOT_OTHERWISE, use, "comes from a profile");
 	written->period |= settings->monitor.set || settings->exempt.set;
 }
 
 static void
-write_enforce(struct parser *p, struct written *written, const struct setting *setting,
+write_enforce(struct lint *lint, struct written *written, const struct setting *setting,
     bool in_rule)
 {
 	/* What a profile undoes is its user's. */
 	if (in_rule && !written->period)
-		parse_warn(p, &setting->place, "%s", MSG_LINT_ENFORCE);
-	override(p, written, SLOT_MONITOR, setting, "is undone");
-	override(p, written, SLOT_EXEMPT, setting, "is undone");
+		lint_warn(lint, &setting->place, KIND(ENFORCE));
+	override(lint, written, SLOT_MONITOR, setting, "is undone");
+	override(lint, written, SLOT_EXEMPT, setting, "is undone");
 	written->period = false;
 }
 
 static void
-write_setting(struct parser *p, struct written *written, const struct setting *setting,
+write_setting(struct lint *lint, struct written *written, const struct setting *setting,
     bool in_rule)
 {
 	switch (setting->type) {
 	case SET_USE:
-		write_profile(p, written, setting);
+		write_profile(lint, written, setting);
 		break;
 	case SET_REQUIRE:
-		write_slot(p, written, (int)setting->require->kind, setting);
+		write_slot(lint, written, (int)setting->require->kind, setting);
 		break;
 	case SET_NOTHING:
 		for (int kind = KIND_FIRST; kind < KIND_END; kind++)
-			override(p, written, kind, setting, "is dropped");
+			override(lint, written, kind, setting, "is dropped");
 		break;
 	case SET_OTHERWISE:
-		write_slot(p, written, SLOT_OTHERWISE, setting);
+		write_slot(lint, written, SLOT_OTHERWISE, setting);
 		break;
 	case SET_MONITOR:
 	case SET_EXEMPT:
-		write_slot(p, written, setting->type == SET_MONITOR ? SLOT_MONITOR :
+		write_slot(lint, written, setting->type == SET_MONITOR ? SLOT_MONITOR :
 		    SLOT_EXEMPT, setting);
 		written->period = true;
 		break;
 	case SET_ENFORCE:
-		write_enforce(p, written, setting, in_rule);
+		write_enforce(lint, written, setting, in_rule);
 		break;
 	case SET_CONTACT:
 	case SET_NOTE:
-		write_slot(p, written, setting->type == SET_CONTACT ? SLOT_CONTACT :
+		write_slot(lint, written, setting->type == SET_CONTACT ? SLOT_CONTACT :
 		    SLOT_NOTE, setting);
 		break;
 	}
@@ -139,7 +137,7 @@ write_setting(struct parser *p, struct written *written, const struct setting *s
  * still make a difference.
  */
 static void
-lint_cipher_list(struct parser *p, const struct written *written,
+lint_cipher_list(struct lint *lint, const struct written *written,
     const struct settings_of_rule *resolved)
 {
 	const struct setting *list = written->by[REASON_CIPHER];
@@ -151,7 +149,7 @@ lint_cipher_list(struct parser *p, const struct written *written,
 		tls = written->by[REASON_TLS_VERSION]->require;
 	if (tls != NULL && list != NULL && tls->u.version == PROTOCOL_TLS_1_3 &&
 	    tls->own == NULL && list->require->own == NULL)
-		parse_warn(p, &list->value, "%s", MSG_LINT_CIPHER);
+		lint_warn(lint, &list->value, KIND(CIPHER));
 }
 
 /* Whether all pins are of one key. */
@@ -169,59 +167,59 @@ one_key(const struct policy_requirement *pins)
 }
 
 static void
-lint_pins(struct parser *p, const struct written *written)
+lint_pins(struct lint *lint, const struct written *written)
 {
 	const struct setting *pins = written->by[REASON_CERTIFICATE_FINGERPRINT];
 
 	if (pins != NULL && one_key(pins->require))
-		parse_warn(p, &pins->value, "%s", MSG_LINT_ONE_KEY);
+		lint_warn(lint, &pins->value, KIND(ONE_KEY));
 }
 
 static void
-lint_block(struct parser *p, const struct block *block,
+lint_block(struct lint *lint, const struct block *block,
     const struct settings_of_rule *resolved)
 {
 	struct written written = { 0 };
 	bool used = resolved == NULL, any = false;
 
 	for (const struct setting *each = block->first; each != NULL; each = each->next)
-		write_setting(p, &written, each, resolved != NULL);
-	lint_cipher_list(p, &written, resolved);
-	lint_pins(p, &written);
+		write_setting(lint, &written, each, resolved != NULL);
+	lint_cipher_list(lint, &written, resolved);
+	lint_pins(lint, &written);
 	for (int kind = KIND_FIRST; !used && kind < KIND_END; kind++) {
 		any |= resolved->require[kind] != NULL;
 		used = resolved->require[kind] != NULL &&
 		    resolved->require[kind]->own == NULL;
 	}
 	if (!used && written.by[SLOT_OTHERWISE] != NULL)
-		parse_warn(p, &written.by[SLOT_OTHERWISE]->place, MSG_LINT_OTHERWISE,
+		lint_warn(lint, &written.by[SLOT_OTHERWISE]->place, KIND(OTHERWISE),
 		    any ? "each has one of its own" : "there is none");
 }
 
 static bool
-has_rules(const struct parser *p, const struct source *source)
+has_rules(const struct lint *lint, const struct source *source)
 {
-	const struct source_node *node = p->sources;
+	const struct source_node *node = lint->written->sources;
 
 	while (node != NULL && &node->source != source)
 		node = node->next;
 	/* The policy file itself is a library only when it is looked at alone. */
 	return node == NULL || node->has_rules ||
-	    (node->parent == NULL && p->policy->rule_count > 0);
+	    (node->parent == NULL && lint->policy->rule_count > 0);
 }
 
 void
-lint_blocks(struct parser *p)
+lint_blocks(struct lint *lint)
 {
-	for (const struct profile *each = p->profiles; each != NULL; each = each->next) {
-		lint_block(p, &each->block, NULL);
-		if (!each->used && has_rules(p, each->place.source))
-			parse_warn(p, &each->place, MSG_LINT_PROFILE, each->name);
+	for (const struct profile *each = lint->written->profiles; each != NULL; each = each->next) {
+		lint_block(lint, &each->block, NULL);
+		if (!each->used && has_rules(lint, each->place.source))
+			lint_warn(lint, &each->place, KIND(PROFILE), each->name);
 	}
-	for (size_t i = 0; i < p->policy->rule_count; i++) {
-		const struct policy_rule *rule = &p->policy->rules[i];
+	for (size_t i = 0; i < lint->policy->rule_count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules[i];
 
-		lint_block(p, rule->kind == RULE_DEFAULT ? &p->fallback->block :
-		    &p->pending[i].block, &rule->settings);
+		lint_block(lint, rule->kind == RULE_DEFAULT ? &lint->written->fallback->block :
+		    &lint->written->rules[i].block, &rule->settings);
 	}
 }

@@ -1,12 +1,12 @@
 /*
- * looser.c - whether one rule lets pass what another would not.
+ * looser.c - settings that let pass what others would not.
  *
  * SPDX-License-Identifier: ISC
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/lint.h"
+#include "lint/warn.h"
 
 static bool
 same_pattern(const struct pattern *a, const struct pattern *b)
@@ -175,4 +175,68 @@ rule_looser(const struct settings_of_rule *a, const struct settings_of_rule *b,
 		if (looser_in(a, b, (enum policy_reason)kind, text, size))
 			return text;
 	return NULL;
+}
+
+/* Warns where clear text gets a milder action than another failure. */
+static void
+lint_clear_text(struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = &lint->policy->rules[index];
+	const struct settings_of_rule *settings = &rule->settings;
+	const struct policy_requirement *lender;
+	enum policy_action clear = clear_text_action(settings, &lender);
+
+	for (int kind = KIND_FIRST; lender != NULL && kind < KIND_END; kind++) {
+		const struct policy_requirement *each = settings->require[kind];
+
+		if (each == NULL || requirement_action(settings, each) <= clear)
+			continue;
+		lint_warn(lint, &lint->written->rules[index].place, KIND(CLEAR_TEXT),
+		    policy_action_name(clear),
+		    policy_action_name(requirement_action(settings, each)),
+		    policy_kind_name((enum policy_reason)kind));
+		return;
+	}
+}
+
+static void
+lint_replaced(struct lint *lint)
+{
+	for (const struct replaced *each = lint->written->replaced; each != NULL; each = each->next) {
+		const struct policy_requirement *before = each->before;
+		bool looser = each->after == NULL ||
+		    requirement_looser(each->after, before) ||
+		    requirement_action(each->settings, each->after) <
+		    requirement_action(each->settings, before);
+
+		if (looser)
+			lint_warn(lint, &each->place, KIND(LOOSENS), each->profile,
+			    policy_kind_name(before->kind));
+	}
+}
+
+/* Warns of a default that refuses clear text from everybody. */
+static void
+lint_public(struct lint *lint)
+{
+	const struct policy_rule *fallback = lint->policy->fallback;
+	const struct policy_requirement *lender;
+	enum policy_action clear;
+
+	if (fallback == NULL || period_active(&fallback->settings.exempt, lint->now) ||
+	    period_active(&fallback->settings.monitor, lint->now))
+		return;
+	clear = clear_text_action(&fallback->settings, &lender);
+	if (lender != NULL && clear >= POLICY_TEMPFAIL)
+		lint_warn(lint, &lint->written->rules[lint->policy->fallback_index].place,
+		    KIND(PUBLIC), policy_action_name(clear));
+}
+
+void
+lint_settings(struct lint *lint)
+{
+	for (size_t i = 0; i < lint->policy->rule_count; i++)
+		lint_clear_text(lint, i);
+	lint_replaced(lint);
+	lint_public(lint);
 }

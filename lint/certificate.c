@@ -1,15 +1,15 @@
 /*
- * lint_certificate.c - warnings about certificates that prove little.
+ * certificate.c - warnings about certificates that prove little.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/lint.h"
+#include "lint/warn.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "policy/provider.h"
-#include "policy/regex_name.h"
+#include "lint/provider.h"
+#include "lint/regex_name.h"
 
 /*
  * The literal name with which a regular expression ends, as bytes in "name"; a dot
@@ -77,7 +77,7 @@ place_of(const struct setting *setting, const struct pattern *pattern)
 }
 
 static void
-lint_providers(struct parser *p, const struct block *block,
+lint_providers(struct lint *lint, const struct block *block,
     const struct policy_requirement *names)
 {
 	const struct setting *setting = NULL;
@@ -92,13 +92,13 @@ lint_providers(struct parser *p, const struct block *block,
 		if (provider == NULL || setting == NULL)
 			continue;
 		place = place_of(setting, pattern);
-		parse_warn(p, &place, MSG_LINT_PROVIDER, pattern->text, provider);
+		lint_warn(lint, &place, KIND(PROVIDER), pattern->text, provider);
 	}
 }
 
 /* A dot for any character in a pattern that lets in, or one that backtracks badly. */
 static void
-lint_expressions(struct parser *p, const struct block *block,
+lint_expressions(struct lint *lint, const struct block *block,
     const struct policy_requirement *names, unsigned *tries)
 {
 	for (size_t i = 0; i < names->u.patterns.count; i++) {
@@ -113,12 +113,14 @@ lint_expressions(struct parser *p, const struct block *block,
 		regex_name_read(pattern->text, &regex);
 		dot = names->kind == REASON_CERTIFICATE_NAME &&
 		    regex.shape == REGEX_NAME && regex.loose_dot;
-		slow = lint_is_slow(p, pattern->text, pattern->code, tries);
+		slow = lint_is_slow(lint->policy, pattern->text, pattern->code, tries);
 		if (!(dot || slow) || (setting = lint_setting(block, names)) == NULL)
 			continue;
 		place = place_of(setting, pattern);
-		parse_warn(p, &place, "%s",
-		    dot ? MSG_LINT_REGEX_DOT : MSG_LINT_REGEX_SLOW);
+		if (dot)
+			lint_warn(lint, &place, KIND(REGEX_DOT));
+		else
+			lint_warn(lint, &place, KIND(REGEX_SLOW));
 	}
 }
 
@@ -140,7 +142,7 @@ names_anybody(const struct policy_requirement *names)
 }
 
 static void
-lint_rule(struct parser *p, const struct block *block,
+lint_rule(struct lint *lint, const struct block *block,
     const struct settings_of_rule *settings, unsigned *tries)
 {
 	const struct policy_requirement *name = settings->require[REASON_CERTIFICATE_NAME];
@@ -149,28 +151,28 @@ lint_rule(struct parser *p, const struct block *block,
 	const struct setting *setting;
 
 	if (name != NULL)
-		lint_expressions(p, block, name, tries);
+		lint_expressions(lint, block, name, tries);
 	if (issuer != NULL)
-		lint_expressions(p, block, issuer, tries);
+		lint_expressions(lint, block, issuer, tries);
 	/* With a pin the key is the proof. */
 	if (settings->require[REASON_CERTIFICATE_FINGERPRINT] != NULL)
 		return;
 	if (name != NULL)
-		lint_providers(p, block, name);
+		lint_providers(lint, block, name);
 	if (issuer != NULL && (name == NULL || names_anybody(name)) &&
 	    (setting = lint_setting(block, issuer)) != NULL)
-		parse_warn(p, &setting->value, "%s", MSG_LINT_ISSUER);
+		lint_warn(lint, &setting->value, KIND(ISSUER));
 }
 
 void
-lint_certificates(struct parser *p)
+lint_certificates(struct lint *lint)
 {
 	unsigned tries = 0;
 
-	for (size_t i = 0; i < p->policy->rule_count; i++) {
-		const struct policy_rule *rule = &p->policy->rules[i];
+	for (size_t i = 0; i < lint->policy->rule_count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules[i];
 
-		lint_rule(p, rule->kind == RULE_DEFAULT ? &p->fallback->block :
-		    &p->pending[i].block, &rule->settings, &tries);
+		lint_rule(lint, rule->kind == RULE_DEFAULT ? &lint->written->fallback->block :
+		    &lint->written->rules[i].block, &rule->settings, &tries);
 	}
 }

@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/provider.h"
+#include "lint/provider.h"
 
 #include <stdlib.h>
 #include <string.h>

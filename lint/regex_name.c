@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/regex_name.h"
+#include "lint/regex_name.h"
 
 #include <ctype.h>
 #include <string.h>

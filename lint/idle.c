@@ -1,5 +1,5 @@
 /*
- * lint_idle.c - warnings about rules without which nothing would change.
+ * idle.c - warnings about rules without which nothing would change.
  *
  * A rule is idle where each of its WHOs would be judged alike without it. Where that
  * cannot be told of one of them, the rule is not.
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/lint.h"
+#include "lint/warn.h"
 
 /* What is known of a rule so far. */
 struct idle_rule {
@@ -115,12 +115,12 @@ idle_changes(struct idle *idle, const struct who *who)
 }
 
 void
-idle_instead(struct idle *idle, const struct parser *p, const struct who *who,
+idle_instead(struct idle *idle, const struct policy *policy, const struct who *who,
     const struct policy_rule *other, const char *name)
 {
 	static const struct settings_of_rule nothing = { 0 };
 	struct idle_rule *rule = &idle->rules[who->rule];
-	const struct policy_rule *rules = p->policy->rules;
+	const struct policy_rule *rules = policy->rules;
 	uint32_t index = other == NULL ? UINT32_MAX : (uint32_t)(other - rules) + 1;
 
 	/* One WHO of a rule may stand below another of it. */
@@ -137,7 +137,7 @@ idle_instead(struct idle *idle, const struct parser *p, const struct who *who,
 }
 
 void
-lint_idle(struct parser *p, const struct idle *idle)
+lint_idle(struct lint *lint, const struct idle *idle)
 {
 	for (size_t i = 0; i < idle->count; i++) {
 		const struct idle_rule *rule = &idle->rules[i];
@@ -145,9 +145,9 @@ lint_idle(struct parser *p, const struct idle *idle)
 		if (rule->state != IDLE_SAME)
 			continue;
 		if (rule->instead == NULL)
-			lint_who(p, rule->first, "%s", MSG_LINT_NOTHING);
+			lint_warn_who(lint, rule->first, KIND(NOTHING));
 		else
-			lint_who(p, rule->first, MSG_LINT_SAME, rule->first->name,
+			lint_warn_who(lint, rule->first, KIND(SAME), rule->first->name,
 			    rule->instead);
 	}
 }

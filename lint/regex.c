@@ -1,15 +1,16 @@
 /*
- * lint_regex.c - warnings about regular expressions of a WHO.
+ * regex.c - warnings about regular expressions of a WHO.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "policy/lint.h"
+#include "lint/warn.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/regex_name.h"
+#include "lint/regex_name.h"
+#include "policy/index.h"
 
 /* What is meant by a text: each character escaped, and what holds it. */
 #define MEANT_MAX (REGEX_NAME_MAX * 4 + 16)
@@ -41,15 +42,15 @@ read_regex(const struct who_table *table, size_t index, struct regex *regex)
 }
 
 static void
-lint_shadow(struct parser *p, const struct regex *regex, const struct who *by)
+lint_shadow(struct lint *lint, const struct regex *regex, const struct who *by)
 {
-	lint_who(p, regex->who, MSG_LINT_REGEX_SHADOWED, by->name, by->line,
-	    policy_file(p->policy, by));
+	lint_warn_who(lint, regex->who, KIND(REGEX_SHADOWED), by->name, by->line,
+	    policy_file(lint->policy, by));
 }
 
 /* The WHO that applies to all that the expression can match, or NULL. */
 static const struct who *
-applies_before(const struct parser *p, const struct who_table *table,
+applies_before(const struct lint *lint, const struct who_table *table,
     const struct regex *regex)
 {
 	const struct regex_name *name = &regex->name;
@@ -70,7 +71,7 @@ applies_before(const struct parser *p, const struct who_table *table,
 	if ((who = index_find(table, name->name, length)) == NULL)
 		who = index_find_above(table, name->name, length);
 	if (who == NULL)
-		who = index_find_regex(table, p->policy->limits, name->name, length,
+		who = index_find_regex(table, lint->policy->limits, name->name, length,
 		    &unknown);
 	return unknown || who == regex->who ? NULL : who;
 }
@@ -98,7 +99,7 @@ write_meant(const struct regex_name *name, const char *start, const char *end,
 
 /* Of one that has alternatives in a name the first is looked at. */
 static void
-lint_name(struct parser *p, const struct regex *regex, bool exempts)
+lint_name(struct lint *lint, const struct regex *regex, bool exempts)
 {
 	char other[REGEX_NAME_MAX + 32], meant[MEANT_MAX];
 	char plain[sizeof(regex->text)];
@@ -110,7 +111,7 @@ lint_name(struct parser *p, const struct regex *regex, bool exempts)
 	if (name.shape != REGEX_NAME || strncmp(plain, regex->text, name.start) != 0)
 		return;
 	if (name.loose_dot)
-		lint_who(p, regex->who, "%s", MSG_LINT_REGEX_DOT);
+		lint_warn_who(lint, regex->who, KIND(REGEX_DOT));
 	/* That one which exempts is not anchored is said elsewhere. */
 	if (exempts || (name.to_end && (name.from_start || name.at_label)))
 		return;
@@ -119,7 +120,7 @@ lint_name(struct parser *p, const struct regex *regex, bool exempts)
 	    name.to_end ? "" : ".evil.example");
 	write_meant(&name, regex->text + name.start,
 	    regex->text + strlen(regex->text) - (strlen(plain) - name.end), meant);
-	lint_who(p, regex->who, MSG_LINT_REGEX_END, other, meant);
+	lint_warn_who(lint, regex->who, KIND(REGEX_END), other, meant);
 }
 
 static bool
@@ -132,9 +133,9 @@ has_upper_case(const char *text)
 }
 
 void
-lint_regexes(struct parser *p, enum policy_rule_kind kind)
+lint_regexes(struct lint *lint, enum policy_rule_kind kind)
 {
-	const struct who_table *table = &p->policy->tables[kind];
+	const struct who_table *table = &lint->policy->tables[kind];
 	const struct who *all = NULL, *by;
 	unsigned tries = 0;
 	struct regex regex;
@@ -144,18 +145,18 @@ lint_regexes(struct parser *p, enum policy_rule_kind kind)
 
 		read_regex(table, i, &regex);
 		exempts = period_active(
-		    &p->policy->rules[regex.who->rule].settings.exempt, p->now);
+		    &lint->policy->rules[regex.who->rule].settings.exempt, lint->now);
 		if (!regex.anchored && exempts)
-			lint_who(p, regex.who, "%s", MSG_LINT_UNANCHORED);
-		lint_name(p, &regex, exempts);
+			lint_warn_who(lint, regex.who, KIND(UNANCHORED));
+		lint_name(lint, &regex, exempts);
 		if (regex.name.shape == REGEX_NAME && !regex.caseless &&
 		    has_upper_case(regex.name.name))
-			lint_who(p, regex.who, "%s", MSG_LINT_REGEX_CASE);
-		else if ((by = all != NULL ? all : applies_before(p, table, &regex)) != NULL)
-			lint_shadow(p, &regex, by);
+			lint_warn_who(lint, regex.who, KIND(REGEX_CASE));
+		else if ((by = all != NULL ? all : applies_before(lint, table, &regex)) != NULL)
+			lint_shadow(lint, &regex, by);
 		if (all == NULL && regex.name.shape == REGEX_ALL)
 			all = regex.who;
-		if (lint_is_slow(p, regex.text, table->regex_codes[i], &tries))
-			lint_who(p, regex.who, "%s", MSG_LINT_REGEX_SLOW);
+		if (lint_is_slow(lint->policy, regex.text, table->regex_codes[i], &tries))
+			lint_warn_who(lint, regex.who, KIND(REGEX_SLOW));
 	}
 }

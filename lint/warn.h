@@ -1,0 +1,92 @@
+/*
+ * warn.h - what the files of lint/ share: the policy that is looked at, and warning.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_LINT_WARN_H
+#define TLSWARD_LINT_WARN_H
+
+#include "lint/kinds.h"
+#include "lint/lint.h"
+#include "policy/written.h"
+#include "base/diag.h"
+
+struct lint {
+	const struct policy *policy;
+	const struct policy_written *written;
+	int64_t now;
+	struct diags *diags;
+	struct place last;		/* of the last WHO that was looked up */
+	bool no_memory;
+};
+
+/* Warns at a place, of a KIND(). */
+void lint_warn(struct lint *lint, const struct place *place, enum lint_kind kind,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Warns at a WHO, where its file is known. */
+void lint_warn_who(struct lint *lint, const struct who *who, enum lint_kind kind,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same at a place that the policy keeps. */
+void lint_warn_kept(struct diags *diags, const struct kept_place *place,
+    enum lint_kind kind, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * The setting of a rule's block, or of a profile that it uses, which wrote the
+ * requirement; NULL: not found.
+ */
+const struct setting *lint_setting(const struct block *block,
+    const struct policy_requirement *requirement);
+
+/* Warnings of one sort each; lint_load() calls them. */
+void lint_whos(struct lint *lint);		/* what rules do to each other */
+void lint_settings(struct lint *lint);		/* what a rule itself lets pass */
+void lint_blocks(struct lint *lint);		/* settings as written, profiles */
+void lint_sessions(struct lint *lint);		/* requirements that contradict */
+void lint_certificates(struct lint *lint);	/* certificates that prove little */
+void lint_regexes(struct lint *lint, enum policy_rule_kind kind);
+
+/* What else is in the file of a certificate. */
+void lint_file(const struct pinned_file *pinned, struct diags *diags);
+/* A certificate that has expired or soon will, is not valid yet, or is weak. */
+void lint_certificate(const struct pinned_file *pinned, int64_t now,
+    struct diags *diags);
+/* A date that is past or near. */
+void lint_date(const struct dated *dated, int64_t now, struct diags *diags);
+
+/*
+ * Of a rule's WHOs, one after the other: whether the rule changes anything. "other"
+ * is the rule in whose place the WHO stands, by the name "name"; NULL: none.
+ */
+struct idle;
+struct idle *idle_new(size_t rules);
+void idle_free(struct idle **idle);
+void idle_changes(struct idle *idle, const struct who *who);
+void idle_instead(struct idle *idle, const struct policy *policy,
+    const struct who *who, const struct policy_rule *other, const char *name);
+void lint_idle(struct lint *lint, const struct idle *idle);
+
+/*
+ * Whether there is a name on which the expression "text", without its slashes, is given
+ * up: where it looks so it is tried, with the limits of every match. *tries counts
+ * that: after some it is not tried any more.
+ */
+bool lint_is_slow(const struct policy *policy, const char *text, pcre2_code *code,
+    unsigned *tries);
+
+/*
+ * Whether a requirement lets sessions pass that another of its kind does not:
+ * a lower bound, or a list that has all of the other's entries and more.
+ */
+bool requirement_looser(const struct policy_requirement *a,
+    const struct policy_requirement *b);
+
+/*
+ * Why rule "a" lets pass what rule "b" would not at "now", in words, or NULL where it
+ * does not or where that cannot be told. "text" holds the words.
+ */
+const char *rule_looser(const struct settings_of_rule *a,
+    const struct settings_of_rule *b, int64_t now, char *text, size_t size);
+
+#endif

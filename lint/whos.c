@@ -1,0 +1,221 @@
+/*
+ * whos.c - warnings about what rules do to each other, by the names they are for.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "lint/warn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/index.h"
+#include "base/diag.h"
+
+static const struct settings_of_rule *
+settings_of(const struct lint *lint, const struct who *who)
+{
+	return &lint->policy->rules[who->rule].settings;
+}
+
+static bool
+restricts(const struct settings_of_rule *settings, int64_t now)
+{
+	if (period_active(&settings->exempt, now))
+		return false;
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		if (settings->require[kind] != NULL &&
+		    requirement_action(settings, settings->require[kind]) >
+		    POLICY_ACCEPT)
+			return true;
+	return false;
+}
+
+/* The WHO in whose place a name of a from or to rule stands, or NULL. */
+static const struct who *
+less_specific_name(const struct lint *lint, const struct who_table *table,
+    const struct who *who)
+{
+	const char *domain = who->key;
+	const struct who *found = NULL;
+	bool unknown;
+
+	if (who->type == WHO_ADDRESS) {
+		domain = strrchr(who->key, '@') + 1;
+		found = index_find(table, domain, strlen(domain));
+	}
+	if (found == NULL)
+		found = index_find_above(table, domain, strlen(domain));
+	if (found == NULL && who->type != WHO_SUBDOMAINS && table->regex_count > 0)
+		found = index_find_regex(table, lint->policy->limits, domain,
+		    strlen(domain), &unknown);
+	return found;
+}
+
+static const struct who *
+less_specific(const struct lint *lint, const struct who_table *table,
+    const struct who *who)
+{
+	struct network network;
+
+	switch (who->type) {
+	case WHO_ADDRESS:
+	case WHO_DOMAIN:
+	case WHO_SUBDOMAINS:
+		return less_specific_name(lint, table, who);
+	case WHO_NETWORK:
+		if (network_read(who->name, &network) == NETWORK_OK)
+			return index_find_network(table, &network, network.prefix);
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* Warns of a rule that is looser than the one in whose place it stands. */
+static void
+lint_looser(struct lint *lint, const struct who *who, const struct who *below,
+    const struct policy_rule *other, uint32_t *compared)
+{
+	const struct policy_rule *rules = lint->policy->rules;
+	char text[128];
+	const char *why;
+
+	if (other == NULL || other == &rules[who->rule])
+		return;
+	/* Once for a pair of rules, however many names they have. */
+	if (compared[who->rule] == (uint32_t)(other - rules) + 1)
+		return;
+	compared[who->rule] = (uint32_t)(other - rules) + 1;
+	why = rule_looser(settings_of(lint, who), &other->settings, lint->now, text,
+	    sizeof(text));
+	if (why != NULL)
+		lint_warn_who(lint, who, KIND(LOOSER), who->name,
+		    below != NULL ? below->name : "the default", why);
+}
+
+/*
+ * Whether less_specific() finds all that would apply without this WHO; else what
+ * stands in the way cannot be told from the names.
+ */
+static bool
+is_certain(const struct who_table *table, const struct who *who,
+    enum policy_rule_kind kind)
+{
+	switch (who->type) {
+	case WHO_POSTMASTER:
+	case WHO_NULL_SENDER:
+		return true;
+	case WHO_ADDRESS:
+	case WHO_DOMAIN:
+		/* A host has an address too, and "user+detail" is looked up as "user". */
+		return kind != RULE_CLIENT && table->regex_count == 0 &&
+		    (kind != RULE_TO || who->type == WHO_DOMAIN);
+	case WHO_SUBDOMAINS:
+		return kind != RULE_CLIENT && table->regex_count == 0;
+	case WHO_NETWORK:
+		return table->regex_count == 0;
+	default:
+		return table->count == 1;
+	}
+}
+
+/* What a WHO stands in the place of, and what that says of its rule. */
+static void
+lint_instead(struct lint *lint, enum policy_rule_kind kind, const struct who *who,
+    uint32_t *compared, struct idle *idle)
+{
+	const struct who_table *table = &lint->policy->tables[kind];
+	const struct who *below = less_specific(lint, table, who);
+	const struct policy_rule *other = below != NULL ?
+	    &lint->policy->rules[below->rule] :
+	    kind == RULE_FROM ? lint->policy->fallback : NULL;
+
+	lint_looser(lint, who, below, other, compared);
+	if (is_certain(table, who, kind))
+		idle_instead(idle, lint->policy, who, other, below != NULL ? below->name :
+		    other != NULL ? "the default" : NULL);
+	else
+		idle_changes(idle, who);
+}
+
+/* Warns of a domain with requirements whose subdomains have none. */
+static void
+lint_subdomains(struct lint *lint, const struct who_table *table, const struct who *who,
+    const struct policy_rule *fallback)
+{
+	const struct settings_of_rule *settings = settings_of(lint, who);
+	char key[NAME_INLINE], text[128];
+	size_t length;
+
+	/* Below an address literal there is nothing. */
+	if (who->type != WHO_DOMAIN || who->key[0] == '[' ||
+	    !restricts(settings, lint->now))
+		return;
+	length = strlen(who->key);
+	if (length + 2 > sizeof(key))
+		return;
+	key[0] = '.';
+	memcpy(key + 1, who->key, length + 1);
+	if (index_find(table, key, length + 1) != NULL ||
+	    index_find_above(table, key, length + 1) != NULL)
+		return;
+	if (fallback != NULL && rule_looser(&fallback->settings, settings, lint->now, text,
+	    sizeof(text)) == NULL && !period_active(&fallback->settings.monitor, lint->now) &&
+	    restricts(&fallback->settings, lint->now))
+		return;
+	lint_warn_who(lint, who, KIND(SUBDOMAINS), who->name, who->key);
+}
+
+static void
+lint_client_name(struct lint *lint, const struct who *who)
+{
+	bool by_name = who->type == WHO_DOMAIN || who->type == WHO_SUBDOMAINS ||
+	    who->type == WHO_REGEX;
+
+	if (by_name && restricts(settings_of(lint, who), lint->now))
+		lint_warn_who(lint, who, KIND(CLIENT_NAME));
+}
+
+static void
+lint_table(struct lint *lint, enum policy_rule_kind kind, uint32_t *compared,
+    bool *said, struct idle *idle)
+{
+	const struct who_table *table = &lint->policy->tables[kind];
+	const struct policy_rule *fallback = kind == RULE_FROM ? lint->policy->fallback : NULL;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct who *who = &table->whos[i];
+		size_t before;
+
+		lint_instead(lint, kind, who, compared, idle);
+		if (who->listed && said[who->rule])
+			continue;
+		before = diags_count(lint->diags);
+		if (kind == RULE_CLIENT)
+			lint_client_name(lint, who);
+		else
+			lint_subdomains(lint, table, who, fallback);
+		if (who->listed && diags_count(lint->diags) > before)
+			said[who->rule] = true;
+	}
+	lint_regexes(lint, kind);
+}
+
+void
+lint_whos(struct lint *lint)
+{
+	size_t rules = lint->policy->rule_count;
+	uint32_t *compared = calloc(rules + 1, sizeof(*compared));
+	bool *said = calloc(rules + 1, sizeof(*said));	/* of a rule's lists */
+	struct idle *idle = idle_new(rules);
+
+	if (compared != NULL && said != NULL && idle != NULL) {
+		for (int kind = RULE_CLIENT; kind <= RULE_FROM; kind++)
+			lint_table(lint, (enum policy_rule_kind)kind, compared, said, idle);
+		lint_idle(lint, idle);
+	} else
+		lint->no_memory = true;
+	free(compared);
+	free(said);
+	idle_free(&idle);
+}

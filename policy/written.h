@@ -1,0 +1,116 @@
+/*
+ * written.h - a policy as it is written: what its reading leaves for lint/.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_WRITTEN_H
+#define TLSWARD_POLICY_WRITTEN_H
+
+#include "policy/rules.h"
+#include "policy/source.h"
+#include "base/arena.h"
+#include "base/diag.h"
+
+enum setting_type {
+	SET_USE, SET_REQUIRE, SET_NOTHING, SET_OTHERWISE, SET_MONITOR, SET_EXEMPT,
+	SET_ENFORCE, SET_CONTACT, SET_NOTE
+};
+
+/* One setting as written, before profiles are taken in. */
+struct setting {
+	struct setting *next;
+	enum setting_type type;
+	struct place place;	/* of its keyword; of "use" the profile's name */
+	struct place value;	/* of what a requirement demands, where it says so */
+	const char *text;	/* profile, reason, contact, note */
+	bool use_default;
+	const struct profile *profile;	/* that "use" takes in; NULL: not resolved */
+	const struct policy_requirement *require;
+	const struct otherwise *otherwise;
+	struct period period;
+};
+
+struct block {
+	struct setting *first;
+	struct setting **last;
+};
+
+/* A profile, or the default block. */
+struct profile {
+	struct profile *next;
+	const char *name;
+	struct place place;
+	struct block block;
+	struct effect *effect;		/* once resolved, for those who use it */
+	const struct settings_of_rule *settings;	/* what it comes to by itself */
+	enum { PROFILE_NEW, PROFILE_BUSY, PROFILE_DONE } state;
+	unsigned order;
+	bool misspelt;			/* by a statement that was reported */
+	bool used;
+};
+
+/* A rule and the block from which its settings come. */
+struct written_rule {
+	struct block block;
+	struct place place;
+};
+
+/* A file of the policy, or a list. */
+struct source_node {
+	struct source source;
+	uint32_t file;			/* an index of policy->files */
+	struct source_node *next;
+	struct source_node *parent;	/* the file that includes this one */
+	struct place included;		/* where; without a source: no include */
+	bool has_rules;			/* and not profiles alone */
+};
+
+/* A requirement that took the place of a used profile's. */
+struct replaced {
+	struct replaced *next;
+	struct place place;
+	const char *profile;
+	const struct settings_of_rule *settings;	/* that both count for */
+	const struct policy_requirement *before;
+	const struct policy_requirement *after;	/* NULL: "require nothing" */
+};
+
+/* An include whose pattern matches no file. */
+struct empty_include {
+	struct empty_include *next;
+	struct place place;
+	const char *pattern;
+};
+
+/* It borrows from its policy, where there is one, and must not outlive it. */
+struct policy_written {
+	struct arena words;		/* of all that is here, but for the settings */
+	struct arena blocks;		/* the settings */
+	struct source_node *sources;	/* the last one first */
+	struct profile *profiles;	/* in reading order */
+	struct profile *fallback;	/* the default block */
+	struct written_rule *rules;	/* by index of policy->rules */
+	size_t rule_room;
+	struct replaced *replaced;
+	struct empty_include *empty;
+};
+
+/*
+ * policy_load(), and what was written, also where that is POLICY_INVALID: then nothing
+ * of it but "sources" and "empty" may be used. *written is the caller's for
+ * policy_written_free(); NULL with the other results.
+ */
+enum policy_load_result policy_load_written(const char *path, struct policy **policy,
+    struct policy_written **written, struct diags *diags);
+
+/* Frees *written and clears the pointer. NULL-safe. */
+void policy_written_free(struct policy_written **written);
+
+/*
+ * Sorts the diagnostics from "first" on in the order of the policy's files, then by
+ * line and column, and drops what was said twice.
+ */
+void policy_written_sort(const struct policy_written *written,
+    struct diags *diags, size_t first);
+
+#endif
