@@ -59,7 +59,6 @@ diags_vadd(struct diags *diags, enum severity severity, const char *id,
 	struct diag diag = {
 		.severity = severity, .id = id, .line = line, .column = column
 	};
-	struct diag *grown;
 	char message[MESSAGE_MAX];
 
 	diags->count++;
@@ -70,12 +69,9 @@ diags_vadd(struct diags *diags, enum severity severity, const char *id,
 	diag.message = arena_text(&diags->text, message, strlen(message));
 	if (source != NULL)
 		diag.source = arena_text(&diags->text, source, source_len);
-	if (diag.file == NULL || diag.message == NULL)
+	if (diag.file == NULL || diag.message == NULL ||
+	    !array_reserve(diags->diags, diags->kept + 1, &diags->room))
 		return;
-	grown = array_grow(diags->diags, diags->kept, &diags->room, sizeof(diag));
-	if (grown == NULL)
-		return;
-	diags->diags = grown;
 	diags->diags[diags->kept++] = diag;
 }
 

@@ -1,7 +1,7 @@
 /*
  * intern.h - strings and other keys as small numbers, in the order they were added.
  *
- * Used by one thread. The hash is seeded, since many keys are a stranger's choice.
+ * Used by one thread.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,17 +12,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INTERN_NONE UINT32_MAX
+#include "base/arena.h"
+#include "base/table.h"
 
-struct intern_key;
+#define INTERN_NONE TABLE_NONE
 
 /* Start from a zeroed one. */
 struct intern {
-	uint64_t seed;
-	struct intern_key **keys;	/* by number */
+	struct table table;
+	struct arena text;
+	struct intern_key *keys;	/* by number */
 	size_t count, room;
-	uint32_t *slots;		/* open addressing; a power of two, or none */
-	size_t slot_count;
 };
 
 /*

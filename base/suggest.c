@@ -7,18 +7,14 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define WORD_MAX 40
 
 static size_t
 least(size_t a, size_t b)
 {
 	return a < b ? a : b;
-}
-
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 /*
@@ -38,12 +34,12 @@ distance(const char *a, size_t a_len, const char *b, size_t b_len)
 
 		now[0] = i;
 		for (size_t j = 1; j <= b_len; j++) {
-			size_t differs = lower(a[i - 1]) != lower(b[j - 1]);
+			size_t differs = text_lower(a[i - 1]) != text_lower(b[j - 1]);
 
 			now[j] = least(last[j - 1] + differs,
 			    least(last[j], now[j - 1]) + 1);
-			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-			    lower(a[i - 2]) == lower(b[j - 1]))
+			if (i > 1 && j > 1 && text_lower(a[i - 1]) == text_lower(b[j - 2]) &&
+			    text_lower(a[i - 2]) == text_lower(b[j - 1]))
 				now[j] = least(now[j], before[j - 2] + 1);
 		}
 		before = last;

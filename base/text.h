@@ -55,6 +55,13 @@ void text_visible(struct buffer *buffer, const char *text);
 /* Appends "text" as a JSON string, in ASCII, with its quotes. */
 void text_json(struct buffer *buffer, const char *text);
 
+/* In lower case, where it is a letter of ASCII, whatever the locale. */
+static inline char
+text_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* Appends a number: without a format's cost, for what is written every time. */
 void text_decimal(struct buffer *buffer, unsigned number);
 

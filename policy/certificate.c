@@ -24,6 +24,7 @@
 #include "base/arena.h"
 #include "base/date.h"
 #include "base/file.h"
+#include "base/text.h"
 
 struct certificate_reader {
 	OSSL_LIB_CTX *library;
@@ -151,11 +152,10 @@ take_time(const ASN1_TIME *time)
 }
 
 static void
-lower(char *text)
+lower_name(char *name)
 {
-	for (; *text != '\0'; text++)
-		if (*text >= 'A' && *text <= 'Z')
-			*text = (char)(*text - 'A' + 'a');
+	for (; *name != '\0'; name++)
+		*name = text_lower(*name);
 }
 
 static void
@@ -197,7 +197,7 @@ take_key(const X509 *x509, struct certificate *certificate)
 			name = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
 		(void)snprintf(certificate->key, size, "%.30s",
 		    name != NULL ? name : "unknown");
-		lower(certificate->key);
+		lower_name(certificate->key);
 		break;
 	}
 }
@@ -216,7 +216,7 @@ take_signature(X509 *x509, struct certificate *certificate)
 	sha3 = name != NULL ? strcasestr(name, "sha3-") : NULL;
 	(void)snprintf(certificate->signature, sizeof(certificate->signature), "%.20s",
 	    sha3 != NULL ? sha3 : name != NULL ? name : "unknown");
-	lower(certificate->signature);
+	lower_name(certificate->signature);
 }
 
 static bool

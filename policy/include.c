@@ -75,16 +75,12 @@ static bool
 add_file(struct parser *p, struct source_node *node)
 {
 	struct policy *policy = p->policy;
-	const char **files = array_grow(policy->files, policy->file_count,
-	    &policy->file_room, sizeof(*files));
 
-	if (files == NULL)
-		return false;
-	policy->files = files;
-	if (policy->file_count > WHO_FILE_MAX)
+	if (policy->file_count > WHO_FILE_MAX ||
+	    !array_reserve(policy->files, policy->file_count + 1, &policy->file_room))
 		return false;
 	node->file = (uint32_t)policy->file_count;
-	files[policy->file_count++] = node->source.name;
+	policy->files[policy->file_count++] = node->source.name;
 	return true;
 }
 

@@ -1,9 +1,7 @@
 /*
  * index.c - finding the WHO that names a sender, a recipient or a client.
  *
- * One table of keys with open addressing for each kind of rule. The hash reads all of
- * a key: partners' names share their ends. It needs no seed: only the administrator
- * adds keys.
+ * One table of keys for each kind of rule.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,127 +14,38 @@
 
 #include "policy/prefilter.h"
 #include "base/array.h"
+#include "base/table.h"
 
 /* Fewer regular expressions are tried as fast as they are sorted out. */
 #define PREFILTER_MIN 8
 
-struct who_slot {
-	uint32_t hash;
-	uint32_t who;		/* index + 1; 0: free */
-};
-
-/* Eight bytes at a time, multiplied with 2^64 over the golden ratio and folded. */
-static uint32_t
-hash(const char *key, size_t length)
-{
-	const uint64_t factor = 0x9e3779b97f4a7c15u;
-	uint64_t h = length * factor, word;
-
-	for (; length >= sizeof(word); key += sizeof(word), length -= sizeof(word)) {
-		memcpy(&word, key, sizeof(word));
-		h = (h ^ word) * factor;
-		h ^= h >> 32;
-	}
-	word = 0;
-	memcpy(&word, key, length);
-	h = (h ^ word) * factor;
-	h = (h ^ h >> 29) * factor;
-	return (uint32_t)(h >> 32);
-}
-
-/* Where a key of that hash is looked for first. */
-static size_t
-first_slot(size_t slot_count, uint32_t h)
-{
-	return (size_t)((uint64_t)h * slot_count >> 32);
-}
-
-/* The slot of that key, or the free one where it belongs. */
-static size_t
-find_slot(const struct who_table *table, const char *key, size_t length, uint32_t h)
-{
-	size_t at = first_slot(table->slot_count, h);
-
-	for (;; at = at + 1 < table->slot_count ? at + 1 : 0) {
-		const struct who_slot *slot = &table->slots[at];
-		const char *there;
-
-		if (slot->who == 0)
-			return at;
-		if (slot->hash != h)
-			continue;
-		there = table->whos[slot->who - 1].key;
-		if (strncmp(there, key, length) == 0 && there[length] == '\0')
-			return at;
-	}
-}
-
-/* Moves the keys to "count" slots, which are more than the keys. */
+/* Whether a WHO has that key. */
 static bool
-move_slots(struct who_table *table, size_t count)
+who_is(const void *owner, uint32_t number, const void *key, size_t length)
 {
-	struct who_slot *slots = calloc(count, sizeof(*slots));
+	const char *there = ((const struct who_table *)owner)->whos[number].key;
 
-	if (slots == NULL)
-		return false;
-	for (size_t i = 0; i < table->slot_count; i++) {
-		size_t at = first_slot(count, table->slots[i].hash);
-
-		if (table->slots[i].who == 0)
-			continue;
-		while (slots[at].who != 0)
-			at = at + 1 < count ? at + 1 : 0;
-		slots[at] = table->slots[i];
-	}
-	free(table->slots);
-	table->slots = slots;
-	table->slot_count = count;
-	return true;
-}
-
-/* Makes room for "wanted" keys: at most three quarters of the slots are in use. */
-static bool
-grow_slots(struct who_table *table, size_t wanted)
-{
-	size_t count = wanted + wanted / 2;
-
-	if (wanted <= table->slot_count / 4 * 3)
-		return true;
-	if (count < 64)
-		count = 64;
-	return move_slots(table, count);
+	return strncmp(there, key, length) == 0 && there[length] == '\0';
 }
 
 bool
 index_reserve(struct who_table *table, size_t more)
 {
 	size_t wanted = table->count + more;
-	struct who *grown;
 
-	if (wanted >= UINT32_MAX - 1)
-		return false;
 	/* Where few are to come they are left to the growth by doubling. */
 	if (wanted <= table->room || more < table->count / 2)
 		return true;
-	grown = realloc(table->whos, wanted * sizeof(*grown));
-	if (grown == NULL)
-		return false;
-	table->whos = grown;
-	table->room = wanted;
-	return grow_slots(table, table->keyed + more);
+	return array_reserve(table->whos, wanted, &table->room) &&
+	    table_reserve(&table->keys, more);
 }
 
 static bool
 append(struct who_table *table, const struct who *who)
 {
-	struct who *grown;
-
-	if (table->count >= UINT32_MAX - 1)
+	if (table->count >= TABLE_NONE ||
+	    !array_reserve(table->whos, table->count + 1, &table->room))
 		return false;
-	grown = array_grow(table->whos, table->count, &table->room, sizeof(*who));
-	if (grown == NULL)
-		return false;
-	table->whos = grown;
 	table->whos[table->count++] = *who;
 	return true;
 }
@@ -159,19 +68,18 @@ note_type(struct who_table *table, const struct who *who)
 size_t
 index_add(struct who_table *table, const struct who *who, size_t length)
 {
-	uint32_t h = hash(who->key, length);
-	size_t at;
+	uint32_t number;
+	uint64_t hash;
 
-	if (table->keyed >= table->slot_count / 4 * 3 &&
-	    !grow_slots(table, table->slot_count + 1))
+	if (!table_reserve(&table->keys, 1))
 		return SIZE_MAX;
-	at = find_slot(table, who->key, length, h);
-	if (table->slots[at].who != 0)
-		return table->slots[at].who - 1;
+	hash = table_hash(&table->keys, who->key, length);
+	number = table_find(&table->keys, hash, who->key, length, who_is, table);
+	if (number != TABLE_NONE)
+		return number;
 	if (!append(table, who))
 		return SIZE_MAX;
-	table->slots[at] = (struct who_slot){ h, (uint32_t)table->count };
-	table->keyed++;
+	table_add(&table->keys, hash, (uint32_t)(table->count - 1));
 	note_type(table, who);
 	return table->count - 1;
 }
@@ -180,16 +88,11 @@ size_t
 index_add_regex(struct who_table *table, const struct who *who, pcre2_code *code,
     bool anchored)
 {
-	struct who_regex *regexes = array_grow(table->regexes, table->regex_count,
-	    &table->regex_room, sizeof(*regexes));
-	pcre2_code **codes = array_grow(table->regex_codes, table->regex_count,
-	    &table->code_room, sizeof(*codes));
+	size_t wanted = table->regex_count + 1;
 
-	if (regexes != NULL)
-		table->regexes = regexes;
-	if (codes != NULL)
-		table->regex_codes = codes;
-	if (regexes == NULL || codes == NULL || !append(table, who))
+	if (!array_reserve(table->regexes, wanted, &table->regex_room) ||
+	    !array_reserve(table->regex_codes, wanted, &table->code_room) ||
+	    !append(table, who))
 		return SIZE_MAX;
 	table->regexes[table->regex_count] = (struct who_regex){
 		(uint32_t)(table->count - 1), anchored
@@ -223,13 +126,13 @@ index_finish(struct who_table *table)
 const struct who *
 index_find(const struct who_table *table, const char *key, size_t length)
 {
-	size_t at;
+	uint32_t number;
 
-	if (table->keyed == 0 || length > WHO_KEY_MAX)
+	if (table->keys.count == 0 || length > WHO_KEY_MAX)
 		return NULL;
-	at = find_slot(table, key, length, hash(key, length));
-	return table->slots[at].who == 0 ? NULL :
-	    &table->whos[table->slots[at].who - 1];
+	number = table_find(&table->keys, table_hash(&table->keys, key, length), key,
+	    length, who_is, table);
+	return number == TABLE_NONE ? NULL : &table->whos[number];
 }
 
 const struct who *
@@ -382,7 +285,7 @@ void
 index_free(struct who_table *table)
 {
 	free(table->whos);
-	free(table->slots);
+	table_free(&table->keys);
 	free(table->regexes);
 	free(table->regex_codes);
 	prefilter_free(&table->prefilter);

@@ -108,14 +108,12 @@ static int
 add_file(struct policy_certificates *known, struct certificate_reader *reader,
     const char *folder, const char *name, struct diags *diags)
 {
-	struct known *grown = array_grow(known->list, known->count, &known->room,
-	    sizeof(*grown)), *fresh;
+	struct known *fresh;
 	enum certificate_result result;
 
-	if (grown == NULL)
+	if (!array_reserve(known->list, known->count + 1, &known->room))
 		return -1;
-	known->list = grown;
-	fresh = &grown[known->count];
+	fresh = &known->list[known->count];
 	memset(fresh, 0, sizeof(*fresh));
 	fresh->file.path = join(&known->arena, folder, name);
 	fresh->file.opened = fresh->file.place.file = fresh->file.path;

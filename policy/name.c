@@ -10,12 +10,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
-
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+#include "base/text.h"
 
 /* Makes room for "length" bytes and the terminator. */
 static int
@@ -77,7 +72,7 @@ copy_lower(char *out, const char *text, size_t *length)
 	if (*length > 0 && text[*length - 1] == '.')
 		(*length)--;
 	for (size_t i = 0; i < *length; i++)
-		out[i] = lower(text[i]);
+		out[i] = text_lower(text[i]);
 	out[*length] = '\0';
 }
 
@@ -169,7 +164,7 @@ copy_local(char *out, const char *text, size_t length)
 		}
 		if (text[i] == '\\' && i + 1 < length)
 			i++;
-		out[used++] = lower(text[i]);
+		out[used++] = text_lower(text[i]);
 	}
 	return used;
 }

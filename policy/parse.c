@@ -293,18 +293,10 @@ static size_t
 add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place)
 {
 	struct policy *policy = p->policy;
-	struct written_rule *pending;
-	struct policy_rule *rules;
+	size_t wanted = policy->rule_count + 1;
 
-	rules = array_grow(policy->rules, policy->rule_count, &policy->rule_room,
-	    sizeof(*rules));
-	if (rules != NULL)
-		policy->rules = rules;
-	pending = array_grow(p->written->rules, policy->rule_count, &p->written->rule_room,
-	    sizeof(*pending));
-	if (pending != NULL)
-		p->written->rules = pending;
-	if (rules == NULL || pending == NULL) {
+	if (!array_reserve(policy->rules, wanted, &policy->rule_room) ||
+	    !array_reserve(p->written->rules, wanted, &p->written->rule_room)) {
 		p->no_memory = true;
 		return SIZE_MAX;
 	}

@@ -112,7 +112,8 @@ add_state(struct prefilter *f, uint32_t state, unsigned char byte)
 
 	if (next != 0)
 		return next;
-	states = array_grow(f->states, f->state_count, &f->state_room, sizeof(*states));
+	states = array_reserve(f->states, f->state_count + 1, &f->state_room) ? f->states :
+	    NULL;
 	if (states == NULL)
 		return 0;
 	f->states = states;
@@ -138,7 +139,7 @@ add_literal(struct prefilter *f, const struct literal *literal, size_t regex)
 	for (size_t i = 0; i < literal->length; i++)
 		if ((state = add_state(f, state, (unsigned char)literal->text[i])) == 0)
 			return false;
-	finds = array_grow(f->finds, f->find_count, &f->find_room, sizeof(*finds));
+	finds = array_reserve(f->finds, f->find_count + 1, &f->find_room) ? f->finds : NULL;
 	if (finds == NULL)
 		return false;
 	f->finds = finds;
@@ -267,7 +268,7 @@ prefilter_new(const struct prefilter_text *regexes, size_t count)
 		return NULL;
 	f->words = (count + 63) / 64;
 	f->always = calloc(f->words + 1, sizeof(*f->always));
-	f->states = array_grow(NULL, 0, &f->state_room, sizeof(*f->states));
+	(void)array_reserve(f->states, 1, &f->state_room);
 	if (f->always == NULL || f->states == NULL)
 		goto fail;
 	f->states[0] = (struct state){ 0 };

@@ -57,17 +57,14 @@ pcre2_code *
 policy_compile(struct policy *policy, const char *text, bool caseless,
     enum pattern_use use, char *error, size_t error_size, size_t *offset)
 {
-	pcre2_code **codes = array_grow(policy->codes, policy->code_count,
-	    &policy->code_room, sizeof(*codes));
 	pcre2_code *code;
 
 	*offset = 0;
 	(void)snprintf(error, error_size, "out of memory");
-	if (codes == NULL) {
+	if (!array_reserve(policy->codes, policy->code_count + 1, &policy->code_room)) {
 		policy->arena.failed = true;
 		return NULL;
 	}
-	policy->codes = codes;
 	code = pattern_compile(text, caseless, use, error, error_size, offset,
 	    &policy->arena.failed);
 	if (code != NULL)

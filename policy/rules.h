@@ -12,6 +12,7 @@
 #include "policy/pattern.h"
 #include "policy/policy.h"
 #include "base/arena.h"
+#include "base/table.h"
 
 /* The version that a protocol's name stands for. */
 enum policy_protocol protocol_from_fact(const char *name);
@@ -157,9 +158,7 @@ struct who_table {
 	struct who *whos;
 	size_t count;
 	size_t room;
-	struct who_slot *slots;	/* open addressing over the keys */
-	size_t slot_count;
-	size_t keyed;
+	struct table keys;	/* of those that have one */
 	struct who_regex *regexes;	/* in reading order */
 	pcre2_code **regex_codes;	/* the same, as they are matched */
 	struct prefilter *prefilter;	/* of them; NULL: all are to be tried */
