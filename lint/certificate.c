@@ -42,7 +42,7 @@ literal_end(const char *text, char name[REGEX_NAME_MAX])
 }
 
 static const char *
-provider_of_pattern(const struct pattern *pattern)
+provider_of_pattern(const struct providers *providers, const struct pattern *pattern)
 {
 	char name[REGEX_NAME_MAX];
 	size_t length;
@@ -50,14 +50,15 @@ provider_of_pattern(const struct pattern *pattern)
 	switch (pattern->type) {
 	case PATTERN_REGEX:
 		length = literal_end(pattern->text, name);
-		return provider_of(name, length);
+		return provider_of(providers, name, length);
 	case PATTERN_WILDCARD:
-		return provider_of(pattern->text + 2, strlen(pattern->text) - 2);
+		return provider_of(providers, pattern->text + 2,
+		    strlen(pattern->text) - 2);
 	case PATTERN_NAME:
 	case PATTERN_EXACT:
 		break;
 	}
-	return provider_of(pattern->text, strlen(pattern->text));
+	return provider_of(providers, pattern->text, strlen(pattern->text));
 }
 
 /* The place of a pattern, on a line of the setting or, joined to it, below. */
@@ -84,7 +85,7 @@ lint_providers(struct lint *lint, const struct block *block,
 
 	for (size_t i = 0; i < names->u.patterns.count; i++) {
 		const struct pattern *pattern = &names->u.patterns.list[i];
-		const char *provider = provider_of_pattern(pattern);
+		const char *provider = provider_of_pattern(lint->providers, pattern);
 		struct place place;
 
 		if (provider != NULL && setting == NULL)
@@ -169,10 +170,15 @@ lint_certificates(struct lint *lint)
 {
 	unsigned tries = 0;
 
+	if ((lint->providers = providers_read(lint->diags)) == NULL) {
+		lint->no_memory = true;
+		return;
+	}
 	for (size_t i = 0; i < lint->policy->rule_count; i++) {
 		const struct policy_rule *rule = &lint->policy->rules[i];
 
 		lint_rule(lint, rule->kind == RULE_DEFAULT ? &lint->written->fallback->block :
 		    &lint->written->rules[i].block, &rule->settings, &tries);
 	}
+	providers_free(&lint->providers);
 }

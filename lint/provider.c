@@ -1,100 +1,149 @@
 /*
- * provider.c - names that the customers of a mail service have in common.
- *
- * Of each service the names in the certificates of the servers that send for its
- * customers, as their connections and the services' own documents show them. A
- * name counts when it is one of these, or has one label before it. It is a help
- * against the commonest mistakes: a service that is not here is no proof either.
+ * provider.c - the list of names that the customers of a mail service have in common.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "lint/provider.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/array.h"
+#include "base/file.h"
+
+#define FILE_NAME "shared-providers"
+#define FILE_MOST ((size_t)1024 * 1024)
+#define BLANKS " \t\r"
 
 struct provider {
 	const char *name;
 	const char *service;
 };
 
-/* Sorted by name. */
-static const struct provider providers[] = {
-	{ "amazonses.com", "Amazon SES" },
-	{ "antispameurope.com", "Hornetsecurity" },
-	{ "barracudanetworks.com", "Barracuda" },
-	{ "emailsrvr.com", "Rackspace" },
-	{ "ess.barracudanetworks.com", "Barracuda" },
-	{ "fastmail.com", "Fastmail" },
-	{ "gandi.net", "Gandi" },
-	{ "gmail.com", "Google" },
-	{ "google.com", "Google" },
-	{ "gppcmail.net", "Proofpoint" },
-	{ "hornetsecurity.com", "Hornetsecurity" },
-	{ "icloud.com", "Apple iCloud" },
-	{ "iphmx.com", "Cisco" },
-	{ "kundenserver.de", "IONOS" },
-	{ "mail.gandi.net", "Gandi" },
-	{ "mail.me.com", "Apple iCloud" },
-	{ "mail.ovh.net", "OVH" },
-	{ "mail.protection.outlook.com", "Microsoft 365" },
-	{ "mail.yahoo.com", "Yahoo" },
-	{ "mail.yandex.net", "Yandex" },
-	{ "mailcontrol.com", "Forcepoint" },
-	{ "mailgun.net", "Mailgun" },
-	{ "mailgun.org", "Mailgun" },
-	{ "messagelabs.com", "Symantec" },
-	{ "messagingengine.com", "Fastmail" },
-	{ "mimecast.com", "Mimecast" },
-	{ "mtasv.net", "Postmark" },
-	{ "outbound.protection.outlook.com", "Microsoft 365" },
-	{ "outlook.com", "Microsoft 365" },
-	{ "ovh.net", "OVH" },
-	{ "ppe-hosted.com", "Proofpoint" },
-	{ "pphosted.com", "Proofpoint" },
-	{ "protection.outlook.com", "Microsoft 365" },
-	{ "sendgrid.net", "SendGrid" },
-	{ "sparkpostmail.com", "SparkPost" },
-	{ "trendmicro.com", "Trend Micro" },
-	{ "yandex.net", "Yandex" },
-	{ "yandex.ru", "Yandex" },
-	{ "zoho.com", "Zoho" },
-	{ "zoho.eu", "Zoho" }
+struct providers {
+	char path[PATH_MAX];
+	struct file file;	/* the texts, each terminated */
+	struct provider *list;
+	size_t count;
+	size_t room;
 };
 
-struct wanted {
-	const char *name;
-	size_t length;
-};
-
-static int
-compare(const void *key, const void *element)
+void
+providers_free(struct providers **providers)
 {
-	const struct wanted *wanted = key;
-	const struct provider *provider = element;
-	int order = strncasecmp(wanted->name, provider->name, wanted->length);
+	if (*providers == NULL)
+		return;
+	free((*providers)->file.text);
+	free((*providers)->list);
+	free(*providers);
+	*providers = NULL;
+}
 
-	return order != 0 ? order : provider->name[wanted->length] == '\0' ? 0 : -1;
+/* One line, which it cuts into its words. False: memory is short. */
+static bool
+read_line(struct providers *providers, unsigned number, char *line, struct diags *diags)
+{
+	char *name, *service, *end;
+
+	line[strcspn(line, "#")] = '\0';
+	name = line + strspn(line, BLANKS);
+	if (*name == '\0')
+		return true;
+	service = name + strcspn(name, BLANKS);
+	if (*service != '\0')
+		*service++ = '\0';
+	service += strspn(service, BLANKS);
+	for (end = service + strlen(service);
+	    end > service && strchr(BLANKS, end[-1]) != NULL;)
+		*--end = '\0';
+	if (*service == '\0') {
+		diags_add(diags, SEVERITY_ERROR, NULL, providers->path, number,
+		    (unsigned)(name - line) + 1, line, strlen(line),
+		    "expected a domain and the name of its service behind it");
+		return true;
+	}
+	if (!array_reserve(providers->list, providers->count + 1, &providers->room))
+		return false;
+	providers->list[providers->count++] = (struct provider){ name, service };
+	return true;
+}
+
+static bool
+read_lines(struct providers *providers, struct diags *diags)
+{
+	char *rest = providers->file.text, *line;
+
+	for (unsigned number = 1; (line = strsep(&rest, "\n")) != NULL; number++)
+		if (!read_line(providers, number, line, diags))
+			return false;
+	return true;
+}
+
+/* Reads the file, where there is one. False: memory is short. */
+static bool
+read_list(struct providers *providers, struct diags *diags)
+{
+	const char *problem = "it is not a file";
+
+	switch (file_read(providers->path, FILE_MOST, true, &providers->file)) {
+	case FILE_READ:
+		return read_lines(providers, diags);
+	case FILE_NO_MEMORY:
+		return false;
+	case FILE_UNREADABLE:
+		if (errno == ENOENT)
+			return true;
+		problem = strerror(errno);
+		break;
+	case FILE_LARGE:
+		problem = "it is larger than 1 MiB";
+		break;
+	case FILE_IRREGULAR:
+		break;
+	}
+	diags_add(diags, SEVERITY_ERROR, NULL, providers->path, 0, 0, NULL, 0,
+	    "cannot be read: %s", problem);
+	return true;
+}
+
+struct providers *
+providers_read(struct diags *diags)
+{
+	struct providers *providers = calloc(1, sizeof(*providers));
+	const char *folder = secure_getenv("TLSWARD_DATADIR");
+
+	if (folder == NULL)
+		folder = TLSWARD_DATADIR;
+	if (providers == NULL)
+		return NULL;
+	(void)snprintf(providers->path, sizeof(providers->path), "%s/" FILE_NAME, folder);
+	if (!read_list(providers, diags))
+		providers_free(&providers);
+	return providers;
 }
 
 static const char *
-find(const char *name, size_t length)
+find_service(const struct providers *providers, const char *name, size_t length)
 {
-	struct wanted wanted = { name, length };
-	const struct provider *found = bsearch(&wanted, providers,
-	    sizeof(providers) / sizeof(providers[0]), sizeof(providers[0]), compare);
-
-	return found != NULL ? found->service : NULL;
+	for (size_t i = 0; i < providers->count; i++)
+		if (strncasecmp(providers->list[i].name, name, length) == 0 &&
+		    providers->list[i].name[length] == '\0')
+			return providers->list[i].service;
+	return NULL;
 }
 
 const char *
-provider_of(const char *name, size_t length)
+provider_of(const struct providers *providers, const char *name, size_t length)
 {
-	const char *service = find(name, length);
+	const char *service = find_service(providers, name, length);
 	const char *dot = memchr(name, '.', length);
 
 	if (service == NULL && dot != NULL)
-		service = find(dot + 1, length - (size_t)(dot + 1 - name));
+		service = find_service(providers, dot + 1,
+		    length - (size_t)(dot + 1 - name));
 	return service;
 }

@@ -16,6 +16,7 @@ struct lint {
 	const struct policy_written *written;
 	int64_t now;
 	struct diags *diags;
+	struct providers *providers;
 	struct place last;		/* of the last WHO that was looked up */
 	bool no_memory;
 };

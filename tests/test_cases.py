@@ -34,7 +34,8 @@ DEFAULT_DAY = "2026-06-15"
 PRINTED_FIELDS = ("action", "reason", "failed", "would", "would_reason",
                   "would_failed", "exempt", "reply", "contact", "note")
 SECONDS = 120
-ENVIRONMENT = dict(os.environ, PATH=f"{TESTS / 'no-postconf'}:{os.environ['PATH']}")
+ENVIRONMENT = dict(os.environ, TLSWARD_DATADIR=str(TESTS.parent / "conf"),
+                   PATH=f"{TESTS / 'no-postconf'}:{os.environ['PATH']}")
 
 
 class Failed(Exception):

@@ -5,39 +5,117 @@
  */
 #include "tests/unit.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "lint/provider.h"
 #include "lint/regex_name.h"
 
-/* Each name of the table is found, so that it is sorted. */
+/* The list that a folder has, which reads without an error. */
+static struct providers *
+read_providers(const char *folder)
+{
+	struct diags *diags = diags_new();
+	struct providers *providers;
+
+	assert_non_null(diags);
+	assert_int_equal(setenv("TLSWARD_DATADIR", folder, 1), 0);
+	providers = providers_read(diags);
+	assert_non_null(providers);
+	diags_print(diags, stderr);
+	assert_int_equal(diags_count(diags), 0);
+	diags_free(&diags);
+	return providers;
+}
+
+/* Each name of the list that is shipped is found. */
 static void
-providers(void **state)
+shipped_providers(void **state)
 {
 	const char *top = getenv("srcdir");
-	char line[256], name[128], below[160];
+	char path[4096], line[256], name[128], below[160];
+	struct providers *providers;
 	unsigned count = 0;
 	FILE *in;
 
 	(void)state;
-	(void)snprintf(line, sizeof(line), "%s/lint/provider.c",
+	(void)snprintf(path, sizeof(path), "%s/conf", top != NULL ? top : ".");
+	providers = read_providers(path);
+	(void)snprintf(path, sizeof(path), "%s/conf/shared-providers",
 	    top != NULL ? top : ".");
-	in = fopen(line, "r");
+	in = fopen(path, "r");
 	assert_non_null(in);
 	while (fgets(line, sizeof(line), in) != NULL) {
-		if (sscanf(line, "\t{ \"%127[^\"]\"", name) != 1)
+		if (line[0] == '#' || sscanf(line, "%127s", name) != 1)
 			continue;
 		count++;
 		(void)snprintf(below, sizeof(below), "MX.%s", name);
-		if (provider_of(name, strlen(name)) == NULL ||
-		    provider_of(below, strlen(below)) == NULL)
+		if (provider_of(providers, name, strlen(name)) == NULL ||
+		    provider_of(providers, below, strlen(below)) == NULL)
 			fail_msg("%s is not found", name);
 		(void)snprintf(below, sizeof(below), "a.b.not%s", name);
-		assert_null(provider_of(below, strlen(below)));
+		assert_null(provider_of(providers, below, strlen(below)));
 	}
 	(void)fclose(in);
 	assert_true(count > 30);
-	assert_null(provider_of("", 0));
-	assert_null(provider_of("com", 3));
-	assert_null(provider_of("a.b.google.com", 14));
+	assert_null(provider_of(providers, "", 0));
+	assert_null(provider_of(providers, "com", 3));
+	assert_null(provider_of(providers, "a.b.google.com", 14));
+	assert_string_equal(provider_of(providers, "x.mail.protection.outlook.com", 29),
+	    "Microsoft 365");
+	providers_free(&providers);
+	assert_null(providers);
+}
+
+static void
+no_providers(void **state)
+{
+	struct providers *providers = read_providers("/nonesuch");
+
+	(void)state;
+	assert_null(provider_of(providers, "google.com", 10));
+	providers_free(&providers);
+}
+
+static void
+broken_providers(void **state)
+{
+	char folder[] = "/tmp/unit-lint-XXXXXX", path[64];
+	struct diags *diags = diags_new();
+	struct providers *providers;
+	const struct diag *diag;
+	FILE *out;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/shared-providers", folder);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	(void)fputs("# none\n\n a.example\tA  B # c\r\n  b.example #C\nc.example  C", out);
+	(void)fclose(out);
+	assert_int_equal(setenv("TLSWARD_DATADIR", folder, 1), 0);
+	providers = providers_read(diags);
+	assert_non_null(providers);
+	assert_string_equal(provider_of(providers, "A.example", 9), "A  B");
+	assert_string_equal(provider_of(providers, "c.example", 9), "C");
+	assert_null(provider_of(providers, "b.example", 9));
+	assert_int_equal(diags_count(diags), 1);
+	diag = diags_at(diags, 0);
+	assert_int_equal(diag->severity, SEVERITY_ERROR);
+	assert_string_equal(diag->file, path);
+	assert_int_equal(diag->line, 4);
+	assert_int_equal(diag->column, 3);
+	providers_free(&providers);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	providers = providers_read(diags);
+	assert_non_null(providers);
+	assert_int_equal(diags_errors(diags), 2);
+	assert_string_equal(diags_at(diags, 1)->message, "cannot be read: it is not a file");
+	providers_free(&providers);
+	(void)rmdir(path);
+	(void)rmdir(folder);
+	diags_free(&diags);
 }
 
 static void
@@ -105,7 +183,9 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(providers),
+		cmocka_unit_test(shipped_providers),
+		cmocka_unit_test(no_providers),
+		cmocka_unit_test(broken_providers),
 		cmocka_unit_test(regex_names)
 	};
 
