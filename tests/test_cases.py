@@ -9,14 +9,13 @@ itself and judge alike.
 
 cases/policy/bad/NAME, warn/NAME: `check policy.conf` writes exactly "expected" to
 standard error and exits with 1, of warn with 0; "at" holds the day on which it is
-looked at. Every text of policy/messages.h
-and lint/kinds.h has a case.
+looked at. Every text of policy/messages.h and lint/kinds.h has a case.
 
-Arguments are the names of the cases to run, as good/NAME; without any all run.
+A case is called good/NAME.
 """
 
-import concurrent.futures
 import difflib
+import functools
 import json
 import os
 import pathlib
@@ -25,26 +24,22 @@ import subprocess
 import sys
 import tempfile
 
+import runner
+from runner import Failure
+
 TESTS = pathlib.Path(__file__).resolve().parent
 CASES = TESTS / "cases" / "policy"
 MESSAGES = TESTS.parent / "policy" / "messages.h"
 KINDS = TESTS.parent / "lint" / "kinds.h"
-TLSWARD = os.path.abspath(os.environ.get("TLSWARD", "./tlsward"))
 DEFAULT_DAY = "2026-06-15"
 PRINTED_FIELDS = ("action", "reason", "failed", "would", "would_reason",
                   "would_failed", "exempt", "reply", "contact", "note")
-SECONDS = 120
-ENVIRONMENT = dict(os.environ, TLSWARD_DATADIR=str(TESTS.parent / "conf"),
-                   PATH=f"{TESTS / 'no-postconf'}:{os.environ['PATH']}")
-
-
-class Failed(Exception):
-    pass
+ENVIRONMENT = dict(os.environ, PATH=runner.NO_POSTCONF)
 
 
 def run(folder, *arguments, text=b""):
-    return subprocess.run([TLSWARD, *arguments], cwd=folder, input=text,
-                          capture_output=True, timeout=SECONDS, env=ENVIRONMENT)
+    return subprocess.run([runner.TLSWARD, *arguments], cwd=folder, input=text,
+                          capture_output=True, timeout=runner.TIMEOUT, env=ENVIRONMENT)
 
 
 def text_of(data):
@@ -57,12 +52,12 @@ def same_text(what, expected, found):
     lines = difflib.unified_diff(text_of(expected).splitlines(),
                                  text_of(found).splitlines(),
                                  f"{what}, expected", f"{what}, found", lineterm="")
-    raise Failed("\n".join(lines) or f"{what}: the ends of the lines differ")
+    raise Failure("\n".join(lines) or f"{what}: the ends of the lines differ")
 
 
 def same_status(what, expected, done):
     if done.returncode != expected:
-        raise Failed(f"{what}: exit status {done.returncode} instead of {expected}\n"
+        raise Failure(f"{what}: exit status {done.returncode} instead of {expected}\n"
                      + text_of(done.stderr + done.stdout))
 
 
@@ -96,11 +91,11 @@ def differences(number, expected, record):
 
 def same_records(what, expected, records):
     if len(expected) != len(records):
-        raise Failed(f"{what}: {len(records)} records for {len(expected)} lines")
+        raise Failure(f"{what}: {len(records)} records for {len(expected)} lines")
     found = [difference for number, pair in enumerate(zip(expected, records), 1)
              for difference in differences(number, *pair)]
     if found:
-        raise Failed("\n".join([what, *found]))
+        raise Failure("\n".join([what, *found]))
 
 
 def printed_fields(record):
@@ -126,7 +121,7 @@ def run_good(case):
     expected = json_lines(case / "expected.jsonl")
     facts = json_lines(case / "facts.jsonl")
     if len(expected) != len(facts):
-        raise Failed(f"{len(facts)} facts, {len(expected)} expected")
+        raise Failure(f"{len(facts)} facts, {len(expected)} expected")
     records = decide(case, "policy.conf")
     same_records("decide", expected, records)
     check_printed(case, records)
@@ -146,15 +141,7 @@ RUNNERS = {
 
 
 def run_case(name):
-    """What is wrong with a case, or None."""
-    kind, case = name.split("/")[0], CASES / name
-    try:
-        if not case.is_dir():
-            raise Failed("there is no such case")
-        RUNNERS[kind](case)
-    except (Failed, OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return None
+    RUNNERS[name.split("/")[0]](CASES / name)
 
 
 def messages():
@@ -171,12 +158,11 @@ def messages():
                                re.MULTILINE)
 
 
-def check_messages():
-    """The diagnostics that no case expects, or None."""
+def test_every_diagnostic_has_a_case():
     expected = "\n".join(text_of(path.read_bytes()) for kind in ("bad", "warn")
                          for path in sorted(CASES.glob(f"{kind}/*/expected")))
-    missing = [name for name, pattern in messages() if not pattern.search(expected)]
-    return "no case has " + ", ".join(missing) if missing else None
+    runner.expect([name for name, pattern in messages() if not pattern.search(expected)],
+                  "no case has")
 
 
 def all_names():
@@ -184,21 +170,9 @@ def all_names():
                   for case in (CASES / kind).glob("*") if case.is_dir())
 
 
-def indent(text):
-    return "".join(f"    {line}\n" for line in text.splitlines())
-
-
 def main():
-    names = sys.argv[1:] or all_names()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = dict(zip(names, pool.map(run_case, names)))
-    if not sys.argv[1:]:
-        results["every diagnostic has a case"] = check_messages()
-    failed = {name: why for name, why in results.items() if why is not None}
-    for name, why in failed.items():
-        print(f"FAIL {name}\n{indent(why)}")
-    print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    cases = [(name, functools.partial(run_case, name)) for name in all_names()]
+    return runner.main(cases=cases, threads=os.cpu_count())
 
 
 if __name__ == "__main__":

@@ -14,15 +14,15 @@ import shutil
 import subprocess
 import sys
 
-from runner import (TOP, Failure, Skipped, c_names, expect, find_tool, read,
-                    run_all)
+import runner
+from runner import TOP, Failure, Skipped, c_names, expect, find_program, read
 
 BASH = "contrib/completion/tlsward.bash"
 ZSH = "contrib/completion/_tlsward"
 
 
 def programs():
-    found = find_tool(), find_tool("tlsward-milter", "TLSWARD_MILTER")
+    found = find_program("tlsward"), find_program("tlsward-milter")
     if None in found:
         raise Skipped("no tlsward or tlsward-milter")
     return found
@@ -165,4 +165,4 @@ def test_zsh_specs():
 
 
 if __name__ == "__main__":
-    sys.exit(run_all(globals()))
+    sys.exit(runner.main())

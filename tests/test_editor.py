@@ -21,7 +21,8 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "editor"))
 import reference  # noqa: E402
 import textmate  # noqa: E402
-from runner import TOP, Failure, Skipped, c_names, expect, read, run_all  # noqa: E402
+import runner  # noqa: E402
+from runner import TOP, Failure, Skipped, c_names, expect, read  # noqa: E402
 
 POLICY = ("contrib/textmate/tlsward-policy.tmLanguage.json",
           "contrib/vim/syntax/tlswardpolicy.vim")
@@ -219,4 +220,4 @@ def test_vim_sample():
 
 
 if __name__ == "__main__":
-    sys.exit(run_all(globals()))
+    sys.exit(runner.main())

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: ISC
 """The journal of a real daemon under load, in trouble and killed.
 
-usage: test_journal.py [--kills N] [--rate N] [TEST...]
-
 A few clients speak the MTA's side of the milter protocol and have about RATE messages
 a second refused, each with a sender of its own. What a client saw refused must be in
 the journal once the daemon was killed (-9, at random moments, KILLS times); and while
@@ -11,7 +9,7 @@ the journal is locked, removed, renamed, damaged, cut or on a full disk, every a
 still be the policy's, and the journal must come back by itself.
 """
 
-import argparse
+import functools
 import os
 import random
 import signal
@@ -23,13 +21,11 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(TOP, "tests"))
 
-from mta import waiting, workspace  # noqa: E402
-from mta.milter import OPTIONS, USER, Milter  # noqa: E402
+import runner
+from mta import waiting, workspace
+from mta.milter import OPTIONS, USER, Milter
 
 CLIENTS = 4
 POLICY = "from .strict.example { require tls; otherwise reject }\n"
@@ -390,33 +386,27 @@ TESTS = (folder_made, kills, worker_kills, locked, removed, renamed, damaged,
          overwritten, full, bounded, refused_at_start)
 
 
-def run(test, arguments):
+def run(test, options):
     folder = workspace.folder()
     try:
-        test(folder, arguments)
-        return True
-    except Exception:  # pylint: disable=broad-except
-        print("FAIL %s" % test.__name__)
-        traceback.print_exc(file=sys.stdout)
+        test(folder, options)
+    except Exception:
         log = os.path.join(folder, "log", "records.json")
         if os.path.exists(log):
             with open(log, encoding="utf-8") as lines:
                 print("".join([line for line in lines if '"action"' not in line][-20:]))
-        return False
+        raise
     finally:
         workspace.remove(folder)
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = runner.parser()
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--rate", type=int, default=200)
-    parser.add_argument("tests", nargs="*")
-    arguments = parser.parse_args()
-    results = [run(test, arguments) for test in TESTS
-               if not arguments.tests or test.__name__ in arguments.tests]
-    print("%d passed, %d failed" % (results.count(True), results.count(False)))
-    return 0 if all(results) else 1
+    options = parser.parse_args()
+    return runner.main(options, [(test.__name__, functools.partial(run, test, options))
+                                 for test in TESTS])
 
 
 if __name__ == "__main__":

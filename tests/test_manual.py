@@ -5,9 +5,7 @@
 usage: test_manual.py
 
 Every message, setting, field, macro, command and reply that the source has must be
-in the page that explains it. The tool is $TLSWARD, or tlsward in the current folder
-or in the top of the source tree; without it what needs it is left out. Without
-mandoc the exit status is 77.
+in the page that explains it. Without mandoc the exit status is 77.
 """
 
 import os
@@ -17,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-from runner import STRING, TOP, Failure, expect, find_tool as tool, read, run_all
+import runner
+from runner import STRING, TOP, TLSWARD, Failure, expect, read
 
 PAGES = ("man/tlsward.1", "man/tlsward-policy.5", "man/tlsward.conf.5",
          "man/tlsward-milter.8")
@@ -48,10 +47,9 @@ def longest(text, conversion=CONVERSION):
 
 def check(*arguments):
     """What tlsward check finds wrong."""
-    path = os.path.join(TOP, "tests", "no-postconf") + ":" + os.environ["PATH"]
-    run = subprocess.run((tool(), "check") + arguments, stdout=subprocess.PIPE,
+    run = subprocess.run((TLSWARD, "check") + arguments, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, check=False,
-                         env=dict(os.environ, PATH=path))
+                         env=dict(os.environ, PATH=runner.NO_POSTCONF))
     return run.stderr.decode("utf-8", "replace") or (
         "" if run.returncode == 0 else "exit status %d" % run.returncode)
 
@@ -314,19 +312,11 @@ def test_main_cf():
         raise Failure("where are the lines of main.cf?")
 
 
-NEED_TOOL = (test_shipped, test_defaults_as_written, test_examples,
-             test_readme_policies)
-
-
 def main():
     if shutil.which("mandoc") is None:
         print("mandoc is not installed")
         return 77
-    tests = dict(globals())
-    for test in NEED_TOOL if tool() is None else ():
-        print("left out: %s (no tlsward)" % test.__name__)
-        del tests[test.__name__]
-    return run_all(tests)
+    return runner.main()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ Each profile by itself passes `check`, and so does the shipped policy with its
 examples of profiles.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -20,11 +21,13 @@ import subprocess
 import sys
 import tempfile
 
+import runner
+from runner import Failure
+
 TESTS = pathlib.Path(__file__).resolve().parent
 CONF = TESTS.parent / "conf"
 LEGACY = TESTS.parent / "policy" / "cipher_legacy.h"
 MAKEFILE = CONF / "Makefile.inc"
-TLSWARD = os.path.abspath(os.environ.get("TLSWARD", "./tlsward"))
 
 TLS13 = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
          "TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256")
@@ -38,10 +41,6 @@ STRANGE = ("NO-SUCH-SHA", "TLS_AES_512_GCM_SHA512", "(NONE)", None)
 AT = "2026-06-15"
 # Worth a warning in a policy, and none of a profile by itself.
 UNUSED = re.compile(r"^\S+: warning: no rule uses the profile ")
-
-
-class Failed(Exception):
-    pass
 
 
 def lines(path):
@@ -63,11 +62,11 @@ def all_suites():
     old = dict(line.split() for line in lines(TESTS / "profiles" / "old-names"))
     legacy = re.findall(r'\{ "([^"]+)",', LEGACY.read_text("utf-8"))
     if set(legacy) != set(old):
-        raise Failed(f"old-names and {LEGACY.name} differ in "
+        raise Failure(f"old-names and {LEGACY.name} differ in "
                      + ", ".join(sorted(set(legacy) ^ set(old))))
     built = built_suites()
     if len(built) < 100 or not set(TLS13) <= set(built):
-        raise Failed(f"the openssl command tells of {len(built)} suites only")
+        raise Failure(f"the openssl command tells of {len(built)} suites only")
     return {**old, **built}
 
 
@@ -83,14 +82,14 @@ def expected_pairs(profile, suites):
         found = {(protocol, each) for each, iana in suites.items()
                  if pattern.fullmatch(iana)}
         if not found:
-            raise Failed(f"profiles/{profile}: no suite is {name}")
+            raise Failure(f"profiles/{profile}: no suite is {name}")
         pairs |= found
     return pairs
 
 
 def run(*arguments, text=""):
-    return subprocess.run([TLSWARD, *arguments], input=text, text=True,
-                          capture_output=True, timeout=300)
+    return subprocess.run([runner.TLSWARD, *arguments], input=text, text=True,
+                          capture_output=True, timeout=runner.TIMEOUT)
 
 
 def facts_of(profile, protocol, suite):
@@ -120,11 +119,11 @@ def accepted_pairs(profile, suites, policy):
     done = run("decide", "--policy", str(policy), "--at", AT, text=text)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0 or len(records) != len(asked):
-        raise Failed(f"decide: status {done.returncode}, {len(records)} records "
+        raise Failure(f"decide: status {done.returncode}, {len(records)} records "
                      f"for {len(asked)} sessions\n{done.stderr}")
     for pair, record in zip(asked, records):
         if record.get("action") not in ("accept", "reject", "tempfail"):
-            raise Failed(f"{pair}: {record}")
+            raise Failure(f"{pair}: {record}")
     return {pair for pair, record in zip(asked, records)
             if record["action"] == "accept"}
 
@@ -135,7 +134,7 @@ def same_pairs(expected, accepted):
     wrong += [f"refuses {protocol} {suite}" for protocol, suite in
               sorted(expected - accepted, key=str)]
     if wrong:
-        raise Failed("\n".join(wrong))
+        raise Failure("\n".join(wrong))
 
 
 def check_quiet(policy):
@@ -143,7 +142,7 @@ def check_quiet(policy):
     warnings = [line for line in done.stderr.splitlines()
                 if re.search(r": (error|warning): ", line) and not UNUSED.match(line)]
     if done.returncode != 0 or warnings:
-        raise Failed(f"check {policy}: status {done.returncode}\n{done.stderr}")
+        raise Failure(f"check {policy}: status {done.returncode}\n{done.stderr}")
 
 
 def check_printed(policy, folder):
@@ -152,7 +151,7 @@ def check_printed(policy, folder):
     again = pathlib.Path(folder) / "printed.conf"
     again.write_text(done.stdout, "utf-8")
     if done.returncode != 0 or run("check", "--print", str(again)).stdout != done.stdout:
-        raise Failed("the printed profiles do not parse to themselves")
+        raise Failure("the printed profiles do not parse to themselves")
     return again
 
 
@@ -161,7 +160,7 @@ def check_shipped(folder):
     text = (CONF / "policy.conf").read_text("utf-8")
     text, count = re.subn(r'^#(include "profiles/|from )', r"\1", text, flags=re.MULTILINE)
     if count < 2:
-        raise Failed("conf/policy.conf has no example of a profile")
+        raise Failure("conf/policy.conf has no example of a profile")
     policy = pathlib.Path(folder) / "shipped.conf"
     policy.write_text(text.replace('include "', f'include "{CONF}/'), "utf-8")
     check_quiet(policy)
@@ -170,11 +169,11 @@ def check_shipped(folder):
 def check_names():
     found = sorted(path.stem for path in (CONF / "profiles").glob("*.conf"))
     if found != sorted(PROFILES):
-        raise Failed("the profiles in conf/ are " + ", ".join(found))
+        raise Failure("the profiles in conf/ are " + ", ".join(found))
     missing = [name for name in PROFILES
                if f"profiles/{name}.conf" not in MAKEFILE.read_text("utf-8")]
     if missing:
-        raise Failed("conf/Makefile.inc does not install " + ", ".join(missing))
+        raise Failure("conf/Makefile.inc does not install " + ", ".join(missing))
 
 
 def check_profile(profile, suites, policies):
@@ -182,39 +181,23 @@ def check_profile(profile, suites, policies):
     comment = path.read_text("utf-8").partition("\nprofile ")[0]
     for word in ("# Source: ", "# Read: ", "# Not to be seen by a receiver"):
         if word not in comment:
-            raise Failed(f"its comment has no {word!r}")
+            raise Failure(f"its comment has no {word!r}")
     check_quiet(path)
     expected = expected_pairs(profile, suites)
     for policy in policies:
         same_pairs(expected, accepted_pairs(profile, suites, policy))
-    return len(expected)
-
-
-def attempt(name, function, *arguments):
-    try:
-        result = function(*arguments)
-    except (Failed, OSError, ValueError, subprocess.SubprocessError) as error:
-        print(f"FAIL {name}\n{error}")
-        return False
-    print(f"ok {name}" + (f": {result} accepted" if isinstance(result, int) else ""))
-    return True
 
 
 def main():
     with tempfile.TemporaryDirectory(prefix="tlsward-profiles.") as folder:
-        try:
-            suites = all_suites()
-            policy = write_policy(folder)
-            policies = (policy, check_printed(policy, folder))
-        except Failed as error:
-            print(f"FAIL {error}")
-            return 1
-        print(f"{len(suites)} suites, {len(PROTOCOLS)} protocols")
-        good = [attempt(name, check_profile, name, suites, policies)
-                for name in PROFILES]
-        good.append(attempt("names", check_names))
-        good.append(attempt("shipped policy", check_shipped, folder))
-    return 0 if all(good) else 1
+        suites = all_suites()
+        policy = write_policy(folder)
+        policies = (policy, check_printed(policy, folder))
+        cases = [(name, functools.partial(check_profile, name, suites, policies))
+                 for name in PROFILES]
+        return runner.main(cases=[
+            *cases, ("names", check_names),
+            ("shipped policy", functools.partial(check_shipped, folder))])
 
 
 if __name__ == "__main__":

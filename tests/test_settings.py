@@ -5,18 +5,19 @@
 good/NAME and bad/NAME hold tlsward.conf and its policy. What `tlsward check -c`
 says on standard error must be the file "diagnostics" (nothing, where there is
 none), and what it says on standard output the file "summary", where there is
-one. TLSWARD names the program. With --update, writes what is said now.
+one. With --update,
+writes what is said now.
 """
 
+import functools
 import os
 import subprocess
 import sys
 
+import runner
+
 CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases/settings")
-# The Postfix of this host is not the tests' concern.
-ENVIRONMENT = dict(os.environ, PATH=os.path.join(os.path.dirname(CASES), os.pardir,
-                                                 "no-postconf") + ":" + os.environ["PATH"])
-TLSWARD = os.path.abspath(os.environ.get("TLSWARD", "./tlsward"))
+ENVIRONMENT = dict(os.environ, PATH=runner.NO_POSTCONF)
 
 
 def read(path):
@@ -50,23 +51,24 @@ def differences(folder, done, good):
 
 def check(kind, name, updating):
     folder = os.path.join(CASES, kind, name)
-    done = subprocess.run([TLSWARD, "check", "-c", "tlsward.conf"], cwd=folder,
+    done = subprocess.run([runner.TLSWARD, "check", "-c", "tlsward.conf"], cwd=folder,
                           capture_output=True, env=ENVIRONMENT)
     if updating:
         update(folder, done)
-    wrong = list(differences(folder, done, kind == "good"))
-    for text in wrong:
-        text = text.encode("utf-8", "backslashreplace").decode()
-        print(f"FAIL settings/{kind}/{name}: {text}")
-    return not wrong
+    wrong = [text.encode("utf-8", "backslashreplace").decode()
+             for text in differences(folder, done, kind == "good")]
+    if wrong:
+        raise runner.Failure("\n".join(wrong))
 
 
 def main():
-    updating = sys.argv[1:] == ["--update"]
-    results = [check(kind, name, updating) for kind in ("good", "bad")
-               for name in sorted(os.listdir(os.path.join(CASES, kind)))]
-    print(f"{results.count(True)} passed, {results.count(False)} failed")
-    return 0 if all(results) else 1
+    parser = runner.parser()
+    parser.add_argument("--update", action="store_true")
+    options = parser.parse_args()
+    cases = [(f"{kind}/{name}", functools.partial(check, kind, name, options.update))
+             for kind in ("good", "bad") for name in sorted(os.listdir(
+                 os.path.join(CASES, kind)))]
+    return runner.main(options, cases, os.cpu_count())
 
 
 if __name__ == "__main__":

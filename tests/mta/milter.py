@@ -17,20 +17,20 @@ import signal
 import socket
 import struct
 
+import runner
+
 from . import waiting
 from .process import Server
 
 USER = "nobody"
 SERVICE = object()	# the value of policy_service: a socket beside the milter's
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def program():
     """The path of the daemon."""
-    for path in (os.environ.get("TLSWARD_MILTER"), "tlsward-milter",
-                 os.path.join(TOP, "tlsward-milter")):
-        if path and os.path.exists(path):
-            return os.path.abspath(path)
+    path = runner.find_program("tlsward-milter")
+    if path:
+        return path
     raise FileNotFoundError("tlsward-milter is not built: set TLSWARD_MILTER")
 
 

@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
+import runner	# noqa: E402
 from mta import milter, postfix, sendmail, workspace	# noqa: E402
 
 
@@ -40,15 +41,6 @@ def obstacle():
     return None
 
 
-def tests_of(suite):
-    """All tests of a suite, flat."""
-    for each in suite:
-        if isinstance(each, unittest.TestSuite):
-            yield from tests_of(each)
-        else:
-            yield each
-
-
 def classes(patterns, left_out):
     """The tests to run, as lists of names, one list for each class.
 
@@ -56,7 +48,7 @@ def classes(patterns, left_out):
     """
     found = {}
     suite = unittest.defaultTestLoader.discover(HERE, top_level_dir=os.path.dirname(HERE))
-    for test in tests_of(suite):
+    for test in runner.flat(suite):
         if left_out and getattr(test, "mta", None) == left_out:
             continue
         if not patterns or any(pattern in test.id() for pattern in patterns):
@@ -74,12 +66,7 @@ def run_class(names):
     bad.update(map(str, result.unexpectedSuccesses))
     skipped = len(result.skipped)
     passed = max(0, result.testsRun - skipped - len(bad))
-    return passed, len(bad), skipped, printable(stream.getvalue()) if bad else ""
-
-
-def printable(text):
-    """The text without control characters; tests have hostile ones in their names."""
-    return "".join(char if char == "\n" or char.isprintable() else "?" for char in text)
+    return passed, len(bad), skipped, runner.printable(stream.getvalue()) if bad else ""
 
 
 def main(patterns):

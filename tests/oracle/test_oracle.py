@@ -8,13 +8,15 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = HERE, os.path.dirname(HERE)
 
 import compare
 import generate
 import language
 import names
 import oracle
+import runner
 
 TODAY = datetime.date(2026, 11, 21)
 MODERN = {"tls_version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "bits": 256}
@@ -464,4 +466,4 @@ class Generated(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    sys.exit(runner.main())

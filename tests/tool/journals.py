@@ -10,7 +10,9 @@ import os
 import sqlite3
 import subprocess
 
-MAKE = os.path.abspath(os.environ.get("MAKE_JOURNAL", "./tests/tool/make-journal"))
+from tool import runner
+
+MAKE = runner.find_program("tests/tool/make-journal")
 
 CERTIFICATE = ("cert_cn", "cert_san", "cert_issuer", "cert_subject_dn",
                "cert_issuer_dn", "cert_fingerprint", "cert_pubkey_fingerprint",

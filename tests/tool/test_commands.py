@@ -11,17 +11,9 @@ import sys
 import tempfile
 import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TLSWARD = os.path.abspath(os.environ.get("TLSWARD", "./tlsward"))
+from tool import HERE, TIMEOUT, TLSWARD, main, run
+
 AT = ("--at", "2026-01-01")
-TIMEOUT = 20
-
-
-def run(*arguments, text="", **options):
-    """The command's status, standard output and standard error."""
-    done = subprocess.run([TLSWARD, *arguments], input=text.encode("utf-8"),
-                          capture_output=True, cwd=HERE, timeout=TIMEOUT, **options)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def decide(text, *arguments):
@@ -380,15 +372,6 @@ class Decide(unittest.TestCase):
         record = json.loads(output)
         self.assertEqual((status, errors, record["action"], record["would"]),
                          (0, "", "accept", "reject"))
-
-
-def main():
-    loader = unittest.defaultTestLoader
-    suite = loader.loadTestsFromModule(sys.modules[__name__])
-    result = unittest.TextTestRunner(verbosity=1, stream=sys.stdout).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed} passed, {failed} failed")
-    return 0 if failed == 0 else 1
 
 
 if __name__ == "__main__":

@@ -15,19 +15,15 @@ import tempfile
 import unicodedata
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from journals import Journal, ms  # noqa: E402
+from tool import TIMEOUT, TLSWARD, main, run
+from journals import Journal, ms
 
-TLSWARD = os.path.abspath(os.environ.get("TLSWARD", "./tlsward"))
-TIMEOUT = 20
 HOSTILE = "=cmd|'\x1b[31m\r\n\",<script>\u202e"
 WIDE = "\u90f5\u4fbf\u90f5\u4fbf\u90f5\u4fbf\u90f5\u4fbf"
 
 
-def run(*arguments, **environment):
-    done = subprocess.run([TLSWARD, "log", *arguments], capture_output=True,
-                          timeout=TIMEOUT, env={**os.environ, **environment})
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+def run_log(*arguments, **environment):
+    return run("log", *arguments, env={**os.environ, **environment})
 
 
 class WithJournal(unittest.TestCase):
@@ -39,7 +35,7 @@ class WithJournal(unittest.TestCase):
         self.addCleanup(self.journal.close)
 
     def log(self, *arguments, **environment):
-        status, output, errors = run("--journal", self.path, *arguments, **environment)
+        status, output, errors = run_log("--journal", self.path, *arguments, **environment)
         self.assertEqual((status, errors), (0, ""))
         return output
 
@@ -171,7 +167,7 @@ class Hostile(WithJournal):
 
 class Call(WithJournal):
     def fails(self, message, *arguments, path=None):
-        status, output, errors = run("--journal", path or self.path, *arguments)
+        status, output, errors = run_log("--journal", path or self.path, *arguments)
         self.assertEqual((status, output), (2, ""))
         self.assertIn(message, errors)
 
@@ -266,4 +262,4 @@ class Follow(WithJournal):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    sys.exit(main())

@@ -14,11 +14,9 @@ import tempfile
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from journals import Journal  # noqa: E402
+from tool import TIMEOUT, TLSWARD, main
+from journals import Journal
 
-TLSWARD = os.path.abspath(os.environ.get("TLSWARD", "./tlsward"))
-TIMEOUT = 20
 HOSTILE = "\r\nBcc: evil@evil.example\r\n\r\n\x1b[31m<script>\u202e"
 DAY = 86400
 POLICY = """
@@ -306,4 +304,4 @@ class Report(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    sys.exit(main())
