@@ -18,15 +18,16 @@
 /* What was found of a domain holds so long. */
 #define LOOKED_UP_MS (10 * 60 * 1000)
 
+/* Of a domain and a time; never 0. */
 static uint64_t
-hash_of(const char *domain, int64_t day)
+downgrade_hash(struct downgrades *downgrades, const char *domain, int64_t time)
 {
-	uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)day;
+	struct hash_key key;
 
-	for (; *domain != '\0'; domain++)
-		hash = (hash ^ (unsigned char)*domain) * 0x100000001b3u;
-	hash ^= hash >> 32;
-	return hash == 0 ? 1 : hash;
+	hash_seed(&downgrades->seed);
+	key = downgrades->seed;
+	key.b ^= (uint64_t)time;
+	return hash_bytes(key, domain, strlen(domain)) | 1;
 }
 
 static void
@@ -93,10 +94,10 @@ downgrade_note(struct downgrades *downgrades, const struct row *row, int64_t now
 		return;
 	found.refused = row->refused;
 	found.noted_ms = now_ms;
-	hash = hash_of(found.domain, now_ms / LOOKED_UP_MS);
-	if (downgrades->known[hash % DOWNGRADE_KNOWN] == hash)
+	hash = downgrade_hash(downgrades, found.domain, now_ms / LOOKED_UP_MS);
+	if (downgrades->known[hash / 2 % DOWNGRADE_KNOWN] == hash)
 		return;
-	downgrades->known[hash % DOWNGRADE_KNOWN] = hash;
+	downgrades->known[hash / 2 % DOWNGRADE_KNOWN] = hash;
 	downgrades->waiting[downgrades->waiting_count++] = found;
 }
 
@@ -139,7 +140,7 @@ static bool
 may_tell(struct downgrades *downgrades, const char *domain, int64_t now_ms)
 {
 	int64_t day = now_ms / MS_PER_DAY;
-	uint64_t hash = hash_of(domain, day);
+	uint64_t hash = downgrade_hash(downgrades, domain, day);
 
 	if (day != downgrades->day) {
 		downgrades->day = day;

@@ -14,6 +14,7 @@
 #include "journal/row.h"
 #include "journal/store_db.h"
 #include "base/buffer.h"
+#include "base/hash.h"
 
 #define DOWNGRADE_WAITING 32		/* domains to look up */
 #define DOWNGRADE_KNOWN 4096		/* looked up lately; a power of two */
@@ -33,6 +34,7 @@ struct downgrade_case {
 
 /* All zero is a good start. */
 struct downgrades {
+	struct hash_key seed;
 	struct downgrade_case waiting[DOWNGRADE_WAITING];
 	size_t waiting_count;
 	uint64_t known[DOWNGRADE_KNOWN];	/* hashes of a domain and a time */

@@ -15,6 +15,7 @@
 
 #include "journal/fact.h"
 #include "journal/record.h"
+#include "base/array.h"
 #include "base/suggest.h"
 
 struct journal_facts {
@@ -82,22 +83,6 @@ no_memory(char error[JOURNAL_ERROR_MAX])
 	return fact_error(error, "not enough memory");
 }
 
-/* Room for "count" names of a certificate. */
-static bool
-reserve_names(struct journal_facts *owned, size_t count)
-{
-	const char **names;
-
-	if (count < owned->names_room)
-		return true;
-	names = realloc(owned->names, (count + 1) * sizeof *names);
-	if (names == NULL)
-		return false;
-	owned->names = names;
-	owned->names_room = count + 1;
-	return true;
-}
-
 static bool
 check_list(const struct record_field *field, const json_t *value,
     char error[JOURNAL_ERROR_MAX])
@@ -126,7 +111,7 @@ take_list(struct journal_facts *owned, const struct record_field *field,
 
 	if (!check_list(field, value, error))
 		return false;
-	if (!reserve_names(owned, count))
+	if (!array_reserve(owned->names, count + 1, &owned->names_room))
 		return no_memory(error);
 	for (size_t i = 0; i < count; i++)
 		owned->names[i] = json_string_value(json_array_get(value, i));

@@ -25,15 +25,16 @@ struct rollup {
 	int first, last;		/* milliseconds in the hour */
 };
 
-/* Chains are short whatever a stranger sends: there are never many of them. */
+/* The seed is the table's, and so chains are short whatever a stranger sends. */
 static uint64_t
-hash_of(const struct row *row, int64_t hour)
+rollup_hash(struct rollups *rollups, const struct row *row, int64_t hour)
 {
-	uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)hour;
+	struct hash_key key;
 
-	for (size_t i = 0; i < row->key; i++)
-		hash = (hash ^ (unsigned char)row->columns[i]) * 0x100000001b3u;
-	return hash ^ hash >> 32;
+	hash_seed(&rollups->seed);
+	key = rollups->seed;
+	key.b ^= (uint64_t)hour;
+	return hash_bytes(key, row->columns, row->key);
 }
 
 static struct rollup *
@@ -103,7 +104,7 @@ rollups_add(struct rollups *rollups, struct row *row)
 {
 	int64_t hour = journal_hour(row->time_ms);
 	int at = (int)(row->time_ms - hour * JOURNAL_HOUR_MS);
-	uint64_t hash = hash_of(row, hour);
+	uint64_t hash = rollup_hash(rollups, row, hour);
 	struct rollup *rollup = find(rollups, row, hash, hour);
 
 	if (rollup == NULL)

@@ -10,6 +10,7 @@
 
 #include "journal/row.h"
 #include "journal/store_db.h"
+#include "base/hash.h"
 
 /* How many sets of facts an hour may be open at a time. */
 #define ROLLUPS_MAX 4096
@@ -19,6 +20,7 @@ struct rollup;
 
 /* All zero is a good start. */
 struct rollups {
+	struct hash_key seed;
 	struct rollup *buckets[ROLLUPS_MAX];
 	struct rollup *dirty;		/* with messages that are not written, */
 	struct rollup *dirty_last;	/* the oldest first; unset where none is */
