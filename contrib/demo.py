@@ -26,6 +26,7 @@ from mta.postfix import Postfix	# noqa: E402
 from mta.replies import queue_id	# noqa: E402
 from mta.sendmail import Sendmail	# noqa: E402
 
+CONF = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "conf")
 WIDTH = 100
 RECIPIENT = "inbox@ours.example"
 
@@ -180,10 +181,13 @@ def make_server(mta, folder, pki, milter):
 def tool(milter, *arguments):
     """What tlsward says, with the daemon's settings; None when it fails."""
     beside = os.path.join(os.path.dirname(program()), "tlsward")
-    path = beside if os.path.exists(beside) else shutil.which("tlsward") or beside
+    built = os.path.exists(beside)
+    path = beside if built else shutil.which("tlsward") or beside
+    # What is not installed reads its files from the source tree.
+    data = {"TLSWARD_DATADIR": CONF} if built else {}
     done = subprocess.run([path, arguments[0], "-c", milter.settings, *arguments[1:]],
                           stdout=subprocess.PIPE, encoding="utf-8", check=False,
-                          env={**os.environ, "COLUMNS": str(WIDTH)})
+                          env={**data, **os.environ, "COLUMNS": str(WIDTH)})
     return done.stdout if done.returncode == 0 else None
 
 

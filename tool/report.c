@@ -293,15 +293,6 @@ read_report(struct report_run *run)
  * ------------------------------------------------------------------ */
 
 static int
-write_html(const struct report_run *run)
-{
-	if (report_html_save(&run->view, run->html) == 0)
-		return STATUS_FINE;
-	return tool_trouble("cannot write %s: %s", strcmp(run->html, "-") == 0 ?
-	    "to standard output" : run->html, strerror(errno));
-}
-
-static int
 write_mail(struct report_run *run)
 {
 	struct report_mail mail = {
@@ -324,7 +315,7 @@ write_report(struct report_run *run)
 	int status = STATUS_FINE;
 
 	if (run->html != NULL)
-		return write_html(run);
+		return report_html_save(&run->view, run->html);
 	if (run->mail)
 		status = write_mail(run);
 	else if (run->form == FORM_JSON)

@@ -76,10 +76,13 @@ void report_text_write(const struct report_view *view, int width, struct buffer 
 void report_json_write(const struct report_view *view, struct buffer *text);
 void report_csv_write(const struct report_view *view, struct buffer *text);
 
-/* Members of the JSON, into an object that is open: of the report, of a domain. */
+/* Members of the JSON, into an object that is open. */
 void report_json_head(struct tree *tree, const struct report_view *view);
 void report_json_tail(struct tree *tree, const struct report_view *view);
 void report_json_partner(struct tree *tree, const struct report_partner *partner);
+void report_json_session(struct tree *tree, const struct review_session *session);
+void report_json_certificate(struct tree *tree,
+    const struct review_certificate *certificate);
 
 /* The message to a partner. */
 struct report_mail {
@@ -95,8 +98,21 @@ int report_mail_write(const struct report_mail *mail, struct buffer *text);
 
 /*
  * Writes the report as one page to the file "path" ("-": standard output), which then
- * has all of it or is as it was. Returns 0, or -1 with errno set.
+ * has all of it or is as it was. Says why not where that fails. Returns the status.
  */
 int report_html_save(const struct report_view *view, const char *path);
+
+/* Members for the page's template, into an object that is open; of its charts. */
+void report_page(struct tree *tree, const struct report_view *view);
+void report_points(struct tree *tree, const struct report_view *view);
+
+/* Transactions that met what their rule asks: neither exempted nor only monitored. */
+int64_t report_complied(const struct review_counts *counts);
+
+/*
+ * A share as an object: its text, of which only all is "100%" and only none is "0%",
+ * of nothing an en dash; and millionths to sort by, -1 of nothing.
+ */
+void report_share(struct tree *tree, const char *name, int64_t part, int64_t whole);
 
 #endif

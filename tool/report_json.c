@@ -48,12 +48,9 @@ put_counts(struct tree *tree, const struct review_counts *counts)
 	tree_number(tree, "would", counts->would);
 }
 
-static void
-put_session(struct tree *tree, const char *name, const struct review_session *session)
+void
+report_json_session(struct tree *tree, const struct review_session *session)
 {
-	if (session->time_ms == 0)
-		return;
-	tree_open_object(tree, name);
 	tree_time(tree, "time", session->time_ms);
 	tree_text(tree, "protocol", policy_protocol_name(session->protocol));
 	tree_text(tree, "tls_version", session->tls_version);
@@ -68,7 +65,31 @@ put_session(struct tree *tree, const char *name, const struct review_session *se
 	tree_text(tree, "reason", session->reason);
 	tree_text(tree, "rule", session->rule);
 	tree_text(tree, "reply", session->reply);
+}
+
+static void
+put_session(struct tree *tree, const char *name, const struct review_session *session)
+{
+	if (session->time_ms == 0)
+		return;
+	tree_open_object(tree, name);
+	report_json_session(tree, session);
 	tree_close(tree);
+}
+
+void
+report_json_certificate(struct tree *tree, const struct review_certificate *certificate)
+{
+	tree_text(tree, "cert_cn", certificate->cn);
+	tree_text(tree, "cert_issuer", certificate->issuer);
+	tree_text(tree, "cert_fingerprint", certificate->fingerprint);
+	tree_text(tree, "cert_pubkey_fingerprint", certificate->pubkey_fingerprint);
+	tree_text(tree, "cert_key", certificate->key);
+	tree_text(tree, "cert_signature", certificate->signature);
+	tree_text(tree, "cert_not_after", certificate->not_after);
+	tree_flag(tree, "verified", certificate->verified);
+	tree_number(tree, "transactions", certificate->transactions);
+	tree_time(tree, "last", certificate->last_ms);
 }
 
 static void
@@ -76,19 +97,8 @@ put_certificates(struct tree *tree, const struct review_domain *domain)
 {
 	tree_open_array(tree, "certificates");
 	for (size_t i = 0; i < domain->certificate_count; i++) {
-		const struct review_certificate *certificate = &domain->certificates[i];
-
 		tree_open_object(tree, NULL);
-		tree_text(tree, "cert_cn", certificate->cn);
-		tree_text(tree, "cert_issuer", certificate->issuer);
-		tree_text(tree, "cert_fingerprint", certificate->fingerprint);
-		tree_text(tree, "cert_pubkey_fingerprint", certificate->pubkey_fingerprint);
-		tree_text(tree, "cert_key", certificate->key);
-		tree_text(tree, "cert_signature", certificate->signature);
-		tree_text(tree, "cert_not_after", certificate->not_after);
-		tree_flag(tree, "verified", certificate->verified);
-		tree_number(tree, "transactions", certificate->transactions);
-		tree_time(tree, "last", certificate->last_ms);
+		report_json_certificate(tree, &domain->certificates[i]);
 		tree_close(tree);
 	}
 	tree_close(tree);

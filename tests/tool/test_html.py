@@ -18,8 +18,9 @@ import xml.etree.ElementTree as ElementTree
 
 import chromium
 import sample_journal
-from tool import TLSWARD, main
+from tool import HERE, TLSWARD, main
 
+os.environ.setdefault("TLSWARD_DATADIR", os.path.join(HERE, "..", "..", "conf"))
 CONTRAST = """(function () {
   function numbers(colour) { return colour.match(/[\\d.]+/g).map(Number); }
   function light(colour) {

@@ -1,0 +1,248 @@
+/*
+ * unit-mustache.c - documents of JSON, and text that is filled from them.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tests/unit.h"
+
+#include "tests/fake-milter/allocation.h"
+#include "tool/mustache.h"
+#include "tool/tool.h"
+#include "tool/tree.h"
+
+int
+tool_trouble(const char *format, ...)
+{
+	fail_msg("%s", format);
+	return STATUS_TROUBLE;
+}
+
+static char filled_text[4096];
+
+static const char *
+filled(const char *text, const char *values)
+{
+	char error[MUSTACHE_ERROR_MAX] = "";
+	struct mustache *template = mustache_parse("t", text, error);
+	json_t *document = json_loads(values, 0, NULL);
+	struct buffer out = BUFFER_INIT;
+
+	assert_string_equal(error, "");
+	assert_non_null(document);
+	mustache_fill(template, document, &out);
+	assert_false(out.failed);
+	(void)snprintf(filled_text, sizeof(filled_text), "%s",
+	    out.text != NULL ? out.text : "");
+	buffer_free(&out);
+	json_decref(document);
+	mustache_free(&template);
+	return filled_text;
+}
+
+static void
+values_are_written_as_people_read_them(void **state)
+{
+	(void)state;
+	assert_string_equal(filled("a {{n}} {{ n|plain }} {{r}} b", "{\"n\":1234567,"
+	    "\"r\":1.5}"), "a 1,234,567 1234567 1.50 b");
+	assert_string_equal(filled("{{t|day}} {{t|minute}} {{no|day}}",
+	    "{\"t\":\"2026-01-31T12:34:56.000Z\"}"),
+	    "2026-01-31 2026-01-31 12:34 \xE2\x80\x93");
+	assert_string_equal(filled("{{a.b.1.c}}", "{\"a\":{\"b\":[0,{\"c\":\"x\"}]}}"), "x");
+	assert_string_equal(filled("", "{}"), "");
+}
+
+static void
+what_is_missing_is_left_out(void **state)
+{
+	(void)state;
+	assert_string_equal(filled("[{{no}}{{a.no}}{{s.no}}{{a}}{{f}}{{{a}}}]",
+	    "{\"a\":{},\"s\":\"x\",\"f\":true}"), "[]");
+}
+
+static void
+hostile_text_stays_text(void **state)
+{
+	char many[1000] = "{\"t\":\"", *end = many + strlen(many);
+
+	(void)state;
+	assert_string_equal(filled("{{t}}", "{\"t\":\"<b>&\\\"'\\u202E\\u0001\\n\"}"),
+	    "&lt;b&gt;&amp;&quot;&#39;\\u202E\\u0001\\n");
+	assert_string_equal(filled("{{t}}", "{\"t\":\"{{u}}\",\"u\":\"x\"}"), "{{u}}");
+	assert_string_equal(filled("{{{t}}}", "{\"t\":\"<b>\"}"), "<b>");
+	memset(end, '<', 500);
+	memcpy(end + 500, "\"}", 3);
+	assert_int_equal(strlen(filled("{{t}}", many)), 4 * MUSTACHE_VALUE_MAX + 3);
+}
+
+static void
+sections(void **state)
+{
+	(void)state;
+	assert_string_equal(filled("{{#a}}<{{n}}{{o}}>{{/a}}{{^a}}none{{/a}}",
+	    "{\"a\":[{\"n\":1},{\"n\":2,\"o\":\"in\"}],\"o\":\"out\"}"), "<1><2in>");
+	assert_string_equal(filled("{{#a}}x{{/a}}{{^a}}none{{/a}}", "{\"a\":[]}"), "none");
+	assert_string_equal(filled("{{#a}}{{b}}{{/a}}", "{\"a\":{\"b\":\"x\"}}"), "x");
+	assert_string_equal(filled("{{#n}}{{.}},{{/n}}", "{\"n\":[1,2]}"), "1,2,");
+	for (const char *none = "0 \0\"\" \0false \0null \0"; *none != '\0';
+	    none += strlen(none) + 1) {
+		char values[64];
+
+		(void)snprintf(values, sizeof(values), "{\"v\":%s}", none);
+		assert_string_equal(filled("{{#v}}yes{{/v}}{{^v}}no{{/v}}", values), "no");
+	}
+	assert_string_equal(filled("{{#a}}{{#b}}{{^c}}{{d}}{{/c}}{{/b}}{{/a}}",
+	    "{\"a\":true,\"b\":1,\"d\":\"deep\"}"), "deep");
+}
+
+static void
+tags_alone_take_their_line(void **state)
+{
+	(void)state;
+	assert_string_equal(filled("a\n  {{#v}}\nb {{! c }}\n  {{/v}}\n{{! d }}\ne\n",
+	    "{\"v\":true}"), "a\nb \ne\n");
+	assert_string_equal(filled("{{#v}}\n{{v}}\n{{/v}}", "{\"v\":7}"), "7\n");
+}
+
+static void
+broken_templates(void **state)
+{
+	static const char *const broken[][2] = {
+		{ "\n\n{{a", "t:3: a tag has no end" },
+		{ "{{", "t:1: a tag has no end" },
+		{ "{{a}", "t:1: a tag has no end" },
+		{ "{{{a}}", "t:1: this is no name, or no form of a value" },
+		{ "\n{{}}", "t:2: this is no name, or no form of a value" },
+		{ "{{a b}}", "t:1: this is no name, or no form of a value" },
+		{ "{{a|loud}}", "t:1: this is no name, or no form of a value" },
+		{ "{{a|}}", "t:1: this is no name, or no form of a value" },
+		{ "{{#a}}\n{{/b}}", "t:2: another section is to end first" },
+		{ "{{/a}}", "t:1: a section ends that has not begun" },
+		{ "\n{{#a}}\n\n", "t:2: a section has no end" },
+	};
+	char error[MUSTACHE_ERROR_MAX], deep[MUSTACHE_DEPTH_MAX * 6 + 1] = "";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+		assert_null(mustache_parse("t", broken[i][0], error));
+		assert_string_equal(error, broken[i][1]);
+	}
+	for (int i = 0; i < MUSTACHE_DEPTH_MAX; i++)
+		(void)strcat(deep, "{{#a}}");
+	assert_null(mustache_parse("t", deep, error));
+	assert_string_equal(error, "t:1: sections are nested too deeply");
+	memset(deep, 'a', sizeof(deep) - 1);
+	memcpy(deep, "{{", 2);
+	memcpy(deep + sizeof(deep) - 3, "}}", 2);
+	assert_null(mustache_parse("t", deep, error));
+}
+
+static void
+documents(void **state)
+{
+	struct tree tree = { .depth = 0 };
+	const struct policy_place place = { .file = "f", .line = 3 };
+	struct buffer text = BUFFER_INIT, empty = BUFFER_INIT;
+
+	(void)state;
+	tree_open_object(&tree, NULL);
+	tree_number(&tree, "n", -3);
+	tree_text(&tree, "t", "\"\xC3\xA4\x7F\xFF\n");
+	tree_text(&tree, "none", NULL);
+	tree_time(&tree, "none", 0);
+	tree_time(&tree, "time", 1000);
+	tree_buffer(&tree, "none", &empty);
+	tree_place(&tree, "place", &place);
+	tree_open_array(&tree, "a");
+	tree_flag(&tree, NULL, true);
+	tree_close(&tree);
+	tree_close(&tree);
+	tree_write(tree_take(&tree), false, &text);
+	assert_string_equal(text.text, "{\"n\":-3,\"t\":\"\\\"\\u00E4\\u007F\\uFFFD\\n\","
+	    "\"time\":\"1970-01-01T00:00:01.000Z\",\"place\":\"f:3\",\"a\":[true]}");
+	buffer_free(&text);
+	for (int i = 0; i <= TREE_DEPTH_MAX; i++)
+		tree_open_object(&tree, i == 0 ? NULL : "o");
+	tree_write(tree_take(&tree), false, &text);
+	assert_true(text.failed);
+	buffer_free(&text);
+}
+
+/* True where all of it was made; nothing is written of one that was not. */
+static bool
+make_and_fill(void)
+{
+	char error[MUSTACHE_ERROR_MAX];
+	struct mustache *template = mustache_parse("t", "{{#o}}{{t}} {{n}}{{/o}}", error);
+	struct tree tree = { .depth = 0 };
+	struct buffer text = BUFFER_INIT;
+	json_t *values;
+	bool done;
+
+	tree_open_object(&tree, NULL);
+	tree_open_object(&tree, "o");
+	tree_text(&tree, "t", "<text>");
+	tree_number(&tree, "n", 1);
+	tree_close(&tree);
+	values = tree_take(&tree);
+	if (template != NULL && values != NULL)
+		mustache_fill(template, values, &text);
+	done = template != NULL && values != NULL && !text.failed;
+	if (done)
+		assert_string_equal(text.text, "&lt;text&gt; 1");
+	if (template == NULL)
+		assert_string_equal(error, "t:1: not enough memory");
+	mustache_free(&template);
+	json_decref(values);
+	buffer_free(&text);
+	return done;
+}
+
+static void *
+counted_malloc(size_t size)
+{
+	return malloc(size);
+}
+
+static void
+counted_free(void *memory)
+{
+	free(memory);
+}
+
+/* jansson's own allocations among them. */
+static void
+failed_allocations(void **state)
+{
+	(void)state;
+	json_set_alloc_funcs(counted_malloc, counted_free);
+	allocation_watch();
+	for (long n = 1; ; n++) {
+		bool done;
+
+		allocation_fail(n);
+		done = make_and_fill();
+		assert_int_equal(allocation_live(), 0);
+		assert_int_equal(done, allocation_count() < n);
+		if (done)
+			break;
+		assert_true(n < 1000);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(values_are_written_as_people_read_them),
+		cmocka_unit_test(what_is_missing_is_left_out),
+		cmocka_unit_test(hostile_text_stays_text),
+		cmocka_unit_test(sections),
+		cmocka_unit_test(tags_alone_take_their_line),
+		cmocka_unit_test(broken_templates),
+		cmocka_unit_test(documents),
+		cmocka_unit_test(failed_allocations),
+	};
+
+	return UNIT_RUN(argc, argv, tests);
+}

@@ -1,0 +1,51 @@
+/*
+ * mustache.h - text with places for values, filled from JSON: what of Mustache is needed.
+ *
+ *   {{name}}               the value: text with the markup of HTML and XML escaped, a
+ *                          whole number with its thousands apart, a real one with two
+ *                          digits behind the point, and of anything else nothing
+ *   {{name|plain}}         a whole number in digits alone
+ *   {{name|day}}           of a time of RFC 3339 the day, or the day and minute; an en
+ *   {{name|minute}}        dash where there is none
+ *   {{{name}}}             text as it is: for what is markup itself
+ *   {{#name}}...{{/name}}  once for each element of an array, or once for any other
+ *                          value but false, 0 and ""
+ *   {{^name}}...{{/name}}  once where {{#name}} writes nothing
+ *   {{! ... }}             nothing
+ *
+ * A name is a path: {{totals.held}}; {{.}} is the innermost value itself. Names are those
+ * of the innermost object, and what that has not is not looked for around it: one row's
+ * missing value is never taken from elsewhere. A section's tag or a comment that is alone on its line takes the line with it. Text is made
+ * visible where it is escaped: what turns text around or cannot be seen is written as
+ * \uXXXX. A value of more than MUSTACHE_VALUE_MAX bytes is cut, with an ellipsis.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_TOOL_MUSTACHE_H
+#define TLSWARD_TOOL_MUSTACHE_H
+
+#include <jansson.h>
+
+#include "base/buffer.h"
+
+#define MUSTACHE_VALUE_MAX 320
+#define MUSTACHE_NAME_MAX 64
+#define MUSTACHE_DEPTH_MAX 16	/* of sections in each other */
+#define MUSTACHE_ERROR_MAX 512
+
+struct mustache;
+
+/*
+ * Parses "text", which has to outlive the template; "name" is for the error. NULL where
+ * a tag is broken or memory is short: then "error" says so, as NAME:LINE: what is wrong.
+ * To be freed with mustache_free().
+ */
+struct mustache *mustache_parse(const char *name, const char *text,
+    char error[MUSTACHE_ERROR_MAX]);
+
+/* Appends the text with the values of an object. May be done more than once. */
+void mustache_fill(const struct mustache *template, json_t *values, struct buffer *text);
+
+void mustache_free(struct mustache **template);	/* NULL-safe, clears */
+
+#endif

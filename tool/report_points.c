@@ -1,0 +1,429 @@
+/*
+ * report_points.c - the numbers of the charts of a report's page.
+ *
+ * Places and lengths are percents of the width or height of the chart, which the
+ * template draws in whatever size it likes. A part is never too small to be seen.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/screen.h"
+#include "base/text.h"
+
+#define COLUMNS_MAX 62
+#define BARS_MAX 12
+#define BAR_STEP 44		/* from one bar to the next, in pixels */
+#define BAR_NAME_MAX 34		/* bytes of a name: the table has all of it */
+#define TICKS_MAX 6
+#define LEAST 1.2		/* of a part that is there, in percent */
+#define DAY_MS (INT64_C(86400) * 1000)
+
+struct series {
+	const char *name;
+	const char *class;	/* of the style sheet, "f-CLASS" */
+};
+
+/* From the bottom up: what is weak stands on top, where it is seen. */
+static const enum policy_protocol order[PROTOCOL_COUNT] = {
+	PROTOCOL_TLS_1_3, PROTOCOL_TLS_1_2, PROTOCOL_TLS_1_1, PROTOCOL_TLS_1_0,
+	PROTOCOL_SSL, PROTOCOL_UNKNOWN, PROTOCOL_CLEAR
+};
+static const struct series protocol_series[PROTOCOL_COUNT] = {
+	{ "TLSv1.3", "tls13" }, { "TLSv1.2", "tls12" }, { "TLSv1.1", "tls11" },
+	{ "TLSv1.0", "tls10" }, { "SSL", "ssl" }, { "unknown", "unclear" },
+	{ "clear text", "clear" }
+};
+#define STRONG_SERIES 2		/* so many of them are left out for the weak ones */
+
+/* ------------------------------------------------------------------ *
+ * Over time
+ * ------------------------------------------------------------------ */
+
+struct column {
+	int64_t start_ms;
+	int64_t values[PROTOCOL_COUNT];		/* in the order of the series */
+};
+
+struct times {
+	struct column columns[COLUMNS_MAX];
+	size_t count;
+	int64_t totals[PROTOCOL_COUNT];
+	int64_t length_ms;			/* of a column */
+};
+
+/* Puts so many hours or days together that the columns can be told apart. */
+static void
+gather_times(const struct review *report, struct times *times)
+{
+	size_t together = (report->bucket_count + COLUMNS_MAX - 1) / COLUMNS_MAX;
+
+	if (together > 1 && report->bucket_ms == DAY_MS)
+		together = (together + 6) / 7 * 7;
+	times->length_ms = report->bucket_ms * (int64_t)together;
+	for (size_t i = 0; i < report->bucket_count; i++) {
+		struct column *column = &times->columns[i / together];
+
+		if (i % together == 0) {
+			column->start_ms = report->buckets[i].start_ms;
+			times->count++;
+		}
+		for (size_t j = 0; j < PROTOCOL_COUNT; j++) {
+			int64_t count = report->buckets[i].protocol[order[j]];
+
+			column->values[j] += count;
+			times->totals[j] += count;
+		}
+	}
+}
+
+/* The sum of the series from the first that is shown on. */
+static int64_t
+column_total(const struct column *column, size_t first)
+{
+	int64_t total = 0;
+
+	for (size_t i = first; i < PROTOCOL_COUNT; i++)
+		total += column->values[i];
+	return total;
+}
+
+/* A day, or the hour of one; behind the first "from" characters. */
+static void
+put_label(struct tree *tree, const char *name, const struct times *times, size_t at,
+    size_t from)
+{
+	struct buffer label = BUFFER_INIT;
+
+	screen_time(&label, times->columns[at].start_ms);
+	if (!label.failed) {
+		label.text[times->length_ms % DAY_MS == 0 ? 10 : 16] = '\0';
+		tree_text(tree, name, label.text + from);
+	}
+	tree->failed |= label.failed;
+	buffer_free(&label);
+}
+
+/* The end of an axis: the least 1, 2 or 5 times a power of ten that is not below. */
+static int64_t
+axis_end(int64_t value)
+{
+	static const int steps[] = { 1, 2, 5 };
+
+	for (int64_t power = 1; power <= INT64_MAX / 50; power *= 10)
+		for (size_t i = 0; i < 3; i++)
+			if (value <= steps[i] * power)
+				return steps[i] * power;
+	return INT64_MAX;
+}
+
+static void
+put_grid(struct tree *tree, int64_t end)
+{
+	int64_t first = end;
+
+	while (first >= 10)
+		first /= 10;
+	/* 2 is parted into 4, for whole numbers; 1 and 5 into 5. */
+	int parts = end < 5 ? (int)end : first == 2 ? 4 : 5;
+
+	tree_open_array(tree, "grid");
+	for (int i = 0; i <= parts; i++) {
+		tree_open_object(tree, NULL);
+		tree_number(tree, "value", end / parts * i);
+		tree_real(tree, "y", 100 - 100.0 * i / parts);
+		tree_close(tree);
+	}
+	tree_close(tree);
+}
+
+static void
+put_column(struct tree *tree, const struct times *times, size_t at, size_t first,
+    int64_t end)
+{
+	const struct column *column = &times->columns[at];
+	double below = 0, step = 100 / (double)times->count;
+	int64_t sum = 0;
+
+	tree_open_object(tree, NULL);
+	put_label(tree, "label", times, at, 0);
+	tree_number(tree, "total", column_total(column, first));
+	tree_real(tree, "x", step * ((double)at + 1.0 / 12));
+	tree_real(tree, "width", step * 5 / 6);
+	tree_open_array(tree, "parts");
+	for (size_t i = first; i < PROTOCOL_COUNT; i++) {
+		double top;
+
+		if (column->values[i] == 0)
+			continue;
+		sum += column->values[i];
+		top = 100 * (double)sum / (double)end;
+		if (top < below + LEAST)
+			top = below + LEAST;
+		tree_open_object(tree, NULL);
+		tree_text(tree, "name", protocol_series[i].name);
+		tree_text(tree, "class", protocol_series[i].class);
+		tree_number(tree, "count", column->values[i]);
+		tree_real(tree, "y", 100 - top);
+		tree_real(tree, "height", top - below);
+		tree_close(tree);
+		below = top;
+	}
+	tree_close(tree);
+	tree_close(tree);
+}
+
+static void
+put_ticks(struct tree *tree, const struct times *times)
+{
+	size_t step = (times->count + TICKS_MAX - 1) / TICKS_MAX;
+
+	tree_open_array(tree, "ticks");
+	for (size_t at = 0, shown = 0; at < times->count && at * 12 <= times->count * 11;
+	    at += step, shown++) {
+		tree_open_object(tree, NULL);
+		/* MM-DD, or MM-DD hh:mm */
+		put_label(tree, "label", times, at, 5);
+		tree_real(tree, "x", 100 * ((double)at + 0.5) / (double)times->count);
+		tree_flag(tree, "minor", shown % 2 == 1);
+		tree_close(tree);
+	}
+	tree_close(tree);
+}
+
+/* Columns of the series from "first" on. */
+static void
+put_times_chart(struct tree *tree, const struct times *times, size_t first)
+{
+	int64_t most = 1, end;
+
+	for (size_t at = 0; at < times->count; at++)
+		if (column_total(&times->columns[at], first) > most)
+			most = column_total(&times->columns[at], first);
+	end = axis_end(most);
+	tree_open_object(tree, NULL);
+	tree_flag(tree, "weak", first > 0);
+	put_grid(tree, end);
+	tree_open_array(tree, "columns");
+	for (size_t at = 0; at < times->count; at++)
+		put_column(tree, times, at, first, end);
+	tree_close(tree);
+	put_ticks(tree, times);
+	tree_close(tree);
+}
+
+static void
+put_times_rows(struct tree *tree, const struct times *times)
+{
+	tree_open_array(tree, "rows");
+	for (size_t at = 0; at < times->count; at++) {
+		tree_open_object(tree, NULL);
+		put_label(tree, "label", times, at, 0);
+		tree_open_array(tree, "counts");
+		for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+			tree_number(tree, NULL, times->columns[at].values[i]);
+		tree_close(tree);
+		tree_close(tree);
+	}
+	tree_close(tree);
+}
+
+static void
+put_series(struct tree *tree, const struct times *times)
+{
+	tree_open_array(tree, "series");
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+		tree_open_object(tree, NULL);
+		tree_text(tree, "name", protocol_series[i].name);
+		tree_text(tree, "class", protocol_series[i].class);
+		tree_number(tree, "count", times->totals[i]);
+		tree_close(tree);
+	}
+	tree_close(tree);
+}
+
+static void
+put_times(struct tree *tree, const struct review *report)
+{
+	struct times *times = calloc(1, sizeof(*times));
+	int64_t unit, weak = 0;
+
+	if (times == NULL) {
+		tree->failed = true;
+		return;
+	}
+	gather_times(report, times);
+	unit = times->length_ms % DAY_MS == 0 ? DAY_MS : DAY_MS / 24;
+	for (size_t i = STRONG_SERIES; i < PROTOCOL_COUNT; i++)
+		weak += times->totals[i];
+	tree_open_object(tree, "times");
+	tree_number(tree, "length", times->length_ms / unit);
+	tree_flag(tree, "days", unit == DAY_MS);
+	tree_flag(tree, "many", times->length_ms > unit);
+	put_series(tree, times);
+	tree_open_array(tree, "charts");
+	put_times_chart(tree, times, 0);
+	if (weak > 0)
+		put_times_chart(tree, times, STRONG_SERIES);
+	tree_close(tree);
+	put_times_rows(tree, times);
+	tree_close(tree);
+	free(times);
+}
+
+/* ------------------------------------------------------------------ *
+ * Bars
+ * ------------------------------------------------------------------ */
+
+struct bar {
+	const char *name;
+	int64_t parts[3];
+	int64_t whole;		/* what the full width stands for */
+};
+
+static void
+put_bar_parts(struct tree *tree, const struct bar *bar, const char *const *classes)
+{
+	double from = 0;
+	int64_t sum = 0;
+
+	tree_open_array(tree, "parts");
+	for (size_t i = 0; i < 3; i++) {
+		double to;
+
+		if (bar->parts[i] <= 0)
+			continue;
+		sum += bar->parts[i];
+		to = 100 * (double)sum / (double)bar->whole;
+		if (to < from + LEAST)
+			to = from + LEAST;
+		tree_open_object(tree, NULL);
+		tree_text(tree, "class", classes[i]);
+		tree_real(tree, "x", from);
+		tree_real(tree, "width", (to > 100 ? 100 : to) - from);
+		tree_close(tree);
+		from = to > 100 - LEAST ? 100 - LEAST : to;
+	}
+	tree_close(tree);
+}
+
+/* The first bytes of a name, which a chart has room for. */
+static void
+put_short(struct tree *tree, const char *name)
+{
+	struct buffer text = BUFFER_INIT;
+	size_t left = BAR_NAME_MAX;
+	struct text_piece piece = text_take(name, &left);
+
+	buffer_add(&text, name, piece.length);
+	buffer_string(&text, piece.cut ? "\xE2\x80\xA6" : "");
+	tree_buffer(tree, "short", &text);
+}
+
+/* What all bars have. The object stays open. */
+static void
+open_bar(struct tree *tree, const struct bar *bar, size_t at, const char *const *classes)
+{
+	tree_open_object(tree, NULL);
+	tree_text(tree, "name", bar->name);
+	put_short(tree, bar->name);
+	tree_number(tree, "y", (int64_t)at * BAR_STEP);
+	put_bar_parts(tree, bar, classes);
+}
+
+static int
+most_first(const void *a, const void *b)
+{
+	const struct bar *one = a, *other = b;
+	int64_t first = one->parts[0] + one->parts[1];
+	int64_t second = other->parts[0] + other->parts[1];
+
+	if (first != second)
+		return first > second ? -1 : 1;
+	return strcmp(one->name, other->name);
+}
+
+static void
+put_reasons(struct tree *tree, const struct review *report)
+{
+	static const char *const classes[] = { "bad", "warn", NULL };
+	struct bar bars[REASON_COUNT];
+	size_t count = 0;
+
+	for (int i = 0; i < REASON_COUNT; i++)
+		if (report->refused[i] + report->would[i] > 0)
+			bars[count++] = (struct bar){
+				.name = i == REASON_NONE ? "other" :
+				    policy_reason_name((enum policy_reason)i),
+				.parts = { report->refused[i], report->would[i] }
+			};
+	if (count == 0)
+		return;
+	qsort(bars, count, sizeof(bars[0]), most_first);
+	tree_open_object(tree, "reasons");
+	tree_number(tree, "height", (int64_t)count * BAR_STEP);
+	tree_open_array(tree, "bars");
+	for (size_t i = 0; i < count; i++) {
+		bars[i].whole = bars[0].parts[0] + bars[0].parts[1];
+		open_bar(tree, &bars[i], i, classes);
+		tree_number(tree, "refused", bars[i].parts[0]);
+		tree_number(tree, "would", bars[i].parts[1]);
+		tree_number(tree, "total", bars[i].parts[0] + bars[i].parts[1]);
+		tree_close(tree);
+	}
+	tree_close(tree);
+	tree_close(tree);
+}
+
+static void
+put_compliance_bar(struct tree *tree, const struct review_domain *seen, size_t at)
+{
+	static const char *const classes[] = { "complied", "warn", "bad" };
+	const struct review_counts *counts = &seen->counts;
+	int64_t complied = report_complied(counts);
+	int64_t between = counts->accepted + counts->held - complied;
+	const struct bar bar = {
+		.name = report_domain_name(seen), .whole = counts->transactions,
+		.parts = { complied, between, counts->transactions - complied - between }
+	};
+
+	open_bar(tree, &bar, at, classes);
+	report_share(tree, "complied", complied, counts->transactions);
+	tree_number(tree, "transactions", counts->transactions);
+	tree_close(tree);
+}
+
+static void
+put_compliance(struct tree *tree, const struct report_view *view)
+{
+	size_t count = 0, left = 0;
+
+	tree_open_object(tree, "compliance");
+	tree_open_array(tree, "bars");
+	for (size_t i = 0; i < view->partner_count; i++) {
+		const struct report_partner *partner = &view->partners[i];
+
+		if (!partner->has_rule || partner->seen->counts.transactions == 0)
+			continue;
+		if (count == BARS_MAX)
+			left++;
+		else
+			put_compliance_bar(tree, partner->seen, count++);
+	}
+	tree_close(tree);
+	tree_number(tree, "height", (int64_t)count * BAR_STEP);
+	tree_number(tree, "left", (int64_t)left);
+	tree_close(tree);
+}
+
+void
+report_points(struct tree *tree, const struct report_view *view)
+{
+	if (view->report->bucket_count > 0 && view->report->totals.transactions > 0)
+		put_times(tree, view->report);
+	put_reasons(tree, view->report);
+	put_compliance(tree, view);
+}
