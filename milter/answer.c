@@ -20,7 +20,7 @@
 struct answer_room {
 	char subject[NAME_SIZE];
 	char issuer[NAME_SIZE];
-	struct join_digests digests;
+	struct correlation_digests digests;
 };
 
 static void
@@ -29,13 +29,20 @@ dunno(struct buffer *out)
 	buffer_string(out, "action=DUNNO\n\n");
 }
 
+static void
+internal_error(struct buffer *out)
+{
+	buffer_string(out, "action=451 4.3.0 Internal error, please try again later\n\n");
+}
+
 /* ------------------------------------------------------------------ *
  * From attributes to facts
  * ------------------------------------------------------------------ */
 
 /* A fingerprint that cannot be compared with any pin is none that is known. */
 static void
-read_digest(struct service *service, const char *value, char out[JOIN_DIGEST_SIZE])
+read_digest(struct service *service, const char *value,
+    char out[CORRELATION_DIGEST_SIZE])
 {
 	unsigned long held = 0;
 
@@ -43,8 +50,8 @@ read_digest(struct service *service, const char *value, char out[JOIN_DIGEST_SIZ
 	if (value == NULL)
 		return;
 	if (value[0] == '\0') {
-		join_text(out, JOIN_DIGEST_SIZE, "none");
-	} else if (!policy_fingerprint_normalize(value, out, JOIN_DIGEST_SIZE)) {
+		correlation_text(out, CORRELATION_DIGEST_SIZE, "none");
+	} else if (!policy_fingerprint_normalize(value, out, CORRELATION_DIGEST_SIZE)) {
 		out[0] = '\0';
 		if (limiter_allows(&service->digest, log_time_ms(), &held))
 			log_message(service->log, SEVERITY_ERROR, "configuration: Postfix "
@@ -56,7 +63,7 @@ read_digest(struct service *service, const char *value, char out[JOIN_DIGEST_SIZ
 
 static void
 read_digests(struct service *service, const struct delegation *request,
-    struct join_digests *digests)
+    struct correlation_digests *digests)
 {
 	read_digest(service, delegation_get(request, ATTRIBUTE_CCERT_FINGERPRINT),
 	    digests->certificate);
@@ -121,7 +128,7 @@ host_name(const struct delegation *request, enum attribute attribute)
 }
 
 static void
-gather(const struct delegation *request, const struct asker *asker,
+gather(const struct delegation *request, const struct answer_state *state,
     struct answer_room *room, struct facts *facts)
 {
 	const struct facts nothing = FACTS_INIT;
@@ -129,10 +136,10 @@ gather(const struct delegation *request, const struct asker *asker,
 
 	*facts = nothing;
 	facts->mta = "postfix";
-	facts->session = asker->session;
-	if (asker->key.client.known) {
+	facts->session = state->session;
+	if (state->connection.client.known) {
 		facts->client_addr = delegation_get(request, ATTRIBUTE_CLIENT_ADDRESS);
-		facts->client_port = asker->key.client.port;
+		facts->client_port = state->connection.client.port;
 	}
 	facts->client_name = host_name(request, ATTRIBUTE_CLIENT_NAME);
 	facts->client_ptr = host_name(request, ATTRIBUTE_REVERSE_CLIENT_NAME);
@@ -150,25 +157,25 @@ gather(const struct delegation *request, const struct asker *asker,
 
 /* What Postfix's instance begins with: the id of its process. */
 static uint64_t
-process_of(const struct delegation *request, const struct asker *asker)
+process_of(const struct delegation *request, const struct answer_state *state)
 {
 	const char *instance = delegation_find(request, ATTRIBUTE_INSTANCE);
 	uint64_t hash = 0xcbf29ce484222325u;
 
 	if (instance == NULL)
-		return asker->serial;
+		return state->serial;
 	for (; *instance != '\0' && *instance != '.'; instance++)
 		hash = (hash ^ (unsigned char)*instance) * 0x100000001b3u;
 	return hash | UINT64_C(1) << 63;
 }
 
 static void
-keep(struct service *service, const struct asker *asker,
+keep(struct service *service, const struct answer_state *state,
     const struct delegation *request)
 {
-	struct join_request heard = {
-		.key = asker->key,
-		.process = process_of(request, asker),
+	struct correlation_request heard = {
+		.connection = state->connection,
+		.process = process_of(request, state),
 		.sender = delegation_get(request, ATTRIBUTE_SENDER),
 		.recipient = delegation_get(request, ATTRIBUTE_RECIPIENT),
 	};
@@ -176,15 +183,15 @@ keep(struct service *service, const struct asker *asker,
 	/* Of a session in clear text nothing is to be told; it may become another. */
 	if (delegation_find(request, ATTRIBUTE_ENCRYPTION_PROTOCOL) == NULL)
 		return;
-	join_text(heard.tls.protocol, sizeof(heard.tls.protocol),
+	correlation_text(heard.tls.protocol, sizeof(heard.tls.protocol),
 	    delegation_get(request, ATTRIBUTE_ENCRYPTION_PROTOCOL));
-	join_text(heard.tls.cipher, sizeof(heard.tls.cipher),
+	correlation_text(heard.tls.cipher, sizeof(heard.tls.cipher),
 	    delegation_get(request, ATTRIBUTE_ENCRYPTION_CIPHER));
 	heard.tls.bits = facts_read_bits(delegation_get(request,
 	    ATTRIBUTE_ENCRYPTION_KEYSIZE));
 	heard.tls.verified = is_verified(request);
 	read_digests(service, request, &heard.digests);
-	join_put(service->join, &heard, log_time_ms());
+	correlation_add(service->correlation, &heard, log_time_ms());
 }
 
 /* ------------------------------------------------------------------ *
@@ -196,38 +203,29 @@ keep(struct service *service, const struct asker *asker,
  * a later one where its verdict has more to say. Remembers that it was.
  */
 static bool
-is_news(struct asker *asker, const char *instance, const struct verdict *verdict)
+is_news(struct answer_state *state, const char *instance, const struct verdict *verdict)
 {
 	int rank = message_rank(verdict);
 
-	if (instance != NULL && strcmp(asker->instance, instance) == 0 &&
-	    rank / 4 <= asker->rank / 4)
+	if (instance != NULL && strcmp(state->instance, instance) == 0 &&
+	    rank / 4 <= state->rank / 4)
 		return false;
-	join_text(asker->instance, sizeof(asker->instance), instance);
-	asker->rank = rank;
+	correlation_text(state->instance, sizeof(state->instance), instance);
+	state->rank = rank;
 	return true;
-}
-
-static void
-refuse(const struct verdict *verdict, const struct facts *facts, struct buffer *out)
-{
-	struct policy_reply reply;
-
-	if (policy_reply(verdict, facts, &reply))
-		buffer_format(out, "action=%s %s %s\n\n", reply.code, reply.enhanced,
-		    reply.text);
-	else
-		buffer_string(out, "action=451 4.3.0 Internal error, please try again "
-		    "later\n\n");
 }
 
 static void
 give(const struct verdict *verdict, const struct facts *facts, struct buffer *out)
 {
 	char reason[DECISION_REASON_SIZE];
+	struct policy_reply reply;
 
-	if (decision_refuses(verdict)) {
-		refuse(verdict, facts, out);
+	if (decision_refuses(verdict) && policy_reply(verdict, facts, &reply)) {
+		buffer_format(out, "action=%s %s %s\n\n", reply.code, reply.enhanced,
+		    reply.text);
+	} else if (decision_refuses(verdict)) {
+		internal_error(out);
 	} else if (verdict->action == POLICY_QUARANTINE) {
 		decision_hold_reason(verdict, reason);
 		buffer_format(out, "action=HOLD %s\n\n", reason);
@@ -237,8 +235,8 @@ give(const struct verdict *verdict, const struct facts *facts, struct buffer *ou
 }
 
 static void
-judge(struct service *service, struct asker *asker, const struct delegation *request,
-    struct buffer *out)
+judge(struct service *service, struct answer_state *state,
+    const struct delegation *request, struct buffer *out)
 {
 	struct snapshot *snapshot = snapshots_acquire(service->snapshots);
 	struct question question = { .snapshot = snapshot, .can_quarantine = true };
@@ -247,19 +245,18 @@ judge(struct service *service, struct asker *asker, const struct delegation *req
 	struct facts facts;
 
 	read_digests(service, request, &room.digests);
-	gather(request, asker, &room, &facts);
-	counters_session(&service->counters, &facts, &asker->counted);
+	gather(request, state, &room, &facts);
+	counters_session(&service->counters, &facts, &state->counted);
 	question.facts = &facts;
 	if (decision_make(service, &question, &verdict) == 0) {
-		if (decision_refuses(&verdict) || is_news(asker,
+		if (decision_refuses(&verdict) || is_news(state,
 		    delegation_find(request, ATTRIBUTE_INSTANCE), &verdict))
 			decision_record(service, &facts, &verdict);
 		give(&verdict, &facts, out);
-	} else if (decision_error_accepts(service, asker->session)) {
+	} else if (decision_error_accepts(service, state->session)) {
 		dunno(out);
 	} else {
-		buffer_string(out, "action=451 4.3.0 Internal error, please try again "
-		    "later\n\n");
+		internal_error(out);
 	}
 	snapshots_release(service->snapshots, &snapshot);
 }
@@ -270,7 +267,7 @@ judge(struct service *service, struct asker *asker, const struct delegation *req
 
 /* Whether the milter has that session before it, and judges it. */
 static bool
-is_beside(const struct service *service, const struct asker *asker)
+is_beside(const struct service *service, const struct answer_state *state)
 {
 	switch (service->settings->policy_service_answers) {
 	case SETTINGS_ANSWERS_FACTS:
@@ -278,37 +275,37 @@ is_beside(const struct service *service, const struct asker *asker)
 	case SETTINGS_ANSWERS_VERDICT:
 		return false;
 	default:
-		return join_sees(service->join, &asker->key);
+		return correlation_has(service->correlation, &state->connection);
 	}
 }
 
 static void
-take_key(struct asker *asker, const struct delegation *request)
+note_connection(struct answer_state *state, const struct delegation *request)
 {
-	struct join_key key;
+	struct connection connection;
 
-	memset(&key, 0, sizeof(key));
-	join_end_set(&key.client, delegation_get(request, ATTRIBUTE_CLIENT_ADDRESS),
+	memset(&connection, 0, sizeof(connection));
+	endpoint_read(&connection.client, delegation_get(request, ATTRIBUTE_CLIENT_ADDRESS),
 	    delegation_get(request, ATTRIBUTE_CLIENT_PORT));
-	join_end_set(&key.server, delegation_get(request, ATTRIBUTE_SERVER_ADDRESS),
+	endpoint_read(&connection.server, delegation_get(request, ATTRIBUTE_SERVER_ADDRESS),
 	    delegation_get(request, ATTRIBUTE_SERVER_PORT));
-	if (asker->session[0] != '\0' && join_same(&asker->key, &key))
+	if (state->session[0] != '\0' && connection_same(&state->connection, &connection))
 		return;
-	asker->key = key;
-	asker->counted = 0;
-	session_make_id(asker->session);
+	state->connection = connection;
+	state->counted = 0;
+	session_make_id(state->session);
 }
 
 bool
-answer_request(struct service *service, struct asker *asker,
+answer_request(struct service *service, struct answer_state *state,
     const struct delegation *request, struct buffer *out)
 {
-	const char *state = delegation_get(request, ATTRIBUTE_PROTOCOL_STATE);
+	const char *stage = delegation_get(request, ATTRIBUTE_PROTOCOL_STATE);
 
 	counters_add(&service->counters, COUNTER_REQUESTS);
-	if (state == NULL)
+	if (stage == NULL)
 		return false;
-	if (strcmp(state, "RCPT") != 0) {
+	if (strcmp(stage, "RCPT") != 0) {
 		dunno(out);
 		return true;
 	}
@@ -316,12 +313,12 @@ answer_request(struct service *service, struct asker *asker,
 	    delegation_get(request, ATTRIBUTE_SENDER) == NULL ||
 	    delegation_find(request, ATTRIBUTE_RECIPIENT) == NULL)
 		return false;
-	take_key(asker, request);
-	if (is_beside(service, asker)) {
-		keep(service, asker, request);
+	note_connection(state, request);
+	if (is_beside(service, state)) {
+		keep(service, state, request);
 		dunno(out);
 	} else {
-		judge(service, asker, request, out);
+		judge(service, state, request, out);
 	}
 	return true;
 }

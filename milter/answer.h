@@ -2,7 +2,7 @@
  * answer.h - from a request of the policy delegation protocol to its answer.
  *
  * Beside the milter the answer is always DUNNO, and what was heard goes into the
- * join; alone it is the verdict, with its record. Only requests at RCPT matter:
+ * correlation; alone it is the verdict, with its record. Only requests at RCPT matter:
  * there the recipient is known, and all that Postfix will know of the session.
  *
  * SPDX-License-Identifier: ISC
@@ -22,9 +22,9 @@
  * What is kept between the requests of one client, which is one Postfix process and
  * does one message after the other. All zero but its serial is a good start.
  */
-struct asker {
+struct answer_state {
 	uint64_t serial;		/* tells clients apart */
-	struct join_key key;		/* of the SMTP session asked about last */
+	struct connection connection;		/* of the SMTP session asked about last */
 	char session[SESSION_ID_SIZE];	/* its id; "": none yet */
 	char instance[128];		/* the message last recorded; "": none */
 	int rank;			/* and how much its record said */
@@ -34,10 +34,10 @@ struct asker {
 /*
  * Appends the answer to a complete request, with its empty line, to "out". False
  * where the request lacks what Postfix always sends: then there is none. Thread-safe
- * as long as no two threads share an asker. Failure of memory is answered as
+ * as long as no two threads share an state. Failure of memory is answered as
  * on-internal-error says, or shows in out->failed.
  */
-bool answer_request(struct service *service, struct asker *asker,
+bool answer_request(struct service *service, struct answer_state *state,
     const struct delegation *request, struct buffer *out);
 
 #endif

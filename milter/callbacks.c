@@ -152,31 +152,31 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 		session->can_add = (*wanted_actions & SMFIF_ADDHDRS) != 0;
 		session->can_change = (*wanted_actions & SMFIF_CHGHDRS) != 0;
 		session->macros_chosen = (actions & SMFIF_SETSYMLIST) != 0 &&
-		    macros_choose(ctx, service->settings->mta, service->join != NULL);
+		    macros_choose(ctx, service->settings->mta, service->correlation != NULL);
 	}
 	return leave(SMFIS_CONTINUE);
 }
 
 /* Beside a policy service: here is a session that it may hear of. */
 static void
-take_seat(SMFICTX *ctx, struct session *session)
+begin_correlation(SMFICTX *ctx, struct session *session)
 {
-	struct join_key key;
+	struct connection connection;
 
-	if (service->join == NULL || session->peer != PEER_INET)
+	if (service->correlation == NULL || session->peer != PEER_INET)
 		return;
-	join_end_set(&key.client, session->address, NULL);
-	key.client.port = (uint16_t)session->port;
-	join_end_set(&key.server, macros_get(ctx, MACRO_DAEMON_ADDR),
+	endpoint_read(&connection.client, session->address, NULL);
+	connection.client.port = (uint16_t)session->port;
+	endpoint_read(&connection.server, macros_get(ctx, MACRO_DAEMON_ADDR),
 	    macros_get(ctx, MACRO_DAEMON_PORT));
-	join_enter(service->join, &session->seat, &key);
+	correlation_begin(service->correlation, &session->correlation, &connection);
 }
 
 static void
-leave_seat(struct session *session)
+end_correlation(struct session *session)
 {
-	if (service->join != NULL)
-		join_leave(service->join, &session->seat);
+	if (service->correlation != NULL)
+		correlation_end(service->correlation, &session->correlation);
 }
 
 static sfsistat
@@ -188,10 +188,10 @@ on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
 	enter();
 	session = session_of(ctx, false);
 	if (session != NULL) {
-		leave_seat(session);
+		end_correlation(session);
 		session_restart(session, service->snapshots);
 		session_set_peer(session, address);
-		take_seat(ctx, session);
+		begin_correlation(ctx, session);
 	}
 	return leave(SMFIS_NOREPLY);
 }
@@ -228,7 +228,7 @@ refuses_at_mail(const struct snapshot *snapshot, const struct facts *facts)
 static bool
 waits_for_service(const struct snapshot *snapshot, const struct facts *facts)
 {
-	return service->join != NULL && snapshot->summary.uses_fingerprint &&
+	return service->correlation != NULL && snapshot->summary.uses_fingerprint &&
 	    facts_are_encrypted(facts) && !facts->local;
 }
 
@@ -298,8 +298,8 @@ on_mail(SMFICTX *ctx, char **arguments)
 	if (session == NULL)
 		return leave(fail(ctx, NULL));
 	session_end(session, service->snapshots);
-	if (service->join != NULL)
-		join_mail(service->join, &session->seat);
+	if (service->correlation != NULL)
+		correlation_mail(service->correlation, &session->correlation);
 	if (session->incomplete)
 		return leave(fail(ctx, session));
 	return leave(begin_message(ctx, session, arguments[0]));
@@ -329,16 +329,16 @@ judge_recipient(SMFICTX *ctx, const struct session *session, char *address)
 	struct message *message = session->message;
 	struct facts facts = message->facts;
 	struct question question = { .snapshot = message->snapshot, .facts = &facts };
-	struct join_digests digests;
+	struct correlation_digests digests;
 	struct verdict verdict;
 
 	facts.to = address_trim(address);
 	facts.to_resolved = facts_to_resolved(ctx, facts.to);
 	facts.queue_id = facts_queue_id(ctx);
 	question.from_resolved = message->from_resolved;
-	if (service->join != NULL)
-		facts_join(service->join, &session->seat, question.from_resolved, &facts,
-		    &digests);
+	if (service->correlation != NULL)
+		facts_correlate(service->correlation, &session->correlation,
+		    question.from_resolved, &facts, &digests);
 	question.can_quarantine = session->can_quarantine;
 	if (decision_make(service, &question, &verdict) != 0)
 		return fail_recipient(ctx, session);
@@ -530,7 +530,7 @@ on_close(SMFICTX *ctx)
 	session = smfi_getpriv(ctx);
 	if (session != NULL) {
 		(void)smfi_setpriv(ctx, NULL);
-		leave_seat(session);
+		end_correlation(session);
 		session_free(&session, service->snapshots);
 	}
 	return leave(SMFIS_CONTINUE);

@@ -248,20 +248,21 @@ facts_are_encrypted(const struct facts *facts)
 }
 
 void
-facts_tls(const struct facts *facts, struct join_tls *tls)
+facts_tls(const struct facts *facts, struct correlation_tls *tls)
 {
-	join_text(tls->protocol, sizeof(tls->protocol), facts_are_encrypted(facts) ?
+	correlation_text(tls->protocol, sizeof(tls->protocol), facts_are_encrypted(facts) ?
 	    facts->tls_version : NULL);
-	join_text(tls->cipher, sizeof(tls->cipher), facts->cipher);
+	correlation_text(tls->cipher, sizeof(tls->cipher), facts->cipher);
 	tls->bits = facts->bits;
 	tls->verified = facts->cert_verified == POLICY_YES;
 }
 
 void
-facts_join(struct join *join, const struct join_seat *seat,
-    const char *from_resolved, struct facts *facts, struct join_digests *digests)
+facts_correlate(struct correlation *correlation,
+    const struct correlation_session *session,
+    const char *from_resolved, struct facts *facts, struct correlation_digests *digests)
 {
-	struct join_question question = {
+	struct correlation_question question = {
 		.from = facts->from, .from_resolved = from_resolved,
 		.to = facts->to, .to_resolved = facts->to_resolved,
 	};
@@ -269,7 +270,7 @@ facts_join(struct join *join, const struct join_seat *seat,
 	if (facts->local || facts->cert_fingerprint != NULL)
 		return;
 	facts_tls(facts, &question.tls);
-	if (!join_take(join, seat, &question, log_time_ms(), digests))
+	if (!correlation_find(correlation, session, &question, log_time_ms(), digests))
 		return;
 	if (digests->certificate[0] != '\0')
 		facts->cert_fingerprint = digests->certificate;

@@ -11,7 +11,7 @@
 
 #include <libmilter/mfapi.h>
 
-#include "milter/join.h"
+#include "milter/correlation.h"
 #include "milter/session.h"
 #include "policy/policy.h"
 #include "settings/settings.h"
@@ -52,14 +52,16 @@ const char *facts_to_resolved(SMFICTX *ctx, const char *to);
 bool facts_are_encrypted(const struct facts *facts);
 
 /* Those of them that the policy service hears, too. */
-void facts_tls(const struct facts *facts, struct join_tls *tls);
+void facts_tls(const struct facts *facts, struct correlation_tls *tls);
 
 /*
  * Puts the fingerprints in that the policy service heard for this recipient, where
  * the MTA told none. They are borrowed from "digests".
  */
-void facts_join(struct join *join, const struct join_seat *seat,
-    const char *from_resolved, struct facts *facts, struct join_digests *digests);
+void facts_correlate(struct correlation *correlation,
+    const struct correlation_session *session,
+    const char *from_resolved, struct facts *facts,
+    struct correlation_digests *digests);
 
 /* The queue id, or NULL where the message has none yet. */
 const char *facts_queue_id(SMFICTX *ctx);

@@ -52,7 +52,7 @@ static char names[MACRO_COUNT][20] = {
 	BIT(MACRO_TLS_VERSION) | BIT(MACRO_CIPHER) | BIT(MACRO_CIPHER_BITS) | \
 	BIT(MACRO_CERT_SUBJECT) | BIT(MACRO_CERT_ISSUER) | SENDMAIL_ONLY)
 
-#define FOR_JOIN (BIT(MACRO_DAEMON_ADDR) | BIT(MACRO_DAEMON_PORT))
+#define FOR_CORRELATION (BIT(MACRO_DAEMON_ADDR) | BIT(MACRO_DAEMON_PORT))
 
 static const struct {
 	int stage;
@@ -61,7 +61,7 @@ static const struct {
 	/* First: without this one the MTA's own HELO list must stay. */
 	{ SMFIM_ENVFROM, AT_MAIL },
 	{ SMFIM_HELO, 0 },
-	{ SMFIM_CONNECT, BIT(MACRO_VERSION) | FOR_JOIN },
+	{ SMFIM_CONNECT, BIT(MACRO_VERSION) | FOR_CORRELATION },
 	{ SMFIM_ENVRCPT, BIT(MACRO_QUEUE_ID) | BIT(MACRO_RCPT_ADDR) },
 	{ SMFIM_DATA, BIT(MACRO_QUEUE_ID) },
 	{ SMFIM_EOH, 0 },
@@ -102,13 +102,13 @@ macros_list(int stage, enum settings_mta mta, char *list)
 }
 
 bool
-macros_choose(SMFICTX *ctx, enum settings_mta mta, bool joins)
+macros_choose(SMFICTX *ctx, enum settings_mta mta, bool correlated)
 {
-	const unsigned long unjoined = joins ? 0 : FOR_JOIN;
+	const unsigned long unwanted = correlated ? 0 : FOR_CORRELATION;
 	char list[MACROS_LIST_MAX];
 
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-		(void)write_list(stages[i].macros & ~left_out(mta) & ~unjoined, list);
+		(void)write_list(stages[i].macros & ~left_out(mta) & ~unwanted, list);
 		if (smfi_setsymlist(ctx, stages[i].stage, list) != MI_SUCCESS)
 			return false;
 	}

@@ -40,10 +40,10 @@ enum macro {
 /*
  * Asks, within the negotiation, for the macros of every stage: those that the MTA of
  * the setting can have, or, where which one it is will be told later, of both;
- * "joins": with those that tell which connection of the MTA's it is. False when that
- * could not be said: then a macro that is absent is unknown, and not unset.
+ * "correlated": with those that tell which connection of the MTA's it is. False when
+ * that could not be said: then a macro that is absent is unknown, and not unset.
  */
-bool macros_choose(SMFICTX *ctx, enum settings_mta mta, bool joins);
+bool macros_choose(SMFICTX *ctx, enum settings_mta mta, bool correlated);
 
 /* The value in the newest stage that has the macro, or NULL; libmilter's. */
 const char *macros_get(SMFICTX *ctx, enum macro macro);

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "milter/counters.h"
-#include "milter/join.h"
+#include "milter/correlation.h"
 #include "milter/log.h"
 #include "milter/snapshot.h"
 #include "settings/settings.h"
@@ -19,7 +19,7 @@ struct service {
 	const struct settings *settings;
 	struct snapshots *snapshots;
 	struct log *log;
-	struct join *join;		/* NULL: no policy service */
+	struct correlation *correlation;	/* NULL: no policy service */
 	struct journal_store *journal;	/* NULL: none */
 	struct counters counters;
 	struct limiter unknown[KIND_END];	/* by the first unknown requirement */

@@ -62,7 +62,7 @@ take_request(struct service_client *client, struct service *service)
 	default:
 		return CLIENT_GARBAGE;
 	}
-	answered = answer_request(service, &client->asker, &client->request,
+	answered = answer_request(service, &client->state, &client->request,
 	    &client->answers);
 	delegation_clear(&client->request);
 	client->asked = true;

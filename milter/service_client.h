@@ -32,7 +32,7 @@ struct service_client {
 	uint32_t events;		/* what is waited for */
 	bool asked;			/* it had a request answered */
 	int64_t since_ms;		/* the last change of what it does */
-	struct asker asker;
+	struct answer_state state;
 	struct delegation request;	/* the one under way */
 	struct buffer answers;		/* not yet written */
 	size_t written;			/* of them */

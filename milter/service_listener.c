@@ -240,7 +240,7 @@ admit(struct service_listener *listener, int fd, int64_t now_ms)
 	client->fd = fd;
 	client->events = EPOLLIN;
 	client->since_ms = now_ms;
-	client->asker.serial = ++listener->serial;
+	client->state.serial = ++listener->serial;
 	listener->count++;
 }
 

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 #include "milter/forged.h"
-#include "milter/join.h"
+#include "milter/correlation.h"
 #include "milter/snapshot.h"
 #include "policy/policy.h"
 
@@ -47,7 +47,7 @@ struct session {
 	unsigned char counted;		/* by its protocol: see counters_session() */
 	char *helo;			/* owned; NULL: none */
 	struct message *message;	/* owned; NULL: between messages */
-	struct join_seat seat;		/* beside a policy service */
+	struct correlation_session correlation;	/* beside a policy service */
 };
 
 /*

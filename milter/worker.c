@@ -342,8 +342,8 @@ say_of_journal(void *log, enum journal_level level, const char *text)
 }
 
 /*
- * NULL where the settings want none, or, said in the log, where there is no memory or no
- * thread: mail goes on without it.
+ * NULL where the settings want none, or, said in the log, where there is no memory or
+ * no thread: mail goes on without it.
  */
 static struct journal_store *
 start_journal(const struct settings *settings, struct log *log)
@@ -375,8 +375,8 @@ prepare_policy_service(struct worker *worker)
 
 	if (daemon->sockets.service_fd == -1)
 		return true;
-	worker->service.join = join_new();
-	if (worker->service.join != NULL)
+	worker->service.correlation = correlation_new();
+	if (worker->service.correlation != NULL)
 		worker->listener = service_listener_new(daemon->sockets.service_fd,
 		    &worker->service, &service_limits);
 	return worker->listener != NULL;

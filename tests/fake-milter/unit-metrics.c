@@ -93,7 +93,7 @@ tear_down(void **state)
 	struct bench *bench = *state;
 
 	assert_int_equal(snapshots_references(bench->service.snapshots), 1);
-	join_free(&bench->service.join);
+	correlation_free(&bench->service.correlation);
 	snapshots_free(&bench->service.snapshots);
 	log_free(&bench->service.log);
 	settings_free(&bench->settings);
@@ -390,7 +390,7 @@ test_milter_counts(void **state)
 }
 
 static void
-ask(struct bench *bench, struct asker *asker, int port, const char *from,
+ask(struct bench *bench, struct answer_state *client, int port, const char *from,
     const char *protocol)
 {
 	struct delegation request = { .state = DELEGATION_EMPTY };
@@ -402,7 +402,7 @@ ask(struct bench *bench, struct asker *asker, int port, const char *from,
 	    "encryption_protocol=%s\n\n", port, from, port, from, protocol);
 
 	(void)delegation_feed(&request, text, (size_t)length);
-	assert_true(answer_request(&bench->service, asker, &request, &out));
+	assert_true(answer_request(&bench->service, client, &request, &out));
 	delegation_clear(&request);
 	buffer_free(&out);
 }
@@ -411,13 +411,13 @@ static void
 test_policy_service_counts(void **state)
 {
 	struct bench *bench = *state;
-	struct asker asker = { .serial = 1 };
+	struct answer_state client = { .serial = 1 };
 
-	bench->service.join = join_new();
-	ask(bench, &asker, 1001, "a@acme.example", "");
-	ask(bench, &asker, 1001, "a@acme.example", "");
-	ask(bench, &asker, 1002, "a@acme.example", "");
-	ask(bench, &asker, 1002, "a@acme.example", "TLSv1.3");
+	bench->service.correlation = correlation_new();
+	ask(bench, &client, 1001, "a@acme.example", "");
+	ask(bench, &client, 1001, "a@acme.example", "");
+	ask(bench, &client, 1002, "a@acme.example", "");
+	ask(bench, &client, 1002, "a@acme.example", "TLSv1.3");
 	expect(bench, "tlsward_sessions_total{protocol=\"none\"} 2");
 	expect(bench, "tlsward_sessions_total{protocol=\"TLSv1.3\"} 1");
 	expect(bench, "tlsward_policy_service_requests_total 4");
@@ -435,14 +435,14 @@ test_strangers_add_no_lines(void **state)
 {
 	struct bench *bench = *state;
 	size_t before = count_lines(render(bench, METRICS_OPENMETRICS));
-	struct asker asker = { .serial = 1 };
+	struct answer_state client = { .serial = 1 };
 	char from[64], protocol[32];
 
-	bench->service.join = join_new();
+	bench->service.correlation = correlation_new();
 	for (int i = 0; i < 500; i++) {
 		(void)snprintf(from, sizeof(from), "a@sub%d.acme.example", i);
 		(void)snprintf(protocol, sizeof(protocol), "TLSv%d", i);
-		ask(bench, &asker, 1000 + i, from, i % 2 == 0 ? "" : protocol);
+		ask(bench, &client, 1000 + i, from, i % 2 == 0 ? "" : protocol);
 	}
 	assert_int_equal(count_lines(render(bench, METRICS_OPENMETRICS)), before);
 	assert_null(strstr(bench->text.text, "example"));

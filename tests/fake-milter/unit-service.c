@@ -1,5 +1,5 @@
 /*
- * unit-service.c - the policy service's parts: the protocol, the join, the server.
+ * unit-service.c - the policy service's parts: the protocol, the table, the server.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -14,7 +14,7 @@
 #include "allocation.h"
 #include "milter/answer.h"
 #include "milter/delegation.h"
-#include "milter/join.h"
+#include "milter/correlation.h"
 #include "milter/load.h"
 #include "milter/service_client.h"
 #include "milter/service_listener.h"
@@ -140,84 +140,93 @@ test_sizes(void **state)
 }
 
 /* ------------------------------------------------------------------ *
- * The join
+ * The table
  * ------------------------------------------------------------------ */
 
-static struct join_key
-key_of(const char *client, const char *port, const char *server)
+static struct connection
+connection_of(const char *client, const char *port, const char *server)
 {
-	struct join_key key;
+	struct connection connection;
 
-	join_end_set(&key.client, client, port);
-	join_end_set(&key.server, server, "25");
-	return key;
+	endpoint_read(&connection.client, client, port);
+	endpoint_read(&connection.server, server, "25");
+	return connection;
 }
 
-static struct join_key
-usual_key(void)
+static struct connection
+usual_connection(void)
 {
-	return key_of("192.0.2.7", "4711", "192.0.2.25");
+	return connection_of("192.0.2.7", "4711", "192.0.2.25");
 }
 
-static const struct join_tls tls13 = { "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256,
+static const struct correlation_tls tls13 = { "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256,
     false };
-static const struct join_tls tls12 = { "TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", 256,
-    false };
+static const struct correlation_tls tls12 = { "TLSv1.2",
+    "ECDHE-RSA-AES256-GCM-SHA384", 256, false };
 
 static void
-put(struct join *join, const struct join_key *key, uint64_t process, const char *digest,
-    const char *sender)
+put_as(struct correlation *table, const struct connection *connection, uint64_t process,
+    const struct correlation_tls *tls, const char *digest, const char *sender)
 {
-	struct join_request request = { .key = *key, .process = process, .tls = tls13,
-	    .sender = sender, .recipient = "u@ours.example" };
+	struct correlation_request request = { .connection = *connection,
+	    .process = process, .tls = *tls, .sender = sender,
+	    .recipient = "u@ours.example" };
 
-	join_text(request.digests.certificate, JOIN_DIGEST_SIZE, digest);
-	join_text(request.digests.pubkey, JOIN_DIGEST_SIZE, "key");
-	join_put(join, &request, 1000);
+	correlation_text(request.digests.certificate, CORRELATION_DIGEST_SIZE, digest);
+	correlation_text(request.digests.pubkey, CORRELATION_DIGEST_SIZE, "key");
+	correlation_add(table, &request, 1000);
+}
+
+static void
+put(struct correlation *table, const struct connection *connection, uint64_t process,
+    const char *digest, const char *sender)
+{
+	put_as(table, connection, process, &tls13, digest, sender);
 }
 
 /* The certificate's digest as the session gets it; "": unknown. */
 static const char *
-take_as(struct join *join, const struct join_seat *seat, const struct join_tls *tls,
-    const char *from, int64_t now_ms)
+take_as(struct correlation *table, const struct correlation_session *session,
+    const struct correlation_tls *tls, const char *from, int64_t now_ms)
 {
-	static struct join_digests digests;
-	const struct join_question question = { .tls = *tls, .from = from,
+	static struct correlation_digests digests;
+	const struct correlation_question question = { .tls = *tls, .from = from,
 	    .to = "u@ours.example" };
 
-	bool known = join_take(join, seat, &question, now_ms, &digests);
+	bool known = correlation_find(table, session, &question, now_ms, &digests);
 
 	assert_int_equal(known, digests.certificate[0] != '\0');
 	return digests.certificate;
 }
 
 static const char *
-take(struct join *join, const struct join_seat *seat)
+take(struct correlation *table, const struct correlation_session *session)
 {
-	return take_as(join, seat, &tls13, "a@acme.example", 2000);
+	return take_as(table, session, &tls13, "a@acme.example", 2000);
 }
 
 static void
-begin(struct join *join, struct join_seat *seat, const struct join_key *key)
+begin(struct correlation *table, struct correlation_session *session,
+    const struct connection *connection)
 {
-	join_enter(join, seat, key);
-	join_mail(join, seat);
+	correlation_begin(table, session, connection);
+	correlation_mail(table, session);
 }
 
 static int
-new_join(void **state)
+new_table(void **state)
 {
-	*state = join_new();
+	*state = correlation_new();
 	return *state != NULL ? 0 : -1;
 }
 
 static int
-free_join(void **state)
+free_table(void **state)
 {
-	struct join *join = *state;
+	struct correlation *table = *state;
 
-	join_free(&join);
-	assert_null(join);
+	correlation_free(&table);
+	assert_null(table);
 	return 0;
 }
 
@@ -230,185 +239,207 @@ test_ends(void **state)
 		{ "192.0.2.7", "::ffff:192.0.2.7" }, { "2001:db8::1", "IPv6:2001:db8:0::1" },
 		{ "[::1]", "::1" },
 	};
-	struct join_end a, b;
+	struct endpoint a, b;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
-		join_end_set(&a, same[i].a, "25");
-		join_end_set(&b, same[i].b, "25");
+		endpoint_read(&a, same[i].a, "25");
+		endpoint_read(&b, same[i].b, "25");
 		assert_true(a.known && b.known);
 		assert_memory_equal(a.address, b.address, sizeof(a.address));
 	}
-	join_end_set(&a, "unknown", "unknown");
+	endpoint_read(&a, "unknown", "unknown");
 	assert_false(a.known);
 	assert_int_equal(a.port, 0);
-	join_end_set(&a, NULL, NULL);
+	endpoint_read(&a, NULL, NULL);
 	assert_false(a.known);
-	join_end_set(&a, "::1", "65536");
+	endpoint_read(&a, "::1", "65536");
 	assert_int_equal(a.port, 0);
-	join_end_set(&a, "::1", "65535");
+	endpoint_read(&a, "::1", "65535");
 	assert_int_equal(a.port, 65535);
 }
 
 static void
 test_usual_order(void **state)
 {
-	const struct join_key key = usual_key();
-	struct join *join = *state;
-	struct join_seat seat = { .taken = false };
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
 
-	begin(join, &seat, &key);
-	assert_true(join_sees(join, &key));
-	assert_string_equal(take(join, &seat), "");
-	put(join, &key, 1, "one", "a@acme.example");
-	assert_string_equal(take(join, &seat), "one");
-	assert_string_equal(take(join, &seat), "one");
+	begin(table, &session, &connection);
+	assert_true(correlation_has(table, &connection));
+	assert_string_equal(take(table, &session), "");
+	put(table, &connection, 1, "one", "a@acme.example");
+	assert_string_equal(take(table, &session), "one");
+	assert_string_equal(take(table, &session), "one");
 	/* The newest counts; the next message has a window of its own. */
-	put(join, &key, 1, "two", "a@acme.example");
-	assert_string_equal(take(join, &seat), "two");
-	join_mail(join, &seat);
-	assert_string_equal(take(join, &seat), "");
-	join_leave(join, &seat);
-	join_leave(join, &seat);
-	assert_false(join_sees(join, &key));
+	put(table, &connection, 1, "two", "a@acme.example");
+	assert_string_equal(take(table, &session), "two");
+	correlation_mail(table, &session);
+	assert_string_equal(take(table, &session), "");
+	correlation_end(table, &session);
+	correlation_end(table, &session);
+	assert_false(correlation_has(table, &connection));
 }
 
 static void
 test_request_before_the_session(void **state)
 {
-	const struct join_key key = usual_key();
-	struct join *join = *state;
-	struct join_seat seat = { .taken = false };
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
 
-	put(join, &key, 1, "old", "a@acme.example");
-	begin(join, &seat, &key);
-	assert_string_equal(take(join, &seat), "");
-	join_leave(join, &seat);
+	put(table, &connection, 1, "old", "a@acme.example");
+	begin(table, &session, &connection);
+	assert_string_equal(take(table, &session), "");
+	correlation_end(table, &session);
 }
 
 static void
 test_other_names(void **state)
 {
-	const struct join_key key = usual_key();
-	const struct join_key others[] = {
-		key_of("192.0.2.8", "4711", "192.0.2.25"),
-		key_of("192.0.2.7", "4712", "192.0.2.25"),
-		key_of("192.0.2.7", "4711", "192.0.2.26"),
-		key_of("192.0.2.7", NULL, "192.0.2.25"),
-		key_of(NULL, "4711", "192.0.2.25"),
+	const struct connection connection = usual_connection();
+	const struct connection others[] = {
+		connection_of("192.0.2.8", "4711", "192.0.2.25"),
+		connection_of("192.0.2.7", "4712", "192.0.2.25"),
+		connection_of("192.0.2.7", "4711", "192.0.2.26"),
+		connection_of("192.0.2.7", NULL, "192.0.2.25"),
+		connection_of(NULL, "4711", "192.0.2.25"),
 	};
-	const struct join_key unknown_server = key_of("192.0.2.7", "4711", NULL);
-	struct join *join = *state;
-	struct join_seat seat = { .taken = false };
+	const struct connection unknown_server = connection_of("192.0.2.7", "4711", NULL);
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
 
-	begin(join, &seat, &key);
+	begin(table, &session, &connection);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		assert_false(join_sees(join, &others[i]));
-		put(join, &others[i], i, "other", "a@acme.example");
+		assert_false(correlation_has(table, &others[i]));
+		put(table, &others[i], i, "other", "a@acme.example");
 	}
-	assert_string_equal(take(join, &seat), "");
-	assert_true(join_sees(join, &unknown_server));
-	put(join, &unknown_server, 1, "one", "a@acme.example");
-	assert_string_equal(take(join, &seat), "one");
-	join_leave(join, &seat);
+	assert_string_equal(take(table, &session), "");
+	assert_true(correlation_has(table, &unknown_server));
+	put(table, &unknown_server, 1, "one", "a@acme.example");
+	assert_string_equal(take(table, &session), "one");
+	correlation_end(table, &session);
 }
 
 static void
 test_tls_must_agree(void **state)
 {
-	const struct join_key key = usual_key();
-	struct join *join = *state;
-	struct join_seat seat = { .taken = false };
-	struct join_tls other;
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
+	struct correlation_tls other;
 
-	begin(join, &seat, &key);
-	put(join, &key, 1, "one", "a@acme.example");
-	assert_string_equal(take_as(join, &seat, &tls12, "a@acme.example", 2000), "");
+	begin(table, &session, &connection);
+	put(table, &connection, 1, "one", "a@acme.example");
+	assert_string_equal(take_as(table, &session, &tls12, "a@acme.example", 2000), "");
 	other = tls13;
 	other.bits = 128;
-	assert_string_equal(take_as(join, &seat, &other, "a@acme.example", 2000), "");
+	assert_string_equal(take_as(table, &session, &other, "a@acme.example", 2000), "");
 	other = tls13;
 	other.verified = true;
-	assert_string_equal(take_as(join, &seat, &other, "a@acme.example", 2000), "");
+	assert_string_equal(take_as(table, &session, &other, "a@acme.example", 2000), "");
 	other = tls13;
 	other.protocol[0] = '\0';
-	assert_string_equal(take_as(join, &seat, &other, "a@acme.example", 2000), "");
+	assert_string_equal(take_as(table, &session, &other, "a@acme.example", 2000), "");
 	/* Nor for ever. */
-	assert_string_equal(take_as(join, &seat, &tls13, "a@acme.example",
-	    1000 + JOIN_LIFE_MS + 1), "");
-	assert_string_equal(take(join, &seat), "one");
-	join_leave(join, &seat);
+	assert_string_equal(take_as(table, &session, &tls13, "a@acme.example",
+	    1000 + CORRELATION_LIFE_MS + 1), "");
+	assert_string_equal(take(table, &session), "one");
+	correlation_end(table, &session);
+}
+
+/* What says that there was none cannot be of a session that verified one. */
+static void
+test_verified_means_presented(void **state)
+{
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
+	struct correlation_tls verified = tls13;
+
+	verified.verified = true;
+	begin(table, &session, &connection);
+	put_as(table, &connection, 1, &verified, "none", "a@acme.example");
+	assert_string_equal(take_as(table, &session, &verified, "a@acme.example", 2000),
+	    "");
+	put_as(table, &connection, 2, &verified, "one", "a@acme.example");
+	assert_string_equal(take_as(table, &session, &verified, "a@acme.example", 2000),
+	    "one");
+	put(table, &connection, 3, "none", "a@acme.example");
+	assert_string_equal(take(table, &session), "none");
+	correlation_end(table, &session);
 }
 
 /* The old session is not closed yet when a new one on its port is asked about. */
 static void
 test_new_session_beside_an_old_one(void **state)
 {
-	const struct join_key key = usual_key();
-	struct join *join = *state;
-	struct join_seat old = { .taken = false }, new = { .taken = false };
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session old = { .known = false }, new = { .known = false };
 
-	begin(join, &old, &key);
-	put(join, &key, 1, "old", "a@acme.example");
-	begin(join, &new, &key);
-	assert_string_equal(take(join, &new), "");
-	put(join, &key, 2, "new", "a@acme.example");
-	assert_string_equal(take(join, &old), "old");
-	assert_string_equal(take(join, &new), "new");
+	begin(table, &old, &connection);
+	put(table, &connection, 1, "old", "a@acme.example");
+	begin(table, &new, &connection);
+	assert_string_equal(take(table, &new), "");
+	put(table, &connection, 2, "new", "a@acme.example");
+	assert_string_equal(take(table, &old), "old");
+	assert_string_equal(take(table, &new), "new");
 	/* Without a request of its own it gets none of the new one's. */
-	join_mail(join, &old);
-	put(join, &key, 2, "new", "a@acme.example");
-	assert_string_equal(take(join, &old), "");
-	join_leave(join, &old);
-	assert_string_equal(take(join, &new), "new");
-	assert_true(join_sees(join, &key));
-	join_leave(join, &new);
-	assert_false(join_sees(join, &key));
+	correlation_mail(table, &old);
+	put(table, &connection, 2, "new", "a@acme.example");
+	assert_string_equal(take(table, &old), "");
+	correlation_end(table, &old);
+	assert_string_equal(take(table, &new), "new");
+	assert_true(correlation_has(table, &connection));
+	correlation_end(table, &new);
+	assert_false(correlation_has(table, &connection));
 }
 
 /* The same, and a request for the new one never comes. */
 static void
 test_late_request_of_an_old_session(void **state)
 {
-	const struct join_key key = usual_key();
-	struct join *join = *state;
-	struct join_seat old = { .taken = false }, new = { .taken = false };
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session old = { .known = false }, new = { .known = false };
 
-	begin(join, &old, &key);
-	begin(join, &new, &key);
-	put(join, &key, 1, "old", "someone@else.example");
-	assert_string_equal(take(join, &new), "");
-	assert_string_equal(take_as(join, &old, &tls13, "someone@else.example", 2000), "");
-	join_leave(join, &old);
-	assert_string_equal(take(join, &new), "");
+	begin(table, &old, &connection);
+	begin(table, &new, &connection);
+	put(table, &connection, 1, "old", "someone@else.example");
+	assert_string_equal(take(table, &new), "");
+	assert_string_equal(take_as(table, &old, &tls13, "someone@else.example", 2000), "");
+	correlation_end(table, &old);
+	assert_string_equal(take(table, &new), "");
 	/* Its own comes: the addresses tell them apart. */
-	put(join, &key, 2, "new", "A@Acme.example.");
-	assert_string_equal(take(join, &new), "new");
+	put(table, &connection, 2, "new", "A@Acme.example.");
+	assert_string_equal(take(table, &new), "new");
 	/* And where they do not, nothing is known. */
-	put(join, &key, 1, "old", "a@acme.example");
-	assert_string_equal(take(join, &new), "");
-	put(join, &key, 1, "new", "a@acme.example");
-	assert_string_equal(take(join, &new), "new");
-	join_leave(join, &new);
+	put(table, &connection, 1, "old", "a@acme.example");
+	assert_string_equal(take(table, &new), "");
+	put(table, &connection, 1, "new", "a@acme.example");
+	assert_string_equal(take(table, &new), "new");
+	correlation_end(table, &new);
 }
 
 static void
 test_port_comes_again(void **state)
 {
-	const struct join_key key = usual_key();
-	struct join *join = *state;
-	struct join_seat seat = { .taken = false };
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
 	char digest[16];
 
 	for (int i = 0; i < 1000; i++) {
 		(void)snprintf(digest, sizeof(digest), "digest-%d", i);
-		begin(join, &seat, &key);
-		assert_string_equal(take(join, &seat), "");
+		begin(table, &session, &connection);
+		assert_string_equal(take(table, &session), "");
 		if (i % 3 != 0) {
-			put(join, &key, (uint64_t)i % 2, digest, "a@acme.example");
-			assert_string_equal(take(join, &seat), digest);
+			put(table, &connection, (uint64_t)i % 2, digest, "a@acme.example");
+			assert_string_equal(take(table, &session), digest);
 		}
-		join_leave(join, &seat);
+		correlation_end(table, &session);
 	}
 }
 
@@ -416,28 +447,29 @@ test_port_comes_again(void **state)
 static void
 test_bounds(void **state)
 {
-	const struct join_key key = usual_key();
-	struct join *join = *state;
-	struct join_seat seat = { .taken = false };
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
 	char port[16];
 
-	begin(join, &seat, &key);
-	put(join, &key, 1, "first", "a@acme.example");
-	for (int i = 1; i <= 3 * JOIN_REQUESTS_MAX; i++) {
-		struct join_key other;
+	begin(table, &session, &connection);
+	put(table, &connection, 1, "first", "a@acme.example");
+	for (int i = 1; i <= 3 * CORRELATION_REQUESTS_MAX; i++) {
+		struct connection other;
 
 		(void)snprintf(port, sizeof(port), "%d", i);
-		other = key_of("198.51.100.1", port, "192.0.2.25");
-		put(join, &other, 7, "flood", "a@acme.example");
-		assert_string_equal(take(join, &seat), i < JOIN_REQUESTS_MAX ? "first" : "");
+		other = connection_of("198.51.100.1", port, "192.0.2.25");
+		put(table, &other, 7, "flood", "a@acme.example");
+		assert_string_equal(take(table, &session),
+		    i < CORRELATION_REQUESTS_MAX ? "first" : "");
 	}
-	put(join, &key, 1, "again", "a@acme.example");
-	assert_string_equal(take(join, &seat), "again");
-	join_leave(join, &seat);
+	put(table, &connection, 1, "again", "a@acme.example");
+	assert_string_equal(take(table, &session), "again");
+	correlation_end(table, &session);
 }
 
 struct racer {
-	struct join *join;
+	struct correlation *table;
 	uint64_t number;
 };
 
@@ -445,13 +477,13 @@ static void *
 race(void *argument)
 {
 	const struct racer *racer = argument;
-	struct join_seat seat = { .taken = false };
-	struct join_digests digests;
-	struct join_question question = { .tls = tls13, .to = "u@ours.example" };
+	struct correlation_session session = { .known = false };
+	struct correlation_digests digests;
+	struct correlation_question question = { .tls = tls13, .to = "u@ours.example" };
 	char digest[16], sender[32], port[16];
 
 	for (int i = 0; i < 4000; i++) {
-		struct join_key key;
+		struct connection connection;
 
 		/* Two threads on each port. */
 		(void)snprintf(port, sizeof(port), "%d", (int)(racer->number / 2) + 1);
@@ -459,24 +491,24 @@ race(void *argument)
 		(void)snprintf(sender, sizeof(sender), "%d@acme.example",
 		    (int)racer->number);
 		question.from = sender;
-		key = key_of("192.0.2.7", port, "192.0.2.25");
-		begin(racer->join, &seat, &key);
-		put(racer->join, &key, racer->number, digest, sender);
-		if (join_take(racer->join, &seat, &question, 2000, &digests))
+		connection = connection_of("192.0.2.7", port, "192.0.2.25");
+		begin(racer->table, &session, &connection);
+		put(racer->table, &connection, racer->number, digest, sender);
+		if (correlation_find(racer->table, &session, &question, 2000, &digests))
 			assert_string_equal(digests.certificate, digest);
-		join_leave(racer->join, &seat);
+		correlation_end(racer->table, &session);
 	}
 	return NULL;
 }
 
 static void
-test_join_of_threads(void **state)
+test_correlation_of_threads(void **state)
 {
 	struct racer racers[8];
 	pthread_t threads[8];
 
 	for (size_t i = 0; i < 8; i++) {
-		racers[i].join = *state;
+		racers[i].table = *state;
 		racers[i].number = i;
 		assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
 	}
@@ -547,15 +579,15 @@ prepare(struct served *served)
 	served->service.settings = served->settings;
 	served->service.log = log_open(served->settings, true);
 	served->service.snapshots = snapshots_new(&policy);
-	served->service.join = join_new();
+	served->service.correlation = correlation_new();
 	assert_non_null(served->service.snapshots);
-	assert_non_null(served->service.join);
+	assert_non_null(served->service.correlation);
 }
 
 static void
 release(struct served *served)
 {
-	join_free(&served->service.join);
+	correlation_free(&served->service.correlation);
 	assert_int_equal(snapshots_references(served->service.snapshots), 1);
 	snapshots_free(&served->service.snapshots);
 	log_free(&served->service.log);
@@ -743,14 +775,14 @@ test_memory_is_short(void **state)
 	allocation_watch();
 	for (long failing = 1; failing < 30; failing++) {
 		struct delegation request = { .state = DELEGATION_EMPTY };
-		struct asker asker = { .serial = 1 };
+		struct answer_state client = { .serial = 1 };
 		struct buffer out = BUFFER_INIT;
 		bool answered = false;
 
 		allocation_fail(failing);
 		(void)delegation_feed(&request, request_text, sizeof(request_text) - 1);
 		if (request.state == DELEGATION_COMPLETE)
-			answered = answer_request(&served.service, &asker, &request, &out);
+			answered = answer_request(&served.service, &client, &request, &out);
 		allocation_fail(0);
 		if (answered && !out.failed)
 			assert_true(strncmp(out.text, "action=530 ", 11) == 0 ||
@@ -772,17 +804,18 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_ends),
-#define JOIN_TEST(name) cmocka_unit_test_setup_teardown(name, new_join, free_join)
-		JOIN_TEST(test_usual_order),
-		JOIN_TEST(test_request_before_the_session),
-		JOIN_TEST(test_other_names),
-		JOIN_TEST(test_tls_must_agree),
-		JOIN_TEST(test_new_session_beside_an_old_one),
-		JOIN_TEST(test_late_request_of_an_old_session),
-		JOIN_TEST(test_port_comes_again),
-		JOIN_TEST(test_bounds),
-		JOIN_TEST(test_join_of_threads),
-#undef JOIN_TEST
+#define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, new_table, free_table)
+		TABLE_TEST(test_usual_order),
+		TABLE_TEST(test_request_before_the_session),
+		TABLE_TEST(test_other_names),
+		TABLE_TEST(test_tls_must_agree),
+		TABLE_TEST(test_verified_means_presented),
+		TABLE_TEST(test_new_session_beside_an_old_one),
+		TABLE_TEST(test_late_request_of_an_old_session),
+		TABLE_TEST(test_port_comes_again),
+		TABLE_TEST(test_bounds),
+		TABLE_TEST(test_correlation_of_threads),
+#undef TABLE_TEST
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_server_is_not_kept_waiting),
 		cmocka_unit_test(test_server_is_full),
