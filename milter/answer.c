@@ -44,8 +44,6 @@ static void
 read_digest(struct service *service, const char *value,
     char out[CORRELATION_DIGEST_SIZE])
 {
-	unsigned long held = 0;
-
 	out[0] = '\0';
 	if (value == NULL)
 		return;
@@ -53,11 +51,9 @@ read_digest(struct service *service, const char *value,
 		correlation_text(out, CORRELATION_DIGEST_SIZE, "none");
 	} else if (!policy_fingerprint_normalize(value, out, CORRELATION_DIGEST_SIZE)) {
 		out[0] = '\0';
-		if (limiter_allows(&service->digest, log_time_ms(), &held))
-			log_message(service->log, SEVERITY_ERROR, "configuration: Postfix "
-			    "reports fingerprints that no pin can be compared with: set "
-			    "smtpd_tls_fingerprint_digest = sha256 (%lu more since the "
-			    "last such line)", held);
+		log_limited(service->log, &service->digest, SEVERITY_ERROR,
+		    "configuration: Postfix reports fingerprints that no pin can be"
+		    " compared with: set smtpd_tls_fingerprint_digest = sha256");
 	}
 }
 
@@ -216,12 +212,13 @@ is_news(struct answer_state *state, const char *instance, const struct verdict *
 }
 
 static void
-give(const struct verdict *verdict, const struct facts *facts, struct buffer *out)
+give(const struct judgement *judgement, struct buffer *out)
 {
+	const struct verdict *verdict = &judgement->verdict;
 	char reason[DECISION_REASON_SIZE];
 	struct policy_reply reply;
 
-	if (decision_refuses(verdict) && policy_reply(verdict, facts, &reply)) {
+	if (decision_refuses(verdict) && policy_reply(verdict, &judgement->facts, &reply)) {
 		buffer_format(out, "action=%s %s %s\n\n", reply.code, reply.enhanced,
 		    reply.text);
 	} else if (decision_refuses(verdict)) {
@@ -241,18 +238,18 @@ judge(struct service *service, struct answer_state *state,
 	struct snapshot *snapshot = snapshots_acquire(service->snapshots);
 	struct question question = { .snapshot = snapshot, .can_quarantine = true };
 	struct answer_room room = { .subject = "" };
-	struct verdict verdict;
+	struct judgement judgement;
 	struct facts facts;
 
 	read_digests(service, request, &room.digests);
 	gather(request, state, &room, &facts);
 	counters_session(&service->counters, &facts, &state->counted);
 	question.facts = &facts;
-	if (decision_make(service, &question, &verdict) == 0) {
-		if (decision_refuses(&verdict) || is_news(state,
-		    delegation_find(request, ATTRIBUTE_INSTANCE), &verdict))
-			decision_record(service, &facts, &verdict);
-		give(&verdict, &facts, out);
+	if (decision_make(service, &question, &judgement) == 0) {
+		if (decision_refuses(&judgement.verdict) || is_news(state,
+		    delegation_find(request, ATTRIBUTE_INSTANCE), &judgement.verdict))
+			decision_record(service, &judgement);
+		give(&judgement, out);
 	} else if (decision_error_accepts(service, state->session)) {
 		dunno(out);
 	} else {

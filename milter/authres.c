@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
+
 /* The longest authserv-id that is compared by its A-labels. */
 #define LABELS_MAX 480
 
@@ -314,4 +316,33 @@ authres_claims(const char *value, const char *id)
 	    could_be_ours(value, id, scratch);
 	free(scratch);
 	return ours ? AUTHRES_OURS : AUTHRES_OTHER;
+}
+
+void
+forged_look(struct forged *forged, const char *name, const char *value, const char *id)
+{
+	enum authres_claim claim;
+	int *grown;
+
+	if (forged->lost || !authres_is_field(name))
+		return;
+	forged->seen++;
+	claim = authres_claims(value, id);
+	if (claim == AUTHRES_OTHER)
+		return;
+	grown = claim == AUTHRES_OURS && forged->count < FORGED_MAX ?
+	    array_grow(forged->at, forged->count, &forged->room, sizeof(*grown)) : NULL;
+	if (grown == NULL) {
+		forged->lost = true;
+		return;
+	}
+	forged->at = grown;
+	forged->at[forged->count++] = forged->seen;
+}
+
+void
+forged_clear(struct forged *forged)
+{
+	free(forged->at);
+	memset(forged, 0, sizeof(*forged));
 }

@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_AUTHRES_H
-#define MILTER_AUTHRES_H
+#ifndef TLSWARD_MILTER_AUTHRES_H
+#define TLSWARD_MILTER_AUTHRES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +38,25 @@ bool authres_is_field(const char *name);
  * encoded word, or nothing at all, where the authserv-id should be.
  */
 enum authres_claim authres_claims(const char *value, const char *id);
+
+/* A message with more of them is not taken: removing one takes the MTA a search. */
+#define FORGED_MAX 1000
+
+/* A message's fields that claim to be ours. All zero is a good start. */
+struct forged {
+	int seen;		/* fields of that name so far: MTAs count from 1 */
+	int *at;		/* owned: which of them are to go, in order */
+	size_t count;
+	size_t room;
+	bool lost;		/* too many, or memory was short: not all is known */
+};
+
+/* Looks at the next header field of the message; "id" is our authserv-id. */
+void forged_look(struct forged *forged, const char *name, const char *value,
+    const char *id);
+
+/* Forgets them and frees what is owned. */
+void forged_clear(struct forged *forged);
 
 /*
  * Writes the value of our field into "out" of "size" bytes: folded (LF, tab) so

@@ -18,7 +18,6 @@
 
 #include <stdlib.h>
 
-#include "milter/authres.h"
 #include "milter/decision.h"
 #include "milter/facts.h"
 #include "milter/macros.h"
@@ -78,19 +77,6 @@ authserv_id(void)
 	return service->settings->authentication_results;
 }
 
-/* Says, at most once a minute, that a message was put off, and counts it. */
-static void
-put_off(struct limiter *limiter, const char *why, const char *session)
-{
-	unsigned long held = 0;
-
-	counters_add(&service->counters, COUNTER_INTERNAL_ERRORS);
-	if (limiter_allows(limiter, log_time_ms(), &held))
-		log_message(service->log, SEVERITY_ERROR,
-		    "%s: deferred; session %s (%lu more since the last such line)", why,
-		    session, held);
-}
-
 /* Ends a message at once; never with header fields that nobody has looked at. */
 static sfsistat
 fail(SMFICTX *ctx, const struct session *session)
@@ -98,7 +84,7 @@ fail(SMFICTX *ctx, const struct session *session)
 	const char *id = session != NULL ? session->id : "unknown";
 
 	if (authserv_id() != NULL) {
-		put_off(&service->internal, "internal error (out of memory)", id);
+		decision_put_off(service, &service->internal, DECISION_NO_MEMORY, id);
 		return reply_internal_error(ctx);
 	}
 	return decision_error_accepts(service, id) ? SMFIS_ACCEPT : reply_internal_error(ctx);
@@ -241,23 +227,23 @@ judge_sender(SMFICTX *ctx, const struct session *session,
     const struct question *question)
 {
 	const struct snapshot *snapshot = question->snapshot;
-	struct verdict verdict;
+	struct judgement judgement;
 
 	if ((snapshot->summary.has_to_rules || waits_for_service(snapshot,
 	    question->facts)) && !refuses_at_mail(snapshot, question->facts))
 		return SMFIS_CONTINUE;
-	if (decision_make(service, question, &verdict) != 0)
+	if (decision_make(service, question, &judgement) != 0)
 		return fail(ctx, session);
-	if (decision_refuses(&verdict)) {
+	if (decision_refuses(&judgement.verdict)) {
 		if (!refuses_at_mail(snapshot, question->facts))
 			return SMFIS_CONTINUE;
-		decision_record(service, question->facts, &verdict);
-		return reply_refuse(ctx, &verdict, question->facts);
+		decision_record(service, &judgement);
+		return reply_refuse(ctx, &judgement);
 	}
 	if (snapshot->summary.has_to_rules || service->settings->follow_accepted ||
-	    authserv_id() != NULL || message_follows(&verdict))
+	    authserv_id() != NULL || message_follows(&judgement.verdict))
 		return SMFIS_CONTINUE;
-	decision_record(service, question->facts, &verdict);
+	decision_record(service, &judgement);
 	return SMFIS_ACCEPT;
 }
 
@@ -279,8 +265,6 @@ begin_message(SMFICTX *ctx, struct session *session, char *address)
 	question.from_resolved = facts_from_resolved(ctx, from);
 	question.can_quarantine = session->can_quarantine;
 	status = judge_sender(ctx, session, &question);
-	/* The recipients are judged by both spellings again, from the first on. */
-	facts.from = from;
 	if (status == SMFIS_CONTINUE &&
 	    session_begin(session, &snapshot, &facts, question.from_resolved) != 0)
 		status = fail(ctx, session);
@@ -330,7 +314,7 @@ judge_recipient(SMFICTX *ctx, const struct session *session, char *address)
 	struct facts facts = message->facts;
 	struct question question = { .snapshot = message->snapshot, .facts = &facts };
 	struct correlation_digests digests;
-	struct verdict verdict;
+	struct judgement judgement;
 
 	facts.to = address_trim(address);
 	facts.to_resolved = facts_to_resolved(ctx, facts.to);
@@ -340,13 +324,13 @@ judge_recipient(SMFICTX *ctx, const struct session *session, char *address)
 		facts_correlate(service->correlation, &session->correlation,
 		    question.from_resolved, &facts, &digests);
 	question.can_quarantine = session->can_quarantine;
-	if (decision_make(service, &question, &verdict) != 0)
+	if (decision_make(service, &question, &judgement) != 0)
 		return fail_recipient(ctx, session);
-	if (decision_refuses(&verdict) && !facts.local) {
-		decision_record(service, &facts, &verdict);
-		return reply_refuse(ctx, &verdict, &facts);
+	if (decision_refuses(&judgement.verdict) && !facts.local) {
+		decision_record(service, &judgement);
+		return reply_refuse(ctx, &judgement);
 	}
-	if (message_keep(message, &facts, &verdict) != 0)
+	if (message_keep(message, &judgement) != 0)
 		return fail_recipient(ctx, session);
 	message->accepted++;
 	return SMFIS_CONTINUE;
@@ -371,16 +355,16 @@ on_rcpt(SMFICTX *ctx, char **arguments)
 static void
 record_message(SMFICTX *ctx, struct message *message, int recipients)
 {
-	message->judged_facts.nrcpt = recipients;
-	message->judged_facts.queue_id = facts_queue_id(ctx);
-	decision_record(service, &message->judged_facts, &message->verdict);
+	message->judged.facts.nrcpt = recipients;
+	message->judged.facts.queue_id = facts_queue_id(ctx);
+	decision_record(service, &message->judged);
 }
 
 static bool
 must_follow(const struct message *message)
 {
-	return authserv_id() != NULL || message->undecided || (message->judged &&
-	    (message_follows(&message->verdict) || service->settings->follow_accepted));
+	return authserv_id() != NULL || message->undecided || (message->is_judged &&
+	    (message_follows(&message->judged.verdict) || service->settings->follow_accepted));
 }
 
 static sfsistat
@@ -397,7 +381,7 @@ on_data(SMFICTX *ctx)
 	/* Without a recipient it is the MTA that answers. */
 	if (message->accepted == 0 || must_follow(message))
 		return leave(SMFIS_CONTINUE);
-	if (message->judged)
+	if (message->is_judged)
 		record_message(ctx, message, 0);
 	session_end(session, service->snapshots);
 	return leave(SMFIS_ACCEPT);
@@ -424,70 +408,23 @@ on_header_end(SMFICTX *ctx)
 	return authserv_id() != NULL ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
-/* Holds the message. */
-static bool
-hold(SMFICTX *ctx, const struct verdict *verdict)
-{
-	char reason[DECISION_REASON_SIZE];
-
-	decision_hold_reason(verdict, reason);
-	return smfi_quarantine(ctx, reason) == MI_SUCCESS;
-}
-
-/* Postfix and Sendmail both put index 0 on top, above their own Received. */
-static bool
-add_field(SMFICTX *ctx, const struct session *session)
-{
-	const struct message *message = session->message;
-	char name[] = AUTHRES_FIELD;
-	char value[AUTHRES_VALUE_MAX];
-
-	return session->can_add && authres_write(authserv_id(), &message->judged_facts,
-	    &message->verdict, value, sizeof(value)) &&
-	    smfi_insheader(ctx, 0, name, value) == MI_SUCCESS;
-}
-
-/*
- * Removes the fields that claim to be ours, and adds the one that is. False where
- * the message must not go on: with a field that is not true.
- */
-static bool
-edit_header(SMFICTX *ctx, const struct session *session)
-{
-	unsigned long held = 0;
-
-	if (authserv_id() == NULL)
-		return true;
-	if (!forged_remove(ctx, &session->message->forged, session->can_change)) {
-		put_off(&service->forged, "Authentication-Results fields that claim to"
-		    " be ours cannot be removed", session->id);
-		return false;
-	}
-	if (session->message->judged && !add_field(ctx, session) &&
-	    limiter_allows(&service->unadded, log_time_ms(), &held))
-		log_message(service->log, SEVERITY_ERROR, "the field Authentication-Results"
-		    " cannot be added: left out; session %s (%lu more since the last"
-		    " such line)", session->id, held);
-	return true;
-}
-
 static sfsistat
 finish(SMFICTX *ctx, const struct session *session)
 {
 	struct message *message = session->message;
-	struct verdict *verdict = &message->verdict;
+	struct verdict *verdict = &message->judged.verdict;
 	sfsistat status = SMFIS_ACCEPT;
 
 	if (message->undecided && !decision_error_accepts(service, session->id))
 		return reply_internal_error(ctx);
-	if (message->judged && verdict->action == POLICY_QUARANTINE &&
-	    !hold(ctx, verdict))
+	if (message->is_judged && verdict->action == POLICY_QUARANTINE &&
+	    !reply_hold(ctx, verdict))
 		verdict->action = POLICY_TEMPFAIL;
-	if (message->judged && decision_refuses(verdict))
-		status = reply_refuse(ctx, verdict, &message->judged_facts);
-	else if (!edit_header(ctx, session))
+	if (message->is_judged && decision_refuses(verdict))
+		status = reply_refuse(ctx, &message->judged);
+	else if (!reply_edit_header(ctx, service, session))
 		return reply_internal_error(ctx);
-	if (message->judged)
+	if (message->is_judged)
 		record_message(ctx, message, message->accepted);
 	return status;
 }

@@ -37,46 +37,39 @@ is_stricter(const struct verdict *a, const struct verdict *b)
  * is told only where it is the one that counted.
  */
 static int
-judge_both(const struct question *question, const struct policy_options *options,
-    struct verdict *verdict)
+judge_resolved(const struct question *question, const struct policy_options *options,
+    struct judgement *judgement)
 {
-	const struct policy *policy = question->snapshot->policy;
-	struct facts resolved = *question->facts;
-	struct verdict other;
+	struct judgement other = { .facts = judgement->facts };
 
-	resolved.from = question->from_resolved;
-	if (policy_decide(policy, question->facts, options, verdict) != 0 ||
-	    policy_decide(policy, &resolved, options, &other) != 0)
+	other.facts.from = question->from_resolved;
+	if (policy_decide(question->snapshot->policy, &other.facts, options,
+	    &other.verdict) != 0)
 		return -1;
-	if (is_stricter(&other, verdict)) {
-		*verdict = other;
-		question->facts->from = question->from_resolved;
-	}
+	if (is_stricter(&other.verdict, &judgement->verdict))
+		*judgement = other;
 	return 0;
 }
 
 int
 decision_make(struct service *service, const struct question *question,
-    struct verdict *verdict)
+    struct judgement *judgement)
 {
+	const struct policy *policy = question->snapshot->policy;
 	int64_t began = histogram_clock();
 	const struct policy_options options = settings_policy_options(
 	    service->settings, log_time_ms() / 1000);
 	int result;
 
-	*question->facts = policy_complete_facts(question->snapshot->policy,
-	    question->facts);
-	if (question->from_resolved != NULL)
-		result = judge_both(question, &options, verdict);
-	else
-		result = policy_decide(question->snapshot->policy, question->facts,
-		    &options, verdict);
+	judgement->facts = policy_complete_facts(policy, question->facts);
+	result = policy_decide(policy, &judgement->facts, &options, &judgement->verdict);
+	if (result == 0 && question->from_resolved != NULL)
+		result = judge_resolved(question, &options, judgement);
 	histogram_add(&service->counters.judging, histogram_clock() - began);
-	if (result != 0)
-		return -1;
-	if (verdict->action == POLICY_QUARANTINE && !question->can_quarantine)
-		verdict->action = POLICY_TEMPFAIL;
-	return 0;
+	if (result == 0 && judgement->verdict.action == POLICY_QUARANTINE &&
+	    !question->can_quarantine)
+		judgement->verdict.action = POLICY_TEMPFAIL;
+	return result == 0 ? 0 : -1;
 }
 
 /* The outcome that an unknown fact decided, in force or under monitor; or NULL. */
@@ -114,23 +107,21 @@ complain(struct service *service, const struct policy_outcome *outcome)
 {
 	struct buffer names = BUFFER_INIT;
 	int first = list_unknown(outcome, &names);
-	unsigned long held = 0;
 
-	if (first >= 0 && !names.failed &&
-	    limiter_allows(&service->unknown[first], log_time_ms(), &held))
-		log_message(service->log, SEVERITY_ERROR,
+	if (first >= 0 && !names.failed)
+		log_limited(service->log, &service->unknown[first], SEVERITY_ERROR,
 		    "configuration: %s:%u requires %s, and the MTA does not report what"
-		    " that needs (%lu more since the last such line)",
-		    outcome->place.file, outcome->place.line, names.text, held);
+		    " that needs", outcome->place.file, outcome->place.line, names.text);
 	buffer_free(&names);
 }
 
 void
-decision_record(struct service *service, const struct facts *facts,
-    const struct verdict *verdict)
+decision_record(struct service *service, const struct judgement *judgement)
 {
+	const struct verdict *verdict = &judgement->verdict;
 	const struct policy_outcome *unknown = unknown_outcome(verdict);
-	struct journal_record record = { .facts = facts, .verdict = verdict };
+	struct journal_record record = { .facts = &judgement->facts,
+	    .verdict = verdict };
 
 	counters_decision(&service->counters, verdict);
 	if (unknown != NULL)
@@ -142,22 +133,26 @@ decision_record(struct service *service, const struct facts *facts,
 	journal_store_put(service->journal, &record);
 }
 
+void
+decision_put_off(struct service *service, struct limiter *limiter, const char *why,
+    const char *session)
+{
+	counters_add(&service->counters, COUNTER_INTERNAL_ERRORS);
+	log_limited(service->log, limiter, SEVERITY_ERROR, "%s: deferred; session %s", why,
+	    session);
+}
+
 bool
 decision_error_accepts(struct service *service, const char *session)
 {
-	unsigned long held = 0;
-
-	counters_add(&service->counters, COUNTER_INTERNAL_ERRORS);
-	if (service->settings->on_internal_error == SETTINGS_ON_ERROR_ACCEPT) {
-		log_message(service->log, SEVERITY_ERROR, "internal error (out of memory): "
-		    "accepted undecided, as on-internal-error says; session %s", session);
-		return true;
+	if (service->settings->on_internal_error != SETTINGS_ON_ERROR_ACCEPT) {
+		decision_put_off(service, &service->internal, DECISION_NO_MEMORY, session);
+		return false;
 	}
-	if (limiter_allows(&service->internal, log_time_ms(), &held))
-		log_message(service->log, SEVERITY_ERROR, "internal error (out of memory): "
-		    "deferred; session %s (%lu more since the last such line)", session,
-		    held);
-	return false;
+	counters_add(&service->counters, COUNTER_INTERNAL_ERRORS);
+	log_message(service->log, SEVERITY_ERROR, DECISION_NO_MEMORY ": accepted"
+	    " undecided, as on-internal-error says; session %s", session);
+	return true;
 }
 
 void

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_DECISION_H
-#define MILTER_DECISION_H
+#ifndef TLSWARD_MILTER_DECISION_H
+#define TLSWARD_MILTER_DECISION_H
 
 #include <stdbool.h>
 
@@ -14,21 +14,27 @@
 /* What is to be judged. */
 struct question {
 	const struct snapshot *snapshot;
-	struct facts *facts;
+	const struct facts *facts;
 	const char *from_resolved;	/* the sender as the MTA reads it, or NULL */
 	bool can_quarantine;		/* the MTA takes it */
 };
 
+/* And what came of it. The strings of the facts are those of the question and policy. */
+struct judgement {
+	struct facts facts;		/* those that counted */
+	struct verdict verdict;
+};
+
 /*
  * Judges the sender as the client spelt it and, where the MTA understood it as
- * another address, as that too; the stricter verdict counts, and an exemption only
- * where it applies to both. What partners' certificates tell is added to the facts
- * first. question->facts->from is then the one that counted (of equals, the
- * client's). A quarantine that the MTA cannot be told of becomes a tempfail. How long it
- * takes is counted. Returns 0, or -1 when memory was short.
+ * another address, as that too; the stricter verdict counts (of equals, the client's
+ * spelling), and an exemption only where it applies to both. The judgement's facts have
+ * the sender that counted, and what partners' certificates tell. A quarantine that the
+ * MTA cannot be told of becomes a tempfail. How long it takes is counted. Returns 0, or
+ * -1 when memory was short.
  */
 int decision_make(struct service *service, const struct question *question,
-    struct verdict *verdict);
+    struct judgement *judgement);
 
 /* Whether the verdict is a refusal, to be given as a reply. */
 bool decision_refuses(const struct verdict *verdict);
@@ -39,8 +45,13 @@ bool decision_refuses(const struct verdict *verdict);
  * policy asks for and nobody supplies. Call it before the reply leaves: a refusal is in
  * the journal when it returns.
  */
-void decision_record(struct service *service, const struct facts *facts,
-    const struct verdict *verdict);
+void decision_record(struct service *service, const struct judgement *judgement);
+
+#define DECISION_NO_MEMORY "internal error (out of memory)"
+
+/* Says, at most once a minute, that a message was put off and why, and counts it. */
+void decision_put_off(struct service *service, struct limiter *limiter,
+    const char *why, const char *session);
 
 /*
  * Whether mail that cannot be judged is let through: memory was short, or what the

@@ -27,6 +27,10 @@
 /* What one syslog message holds for sure; a longer record is written shorter. */
 #define SYSLOG_LINE_MAX 8000
 
+/* A line of the daemon's own, and what is kept of it for how many were held back. */
+#define MESSAGE_SIZE 2048
+#define HELD_SIZE 64
+
 struct log {
 	enum settings_log kind;
 	enum journal_format format;
@@ -282,26 +286,53 @@ log_record(struct log *log, const struct journal_record *record)
 	buffer_free(&line);
 }
 
-void
-log_message(struct log *log, enum severity level, const char *format, ...)
+static void
+put_message(struct log *log, enum severity severity, const char *text)
 {
 	struct buffer line = BUFFER_INIT;
-	char text[2048];
+
+	if (log == NULL) {
+		(void)fprintf(stderr, "tlsward-milter: %s\n", text);
+		return;
+	}
+	format_message(log, severity, text, &line);
+	if (line.failed)
+		atomic_fetch_add(&log->lost, 1);
+	else
+		put_line(log, level_priorities[severity], line.text, line.length);
+	buffer_free(&line);
+}
+
+void
+log_message(struct log *log, enum severity severity, const char *format, ...)
+{
+	char text[MESSAGE_SIZE];
 	va_list arguments;
 
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (log == NULL) {
-		(void)fprintf(stderr, "tlsward-milter: %s\n", text);
+	put_message(log, severity, text);
+}
+
+void
+log_limited(struct log *log, struct limiter *limiter, enum severity severity,
+    const char *format, ...)
+{
+	char text[MESSAGE_SIZE];
+	unsigned long held = 0;
+	va_list arguments;
+	size_t length;
+
+	if (!limiter_allows(limiter, log_time_ms(), &held))
 		return;
-	}
-	format_message(log, level, text, &line);
-	if (line.failed)
-		atomic_fetch_add(&log->lost, 1);
-	else
-		put_line(log, level_priorities[level], line.text, line.length);
-	buffer_free(&line);
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text) - HELD_SIZE, format, arguments);
+	va_end(arguments);
+	length = strlen(text);
+	(void)snprintf(text + length, sizeof(text) - length,
+	    " (%lu more since the last such line)", held);
+	put_message(log, severity, text);
 }
 
 unsigned long

@@ -21,6 +21,7 @@
 #include "settings/settings.h"
 #include "journal/journal.h"
 #include "base/diag.h"
+#include "base/limiter.h"
 
 struct log;
 
@@ -52,6 +53,13 @@ void log_record(struct log *log, const struct journal_record *record);
 /* Writes a line of the daemon's own. "log" may be NULL: then standard error. */
 void log_message(struct log *log, enum severity level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * The same for a line that a stranger could provoke: at most once a minute for each
+ * limiter, with how many were held back since.
+ */
+void log_limited(struct log *log, struct limiter *limiter, enum severity severity,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* How many lines were lost so far. */
 unsigned long log_lost(const struct log *log);

@@ -155,14 +155,11 @@ drop(struct service_listener *listener, struct service_client *client,
     enum client_end end)
 {
 	struct service *service = listener->service;
-	unsigned long held = 0;
 
 	if (reason_of(end) != NULL) {
 		counters_add(&service->counters, COUNTER_CLIENTS_CLOSED);
-		if (limiter_allows(&listener->limiters[end], log_time_ms(), &held))
-			log_message(service->log, SEVERITY_WARNING, "policy service: a client "
-			    "is not served any more: %s (%lu more since the last such "
-			    "line)", reason_of(end), held);
+		log_limited(service->log, &listener->limiters[end], SEVERITY_WARNING,
+		    "policy service: a client is not served any more: %s", reason_of(end));
 	}
 	service_client_close(client);
 	listener->count--;

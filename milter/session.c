@@ -224,13 +224,14 @@ message_rank(const struct verdict *verdict)
 }
 
 int
-message_keep(struct message *message, const struct facts *facts,
-    const struct verdict *verdict)
+message_keep(struct message *message, const struct judgement *judgement)
 {
+	const struct facts *facts = &judgement->facts;
 	size_t size = 0;
 	char *strings_of, *room;
 
-	if (message->judged && message_rank(verdict) <= message_rank(&message->verdict))
+	if (message->is_judged &&
+	    message_rank(&judgement->verdict) <= message_rank(&message->judged.verdict))
 		return 0;
 	for (size_t i = 0; i < OWN_COUNT; i++)
 		size += string_size(string_at(facts, own[i]));
@@ -238,12 +239,11 @@ message_keep(struct message *message, const struct facts *facts,
 	if (strings_of == NULL)
 		return -1;
 	room = strings_of;
-	message->judged_facts = *facts;
+	message->judged = *judgement;
 	for (size_t i = 0; i < OWN_COUNT; i++)
-		set_string(&message->judged_facts, own[i],
+		set_string(&message->judged.facts, own[i],
 		    copy_string(string_at(facts, own[i]), &room));
-	message->verdict = *verdict;
-	message->judged = true;
+	message->is_judged = true;
 	free(message->recipient);
 	message->recipient = strings_of;
 	return 0;

@@ -7,17 +7,17 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_SESSION_H
-#define MILTER_SESSION_H
+#ifndef TLSWARD_MILTER_SESSION_H
+#define TLSWARD_MILTER_SESSION_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "milter/forged.h"
+#include "milter/authres.h"
 #include "milter/correlation.h"
+#include "milter/decision.h"
 #include "milter/snapshot.h"
-#include "policy/policy.h"
 
 /* How the client's address came. */
 enum session_peer {
@@ -59,12 +59,11 @@ struct message {
 	struct facts facts;		/* its strings stand in "text" */
 	const char *from_resolved;	/* in "text"; NULL: as facts.from */
 	int accepted;			/* recipients */
-	bool judged;			/* "verdict" and "judged_facts" are set */
+	bool is_judged;			/* "judged" is set */
 	bool undecided;			/* a recipient could not be judged */
-	struct verdict verdict;		/* the strictest of those accepted */
-	struct facts judged_facts;	/* and what it was on */
+	struct judgement judged;	/* the strictest of those accepted */
 	struct forged forged;		/* header fields to remove */
-	char *recipient;		/* owned: those strings of judged_facts */
+	char *recipient;		/* owned: those strings of "judged" */
 	char text[];
 };
 
@@ -101,13 +100,12 @@ int session_begin(struct session *session, struct snapshot **snapshot,
 void session_end(struct session *session, struct snapshots *snapshots);
 
 /*
- * Keeps the verdict on a recipient that was accepted, where it is stricter than
- * the one kept so far, with its facts: they may differ from the message's in the
+ * Keeps the judgement on a recipient that was accepted, where it is stricter than
+ * the one kept so far: its facts may differ from the message's in the
  * sender, the recipients, the queue id and the fingerprints. Returns 0, or -1 when
  * memory is short.
  */
-int message_keep(struct message *message, const struct facts *facts,
-    const struct verdict *verdict);
+int message_keep(struct message *message, const struct judgement *judgement);
 
 /* How much a record has to say: strictness first. */
 int message_rank(const struct verdict *verdict);
