@@ -18,9 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "milter/log_file.h"
 #include "milter/queue.h"
-#include "milter/syslog_socket.h"
+#include "milter/sink.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 
@@ -32,15 +31,10 @@
 #define HELD_SIZE 64
 
 struct log {
-	enum settings_log kind;
+	struct sink sink;		/* /dev/log is the queue's thread's, once that runs */
 	enum journal_format format;
-	int facility;
-	const char *path;		/* the settings' */
 	bool foreground;
-	struct log_file *file;		/* NULL: none */
-	struct syslog_socket syslog;	/* the queue's thread's, once that runs */
 	struct queue *queue;		/* NULL: lines are written at once */
-	atomic_bool renew;		/* the queue's thread is to reconnect */
 	atomic_bool failing;
 	atomic_ulong lost;
 	atomic_ulong said;		/* how many of them were told */
@@ -63,96 +57,41 @@ log_time_ms(void)
 struct log *
 log_open(const struct settings *settings, bool foreground)
 {
-	const struct syslog_socket closed = SYSLOG_SOCKET_INIT;
 	struct log *log = calloc(1, sizeof(*log));
 	int saved;
 
 	if (log == NULL)
 		return NULL;
-	log->kind = settings->log;
 	log->format = settings->log_format;
-	log->facility = settings->syslog_facility;
-	log->path = settings->log_path;
 	log->foreground = foreground;
-	log->syslog = closed;
-	if (log->kind == SETTINGS_LOG_FILE)
-		log->file = log_file_new(log->path);
-	if (log->kind == SETTINGS_LOG_FILE && log->file == NULL) {
-		saved = errno;
-		free(log);
-		errno = saved;
-		return NULL;
-	}
-	return log;
-}
-
-/* Whole lines only: a write of at most PIPE_BUF to a pipe with room never waits. */
-static bool
-write_stderr(const char *line, size_t length, int milliseconds)
-{
-	struct pollfd waiting = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	while (length > 0) {
-		size_t part = length < PIPE_BUF ? length : PIPE_BUF;
-		ssize_t written;
-
-		if (poll(&waiting, 1, milliseconds) == 0)
-			return false;
-		written = write(STDERR_FILENO, line, part);
-		if (written == -1 && errno != EINTR && errno != EAGAIN)
-			return false;
-		if (written > 0) {
-			line += written;
-			length -= (size_t)written;
-		}
-	}
-	return true;
-}
-
-/* The newline that ends every line is no part of a syslog message. */
-static bool
-write_syslog(struct log *log, int priority, const char *line, size_t length,
-    int milliseconds)
-{
-	if (atomic_exchange(&log->renew, false))
-		syslog_socket_close(&log->syslog);
-	return syslog_socket_send(&log->syslog, log->facility | priority, line,
-	    length - 1, milliseconds);
-}
-
-static bool
-write_line(struct log *log, int priority, const char *line, size_t length,
-    int milliseconds)
-{
-	if (log->kind == SETTINGS_LOG_FILE)
-		return log_file_write(log->file, line, length);
-	if (log->kind == SETTINGS_LOG_SYSLOG)
-		return write_syslog(log, priority, line, length, milliseconds);
-	return write_stderr(line, length, milliseconds);
+	if (sink_open(&log->sink, settings))
+		return log;
+	saved = errno;
+	free(log);
+	errno = saved;
+	return NULL;
 }
 
 /* The log itself does not work: say so where somebody may see it, once. */
 static void
 say_failing(struct log *log, int error)
 {
-	struct syslog_socket socket = SYSLOG_SOCKET_INIT;
+	bool file = log->sink.kind == SETTINGS_LOG_FILE;
+	struct sink other = { .kind = log->foreground ? SETTINGS_LOG_STDERR :
+	    SETTINGS_LOG_SYSLOG, .facility = log->sink.facility, .fd = -1 };
 	char text[256];
 	int length;
 
-	if (atomic_exchange(&log->failing, true) || log->kind == SETTINGS_LOG_STDERR)
+	if (atomic_exchange(&log->failing, true) ||
+	    log->sink.kind == SETTINGS_LOG_STDERR || (!log->foreground && !file))
 		return;
 	length = snprintf(text, sizeof(text),
 	    "tlsward-milter: cannot write to the log %s: %s\n",
-	    log->kind == SETTINGS_LOG_FILE ? log->path : "(syslog)", strerror(error));
+	    file ? log->sink.path : "(syslog)", strerror(error));
 	if (length < 0 || (size_t)length >= sizeof(text))
 		return;
-	if (log->foreground) {
-		(void)write_stderr(text, (size_t)length, 0);
-	} else if (log->kind == SETTINGS_LOG_FILE) {
-		(void)syslog_socket_send(&socket, log->facility | LOG_ERR, text,
-		    (size_t)length - 1, 0);
-		syslog_socket_close(&socket);
-	}
+	(void)sink_write(&other, LOG_ERR, text, (size_t)length, 0);
+	sink_close(&other);
 }
 
 /* The line for a message of the daemon, with its newline. */
@@ -179,7 +118,8 @@ say_lost(struct log *log)
 		return;
 	(void)snprintf(text, sizeof(text), "%lu log lines were lost", lost - said);
 	format_message(log, SEVERITY_WARNING, text, &line);
-	if (line.failed || !write_line(log, LOG_WARNING, line.text, line.length, 0))
+	if (line.failed || !sink_write(&log->sink, LOG_WARNING, line.text,
+	    line.length, 0))
 		atomic_store(&log->said, said);
 	buffer_free(&line);
 }
@@ -188,7 +128,7 @@ static void
 deliver(struct log *log, int priority, const char *line, size_t length,
     int milliseconds)
 {
-	if (!write_line(log, priority, line, length, milliseconds)) {
+	if (!sink_write(&log->sink, priority, line, length, milliseconds)) {
 		atomic_fetch_add(&log->lost, 1);
 		say_failing(log, errno);
 	} else if (atomic_load_explicit(&log->lost, memory_order_relaxed) !=
@@ -215,7 +155,7 @@ put_line(struct log *log, int priority, const char *line, size_t length)
 int
 log_start(struct log *log)
 {
-	if (log->kind == SETTINGS_LOG_FILE)
+	if (log->sink.kind == SETTINGS_LOG_FILE)
 		return 0;
 	log->queue = queue_new(deliver_queued, log);
 	return log->queue != NULL ? 0 : -1;
@@ -238,8 +178,7 @@ log_free(struct log **log)
 {
 	if (*log == NULL)
 		return;
-	log_file_free(&(*log)->file);
-	syslog_socket_close(&(*log)->syslog);
+	sink_close(&(*log)->sink);
 	free(*log);
 	*log = NULL;
 }
@@ -247,12 +186,10 @@ log_free(struct log **log)
 void
 log_reopen(struct log *log)
 {
-	if (log->kind == SETTINGS_LOG_SYSLOG)
-		atomic_store(&log->renew, true);
-	if (log->kind == SETTINGS_LOG_FILE && log_file_reopen(log->file, log->path) != 0)
+	if (!sink_reopen(&log->sink))
 		log_message(log, SEVERITY_ERROR,
 		    "cannot open the log %s anew, the old file goes on: %s",
-		    log->path, strerror(errno));
+		    log->sink.path, strerror(errno));
 }
 
 void
@@ -276,7 +213,7 @@ log_record(struct log *log, const struct journal_record *record)
 		buffer_clear(&line);
 		journal_record_write(record, log->format, limits[i], &line);
 		buffer_add(&line, "\n", 1);
-		if (log->kind != SETTINGS_LOG_SYSLOG || line.length <= SYSLOG_LINE_MAX)
+		if (log->sink.kind != SETTINGS_LOG_SYSLOG || line.length <= SYSLOG_LINE_MAX)
 			break;
 	}
 	if (line.failed)

@@ -17,11 +17,11 @@
 #include "milter/facts.h"
 #include "milter/load.h"
 #include "milter/log.h"
-#include "milter/log_file.h"
 #include "milter/macros.h"
 #include "milter/queue.h"
 #include "milter/reply.h"
 #include "milter/session.h"
+#include "milter/sink.h"
 #include "milter/snapshot.h"
 #include "base/diag.h"
 #include "base/limiter.h"
@@ -386,31 +386,30 @@ test_full_disk(void **state)
 static void *
 write_lines(void *argument)
 {
-	struct log_file *file = argument;
+	struct sink *file = argument;
 
 	for (int i = 0; i < 2000; i++)
-		assert_true(log_file_write(file, "a whole line\n", 13));
+		assert_true(sink_write(file, 6, "a whole line\n", 13, 0));
 	return NULL;
 }
 
 static void
 test_lines_of_threads_are_whole(void **state)
 {
-	struct log_file *file;
+	struct settings settings = file_settings(log_path);
+	struct sink file;
 	pthread_t threads[8];
 
 	(void)state;
 	(void)unlink(log_path);
-	file = log_file_new(log_path);
-	assert_non_null(file);
+	assert_true(sink_open(&file, &settings));
 	for (size_t i = 0; i < 8; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, write_lines, file), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, write_lines, &file), 0);
 	for (size_t i = 0; i < 8; i++)
 		(void)pthread_join(threads[i], NULL);
 	assert_int_equal(count_lines(log_path, "a whole line\n"), 16000);
 	assert_int_equal(count_lines(log_path, ""), 16000);
-	log_file_free(&file);
-	assert_null(file);
+	sink_close(&file);
 	(void)unlink(log_path);
 }
 
