@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "milter/daemon.h"
-#include "milter/memory.h"
+#include "milter/snapshot.h"
 #include "settings/settings.h"
 
 /* What a wrong call ends with; 1 is for what is wrong with the settings. */
@@ -79,7 +79,7 @@ main(int argc, char **argv)
 
 	if (status != -1)
 		return status;
-	memory_prepare();
+	snapshots_prepare_memory();
 	if (options.check)
 		return daemon_check(options.settings);
 	return daemon_run(options.settings, options.foreground);

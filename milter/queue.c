@@ -49,7 +49,7 @@ take(struct queue *queue)
 }
 
 static void *
-run(void *argument)
+queue_run(void *argument)
 {
 	struct queue *queue = argument;
 	struct line *line;
@@ -69,22 +69,6 @@ run(void *argument)
 	(void)pthread_cond_signal(&queue->ended);
 	(void)pthread_mutex_unlock(&queue->lock);
 	return NULL;
-}
-
-/* Runs the queue in a thread that nobody joins. Returns 0 or an errno. */
-static int
-start_thread(struct queue *queue)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int error = pthread_attr_init(&attributes);
-
-	if (error != 0)
-		return error;
-	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(&thread, &attributes, run, queue);
-	(void)pthread_attr_destroy(&attributes);
-	return error;
 }
 
 static void
@@ -107,6 +91,7 @@ queue_new(queue_writer *writer, void *context)
 {
 	struct queue *queue = calloc(1, sizeof(*queue));
 	pthread_condattr_t clock;
+	pthread_t thread;
 	int error;
 
 	if (queue == NULL)
@@ -120,13 +105,14 @@ queue_new(queue_writer *writer, void *context)
 	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&queue->ended, &clock);
 	(void)pthread_condattr_destroy(&clock);
-	error = start_thread(queue);
-	if (error != 0) {
-		queue_free(queue);
-		errno = error;
-		return NULL;
+	error = pthread_create(&thread, NULL, queue_run, queue);
+	if (error == 0) {
+		(void)pthread_detach(thread);
+		return queue;
 	}
-	return queue;
+	queue_free(queue);
+	errno = error;
+	return NULL;
 }
 
 bool

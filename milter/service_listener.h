@@ -9,9 +9,15 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_SERVICE_LISTENER_H
-#define MILTER_SERVICE_LISTENER_H
+#ifndef TLSWARD_MILTER_SERVICE_LISTENER_H
+#define TLSWARD_MILTER_SERVICE_LISTENER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "milter/answer.h"
+#include "milter/delegation.h"
 #include "milter/service.h"
 
 /* Limits; tests set smaller ones. Milliseconds. */
@@ -24,6 +30,35 @@ struct service_limits {
 };
 
 extern const struct service_limits service_limits;
+
+/* Why a client is not served any more. */
+enum client_end {
+	CLIENT_GOES_ON,
+	CLIENT_LEFT,		/* it closed the connection, or that broke */
+	CLIENT_IDLE,
+	/* These are told in the log. */
+	CLIENT_GARBAGE, CLIENT_TOO_LARGE, CLIENT_TOO_SLOW, CLIENT_TOO_MANY,
+	CLIENT_NO_MEMORY,
+	CLIENT_ENDS
+};
+
+struct service_client {
+	int fd;				/* -1: the place is free */
+	uint32_t events;		/* what is waited for */
+	bool asked;			/* it had a request answered */
+	int64_t since_ms;		/* the last change of what it does */
+	struct answer_state state;
+	struct delegation request;	/* the one under way */
+	struct buffer answers;		/* not yet written */
+	size_t written;			/* of them */
+};
+
+/* Whether a client took longer than it may. */
+enum client_end service_client_overdue(const struct service_client *client,
+    const struct service_limits *limits, int64_t now_ms);
+
+/* Closes the connection and frees all; the place is free then. */
+void service_client_close(struct service_client *client);
 
 struct service_listener;
 

@@ -13,9 +13,35 @@
 #include "milter/snapshot.h"
 
 #include <pthread.h>
-#include <stdlib.h>
+#include <stdlib.h>		/* defines __GLIBC__ where it is that library */
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
-#include "milter/memory.h"
+/* Larger blocks are mapped on their own. In bytes. */
+#define MAPPED_FROM (128 * 1024)
+
+/*
+ * The GNU C library raises the size from which on a block is mapped on its own each
+ * time that such a block is freed: a second policy would then lie in the heap, and
+ * what comes to lie behind it would keep all of it. Others need no such care.
+ */
+void
+snapshots_prepare_memory(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+	(void)mallopt(M_TRIM_THRESHOLD, MAPPED_FROM);
+#endif
+}
+
+void
+snapshots_return_memory(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
 
 struct snapshots {
 	pthread_mutex_t lock;
@@ -124,7 +150,7 @@ snapshots_collect(struct snapshots *snapshots)
 		snapshot_free(retired);
 	}
 	if (any)
-		memory_give_back();
+		snapshots_return_memory();
 	return more;
 }
 

@@ -8,8 +8,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_SNAPSHOT_H
-#define MILTER_SNAPSHOT_H
+#ifndef TLSWARD_MILTER_SNAPSHOT_H
+#define TLSWARD_MILTER_SNAPSHOT_H
 
 #include "policy/policy.h"
 
@@ -52,5 +52,15 @@ bool snapshots_collect(struct snapshots *snapshots);
 
 /* How many hold the snapshot in force: 1 where no message does. For tests. */
 unsigned snapshots_references(struct snapshots *snapshots);
+
+/*
+ * Has the C library take large blocks from the system one by one, however often some
+ * were freed, so that an old policy's memory goes back to it at once. To be called
+ * before the first policy is loaded.
+ */
+void snapshots_prepare_memory(void);
+
+/* Gives memory that is free back to the system: after a policy was freed. */
+void snapshots_return_memory(void);
 
 #endif

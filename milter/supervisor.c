@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "milter/memory.h"
+#include "milter/snapshot.h"
 #include "milter/worker.h"
 #include "base/diag.h"
 
@@ -83,7 +83,7 @@ start_worker(struct supervisor *supervisor)
 	supervisor->control = ends[0];
 	/* The worker has its own copy; the next one reads what is there then. */
 	policy_free(&supervisor->daemon->loaded.policy);
-	memory_give_back();
+	snapshots_return_memory();
 	return worker_serves(supervisor);
 }
 

@@ -183,6 +183,7 @@ reload(struct worker *worker)
 	struct policy_summary summary;
 	bool replaced;
 
+	log_reopen(daemon->log);
 	free_older_policies(worker);
 	replaced = load(worker);
 	if (replaced)
@@ -230,35 +231,23 @@ wait_for_messages(struct worker *worker)
 	(void)poll(NULL, 0, REPLY_MS);
 }
 
-/* Acts on one byte of the supervisor's. False: the end. */
+/*
+ * Acts on the bytes of the supervisor's. Several HUPs that came during one reload are one
+ * more reload, not several. False: the end.
+ */
 static bool
-obey(struct worker *worker, char what)
-{
-	switch (what) {
-	case CONTROL_RELOAD:
-		log_reopen(worker->daemon->log);
-		reload(worker);
-		return true;
-	case CONTROL_COUNTERS:
-		log_counters(worker);
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Several HUPs that came during one reload are one more reload, not several. */
-static bool
-obey_all(struct worker *worker, const char *what, size_t length)
+obey(struct worker *worker, const char *what, size_t length)
 {
 	bool reloaded = false;
 
 	for (size_t i = 0; i < length; i++) {
-		if (what[i] == CONTROL_RELOAD && reloaded)
-			continue;
-		reloaded = reloaded || what[i] == CONTROL_RELOAD;
-		if (!obey(worker, what[i]))
+		if (what[i] == CONTROL_COUNTERS)
+			log_counters(worker);
+		else if (what[i] != CONTROL_RELOAD)
 			return false;
+		else if (!reloaded)
+			reload(worker);
+		reloaded = reloaded || what[i] == CONTROL_RELOAD;
 	}
 	return true;
 }
@@ -325,7 +314,7 @@ listen_to_supervisor(struct worker *worker)
 			log_message(log, SEVERITY_ERROR, "the supervisor is gone: ending");
 			return 1;
 		}
-		if (!obey_all(worker, what, (size_t)length))
+		if (!obey(worker, what, (size_t)length))
 			return 0;
 	}
 }

@@ -16,7 +16,6 @@
 #include "milter/delegation.h"
 #include "milter/correlation.h"
 #include "milter/load.h"
-#include "milter/service_client.h"
 #include "milter/service_listener.h"
 #include "base/buffer.h"
 #include "base/diag.h"
