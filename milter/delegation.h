@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_DELEGATION_H
-#define MILTER_DELEGATION_H
+#ifndef TLSWARD_MILTER_DELEGATION_H
+#define TLSWARD_MILTER_DELEGATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
