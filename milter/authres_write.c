@@ -104,24 +104,11 @@ put_value(struct writer *writer, const char *property, const char *text)
 	put_format(writer, "%s=%s", property, value);
 }
 
-/* Whether the session is encrypted, as the policy sees it. */
-static enum policy_tri
-is_encrypted(const struct facts *facts, const struct verdict *verdict)
-{
-	if (facts->tls_version != NULL && strcmp(facts->tls_version, "none") == 0)
-		return POLICY_NO;
-	if (facts->cipher != NULL && (verdict->bits == 0 ||
-	    strcasestr(facts->cipher, "NULL") != NULL))
-		return POLICY_NO;
-	return facts->tls_version != NULL || facts->cipher != NULL ? POLICY_YES :
-	    POLICY_UNKNOWN;
-}
-
 static void
 put_session(struct writer *writer, const struct facts *facts,
     const struct verdict *verdict)
 {
-	enum policy_tri encrypted = is_encrypted(facts, verdict);
+	enum policy_tri encrypted = policy_encrypted(facts);
 
 	put(writer, encrypted == POLICY_YES ? "x-tls=pass" :
 	    encrypted == POLICY_NO ? "x-tls=none" : "x-tls=permerror");

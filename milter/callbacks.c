@@ -215,7 +215,7 @@ static bool
 waits_for_service(const struct snapshot *snapshot, const struct facts *facts)
 {
 	return service->correlation != NULL && snapshot->summary.uses_fingerprint &&
-	    facts_are_encrypted(facts) && !facts->local;
+	    policy_encrypted(facts) == POLICY_YES && !facts->local;
 }
 
 /*

@@ -42,9 +42,11 @@ counters_protocol_name(enum protocol protocol)
 static enum protocol
 protocol_of(const struct facts *facts)
 {
+	if (policy_encrypted(facts) == POLICY_NO)
+		return COUNTED_NONE;
 	if (facts->tls_version == NULL)
 		return COUNTED_UNKNOWN;
-	for (int i = COUNTED_NONE; i < COUNTED_OTHER; i++)
+	for (int i = COUNTED_NONE + 1; i < COUNTED_OTHER; i++)
 		if (strcmp(facts->tls_version, protocols[i]) == 0)
 			return (enum protocol)i;
 	return COUNTED_OTHER;

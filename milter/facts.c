@@ -241,16 +241,10 @@ facts_gather(SMFICTX *ctx, const struct session *session,
 	gather_tls(ctx, session, mta, room, facts);
 }
 
-bool
-facts_are_encrypted(const struct facts *facts)
-{
-	return facts->tls_version != NULL && strcmp(facts->tls_version, "none") != 0;
-}
-
 void
 facts_tls(const struct facts *facts, struct correlation_tls *tls)
 {
-	correlation_text(tls->protocol, sizeof(tls->protocol), facts_are_encrypted(facts) ?
+	correlation_text(tls->protocol, sizeof(tls->protocol), policy_encrypted(facts) == POLICY_YES ?
 	    facts->tls_version : NULL);
 	correlation_text(tls->cipher, sizeof(tls->cipher), facts->cipher);
 	tls->bits = facts->bits;

@@ -48,9 +48,6 @@ const char *facts_from_resolved(SMFICTX *ctx, const char *from);
  */
 const char *facts_to_resolved(SMFICTX *ctx, const char *to);
 
-/* Whether they tell of a session that is encrypted, in one way or another. */
-bool facts_are_encrypted(const struct facts *facts);
-
 /* Those of them that the policy service hears, too. */
 void facts_tls(const struct facts *facts, struct correlation_tls *tls);
 
