@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "milter/decision.h"
 #include "milter/encoded.h"
 #include "milter/facts.h"
@@ -156,13 +157,11 @@ static uint64_t
 process_of(const struct delegation *request, const struct answer_state *state)
 {
 	const char *instance = delegation_find(request, ATTRIBUTE_INSTANCE);
-	uint64_t hash = 0xcbf29ce484222325u;
+	const struct hash_key fixed = { 0, 0 };
 
 	if (instance == NULL)
 		return state->serial;
-	for (; *instance != '\0' && *instance != '.'; instance++)
-		hash = (hash ^ (unsigned char)*instance) * 0x100000001b3u;
-	return hash | UINT64_C(1) << 63;
+	return hash_bytes(fixed, instance, strcspn(instance, ".")) | UINT64_C(1) << 63;
 }
 
 static void

@@ -322,7 +322,6 @@ void
 forged_look(struct forged *forged, const char *name, const char *value, const char *id)
 {
 	enum authres_claim claim;
-	int *grown;
 
 	if (forged->lost || !authres_is_field(name))
 		return;
@@ -330,14 +329,11 @@ forged_look(struct forged *forged, const char *name, const char *value, const ch
 	claim = authres_claims(value, id);
 	if (claim == AUTHRES_OTHER)
 		return;
-	grown = claim == AUTHRES_OURS && forged->count < FORGED_MAX ?
-	    array_grow(forged->at, forged->count, &forged->room, sizeof(*grown)) : NULL;
-	if (grown == NULL) {
+	if (claim == AUTHRES_NO_MEMORY || forged->count >= FORGED_MAX ||
+	    !array_reserve(forged->at, forged->count + 1, &forged->room))
 		forged->lost = true;
-		return;
-	}
-	forged->at = grown;
-	forged->at[forged->count++] = forged->seen;
+	else
+		forged->at[forged->count++] = forged->seen;
 }
 
 void

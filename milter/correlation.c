@@ -15,9 +15,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
+#include "base/hash.h"
 #include "policy/policy.h"
 
 #define BUCKETS 4096u			/* a power of two */
@@ -44,7 +43,7 @@ LIST_HEAD(entries, entry);
 struct correlation {
 	pthread_mutex_t lock;
 	uint64_t clock;			/* one tick for each request and MAIL */
-	uint64_t seed;
+	struct hash_key key;
 	TAILQ_HEAD(, entry) ages;	/* the oldest is the first */
 	size_t fresh;			/* places never used begin here */
 	struct sessions sessions[BUCKETS];
@@ -62,9 +61,7 @@ correlation_new(void)
 	(void)pthread_mutex_init(&table->lock, NULL);
 	TAILQ_INIT(&table->ages);
 	/* Without it, strangers could choose ports that share a chain: a nuisance. */
-	if (getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) !=
-	    (ssize_t)sizeof(table->seed))
-		table->seed = (uint64_t)(uintptr_t)table ^ (uint64_t)time(NULL);
+	hash_seed(&table->key);
 	return table;
 }
 
@@ -164,13 +161,8 @@ connection_same(const struct connection *a, const struct connection *b)
 static size_t
 bucket_of(const struct correlation *table, const struct connection *connection)
 {
-	uint64_t hash = table->seed, half[2];
-
-	memcpy(half, connection->client.address, sizeof(half));
-	hash = (hash ^ half[0]) * 0x9e3779b97f4a7c15u;
-	hash = (hash ^ hash >> 32 ^ half[1]) * 0xbf58476d1ce4e5b9u;
-	hash = (hash ^ hash >> 29 ^ connection->client.port) * 0x94d049bb133111ebu;
-	return (size_t)(hash ^ hash >> 31) & (BUCKETS - 1);
+	return (size_t)hash_bytes(table->key, &connection->client,
+	    offsetof(struct endpoint, known)) & (BUCKETS - 1);
 }
 
 /* ------------------------------------------------------------------ *
