@@ -31,50 +31,6 @@ file_of(const char *name)
 }
 
 static void
-times(void **state)
-{
-	static const struct {
-		const char *text;
-		int64_t when;
-	} good[] = {
-		{ "1970-01-01T00:00:00Z", 0 }, { "2026-06-15T00:00:00Z", JUNE_2026 },
-		{ "2026-06-15t01:02:03z", JUNE_2026 + 3723 },
-		{ "2026-06-15T01:02:03.999Z", JUNE_2026 + 3723 },
-		{ "2026-06-15T02:30:00+02:30", JUNE_2026 },
-		{ "2026-06-14T22:00:00.0-02:00", JUNE_2026 }
-	};
-	static const char *const bad[] = {
-		"", "2026-06-15", "2026-06-15T00:00:00", "2026-06-15 00:00:00Z",
-		"2026-06-15T24:00:00Z", "2026-06-15T00:60:00Z", "2026-06-15T00:00:61Z",
-		"2026-06-31T00:00:00Z", "2026-06-15T00:00:00.Z", "2026-06-15T00:00:00ZZ",
-		"2026-06-15T00:00:00+2:00", "2026-06-15T00:00:00+24:00",
-		"2026-06-15T00:00:00+00:60", "2026-06-15T00-00:00Z"
-	};
-	char text[CERTIFICATE_TIME_SIZE];
-	int64_t when;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		assert_true(date_read_time(good[i].text, &when));
-		assert_int_equal(when, good[i].when);
-	}
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (date_read_time(bad[i], &when))
-			fail_msg("%s is taken for a time", bad[i]);
-	for (when = 0; when < EXPIRES * 2; when += DAY * 13 + 4567) {
-		int64_t again;
-
-		date_write_time(when, text);
-		assert_true(date_read_time(text, &again));
-		assert_int_equal(again, when);
-	}
-	date_write_time(-1, text);
-	assert_string_equal(text, "1970-01-01T00:00:00Z");
-	date_write_time(INT64_MAX, text);
-	assert_string_equal(text, "9999-12-31T23:59:59Z");
-}
-
-static void
 expect_report(const struct policy *policy, int64_t now, const char *words)
 {
 	struct diags *diags = diags_new();
@@ -307,7 +263,6 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(times),
 		cmocka_unit_test(reports_by_time),
 		cmocka_unit_test(next_ends),
 		cmocka_unit_test(periods_by_time),

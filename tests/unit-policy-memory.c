@@ -256,36 +256,6 @@ every_failure_of_decide_is_seen(void **state)
 	policy_free(&policy);
 }
 
-static void
-lost_diagnostics_are_counted(void **state)
-{
-	struct diags *diags = diags_new();
-	static char text[200000];
-	const char *end;
-	FILE *out;
-
-	(void)state;
-	assert_non_null(diags);
-	diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, 1, NULL, 0, "kept");
-	for (int i = 0; i < 100; i++) {
-		allocation_fail(1);
-		diags_add(diags, SEVERITY_ERROR, NULL, "f", 2, 1, NULL, 0, "%1000d", i);
-	}
-	allocation_fail(0);
-	assert_int_equal(diags_count(diags), 101);
-	assert_int_equal(diags_errors(diags), 101);
-	out = fmemopen(text, sizeof(text), "w");
-	assert_non_null(out);
-	diags_print(diags, out);
-	assert_int_equal(fclose(out), 0);
-	assert_int_equal(strncmp(text, "f:1:1: error: kept\n", 19), 0);
-	end = strstr(text, " more diagnostics are lost: out of memory\n");
-	assert_non_null(end);
-	assert_null(diags_at(diags, 100));
-	diags_free(&diags);
-	assert_int_equal(allocation_live(), 0);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -293,8 +263,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(every_failure_of_load_is_seen),
 		cmocka_unit_test(every_failure_of_certificates_is_seen),
 		cmocka_unit_test(every_failure_of_an_invalid_policy_is_seen),
-		cmocka_unit_test(every_failure_of_decide_is_seen),
-		cmocka_unit_test(lost_diagnostics_are_counted)
+		cmocka_unit_test(every_failure_of_decide_is_seen)
 	};
 
 	return UNIT_RUN(argc, argv, tests);

@@ -11,7 +11,6 @@
 #include "journal/journal.h"
 #include "journal/schema.h"
 #include "base/diag.h"
-#include "base/intern.h"
 
 static struct policy *
 empty_policy(void)
@@ -64,29 +63,6 @@ domains_beyond_the_limit_are_counted(void **state)
 }
 
 static void
-keys_keep_their_numbers(void **state)
-{
-	struct intern intern = { 0 };
-	bool added;
-
-	(void)state;
-	assert_int_equal(intern_find(&intern, "a", 1), INTERN_NONE);
-	for (uint32_t i = 0; i < 10000; i++) {
-		assert_int_equal(intern_add(&intern, &i, sizeof i, &added), i);
-		assert_true(added);
-	}
-	for (uint32_t i = 0; i < 10000; i++) {
-		assert_int_equal(intern_add(&intern, &i, sizeof i, &added), i);
-		assert_false(added);
-		assert_int_equal(intern_find(&intern, &i, sizeof i), i);
-	}
-	assert_int_equal(intern_find(&intern, "a", 1), INTERN_NONE);
-	assert_int_equal(intern_add(&intern, "", 0, &added), 10000);
-	assert_string_equal(intern_text(&intern, 10000), "");
-	intern_free(&intern);
-}
-
-static void
 networks_are_those_of_roll_ups(void **state)
 {
 	static const char *const cases[][2] = {
@@ -108,7 +84,6 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(domains_beyond_the_limit_are_counted),
-		cmocka_unit_test(keys_keep_their_numbers),
 		cmocka_unit_test(networks_are_those_of_roll_ups),
 	};
 

@@ -24,7 +24,6 @@
 #include "milter/sink.h"
 #include "milter/snapshot.h"
 #include "base/diag.h"
-#include "base/limiter.h"
 
 static void
 test_percent_is_doubled(void **state)
@@ -163,24 +162,6 @@ test_session_ids_differ(void **state)
 	session_free(&one, NULL);
 	session_free(&two, NULL);
 	assert_null(one);
-}
-
-static void
-test_limiter(void **state)
-{
-	struct limiter limiter;
-	unsigned long held = 99;
-
-	(void)state;
-	memset(&limiter, 0, sizeof(limiter));
-	assert_true(limiter_allows(&limiter, 1000000, &held));
-	assert_int_equal(held, 0);
-	assert_false(limiter_allows(&limiter, 1000001, &held));
-	assert_false(limiter_allows(&limiter, 1000000 + LIMITER_PERIOD_MS - 1, &held));
-	assert_true(limiter_allows(&limiter, 1000000 + LIMITER_PERIOD_MS, &held));
-	assert_int_equal(held, 2);
-	/* A clock that was set back. */
-	assert_true(limiter_allows(&limiter, 5000, &held));
 }
 
 /* ------------------------------------------------------------------ *
@@ -508,7 +489,6 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_full_names_are_decoded),
 		cmocka_unit_test(test_idle_connections_are_small),
 		cmocka_unit_test(test_session_ids_differ),
-		cmocka_unit_test(test_limiter),
 		cmocka_unit_test(test_daily_report),
 		cmocka_unit_test(test_queue_never_waits),
 		cmocka_unit_test(test_queue_bounds_bytes),
