@@ -15,31 +15,22 @@
 #define INCLUDE_DEPTH_MAX 32
 
 /* A path in the including file's folder, or as it is when it is absolute. */
-char *
-parse_beside(struct parser *p, const char *path)
+static const char *
+beside(struct parser *p, const char *path)
 {
 	const char *from = p->current->source.path;
 	const char *slash = strrchr(from, '/');
-	size_t folder = slash == NULL || path[0] == '/' ? 0 : (size_t)(slash + 1 - from);
-	char *joined = parse_scratch(p, folder + strlen(path) + 1);
+	int folder = slash == NULL || path[0] == '/' ? 0 : (int)(slash + 1 - from);
 
-	if (joined == NULL)
-		return NULL;
-	memcpy(joined, from, folder);
-	(void)strcpy(joined + folder, path);
-	return joined;
+	return parse_print(p, "%.*s%s", folder, from, path);
 }
 
-char *
+const char *
 parse_named_file(struct parser *p, const char *path)
 {
-	char *joined = parse_scratch(p, strlen(p->folder) + strlen(path) + 1);
+	const char *joined = parse_print(p, "%s%s", path[0] == '/' ? "" : p->folder, path);
 
-	if (joined == NULL)
-		return NULL;
-	(void)strcpy(joined, path[0] == '/' ? "" : p->folder);
-	(void)strcat(joined, path);
-	return access(joined, F_OK) == 0 ? joined : parse_beside(p, path);
+	return access(joined, F_OK) == 0 ? joined : beside(p, path);
 }
 
 const char *
@@ -212,7 +203,7 @@ void
 parse_include(struct parser *p)
 {
 	struct token argument = p->token;
-	char *path;
+	const char *path;
 
 	if (argument.type != TOKEN_STRING) {
 		parse_expected(p, MSG_EXPECTED_PATH);
@@ -222,7 +213,8 @@ parse_include(struct parser *p)
 	}
 	parse_next(p);
 	end_statement(p, "statement");
-	if ((path = parse_beside(p, argument.text)) == NULL)
+	path = beside(p, argument.text);
+	if (p->no_memory)
 		return;
 	if (strpbrk(argument.text, "*?[") != NULL)
 		include_matches(p, path, &argument.place);

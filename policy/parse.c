@@ -6,6 +6,8 @@
 #include "policy/parse.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,9 +19,12 @@
 #define HINT_WORDS_MAX 10
 #define STATEMENTS "include, profile, default, from, to or client"
 
-#define STATEMENT_COUNT (sizeof(statement_names) / sizeof(statement_names[0]))
+enum statement {
+	STATEMENT_INCLUDE, STATEMENT_PROFILE, STATEMENT_DEFAULT,
+	STATEMENT_FROM, STATEMENT_TO, STATEMENT_CLIENT, STATEMENT_COUNT
+};
 
-static const char *const statement_names[] = {
+static const char *const statement_names[STATEMENT_COUNT] = {
 	"include", "profile", "default", "from", "to", "client"
 };
 
@@ -55,13 +60,20 @@ parse_is(const struct parser *p, const char *word)
 	return p->token.type == TOKEN_WORD && strcmp(p->token.text, word) == 0;
 }
 
+size_t
+parse_word(const struct parser *p, const char *const *words, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && !parse_is(p, words[i]))
+		i++;
+	return i;
+}
+
 bool
 parse_at_statement(const struct parser *p)
 {
-	for (size_t i = 0; i < STATEMENT_COUNT; i++)
-		if (parse_is(p, statement_names[i]))
-			return true;
-	return false;
+	return parse_word(p, statement_names, STATEMENT_COUNT) < STATEMENT_COUNT;
 }
 
 bool
@@ -74,17 +86,28 @@ parse_at_end(const struct parser *p)
 }
 
 const char *
+parse_print(struct parser *p, const char *format, ...)
+{
+	va_list arguments, again;
+	char *text;
+	int length;
+
+	va_start(arguments, format);
+	va_copy(again, arguments);
+	length = vsnprintf(NULL, 0, format, arguments);
+	text = length < 0 ? NULL : parse_scratch(p, (size_t)length + 1);
+	if (text != NULL)
+		(void)vsnprintf(text, (size_t)length + 1, format, again);
+	va_end(again);
+	va_end(arguments);
+	return text != NULL ? text : "";
+}
+
+const char *
 parse_found(struct parser *p, const struct token *token)
 {
-	char *quoted;
-
-	if (token->type != TOKEN_WORD ||
-	    (quoted = parse_scratch(p, token->length + 3)) == NULL)
-		return token_name(token);
-	(void)strcpy(quoted, "\"");
-	(void)strcat(quoted, token->text);
-	(void)strcat(quoted, "\"");
-	return quoted;
+	return token->type == TOKEN_WORD ? parse_print(p, "\"%s\"", token->text) :
+	    token_name(token);
 }
 
 /* From a "{" to behind its "}". */
@@ -117,19 +140,13 @@ parse_skip_setting(struct parser *p)
 static const char *
 expected_words(struct parser *p, const char *const *candidates, size_t count)
 {
-	size_t room = sizeof(": expected ");
-	char *text;
+	const char *text = ": expected ";
 
-	for (size_t i = 0; i < count; i++)
-		room += strlen(candidates[i]) + strlen(" or ");
-	if (count == 0 || count > HINT_WORDS_MAX ||
-	    (text = parse_scratch(p, room)) == NULL)
+	if (count == 0 || count > HINT_WORDS_MAX)
 		return "";
-	(void)strcpy(text, ": expected ");
-	for (size_t i = 0; i < count; i++) {
-		(void)strcat(text, i == 0 ? "" : i + 1 == count ? " or " : ", ");
-		(void)strcat(text, candidates[i]);
-	}
+	for (size_t i = 0; i < count; i++)
+		text = parse_print(p, "%s%s%s", text,
+		    i == 0 ? "" : i + 1 == count ? " or " : ", ", candidates[i]);
 	return text;
 }
 
@@ -137,19 +154,10 @@ const char *
 parse_hint(struct parser *p, const char *word, size_t length,
     const char *const *candidates, size_t count)
 {
-	static const char before[] = ": did you mean \"", after[] = "\"?";
 	const char *meant = suggest_word(word, length, candidates, count);
-	char *hint;
 
-	if (meant == NULL)
-		return expected_words(p, candidates, count);
-	hint = parse_scratch(p, strlen(meant) + sizeof(before) + sizeof(after));
-	if (hint == NULL)
-		return "";
-	(void)strcpy(hint, before);
-	(void)strcat(hint, meant);
-	(void)strcat(hint, after);
-	return hint;
+	return meant == NULL ? expected_words(p, candidates, count) :
+	    parse_print(p, ": did you mean \"%s\"?", meant);
 }
 
 void *
@@ -365,10 +373,41 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 		arena_rewind(&p->written->words, words);
 }
 
+/* A statement from behind its keyword, which stands at "place". */
+static void
+parse_rest(struct parser *p, enum statement statement, const struct place *place,
+    bool misspelt)
+{
+	switch (statement) {
+	case STATEMENT_INCLUDE:
+		parse_include(p);
+		break;
+	case STATEMENT_PROFILE:
+		parse_profile(p, misspelt);
+		break;
+	case STATEMENT_DEFAULT:
+		parse_default(p, place, misspelt);
+		break;
+	case STATEMENT_FROM:
+		parse_rule(p, RULE_FROM, place);
+		break;
+	case STATEMENT_TO:
+		parse_rule(p, RULE_TO, place);
+		break;
+	case STATEMENT_CLIENT:
+		parse_rule(p, RULE_CLIENT, place);
+		break;
+	case STATEMENT_COUNT:
+		break;
+	}
+}
+
 /* A word that begins no statement. What it would have defined is not known. */
 static void
 misspelt_statement(struct parser *p)
 {
+	/* What others use is read all the same, lest they be blamed for using it. */
+	static const enum statement used[] = { STATEMENT_PROFILE, STATEMENT_DEFAULT };
 	struct place place = p->token.place;
 	const char *meant = suggest_word(p->token.text, p->token.length,
 	    statement_names, STATEMENT_COUNT);
@@ -376,15 +415,14 @@ misspelt_statement(struct parser *p)
 	parse_unexpected(p, MSG_STATEMENT, p->token.text,
 	    parse_hint(p, p->token.text, p->token.length, statement_names,
 	    STATEMENT_COUNT));
-	/* What others use is read all the same, lest they be blamed for using it. */
-	if (meant != NULL && strcmp(meant, "profile") == 0) {
-		parse_next(p);
-		parse_profile(p, true);
-	} else if (meant != NULL && strcmp(meant, "default") == 0) {
-		parse_next(p);
-		parse_default(p, &place, true);
-	} else
-		p->incomplete = true;
+	for (size_t i = 0; i < 2; i++) {
+		if (meant == statement_names[used[i]]) {
+			parse_next(p);
+			parse_rest(p, used[i], &place, true);
+			return;
+		}
+	}
+	p->incomplete = true;
 }
 
 static void
@@ -414,30 +452,19 @@ unknown_statement(struct parser *p)
 static void
 parse_statement(struct parser *p)
 {
+	size_t which = parse_word(p, statement_names, STATEMENT_COUNT);
 	struct place place = p->token.place;
 
-	if (parse_at_statement(p))
-		parse_resync(p);
-	if (parse_is(p, "include")) {
-		parse_next(p);
-		parse_include(p);
-	} else if (parse_is(p, "profile")) {
-		parse_next(p);
-		parse_profile(p, false);
-	} else if (parse_is(p, "default")) {
-		parse_next(p);
-		parse_default(p, &place, false);
-	} else if (parse_is(p, "from")) {
-		parse_next_pattern(p);
-		parse_rule(p, RULE_FROM, &place);
-	} else if (parse_is(p, "to")) {
-		parse_next_pattern(p);
-		parse_rule(p, RULE_TO, &place);
-	} else if (parse_is(p, "client")) {
-		parse_next_pattern(p);
-		parse_rule(p, RULE_CLIENT, &place);
-	} else
+	if (which == STATEMENT_COUNT) {
 		unknown_statement(p);
+		return;
+	}
+	parse_resync(p);
+	if (which >= STATEMENT_FROM)
+		parse_next_pattern(p);
+	else
+		parse_next(p);
+	parse_rest(p, (enum statement)which, &place, false);
 }
 
 void

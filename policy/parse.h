@@ -43,6 +43,9 @@ void parse_next_pattern(struct parser *p);
 /* Whether the token is that word. A string is never a keyword. */
 bool parse_is(const struct parser *p, const char *word);
 
+/* Which of the words the token is; "count": none of them. */
+size_t parse_word(const struct parser *p, const char *const *words, size_t count);
+
 /* The end of a setting or statement: newline, ";", "}" or the end of the file. */
 bool parse_at_end(const struct parser *p);
 
@@ -76,6 +79,10 @@ void parse_resync(struct parser *p);
  */
 const char *parse_hint(struct parser *p, const char *word, size_t length,
     const char *const *candidates, size_t count);
+
+/* Formatted text in scratch memory; "" when memory is short. */
+const char *parse_print(struct parser *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /*
  * Memory of the policy, and of what ends with the parsing or with lint; failure is
@@ -150,14 +157,11 @@ bool parse_at_least(struct parser *p);
 /* From behind "otherwise" to the end of its words, or NULL. */
 const struct otherwise *parse_otherwise(struct parser *p);
 
-/* A path in the folder of the file that is being read, in scratch memory. */
-char *parse_beside(struct parser *p, const char *path);
-
 /*
  * The path of a list or a certificate: relative to the policy's folder, or else to
- * that of the file which names it. In scratch memory.
+ * that of the file which names it. In scratch memory; "" when memory is short.
  */
-char *parse_named_file(struct parser *p, const char *path);
+const char *parse_named_file(struct parser *p, const char *path);
 
 /* The path for printing: absolute, where it is there at all. Kept. */
 const char *parse_absolute(struct parser *p, const char *path);

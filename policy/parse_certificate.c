@@ -200,7 +200,7 @@ static void
 read_pinned(struct parser *p, struct pinned_file *pinned)
 {
 	const struct place *place = &p->token.place;
-	char *path = parse_named_file(p, p->token.text);
+	const char *path = parse_named_file(p, p->token.text);
 	enum certificate_result result;
 
 	if (p->reader == NULL)

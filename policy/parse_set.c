@@ -12,18 +12,16 @@
 
 #define SETTINGS "use, require, otherwise, monitor, exempt, enforce, contact or note"
 
-static const char *const setting_names[] = {
+enum { USE, REQUIRE, OTHERWISE, MONITOR, EXEMPT, ENFORCE, CONTACT, NOTE, SETTING_COUNT };
+
+static const char *const setting_names[SETTING_COUNT] = {
 	"use", "require", "otherwise", "monitor", "exempt", "enforce", "contact", "note"
 };
-#define SETTING_COUNT (sizeof(setting_names) / sizeof(setting_names[0]))
 
 bool
 parse_at_setting(const struct parser *p)
 {
-	for (size_t i = 0; i < SETTING_COUNT; i++)
-		if (parse_is(p, setting_names[i]))
-			return true;
-	return false;
+	return parse_word(p, setting_names, SETTING_COUNT) < SETTING_COUNT;
 }
 
 static struct setting *
@@ -108,19 +106,15 @@ parse_until(struct parser *p, struct period *period, const char *what)
 }
 
 static void
-parse_period(struct parser *p, struct block *block, enum setting_type type,
-    const struct place *place)
+parse_period(struct parser *p, struct setting *setting)
 {
-	struct setting *setting = add_setting(p, block, type, place);
-	const char *what = type == SET_EXEMPT ? "exempt" : "monitor";
+	bool exempt = setting->type == SET_EXEMPT;
 
-	if (setting == NULL)
-		return;
-	if (!parse_until(p, &setting->period, what)) {
+	if (!parse_until(p, &setting->period, exempt ? "exempt" : "monitor")) {
 		parse_skip_setting(p);
 		return;
 	}
-	if (type == SET_EXEMPT && p->token.type == TOKEN_STRING) {
+	if (exempt && p->token.type == TOKEN_STRING) {
 		setting->text = parse_keep_text(p, p->token.text, p->token.length);
 		parse_next(p);
 	}
@@ -128,27 +122,16 @@ parse_period(struct parser *p, struct block *block, enum setting_type type,
 
 /* The words up to the end, with a space between two. */
 static void
-parse_contact(struct parser *p, struct block *block, const struct place *place)
+parse_contact(struct parser *p, struct setting *setting)
 {
-	struct setting *setting = add_setting(p, block, SET_CONTACT, place);
 	const char *text = NULL;
 
-	while (setting != NULL &&
-	    (p->token.type == TOKEN_WORD || p->token.type == TOKEN_STRING)) {
-		size_t before = text != NULL ? strlen(text) + 1 : 0;
-		char *joined = parse_scratch(p, before + p->token.length + 1);
-
-		if (joined == NULL)
-			return;
-		if (text != NULL) {
-			(void)strcpy(joined, text);
-			joined[before - 1] = ' ';
-		}
-		(void)strcpy(joined + before, p->token.text);
-		text = joined;
+	while (p->token.type == TOKEN_WORD || p->token.type == TOKEN_STRING) {
+		text = text == NULL ? p->token.text :
+		    parse_print(p, "%s %s", text, p->token.text);
 		parse_next(p);
 	}
-	if (setting != NULL && text != NULL)
+	if (text != NULL)
 		setting->text = parse_keep_text(p, text, strlen(text));
 	else {
 		parse_expected(p, MSG_CONTACT_EXPECTED);
@@ -157,12 +140,8 @@ parse_contact(struct parser *p, struct block *block, const struct place *place)
 }
 
 static void
-parse_note(struct parser *p, struct block *block, const struct place *place)
+parse_note(struct parser *p, struct setting *setting)
 {
-	struct setting *setting = add_setting(p, block, SET_NOTE, place);
-
-	if (setting == NULL)
-		return;
 	if (p->token.type == TOKEN_STRING) {
 		setting->text = parse_keep_text(p, p->token.text, p->token.length);
 		parse_next(p);
@@ -173,22 +152,9 @@ parse_note(struct parser *p, struct block *block, const struct place *place)
 }
 
 static void
-parse_requirement(struct parser *p, struct block *block, const struct place *place)
+parse_otherwise_setting(struct parser *p, struct setting *setting)
 {
-	struct setting *setting = add_setting(p, block, SET_REQUIRE, place);
-
-	if (setting != NULL)
-		parse_require(p, setting);
-}
-
-static void
-parse_otherwise_setting(struct parser *p, struct block *block,
-    const struct place *place)
-{
-	struct setting *setting = add_setting(p, block, SET_OTHERWISE, place);
-
-	if (setting != NULL)
-		setting->otherwise = parse_otherwise(p);
+	setting->otherwise = parse_otherwise(p);
 }
 
 static void
@@ -207,30 +173,32 @@ unknown_setting(struct parser *p)
 static void
 parse_setting(struct parser *p, struct block *block)
 {
-	struct token keyword = p->token;
-	const char *word = keyword.type == TOKEN_WORD ? keyword.text : "";
+	static const struct {
+		enum setting_type type;
+		void (*read)(struct parser *p, struct setting *setting);
+	} rows[SETTING_COUNT] = {
+		[REQUIRE] = { SET_REQUIRE, parse_require },
+		[OTHERWISE] = { SET_OTHERWISE, parse_otherwise_setting },
+		[MONITOR] = { SET_MONITOR, parse_period },
+		[EXEMPT] = { SET_EXEMPT, parse_period },
+		[ENFORCE] = { SET_ENFORCE, NULL },
+		[CONTACT] = { SET_CONTACT, parse_contact },
+		[NOTE] = { SET_NOTE, parse_note }
+	};
+	size_t which = parse_word(p, setting_names, SETTING_COUNT);
+	struct place place = p->token.place;
+	struct setting *setting;
 
-	if (!parse_at_setting(p)) {
+	if (which == SETTING_COUNT) {
 		unknown_setting(p);
 		return;
 	}
 	parse_next(p);
-	if (strcmp(word, "use") == 0)
+	if (which == USE)
 		parse_use(p, block);
-	else if (strcmp(word, "require") == 0)
-		parse_requirement(p, block, &keyword.place);
-	else if (strcmp(word, "otherwise") == 0)
-		parse_otherwise_setting(p, block, &keyword.place);
-	else if (strcmp(word, "monitor") == 0)
-		parse_period(p, block, SET_MONITOR, &keyword.place);
-	else if (strcmp(word, "exempt") == 0)
-		parse_period(p, block, SET_EXEMPT, &keyword.place);
-	else if (strcmp(word, "enforce") == 0)
-		(void)add_setting(p, block, SET_ENFORCE, &keyword.place);
-	else if (strcmp(word, "contact") == 0)
-		parse_contact(p, block, &keyword.place);
-	else
-		parse_note(p, block, &keyword.place);
+	else if ((setting = add_setting(p, block, rows[which].type, &place)) != NULL &&
+	    rows[which].read != NULL)
+		rows[which].read(p, setting);
 }
 
 static void

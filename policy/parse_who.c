@@ -314,13 +314,8 @@ add_regex(struct parser *p, size_t rule, const struct token *token,
 static void
 token_regex(struct parser *p, size_t rule, struct who_spec *spec)
 {
-	char *name = parse_scratch(p, p->token.length + 4);
-
-	if (name == NULL)
-		return;
-	(void)sprintf(name, "/%s/%s", p->token.text, p->token.caseless ? "i" : "");
-	spec->text = name;
-	spec->length = strlen(name);
+	spec->text = parse_print(p, "/%s/%s", p->token.text, p->token.caseless ? "i" : "");
+	spec->length = strlen(spec->text);
 	add_regex(p, rule, &p->token, spec);
 }
 
@@ -329,7 +324,7 @@ static void
 token_file(struct parser *p, size_t rule, struct who_written *written)
 {
 	struct place place;
-	char *path;
+	const char *path;
 
 	parse_next(p);
 	if (p->token.type != TOKEN_STRING) {
@@ -339,7 +334,8 @@ token_file(struct parser *p, size_t rule, struct who_written *written)
 		return;
 	}
 	place = p->token.place;
-	if ((path = parse_named_file(p, p->token.text)) == NULL)
+	path = parse_named_file(p, p->token.text);
+	if (p->no_memory)
 		return;
 	written->form = WRITTEN_FILE;
 	written->text = parse_absolute(p, path);

@@ -14,32 +14,16 @@
 #include "policy/messages.h"
 #include "base/diag.h"
 #include "base/file.h"
+#include "base/text.h"
 
-
+/* Steps over one code point. False: it is NUL, or broken. */
 static bool
-continues(char c)
+step_over(char **c, const char *end)
 {
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
+	uint32_t code;
 
-size_t
-utf8_length(const char *text, size_t room)
-{
-	const unsigned char *u = (const unsigned char *)text;
-	size_t length = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 :
-	    u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
-
-	if (length > room)
-		return 0;
-	for (size_t i = 1; i < length; i++)
-		if (!continues(text[i]))
-			return 0;
-	/* Overlong forms, surrogates, beyond U+10FFFF (RFC 3629 section 4). */
-	if (length == 3 && ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f)))
-		return 0;
-	if (length == 4 && ((u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f)))
-		return 0;
-	return length;
+	*c += text_next(*c, (size_t)(end - *c), &code);
+	return code != 0 && code != TEXT_BROKEN;
 }
 
 /* Replaces NUL and broken UTF-8 from "c" to the end of its line. */
@@ -47,13 +31,10 @@ static void
 clean_line(char *c, const char *end)
 {
 	while (c < end && *c != '\n') {
-		size_t length = utf8_length(c, (size_t)(end - c));
+		char *start = c;
 
-		if (length == 0 || *c == '\0') {
-			*c = SOURCE_BAD;
-			length = 1;
-		}
-		c += length;
+		if (!step_over(&c, end))
+			memset(start, SOURCE_BAD, (size_t)(c - start));
 	}
 }
 
@@ -92,7 +73,7 @@ find_place(struct place *place, const char *at)
 	}
 	place->column = 1;
 	for (const char *c = place->start; c < at; c++)
-		place->column += !continues(*c);
+		place->column += ((unsigned char)*c & 0xc0) != 0x80;
 }
 
 /*
@@ -107,19 +88,18 @@ check_bytes(struct source *source, struct diags *diags)
 	char *c = source->text;
 
 	while ((c = skip_ascii(c, end)) < end) {
-		size_t length = utf8_length(c, (size_t)(end - c));
+		char *next = c;
 		const char *message;
 
-		if (length != 0 && *c != '\0' && *c != SOURCE_BAD) {
-			c += length;
+		if (step_over(&next, end) && *c != SOURCE_BAD) {
+			c = next;
 			continue;
 		}
 		find_place(&place, c);
 		message = damage(*c);
 		clean_line(c, end);
 		source_error(diags, &place, "%s", message);
-		c = memchr(c, '\n', (size_t)(end - c));
-		if (c == NULL)
+		if ((c = memchr(c, '\n', (size_t)(end - c))) == NULL)
 			return;
 	}
 }

@@ -41,9 +41,6 @@ char *source_take(struct source *source);
 
 void source_free(struct source *source);
 
-/* Steps over one well-formed UTF-8 sequence: its length, or 0 for a broken one. */
-size_t utf8_length(const char *text, size_t room);
-
 /* A place in a source. */
 struct place {
 	const struct source *source;
