@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "review/review.h"
+#include "review/reading.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,21 +16,19 @@
 /* So long a reader waits for a writer that keeps it out. */
 #define BUSY_MS 5000
 
-#define say(error, ...) ((void)snprintf((error), REVIEW_ERROR_MAX, __VA_ARGS__))
-
 void
 review_explain(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
 {
 	int code = db == NULL ? SQLITE_NOMEM : sqlite3_errcode(db);
 
 	if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM)
-		say(error, "%s cannot be read by this user while nobody has it open for "
+		review_say(error, "%s cannot be read by this user while nobody has it open for "
 		    "writing: run this as the daemon's user or root, or while the "
 		    "daemon runs (%s)", path, sqlite3_errmsg(db));
 	else if (code == SQLITE_NOTADB)
-		say(error, "%s is not a journal: it is no SQLite database", path);
+		review_say(error, "%s is not a journal: it is no SQLite database", path);
 	else
-		say(error, "cannot read %s: %s", path,
+		review_say(error, "cannot read %s: %s", path,
 		    db == NULL ? "not enough memory" : sqlite3_errmsg(db));
 }
 
@@ -41,16 +39,16 @@ is_readable_file(const char *path, char error[REVIEW_ERROR_MAX])
 	struct stat status;
 
 	if (stat(path, &status) != 0) {
-		say(error, errno == ENOENT ? "there is no journal %s: %s" :
+		review_say(error, errno == ENOENT ? "there is no journal %s: %s" :
 		    "cannot read the journal %s: %s", path, strerror(errno));
 		return false;
 	}
 	if (!S_ISREG(status.st_mode)) {
-		say(error, "%s is not a journal: it is no regular file", path);
+		review_say(error, "%s is not a journal: it is no regular file", path);
 		return false;
 	}
 	if (access(path, R_OK) != 0) {
-		say(error, "cannot read the journal %s: %s", path, strerror(errno));
+		review_say(error, "cannot read the journal %s: %s", path, strerror(errno));
 		return false;
 	}
 	return true;
@@ -63,17 +61,17 @@ is_current(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
 	case JOURNAL_FINE:
 		return true;
 	case JOURNAL_EMPTY:
-		say(error, "%s is empty: the daemon has not written to it yet", path);
+		review_say(error, "%s is empty: the daemon has not written to it yet", path);
 		break;
 	case JOURNAL_OLDER:
-		say(error, "%s is of an older version: start this version's daemon, "
+		review_say(error, "%s is of an older version: start this version's daemon, "
 		    "which will convert it", path);
 		break;
 	case JOURNAL_NEWER:
-		say(error, "%s is a journal of a newer tlsward: read it with that", path);
+		review_say(error, "%s is a journal of a newer tlsward: read it with that", path);
 		break;
 	case JOURNAL_FOREIGN:
-		say(error, "%s is not a journal: it is another program's database", path);
+		review_say(error, "%s is not a journal: it is another program's database", path);
 		break;
 	default:
 		review_explain(db, path, error);

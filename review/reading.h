@@ -6,9 +6,15 @@
 #ifndef TLSWARD_REVIEW_READING_H
 #define TLSWARD_REVIEW_READING_H
 
+#include <stdio.h>
+
 #include "review/review.h"
 #include "base/buffer.h"
 #include "base/intern.h"
+
+/* Writes what is wrong into a char error[REVIEW_ERROR_MAX]. */
+#define review_say(error, ...) \
+	((void)snprintf((error), REVIEW_ERROR_MAX, __VA_ARGS__))
 
 /* A row that is worth a second look, once all have been seen. */
 struct row_place {

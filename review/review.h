@@ -236,4 +236,70 @@ typedef bool review_decision_taker(void *context,
 int review_decisions_read(sqlite3 *db, int64_t since_ms, int64_t until_ms,
     review_decision_taker *take, void *context);
 
+/* ------------------------------------------------------------------ *
+ * The messages that a Postfix log tells of, and how they came in
+ * ------------------------------------------------------------------ */
+
+/* A message that came in. Borrowed until the taker returns. */
+struct maillog_message {
+	/* Without a recipient. tls_version NULL: the log does not tell. */
+	const struct facts *facts;
+	int64_t time_ms;		/* milliseconds since the epoch; 0: unknown */
+};
+
+/* Returns false to end the reading. */
+typedef bool maillog_taker(void *context, const struct maillog_message *message);
+
+/* What was seen in all files, for people to know what the log could tell. */
+struct maillog_totals {
+	int64_t lines;			/* of Postfix */
+	int64_t other_lines;		/* that are not, or not to be understood */
+	int64_t messages;		/* handed over */
+	int64_t refused;		/* recipients and messages that Postfix refused */
+	int64_t unfinished;		/* came in, and no sender was logged */
+	int64_t reinjected;		/* came back from a content filter: not counted */
+	int64_t without_client;		/* made on the host, or came before the log begins */
+	int64_t tls_lines;		/* "TLS connection established from" */
+	int64_t certificates;		/* sessions that presented one */
+};
+
+/* What is to be read of it. Borrowed. */
+struct maillog_reading {
+	const char *const *paths;	/* plain or by gzip; "-": standard input */
+	int count;
+	int64_t since_ms, until_ms;	/* by when the message came in */
+	maillog_taker *take;
+	void *context;
+};
+
+/*
+ * Reads the files in the order of their first lines and hands each message over that
+ * smtpd or pickup took and qmgr named the sender of. False, with why in "error", where
+ * a file could not be read or memory was short; with an empty one where the taker ended
+ * it.
+ *
+ * A session is what one smtpd process logs from "connect" to "disconnect". It is in
+ * clear text where no TLS was logged before the message, unless smtpd counts a STARTTLS
+ * at its end (smtpd_tls_loglevel is 0): then it is unknown. See the Postfix manual
+ * pages postconf(5), smtpd_tls_loglevel, and smtpd(8).
+ */
+bool maillog_read(const struct maillog_reading *reading, struct maillog_totals *totals,
+    char error[REVIEW_ERROR_MAX]);
+
+/* ------------------------------------------------------------------ *
+ * What Postfix is set to tell of certificates
+ * ------------------------------------------------------------------ */
+
+enum review_postconf {
+	POSTCONF_FINE,		/* or not known */
+	POSTCONF_NEVER_ASKS,	/* no client is asked for its certificate */
+	POSTCONF_MD5		/* fingerprints are of a digest that no pin has */
+};
+
+/*
+ * Asks postconf(1), and of the digest only where "fingerprints" are wanted. Where it is
+ * not there, fails or takes longer than some seconds nothing is known.
+ */
+enum review_postconf review_postconf(bool fingerprints);
+
 #endif

@@ -8,7 +8,6 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "tool/postconf.h"
 #include "base/diag.h"
 
 static void
@@ -64,6 +63,29 @@ check_report(const struct loaded *loaded, int status, bool print)
 	return STATUS_FINE;
 }
 
+/* What Postfix is set to, where the policy requires something of certificates. */
+static void
+warn_of_postconf(const struct loaded *loaded)
+{
+	static const char *const warnings[] = {
+		[POSTCONF_NEVER_ASKS] = "postconf says smtpd_tls_ask_ccert = no: Postfix asks "
+		    "no client for its certificate, so that no session meets what the policy "
+		    "requires of certificates; set it to yes in main.cf",
+		[POSTCONF_MD5] = "postconf says smtpd_tls_fingerprint_digest = md5: Postfix "
+		    "reports fingerprints that no pin can fit; set it to sha256 in main.cf"
+	};
+	struct policy_summary summary;
+	enum review_postconf found;
+
+	policy_summarize(loaded->policy, &summary);
+	if (!summary.needs_certificate || loaded->settings->mta == SETTINGS_MTA_SENDMAIL)
+		return;
+	found = review_postconf(summary.needs_fingerprint);
+	if (found != POSTCONF_FINE)
+		diags_add(loaded->diags, SEVERITY_WARNING, NULL, loaded->path, 0, 0, NULL, 0,
+		    "%s", warnings[found]);
+}
+
 static int
 check(const char *config, const char *policy, int64_t now, bool print)
 {
@@ -71,7 +93,7 @@ check(const char *config, const char *policy, int64_t now, bool print)
 	int status = tool_load(policy, config, now, &loaded);
 
 	if (status == STATUS_FINE)
-		postconf_check(loaded.settings, loaded.policy, loaded.path, loaded.diags);
+		warn_of_postconf(&loaded);
 	if (status == STATUS_FINE && loaded.settings_path != NULL) {
 		settings_check_journal(loaded.settings, loaded.settings_path, false,
 		    loaded.diags);

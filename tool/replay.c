@@ -103,12 +103,15 @@ read_journal(struct replay_run *run)
 static int
 read_maillog(struct replay_run *run)
 {
-	const struct maillog_period period = { run->since_ms, run->until_ms };
+	const struct maillog_reading reading = {
+		.paths = run->files, .count = run->file_count, .since_ms = run->since_ms,
+		.until_ms = run->until_ms, .take = take_message, .context = run
+	};
+	char error[REVIEW_ERROR_MAX];
 
-	if (maillog_read(run->files, run->file_count, &period, take_message, run,
-	    &run->totals))
+	if (maillog_read(&reading, &run->totals, error))
 		return STATUS_FINE;
-	return run->failed ? tool_trouble("not enough memory") : STATUS_TROUBLE;
+	return tool_trouble("%s", run->failed ? "not enough memory" : error);
 }
 
 static int

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "tool/maillog.h"
+#include "review/review.h"
 #include "review/tally.h"
 
 /* Borrowed. */

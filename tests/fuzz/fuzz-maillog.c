@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/maillog.h"
-#include "tool/maillog_files.h"
-#include "tool/tool.h"
+#include "review/maillog.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,12 +15,13 @@ static char *input;
 /* In the place of the files: the lines of "input". */
 bool
 maillog_files_read(const char *const *paths, int count, maillog_line_taker *take,
-    void *context)
+    void *context, char error[REVIEW_ERROR_MAX])
 {
 	char *line = input, *end;
 
 	(void)paths;
 	(void)count;
+	(void)error;
 	while (line != NULL) {
 		if ((end = strchr(line, '\n')) != NULL)
 			*end++ = '\0';
@@ -31,13 +30,6 @@ maillog_files_read(const char *const *paths, int count, maillog_line_taker *take
 		line = end;
 	}
 	return true;
-}
-
-int
-tool_trouble(const char *format, ...)
-{
-	(void)format;
-	return STATUS_TROUBLE;
 }
 
 static bool
@@ -54,14 +46,18 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const paths[] = { "-" };
-	const struct maillog_period period = { INT64_MIN, INT64_MAX };
+	const struct maillog_reading reading = {
+		.paths = paths, .count = 1, .since_ms = INT64_MIN, .until_ms = INT64_MAX,
+		.take = take
+	};
 	struct maillog_totals totals;
+	char error[REVIEW_ERROR_MAX];
 
 	if ((input = malloc(size + 1)) == NULL)
 		return 0;
 	memcpy(input, data, size);
 	input[size] = '\0';
-	(void)maillog_read(paths, 1, &period, take, NULL, &totals);
+	(void)maillog_read(&reading, &totals, error);
 	free(input);
 	return 0;
 }

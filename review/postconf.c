@@ -1,23 +1,24 @@
 /*
- * postconf.c - whether Postfix tells what a policy requires of certificates.
+ * postconf.c - whether Postfix tells what a policy may require of certificates.
  *
  * Run without a shell, once for each parameter: postconf(1) leaves out the line of
  * one that its Postfix does not have.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/postconf.h"
+
+#include "review/review.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "tool/tool.h"
-#include "base/diag.h"
 
 #define TIMEOUT_MS 5000
 #define OUTPUT_MAX 4096
@@ -43,15 +44,24 @@ become_postconf(int out, const char *const *arguments)
 	_exit(127);
 }
 
+static int64_t
+clock_ms(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* Reads to the end. False: it took too long, or there is too much of it. */
 static bool
-read_output(int fd, char *text, int64_t deadline)
+read_postconf(int fd, char *text, int64_t deadline)
 {
 	size_t used = 0;
 
 	for (;;) {
 		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-		int64_t left = deadline - tool_now_ms();
+		int64_t left = deadline - clock_ms();
 		ssize_t got;
 
 		if (left <= 0 || left > TIMEOUT_MS || poll(&poll_fd, 1, (int)left) <= 0)
@@ -69,7 +79,7 @@ read_output(int fd, char *text, int64_t deadline)
 static bool
 run_postconf(const char *const *arguments, char text[OUTPUT_MAX])
 {
-	int64_t deadline = tool_now_ms() + TIMEOUT_MS;
+	int64_t deadline = clock_ms() + TIMEOUT_MS;
 	int pipe_fds[2], status;
 	bool read_all;
 	pid_t child;
@@ -81,7 +91,7 @@ run_postconf(const char *const *arguments, char text[OUTPUT_MAX])
 	if ((child = fork()) == 0)
 		become_postconf(pipe_fds[1], arguments);
 	(void)close(pipe_fds[1]);
-	read_all = child != -1 && read_output(pipe_fds[0], text, deadline);
+	read_all = child != -1 && read_postconf(pipe_fds[0], text, deadline);
 	(void)close(pipe_fds[0]);
 	if (child == -1)
 		return false;
@@ -92,10 +102,15 @@ run_postconf(const char *const *arguments, char text[OUTPUT_MAX])
 	return read_all && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Whether the first line that postconf writes is this one. */
+/*
+ * Whether the first line that postconf writes is the wanted one: what a parameter is in
+ * main.cf or by default, with "-x" what that comes to where it hangs on others.
+ */
 static bool
-says(const char *const *arguments, const char *wanted)
+postconf_says(const char *name, const char *option, const char *wanted)
 {
+	const char *const arguments[] = { "-h", option != NULL ? option : name,
+	    option != NULL ? name : NULL, NULL };
 	char text[OUTPUT_MAX];
 
 	if (!run_postconf(arguments, text))
@@ -104,22 +119,10 @@ says(const char *const *arguments, const char *wanted)
 	return strcmp(text, wanted) == 0;
 }
 
-/* Whether a parameter has that value in main.cf, or by default. */
 static bool
-is(const char *name, const char *wanted)
+is_set_to(const char *name, const char *wanted)
 {
-	const char *const arguments[] = { "-h", name, NULL };
-
-	return says(arguments, wanted);
-}
-
-/* The same of what the value comes to: the default hangs on compatibility_level. */
-static bool
-comes_to(const char *name, const char *wanted)
-{
-	const char *const arguments[] = { "-h", "-x", name, NULL };
-
-	return says(arguments, wanted);
+	return postconf_says(name, NULL, wanted);
 }
 
 /* Whether a service of master.cf has the value of its own: "smtp/inet/NAME = VALUE". */
@@ -155,32 +158,21 @@ is_in_a_service(const char *name, const char *value)
 static bool
 never_asks(void)
 {
-	if (!is("smtpd_tls_ask_ccert", "no") ||
+	if (!is_set_to("smtpd_tls_ask_ccert", "no") ||
 	    is_in_a_service("smtpd_tls_ask_ccert", "yes") ||
 	    is_in_a_service("smtpd_tls_req_ccert", "yes"))
 		return false;
-	return !is("smtpd_tls_req_ccert", "yes") ||
-	    !(is("smtpd_tls_security_level", "encrypt") ||
-	    is("smtpd_enforce_tls", "yes"));
+	return !is_set_to("smtpd_tls_req_ccert", "yes") ||
+	    !(is_set_to("smtpd_tls_security_level", "encrypt") ||
+	    is_set_to("smtpd_enforce_tls", "yes"));
 }
 
-void
-postconf_check(const struct settings *settings, const struct policy *policy,
-    const char *path, struct diags *diags)
+enum review_postconf
+review_postconf(bool fingerprints)
 {
-	struct policy_summary summary;
-
-	policy_summarize(policy, &summary);
-	if (!summary.needs_certificate || settings->mta == SETTINGS_MTA_SENDMAIL)
-		return;
 	if (never_asks())
-		diags_add(diags, SEVERITY_WARNING, NULL, path, 0, 0, NULL, 0,
-		    "postconf says smtpd_tls_ask_ccert = no: Postfix asks no client for "
-		    "its certificate, so that no session meets what the policy requires "
-		    "of certificates; set it to yes in main.cf");
-	else if (summary.needs_fingerprint &&
-	    comes_to("smtpd_tls_fingerprint_digest", "md5"))
-		diags_add(diags, SEVERITY_WARNING, NULL, path, 0, 0, NULL, 0,
-		    "postconf says smtpd_tls_fingerprint_digest = md5: Postfix reports "
-		    "fingerprints that no pin can fit; set it to sha256 in main.cf");
+		return POSTCONF_NEVER_ASKS;
+	if (fingerprints && postconf_says("smtpd_tls_fingerprint_digest", "-x", "md5"))
+		return POSTCONF_MD5;
+	return POSTCONF_FINE;
 }

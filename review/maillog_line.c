@@ -3,13 +3,12 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/maillog_line.h"
+#include "review/maillog.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/policy.h"
 #include "base/date.h"
 
 #define YEARS_BACK 2

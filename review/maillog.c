@@ -3,13 +3,11 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/maillog.h"
+#include "review/maillog.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/maillog_files.h"
-#include "tool/maillog_track.h"
 
 static void
 on_connect(struct maillog *log, struct process *process)
@@ -61,11 +59,11 @@ on_tls(struct maillog *log, struct process *process, char *text)
 	log->totals->certificates += strncmp(text, "Anonymous ", 10) != 0;
 	bits = maillog_value(version, " (", "/");
 	cipher = maillog_value(version, " with cipher ", " (");
-	track_keep(log, &session->cipher, cipher);
+	track_keep(log, &session->text[CIPHER], cipher);
 	session->bits = bits != NULL && atoi(bits) > 0 ? atoi(bits) : -1;
 	version += 2;
 	version[strcspn(version, " ")] = '\0';
-	track_keep(log, &session->version, version);
+	track_keep(log, &session->text[VERSION], version);
 }
 
 /*
@@ -88,14 +86,14 @@ on_certificate(struct maillog *log, struct process *process, char *text)
 	if (issuer == NULL)
 		issuer = maillog_value(text, ", issuer=", ", fingerprint=");
 	cn = maillog_value(text, ": subject_CN=", ", issuer");
-	track_keep(log, &session->cert_cn, cn);
-	track_keep(log, &session->cert_issuer, issuer);
+	track_keep(log, &session->text[CERT_CN], cn);
+	track_keep(log, &session->text[CERT_ISSUER], issuer);
 	if (fingerprint != NULL && policy_fingerprint_normalize(fingerprint, digest,
 	    sizeof(digest)))
-		track_keep(log, &session->cert_fingerprint, digest);
+		track_keep(log, &session->text[CERT_FINGERPRINT], digest);
 	if (pubkey != NULL && policy_fingerprint_normalize(pubkey, digest,
 	    sizeof(digest)))
-		track_keep(log, &session->cert_pubkey, digest);
+		track_keep(log, &session->text[CERT_PUBKEY], digest);
 }
 
 /* A message of this process, from the client that "text" begins with. */
@@ -115,11 +113,11 @@ receive(struct maillog *log, const struct maillog_line *line, struct process *pr
 	message->before_tls = session->tls != TLS_SEEN;
 	sasl = strstr(text, ", sasl_username=");
 	if (maillog_client_read(text, &client)) {
-		track_keep(log, &message->client_addr, client.address);
-		track_keep(log, &message->client_name, client.name);
+		track_keep(log, &message->text[CLIENT_ADDR], client.address);
+		track_keep(log, &message->text[CLIENT_NAME], client.name);
 	}
 	if (sasl != NULL)
-		track_keep(log, &message->sasl_username, maillog_value(sasl, "username=", ","));
+		track_keep(log, &message->text[SASL_USERNAME], maillog_value(sasl, "username=", ","));
 	if (!track_is_settled(message)) {
 		message->waits = true;
 		message->next = process->waiting;
@@ -159,8 +157,8 @@ on_proxy_accept(struct maillog *log, const struct maillog_line *line,
 	    client != NULL && client < from ? client + 6 : text);
 	if (message == NULL)
 		return;
-	track_keep(log, &message->from, from);
-	if (message->from != NULL)
+	track_keep(log, &message->text[FROM], from);
+	if (message->text[FROM] != NULL)
 		track_finish(log, message);
 }
 
@@ -218,9 +216,9 @@ on_qmgr(struct maillog *log, const struct maillog_line *line)
 		message = track_find(log, line);
 		if (message == NULL) {
 			log->totals->without_client++;
-		} else if (message->from == NULL) {
-			track_keep(log, &message->from, from);
-			if (message->from != NULL)
+		} else if (message->text[FROM] == NULL) {
+			track_keep(log, &message->text[FROM], from);
+			if (message->text[FROM] != NULL)
 				track_finish(log, message);
 		}
 	}
@@ -250,16 +248,15 @@ on_line(void *context, char *text, time_t latest)
 }
 
 bool
-maillog_read(const char *const *paths, int count, const struct maillog_period *period,
-    maillog_taker *take, void *context, struct maillog_totals *totals)
+maillog_read(const struct maillog_reading *reading, struct maillog_totals *totals,
+    char error[REVIEW_ERROR_MAX])
 {
-	struct maillog log = {
-		.period = period, .take = take, .context = context, .totals = totals
-	};
+	struct maillog log = { .reading = reading, .totals = totals, .error = error };
 	bool read;
 
+	error[0] = '\0';
 	*totals = (struct maillog_totals){ 0 };
-	read = maillog_files_read(paths, count, on_line, &log);
+	read = maillog_files_read(reading->paths, reading->count, on_line, &log, error);
 	track_end(&log);
 	return read && !log.stopped;
 }

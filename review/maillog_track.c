@@ -8,14 +8,13 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/maillog_track.h"
+#include "review/maillog.h"
 
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/tool.h"
 
 static int
 compare_processes(const void *a, const void *b)
@@ -32,27 +31,24 @@ compare_messages(const void *a, const void *b)
 static void
 track_no_memory(struct maillog *log)
 {
-	if (!log->stopped)
-		(void)tool_trouble("not enough memory");
+	(void)strcpy(log->error, "not enough memory");
 	log->stopped = true;
-}
-
-/* A copy that is the caller's; NULL for NULL, and when memory is short. */
-static char *
-copy(struct maillog *log, const char *text)
-{
-	char *copied = text != NULL ? strdup(text) : NULL;
-
-	if (text != NULL && copied == NULL)
-		track_no_memory(log);
-	return copied;
 }
 
 void
 track_keep(struct maillog *log, char **where, const char *text)
 {
 	free(*where);
-	*where = copy(log, text);
+	*where = text != NULL ? strdup(text) : NULL;
+	if (text != NULL && *where == NULL)
+		track_no_memory(log);
+}
+
+static void
+free_texts(char **texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(texts[i]);
 }
 
 static void
@@ -60,12 +56,7 @@ session_release(struct session *session)
 {
 	if (session == NULL || --session->references > 0)
 		return;
-	free(session->version);
-	free(session->cipher);
-	free(session->cert_cn);
-	free(session->cert_issuer);
-	free(session->cert_fingerprint);
-	free(session->cert_pubkey);
+	free_texts(session->text, SESSION_TEXTS);
 	free(session);
 }
 
@@ -74,10 +65,7 @@ message_free(struct message *message)
 {
 	session_release(message->session);
 	free(message->key);
-	free(message->from);
-	free(message->client_addr);
-	free(message->client_name);
-	free(message->sasl_username);
+	free_texts(message->text, MESSAGE_TEXTS);
 	free(message);
 }
 
@@ -155,7 +143,7 @@ void
 track_remove(struct maillog *log, struct message *message)
 {
 	(void)tdelete(message, &log->messages, compare_messages);
-	if (!message->done && message->from == NULL)
+	if (!message->done && message->text[FROM] == NULL)
 		log->totals->unfinished++;
 	if (message->waits)
 		message->removed = true;
@@ -199,40 +187,40 @@ tell_tls(const struct message *message, struct facts *facts)
 	if (message->before_tls && session->tls != TLS_MISSED) {
 		facts->tls_version = "none";
 	} else if (session->tls == TLS_SEEN) {
-		facts->tls_version = session->version;
-		facts->cipher = session->cipher;
+		facts->tls_version = session->text[VERSION];
+		facts->cipher = session->text[CIPHER];
 		facts->bits = session->bits;
 		facts->cert_verified = session->trusted;
-		facts->cert_cn = session->cert_cn;
-		facts->cert_issuer = session->cert_issuer;
-		facts->cert_fingerprint = session->cert_fingerprint;
-		facts->cert_pubkey_fingerprint = session->cert_pubkey;
+		facts->cert_cn = session->text[CERT_CN];
+		facts->cert_issuer = session->text[CERT_ISSUER];
+		facts->cert_fingerprint = session->text[CERT_FINGERPRINT];
+		facts->cert_pubkey_fingerprint = session->text[CERT_PUBKEY];
 	}
 }
 
 static void
 hand_over(struct maillog *log, struct message *message)
 {
-	const struct maillog_period *period = log->period;
+	const struct maillog_reading *reading = log->reading;
 	struct facts facts = FACTS_INIT;
 	struct maillog_message told = { &facts, message->time_ms };
 
 	message->done = true;
 	if (log->stopped || (message->time_ms != 0 &&
-	    (message->time_ms < period->since_ms || message->time_ms >= period->until_ms)))
+	    (message->time_ms < reading->since_ms || message->time_ms >= reading->until_ms)))
 		return;
 	facts.mta = "postfix";
-	facts.from = message->from[0] == '\0' ? "<>" : message->from;
-	facts.client_addr = message->client_addr;
-	facts.client_name = message->client_name;
-	facts.sasl_username = message->sasl_username;
+	facts.from = message->text[FROM][0] == '\0' ? "<>" : message->text[FROM];
+	facts.client_addr = message->text[CLIENT_ADDR];
+	facts.client_name = message->text[CLIENT_NAME];
+	facts.sasl_username = message->text[SASL_USERNAME];
 	facts.local = message->session == NULL;
 	if (facts.local)
 		facts.tls_version = "none";
 	else
 		tell_tls(message, &facts);
 	log->totals->messages++;
-	if (!log->take(log->context, &told))
+	if (!reading->take(reading->context, &told))
 		log->stopped = true;
 }
 
@@ -262,7 +250,7 @@ track_end_session(struct maillog *log, struct process *process)
 	while ((message = process->waiting) != NULL) {
 		process->waiting = message->next;
 		message->waits = false;
-		if (message->from != NULL && !message->done)
+		if (message->text[FROM] != NULL && !message->done)
 			hand_over(log, message);
 		if (message->removed)
 			message_free(message);

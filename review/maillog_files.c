@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/maillog_files.h"
+#include "review/maillog.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,15 +12,14 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "tool/maillog_line.h"
-#include "tool/tool.h"
+#include "review/reading.h"
 
 #define LINE_MAX_BYTES 65536
 
 /* So many lines are looked at for the first time of a file. */
 #define FIRST_LINES 100
 
-struct file {
+struct log_file {
 	const char *path;
 	dev_t device;
 	ino_t inode;
@@ -30,13 +29,13 @@ struct file {
 };
 
 static gzFile
-open_file(const struct file *file)
+open_log(const struct log_file *file, char *error)
 {
 	gzFile opened = file->is_input ? gzdopen(dup(STDIN_FILENO), "rb") :
 	    gzopen(file->path, "rb");
 
 	if (opened == NULL)
-		(void)tool_trouble("cannot read %s: %s", file->path,
+		review_say(error, "cannot read %s: %s", file->path,
 		    errno != 0 ? strerror(errno) : "not enough memory");
 	else
 		(void)gzbuffer(opened, 128 * 1024);
@@ -48,7 +47,7 @@ open_file(const struct file *file)
  * the end of the file.
  */
 static bool
-read_line(gzFile file, char line[LINE_MAX_BYTES])
+read_log_line(gzFile file, char line[LINE_MAX_BYTES])
 {
 	char rest[512];
 	size_t length;
@@ -70,44 +69,55 @@ read_line(gzFile file, char line[LINE_MAX_BYTES])
 
 /* Whether all was read: a compressed file may be damaged or cut off. */
 static bool
-close_file(gzFile opened, const struct file *file)
+close_log(gzFile opened, const struct log_file *file, char *error)
 {
 	int code = Z_OK;
 	const char *text = gzerror(opened, &code);
 	bool fine = code == Z_OK || code == Z_STREAM_END;
 
 	if (!fine)
-		(void)tool_trouble("cannot read all of %s: %s", file->path,
+		review_say(error, "cannot read all of %s: %s", file->path,
 		    code == Z_ERRNO ? strerror(errno) :
 		    code == Z_BUF_ERROR ? "it ends in the middle" : text);
 	(void)gzclose(opened);
 	return fine;
 }
 
-/* Finds the first time; standard input must be the only one and needs none. */
+/* Hands the lines over, up to "most" of them (0: all). */
 static bool
-look_at(struct file *file, char *line)
+read_log(const struct log_file *file, maillog_line_taker *take, void *context, char *line,
+    int most, char *error)
 {
-	gzFile opened = open_file(file);
-	struct maillog_line parts;
+	gzFile opened = open_log(file, error);
+	bool goes_on = opened != NULL;
 
 	if (opened == NULL)
 		return false;
-	for (int i = 0; i < FIRST_LINES && file->first_ms == 0 && read_line(opened, line);
+	for (int i = 0; goes_on && (most == 0 || i < most) && read_log_line(opened, line);
 	    i++)
-		if (maillog_line_read(line, file->latest, &parts))
-			file->first_ms = parts.time_ms;
-	return close_file(opened, file);
+		goes_on = take(context, line, file->latest);
+	return close_log(opened, file, error) && goes_on;
 }
 
 static bool
-stat_file(struct file *file)
+find_first_time(void *context, char *line, time_t latest)
+{
+	struct log_file *file = context;
+	struct maillog_line parts;
+
+	if (file->first_ms == 0 && maillog_line_read(line, latest, &parts))
+		file->first_ms = parts.time_ms;
+	return true;
+}
+
+static bool
+stat_log(struct log_file *file, char *error)
 {
 	struct stat status;
 	bool fine;
 
 	file->is_input = strcmp(file->path, "-") == 0;
-	file->latest = (time_t)(tool_now_ms() / 1000);
+	file->latest = time(NULL);
 	fine = file->is_input ? fstat(STDIN_FILENO, &status) == 0 :
 	    stat(file->path, &status) == 0;
 	if (fine && S_ISDIR(status.st_mode)) {
@@ -115,7 +125,7 @@ stat_file(struct file *file)
 		fine = false;
 	}
 	if (!fine) {
-		(void)tool_trouble("cannot read %s: %s", file->path, strerror(errno));
+		review_say(error, "cannot read %s: %s", file->path, strerror(errno));
 		return false;
 	}
 	file->device = status.st_dev;
@@ -126,68 +136,58 @@ stat_file(struct file *file)
 }
 
 static int
-compare_files(const void *a, const void *b)
+compare_logs(const void *a, const void *b)
 {
-	const struct file *one = a, *other = b;
+	const struct log_file *one = a, *other = b;
 
 	if (one->first_ms == other->first_ms)
 		return (one->latest > other->latest) - (one->latest < other->latest);
 	return (one->first_ms > other->first_ms) - (one->first_ms < other->first_ms);
 }
 
+/* Standard input must be the only one, for its first time is not looked for. */
 static bool
-prepare(struct file *files, const char *const *paths, int count, char *line)
+prepare_logs(struct log_file *files, const char *const *paths, int count, char *line,
+    char *error)
 {
 	for (int i = 0; i < count; i++) {
 		files[i].path = paths[i];
-		if (!stat_file(&files[i]))
+		if (!stat_log(&files[i], error))
 			return false;
 		for (int j = 0; j < i; j++)
 			if (files[i].device == files[j].device &&
 			    files[i].inode == files[j].inode) {
-				(void)tool_trouble("%s and %s are the same file",
-				    paths[j], paths[i]);
+				review_say(error, "%s and %s are the same file", paths[j],
+				    paths[i]);
 				return false;
 			}
 	}
 	for (int i = 0; count > 1 && i < count; i++) {
 		if (files[i].is_input) {
-			(void)tool_trouble("standard input cannot be read with others");
+			review_say(error, "standard input cannot be read with others");
 			return false;
 		}
-		if (!look_at(&files[i], line))
+		if (!read_log(&files[i], find_first_time, &files[i], line, FIRST_LINES,
+		    error))
 			return false;
 	}
-	qsort(files, (size_t)count, sizeof(*files), compare_files);
+	qsort(files, (size_t)count, sizeof(*files), compare_logs);
 	return true;
-}
-
-static bool
-read_file(const struct file *file, maillog_line_taker *take, void *context, char *line)
-{
-	gzFile opened = open_file(file);
-	bool goes_on = true;
-
-	if (opened == NULL)
-		return false;
-	while (goes_on && read_line(opened, line))
-		goes_on = take(context, line, file->latest);
-	return close_file(opened, file) && goes_on;
 }
 
 bool
 maillog_files_read(const char *const *paths, int count, maillog_line_taker *take,
-    void *context)
+    void *context, char error[REVIEW_ERROR_MAX])
 {
-	struct file *files = calloc((size_t)count, sizeof(*files));
+	struct log_file *files = calloc((size_t)count, sizeof(*files));
 	char *line = malloc(LINE_MAX_BYTES);
 	bool fine = files != NULL && line != NULL;
 
 	if (!fine)
-		(void)tool_trouble("not enough memory");
-	fine = fine && prepare(files, paths, count, line);
+		review_say(error, "not enough memory");
+	fine = fine && prepare_logs(files, paths, count, line, error);
 	for (int i = 0; fine && i < count; i++)
-		fine = read_file(&files[i], take, context, line);
+		fine = read_log(&files[i], take, context, line, 0, error);
 	free(files);
 	free(line);
 	return fine;
