@@ -59,11 +59,11 @@ on_tls(struct maillog *log, struct process *process, char *text)
 	log->totals->certificates += strncmp(text, "Anonymous ", 10) != 0;
 	bits = maillog_value(version, " (", "/");
 	cipher = maillog_value(version, " with cipher ", " (");
-	track_keep(log, &session->text[CIPHER], cipher);
+	track_keep(log, &session->text[SESSION_CIPHER], cipher);
 	session->bits = bits != NULL && atoi(bits) > 0 ? atoi(bits) : -1;
 	version += 2;
 	version[strcspn(version, " ")] = '\0';
-	track_keep(log, &session->text[VERSION], version);
+	track_keep(log, &session->text[SESSION_VERSION], version);
 }
 
 /*
@@ -86,14 +86,14 @@ on_certificate(struct maillog *log, struct process *process, char *text)
 	if (issuer == NULL)
 		issuer = maillog_value(text, ", issuer=", ", fingerprint=");
 	cn = maillog_value(text, ": subject_CN=", ", issuer");
-	track_keep(log, &session->text[CERT_CN], cn);
-	track_keep(log, &session->text[CERT_ISSUER], issuer);
+	track_keep(log, &session->text[SESSION_CN], cn);
+	track_keep(log, &session->text[SESSION_ISSUER], issuer);
 	if (fingerprint != NULL && policy_fingerprint_normalize(fingerprint, digest,
 	    sizeof(digest)))
-		track_keep(log, &session->text[CERT_FINGERPRINT], digest);
+		track_keep(log, &session->text[SESSION_FINGERPRINT], digest);
 	if (pubkey != NULL && policy_fingerprint_normalize(pubkey, digest,
 	    sizeof(digest)))
-		track_keep(log, &session->text[CERT_PUBKEY], digest);
+		track_keep(log, &session->text[SESSION_PUBKEY], digest);
 }
 
 /* A message of this process, from the client that "text" begins with. */
@@ -113,11 +113,11 @@ receive(struct maillog *log, const struct maillog_line *line, struct process *pr
 	message->before_tls = session->tls != TLS_SEEN;
 	sasl = strstr(text, ", sasl_username=");
 	if (maillog_client_read(text, &client)) {
-		track_keep(log, &message->text[CLIENT_ADDR], client.address);
-		track_keep(log, &message->text[CLIENT_NAME], client.name);
+		track_keep(log, &message->text[MESSAGE_ADDR], client.address);
+		track_keep(log, &message->text[MESSAGE_NAME], client.name);
 	}
 	if (sasl != NULL)
-		track_keep(log, &message->text[SASL_USERNAME], maillog_value(sasl, "username=", ","));
+		track_keep(log, &message->text[MESSAGE_SASL], maillog_value(sasl, "username=", ","));
 	if (!track_is_settled(message)) {
 		message->waits = true;
 		message->next = process->waiting;
@@ -157,8 +157,8 @@ on_proxy_accept(struct maillog *log, const struct maillog_line *line,
 	    client != NULL && client < from ? client + 6 : text);
 	if (message == NULL)
 		return;
-	track_keep(log, &message->text[FROM], from);
-	if (message->text[FROM] != NULL)
+	track_keep(log, &message->text[MESSAGE_FROM], from);
+	if (message->text[MESSAGE_FROM] != NULL)
 		track_finish(log, message);
 }
 
@@ -216,9 +216,9 @@ on_qmgr(struct maillog *log, const struct maillog_line *line)
 		message = track_find(log, line);
 		if (message == NULL) {
 			log->totals->without_client++;
-		} else if (message->text[FROM] == NULL) {
-			track_keep(log, &message->text[FROM], from);
-			if (message->text[FROM] != NULL)
+		} else if (message->text[MESSAGE_FROM] == NULL) {
+			track_keep(log, &message->text[MESSAGE_FROM], from);
+			if (message->text[MESSAGE_FROM] != NULL)
 				track_finish(log, message);
 		}
 	}

@@ -72,8 +72,11 @@ char *maillog_value(char *text, const char *name, const char *end);
 
 enum tls_state { TLS_NOT_SEEN, TLS_SEEN, TLS_MISSED };
 
-enum { VERSION, CIPHER, CERT_CN, CERT_ISSUER, CERT_FINGERPRINT, CERT_PUBKEY, SESSION_TEXTS };
-enum { FROM, CLIENT_ADDR, CLIENT_NAME, SASL_USERNAME, MESSAGE_TEXTS };
+enum {
+	SESSION_VERSION, SESSION_CIPHER, SESSION_CN, SESSION_ISSUER, SESSION_FINGERPRINT,
+	SESSION_PUBKEY, SESSION_TEXTS
+};
+enum { MESSAGE_FROM, MESSAGE_ADDR, MESSAGE_NAME, MESSAGE_SASL, MESSAGE_TEXTS };
 
 /* From "connect" to "disconnect" of one smtpd process. */
 struct session {
@@ -97,7 +100,7 @@ struct message {
 	char *key;
 	struct session *session;	/* NULL: it did not come over SMTP */
 	struct message *next;		/* of those that wait */
-	char *text[MESSAGE_TEXTS];	/* NULL: unknown; [FROM]: as yet */
+	char *text[MESSAGE_TEXTS];	/* NULL: unknown; [MESSAGE_FROM]: as yet */
 	int64_t time_ms;
 	bool before_tls;		/* it came in before any TLS was logged */
 	bool waits;

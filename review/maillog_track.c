@@ -143,7 +143,7 @@ void
 track_remove(struct maillog *log, struct message *message)
 {
 	(void)tdelete(message, &log->messages, compare_messages);
-	if (!message->done && message->text[FROM] == NULL)
+	if (!message->done && message->text[MESSAGE_FROM] == NULL)
 		log->totals->unfinished++;
 	if (message->waits)
 		message->removed = true;
@@ -187,14 +187,14 @@ tell_tls(const struct message *message, struct facts *facts)
 	if (message->before_tls && session->tls != TLS_MISSED) {
 		facts->tls_version = "none";
 	} else if (session->tls == TLS_SEEN) {
-		facts->tls_version = session->text[VERSION];
-		facts->cipher = session->text[CIPHER];
+		facts->tls_version = session->text[SESSION_VERSION];
+		facts->cipher = session->text[SESSION_CIPHER];
 		facts->bits = session->bits;
 		facts->cert_verified = session->trusted;
-		facts->cert_cn = session->text[CERT_CN];
-		facts->cert_issuer = session->text[CERT_ISSUER];
-		facts->cert_fingerprint = session->text[CERT_FINGERPRINT];
-		facts->cert_pubkey_fingerprint = session->text[CERT_PUBKEY];
+		facts->cert_cn = session->text[SESSION_CN];
+		facts->cert_issuer = session->text[SESSION_ISSUER];
+		facts->cert_fingerprint = session->text[SESSION_FINGERPRINT];
+		facts->cert_pubkey_fingerprint = session->text[SESSION_PUBKEY];
 	}
 }
 
@@ -210,10 +210,10 @@ hand_over(struct maillog *log, struct message *message)
 	    (message->time_ms < reading->since_ms || message->time_ms >= reading->until_ms)))
 		return;
 	facts.mta = "postfix";
-	facts.from = message->text[FROM][0] == '\0' ? "<>" : message->text[FROM];
-	facts.client_addr = message->text[CLIENT_ADDR];
-	facts.client_name = message->text[CLIENT_NAME];
-	facts.sasl_username = message->text[SASL_USERNAME];
+	facts.from = message->text[MESSAGE_FROM][0] == '\0' ? "<>" : message->text[MESSAGE_FROM];
+	facts.client_addr = message->text[MESSAGE_ADDR];
+	facts.client_name = message->text[MESSAGE_NAME];
+	facts.sasl_username = message->text[MESSAGE_SASL];
 	facts.local = message->session == NULL;
 	if (facts.local)
 		facts.tls_version = "none";
@@ -250,7 +250,7 @@ track_end_session(struct maillog *log, struct process *process)
 	while ((message = process->waiting) != NULL) {
 		process->waiting = message->next;
 		message->waits = false;
-		if (message->text[FROM] != NULL && !message->done)
+		if (message->text[MESSAGE_FROM] != NULL && !message->done)
 			hand_over(log, message);
 		if (message->removed)
 			message_free(message);

@@ -237,6 +237,62 @@ int review_decisions_read(sqlite3 *db, int64_t since_ms, int64_t until_ms,
     review_decision_taker *take, void *context);
 
 /* ------------------------------------------------------------------ *
+ * Its rows, as tlsward log shows them
+ * ------------------------------------------------------------------ */
+
+#define REVIEW_WORDS_MAX 32
+
+/* Words that a value is one of. Static strings. */
+struct review_words {
+	const char *list[REVIEW_WORDS_MAX];
+	size_t count;
+};
+
+/* All actions; all reasons that verdicts give. */
+struct review_words review_action_words(void);
+struct review_words review_reason_words(void);
+
+/* The number of a word; words->count where it is none of them. */
+size_t review_words_find(const struct review_words *words, const char *text,
+    size_t length);
+
+enum review_client { CLIENT_ANY, CLIENT_ADDR, CLIENT_NETWORK, CLIENT_NAME };
+
+struct review_network {
+	unsigned char bytes[16];	/* IPv4: the first four */
+	bool is_v4;
+	unsigned prefix;
+};
+
+/* Which rows are wanted; of all zero every one. */
+struct review_filter {
+	int64_t since_ms, until_ms;	/* 0: none; until_ms is not in it */
+	struct review_words actions, reasons;
+	char domain[256];		/* "": any; ".acme.example": all below; "<>" */
+	enum review_client client;
+	char client_text[256];		/* as the journal has it; names as "domain" */
+	struct review_network network;	/* of an address or a network */
+	const char *rule;		/* FILE or FILE:LINE; NULL: any */
+	bool would;			/* those that a rule under monitor would refuse */
+	int64_t limit;			/* 0: none */
+};
+
+/* Sets the client: an address, a network or a name. False where it is none. */
+bool review_filter_client(struct review_filter *filter, const char *text);
+
+/*
+ * Prepares the question for records, newest first, or for those with an id above
+ * "after" (not negative) and by it; for roll-ups, newest first, with *rows NULL where
+ * none can be meant. The rows are read by journal_row_text() and its like. A network
+ * remains to be looked at, by review_filter_meets(). SQLITE_OK or an error.
+ */
+int review_records(sqlite3 *db, const struct review_filter *filter, int64_t after,
+    sqlite3_stmt **rows);
+int review_rollups(sqlite3 *db, const struct review_filter *filter,
+    sqlite3_stmt **rows);
+bool review_filter_meets(const struct review_filter *filter, sqlite3_stmt *row);
+
+/* ------------------------------------------------------------------ *
  * The messages that a Postfix log tells of, and how they came in
  * ------------------------------------------------------------------ */
 

@@ -5,15 +5,20 @@
  */
 #include "tests/unit.h"
 
-#include "tool/log.h"
+#include "review/review.h"
 #include "journal/schema.h"
 #include "base/buffer.h"
 
-int
-tool_trouble(const char *format, ...)
+static void
+take_actions(struct review_filter *filter, const char *action)
 {
-	(void)format;
-	return STATUS_TROUBLE;
+	filter->actions.list[filter->actions.count++] = action;
+}
+
+static void
+take_domain(struct review_filter *filter, const char *domain)
+{
+	assert_true(policy_domain(domain, filter->domain, sizeof(filter->domain)));
 }
 
 static sqlite3 *
@@ -46,13 +51,13 @@ explain(sqlite3 *db, sqlite3_stmt *statement, struct buffer *plan)
 }
 
 static void
-expect(const struct log_options *options, int64_t after, const char *index, bool sorts)
+expect(const struct review_filter *options, int64_t after, const char *index, bool sorts)
 {
 	struct buffer plan = BUFFER_INIT;
 	sqlite3_stmt *rows = NULL;
 	sqlite3 *db = new_journal();
 
-	assert_int_equal(log_prepare_records(db, options, after, &rows), SQLITE_OK);
+	assert_int_equal(review_records(db, options, after, &rows), SQLITE_OK);
 	explain(db, rows, &plan);
 	if (strstr(plan.text, index) == NULL || strstr(plan.text, "SCAN record\n") != NULL ||
 	    (strstr(plan.text, "TEMP B-TREE") != NULL) != sorts)
@@ -65,25 +70,25 @@ expect(const struct log_options *options, int64_t after, const char *index, bool
 static void
 filters_use_their_index(void **state)
 {
-	struct log_options options = { 0 };
+	struct review_filter options = { 0 };
 
 	(void)state;
 	expect(&options, -1, "USING INDEX record_time", false);
 	options.since_ms = 1;
 	expect(&options, -1, "USING INDEX record_time (time>?)", false);
-	assert_true(log_take_actions("reject", &options));
+	take_actions(&options, "reject");
 	expect(&options, -1, "USING INDEX record_action (action=?", false);
-	assert_true(log_take_actions("tempfail", &options));
+	take_actions(&options, "tempfail");
 	expect(&options, -1, "USING INDEX record_action (action=?", false);
-	assert_true(log_take_reasons("tls,bits", &options));
+	options.reasons = (struct review_words){ { "tls", "bits" }, 2 };
 	expect(&options, -1, "USING INDEX record_reason (reason=?", false);
 	options.rule = "a.conf";
 	expect(&options, -1, "USING INDEX record_rule (rule=?", false);
-	assert_true(log_take_domain("acme.example", &options));
+	take_domain(&options, "acme.example");
 	expect(&options, -1, "USING INDEX record_domain (domain=?", false);
-	assert_true(log_take_client("mx.acme.example", &options));
+	assert_true(review_filter_client(&options, "mx.acme.example"));
 	expect(&options, -1, "USING INDEX record_client_name (client_name=?", false);
-	assert_true(log_take_client("192.0.2.1", &options));
+	assert_true(review_filter_client(&options, "192.0.2.1"));
 	expect(&options, -1, "USING INDEX record_client_addr (client_addr=?", false);
 	expect(&options, 7, "USING INTEGER PRIMARY KEY (rowid>?)", false);
 }
@@ -91,7 +96,7 @@ filters_use_their_index(void **state)
 static void
 would_uses_its_index(void **state)
 {
-	struct log_options options = { .would = true, .rule = "a.conf" };
+	struct review_filter options = { .would = true, .rule = "a.conf" };
 
 	(void)state;
 	expect(&options, -1, "USING INDEX record_would (would=?", false);
@@ -101,15 +106,15 @@ would_uses_its_index(void **state)
 static void
 parts_of_names_use_an_index(void **state)
 {
-	struct log_options options = { 0 };
+	struct review_filter options = { 0 };
 
 	(void)state;
-	assert_true(log_take_domain(".acme.example", &options));
+	take_domain(&options, ".acme.example");
 	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", false);
 	options.domain[0] = '\0';
-	assert_true(log_take_client(".acme.example", &options));
+	assert_true(review_filter_client(&options, ".acme.example"));
 	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", false);
-	assert_true(log_take_client("192.0.2.0/23", &options));
+	assert_true(review_filter_client(&options, "192.0.2.0/23"));
 	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", true);
 }
 

@@ -3,20 +3,20 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/log.h"
+#include "tool/tool.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tool/screen.h"
-#include "journal/journal.h"
 #include "base/buffer.h"
+#include "base/suggest.h"
 
 /* So much output is gathered while there are more rows. */
 #define OUTPUT_ENOUGH (32u * 1024u)
@@ -34,8 +34,13 @@ end_following(int number)
 	ended = 1;
 }
 
+enum log_form { LOG_TEXT, LOG_JSON, LOG_CSV };
+
 struct log_run {
-	struct log_options options;
+	const char *config, *journal_path;
+	struct review_filter filter;
+	bool follow;
+	enum log_form form;
 	struct tool_journal journal;
 	struct screen screen;
 	struct buffer output;
@@ -48,77 +53,78 @@ struct log_run {
  * Columns for people
  * ------------------------------------------------------------------ */
 
+enum column { TIME, ACTION, REASON, TLS, SENDER, CLIENT, RULE, COLUMNS };
+
 /* How wide each column is; 0: there is no room for it. */
-struct layout {
-	int time, action, reason, tls, from, client, rule;
-};
-
-static struct layout
-choose_layout(const struct screen *screen)
+static void
+choose_widths(int width, int widths[COLUMNS])
 {
-	int width = screen->width, rest;
+	static const int wide[] = { 19, 12, 16, 10, 24, 24, 24 };
+	static const int less[] = { 14, 10, 12, 10, 0, 0, 0 };
+	static const int little[] = { 14, 10, 0, 0, 0, 0, 0 };
 
-	if (width == 0)
-		return (struct layout){ 19, 12, 16, 10, 24, 24, 24 };
-	if (width >= 100) {
-		rest = (width - 63) / 3;
-		return (struct layout){ 19, 12, 16, 10, rest, rest, rest };
-	}
-	if (width >= 70) {
-		rest = (width - 51) / 2;
-		return (struct layout){ 14, 10, 12, 10, rest, rest, 0 };
-	}
-	return (struct layout){ 14, 10, 0, 0, width - 26, 0, 0 };
+	memcpy(widths, width == 0 || width >= 100 ? wide : width >= 70 ? less : little,
+	    sizeof(wide));
+	if (width >= 100)
+		widths[SENDER] = widths[CLIENT] = widths[RULE] = (width - 63) / 3;
+	else if (width >= 70)
+		widths[SENDER] = widths[CLIENT] = (width - 51) / 2;
+	else if (width > 0)
+		widths[SENDER] = width - 26;
 }
 
-/* One column and the blank before it. */
+/* The action has a colour, or all where that is bold. */
 static void
-put_cell(struct log_run *run, const char *text, int width)
+write_cells(struct log_run *run, const char *const cells[COLUMNS],
+    enum screen_colour colour)
 {
-	if (width == 0)
-		return;
-	if (run->output.length > 0 && run->output.text[run->output.length - 1] != '\n')
-		buffer_add(&run->output, " ", 1);
-	screen_cell(&run->output, text, width, run->screen.width > 0);
-}
+	const struct screen *screen = &run->screen;
+	struct buffer *line = &run->output;
+	int widths[COLUMNS];
 
-/* Takes the blanks from the line's end, and ends it. */
-static void
-end_line(struct buffer *line)
-{
+	choose_widths(screen->width, widths);
+	if (colour == COLOUR_BOLD)
+		screen_colour(screen, line, colour);
+	for (int i = 0; i < COLUMNS; i++) {
+		bool coloured = i == ACTION && colour != COLOUR_BOLD;
+		/* Of a time without the year, where there is little room. */
+		const char *text = i == TIME && colour != COLOUR_BOLD ?
+		    cells[i] + 19 - widths[i] : cells[i];
+
+		if (widths[i] == 0)
+			continue;
+		buffer_string(line, i > 0 ? " " : "");
+		if (coloured)
+			screen_colour(screen, line, colour);
+		screen_cell(line, text, widths[i], screen->width > 0);
+		if (coloured)
+			screen_plain(screen, line);
+	}
+	if (colour == COLOUR_BOLD)
+		screen_plain(screen, line);
 	while (line->length > 0 && line->text[line->length - 1] == ' ')
 		line->length--;
 	buffer_add(line, "\n", 1);
 }
 
-static void
-write_header(struct log_run *run)
-{
-	struct layout layout = choose_layout(&run->screen);
-
-	screen_colour(&run->screen, &run->output, COLOUR_BOLD);
-	screen_cell(&run->output, "TIME (UTC)", layout.time, true);
-	put_cell(run, "ACTION", layout.action);
-	put_cell(run, "REASON", layout.reason);
-	put_cell(run, "TLS", layout.tls);
-	put_cell(run, "FROM", layout.from);
-	put_cell(run, "CLIENT", layout.client);
-	put_cell(run, "RULE", layout.rule);
-	screen_plain(&run->screen, &run->output);
-	end_line(&run->output);
-}
-
+/* The first of the fields that the row has; "-" where it has none. */
 static const char *
-first_of(const char *one, const char *other, const char *third)
+first_of(sqlite3_stmt *row, const char *name, const char *other, const char *third)
 {
-	return one != NULL ? one : other != NULL ? other : third != NULL ? third : "-";
+	const char *text = journal_row_text(row, name);
+
+	if (text == NULL && other != NULL)
+		text = journal_row_text(row, other);
+	if (text == NULL && third != NULL)
+		text = journal_row_text(row, third);
+	return text != NULL ? text : "-";
 }
 
 /* "reject", "(reject)" of a rule under monitor, "accept 120" of a roll-up. */
 static enum screen_colour
 action_of(sqlite3_stmt *row, struct buffer *text)
 {
-	const char *action = first_of(journal_row_text(row, "action"), NULL, NULL);
+	const char *action = first_of(row, "action", NULL, NULL);
 	const char *would = journal_row_text(row, "would");
 
 	if (would != NULL)
@@ -135,101 +141,79 @@ action_of(sqlite3_stmt *row, struct buffer *text)
 }
 
 static void
-write_action(struct log_run *run, sqlite3_stmt *row, int width)
-{
-	struct buffer action = BUFFER_INIT;
-
-	buffer_add(&run->output, " ", 1);
-	screen_colour(&run->screen, &run->output, action_of(row, &action));
-	screen_cell(&run->output, action.failed ? "" : action.text, width,
-	    run->screen.width > 0);
-	screen_plain(&run->screen, &run->output);
-	buffer_free(&action);
-}
-
-static void
 write_text(struct log_run *run, sqlite3_stmt *row)
 {
-	struct layout layout = choose_layout(&run->screen);
 	bool would = journal_row_text(row, "would") != NULL;
-	const char *tls = first_of(journal_row_text(row, "tls_version"), NULL, NULL);
-	struct buffer time = BUFFER_INIT;
+	const char *tls = first_of(row, "tls_version", NULL, NULL);
+	struct buffer time = BUFFER_INIT, action = BUFFER_INIT;
+	enum screen_colour colour = action_of(row, &action);
 
 	screen_time(&time, journal_row_time(row));
-	/* Without the year where there is little room. */
-	if (!time.failed)
-		buffer_string(&run->output, time.text + 19 - layout.time);
+	if (time.failed || action.failed)
+		run->output.failed = true;
+	else
+		write_cells(run, (const char *const[COLUMNS]){
+			[TIME] = time.text, [ACTION] = action.text,
+			[REASON] = first_of(row, would ? "would_reason" : "reason",
+			    "exempt", NULL),
+			[TLS] = strcmp(tls, "none") == 0 ? "clear text" : tls,
+			[SENDER] = first_of(row, "from", "domain", NULL),
+			[CLIENT] = first_of(row, "client_name",
+			    journal_row_messages(row) > 0 ? "client_network" : NULL,
+			    "client_addr"),
+			[RULE] = first_of(row, would ? "would_rule" : "rule", NULL, NULL)
+		}, colour);
 	buffer_free(&time);
-	write_action(run, row, layout.action);
-	put_cell(run, first_of(journal_row_text(row, would ? "would_reason" : "reason"),
-	    journal_row_text(row, "exempt"), NULL), layout.reason);
-	put_cell(run, strcmp(tls, "none") == 0 ? "clear text" : tls, layout.tls);
-	put_cell(run, first_of(journal_row_text(row, "from"),
-	    journal_row_text(row, "domain"), NULL), layout.from);
-	put_cell(run, first_of(journal_row_text(row, "client_name"),
-	    journal_row_messages(row) > 0 ?
-	    journal_row_text(row, "client_network") : NULL,
-	    journal_row_text(row, "client_addr")), layout.client);
-	put_cell(run, first_of(journal_row_text(row, would ? "would_rule" : "rule"),
-	    NULL, NULL), layout.rule);
-	end_line(&run->output);
+	buffer_free(&action);
 }
 
 /* ------------------------------------------------------------------ *
  * Rows
  * ------------------------------------------------------------------ */
 
-/* What the question could not ask. */
-static bool
-is_wanted(const struct log_options *options, sqlite3_stmt *row)
-{
-	if (options->client == LOG_CLIENT_NONE || options->client == LOG_CLIENT_NAME)
-		return true;
-	if (journal_row_messages(row) > 0)
-		return log_meets_network(options,
-		    journal_row_text(row, "client_network"));
-	return log_in_network(options, journal_row_text(row, "client_addr"));
-}
-
 static void
-flush(struct log_run *run)
+log_flush(struct log_run *run)
 {
 	if (run->result == SCREEN_WRITTEN)
 		run->result = screen_write(&run->output);
 }
 
 static void
-show(struct log_run *run, sqlite3_stmt *row)
+show_row(struct log_run *run, sqlite3_stmt *row)
 {
-	if (!is_wanted(&run->options, row))
+	if (!review_filter_meets(&run->filter, row))
 		return;
-	if (run->options.form == LOG_JSON) {
+	if (run->form == LOG_JSON) {
 		journal_row_json(row, &run->output);
 		buffer_add(&run->output, "\n", 1);
-	} else if (run->options.form == LOG_CSV)
+	} else if (run->form == LOG_CSV)
 		journal_row_csv(row, &run->output);
 	else
 		write_text(run, row);
 	run->shown++;
 	if (run->output.length >= OUTPUT_ENOUGH)
-		flush(run);
+		log_flush(run);
 }
 
 static void
 show_names(struct log_run *run)
 {
-	if (run->options.form == LOG_CSV)
+	static const char *const names[] = {
+		"TIME (UTC)", "ACTION", "REASON", "TLS", "FROM", "CLIENT", "RULE"
+	};
+
+	if (run->form == LOG_CSV)
 		journal_row_csv_names(&run->output);
-	else if (run->options.form == LOG_TEXT)
-		write_header(run);
-	flush(run);
+	else if (run->form == LOG_TEXT)
+		write_cells(run, names, COLOUR_BOLD);
+	log_flush(run);
 }
 
 static bool
 is_enough(const struct log_run *run)
 {
 	return run->result != SCREEN_WRITTEN ||
-	    (run->options.limit > 0 && run->shown >= run->options.limit);
+	    (run->filter.limit > 0 && run->shown >= run->filter.limit);
 }
 
 /* Steps; false at the end and, with *result set, on an error. NULL has no rows. */
@@ -253,10 +237,10 @@ show_merged(struct log_run *run, sqlite3_stmt *records, sqlite3_stmt *rollups)
 	while ((one || other) && result == SQLITE_OK && !is_enough(run)) {
 		if (one && (!other ||
 		    journal_row_time(records) >= journal_row_time(rollups))) {
-			show(run, records);
+			show_row(run, records);
 			one = step(records, &result);
 		} else {
-			show(run, rollups);
+			show_row(run, rollups);
 			other = step(rollups, &result);
 		}
 	}
@@ -271,16 +255,16 @@ show_all(struct log_run *run)
 	int result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 
 	if (result == SQLITE_OK)
-		result = log_prepare_records(db, &run->options, -1, &records);
+		result = review_records(db, &run->filter, -1, &records);
 	if (result == SQLITE_OK)
-		result = log_prepare_rollups(db, &run->options, &rollups);
+		result = review_rollups(db, &run->filter, &rollups);
 	if (result == SQLITE_OK)
 		result = show_merged(run, records, rollups);
 	(void)sqlite3_finalize(records);
 	(void)sqlite3_finalize(rollups);
 	if (sqlite3_get_autocommit(db) == 0)
 		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	flush(run);
+	log_flush(run);
 	return result;
 }
 
@@ -293,17 +277,17 @@ static int
 show_new(struct log_run *run)
 {
 	sqlite3_stmt *rows = NULL;
-	int result = log_prepare_records(run->journal.db, &run->options, run->last_id,
+	int result = review_records(run->journal.db, &run->filter, run->last_id,
 	    &rows);
 
 	if (result != SQLITE_OK)
 		return result;
 	while (!is_enough(run) && step(rows, &result)) {
 		run->last_id = journal_row_id(rows);
-		show(run, rows);
+		show_row(run, rows);
 	}
 	(void)sqlite3_finalize(rows);
-	flush(run);
+	log_flush(run);
 	return result;
 }
 
@@ -368,7 +352,7 @@ follow(struct log_run *run)
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
-	run->last_id = run->options.since_ms != 0 ? 0 :
+	run->last_id = run->filter.since_ms != 0 ? 0 :
 	    ask(run->journal.db, "SELECT coalesce(max(id), 0) FROM record");
 	if (run->last_id < 0)
 		return SQLITE_ERROR;
@@ -388,17 +372,16 @@ follow(struct log_run *run)
 }
 
 static int
-run_log_options(struct log_run *run)
+log_rows(struct log_run *run)
 {
-	const struct log_options *options = &run->options;
 	int result, status = STATUS_FINE;
 
 	screen_open(&run->screen);
-	if (!tool_open_journal(options->journal, options->config, &run->journal))
+	if (!tool_open_journal(run->journal_path, run->config, &run->journal))
 		status = STATUS_TROUBLE;
 	else {
 		show_names(run);
-		result = options->follow ? follow(run) : show_all(run);
+		result = run->follow ? follow(run) : show_all(run);
 		if (result != SQLITE_OK)
 			status = tool_journal_trouble(&run->journal);
 	}
@@ -407,6 +390,108 @@ run_log_options(struct log_run *run)
 	tool_close_journal(&run->journal);
 	buffer_free(&run->output);
 	return status;
+}
+
+/* ------------------------------------------------------------------ *
+ * The call
+ * ------------------------------------------------------------------ */
+
+/* Says that "word" is not one of "words", and which was meant. */
+static bool
+no_such_word(const char *what, const char *word, const struct review_words *words)
+{
+	const char *meant = suggest_word(word, strlen(word), words->list, words->count);
+	struct buffer all = BUFFER_INIT;
+
+	for (size_t i = 0; i < words->count; i++)
+		buffer_format(&all, "%s%s", i == 0 ? "" : ", ", words->list[i]);
+	if (meant != NULL)
+		(void)tool_trouble("there is no %s \"%s\": did you mean \"%s\"?", what,
+		    word, meant);
+	else
+		(void)tool_trouble("there is no %s \"%s\": they are %s", what, word,
+		    all.failed ? "" : all.text);
+	buffer_free(&all);
+	return false;
+}
+
+/* Adds each word of a list separated by commas to those chosen. */
+static bool
+take_words(const char *what, const char *text, const struct review_words *words,
+    struct review_words *chosen)
+{
+	char word[64];
+
+	for (;; text++) {
+		size_t length = strcspn(text, ",");
+		size_t found = review_words_find(words, text, length);
+
+		(void)snprintf(word, sizeof(word), "%.*s", (int)(length < sizeof(word) ?
+		    length : sizeof(word) - 1), text);
+		if (found == words->count)
+			return no_such_word(what, word, words);
+		if (review_words_find(chosen, text, length) == chosen->count)
+			chosen->list[chosen->count++] = words->list[found];
+		text += length;
+		if (*text == '\0')
+			return true;
+	}
+}
+
+static bool
+take_actions(const char *text, void *context)
+{
+	struct review_words words = review_action_words();
+	struct log_run *run = context;
+
+	return take_words("action", text, &words, &run->filter.actions);
+}
+
+static bool
+take_reasons(const char *text, void *context)
+{
+	struct review_words words = review_reason_words();
+	struct log_run *run = context;
+
+	return take_words("reason", text, &words, &run->filter.reasons);
+}
+
+static bool
+take_log_domain(const char *text, void *context)
+{
+	struct log_run *run = context;
+
+	return tool_domain(text, run->filter.domain);
+}
+
+static bool
+take_client(const char *text, void *context)
+{
+	struct log_run *run = context;
+
+	if (review_filter_client(&run->filter, text))
+		return true;
+	if (strchr(text, '/') != NULL)
+		(void)tool_trouble("\"%s\" is no network: write 192.0.2.0/24 or "
+		    "2001:db8::/32", text);
+	else
+		(void)tool_trouble("\"%s\" is neither an address, a network nor a name",
+		    text);
+	return false;
+}
+
+static bool
+take_limit(const char *text, void *context)
+{
+	size_t digits = strspn(text, "0123456789");
+	struct log_run *run = context;
+
+	if (digits > 0 && digits < 18 && text[digits] == '\0')
+		run->filter.limit = strtoll(text, NULL, 10);
+	if (run->filter.limit > 0)
+		return true;
+	(void)tool_trouble("\"%s\" is no number of records", text);
+	return false;
 }
 
 static int
@@ -419,26 +504,26 @@ run_log(const struct command *command, int argc, char **argv)
 		return status;
 	if (optind < argc)
 		return tool_usage(command);
-	if (run.options.follow && run.options.until_ms != 0)
+	if (run.follow && run.filter.until_ms != 0)
 		return tool_trouble("--follow has no end: leave out --until");
-	return run_log_options(&run);
+	return log_rows(&run);
 }
 
 static const struct tool_option log_options[] = {
-	OPTION("config", 'c', OPTION_TEXT, struct log_run, options.config),
-	OPTION("journal", 0, OPTION_TEXT, struct log_run, options.journal),
-	OPTION("since", 0, OPTION_TIME, struct log_run, options.since_ms),
-	OPTION("until", 0, OPTION_TIME, struct log_run, options.until_ms),
-	OPTION_CALL("action", 0, log_take_actions),
-	OPTION_CALL("domain", 0, log_take_domain),
-	OPTION_CALL("client", 0, log_take_client),
-	OPTION_CALL("reason", 0, log_take_reasons),
-	OPTION("rule", 0, OPTION_TEXT, struct log_run, options.rule),
-	OPTION_CALL("limit", 'n', log_take_limit),
-	OPTION("would", 0, OPTION_FLAG, struct log_run, options.would),
-	OPTION("follow", 'f', OPTION_FLAG, struct log_run, options.follow),
-	OPTION_FORM("json", struct log_run, options.form, LOG_JSON),
-	OPTION_FORM("csv", struct log_run, options.form, LOG_CSV),
+	OPTION("config", 'c', OPTION_TEXT, struct log_run, config),
+	OPTION("journal", 0, OPTION_TEXT, struct log_run, journal_path),
+	OPTION("since", 0, OPTION_TIME, struct log_run, filter.since_ms),
+	OPTION("until", 0, OPTION_TIME, struct log_run, filter.until_ms),
+	OPTION_CALL("action", 0, take_actions),
+	OPTION_CALL("domain", 0, take_log_domain),
+	OPTION_CALL("client", 0, take_client),
+	OPTION_CALL("reason", 0, take_reasons),
+	OPTION("rule", 0, OPTION_TEXT, struct log_run, filter.rule),
+	OPTION_CALL("limit", 'n', take_limit),
+	OPTION("would", 0, OPTION_FLAG, struct log_run, filter.would),
+	OPTION("follow", 'f', OPTION_FLAG, struct log_run, follow),
+	OPTION_FORM("json", struct log_run, form, LOG_JSON),
+	OPTION_FORM("csv", struct log_run, form, LOG_CSV),
 	OPTION_END
 };
 

@@ -361,13 +361,7 @@ take_domain(const char *text, void *context)
 {
 	struct report_run *run = context;
 
-	if (strcmp(text, "<>") == 0)
-		(void)strcpy(run->domain, text);
-	else if (!policy_domain(text, run->domain, sizeof run->domain)) {
-		(void)tool_trouble("\"%s\" is no domain", text);
-		return false;
-	}
-	return true;
+	return tool_domain(text, run->domain);
 }
 
 static bool

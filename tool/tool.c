@@ -138,7 +138,7 @@ tool_version(void)
 }
 
 /* ------------------------------------------------------------------ *
- * Times
+ * Values
  * ------------------------------------------------------------------ */
 
 int64_t
@@ -182,6 +182,19 @@ tool_since(const char *text, int64_t *ms)
 		return false;
 	}
 	return true;
+}
+
+bool
+tool_domain(const char *text, char domain[256])
+{
+	if (strcmp(text, "<>") == 0) {
+		(void)strcpy(domain, text);
+		return true;
+	}
+	if (policy_domain(text, domain, 256))
+		return true;
+	(void)tool_trouble("\"%s\" is no domain", text);
+	return false;
 }
 
 /* ------------------------------------------------------------------ *

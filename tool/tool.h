@@ -94,7 +94,7 @@ int tool_usage(const struct command *command);
 int tool_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ------------------------------------------------------------------ *
- * Times
+ * Values
  * ------------------------------------------------------------------ */
 
 /* Now, in milliseconds since the epoch. */
@@ -106,6 +106,9 @@ int64_t tool_now_ms(void);
  * epoch. False, having said so, where it is none.
  */
 bool tool_since(const char *text, int64_t *ms);
+
+/* Reads a domain, ".domain" for all below it, or "<>". False, having said so, if none. */
+bool tool_domain(const char *text, char domain[256]);
 
 /* ------------------------------------------------------------------ *
  * The policy, the settings and the journal
