@@ -215,6 +215,35 @@ test_sessions_by_protocol(void **state)
 	assert_int_equal(counted, 0);
 }
 
+/* What the verdict takes for clear text is counted as that. */
+static void
+test_sessions_by_cipher(void **state)
+{
+	static const struct {
+		const char *cipher;
+		int bits;
+		enum protocol protocol;
+	} cases[] = {
+		{ "(NONE)", 0, COUNTED_NONE }, { "NULL-SHA256", 0, COUNTED_NONE },
+		{ "ECDHE-RSA-NULL-SHA", -1, COUNTED_NONE },
+		{ "ECDHE-RSA-AES256-GCM-SHA384", 0, COUNTED_TLSV1_2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		static struct counters counters;
+		struct facts facts = FACTS_INIT;
+		unsigned char counted = 0;
+
+		memset(&counters, 0, sizeof(counters));
+		facts.tls_version = "TLSv1.2";
+		facts.cipher = cases[i].cipher;
+		facts.bits = cases[i].bits;
+		counters_session(&counters, &facts, &counted);
+		assert_int_equal(atomic_load(&counters.protocols[cases[i].protocol]), 1);
+	}
+}
+
 static void
 test_formats(void **state)
 {
@@ -476,6 +505,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_classes_of_duration),
 		cmocka_unit_test(test_format_is_chosen),
 		TEST(test_sessions_by_protocol),
+		TEST(test_sessions_by_cipher),
 		TEST(test_formats),
 		TEST(test_histogram_is_cumulative),
 		TEST(test_policy_and_its_loading),

@@ -540,7 +540,8 @@ make_settings(void)
 	(void)snprintf(path, sizeof(path), "%s/policy.conf", folder);
 	file = fopen(path, "w");
 	assert_non_null(file);
-	(void)fputs("from acme.example { require tls; otherwise reject }\n", file);
+	(void)fputs("from acme.example { require tls; otherwise reject }\n"
+	    "to watched.example { require tls; otherwise reject; monitor }\n", file);
 	(void)fclose(file);
 	(void)snprintf(path, sizeof(path), "%s/tlsward.conf", folder);
 	file = fopen(path, "w");
@@ -763,6 +764,48 @@ test_times(void **state)
 	service_client_close(&client);
 }
 
+/* How many decisions there are after a request about a recipient of a message. */
+static unsigned long
+count_after(struct served *served, struct answer_state *state, const char *instance,
+    const char *recipient)
+{
+	struct delegation request = { .state = DELEGATION_EMPTY };
+	struct buffer out = BUFFER_INIT;
+	unsigned long count = 0;
+	char text[512];
+	int length = snprintf(text, sizeof(text), "request=smtpd_access_policy\n"
+	    "protocol_state=RCPT\nclient_address=192.0.2.7\nclient_port=4711\n"
+	    "sender=a@other.example\nrecipient=%s\ninstance=%s\n"
+	    "encryption_protocol=\n\n", recipient, instance);
+
+	(void)delegation_feed(&request, text, (size_t)length);
+	assert_true(answer_request(&served->service, state, &request, &out));
+	assert_string_equal(out.text, "action=DUNNO\n\n");
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		count += atomic_load(&served->service.counters.decisions[POLICY_ACCEPT][i]);
+	delegation_clear(&request);
+	buffer_free(&out);
+	return count;
+}
+
+/* A message has one record, and another where a recipient's has more to say. */
+static void
+test_records_of_a_message(void **state)
+{
+	struct answer_state client = { .serial = 1 };
+	struct served served;
+
+	(void)state;
+	prepare(&served);
+	assert_int_equal(count_after(&served, &client, "1.1.0", "a@ours.example"), 1);
+	assert_int_equal(count_after(&served, &client, "1.1.0", "b@ours.example"), 1);
+	assert_int_equal(count_after(&served, &client, "1.1.0", "a@watched.example"), 2);
+	assert_int_equal(count_after(&served, &client, "1.1.0", "b@watched.example"), 2);
+	assert_int_equal(count_after(&served, &client, "1.1.0", "a@ours.example"), 2);
+	assert_int_equal(count_after(&served, &client, "1.2.0", "a@ours.example"), 3);
+	release(&served);
+}
+
 /* Whatever allocation fails: no answer lets through what the policy refuses. */
 static void
 test_memory_is_short(void **state)
@@ -819,6 +862,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_server_is_not_kept_waiting),
 		cmocka_unit_test(test_server_is_full),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_records_of_a_message),
 		cmocka_unit_test(test_memory_is_short),
 	};
 	static const char *const names[] = { "policy.conf", "tlsward.conf" };
