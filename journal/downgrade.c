@@ -30,52 +30,18 @@ downgrade_hash(struct downgrades *downgrades, const char *domain, int64_t time)
 	return hash_bytes(key, domain, strlen(domain)) | 1;
 }
 
+/* What is longer than there is room counts as unknown. */
 static void
-copy(char *to, size_t size, const struct row_value *value)
+copy_column(char *to, size_t size, const struct row *row, const char *name)
 {
-	size_t length = value->type == ROW_TEXT ? value->number : 0;
+	struct row_value value = row_find(row, name);
+	size_t length = value.type == ROW_TEXT ? value.number : 0;
 
 	if (length >= size)
 		length = 0;
 	if (length > 0)
-		memcpy(to, value->text, length);
+		memcpy(to, value.text, length);
 	to[length] = '\0';
-}
-
-/* The index of a record's column "name" in a row: that of its field, less the time. */
-static size_t
-column_of(const char *name)
-{
-	return (size_t)(record_field_find(name, NULL) - record_fields) - 1;
-}
-
-static void
-read_record(const struct row *row, struct downgrade_case *found)
-{
-	size_t domain = column_of("domain"), client = column_of("client_addr");
-	const char *at = row->columns;
-	struct row_value value;
-
-	for (size_t i = 0; i <= domain; i++) {
-		at = row_column(at, &value);
-		if (i == client)
-			copy(found->client, sizeof(found->client), &value);
-	}
-	copy(found->domain, sizeof(found->domain), &value);
-}
-
-static void
-read_message(const struct row *row, struct downgrade_case *found)
-{
-	const char *at = row->columns;
-	struct row_value value;
-
-	for (int i = 0; i <= ROW_DOMAIN; i++)
-		at = row_column(at, &value);
-	copy(found->domain, sizeof(found->domain), &value);
-	at = row_column(row->columns + row->key, &value);
-	(void)row_column(at, &value);
-	copy(found->client, sizeof(found->client), &value);
 }
 
 void
@@ -86,10 +52,8 @@ downgrade_note(struct downgrades *downgrades, const struct row *row, int64_t now
 
 	if (!row->clear || downgrades->waiting_count >= DOWNGRADE_WAITING)
 		return;
-	if (row->kind == ROW_RECORD)
-		read_record(row, &found);
-	else
-		read_message(row, &found);
+	copy_column(found.domain, sizeof(found.domain), row, "domain");
+	copy_column(found.client, sizeof(found.client), row, "client_addr");
 	if (found.domain[0] == '\0')
 		return;
 	found.refused = row->refused;

@@ -11,7 +11,7 @@
 #define TLSWARD_JOURNAL_DOWNGRADE_H
 
 #include "journal/journal.h"
-#include "journal/row.h"
+#include "journal/record.h"
 #include "journal/store_db.h"
 #include "base/buffer.h"
 #include "base/hash.h"

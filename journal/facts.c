@@ -6,23 +6,19 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
-#include "journal/fact.h"
 #include "journal/record.h"
-#include "base/array.h"
+#include "base/arena.h"
 #include "base/suggest.h"
 
 struct journal_facts {
 	struct facts facts;
 	json_t *kept;			/* an array */
-	const char **names;		/* of cert_san */
-	size_t names_room;
+	struct arena lists;		/* what the strings of lists stand in */
 };
 
 /* Longer names are shown by their beginning. */
@@ -31,7 +27,7 @@ struct journal_facts {
 struct journal_facts *
 journal_facts_new(void)
 {
-	struct journal_facts *owned = calloc(1, sizeof *owned);
+	struct journal_facts *owned = calloc(1, sizeof(*owned));
 
 	if (owned == NULL)
 		return NULL;
@@ -48,7 +44,7 @@ journal_facts_free(struct journal_facts **owned)
 	if (*owned == NULL)
 		return;
 	json_decref((*owned)->kept);
-	free((*owned)->names);
+	arena_release(&(*owned)->lists);
 	free(*owned);
 	*owned = NULL;
 }
@@ -58,23 +54,13 @@ journal_facts_clear(struct journal_facts *owned)
 {
 	owned->facts = (struct facts)FACTS_INIT;
 	(void)json_array_clear(owned->kept);
+	arena_rewind(&owned->lists, (struct arena_mark){ NULL, 0 });
 }
 
 const struct facts *
 journal_facts_get(const struct journal_facts *owned)
 {
 	return &owned->facts;
-}
-
-bool
-fact_error(char error[JOURNAL_ERROR_MAX], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(error, JOURNAL_ERROR_MAX, format, args);
-	va_end(args);
-	return false;
 }
 
 static bool
@@ -102,21 +88,22 @@ check_list(const struct record_field *field, const json_t *value,
 	return true;
 }
 
-/* The names of the certificate: the only list among the facts. */
 static bool
 take_list(struct journal_facts *owned, const struct record_field *field,
     const json_t *value, char error[JOURNAL_ERROR_MAX])
 {
 	size_t count = json_array_size(value);
+	const char **strings;
 
 	if (!check_list(field, value, error))
 		return false;
-	if (!array_reserve(owned->names, count + 1, &owned->names_room))
+	/* An empty list is one too. */
+	strings = arena_alloc(&owned->lists, (count + 1) * sizeof(*strings));
+	if (strings == NULL)
 		return no_memory(error);
 	for (size_t i = 0; i < count; i++)
-		owned->names[i] = json_string_value(json_array_get(value, i));
-	owned->facts.cert_san = owned->names;
-	owned->facts.cert_san_count = count;
+		strings[i] = json_string_value(json_array_get(value, i));
+	fact_list_set(&owned->facts, field, (struct fact_list){ strings, count });
 	return true;
 }
 
@@ -127,11 +114,11 @@ take(struct journal_facts *owned, const struct record_field *field,
 {
 	const char *text;
 
-	if (json_is_null(value) || field->kind == FIELD_RESULT)
+	if (json_is_null(value) || !record_field_is_fact(field))
 		return true;
 	if (field->kind == FIELD_LIST)
 		return take_list(owned, field, value, error);
-	if (json_is_integer(value) && fact_is_number(field))
+	if (json_is_integer(value) && record_field_is_number(field))
 		return fact_from_number(&owned->facts, field, json_integer_value(value),
 		    error);
 	if (!json_is_string(value))
@@ -145,14 +132,17 @@ take(struct journal_facts *owned, const struct record_field *field,
 static bool
 unknown_fact(const char *name, char error[JOURNAL_ERROR_MAX])
 {
-	const char **names = calloc(record_field_count, sizeof *names);
+	const char **names = calloc((size_t)record_field_count(IN_LINE),
+	    sizeof(*names));
+	const struct record_field *field = NULL;
 	const char *meant;
+	size_t count = 0;
 
 	if (names == NULL)
 		return no_memory(error);
-	for (size_t i = 0; i < record_field_count; i++)
-		names[i] = record_fields[i].name;
-	meant = suggest_word(name, strlen(name), names, record_field_count);
+	while ((field = record_field_next(field, IN_LINE)) != NULL)
+		names[count++] = field->name;
+	meant = suggest_word(name, strlen(name), names, count);
 	free(names);
 	if (meant == NULL)
 		return fact_error(error, "unknown fact \"%.*s\"", NAME_SHOWN, name);
@@ -284,7 +274,7 @@ journal_facts_result(const struct journal_facts *owned, const char *name)
 {
 	const struct record_field *field = record_field_find(name, NULL);
 
-	if (field == NULL || field->kind != FIELD_RESULT)
+	if (field == NULL || record_field_is_fact(field))
 		return NULL;
 	/* An object is there only where a line was read, and then it is the first. */
 	return json_string_value(json_object_get(json_array_get(owned->kept, 0), name));

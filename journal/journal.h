@@ -64,6 +64,13 @@ void journal_error_write(const char *error, size_t line, struct buffer *buffer);
  * Facts by the record's names
  * ------------------------------------------------------------------ */
 
+/*
+ * Copies all facts, and their strings and lists into "room", of facts_copy_size()
+ * bytes: the copy lives as long as that.
+ */
+void facts_copy(struct facts *copy, const struct facts *facts, char *room);
+size_t facts_copy_size(const struct facts *facts);
+
 /* Facts with strings of their own. */
 struct journal_facts;
 

@@ -10,17 +10,9 @@
 #include "base/buffer.h"
 #include "base/text.h"
 
-static bool
-give_text(struct record_value *value, const char *text)
-{
-	value->type = VALUE_TEXT;
-	value->text = text;
-	return text != NULL;
-}
-
 /* The last "count" digits of "number", and what follows them. */
 static void
-put_digits(char *text, int number, int count, char after)
+record_digits(char *text, int number, int count, char after)
 {
 	text[count] = after;
 	while (count-- > 0) {
@@ -42,13 +34,13 @@ journal_time(int64_t time_ms, char text[JOURNAL_TIME_SIZE])
 	}
 	when = (time_t)seconds;
 	(void)gmtime_r(&when, &tm);
-	put_digits(text, tm.tm_year + 1900, 4, '-');
-	put_digits(text + 5, tm.tm_mon + 1, 2, '-');
-	put_digits(text + 8, tm.tm_mday, 2, 'T');
-	put_digits(text + 11, tm.tm_hour, 2, ':');
-	put_digits(text + 14, tm.tm_min, 2, ':');
-	put_digits(text + 17, tm.tm_sec, 2, '.');
-	put_digits(text + 20, (int)ms, 3, 'Z');
+	record_digits(text, tm.tm_year + 1900, 4, '-');
+	record_digits(text + 5, tm.tm_mon + 1, 2, '-');
+	record_digits(text + 8, tm.tm_mday, 2, 'T');
+	record_digits(text + 11, tm.tm_hour, 2, ':');
+	record_digits(text + 14, tm.tm_min, 2, ':');
+	record_digits(text + 17, tm.tm_sec, 2, '.');
+	record_digits(text + 20, (int)ms, 3, 'Z');
 	text[24] = '\0';
 }
 
@@ -61,273 +53,436 @@ journal_action(const char *name)
 	return POLICY_ACCEPT;
 }
 
-static bool
-get_time(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+/* Begins a text; where memory was short for one before, that is not forgotten. */
+static void
+field_begin(struct record_view *view)
 {
-	journal_time(record->time_ms, scratch->time);
-	return give_text(value, scratch->time);
+	bool failed = view->text.failed;
+
+	buffer_clear(&view->text);
+	view->text.failed = failed;
 }
 
-static bool
-get_domain(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
-{
-	const char *domain = record->verdict->from_domain;
+/* ------------------------------------------------------------------ *
+ * What came out
+ * ------------------------------------------------------------------ */
 
-	(void)scratch;
-	return give_text(value, domain[0] == '\0' ? NULL : domain);
+static const char *
+field_time(struct record_view *view)
+{
+	journal_time(view->record->time_ms, view->room);
+	return view->room;
 }
 
-static bool
-get_action(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static const char *
+field_domain(struct record_view *view)
 {
-	(void)scratch;
-	return give_text(value, policy_action_name(record->verdict->action));
-}
+	const char *domain = view->record->verdict->from_domain;
 
-static bool
-give_reason(struct record_value *value, enum policy_reason reason)
-{
-	return give_text(value,
-	    reason == REASON_NONE ? NULL : policy_reason_name(reason));
-}
-
-static bool
-get_reason(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
-{
-	(void)scratch;
-	return give_reason(value, record->verdict->reason);
-}
-
-/* The reasons in a set of bits, in their order. */
-static bool
-give_failed(struct record_scratch *scratch, struct record_value *value,
-    unsigned failed)
-{
-	value->type = VALUE_LIST;
-	value->list = scratch->reasons;
-	value->count = 0;
-	for (unsigned r = REASON_NONE + 1; r < REASON_COUNT; r++)
-		if (failed & 1u << r)
-			scratch->reasons[value->count++] =
-			    policy_reason_name((enum policy_reason)r);
-	return value->count > 0;
-}
-
-static bool
-get_failed(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
-{
-	return give_failed(scratch, value, record->verdict->failed);
+	return domain[0] == '\0' ? NULL : domain;
 }
 
 /* The outcome at "index" of the verdict, or NULL. */
 static const struct policy_outcome *
-outcome_at(const struct journal_record *record, int index)
+field_outcome(const struct journal_record *record, int index)
 {
 	if (index < 0 || index >= OUTCOME_COUNT)
 		return NULL;
 	return &record->verdict->outcome[index];
 }
 
-static bool
-give_place(struct record_scratch *scratch, struct record_value *value,
-    const struct policy_outcome *outcome)
+static const struct policy_outcome *
+field_reported(const struct journal_record *record)
 {
-	if (outcome == NULL || outcome->place.file == NULL)
-		return false;
-	buffer_clear(&scratch->text);
-	buffer_string(&scratch->text, outcome->place.file);
-	buffer_add(&scratch->text, ":", 1);
-	text_decimal(&scratch->text, outcome->place.line);
-	return give_text(value, scratch->text.text);
-}
-
-static bool
-get_rule(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
-{
-	return give_place(scratch, value,
-	    outcome_at(record, record->verdict->reported));
-}
-
-static bool
-get_rule_kind(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
-{
-	const struct policy_outcome *outcome =
-	    outcome_at(record, record->verdict->reported);
-
-	(void)scratch;
-	return give_text(value,
-	    outcome == NULL ? NULL : policy_rule_kind_name(outcome->place.kind));
-}
-
-static bool
-get_rule_name(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
-{
-	const struct policy_outcome *outcome =
-	    outcome_at(record, record->verdict->reported);
-
-	(void)scratch;
-	return give_text(value, outcome == NULL ? NULL : outcome->place.name);
+	return field_outcome(record, record->verdict->reported);
 }
 
 /* What the strictest rule under monitor said; NULL where none would refuse. */
 static const struct policy_outcome *
-would_outcome(const struct journal_record *record)
+field_monitored(const struct journal_record *record)
 {
 	if (record->verdict->would == POLICY_ACCEPT)
 		return NULL;
-	return outcome_at(record, record->verdict->would_by);
+	return field_outcome(record, record->verdict->would_by);
 }
 
-static bool
-get_would(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static const char *
+field_action(struct record_view *view)
 {
-	enum policy_action would = record->verdict->would;
-
-	(void)scratch;
-	return give_text(value,
-	    would == POLICY_ACCEPT ? NULL : policy_action_name(would));
+	return policy_action_name(view->record->verdict->action);
 }
 
-static bool
-get_would_reason(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static const char *
+field_reason_name(enum policy_reason reason)
 {
-	const struct policy_outcome *outcome = would_outcome(record);
-
-	(void)scratch;
-	return give_reason(value, outcome == NULL ? REASON_NONE : outcome->reason);
+	return reason == REASON_NONE ? NULL : policy_reason_name(reason);
 }
 
-static bool
-get_would_failed(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static const char *
+field_reason(struct record_view *view)
 {
-	const struct policy_outcome *outcome = would_outcome(record);
-
-	return give_failed(scratch, value, outcome == NULL ? 0 : outcome->failed);
+	return field_reason_name(view->record->verdict->reason);
 }
 
-static bool
-get_would_rule(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static unsigned
+field_failed(const struct journal_record *record)
 {
-	return give_place(scratch, value, would_outcome(record));
+	return record->verdict->failed;
 }
 
-static bool
-get_exempt(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static const char *
+field_place(struct record_view *view, const struct policy_outcome *outcome)
 {
-	const struct verdict *verdict = record->verdict;
-
-	(void)scratch;
-	return give_text(value, verdict->exempt ? verdict->exempt_reason : NULL);
+	if (outcome == NULL || outcome->place.file == NULL)
+		return NULL;
+	field_begin(view);
+	buffer_string(&view->text, outcome->place.file);
+	buffer_add(&view->text, ":", 1);
+	text_decimal(&view->text, outcome->place.line);
+	return view->text.text;
 }
 
-static bool
-get_reply(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static const char *
+field_rule(struct record_view *view)
+{
+	return field_place(view, field_reported(view->record));
+}
+
+static const char *
+field_rule_kind(struct record_view *view)
+{
+	const struct policy_outcome *outcome = field_reported(view->record);
+
+	return outcome == NULL ? NULL : policy_rule_kind_name(outcome->place.kind);
+}
+
+static const char *
+field_rule_name(struct record_view *view)
+{
+	const struct policy_outcome *outcome = field_reported(view->record);
+
+	return outcome == NULL ? NULL : outcome->place.name;
+}
+
+static const char *
+field_would(struct record_view *view)
+{
+	enum policy_action would = view->record->verdict->would;
+
+	return would == POLICY_ACCEPT ? NULL : policy_action_name(would);
+}
+
+static const char *
+field_would_reason(struct record_view *view)
+{
+	const struct policy_outcome *outcome = field_monitored(view->record);
+
+	return outcome == NULL ? NULL : field_reason_name(outcome->reason);
+}
+
+static unsigned
+field_would_failed(const struct journal_record *record)
+{
+	const struct policy_outcome *outcome = field_monitored(record);
+
+	return outcome == NULL ? 0 : outcome->failed;
+}
+
+static const char *
+field_would_rule(struct record_view *view)
+{
+	return field_place(view, field_monitored(view->record));
+}
+
+static const char *
+field_exempt(struct record_view *view)
+{
+	const struct verdict *verdict = view->record->verdict;
+
+	return verdict->exempt ? verdict->exempt_reason : NULL;
+}
+
+static const char *
+field_reply(struct record_view *view)
 {
 	struct policy_reply reply;
 
-	if (!policy_reply(record->verdict, record->facts, &reply))
-		return false;
-	buffer_clear(&scratch->text);
-	buffer_string(&scratch->text, reply.code);
-	buffer_add(&scratch->text, " ", 1);
-	buffer_string(&scratch->text, reply.enhanced);
-	buffer_add(&scratch->text, " ", 1);
-	buffer_string(&scratch->text, reply.text);
-	return give_text(value, scratch->text.text);
+	if (!policy_reply(view->record->verdict, view->record->facts, &reply))
+		return NULL;
+	field_begin(view);
+	buffer_string(&view->text, reply.code);
+	buffer_add(&view->text, " ", 1);
+	buffer_string(&view->text, reply.enhanced);
+	buffer_add(&view->text, " ", 1);
+	buffer_string(&view->text, reply.text);
+	return view->text.text;
 }
 
-static bool
-get_contact(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static const char *
+field_contact(struct record_view *view)
 {
-	(void)scratch;
-	return give_text(value, record->verdict->contact);
+	return view->record->verdict->contact;
 }
 
-static bool
-get_note(const struct journal_record *record, struct record_scratch *scratch,
-    struct record_value *value)
+static const char *
+field_note(struct record_view *view)
 {
-	(void)scratch;
-	return give_text(value, record->verdict->note);
+	return view->record->verdict->note;
 }
 
-#define FACT(name, kind) { #name, kind, offsetof(struct facts, name), NULL }
-#define RESULT(name) { #name, FIELD_RESULT, 0, get_ ## name }
+/* ------------------------------------------------------------------ *
+ * What the tables alone have
+ * ------------------------------------------------------------------ */
 
-const struct record_field record_fields[] = {
-	RESULT(time),
-	FACT(mta, FIELD_MTA),
-	FACT(session, FIELD_TEXT),
-	FACT(client_addr, FIELD_ADDRESS),
-	FACT(client_port, FIELD_PORT),
-	FACT(client_name, FIELD_NAME),
-	FACT(client_ptr, FIELD_TEXT),
-	FACT(local, FIELD_LOCAL),
-	FACT(helo, FIELD_TEXT),
-	FACT(sasl_username, FIELD_NAME),
-	FACT(from, FIELD_SENDER),
-	FACT(to, FIELD_NAME),
-	FACT(to_resolved, FIELD_NAME),
-	FACT(nrcpt, FIELD_NUMBER),
-	FACT(queue_id, FIELD_TEXT),
-	RESULT(domain),
-	FACT(tls_version, FIELD_PROTOCOL),
-	FACT(cipher, FIELD_NAME),
-	FACT(bits, FIELD_BITS),
-	FACT(cert_verified, FIELD_VERIFIED),
-	FACT(cert_cn, FIELD_TEXT),
-	FACT(cert_san, FIELD_LIST),
-	FACT(cert_issuer, FIELD_TEXT),
-	FACT(cert_subject_dn, FIELD_TEXT),
-	FACT(cert_issuer_dn, FIELD_TEXT),
-	FACT(cert_fingerprint, FIELD_DIGEST),
-	FACT(cert_pubkey_fingerprint, FIELD_DIGEST),
-	FACT(cert_key, FIELD_NAME),
-	FACT(cert_signature, FIELD_NAME),
-	FACT(cert_not_after, FIELD_TIME),
-	FACT(cert_source, FIELD_NAME),
-	RESULT(action),
-	RESULT(reason),
-	RESULT(failed),
-	RESULT(rule),
-	RESULT(rule_kind),
-	RESULT(rule_name),
-	RESULT(would),
-	RESULT(would_reason),
-	RESULT(would_failed),
-	RESULT(would_rule),
-	RESULT(exempt),
-	RESULT(reply),
-	RESULT(contact),
-	RESULT(note),
+static const char *
+field_client_network(struct record_view *view)
+{
+	const char *address = view->record->facts->client_addr;
+
+	if (address == NULL || !journal_network(address, view->room))
+		return NULL;
+	return view->room;
+}
+
+static const char *
+field_authenticated(struct record_view *view)
+{
+	return view->record->facts->sasl_username != NULL ? "yes" : NULL;
+}
+
+static const char *
+field_null_sender(struct record_view *view)
+{
+	const char *from = view->record->facts->from;
+
+	if (from == NULL || (from[0] != '\0' && strcmp(from, "<>") != 0))
+		return NULL;
+	return "yes";
+}
+
+/* The local part. */
+static const char *
+field_sender(struct record_view *view)
+{
+	const char *from = view->record->facts->from;
+	const char *at = from != NULL ? strrchr(from, '@') : NULL;
+
+	if (field_null_sender(view) != NULL)
+		return NULL;
+	if (at == NULL)
+		return from;
+	field_begin(view);
+	buffer_add(&view->text, from, (size_t)(at - from));
+	return view->text.text;
+}
+
+static unsigned
+field_exempted(const struct journal_record *record)
+{
+	return record->verdict->exempt ? 1 : 0;
+}
+
+/* ------------------------------------------------------------------ *
+ * The list
+ * ------------------------------------------------------------------ */
+
+#define FIELD_NOT 0
+#define FIELD_ONE IN_ROLLUP
+#define FIELD_SET IN_FACTS
+#define FIELD_CERTIFICATE IN_CERTIFICATE
+
+#define FACT(name, kind, rolled) \
+	{ #name, FIELD_ ## kind, IN_LINE | IN_RECORD | FIELD_ ## rolled, \
+	    offsetof(struct facts, name), NULL, NULL },
+#define RESULT(name, rolled) \
+	{ #name, FIELD_RESULT, IN_LINE | IN_RECORD | FIELD_ ## rolled, 0, \
+	    field_ ## name, NULL },
+#define REASONS(name) \
+	{ #name, FIELD_REASONS, IN_LINE | IN_RECORD, 0, NULL, field_ ## name },
+#define COLUMN(name, places) { #name, FIELD_RESULT, places, 0, field_ ## name, NULL },
+
+static const struct record_field record_fields[] = {
+	/* The column "time" is a number, and put in by hand. */
+	COLUMN(time, IN_LINE)
+	POLICY_CLIENT_FACTS(FACT)
+	COLUMN(client_network, IN_FACTS)
+	POLICY_MAIL_FACTS(FACT)
+	COLUMN(authenticated, IN_FACTS)
+	COLUMN(null_sender, IN_FACTS)
+	COLUMN(sender, IN_ROLLUP)
+	RESULT(domain, SET)
+	POLICY_TLS_FACTS(FACT)
+	RESULT(action, NOT)
+	RESULT(reason, NOT)
+	REASONS(failed)
+	RESULT(rule, SET)
+	RESULT(rule_kind, SET)
+	RESULT(rule_name, SET)
+	RESULT(would, NOT)
+	RESULT(would_reason, NOT)
+	REASONS(would_failed)
+	RESULT(would_rule, NOT)
+	RESULT(exempt, NOT)
+	RESULT(reply, NOT)
+	RESULT(contact, NOT)
+	RESULT(note, NOT)
+	{ "exempted", FIELD_FLAG, IN_RECORD, 0, NULL, field_exempted },
 };
-const size_t record_field_count = sizeof record_fields / sizeof record_fields[0];
+#define FIELDS_END (record_fields + sizeof(record_fields) / sizeof(record_fields[0]))
+
+const struct record_field *
+record_field_next(const struct record_field *field, unsigned places)
+{
+	field = field == NULL ? record_fields : field + 1;
+	while (field < FIELDS_END && (field->places & places) == 0)
+		field++;
+	return field < FIELDS_END ? field : NULL;
+}
+
+int
+record_field_count(unsigned places)
+{
+	const struct record_field *field = NULL;
+	int count = 0;
+
+	while ((field = record_field_next(field, places)) != NULL)
+		count++;
+	return count;
+}
 
 const struct record_field *
 record_field_find(const char *name, const struct record_field *after)
 {
-	size_t at = after == NULL ? 0 : (size_t)(after - record_fields) + 1;
+	const struct record_field *field = after;
 
-	for (size_t i = 0; i < record_field_count; i++, at++) {
-		if (at >= record_field_count)
-			at = 0;
-		if (strcmp(record_fields[at].name, name) == 0)
-			return &record_fields[at];
-	}
+	do {
+		field = record_field_next(field, IN_LINE);
+		if (field != NULL && strcmp(field->name, name) == 0)
+			return field;
+		/* From the first on again, when the last was not it. */
+	} while (field != after);
 	return NULL;
+}
+
+bool
+record_field_is_fact(const struct record_field *field)
+{
+	return field->kind < FIELD_RESULT;
+}
+
+bool
+record_field_is_number(const struct record_field *field)
+{
+	return field->kind == FIELD_NUMBER || field->kind == FIELD_PORT ||
+	    field->kind == FIELD_BITS || field->kind == FIELD_FLAG;
+}
+
+bool
+record_field_is_list(const struct record_field *field)
+{
+	return field->kind == FIELD_LIST || field->kind == FIELD_REASONS;
+}
+
+/* ------------------------------------------------------------------ *
+ * Values
+ * ------------------------------------------------------------------ */
+
+static bool
+value_text(struct record_value *value, const char *text)
+{
+	value->type = VALUE_TEXT;
+	value->text = text;
+	return text != NULL;
+}
+
+static bool
+value_number(struct record_value *value, int number, int least)
+{
+	value->type = VALUE_NUMBER;
+	value->number = number < 0 ? 0 : (unsigned)number;
+	return number >= least;
+}
+
+static bool
+value_list(struct record_value *value, struct fact_list list)
+{
+	value->type = VALUE_LIST;
+	value->list = list.strings;
+	value->count = list.count;
+	return list.strings != NULL;
+}
+
+/* The reasons in a set of bits, in their order. */
+static bool
+value_reasons(struct record_value *value, struct record_view *view, unsigned set)
+{
+	value->type = VALUE_LIST;
+	value->list = view->reasons;
+	value->count = 0;
+	for (unsigned r = REASON_NONE + 1; r < REASON_COUNT; r++)
+		if (set & 1u << r)
+			view->reasons[value->count++] =
+			    policy_reason_name((enum policy_reason)r);
+	return value->count > 0;
+}
+
+static bool
+value_digest(struct record_value *value, struct record_view *view, const char *digest)
+{
+	if (digest != NULL &&
+	    policy_fingerprint_normalize(digest, view->room, sizeof(view->room)))
+		digest = view->room;
+	return value_text(value, digest);
+}
+
+static bool
+value_verified(struct record_value *value, enum policy_tri verified)
+{
+	return value_text(value, verified == POLICY_UNKNOWN ? NULL :
+	    verified == POLICY_YES ? "yes" : "no");
+}
+
+static bool
+value_sender(struct record_value *value, const char *from)
+{
+	return value_text(value, from != NULL && from[0] == '\0' ? "<>" : from);
+}
+
+bool
+record_field_value(const struct record_field *field, struct record_view *view,
+    struct record_value *value)
+{
+	const void *fact = (const char *)view->record->facts + field->offset;
+
+	switch (field->kind) {
+	case FIELD_RESULT:
+		return value_text(value, field->text(view));
+	case FIELD_REASONS:
+		return value_reasons(value, view, field->number(view->record));
+	case FIELD_FLAG:
+		return value_number(value, (int)field->number(view->record), 0);
+	case FIELD_LOCAL:
+		return value_text(value, *(const bool *)fact ? "yes" : NULL);
+	case FIELD_VERIFIED:
+		return value_verified(value, *(const enum policy_tri *)fact);
+	case FIELD_LIST:
+		return value_list(value, fact_list_get(view->record->facts, field));
+	case FIELD_NUMBER:
+	case FIELD_PORT:
+		return value_number(value, *(const int *)fact, 1);
+	case FIELD_BITS:
+		return value_number(value, *(const int *)fact, 0);
+	case FIELD_SENDER:
+		return value_sender(value, *(const char *const *)fact);
+	case FIELD_DIGEST:
+		return value_digest(value, view, *(const char *const *)fact);
+	case FIELD_TEXT:
+	case FIELD_NAME:
+	case FIELD_PROTOCOL:
+	case FIELD_MTA:
+	case FIELD_ADDRESS:
+	case FIELD_TIME:
+		break;
+	}
+	return value_text(value, *(const char *const *)fact);
 }

@@ -1,5 +1,5 @@
 /*
- * record.h - the record's fields, and what a writer of records is.
+ * record.h - the record from inside: its fields, their values, and rows of them.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -8,12 +8,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "journal/journal.h"
 #include "base/buffer.h"
+#include "journal/journal.h"
 
-/* What a field's value may be, where it is read as a fact. */
+/* ------------------------------------------------------------------ *
+ * Fields
+ * ------------------------------------------------------------------ */
+
+/* What a field's value may be. The facts' kinds are those of POLICY_FACTS. */
 enum field_kind {
+	/* Strings, up to FIELD_TIME. */
 	FIELD_TEXT,		/* anything, also nothing */
 	FIELD_NAME,		/* anything, but something */
 	FIELD_PROTOCOL,
@@ -28,8 +34,56 @@ enum field_kind {
 	FIELD_NUMBER,		/* int; 0 is unknown */
 	FIELD_PORT,		/* int; 0 is unknown */
 	FIELD_BITS,		/* int; -1 is unknown */
-	FIELD_RESULT		/* came out of the decision: no fact */
+	/* No facts: these came out of the decision, or are made of facts. */
+	FIELD_RESULT,		/* a text */
+	FIELD_REASONS,		/* a list */
+	FIELD_FLAG		/* a number, 0 or 1 */
 };
+
+/* Where a field is: in the record as it is written, and in which tables a column. */
+enum {
+	IN_LINE = 1, IN_RECORD = 2, IN_FACTS = 4, IN_CERTIFICATE = 8, IN_ROLLUP = 16
+};
+
+/* With its terminator: sha256:hex. */
+#define RECORD_DIGEST_SIZE 72
+
+/* A record, and room for values that have to be put together: until the next value. */
+struct record_view {
+	const struct journal_record *record;
+	struct buffer text;	/* its "failed" stays */
+	char room[RECORD_DIGEST_SIZE];
+	const char *reasons[REASON_COUNT];
+};
+
+struct record_field {
+	const char *name;
+	enum field_kind kind;
+	unsigned places;
+	size_t offset;		/* of a fact, in struct facts */
+	/* What is no fact: a text or NULL, a set of reasons, a flag. */
+	const char *(*text)(struct record_view *view);
+	unsigned (*number)(const struct journal_record *record);
+};
+
+/* The field behind "field" (NULL: the first) in one of "places", or NULL. */
+const struct record_field *record_field_next(const struct record_field *field,
+    unsigned places);
+
+/* How many there are. */
+int record_field_count(unsigned places);
+
+/*
+ * The field called "name" of the record as it is written, or NULL. The search begins
+ * behind the field "after" (NULL: at the first), since names mostly come in order.
+ */
+const struct record_field *record_field_find(const char *name,
+    const struct record_field *after);
+
+/* Whether it is a fact, an integer, a list. */
+bool record_field_is_fact(const struct record_field *field);
+bool record_field_is_number(const struct record_field *field);
+bool record_field_is_list(const struct record_field *field);
 
 enum value_type { VALUE_TEXT, VALUE_NUMBER, VALUE_LIST };
 
@@ -41,52 +95,121 @@ struct record_value {
 	size_t count;
 };
 
-/* With its terminator: sha256:hex. */
-#define RECORD_DIGEST_SIZE 72
-
-/* Room for values that have to be put together; lives until the next value. */
-struct record_scratch {
-	char time[JOURNAL_TIME_SIZE];
-	char digest[RECORD_DIGEST_SIZE];
-	struct buffer text;
-	const char *reasons[REASON_COUNT];
-};
-
-struct record_field {
-	const char *name;
-	enum field_kind kind;
-	size_t offset;		/* of a fact, in struct facts */
-	/* Of a result: the value, or false where there is none. */
-	bool (*result)(const struct journal_record *record,
-	    struct record_scratch *scratch, struct record_value *value);
-};
-
-/* All fields, in the order in which they are written. */
-extern const struct record_field record_fields[];
-extern const size_t record_field_count;
-
-/*
- * The field called "name", or NULL. The search begins behind the field "after"
- * (NULL: at the first), since names mostly come in the record's order.
- */
-const struct record_field *record_field_find(const char *name,
-    const struct record_field *after);
-
-/* The field's value in "record"; false where it is unknown or does not apply. */
-bool record_field_value(const struct record_field *field,
-    const struct journal_record *record, struct record_scratch *scratch,
+/* The field's value; false where it is unknown or does not apply. */
+bool record_field_value(const struct record_field *field, struct record_view *view,
     struct record_value *value);
 
-/* One way to write a record. */
-struct record_writer {
-	const char *open, *close;
-	void (*name)(struct buffer *buffer, const char *name, bool first);
-	void (*text)(struct buffer *buffer, const char *text, size_t value_max);
-	void (*list)(struct buffer *buffer, const char *const *list, size_t count,
-	    size_t value_max);
+/* Appends a JSON array of strings of "value_max" bytes together (0: no limit). */
+void record_json_list(struct buffer *buffer, const char *const *list, size_t count,
+    size_t value_max);
+
+/* ------------------------------------------------------------------ *
+ * One fact from outside
+ * ------------------------------------------------------------------ */
+
+/*
+ * Check a value and put it into "facts", which borrow it. False, with a reason
+ * in "error", where it is not one for this field; "facts" are then unchanged.
+ */
+bool fact_from_text(struct facts *facts, const struct record_field *field,
+    const char *text, char error[JOURNAL_ERROR_MAX]);
+bool fact_from_number(struct facts *facts, const struct record_field *field,
+    long long number, char error[JOURNAL_ERROR_MAX]);
+
+/* A fact of FIELD_LIST, as FACT_MEMBER_LIST has it: NULL is unknown. */
+struct fact_list {
+	const char *const *strings;
+	size_t count;
 };
 
-extern const struct record_writer record_logfmt;
-extern const struct record_writer record_json;
+struct fact_list fact_list_get(const struct facts *facts,
+    const struct record_field *field);
+void fact_list_set(struct facts *facts, const struct record_field *field,
+    struct fact_list list);
+
+/* Says what type the field's value must have, and returns false. */
+bool fact_wrong_type(const struct record_field *field,
+    char error[JOURNAL_ERROR_MAX]);
+
+/* Writes an error and returns false. */
+bool fact_error(char error[JOURNAL_ERROR_MAX], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ------------------------------------------------------------------ *
+ * Rows: a decision as it goes into the tables
+ * ------------------------------------------------------------------ */
+
+/* A longer value is cut there, as one of the log would be. */
+#define ROW_VALUE_MAX 4096
+
+enum row_kind {
+	ROW_RECORD,		/* a row of the table record */
+	ROW_MESSAGE		/* to be rolled up */
+};
+
+struct row_waiter;
+
+/* One block of memory, to be given to free(). */
+struct row {
+	struct row *next;
+	struct row_waiter *waiter;	/* NULL: nobody waits */
+	int64_t time_ms;
+	size_t size;			/* of the block */
+	size_t key;			/* ROW_MESSAGE: bytes of its set of facts */
+	size_t length;			/* of the columns */
+	enum row_kind kind;
+	bool refused;
+	bool clear;			/* clear text over SMTP, from a domain */
+	/*
+	 * As row_column() reads them, in the fields' order: those IN_RECORD, or those
+	 * IN_FACTS, then IN_CERTIFICATE, then IN_ROLLUP. The time is not among them.
+	 */
+	char columns[];
+};
+
+/* Whether a decision is kept in full, whatever the settings say. */
+bool row_is_kept(const struct verdict *verdict);
+
+/* Returns the caller's row, or NULL when memory is short. */
+struct row *row_new(const struct journal_record *record, enum row_kind kind);
+
+enum row_type { ROW_NULL, ROW_NUMBER, ROW_TEXT };
+
+struct row_value {
+	enum row_type type;
+	uint32_t number;		/* or the text's length */
+	const char *text;		/* not terminated */
+};
+
+/* Reads one column and returns where the next one is. */
+const char *row_column(const char *at, struct row_value *value);
+
+/* The column called "name", which is there. */
+struct row_value row_find(const struct row *row, const char *name);
+
+/* ------------------------------------------------------------------ *
+ * Tables
+ * ------------------------------------------------------------------ */
+
+/*
+ * "TLSW" in the file's header (PRAGMA application_id), so that another program's
+ * database is never taken for a journal.
+ */
+#define SCHEMA_APPLICATION_ID 0x544c5357
+
+/*
+ * The version that this program writes (PRAGMA user_version); 0 is an empty file. A
+ * new field needs none: its column is added where it is missing, and an older program
+ * writes on without it.
+ */
+#define SCHEMA_VERSION 1
+
+struct sqlite3;
+
+/*
+ * Makes an empty or older journal one that this program can write, in one
+ * transaction: all of it is done or nothing. Returns an SQLite result code.
+ */
+int schema_migrate(struct sqlite3 *db);
 
 #endif

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/schema.h"
+#include "journal/record.h"
 
 struct rollup {
 	struct rollup *next;		/* in its bucket */
@@ -126,55 +126,55 @@ rollups_add(struct rollups *rollups, struct row *row)
  * Writing
  * ------------------------------------------------------------------ */
 
-static void
-bind(sqlite3_stmt *statement, int parameter, const struct row_value *value)
-{
-	if (value->type == ROW_NUMBER)
-		(void)sqlite3_bind_int64(statement, parameter, value->number);
-	else if (value->type == ROW_TEXT)
-		(void)sqlite3_bind_text(statement, parameter, value->text,
-		    (int)value->number, SQLITE_STATIC);
-}
-
-/* Binds "count" columns from the first parameter on; *any: not all are NULL. */
-static const char *
-bind_columns(sqlite3_stmt *statement, const char *at, int first, int count, bool *any)
-{
-	struct row_value value;
-
-	*any = false;
-	for (int i = 0; i < count; i++) {
-		at = row_column(at, &value);
-		bind(statement, first + i, &value);
-		*any = *any || value.type != ROW_NULL;
-	}
-	return at;
-}
-
 struct digest {
 	unsigned char bytes[EVP_MAX_MD_SIZE];
 	unsigned length;
 };
 
-static bool
-make_digest(const char *bytes, size_t length, struct digest *digest)
-{
-	return EVP_Digest(bytes, length, digest->bytes, &digest->length, EVP_sha256(),
-	    NULL) == 1;
-}
-
+/* The id of the row of a set of columns, by their digest; 0: there is none. */
 static enum db_result
-find_by_digest(struct store_db *db, enum db_statement which,
-    const struct digest *digest, sqlite3_int64 *id)
+find_set(struct store_db *db, enum db_statement find, const char *columns,
+    size_t length, struct digest *digest, sqlite3_int64 *id)
 {
-	sqlite3_stmt *statement = store_db_statement(db, which);
+	sqlite3_stmt *statement = store_db_statement(db, find);
 
+	*id = 0;
+	if (EVP_Digest(columns, length, digest->bytes, &digest->length, EVP_sha256(),
+	    NULL) != 1)
+		return DB_AGAIN;
 	(void)sqlite3_bind_blob(statement, 1, digest->bytes, (int)digest->length,
 	    SQLITE_STATIC);
 	return store_db_number(db, statement, 0, id);
 }
 
-/* The id of the row of "certificate"; 0: there is no certificate. */
+/* Binds what comes before the columns, and adds the row. */
+static enum db_result
+add_set(struct store_db *db, sqlite3_stmt *add, const struct digest *digest,
+    sqlite3_int64 *id)
+{
+	enum db_result result;
+
+	(void)sqlite3_bind_blob(add, 1, digest->bytes, (int)digest->length,
+	    SQLITE_STATIC);
+	result = store_db_run(db, add);
+	*id = sqlite3_last_insert_rowid(db->db);
+	return result;
+}
+
+static bool
+has_certificate(const char *columns)
+{
+	struct row_value value;
+
+	for (int i = record_field_count(IN_CERTIFICATE); i > 0; i--) {
+		columns = row_column(columns, &value);
+		if (value.type != ROW_NULL)
+			return true;
+	}
+	return false;
+}
+
+/* *id: 0 where there is no certificate. */
 static enum db_result
 write_certificate(struct store_db *db, const char *columns, size_t length,
     sqlite3_int64 *id)
@@ -182,52 +182,38 @@ write_certificate(struct store_db *db, const char *columns, size_t length,
 	sqlite3_stmt *add = store_db_statement(db, DB_CERTIFICATE_ADD);
 	struct digest digest;
 	enum db_result result;
-	bool any;
 
 	*id = 0;
-	(void)bind_columns(add, columns, 1, ROW_CERTIFICATE, &any);
-	if (!any)
+	if (!has_certificate(columns))
 		return DB_DONE;
-	if (!make_digest(columns, length, &digest))
-		return DB_AGAIN;
-	result = find_by_digest(db, DB_CERTIFICATE_FIND, &digest, id);
+	result = find_set(db, DB_CERTIFICATE_FIND, columns, length, &digest, id);
 	if (result != DB_DONE || *id != 0)
 		return result;
-	(void)sqlite3_bind_blob(add, ROW_CERTIFICATE + 1, digest.bytes,
-	    (int)digest.length, SQLITE_STATIC);
-	result = store_db_run(db, add);
-	*id = sqlite3_last_insert_rowid(db->db);
-	return result;
+	(void)store_db_bind(add, 2, IN_CERTIFICATE, columns);
+	return add_set(db, add, &digest, id);
 }
 
 static enum db_result
 write_facts(struct store_db *db, const struct row *row, sqlite3_int64 *id)
 {
-	sqlite3_stmt *add;
-	const char *certificate;
+	const char *certificate, *end = row->columns + row->key;
+	sqlite3_int64 certificate_id;
 	struct digest digest;
 	enum db_result result;
-	sqlite3_int64 certificate_id;
-	bool any;
+	sqlite3_stmt *add;
 
-	if (!make_digest(row->columns, row->key, &digest))
-		return DB_AGAIN;
-	result = find_by_digest(db, DB_FACTS_FIND, &digest, id);
+	result = find_set(db, DB_FACTS_FIND, row->columns, row->key, &digest, id);
 	if (result != DB_DONE || *id != 0)
 		return result;
 	add = store_db_statement(db, DB_FACTS_ADD);
-	certificate = bind_columns(add, row->columns, 1, ROW_SET, &any);
-	result = write_certificate(db, certificate,
-	    (size_t)(row->columns + row->key - certificate), &certificate_id);
+	certificate = store_db_bind(add, 3, IN_FACTS, row->columns);
+	result = write_certificate(db, certificate, (size_t)(end - certificate),
+	    &certificate_id);
 	if (result != DB_DONE)
 		return result;
 	if (certificate_id != 0)
-		(void)sqlite3_bind_int64(add, ROW_SET + 1, certificate_id);
-	(void)sqlite3_bind_blob(add, ROW_SET + 2, digest.bytes, (int)digest.length,
-	    SQLITE_STATIC);
-	result = store_db_run(db, add);
-	*id = sqlite3_last_insert_rowid(db->db);
-	return result;
+		(void)sqlite3_bind_int64(add, 2, certificate_id);
+	return add_set(db, add, &digest, id);
 }
 
 static enum db_result
@@ -235,7 +221,6 @@ write_one(struct store_db *db, struct rollup *rollup)
 {
 	enum db_result result = DB_DONE;
 	sqlite3_stmt *add;
-	bool any;
 
 	if (rollup->facts == 0)
 		result = write_facts(db, rollup->row, &rollup->facts);
@@ -249,8 +234,7 @@ write_one(struct store_db *db, struct rollup *rollup)
 	(void)sqlite3_bind_int64(add, 3, (sqlite3_int64)rollup->messages);
 	(void)sqlite3_bind_int(add, 4, rollup->first);
 	(void)sqlite3_bind_int(add, 5, rollup->last);
-	(void)bind_columns(add, rollup->row->columns + rollup->row->key, 6, ROW_SAMPLE,
-	    &any);
+	(void)store_db_bind(add, 6, IN_ROLLUP, rollup->row->columns + rollup->row->key);
 	return store_db_run(db, add);
 }
 

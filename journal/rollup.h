@@ -8,7 +8,7 @@
 #ifndef TLSWARD_JOURNAL_ROLLUP_H
 #define TLSWARD_JOURNAL_ROLLUP_H
 
-#include "journal/row.h"
+#include "journal/record.h"
 #include "journal/store_db.h"
 #include "base/hash.h"
 

@@ -17,80 +17,130 @@
 static const char *const extra[] = { "messages", "first", "last", "client_network" };
 enum { EXTRA_MESSAGES, EXTRA_FIRST, EXTRA_LAST, EXTRA_NETWORK, EXTRA_COUNT };
 
-static bool
-is_one_of(const char *name, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-#define IS_ONE_OF(name, names) \
-    is_one_of((name), (names), sizeof(names) / sizeof((names)[0]))
-
-static int
-extra_column(int which)
-{
-	return (int)record_field_count + which;
-}
-
 void
 journal_row_columns(struct buffer *sql)
 {
-	for (size_t i = 0; i < record_field_count; i++)
-		buffer_format(sql, "%s\"%s\"", i == 0 ? "" : ", ", record_fields[i].name);
-	buffer_string(sql, ", NULL, NULL, NULL, NULL, id");
+	const struct record_field *field = NULL;
+
+	while ((field = record_field_next(field, IN_LINE)) != NULL)
+		buffer_format(sql, "\"%s\", ", field->name);
+	buffer_string(sql, "NULL, NULL, NULL, NULL, id");
+}
+
+/* What a roll-up has of a field. */
+static void
+rows_add_rolled_up(struct buffer *sql, const struct record_field *field)
+{
+	if (field->places & IN_FACTS)
+		buffer_format(sql, "facts.\"%s\", ", field->name);
+	else if (field->places & IN_CERTIFICATE)
+		buffer_format(sql, "certificate.\"%s\", ", field->name);
+	else if (field->places & IN_ROLLUP)
+		buffer_format(sql, "rollup.\"%s\", ", field->name);
+	else if (strcmp(field->name, "time") == 0)
+		buffer_string(sql, "rollup.hour * 3600000 + rollup.last, ");
+	else if (strcmp(field->name, "action") == 0)
+		buffer_string(sql, "'accept', ");
+	else if (strcmp(field->name, "from") == 0)
+		buffer_string(sql, "CASE facts.null_sender WHEN 'yes' THEN '<>' END, ");
+	else
+		buffer_string(sql, "NULL, ");
 }
 
 void
 journal_row_rollup_columns(struct buffer *sql)
 {
-	static const char *const of_facts[] = {
-		"mta", "client_name", "local", "domain", "tls_version", "cipher", "bits",
-		"cert_verified", "rule", "rule_kind", "rule_name"
-	};
-	static const char *const of_rollup[] = { "session", "client_addr" };
+	const struct record_field *field = NULL;
 
-	for (size_t i = 0; i < record_field_count; i++) {
-		const char *name = record_fields[i].name;
-
-		buffer_string(sql, i == 0 ? "" : ", ");
-		if (strcmp(name, "time") == 0)
-			buffer_string(sql, "rollup.hour * 3600000 + rollup.last");
-		else if (strcmp(name, "action") == 0)
-			buffer_string(sql, "'accept'");
-		else if (strcmp(name, "from") == 0)
-			buffer_string(sql, "CASE facts.null_sender WHEN 'yes' THEN '<>' END");
-		else if (IS_ONE_OF(name, of_facts))
-			buffer_format(sql, "facts.%s", name);
-		else if (IS_ONE_OF(name, of_rollup))
-			buffer_format(sql, "rollup.%s", name);
-		else if (strncmp(name, "cert_", 5) == 0)
-			buffer_format(sql, "certificate.%s", name);
-		else
-			buffer_string(sql, "NULL");
-	}
-	buffer_string(sql, ", rollup.messages, rollup.hour * 3600000 + rollup.first,"
+	while ((field = record_field_next(field, IN_LINE)) != NULL)
+		rows_add_rolled_up(sql, field);
+	buffer_string(sql, "rollup.messages, rollup.hour * 3600000 + rollup.first,"
 	    " rollup.hour * 3600000 + rollup.last, facts.client_network, 0");
 }
 
-static bool
-is_list(const char *name)
-{
-	static const char *const lists[] = { "cert_san", "failed", "would_failed" };
+/* ------------------------------------------------------------------ *
+ * Columns
+ * ------------------------------------------------------------------ */
 
-	return IS_ONE_OF(name, lists);
+struct rows_column {
+	int at;
+	const char *name;
+	bool is_time, is_list;
+	const struct record_field *field;	/* NULL behind the record's fields */
+};
+#define ROWS_BEFORE_FIRST { .at = -1 }
+
+static bool
+rows_next_extra(struct rows_column *column)
+{
+	int which = column->at - record_field_count(IN_LINE);
+
+	column->name = which < EXTRA_COUNT ? extra[which] : NULL;
+	column->is_time = which == EXTRA_FIRST || which == EXTRA_LAST;
+	column->is_list = false;
+	return column->name != NULL;
+}
+
+/* Goes on to the next column of a row; the id is none. */
+static bool
+rows_next(struct rows_column *column)
+{
+	const struct record_field *field = column->field;
+
+	if (column->at++ < 0 || field != NULL)
+		field = record_field_next(field, IN_LINE);
+	column->field = field;
+	if (field != NULL) {
+		column->name = field->name;
+		column->is_time = column->at == 0;
+		column->is_list = record_field_is_list(field);
+		return true;
+	}
+	return rows_next_extra(column);
 }
 
 static const char *
-text_at(sqlite3_stmt *row, int column)
+rows_text_at(sqlite3_stmt *row, int column)
 {
 	return (const char *)sqlite3_column_text(row, column);
 }
 
+const char *
+journal_row_text(sqlite3_stmt *row, const char *name)
+{
+	struct rows_column column = ROWS_BEFORE_FIRST;
+
+	while (rows_next(&column))
+		if (strcmp(column.name, name) == 0)
+			return rows_text_at(row, column.at);
+	return NULL;
+}
+
+int64_t
+journal_row_time(sqlite3_stmt *row)
+{
+	return sqlite3_column_int64(row, 0);
+}
+
+int64_t
+journal_row_id(sqlite3_stmt *row)
+{
+	return sqlite3_column_int64(row, record_field_count(IN_LINE) + EXTRA_COUNT);
+}
+
+int64_t
+journal_row_messages(sqlite3_stmt *row)
+{
+	return sqlite3_column_int64(row, record_field_count(IN_LINE) + EXTRA_MESSAGES);
+}
+
+/* ------------------------------------------------------------------ *
+ * JSON
+ * ------------------------------------------------------------------ */
+
 /* An array is written anew, whatever the journal holds. */
 static void
-write_list(const char *text, struct buffer *line)
+rows_write_list(const char *text, struct buffer *line)
 {
 	json_t *list = json_loads(text, 0, NULL);
 	bool first = true;
@@ -110,53 +160,42 @@ write_list(const char *text, struct buffer *line)
 }
 
 static void
-write_value(sqlite3_stmt *row, int column, const char *name, bool is_time,
+rows_write_value(sqlite3_stmt *row, const struct rows_column *column,
     struct buffer *line)
 {
 	char time[JOURNAL_TIME_SIZE];
 
-	if (is_time) {
-		journal_time(sqlite3_column_int64(row, column), time);
+	if (column->is_time) {
+		journal_time(sqlite3_column_int64(row, column->at), time);
 		text_json(line, time);
-	} else if (sqlite3_column_type(row, column) == SQLITE_INTEGER)
-		buffer_format(line, "%lld", (long long)sqlite3_column_int64(row, column));
-	else if (is_list(name))
-		write_list(text_at(row, column), line);
+	} else if (sqlite3_column_type(row, column->at) == SQLITE_INTEGER)
+		buffer_format(line, "%lld",
+		    (long long)sqlite3_column_int64(row, column->at));
+	else if (column->is_list)
+		rows_write_list(rows_text_at(row, column->at), line);
 	else
-		text_json(line, text_at(row, column));
-}
-
-/* The name of a column, and whether it is a time. */
-static const char *
-column_name(int column, bool *is_time)
-{
-	int which = column - (int)record_field_count;
-
-	if (which < 0) {
-		*is_time = column == 0;
-		return record_fields[column].name;
-	}
-	*is_time = which == EXTRA_FIRST || which == EXTRA_LAST;
-	return extra[which];
+		text_json(line, rows_text_at(row, column->at));
 }
 
 void
 journal_row_json(sqlite3_stmt *row, struct buffer *line)
 {
-	bool is_time;
+	struct rows_column column = ROWS_BEFORE_FIRST;
 
-	buffer_add(line, "{", 1);
-	for (int column = 0; column < extra_column(EXTRA_COUNT); column++) {
-		const char *name = column_name(column, &is_time);
-
-		if (sqlite3_column_type(row, column) == SQLITE_NULL)
+	while (rows_next(&column)) {
+		if (sqlite3_column_type(row, column.at) == SQLITE_NULL)
 			continue;
 		/* The time is always there, and the first. */
-		buffer_format(line, "%s\"%s\":", column == 0 ? "" : ",", name);
-		write_value(row, column, name, is_time, line);
+		buffer_string(line, column.at == 0 ? "{" : ",");
+		buffer_format(line, "\"%s\":", column.name);
+		rows_write_value(row, &column, line);
 	}
 	buffer_add(line, "}", 1);
 }
+
+/* ------------------------------------------------------------------ *
+ * CSV
+ * ------------------------------------------------------------------ */
 
 void
 journal_row_csv_value(const char *text, struct buffer *line)
@@ -184,58 +223,28 @@ journal_row_csv_value(const char *text, struct buffer *line)
 void
 journal_row_csv_names(struct buffer *line)
 {
-	bool is_time;
+	struct rows_column column = ROWS_BEFORE_FIRST;
 
-	for (int column = 0; column < extra_column(EXTRA_COUNT); column++)
-		buffer_format(line, "%s%s", column == 0 ? "" : ",",
-		    column_name(column, &is_time));
+	while (rows_next(&column))
+		buffer_format(line, "%s%s", column.at == 0 ? "" : ",", column.name);
 	buffer_string(line, "\r\n");
 }
 
 void
 journal_row_csv(sqlite3_stmt *row, struct buffer *line)
 {
+	struct rows_column column = ROWS_BEFORE_FIRST;
 	char time[JOURNAL_TIME_SIZE];
-	bool is_time;
 
-	for (int column = 0; column < extra_column(EXTRA_COUNT); column++) {
-		(void)column_name(column, &is_time);
-		if (column > 0)
+	while (rows_next(&column)) {
+		if (column.at > 0)
 			buffer_add(line, ",", 1);
-		if (sqlite3_column_type(row, column) == SQLITE_NULL)
+		if (sqlite3_column_type(row, column.at) == SQLITE_NULL)
 			continue;
-		if (is_time)
-			journal_time(sqlite3_column_int64(row, column), time);
-		journal_row_csv_value(is_time ? time : text_at(row, column), line);
+		if (column.is_time)
+			journal_time(sqlite3_column_int64(row, column.at), time);
+		journal_row_csv_value(column.is_time ? time :
+		    rows_text_at(row, column.at), line);
 	}
 	buffer_string(line, "\r\n");
-}
-
-const char *
-journal_row_text(sqlite3_stmt *row, const char *name)
-{
-	bool is_time;
-
-	for (int column = 0; column < extra_column(EXTRA_COUNT); column++)
-		if (strcmp(column_name(column, &is_time), name) == 0)
-			return text_at(row, column);
-	return NULL;
-}
-
-int64_t
-journal_row_time(sqlite3_stmt *row)
-{
-	return sqlite3_column_int64(row, 0);
-}
-
-int64_t
-journal_row_id(sqlite3_stmt *row)
-{
-	return sqlite3_column_int64(row, extra_column(EXTRA_COUNT));
-}
-
-int64_t
-journal_row_messages(sqlite3_stmt *row)
-{
-	return sqlite3_column_int64(row, extra_column(EXTRA_MESSAGES));
 }

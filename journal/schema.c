@@ -2,16 +2,15 @@
  * schema.c - the journal's tables: what is in them, and their versions.
  *
  * A step is never changed once it was released: a new version is a new step. The
- * columns of "record" are the record's fields by their names, which a test holds.
+ * columns of fields that came since are added by the list of fields, behind the others.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/schema.h"
-
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
+#include <sqlite3.h>
+
+#include "journal/record.h"
 #include "journal/store.h"
 
 /*
@@ -112,10 +111,79 @@ read_integer(sqlite3 *db, const char *sql, int *value)
 	return result;
 }
 
+/* ------------------------------------------------------------------ *
+ * Columns
+ * ------------------------------------------------------------------ */
+
+static const struct schema_table {
+	const char *name;
+	unsigned place;
+} schema_tables[] = {
+	{ "record", IN_RECORD }, { "facts", IN_FACTS },
+	{ "certificate", IN_CERTIFICATE }, { "rollup", IN_ROLLUP },
+};
+#define SCHEMA_TABLES (sizeof(schema_tables) / sizeof(schema_tables[0]))
+
+/* Whether the table has a column of each of its fields. */
+static int
+has_columns(sqlite3 *db, const struct schema_table *table, bool *has)
+{
+	const struct record_field *field = NULL;
+	struct buffer sql = BUFFER_INIT;
+	int found = 0, result;
+
+	buffer_format(&sql, "SELECT count(*) FROM pragma_table_info('%s')"
+	    " WHERE name IN (''", table->name);
+	while ((field = record_field_next(field, table->place)) != NULL)
+		buffer_format(&sql, ", '%s'", field->name);
+	buffer_string(&sql, ")");
+	result = sql.failed ? SQLITE_NOMEM : read_integer(db, sql.text, &found);
+	buffer_free(&sql);
+	*has = found == record_field_count(table->place);
+	return result;
+}
+
+/* Adds the column of a field, where it is not there yet. */
+static int
+add_column(sqlite3 *db, const struct schema_table *table,
+    const struct record_field *field)
+{
+	char sql[160];
+	int found = 0, result;
+
+	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s')"
+	    " WHERE name = '%s'", table->name, field->name);
+	result = read_integer(db, sql, &found);
+	if (result != SQLITE_OK || found > 0)
+		return result;
+	(void)snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN \"%s\" %s",
+	    table->name, field->name,
+	    record_field_is_number(field) ? "INTEGER" : "TEXT");
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+static int
+add_columns(sqlite3 *db)
+{
+	const struct record_field *field = NULL;
+	int result = SQLITE_OK;
+
+	for (size_t i = 0; i < SCHEMA_TABLES && result == SQLITE_OK; i++)
+		while (result == SQLITE_OK && (field = record_field_next(field,
+		    schema_tables[i].place)) != NULL)
+			result = add_column(db, &schema_tables[i], field);
+	return result;
+}
+
+/* ------------------------------------------------------------------ *
+ * Versions
+ * ------------------------------------------------------------------ */
+
 enum journal_look
 journal_look_at(sqlite3 *db)
 {
 	int application, version, tables;
+	bool has = true;
 
 	if (read_integer(db, "PRAGMA application_id", &application) != SQLITE_OK ||
 	    read_integer(db, "PRAGMA user_version", &version) != SQLITE_OK ||
@@ -127,7 +195,10 @@ journal_look_at(sqlite3 *db)
 		return JOURNAL_FOREIGN;
 	if (version > SCHEMA_VERSION)
 		return JOURNAL_NEWER;
-	return version < SCHEMA_VERSION ? JOURNAL_OLDER : JOURNAL_FINE;
+	for (size_t i = 0; i < SCHEMA_TABLES && has; i++)
+		if (has_columns(db, &schema_tables[i], &has) != SQLITE_OK)
+			return JOURNAL_UNUSABLE;
+	return version < SCHEMA_VERSION || !has ? JOURNAL_OLDER : JOURNAL_FINE;
 }
 
 int64_t
@@ -149,6 +220,8 @@ take_steps(sqlite3 *db)
 		return SQLITE_MISMATCH;
 	for (; result == SQLITE_OK && version < SCHEMA_VERSION; version++)
 		result = sqlite3_exec(db, steps[version], NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = add_columns(db);
 	if (result != SQLITE_OK)
 		return result;
 	(void)snprintf(pragmas, sizeof(pragmas),

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "journal/record.h"
-#include "journal/row.h"
-#include "journal/schema.h"
+#include "journal/record.h"
+#include "journal/record.h"
 #include "journal/store_sql.h"
 #include "base/buffer.h"
 
@@ -88,6 +88,22 @@ store_db_statement(struct store_db *store, enum db_statement which)
 	(void)sqlite3_reset(statement);
 	(void)sqlite3_clear_bindings(statement);
 	return statement;
+}
+
+const char *
+store_db_bind(sqlite3_stmt *statement, int first, unsigned table, const char *columns)
+{
+	struct row_value value;
+
+	for (int i = record_field_count(table); i > 0; i--, first++) {
+		columns = row_column(columns, &value);
+		if (value.type == ROW_NUMBER)
+			(void)sqlite3_bind_int64(statement, first, value.number);
+		else if (value.type == ROW_TEXT)
+			(void)sqlite3_bind_text(statement, first, value.text,
+			    (int)value.number, SQLITE_STATIC);
+	}
+	return columns;
 }
 
 enum db_result
@@ -185,19 +201,6 @@ note_wal(void *context, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-/* INSERT INTO record, with a parameter for each of its fields. */
-static void
-write_record_sql(struct buffer *sql)
-{
-	buffer_string(sql, "INSERT INTO record (time");
-	for (size_t i = 1; i < record_field_count; i++)
-		buffer_format(sql, ", \"%s\"", record_fields[i].name);
-	buffer_string(sql, ", exempted) VALUES (?");
-	for (size_t i = 0; i < record_field_count; i++)
-		buffer_string(sql, ", ?");
-	buffer_string(sql, ")");
-}
-
 static enum db_result
 prepare(struct store_db *store, enum db_statement which, const char *sql)
 {
@@ -211,15 +214,50 @@ prepare(struct store_db *store, enum db_statement which, const char *sql)
 	return code == SQLITE_ERROR ? DB_CORRUPT : store_db_judge(code);
 }
 
+/* Inserts of a number of columns by name, and of a table's of the list of fields. */
+static const struct insert {
+	enum db_statement statement;
+	const char *into;
+	int named;
+	unsigned table;
+	const char *tail;
+} inserts[] = {
+	{ DB_RECORD_ADD, "record (time", 1, IN_RECORD, "" },
+	{ DB_CERTIFICATE_ADD, "certificate (digest", 1, IN_CERTIFICATE, "" },
+	{ DB_FACTS_ADD, "facts (digest, certificate", 2, IN_FACTS, "" },
+	{ DB_ROLLUP_ADD, "rollup (hour, facts, messages, first, last", 5, IN_ROLLUP,
+	    " ON CONFLICT (hour, facts) DO UPDATE SET"
+	    " messages = messages + excluded.messages,"
+	    " first = min(first, excluded.first), last = max(last, excluded.last)" },
+};
+
 static enum db_result
-prepare_all(struct store_db *store)
+prepare_insert(struct store_db *store, const struct insert *insert)
 {
+	const struct record_field *field = NULL;
 	struct buffer sql = BUFFER_INIT;
 	enum db_result result;
 
-	write_record_sql(&sql);
-	result = sql.failed ? DB_AGAIN : prepare(store, DB_RECORD_ADD, sql.text);
+	buffer_format(&sql, "INSERT INTO %s", insert->into);
+	while ((field = record_field_next(field, insert->table)) != NULL)
+		buffer_format(&sql, ", \"%s\"", field->name);
+	buffer_string(&sql, ") VALUES (?");
+	for (int i = 1; i < insert->named + record_field_count(insert->table); i++)
+		buffer_string(&sql, ", ?");
+	buffer_format(&sql, ")%s", insert->tail);
+	result = sql.failed ? DB_AGAIN : prepare(store, insert->statement, sql.text);
 	buffer_free(&sql);
+	return result;
+}
+
+static enum db_result
+prepare_all(struct store_db *store)
+{
+	const size_t count = sizeof(inserts) / sizeof(inserts[0]);
+	enum db_result result = DB_DONE;
+
+	for (size_t i = 0; i < count && result == DB_DONE; i++)
+		result = prepare_insert(store, &inserts[i]);
 	for (int i = 0; i < DB_STATEMENTS && result == DB_DONE; i++)
 		if (store_sql[i] != NULL)
 			result = prepare(store, (enum db_statement)i, store_sql[i]);

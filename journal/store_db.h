@@ -53,6 +53,13 @@ void store_db_close(struct store_db *store, bool keep);
 /* The statement, reset and with no parameter bound. */
 sqlite3_stmt *store_db_statement(struct store_db *store, enum db_statement which);
 
+/*
+ * Binds the columns of a table, from the parameter "first" on; returns where the next
+ * ones are.
+ */
+const char *store_db_bind(sqlite3_stmt *statement, int first, unsigned table,
+    const char *columns);
+
 /* Runs a statement that gives no row (or whose rows do not matter). */
 enum db_result store_db_run(struct store_db *store, sqlite3_stmt *statement);
 

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "journal/schema.h"
+#include "journal/record.h"
 #include "journal/store.h"
 
 static const char *const suffixes[STORE_FILES] = { "", "-wal", "-shm" };

@@ -14,7 +14,7 @@
 #include "journal/journal.h"
 #include "journal/retain.h"
 #include "journal/rollup.h"
-#include "journal/row.h"
+#include "journal/record.h"
 #include "journal/store_db.h"
 
 /* A thread that waits for its row's commit. Under the store's lock. */

@@ -10,23 +10,7 @@ const char *const store_sql[DB_STATEMENTS] = {
 	[DB_COMMIT] = "COMMIT",
 	[DB_ROLLBACK] = "ROLLBACK",
 	[DB_CERTIFICATE_FIND] = "SELECT id FROM certificate WHERE digest = ?",
-	[DB_CERTIFICATE_ADD] =
-	    "INSERT INTO certificate (cert_cn, cert_san, cert_issuer, cert_subject_dn,"
-	    " cert_issuer_dn, cert_fingerprint, cert_pubkey_fingerprint, cert_key,"
-	    " cert_signature, cert_not_after, cert_source, digest)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[DB_FACTS_FIND] = "SELECT id FROM facts WHERE digest = ?",
-	[DB_FACTS_ADD] =
-	    "INSERT INTO facts (mta, client_name, client_network, local, authenticated,"
-	    " null_sender, domain, tls_version, cipher, bits, cert_verified, rule,"
-	    " rule_kind, rule_name, certificate, digest)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[DB_ROLLUP_ADD] =
-	    "INSERT INTO rollup (hour, facts, messages, first, last, session,"
-	    " client_addr, sender) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-	    " ON CONFLICT (hour, facts) DO UPDATE SET"
-	    " messages = messages + excluded.messages,"
-	    " first = min(first, excluded.first), last = max(last, excluded.last)",
 	[DB_DISCARD] =
 	    "INSERT INTO discarded (why, records, messages, last) VALUES (?, ?, ?, ?)"
 	    " ON CONFLICT (why) DO UPDATE SET records = records + excluded.records,"

@@ -34,19 +34,9 @@ static enum db_result
 add_record(struct store_db *db, const struct row *row)
 {
 	sqlite3_stmt *add = store_db_statement(db, DB_RECORD_ADD);
-	const char *at = row->columns;
-	struct row_value value;
 
 	(void)sqlite3_bind_int64(add, 1, row->time_ms);
-	/* All fields but the time, and "exempted". */
-	for (int i = 0; i < (int)record_field_count; i++) {
-		at = row_column(at, &value);
-		if (value.type == ROW_NUMBER)
-			(void)sqlite3_bind_int64(add, i + 2, value.number);
-		else if (value.type == ROW_TEXT)
-			(void)sqlite3_bind_text(add, i + 2, value.text,
-			    (int)value.number, SQLITE_STATIC);
-	}
+	(void)store_db_bind(add, 2, IN_RECORD, row->columns);
 	return store_db_run(db, add);
 }
 

@@ -1,118 +1,265 @@
 /*
- * write.c - one line of the log: a record, or a message of the daemon's own.
+ * write.c - a record as a line: name=value pairs (logfmt), or a JSON object.
+ *
+ * JSON is written by hand: every decision writes a record, and a document tree of
+ * jansson's costs ten times what the line does. It is pure ASCII, so that no line
+ * splitter sees more than one line.
  *
  * SPDX-License-Identifier: ISC
  */
+#include <string.h>
+
 #include "journal/record.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 #include "base/text.h"
 
-static const struct record_writer *
-writer_of(enum journal_format format)
+/* ------------------------------------------------------------------ *
+ * JSON
+ * ------------------------------------------------------------------ */
+
+/* Returns whether it was cut. */
+static bool
+json_add_text(struct buffer *buffer, const char *text, size_t *left)
 {
-	return format == JOURNAL_JSON ? &record_json : &record_logfmt;
+	struct text_piece piece = text_take(text, left);
+
+	buffer_add(buffer, "\"", 1);
+	text_escape(buffer, text, piece.length, TEXT_QUOTED_ASCII);
+	if (piece.cut)
+		buffer_add(buffer, "...", 3);
+	buffer_add(buffer, "\"", 1);
+	return piece.cut;
+}
+
+void
+record_json_list(struct buffer *buffer, const char *const *list, size_t count,
+    size_t value_max)
+{
+	size_t left = text_limit(value_max);
+
+	buffer_add(buffer, "[", 1);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			buffer_add(buffer, ",", 1);
+		if (json_add_text(buffer, list[i], &left))
+			break;
+	}
+	buffer_add(buffer, "]", 1);
+}
+
+/* ------------------------------------------------------------------ *
+ * logfmt
+ * ------------------------------------------------------------------ */
+
+static bool
+logfmt_needs_quotes(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] <= 0x20 || text[i] >= 0x7F || strchr("\"=\\", text[i]))
+			return true;
+	return false;
+}
+
+/* A value is quoted where it is more than a run of harmless ASCII, or is empty. */
+static void
+logfmt_add(struct buffer *buffer, const char *text, struct text_piece piece)
+{
+	bool quotes = logfmt_needs_quotes(text, piece.length) ||
+	    (piece.length == 0 && !piece.cut);
+
+	if (quotes)
+		buffer_add(buffer, "\"", 1);
+	text_escape(buffer, text, piece.length, TEXT_QUOTED);
+	if (piece.cut)
+		buffer_add(buffer, "...", 3);
+	if (quotes)
+		buffer_add(buffer, "\"", 1);
+}
+
+/* One element, with a backslash before what separates elements. */
+static void
+logfmt_add_element(struct buffer *buffer, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == ',' || text[i] == '\\')
+			buffer_add(buffer, "\\", 1);
+		buffer_add(buffer, &text[i], 1);
+	}
+}
+
+/* The elements have commas between, and then all of it is quoted as one value. */
+static void
+logfmt_add_list(struct buffer *buffer, const struct record_value *value,
+    size_t value_max)
+{
+	struct buffer whole = BUFFER_INIT;
+	struct text_piece piece = { 0, false };
+	size_t left = text_limit(value_max);
+
+	buffer_string(&whole, "");
+	for (size_t i = 0; i < value->count && !piece.cut; i++) {
+		piece = text_take(value->list[i], &left);
+		if (i > 0)
+			buffer_add(&whole, ",", 1);
+		logfmt_add_element(&whole, value->list[i], piece.length);
+	}
+	if (whole.failed)
+		buffer->failed = true;
+	else
+		logfmt_add(buffer, whole.text,
+		    (struct text_piece){ whole.length, piece.cut });
+	buffer_free(&whole);
+}
+
+/* ------------------------------------------------------------------ *
+ * Lines
+ * ------------------------------------------------------------------ */
+
+static void
+write_name(struct buffer *buffer, enum journal_format format, const char *name,
+    bool first)
+{
+	if (format == JOURNAL_JSON) {
+		buffer_string(buffer, first ? "{\"" : ",\"");
+		buffer_string(buffer, name);
+		buffer_add(buffer, "\":", 2);
+	} else {
+		buffer_string(buffer, first ? "" : " ");
+		buffer_string(buffer, name);
+		buffer_add(buffer, "=", 1);
+	}
 }
 
 static void
-write_value(const struct record_writer *writer, const struct record_value *value,
-    size_t value_max, struct buffer *buffer)
+write_text(struct buffer *buffer, enum journal_format format, const char *text,
+    size_t value_max)
+{
+	size_t left = text_limit(value_max);
+
+	if (format == JOURNAL_JSON)
+		(void)json_add_text(buffer, text, &left);
+	else
+		logfmt_add(buffer, text, text_take(text, &left));
+}
+
+static void
+write_value(struct buffer *buffer, enum journal_format format,
+    const struct record_value *value, size_t value_max)
 {
 	switch (value->type) {
 	case VALUE_TEXT:
-		writer->text(buffer, value->text, value_max);
+		write_text(buffer, format, value->text, value_max);
 		break;
 	case VALUE_NUMBER:
 		text_decimal(buffer, value->number);
 		break;
 	case VALUE_LIST:
-		writer->list(buffer, value->list, value->count, value_max);
+		if (format == JOURNAL_JSON)
+			record_json_list(buffer, value->list, value->count, value_max);
+		else
+			logfmt_add_list(buffer, value, value_max);
 		break;
 	}
 }
 
-void
-journal_record_write(const struct journal_record *record,
-    enum journal_format format, size_t value_max, struct buffer *buffer)
+static void
+write_end(struct buffer *buffer, enum journal_format format)
 {
-	const struct record_writer *writer = writer_of(format);
-	struct record_scratch scratch = { .text = BUFFER_INIT };
+	if (format == JOURNAL_JSON)
+		buffer_add(buffer, "}", 1);
+}
+
+void
+journal_record_write(const struct journal_record *record, enum journal_format format,
+    size_t value_max, struct buffer *buffer)
+{
+	struct record_view view = { .record = record, .text = BUFFER_INIT };
+	const struct record_field *field = NULL;
 	struct record_value value = { 0 };
 	bool first = true;
 
-	buffer_string(buffer, writer->open);
-	for (size_t i = 0; i < record_field_count; i++) {
-		const struct record_field *field = &record_fields[i];
-
-		if (!record_field_value(field, record, &scratch, &value))
+	while ((field = record_field_next(field, IN_LINE)) != NULL) {
+		if (!record_field_value(field, &view, &value))
 			continue;
-		writer->name(buffer, field->name, first);
-		write_value(writer, &value, value_max, buffer);
+		write_name(buffer, format, field->name, first);
+		write_value(buffer, format, &value, value_max);
 		first = false;
 	}
-	buffer_string(buffer, writer->close);
-	if (scratch.text.failed)
-		buffer->failed = true;
-	buffer_free(&scratch.text);
+	write_end(buffer, format);
+	buffer->failed |= view.text.failed;
+	buffer_free(&view.text);
 }
 
 void
 journal_message_write(int64_t time_ms, enum severity level, const char *message,
     enum journal_format format, size_t value_max, struct buffer *buffer)
 {
-	const struct record_writer *writer = writer_of(format);
 	char time[JOURNAL_TIME_SIZE];
 
 	journal_time(time_ms, time);
-	buffer_string(buffer, writer->open);
-	writer->name(buffer, "time", true);
-	writer->text(buffer, time, value_max);
-	writer->name(buffer, "level", false);
-	writer->text(buffer, severity_name(level), value_max);
-	writer->name(buffer, "msg", false);
-	writer->text(buffer, message, value_max);
-	buffer_string(buffer, writer->close);
+	write_name(buffer, format, "time", true);
+	write_text(buffer, format, time, value_max);
+	write_name(buffer, format, "level", false);
+	write_text(buffer, format, severity_name(level), value_max);
+	write_name(buffer, format, "msg", false);
+	write_text(buffer, format, message, value_max);
+	write_end(buffer, format);
+}
+
+void
+journal_error_write(const char *error, size_t line, struct buffer *buffer)
+{
+	write_name(buffer, JOURNAL_JSON, "error", true);
+	write_text(buffer, JOURNAL_JSON, error, 0);
+	write_name(buffer, JOURNAL_JSON, "line", false);
+	buffer_format(buffer, "%zu}", line);
+}
+
+/* ------------------------------------------------------------------ *
+ * One value
+ * ------------------------------------------------------------------ */
+
+/* The name of the field at "index" of those that are facts, or are not. */
+static const char *
+write_name_at(size_t index, bool facts)
+{
+	const struct record_field *field = NULL;
+
+	while ((field = record_field_next(field, IN_LINE)) != NULL)
+		if (record_field_is_fact(field) == facts && index-- == 0)
+			return field->name;
+	return NULL;
 }
 
 const char *
 journal_fact_name(size_t index)
 {
-	for (size_t i = 0; i < record_field_count; i++)
-		if (record_fields[i].kind != FIELD_RESULT && index-- == 0)
-			return record_fields[i].name;
-	return NULL;
+	return write_name_at(index, true);
 }
 
 const char *
 journal_result_name(size_t index)
 {
-	for (size_t i = 0; i < record_field_count; i++)
-		if (record_fields[i].kind == FIELD_RESULT && index-- == 0)
-			return record_fields[i].name;
-	return NULL;
+	return write_name_at(index, false);
 }
 
 static void
 show_value(const struct record_value *value, struct buffer *buffer)
 {
-	switch (value->type) {
-	case VALUE_TEXT:
-		if (value->text[0] == '\0')
-			buffer_string(buffer, "\"\"");
-		text_visible(buffer, value->text);
-		break;
-	case VALUE_NUMBER:
+	if (value->type == VALUE_NUMBER)
 		text_decimal(buffer, value->number);
-		break;
-	case VALUE_LIST:
+	else if (value->type == VALUE_TEXT && value->text[0] == '\0')
+		buffer_string(buffer, "\"\"");
+	else if (value->type == VALUE_TEXT)
+		text_visible(buffer, value->text);
+	else if (value->count == 0)
+		buffer_string(buffer, "(none)");
+	else
 		for (size_t i = 0; i < value->count; i++) {
 			buffer_string(buffer, i == 0 ? "" : ", ");
 			text_visible(buffer, value->list[i]);
 		}
-		if (value->count == 0)
-			buffer_string(buffer, "(none)");
-		break;
-	}
 }
 
 bool
@@ -120,11 +267,11 @@ journal_fact_text(const struct facts *facts, const char *name, struct buffer *bu
 {
 	const struct journal_record record = { .facts = facts };
 	const struct record_field *field = record_field_find(name, NULL);
-	struct record_scratch scratch = { .text = BUFFER_INIT };
+	struct record_view view = { .record = &record, .text = BUFFER_INIT };
 	struct record_value value = { 0 };
 
-	if (field == NULL || field->kind == FIELD_RESULT ||
-	    !record_field_value(field, &record, &scratch, &value))
+	if (field == NULL || !record_field_is_fact(field) ||
+	    !record_field_value(field, &view, &value))
 		return false;
 	show_value(&value, buffer);
 	return true;
@@ -135,10 +282,9 @@ journal_record_text(const struct journal_record *record, const char *name,
     struct buffer *buffer)
 {
 	const struct record_field *field = record_field_find(name, NULL);
-	struct record_scratch scratch = { .text = BUFFER_INIT };
+	struct record_view view = { .record = record, .text = BUFFER_INIT };
 	struct record_value value = { 0 };
-	bool known = field != NULL &&
-	    record_field_value(field, record, &scratch, &value);
+	bool known = field != NULL && record_field_value(field, &view, &value);
 
 	if (known && value.type == VALUE_TEXT)
 		buffer_string(buffer, value.text);
@@ -148,7 +294,7 @@ journal_record_text(const struct journal_record *record, const char *name,
 		buffer_string(buffer, i == 0 ? "" : ",");
 		buffer_string(buffer, value.list[i]);
 	}
-	buffer->failed |= scratch.text.failed;
-	buffer_free(&scratch.text);
+	buffer->failed |= view.text.failed;
+	buffer_free(&view.text);
 	return known;
 }

@@ -25,46 +25,79 @@ struct diags;		/* base/diag.h */
 enum policy_tri { POLICY_UNKNOWN, POLICY_NO, POLICY_YES };
 
 /*
- * What is known of a session and one recipient. The names are those of the
- * decision record. All strings are borrowed and may hold anything the network
- * sent; NULL is "unknown, or does not apply". Start from FACTS_INIT.
+ * The facts, X(NAME, KIND, ROLLED): the one list from which struct facts, the record's
+ * fields, their columns in the journal and copies of facts come. The names and their
+ * order are the record's. KIND says what a value may be (below). ROLLED is the
+ * journal's: whether accepted messages that differ in it alone are told apart (SET, or
+ * CERTIFICATE with what else is a certificate's), whether it keeps one message's (ONE),
+ * or none (NOT).
+ */
+#define POLICY_CLIENT_FACTS(X) \
+	X(mta, MTA, SET)		/* "postfix" or "sendmail" */ \
+	X(session, TEXT, ONE) \
+	X(client_addr, ADDRESS, ONE)	/* an IPv4 or IPv6 address as text */ \
+	X(client_port, PORT, NOT) \
+	X(client_name, NAME, SET)	/* only when verified forward and reverse */ \
+	X(client_ptr, TEXT, NOT)
+#define POLICY_MAIL_FACTS(X) \
+	X(local, LOCAL, SET)		/* did not come over SMTP */ \
+	X(helo, TEXT, NOT) \
+	X(sasl_username, NAME, NOT)	/* not NULL: authenticated */ \
+	X(from, SENDER, NOT)		/* "<>" or "": the null sender */ \
+	X(to, NAME, NOT)		/* NULL: no recipient yet */ \
+	X(to_resolved, NAME, NOT) \
+	X(nrcpt, NUMBER, NOT) \
+	X(queue_id, TEXT, NOT)
+#define POLICY_TLS_FACTS(X) \
+	X(tls_version, PROTOCOL, SET)	/* "none": clear text */ \
+	X(cipher, NAME, SET) \
+	X(bits, BITS, SET) \
+	X(cert_verified, VERIFIED, SET) \
+	X(cert_cn, TEXT, CERTIFICATE)	/* "": a certificate without a name */ \
+	X(cert_san, LIST, CERTIFICATE) \
+	X(cert_issuer, TEXT, CERTIFICATE) \
+	/* Full names: for people to read alone. */ \
+	X(cert_subject_dn, TEXT, CERTIFICATE) \
+	X(cert_issuer_dn, TEXT, CERTIFICATE) \
+	/* \
+	 * "sha256:HEX", "sha1:HEX", or the bare digest as an MTA gives it, with \
+	 * or without colons; "none": no certificate was presented. \
+	 */ \
+	X(cert_fingerprint, DIGEST, CERTIFICATE) \
+	X(cert_pubkey_fingerprint, DIGEST, CERTIFICATE) \
+	X(cert_key, NAME, CERTIFICATE)		/* "rsa:2048", "ec:P-256" */ \
+	X(cert_signature, NAME, CERTIFICATE)	/* "sha256", "sha1", "ed25519" */ \
+	X(cert_not_after, TIME, CERTIFICATE)	/* RFC 3339 */ \
+	/* The partner certificate's file that gave what the MTA did not. */ \
+	X(cert_source, NAME, CERTIFICATE)
+#define POLICY_FACTS(X) POLICY_CLIENT_FACTS(X) POLICY_MAIL_FACTS(X) POLICY_TLS_FACTS(X)
+
+/* What the member of each kind of fact is, and what says that it is unknown. */
+#define FACT_MEMBER_TEXT(name) const char *name;	/* NULL; may be empty */
+#define FACT_MEMBER_NAME(name) const char *name;	/* NULL; never empty */
+#define FACT_MEMBER_PROTOCOL(name) const char *name;	/* NULL */
+#define FACT_MEMBER_MTA(name) const char *name;		/* NULL */
+#define FACT_MEMBER_ADDRESS(name) const char *name;	/* NULL */
+#define FACT_MEMBER_SENDER(name) const char *name;	/* NULL */
+#define FACT_MEMBER_DIGEST(name) const char *name;	/* NULL */
+#define FACT_MEMBER_TIME(name) const char *name;	/* NULL */
+#define FACT_MEMBER_LOCAL(name) bool name;		/* never unknown */
+#define FACT_MEMBER_VERIFIED(name) enum policy_tri name;
+#define FACT_MEMBER_NUMBER(name) int name;		/* 0 */
+#define FACT_MEMBER_PORT(name) int name;		/* 0 */
+#define FACT_MEMBER_BITS(name) int name;		/* -1 */
+/* NULL; "cert_san" and "cert_san_count", which always stand side by side. */
+#define FACT_MEMBER_LIST(name) \
+	struct { const char *const *name; size_t name ## _count; };
+
+/*
+ * What is known of a session and one recipient. All strings are borrowed and may hold
+ * anything the network sent. Start from FACTS_INIT.
  */
 struct facts {
-	const char *mta;		/* "postfix" or "sendmail" */
-	const char *session;
-	const char *client_addr;	/* an IPv4 or IPv6 address as text */
-	int client_port;		/* 0: unknown */
-	const char *client_name;	/* only when verified forward and reverse */
-	const char *client_ptr;
-	bool local;			/* did not come over SMTP */
-	const char *helo;
-	const char *sasl_username;	/* not NULL: authenticated */
-	const char *from;		/* "<>" or "": the null sender */
-	const char *to;			/* NULL: no recipient yet */
-	const char *to_resolved;
-	int nrcpt;			/* 0: unknown */
-	const char *queue_id;
-	const char *tls_version;	/* "none": clear text */
-	const char *cipher;
-	int bits;			/* -1: unknown */
-	enum policy_tri cert_verified;
-	const char *cert_cn;		/* "": a certificate without a name */
-	const char *const *cert_san;	/* NULL: unknown */
-	size_t cert_san_count;
-	const char *cert_issuer;
-	const char *cert_subject_dn;	/* full names: for people to read alone */
-	const char *cert_issuer_dn;
-	/*
-	 * "sha256:HEX", "sha1:HEX", or the bare digest as an MTA gives it, with
-	 * or without colons; "none": no certificate was presented.
-	 */
-	const char *cert_fingerprint;
-	const char *cert_pubkey_fingerprint;
-	const char *cert_key;		/* "rsa:2048", "ec:P-256", "ed25519" */
-	const char *cert_signature;	/* "sha256", "sha1", "ed25519" */
-	const char *cert_not_after;	/* RFC 3339 */
-	/* The known certificate's file that gave what the MTA did not; NULL: none. */
-	const char *cert_source;
+#define FACT_MEMBER(name, kind, rolled) FACT_MEMBER_ ## kind(name)
+	POLICY_FACTS(FACT_MEMBER)
+#undef FACT_MEMBER
 };
 
 #define FACTS_INIT { .bits = -1 }

@@ -190,14 +190,26 @@ def test_settings_file():
 
 
 def test_fields():
-    fields = re.findall(r"^\t(?:FACT|RESULT)\((\w+)", read("journal/record.c"), re.M)
-    documented = [words.split()[1] for words in headings("man/tlsward.1")
+    """The record's fields: their order, and which are numbers and lists."""
+    facts = re.findall(r"^\tX\((\w+), (\w+), \w+\)", read("policy/policy.h"), re.M)
+    results = [(name, kind) for kind, name in re.findall(
+        r"^\t(RESULT|REASONS)\((\w+)", read("journal/record.c"), re.M)]
+    before = [name for name, _ in facts].index("tls_version")
+    fields = facts[:before] + results[:1] + facts[before:]
+    fields += [("time", "")] + results[1:]
+    types = {"NUMBER": "a number", "PORT": "a number", "BITS": "a number",
+             "LIST": "a list", "REASONS": "a list"}
+    documented = [(words.split()[1], words.rpartition("; ")[2])
+                  for words in headings("man/tlsward.1")
                   if re.match(r"Li \w+ Ta ", words)]
-    expect([name for name in fields if name not in documented], "not in tlsward(1)")
-    expect([name for name in documented if name not in fields],
-           "in tlsward(1) and no field")
+    if [name for name, _ in fields] != [name for name, _ in documented]:
+        raise Failure("tlsward(1) has the fields\n%s\nand the source has\n%s" %
+                      ([name for name, _ in documented], [name for name, _ in fields]))
+    expect([name for (name, kind), (_, last) in zip(fields, documented)
+            if types.get(kind) != (last if last in types.values() else None)],
+           "another type in tlsward(1)")
     if len(fields) < 30:
-        raise Failure("record.c is not written as this test expects")
+        raise Failure("the list of fields is not written as this test expects")
 
 
 def test_commands():

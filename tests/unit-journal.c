@@ -509,6 +509,83 @@ every_fact_has_a_name(void **state)
 	buffer_free(&buffer);
 }
 
+/* A value that the fact called "name" takes. */
+static void
+set_some_value(struct journal_facts *facts, const char *name)
+{
+	static const char *const values[] = {
+		"yes", "7", "192.0.2.7", "postfix", "none", "2026-01-31T12:00:00Z"
+	};
+	char error[JOURNAL_ERROR_MAX];
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (journal_facts_set(facts, name, values[i], error))
+			return;
+	fail_msg("%s takes none of the values: %s", name, error);
+}
+
+static void
+expect_same_facts(const struct facts *facts, const struct facts *other)
+{
+	struct buffer text = BUFFER_INIT, same = BUFFER_INIT;
+	const char *name;
+
+	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++) {
+		buffer_format(&text, "%s=", name);
+		assert_true(journal_fact_text(facts, name, &text));
+		buffer_format(&same, "%s=", name);
+		assert_true(journal_fact_text(other, name, &same));
+	}
+	assert_string_equal(text.text, same.text);
+	buffer_free(&text);
+	buffer_free(&same);
+}
+
+/* Whatever facts there are: the copy has them all, and borrows none. */
+static void
+a_copy_of_facts_has_all_of_them(void **state)
+{
+	struct journal_facts *facts = journal_facts_new(), *again = journal_facts_new();
+	struct facts copy;
+	const char *name;
+	char *room;
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++) {
+		set_some_value(facts, name);
+		set_some_value(again, name);
+	}
+	size = facts_copy_size(journal_facts_get(facts));
+	/* At whatever address the room begins. */
+	for (size_t off = 0; off < 8; off++) {
+		room = malloc(size + off);
+		assert_non_null(room);
+		facts_copy(&copy, journal_facts_get(facts), room + off);
+		if (off == 7)
+			journal_facts_free(&facts);
+		expect_same_facts(&copy, journal_facts_get(again));
+		free(room);
+	}
+	journal_facts_free(&again);
+}
+
+static void
+a_copy_of_unknown_facts_knows_nothing(void **state)
+{
+	const struct facts unknown = FACTS_INIT;
+	struct buffer text = BUFFER_INIT;
+	struct facts copy;
+	char room[64];
+
+	(void)state;
+	assert_true(facts_copy_size(&unknown) <= sizeof(room));
+	facts_copy(&copy, &unknown, room);
+	for (size_t i = 0; journal_fact_name(i) != NULL; i++)
+		assert_false(journal_fact_text(&copy, journal_fact_name(i), &text));
+	buffer_free(&text);
+}
+
 static void
 expect_field(const struct facts *facts, const struct verdict *verdict,
     const char *name, const char *expected)
@@ -607,6 +684,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(digests_are_checked),
 		cmocka_unit_test(facts_are_set_from_text),
 		cmocka_unit_test(every_fact_has_a_name),
+		cmocka_unit_test(a_copy_of_facts_has_all_of_them),
+		cmocka_unit_test(a_copy_of_unknown_facts_knows_nothing),
 		cmocka_unit_test(every_result_has_a_name),
 		cmocka_unit_test(fields_are_given_as_they_are),
 		cmocka_unit_test(a_record_tells_what_came_out)

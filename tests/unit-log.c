@@ -6,7 +6,7 @@
 #include "tests/unit.h"
 
 #include "review/review.h"
-#include "journal/schema.h"
+#include "journal/record.h"
 #include "base/buffer.h"
 
 static void

@@ -13,7 +13,7 @@
 #include "tests/fake-milter/allocation.h"
 #include "settings/settings.h"
 #include "journal/journal.h"
-#include "journal/row.h"
+#include "journal/record.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 
@@ -118,7 +118,7 @@ load(void)
 static bool
 make_rows(void)
 {
-	const struct verdict verdict = { .reported = 0, .would_by = -1,
+	const struct verdict verdict = { .would = POLICY_REJECT, .would_by = 0,
 		.outcome[0].place = { "policy.conf", 1, NULL, RULE_DEFAULT },
 		.failed = 1u << REASON_TLS | 1u << REASON_BITS };
 	struct facts facts = FACTS_INIT;

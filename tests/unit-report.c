@@ -9,7 +9,7 @@
 
 #include "review/review.h"
 #include "journal/journal.h"
-#include "journal/schema.h"
+#include "journal/record.h"
 #include "base/diag.h"
 
 static struct policy *

@@ -7,7 +7,9 @@
  */
 #include <stdio.h>
 
-#include "journal/schema.h"
+#include <sqlite3.h>
+
+#include "journal/record.h"
 
 int
 main(int argc, char **argv)
