@@ -20,7 +20,7 @@ tool_trouble(const char *format, ...)
 static char filled_text[4096];
 
 static const char *
-filled(const char *text, const char *values)
+filled_for(enum mustache_use use, const char *text, const char *values)
 {
 	char error[MUSTACHE_ERROR_MAX] = "";
 	struct mustache *template = mustache_parse("t", text, error);
@@ -29,7 +29,7 @@ filled(const char *text, const char *values)
 
 	assert_string_equal(error, "");
 	assert_non_null(document);
-	mustache_fill(template, document, &out);
+	mustache_fill(template, document, use, &out);
 	assert_false(out.failed);
 	(void)snprintf(filled_text, sizeof(filled_text), "%s",
 	    out.text != NULL ? out.text : "");
@@ -37,6 +37,12 @@ filled(const char *text, const char *values)
 	json_decref(document);
 	mustache_free(&template);
 	return filled_text;
+}
+
+static const char *
+filled(const char *text, const char *values)
+{
+	return filled_for(MUSTACHE_HTML, text, values);
 }
 
 static void
@@ -48,6 +54,9 @@ values_are_written_as_people_read_them(void **state)
 	assert_string_equal(filled("{{t|day}} {{t|minute}} {{no|day}}",
 	    "{\"t\":\"2026-01-31T12:34:56.000Z\"}"),
 	    "2026-01-31 2026-01-31 12:34 \xE2\x80\x93");
+	assert_string_equal(filled("{{t|second}} {{a|s}}{{b|s}}{{c|s}}",
+	    "{\"t\":\"2026-01-31T12:34:56.000Z\",\"a\":0,\"b\":1,\"c\":2}"),
+	    "2026-01-31 12:34:56 ss");
 	assert_string_equal(filled("{{a.b.1.c}}", "{\"a\":{\"b\":[0,{\"c\":\"x\"}]}}"), "x");
 	assert_string_equal(filled("", "{}"), "");
 }
@@ -70,6 +79,10 @@ hostile_text_stays_text(void **state)
 	    "&lt;b&gt;&amp;&quot;&#39;\\u202E\\u0001\\n");
 	assert_string_equal(filled("{{t}}", "{\"t\":\"{{u}}\",\"u\":\"x\"}"), "{{u}}");
 	assert_string_equal(filled("{{{t}}}", "{\"t\":\"<b>\"}"), "<b>");
+	assert_string_equal(filled_for(MUSTACHE_SCREEN, "{{t}}",
+	    "{\"t\":\"<\\u00E4\\u202E\\u001B\"}"), "<\xC3\xA4\\u202E\\u001B");
+	assert_string_equal(filled_for(MUSTACHE_ASCII, "{{t}}", "{\"t\":\"<\\u00E4\"}"),
+	    "<\\u00E4");
 	memset(end, '<', 500);
 	memcpy(end + 500, "\"}", 3);
 	assert_int_equal(strlen(filled("{{t}}", many)), 4 * MUSTACHE_VALUE_MAX + 3);
@@ -186,7 +199,7 @@ make_and_fill(void)
 	tree_close(&tree);
 	values = tree_take(&tree);
 	if (template != NULL && values != NULL)
-		mustache_fill(template, values, &text);
+		mustache_fill(template, values, MUSTACHE_HTML, &text);
 	done = template != NULL && values != NULL && !text.failed;
 	if (done)
 		assert_string_equal(text.text, "&lt;text&gt; 1");

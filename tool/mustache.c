@@ -15,7 +15,9 @@
 #include "base/text.h"
 
 enum piece_kind { PIECE_PLAIN, PIECE_VALUE, PIECE_SECTION, PIECE_INVERTED };
-enum piece_form { FORM_ESCAPED, FORM_DIGITS, FORM_DAY, FORM_MINUTE, FORM_RAW };
+enum piece_form {
+	FORM_ESCAPED, FORM_DIGITS, FORM_PLURAL, FORM_DAY, FORM_MINUTE, FORM_SECOND, FORM_RAW
+};
 
 struct piece {
 	enum piece_kind kind;
@@ -85,7 +87,7 @@ add_plain(struct parser *parser, const char *end)
 
 /* A tag that writes nothing and is alone on its line takes the line with it. */
 static void
-take_line(const struct parser *parser, struct tag *tag)
+take_tag_line(const struct parser *parser, struct tag *tag)
 {
 	const char *from = tag->from, *to = tag->to + strspn(tag->to, " \t");
 
@@ -100,7 +102,7 @@ take_line(const struct parser *parser, struct tag *tag)
 static bool
 read_form(const char *name, struct tag *tag)
 {
-	static const char *const forms[] = { "", "plain", "day", "minute" };
+	static const char *const forms[] = { "", "plain", "s", "day", "minute", "second" };
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 		if (strcmp(name, forms[i]) == 0) {
@@ -129,7 +131,7 @@ read_tag(struct parser *parser, struct tag *tag)
 		return mustache_wrong(parser, tag->from, "this is no name, or no form of a "
 		    "value");
 	if (tag->sign != '\0' && tag->sign != '{')
-		take_line(parser, tag);
+		take_tag_line(parser, tag);
 	return true;
 }
 
@@ -171,7 +173,7 @@ take_tag(struct parser *parser, const struct tag *tag)
 }
 
 static bool
-parse(struct parser *parser)
+parse_template(struct parser *parser)
 {
 	struct tag tag = { .sign = '\0' };
 
@@ -199,7 +201,7 @@ mustache_parse(const char *name, const char *text, char error[MUSTACHE_ERROR_MAX
 
 	if (template == NULL)
 		(void)mustache_wrong(&parser, text, "not enough memory");
-	else if (!parse(&parser))
+	else if (!parse_template(&parser))
 		mustache_free(&template);
 	return template;
 }
@@ -221,6 +223,7 @@ struct filler {
 	const struct mustache *template;
 	json_t *values[MUSTACHE_DEPTH_MAX];	/* the innermost is the last */
 	size_t depth;
+	enum mustache_use use;
 	struct buffer *text;
 };
 
@@ -238,7 +241,7 @@ find_value(const struct filler *filler, const char *name)
 }
 
 static void
-write_escaped(const char *value, struct buffer *text)
+fill_html(const char *value, struct buffer *text)
 {
 	static const char *const entities[] = {
 		['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;",
@@ -262,37 +265,59 @@ write_escaped(const char *value, struct buffer *text)
 	buffer_free(&visible);
 }
 
-/* YYYY-MM-DDThh:mm: so many characters of it. */
 static void
-write_time(const char *time, enum piece_form form, struct buffer *text)
+fill_text(const char *value, enum mustache_use use, struct buffer *text)
 {
-	if (time == NULL || strlen(time) < 16)
+	if (use == MUSTACHE_HTML)
+		fill_html(value, text);
+	else
+		text_escape(text, value, strlen(value), use == MUSTACHE_ASCII ?
+		    TEXT_QUOTED_ASCII : TEXT_PLAIN);
+}
+
+/* YYYY-MM-DDThh:mm:ss: so many characters of it. */
+static void
+fill_time(const char *time, enum piece_form form, struct buffer *text)
+{
+	if (time == NULL || strlen(time) < 19)
 		buffer_string(text, "\xE2\x80\x93");
 	else if (form == FORM_DAY)
 		buffer_format(text, "%.10s", time);
 	else
-		buffer_format(text, "%.10s %.5s", time, time + 11);
+		buffer_format(text, "%.10s %.*s", time, form == FORM_MINUTE ? 5 : 8, time + 11);
 }
 
 static void
-write_value(const json_t *value, enum piece_form form, struct buffer *text)
+fill_number(json_int_t number, enum piece_form form, struct buffer *text)
 {
-	if (form == FORM_DAY || form == FORM_MINUTE)
-		write_time(json_string_value(value), form, text);
-	else if (json_is_string(value) && form == FORM_RAW)
+	if (form == FORM_PLURAL)
+		buffer_string(text, number == 1 ? "" : "s");
+	else if (form == FORM_DIGITS)
+		buffer_format(text, "%lld", (long long)number);
+	else
+		screen_number(text, number);
+}
+
+static void
+fill_value(const struct filler *filler, const struct piece *piece)
+{
+	const json_t *value = find_value(filler, piece->name);
+	struct buffer *text = filler->text;
+
+	if (piece->form >= FORM_DAY && piece->form <= FORM_SECOND)
+		fill_time(json_string_value(value), piece->form, text);
+	else if (json_is_string(value) && piece->form == FORM_RAW)
 		buffer_add(text, json_string_value(value), json_string_length(value));
 	else if (json_is_string(value))
-		write_escaped(json_string_value(value), text);
-	else if (json_is_integer(value) && form == FORM_ESCAPED)
-		screen_number(text, json_integer_value(value));
+		fill_text(json_string_value(value), filler->use, text);
 	else if (json_is_integer(value))
-		buffer_format(text, "%lld", (long long)json_integer_value(value));
+		fill_number(json_integer_value(value), piece->form, text);
 	else if (json_is_real(value))
 		buffer_format(text, "%.2f", json_real_value(value));
 }
 
 static bool
-is_there(const json_t *value)
+is_true_value(const json_t *value)
 {
 	if (json_is_array(value))
 		return json_array_size(value) > 0;
@@ -321,12 +346,12 @@ fill_section(struct filler *filler, size_t at)
 	size_t i;
 
 	if (piece->kind == PIECE_INVERTED) {
-		if (!is_there(value))
+		if (!is_true_value(value))
 			fill_pieces(filler, at + 1, piece->end);
 	} else if (json_is_array(value)) {
 		json_array_foreach(value, i, element)
 			fill_with(filler, element, at + 1, piece->end);
-	} else if (is_there(value))
+	} else if (is_true_value(value))
 		fill_with(filler, value, at + 1, piece->end);
 }
 
@@ -341,8 +366,7 @@ fill_pieces(struct filler *filler, size_t from, size_t to)
 		if (piece->kind == PIECE_PLAIN)
 			buffer_add(filler->text, piece->text, piece->length);
 		else if (piece->kind == PIECE_VALUE)
-			write_value(find_value(filler, piece->name), piece->form,
-			    filler->text);
+			fill_value(filler, piece);
 		else
 			fill_section(filler, from);
 		from = piece->end > from ? piece->end : from + 1;
@@ -350,10 +374,12 @@ fill_pieces(struct filler *filler, size_t from, size_t to)
 }
 
 void
-mustache_fill(const struct mustache *template, json_t *values, struct buffer *text)
+mustache_fill(const struct mustache *template, json_t *values, enum mustache_use use,
+    struct buffer *text)
 {
 	struct filler filler = {
-		.template = template, .values = { values }, .depth = 1, .text = text
+		.template = template, .values = { values }, .depth = 1, .use = use,
+		.text = text
 	};
 
 	fill_pieces(&filler, 0, template->count);

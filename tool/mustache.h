@@ -1,12 +1,14 @@
 /*
- * mustache.h - text with places for values, filled from JSON: what of Mustache is needed.
+ * mustache.h - text with places for values, filled from JSON: a part of Mustache.
  *
- *   {{name}}               the value: text with the markup of HTML and XML escaped, a
- *                          whole number with its thousands apart, a real one with two
- *                          digits behind the point, and of anything else nothing
+ *   {{name}}               the value: text, escaped, a whole number with its thousands
+ *                          apart, a real one with two digits behind the point, and of
+ *                          anything else nothing
  *   {{name|plain}}         a whole number in digits alone
- *   {{name|day}}           of a time of RFC 3339 the day, or the day and minute; an en
- *   {{name|minute}}        dash where there is none
+ *   {{name|s}}             the "s" of a plural, for any number but 1
+ *   {{name|day}}           of a time of RFC 3339 the day, the day and minute, or all to
+ *   {{name|minute}}        the second; an en dash where there is none
+ *   {{name|second}}
  *   {{{name}}}             text as it is: for what is markup itself
  *   {{#name}}...{{/name}}  once for each element of an array, or once for any other
  *                          value but false, 0 and ""
@@ -15,9 +17,9 @@
  *
  * A name is a path: {{totals.held}}; {{.}} is the innermost value itself. Names are those
  * of the innermost object, and what that has not is not looked for around it: one row's
- * missing value is never taken from elsewhere. A section's tag or a comment that is alone on its line takes the line with it. Text is made
- * visible where it is escaped: what turns text around or cannot be seen is written as
- * \uXXXX. A value of more than MUSTACHE_VALUE_MAX bytes is cut, with an ellipsis.
+ * missing value is never taken from elsewhere. A section's tag
+ * or a comment that is alone on its line takes the line with it. Text is made visible
+ * where it is escaped: what turns text around or cannot be seen is written as \uXXXX.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -28,10 +30,17 @@
 
 #include "base/buffer.h"
 
-#define MUSTACHE_VALUE_MAX 320
+#define MUSTACHE_VALUE_MAX 320	/* bytes of a value in HTML, then an ellipsis */
 #define MUSTACHE_NAME_MAX 64
 #define MUSTACHE_DEPTH_MAX 16	/* of sections in each other */
 #define MUSTACHE_ERROR_MAX 512
+
+/* What text is escaped for. */
+enum mustache_use {
+	MUSTACHE_HTML,		/* and XML: without their markup */
+	MUSTACHE_SCREEN,
+	MUSTACHE_ASCII		/* without a letter beyond ASCII */
+};
 
 struct mustache;
 
@@ -44,7 +53,8 @@ struct mustache *mustache_parse(const char *name, const char *text,
     char error[MUSTACHE_ERROR_MAX]);
 
 /* Appends the text with the values of an object. May be done more than once. */
-void mustache_fill(const struct mustache *template, json_t *values, struct buffer *text);
+void mustache_fill(const struct mustache *template, json_t *values,
+    enum mustache_use use, struct buffer *text);
 
 void mustache_free(struct mustache **template);	/* NULL-safe, clears */
 

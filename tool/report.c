@@ -161,7 +161,7 @@ find_ready(const struct report_run *run, struct report_partner *partner)
 }
 
 static int
-join(const struct report_run *run, const struct review_domain *domain,
+join_partner(const struct report_run *run, const struct review_domain *domain,
     struct report_partner *partner)
 {
 	*partner = (struct report_partner){ .seen = domain };
@@ -222,7 +222,7 @@ make_view(struct report_run *run)
 	if (view->partners == NULL)
 		return tool_trouble("not enough memory");
 	for (size_t i = 0; i < count; i++)
-		if (join(run, &run->report->domains[i], &view->partners[i]) != STATUS_FINE)
+		if (join_partner(run, &run->report->domains[i], &view->partners[i]) != STATUS_FINE)
 			return STATUS_TROUBLE;
 	view->partner_count = count;
 	qsort(view->partners, count, sizeof *view->partners, worst_first);
@@ -332,7 +332,7 @@ write_report(struct report_run *run)
 }
 
 static int
-report(struct report_run *run)
+report_on(struct report_run *run)
 {
 	int status = tool_load_usable(run->policy, run->config, &run->loaded);
 
@@ -414,7 +414,7 @@ run_report(const struct command *command, int argc, char **argv)
 		return status;
 	if (optind < argc)
 		return tool_usage(command);
-	return check_call(&run) == STATUS_FINE ? report(&run) : STATUS_TROUBLE;
+	return check_call(&run) == STATUS_FINE ? report_on(&run) : STATUS_TROUBLE;
 }
 
 static const struct tool_option report_options[] = {

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "tool/mustache.h"
 #include "tool/tool.h"
 #include "tool/tree.h"
 #include "review/review.h"
@@ -102,16 +103,30 @@ int report_mail_write(const struct report_mail *mail, struct buffer *text);
  */
 int report_html_save(const struct report_view *view, const char *path);
 
-/* Members for the page's template, into an object that is open; of its charts. */
+/*
+ * What people are told: members of the JSON and more, into an object that is open, of the
+ * report and for its page; of a domain as an object of its own (NULL: no memory).
+ */
+void report_people_head(struct tree *tree, const struct report_view *view);
+json_t *report_people_partner(const struct report_view *view,
+    const struct report_partner *partner);
 void report_page(struct tree *tree, const struct report_view *view);
 void report_points(struct tree *tree, const struct report_view *view);
+
+/*
+ * Appends what a template of ours (a string of the program) makes of a document, whose
+ * reference is taken. Where something fails, the buffer has failed.
+ */
+void report_fill(const char *template, json_t *values, enum mustache_use use,
+    struct buffer *text);
 
 /* Transactions that met what their rule asks: neither exempted nor only monitored. */
 int64_t report_complied(const struct review_counts *counts);
 
 /*
  * A share as an object: its text, of which only all is "100%" and only none is "0%",
- * of nothing an en dash; and millionths to sort by, -1 of nothing.
+ * of nothing an en dash; "down" is rounded down to tenths ("99.9 %"); and millionths to
+ * sort by, -1 of nothing.
  */
 void report_share(struct tree *tree, const char *name, int64_t part, int64_t whole);
 

@@ -81,7 +81,7 @@ put_part(struct tree *tree, const char *file, const char *name, const char *hash
 }
 
 static bool
-fill(const char *path, const char *text, json_t *values, struct buffer *page)
+fill_page(const char *path, const char *text, json_t *values, struct buffer *page)
 {
 	char error[MUSTACHE_ERROR_MAX];
 	struct mustache *template = mustache_parse(path, text, error);
@@ -90,7 +90,7 @@ fill(const char *path, const char *text, json_t *values, struct buffer *page)
 		(void)tool_trouble("%s", error);
 		return false;
 	}
-	mustache_fill(template, values, page);
+	mustache_fill(template, values, MUSTACHE_HTML, page);
 	mustache_free(&template);
 	if (page->failed)
 		(void)tool_trouble("not enough memory");
@@ -117,7 +117,7 @@ make_page(const struct report_view *view, struct buffer *page)
 		made = false;
 	}
 	if (made)
-		made = fill(path, template, values, page);
+		made = fill_page(path, template, values, page);
 	json_decref(values);
 	free(template);
 	return made;

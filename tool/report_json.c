@@ -68,7 +68,7 @@ report_json_session(struct tree *tree, const struct review_session *session)
 }
 
 static void
-put_session(struct tree *tree, const char *name, const struct review_session *session)
+put_one_session(struct tree *tree, const char *name, const struct review_session *session)
 {
 	if (session->time_ms == 0)
 		return;
@@ -169,9 +169,9 @@ report_json_partner(struct tree *tree, const struct report_partner *partner)
 	tree_time(tree, "last", seen->last_ms);
 	put_ciphers(tree, seen);
 	put_certificates(tree, seen);
-	put_session(tree, "weakest", &seen->weakest);
-	put_session(tree, "last_refused", &seen->last_refused);
-	put_session(tree, "last_would", &seen->last_would);
+	put_one_session(tree, "weakest", &seen->weakest);
+	put_one_session(tree, "last_refused", &seen->last_refused);
+	put_one_session(tree, "last_would", &seen->last_would);
 	put_downgrade(tree, &seen->downgrade);
 	tree_flag(tree, "candidate", partner->candidate);
 }

@@ -232,7 +232,7 @@ put_times_rows(struct tree *tree, const struct times *times)
 }
 
 static void
-put_series(struct tree *tree, const struct times *times)
+put_legend(struct tree *tree, const struct times *times)
 {
 	tree_open_array(tree, "series");
 	for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
@@ -262,8 +262,7 @@ put_times(struct tree *tree, const struct review *report)
 	tree_open_object(tree, "times");
 	tree_number(tree, "length", times->length_ms / unit);
 	tree_flag(tree, "days", unit == DAY_MS);
-	tree_flag(tree, "many", times->length_ms > unit);
-	put_series(tree, times);
+	put_legend(tree, times);
 	tree_open_array(tree, "charts");
 	put_times_chart(tree, times, 0);
 	if (weak > 0)
@@ -347,7 +346,7 @@ most_first(const void *a, const void *b)
 }
 
 static void
-put_reasons(struct tree *tree, const struct review *report)
+put_reason_bars(struct tree *tree, const struct review *report)
 {
 	static const char *const classes[] = { "bad", "warn", NULL };
 	struct bar bars[REASON_COUNT];
@@ -424,6 +423,6 @@ report_points(struct tree *tree, const struct report_view *view)
 {
 	if (view->report->bucket_count > 0 && view->report->totals.transactions > 0)
 		put_times(tree, view->report);
-	put_reasons(tree, view->report);
+	put_reason_bars(tree, view->report);
 	put_compliance(tree, view);
 }

@@ -168,6 +168,80 @@ screen_time(struct buffer *line, int64_t time_ms)
 	buffer_add(line, text + 11, 8);
 }
 
+/* A word, broken where it has to be. Returns the column behind it. */
+static int
+fold_word(struct buffer *out, const char *word, size_t length, int column, int indent,
+    int width)
+{
+	while (length > (size_t)(width - column)) {
+		size_t fits = (size_t)(width - column);
+
+		buffer_add(out, word, fits);
+		buffer_format(out, "\n%*s", indent, "");
+		word += fits;
+		length -= fits;
+		column = indent;
+	}
+	buffer_add(out, word, length);
+	return column + (int)length;
+}
+
+static int
+width_of_piece(const char *text, size_t length)
+{
+	struct buffer piece = BUFFER_INIT;
+	int width;
+
+	buffer_add(&piece, text, length);
+	width = piece.failed ? (int)length : screen_width_of(piece.text);
+	buffer_free(&piece);
+	return width;
+}
+
+static void
+fold_line(const char *line, size_t length, int width, bool hard, struct buffer *out)
+{
+	const char *end = line + length;
+	int indent = (int)strspn(line, " "), column = indent;
+
+	buffer_add(out, line, (size_t)indent);
+	for (line += indent; line < end; ) {
+		size_t word = strcspn(line, " \n");
+		int wide = width_of_piece(line, word);
+		bool first = column == indent;
+
+		if (!first && column + 1 + wide > width) {
+			buffer_format(out, "\n%*s", indent + 2, "");
+			column = indent + 2;
+		} else if (!first) {
+			buffer_add(out, " ", 1);
+			column++;
+		}
+		if (hard)
+			column = fold_word(out, line, word, column, indent + 2, width);
+		else {
+			buffer_add(out, line, word);
+			column += wide;
+		}
+		line += word + strspn(line + word, " ");
+	}
+	buffer_add(out, "\n", 1);
+}
+
+void
+screen_fold(const struct buffer *text, int width, bool hard, struct buffer *out)
+{
+	const char *line = text->failed || text->text == NULL ? "" : text->text;
+
+	out->failed |= text->failed;
+	while (*line != '\0') {
+		size_t length = strcspn(line, "\n");
+
+		fold_line(line, length, width, hard, out);
+		line += length + (line[length] == '\n');
+	}
+}
+
 enum screen_result
 screen_write(struct buffer *buffer)
 {

@@ -47,6 +47,13 @@ void screen_number(struct buffer *line, int64_t number);
 void screen_day(struct buffer *line, int64_t time_ms);
 void screen_time(struct buffer *line, int64_t time_ms);
 
+/*
+ * Appends "text" with the lines that are wider than "width" broken between words, what
+ * goes on indented two more than the line itself. "hard": words that are wider than a
+ * line are broken too; they are ASCII then.
+ */
+void screen_fold(const struct buffer *text, int width, bool hard, struct buffer *out);
+
 /* Writes all of "buffer" to standard output and clears it. */
 enum screen_result {
 	SCREEN_WRITTEN,

@@ -1,0 +1,221 @@
+/*
+ * report_people.c - what people are told of a report: what the page, the text and the
+ * message to a partner are filled from.
+ *
+ * The members of report --json, and beside them names to show, shares, lists in words.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tool/screen.h"
+
+int64_t
+report_complied(const struct review_counts *counts)
+{
+	int64_t complied = counts->accepted - counts->exempted - counts->would;
+
+	return complied < 0 ? 0 : complied;
+}
+
+void
+report_share(struct tree *tree, const char *name, int64_t part, int64_t whole)
+{
+	char text[32] = "\xE2\x80\x93";
+	int tenths = whole <= 0 ? 0 : (int)((double)part / (double)whole * 1000 + 0.5);
+
+	if (tenths >= 1000 && part < whole)
+		tenths = 999;
+	if (whole > 0 && tenths <= 0 && part > 0)
+		(void)snprintf(text, sizeof(text), "under 0.1%%");
+	else if (whole > 0 && tenths % 1000 == 0)
+		(void)snprintf(text, sizeof(text), "%d%%", tenths / 10);
+	else if (whole > 0)
+		(void)snprintf(text, sizeof(text), "%d.%d%%", tenths / 10, tenths % 10);
+	tree_open_object(tree, name);
+	tree_text(tree, "text", text);
+	tenths = whole <= 0 ? 0 : (int)(part * 1000 / whole);
+	(void)snprintf(text, sizeof(text), "%d.%d %%", tenths / 10, tenths % 10);
+	tree_text(tree, "down", text);
+	tree_number(tree, "millionths", whole <= 0 ? -1 :
+	    (int64_t)((double)part / (double)whole * 1e6));
+	tree_close(tree);
+}
+
+/* ------------------------------------------------------------------ *
+ * One domain
+ * ------------------------------------------------------------------ */
+
+/*
+ * "TLSv1.3 30, clear text 1": protocols, the best first; or reasons, those without a name
+ * of their own last.
+ */
+static void
+put_list(struct tree *tree, const char *name, const int64_t *counts, int count,
+    const char *(*name_of)(int i), bool best_first)
+{
+	struct buffer list = BUFFER_INIT;
+
+	for (int i = 0; i < count; i++) {
+		int at = best_first ? count - 1 - i : (i + 1) % count;
+
+		if (counts[at] == 0)
+			continue;
+		buffer_format(&list, "%s%s ", list.length == 0 ? "" : ", ", name_of(at));
+		screen_number(&list, counts[at]);
+	}
+	tree_buffer(tree, name, &list);
+}
+
+static const char *
+protocol_at(int i)
+{
+	return policy_protocol_name((enum policy_protocol)i);
+}
+
+static const char *
+reason_at(int i)
+{
+	return i == REASON_NONE ? "other" : policy_reason_name((enum policy_reason)i);
+}
+
+static const char *
+badge_of(const struct report_partner *partner)
+{
+	static const char *const badges[] = {
+		[STATE_NO_RULE] = "quiet", [STATE_ENFORCED] = "good",
+		[STATE_MONITORED] = "warn", [STATE_EXEMPT] = "warn"
+	};
+
+	return partner->ready ? "good" : badges[partner->standing.state];
+}
+
+/* The address of a session that has a name beside it. */
+static void
+mark_session(struct tree *tree, const char *which, const struct review_session *session)
+{
+	json_t *made = json_object_get(tree->open[tree->depth - 1], which);
+
+	if (made != NULL && session->host != NULL && session->client_addr != NULL &&
+	    strcmp(session->host, session->client_addr) != 0 &&
+	    json_object_set(made, "other_addr", json_object_get(made, "client_addr")) != 0)
+		tree->failed = true;
+}
+
+/* How a certificate is to be looked at. */
+static void
+mark_certificates(struct tree *tree, const struct report_view *view,
+    const struct review_domain *seen)
+{
+	json_t *list = json_object_get(tree->open[tree->depth - 1], "certificates");
+
+	for (size_t i = 0; i < seen->certificate_count; i++) {
+		int64_t end = seen->certificates[i].not_after_ms, left = end - view->now_ms;
+		const char *how = left < 0 ? "expired" : left < REPORT_SOON_MS ? "soon" :
+		    "later";
+
+		if (end != 0 && json_object_set_new(json_array_get(list, i), how,
+		    json_true()) != 0)
+			tree->failed = true;
+	}
+}
+
+static void
+put_cipher_list(struct tree *tree, const struct review_domain *seen)
+{
+	tree_flag(tree, "has_ciphers", seen->cipher_count > 0);
+	tree_open_array(tree, "cipher_list");
+	for (size_t i = 0; i < seen->cipher_count; i++) {
+		tree_open_object(tree, NULL);
+		tree_flag(tree, "more", i > 0);
+		tree_text(tree, "cipher", seen->ciphers[i].name);
+		tree_number(tree, "transactions", seen->ciphers[i].transactions);
+		tree_close(tree);
+	}
+	tree_close(tree);
+}
+
+json_t *
+report_people_partner(const struct report_view *view, const struct report_partner *partner)
+{
+	const struct review_domain *seen = partner->seen;
+	const struct review_counts *counts = &seen->counts;
+	struct tree tree = { .depth = 0 };
+
+	tree_open_object(&tree, NULL);
+	report_json_partner(&tree, partner);
+	tree_text(&tree, "name", report_domain_name(seen));
+	tree_text(&tree, "badge", badge_of(partner));
+	tree_flag(&tree, "monitored", partner->standing.state == STATE_MONITORED);
+	tree_flag(&tree, "urgent", partner->state <= REPORT_DOWNGRADE);
+	tree_number(&tree, "ready_days", view->ready_days);
+	tree_number(&tree, "refusals", report_refusals(counts));
+	report_share(&tree, "over_tls", counts->encrypted, counts->transactions);
+	report_share(&tree, "complied", report_complied(counts), counts->transactions);
+	put_list(&tree, "protocol_list", counts->protocol, PROTOCOL_COUNT, protocol_at, true);
+	put_list(&tree, "refused_list", seen->refused, REASON_COUNT, reason_at, false);
+	put_list(&tree, "would_list", seen->would, REASON_COUNT, reason_at, false);
+	tree_number(&tree, "least_bits", seen->bits_least);
+	put_cipher_list(&tree, seen);
+	mark_session(&tree, "last_refused", &seen->last_refused);
+	mark_session(&tree, "last_would", &seen->last_would);
+	mark_session(&tree, "weakest", &seen->weakest);
+	mark_certificates(&tree, view, seen);
+	return tree_take(&tree);
+}
+
+/* What is no longer in the journal, in words. */
+static void
+put_lost(struct tree *tree, const struct review *report)
+{
+	tree_open_array(tree, "lost");
+	for (size_t i = 0; i < report->discarded_count; i++) {
+		tree_open_object(tree, NULL);
+		tree_text(tree, "meaning", report->discarded[i].meaning);
+		tree_number(tree, "records", report->discarded[i].records);
+		tree_number(tree, "messages", report->discarded[i].messages);
+		tree_time(tree, "last", report->discarded[i].last_ms);
+		tree_close(tree);
+	}
+	tree_close(tree);
+}
+
+void
+report_people_head(struct tree *tree, const struct report_view *view)
+{
+	const struct review *report = view->report;
+	const struct review_counts *totals = &report->totals;
+
+	report_json_head(tree, view);
+	tree_time(tree, "now", view->now_ms);
+	tree_text(tree, "version", TLSWARD_VERSION);
+	tree_text(tree, "journal", view->journal);
+	tree_text(tree, "candidate_rule", REPORT_CANDIDATE_RULE);
+	tree_flag(tree, "begins_later", report->oldest_ms > report->since_ms);
+	tree_number(tree, "refusals", report_refusals(totals));
+	tree_number(tree, "clear", totals->protocol[PROTOCOL_CLEAR]);
+	report_share(tree, "over_tls", totals->encrypted, totals->transactions);
+	report_share(tree, "would_be", totals->would, totals->transactions);
+	put_list(tree, "protocol_list", totals->protocol, PROTOCOL_COUNT, protocol_at, true);
+	put_list(tree, "refused_list", report->refused, REASON_COUNT, reason_at, false);
+	put_lost(tree, report);
+	report_json_tail(tree, view);
+}
+
+void
+report_fill(const char *template, json_t *values, enum mustache_use use,
+    struct buffer *text)
+{
+	char error[MUSTACHE_ERROR_MAX];
+	struct mustache *parsed = mustache_parse("", template, error);
+
+	if (parsed == NULL || values == NULL)
+		text->failed = true;
+	else
+		mustache_fill(parsed, values, use, text);
+	mustache_free(&parsed);
+	json_decref(values);
+}
