@@ -11,6 +11,44 @@
 #include "review/review.h"
 
 /* ------------------------------------------------------------------ *
+ * All of it
+ * ------------------------------------------------------------------ */
+
+
+/* A message that came in. Borrowed until the taker returns. */
+struct maillog_message {
+	/* Without a recipient. tls_version NULL: the log does not tell. */
+	const struct facts *facts;
+	int64_t time_ms;		/* milliseconds since the epoch; 0: unknown */
+};
+
+/* Returns false to end the reading. */
+typedef bool maillog_taker(void *context, const struct maillog_message *message);
+
+/* What is to be read of it. Borrowed. */
+struct maillog_reading {
+	const char *const *paths;	/* plain or by gzip; "-": standard input */
+	int count;
+	int64_t since_ms, until_ms;	/* by when the message came in */
+	maillog_taker *take;
+	void *context;
+};
+
+/*
+ * Reads the files in the order of their first lines and hands each message over that
+ * smtpd or pickup took and qmgr named the sender of. False, with why in "error", where
+ * a file could not be read or memory was short; with an empty one where the taker ended
+ * it.
+ *
+ * A session is what one smtpd process logs from "connect" to "disconnect". It is in
+ * clear text where no TLS was logged before the message, unless smtpd counts a STARTTLS
+ * at its end (smtpd_tls_loglevel is 0): then it is unknown. See the Postfix manual
+ * pages postconf(5), smtpd_tls_loglevel, and smtpd(8).
+ */
+bool maillog_read(const struct maillog_reading *reading, struct maillog_totals *totals,
+    char error[REVIEW_ERROR_MAX]);
+
+/* ------------------------------------------------------------------ *
  * Files
  * ------------------------------------------------------------------ */
 

@@ -201,42 +201,6 @@ bool review_history(sqlite3 *db, const char *domain, int64_t *last_would_ms,
     int64_t *first_ms);
 
 /* ------------------------------------------------------------------ *
- * Its decisions, to be judged again
- * ------------------------------------------------------------------ */
-
-/*
- * One decision kept in full, or all messages of one set of facts. Everything is borrowed
- * until the taker returns.
- */
-struct review_decision {
-	/*
-	 * What is known. Where messages are rolled up, the local part of the sender and
-	 * the client's address are those of one of them, and there is no recipient.
-	 */
-	const struct facts *facts;
-	bool rolled_up;
-	const char *client_network;	/* of rolled-up messages; NULL: not known */
-	const char *domain;		/* the sender's; NULL: none */
-	int64_t messages;
-	int64_t last_ms;		/* the time of the last, or of the one */
-	enum policy_action action;	/* what was done */
-};
-
-/* Returns false to end the reading. */
-typedef bool review_decision_taker(void *context,
-    const struct review_decision *decision);
-
-/*
- * Hands over all decisions from "since_ms" to before "until_ms", milliseconds since the
- * epoch: those kept in full exactly, rolled-up messages by whole hours, with the first
- * of them. In no order. A value that is no fact (a journal that somebody edited) is
- * left out, so that it is unknown. Returns an SQLite result code; SQLITE_ABORT where
- * the taker ended it, SQLITE_NOMEM where memory was short.
- */
-int review_decisions_read(sqlite3 *db, int64_t since_ms, int64_t until_ms,
-    review_decision_taker *take, void *context);
-
-/* ------------------------------------------------------------------ *
  * Its rows, as tlsward log shows them
  * ------------------------------------------------------------------ */
 
@@ -293,18 +257,53 @@ int review_rollups(sqlite3 *db, const struct review_filter *filter,
 bool review_filter_meets(const struct review_filter *filter, sqlite3_stmt *row);
 
 /* ------------------------------------------------------------------ *
- * The messages that a Postfix log tells of, and how they came in
+ * What another policy would have done
  * ------------------------------------------------------------------ */
 
-/* A message that came in. Borrowed until the taker returns. */
-struct maillog_message {
-	/* Without a recipient. tls_version NULL: the log does not tell. */
-	const struct facts *facts;
-	int64_t time_ms;		/* milliseconds since the epoch; 0: unknown */
+/* Transactions that the other policy judges otherwise, for one reason. */
+struct tally_change {
+	enum policy_action from, to;
+	bool monitored;			/* "to" is what a rule under monitor would do */
+	enum policy_reason reason;
+	int64_t transactions;
+	/* The last of them. */
+	int64_t last_ms;		/* 0: unknown */
+	char *tls_version, *cipher;	/* NULL: unknown */
+	char *client;			/* name and address */
 };
 
-/* Returns false to end the reading. */
-typedef bool maillog_taker(void *context, const struct maillog_message *message);
+/* The transactions of a domain, or those whose verdict a rule decided. */
+struct tally_row {
+	char *name;			/* A-labels; "<>": bounces; "": no domain */
+	struct policy_place place;	/* of a rule: then "name" is NULL */
+	int64_t transactions;
+	int64_t tls, clear, unknown;	/* of those; */
+	int64_t local;			/* mail of the host itself: none of the three */
+	int64_t changed;		/* by a rule that is enforced */
+	int64_t would;			/* by a rule under monitor */
+	int64_t uncertain;		/* that another address could have changed */
+	struct tally_change *changes;	/* not of a rule; the first kinds of them */
+	size_t change_count;
+};
+
+/* Those that most changes for first, then those with most transactions. */
+struct tally_list {
+	struct tally_row *rows;
+	size_t count, room;
+};
+
+/* All strings belong to it, but for the places', which are the policy's. */
+struct tally {
+	struct tally_row total;
+	struct tally_list domains, rules;
+};
+
+/* The other policy, how it is to be asked, and when what is judged came in. */
+struct review_replay {
+	const struct policy *policy;
+	struct policy_options options;
+	int64_t since_ms, until_ms;
+};
 
 /* What was seen in all files, for people to know what the log could tell. */
 struct maillog_totals {
@@ -319,28 +318,26 @@ struct maillog_totals {
 	int64_t certificates;		/* sessions that presented one */
 };
 
-/* What is to be read of it. Borrowed. */
-struct maillog_reading {
-	const char *const *paths;	/* plain or by gzip; "-": standard input */
-	int count;
-	int64_t since_ms, until_ms;	/* by when the message came in */
-	maillog_taker *take;
-	void *context;
-};
+/*
+ * Judges all decisions that a journal has of the period: those kept in full exactly,
+ * rolled-up messages by whole hours. A value that is no fact (somebody edited the
+ * journal) is unknown. Returns an SQLite result code; SQLITE_NOMEM where memory was
+ * short. tally_free() in any case.
+ */
+int review_replay_journal(sqlite3 *db, const struct review_replay *replay,
+    struct tally *tally);
 
 /*
- * Reads the files in the order of their first lines and hands each message over that
- * smtpd or pickup took and qmgr named the sender of. False, with why in "error", where
- * a file could not be read or memory was short; with an empty one where the taker ended
- * it.
- *
- * A session is what one smtpd process logs from "connect" to "disconnect". It is in
- * clear text where no TLS was logged before the message, unless smtpd counts a STARTTLS
- * at its end (smtpd_tls_loglevel is 0): then it is unknown. See the Postfix manual
- * pages postconf(5), smtpd_tls_loglevel, and smtpd(8).
+ * The same with the messages that Postfix logs tell of: those that smtpd or pickup took
+ * and qmgr named the sender of. The files are plain or by gzip ("-": standard input),
+ * and are read in the order of their first lines. False, with why in "error", where one
+ * could not be read or memory was short.
  */
-bool maillog_read(const struct maillog_reading *reading, struct maillog_totals *totals,
-    char error[REVIEW_ERROR_MAX]);
+bool review_replay_maillog(const char *const *paths, int count,
+    const struct review_replay *replay, struct tally *tally,
+    struct maillog_totals *totals, char error[REVIEW_ERROR_MAX]);
+
+void tally_free(struct tally *tally);
 
 /* ------------------------------------------------------------------ *
  * What Postfix is set to tell of certificates

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "review/review.h"
+#include "review/reading.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +15,13 @@
 
 /* The facts that policies read, as both tables have them; see struct columns. */
 #define TLS_COLUMNS "tls_version, cipher, bits, cert_verified"
-#define CERTIFICATE_COLUMNS "cert_cn, cert_san, cert_issuer, cert_fingerprint," \
+#define FACT_CERTIFICATE "cert_cn, cert_san, cert_issuer, cert_fingerprint," \
     " cert_pubkey_fingerprint, cert_key, cert_signature, cert_not_after"
 
 static const char records_sql[] =
     "SELECT time, action, domain, mta, session, client_addr, client_name, local, helo,"
     " sasl_username, \"from\", \"to\", to_resolved, " TLS_COLUMNS ", "
-    CERTIFICATE_COLUMNS " FROM record WHERE time >= ?1 AND time < ?2 ORDER BY time";
+    FACT_CERTIFICATE " FROM record WHERE time >= ?1 AND time < ?2 ORDER BY time";
 
 static const char rollups_sql[] =
     "SELECT hour, facts, messages, last FROM rollup"
@@ -33,7 +33,7 @@ static const char facts_sql[] =
     " CASE WHEN f.null_sender IS NOT NULL THEN '<>'"
     "  WHEN f.domain IS NULL THEN coalesce(r.sender, 'unknown')"
     "  ELSE coalesce(r.sender, 'unknown') || '@' || f.domain END,"
-    " NULL, NULL, " TLS_COLUMNS ", " CERTIFICATE_COLUMNS ", f.client_network"
+    " NULL, NULL, " TLS_COLUMNS ", " FACT_CERTIFICATE ", f.client_network"
     " FROM facts f LEFT JOIN certificate c ON c.id = f.certificate"
     " LEFT JOIN rollup r ON r.hour = ?3 AND r.facts = f.id WHERE f.id = ?1";
 

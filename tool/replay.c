@@ -6,74 +6,155 @@
 #include "tool/replay.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "tool/screen.h"
 #include "tool/tool.h"
+#include "tool/tree.h"
 
 /* So many files of a log are taken. */
 #define FILES_MAX 1024
 
 struct replay_run {
 	struct judge judge;
-	struct policy_options options;
-	struct policy_ranges *ranges;
+	struct review_replay replay;
 	struct tally tally;
 	struct maillog_totals totals;
 	const char *journal;		/* --journal; NULL: the settings' */
 	const char *since, *until;	/* as given; NULL: not */
-	int64_t since_ms, until_ms;
 	const char *files[FILES_MAX];	/* --maillog */
 	int file_count;
 	bool json, all;
-	bool failed;			/* memory was short */
 };
 
 /* ------------------------------------------------------------------ *
- * Judging
+ * As one JSON object; its members are documented in tlsward(1)
  * ------------------------------------------------------------------ */
 
-static bool
-judge_item(struct replay_run *run, const struct facts *facts,
-    const struct policy_hidden *hidden, struct tally_item *item)
-{
-	const struct facts completed = policy_complete_facts(run->judge.loaded.policy,
-	    facts);
-	struct verdict verdict;
+struct put_number {
+	const char *name;
+	size_t place;		/* of an int64_t */
+};
 
-	item->facts = &completed;
-	item->verdict = &verdict;
-	run->failed = policy_decide_hidden(run->ranges, &completed, hidden,
-	    &run->options, &verdict, &item->certain) != 0 ||
-	    !tally_add(&run->tally, item);
-	return !run->failed;
+static void
+put_numbers(struct tree *tree, const struct put_number *rows, const void *from)
+{
+	for (; rows->name != NULL; rows++)
+		tree_number(tree, rows->name,
+		    *(const int64_t *)((const char *)from + rows->place));
 }
 
-static bool
-take_session(void *context, const struct review_decision *session)
+static void
+put_change(struct tree *tree, const struct tally_change *change)
 {
-	struct tally_item item = {
-		.transactions = session->messages,
-		.last_ms = session->last_ms,
-		.was = session->action,
-	};
-	const struct policy_hidden hidden = {
-		.sender = session->rolled_up,
-		.recipient = session->facts->to == NULL,
-		.network = session->client_network,
-	};
-
-	return judge_item(context, session->facts, &hidden, &item);
+	tree_open_object(tree, NULL);
+	tree_text(tree, "from", policy_action_name(change->from));
+	tree_text(tree, "to", policy_action_name(change->to));
+	tree_flag(tree, "monitored", change->monitored);
+	if (change->reason != REASON_NONE)
+		tree_text(tree, "reason", policy_reason_name(change->reason));
+	tree_number(tree, "transactions", change->transactions);
+	tree_text(tree, "tls_version", change->tls_version);
+	tree_text(tree, "cipher", change->cipher);
+	tree_text(tree, "client", change->client);
+	tree_time(tree, "last", change->last_ms);
+	tree_close(tree);
 }
 
-static bool
-take_message(void *context, const struct maillog_message *message)
+static void
+put_counts(struct tree *tree, const struct tally_row *row)
 {
-	struct tally_item item = {
-		.transactions = 1, .last_ms = message->time_ms, .was = POLICY_ACCEPT
+	static const struct put_number numbers[] = {
+		{ "transactions", offsetof(struct tally_row, transactions) },
+		{ "tls", offsetof(struct tally_row, tls) },
+		{ "clear", offsetof(struct tally_row, clear) },
+		{ "unknown", offsetof(struct tally_row, unknown) },
+		{ "local", offsetof(struct tally_row, local) },
+		{ "changed", offsetof(struct tally_row, changed) },
+		{ "would", offsetof(struct tally_row, would) },
+		{ "uncertain", offsetof(struct tally_row, uncertain) },
+		{ NULL, 0 }
 	};
-	const struct policy_hidden hidden = { .recipient = true };
 
-	return judge_item(context, message->facts, &hidden, &item);
+	put_numbers(tree, numbers, row);
+	tree_open_array(tree, "changes");
+	for (size_t i = 0; i < row->change_count; i++)
+		put_change(tree, &row->changes[i]);
+	tree_close(tree);
+}
+
+static void
+put_rule(struct tree *tree, const struct tally_row *row)
+{
+	static const struct put_number numbers[] = {
+		{ "transactions", offsetof(struct tally_row, transactions) },
+		{ "changed", offsetof(struct tally_row, changed) },
+		{ "would", offsetof(struct tally_row, would) },
+		{ "uncertain", offsetof(struct tally_row, uncertain) },
+		{ NULL, 0 }
+	};
+
+	tree_place(tree, "rule", &row->place);
+	tree_text(tree, "rule_kind", policy_rule_kind_name(row->place.kind));
+	tree_text(tree, "rule_name", row->place.name);
+	put_numbers(tree, numbers, row);
+}
+
+static void
+put_rows(struct tree *tree, const char *name, const struct tally_list *list)
+{
+	tree_open_array(tree, name);
+	for (size_t i = 0; i < list->count; i++) {
+		tree_open_object(tree, NULL);
+		if (list->rows[i].name != NULL) {
+			tree_text(tree, "domain", list->rows[i].name);
+			put_counts(tree, &list->rows[i]);
+		} else
+			put_rule(tree, &list->rows[i]);
+		tree_close(tree);
+	}
+	tree_close(tree);
+}
+
+static void
+put_maillog(struct tree *tree, const struct maillog_totals *totals)
+{
+	static const struct put_number numbers[] = {
+		{ "lines", offsetof(struct maillog_totals, lines) },
+		{ "other_lines", offsetof(struct maillog_totals, other_lines) },
+		{ "refused", offsetof(struct maillog_totals, refused) },
+		{ "unfinished", offsetof(struct maillog_totals, unfinished) },
+		{ "reinjected", offsetof(struct maillog_totals, reinjected) },
+		{ "without_client", offsetof(struct maillog_totals, without_client) },
+		{ "tls_lines", offsetof(struct maillog_totals, tls_lines) },
+		{ "certificates", offsetof(struct maillog_totals, certificates) },
+		{ NULL, 0 }
+	};
+
+	tree_open_object(tree, "maillog");
+	put_numbers(tree, numbers, totals);
+	tree_close(tree);
+}
+
+static void
+replay_json_write(const struct replay_result *result, struct buffer *text)
+{
+	struct tree tree = { .depth = 0 };
+
+	tree_open_object(&tree, NULL);
+	tree_text(&tree, "policy", result->policy);
+	if (result->since_ms != INT64_MIN)
+		tree_time(&tree, "since", result->since_ms);
+	if (result->until_ms != INT64_MAX)
+		tree_time(&tree, "until", result->until_ms);
+	put_counts(&tree, &result->tally->total);
+	put_rows(&tree, "domains", &result->tally->domains);
+	put_rows(&tree, "rules", &result->tally->rules);
+	if (result->maillog != NULL)
+		put_maillog(&tree, result->maillog);
+	tree_write(tree_take(&tree), false, text);
+	buffer_string(text, "\n");
 }
 
 /* ------------------------------------------------------------------ *
@@ -81,15 +162,14 @@ take_message(void *context, const struct maillog_message *message)
  * ------------------------------------------------------------------ */
 
 static int
-read_journal(struct replay_run *run)
+replay_journal(struct replay_run *run)
 {
 	struct tool_journal journal;
 	int status = STATUS_TROUBLE, result;
 
 	if (tool_open_journal(run->journal, run->judge.config, &journal)) {
-		result = review_decisions_read(journal.db, run->since_ms, run->until_ms,
-		    take_session, run);
-		if (run->failed || result == SQLITE_NOMEM)
+		result = review_replay_journal(journal.db, &run->replay, &run->tally);
+		if (result == SQLITE_NOMEM)
 			status = tool_trouble("not enough memory");
 		else if (result != SQLITE_OK)
 			status = tool_journal_trouble(&journal);
@@ -101,34 +181,40 @@ read_journal(struct replay_run *run)
 }
 
 static int
-read_maillog(struct replay_run *run)
+replay_maillog(struct replay_run *run)
 {
-	const struct maillog_reading reading = {
-		.paths = run->files, .count = run->file_count, .since_ms = run->since_ms,
-		.until_ms = run->until_ms, .take = take_message, .context = run
-	};
 	char error[REVIEW_ERROR_MAX];
 
-	if (maillog_read(&reading, &run->totals, error))
+	if (review_replay_maillog(run->files, run->file_count, &run->replay, &run->tally,
+	    &run->totals, error))
 		return STATUS_FINE;
-	return tool_trouble("%s", run->failed ? "not enough memory" : error);
+	return tool_trouble("%s", error);
 }
 
 static int
-write_result(const struct replay_run *run)
+write_replay(const struct replay_run *run)
 {
 	const struct replay_result result = {
 		.tally = &run->tally,
 		.policy = run->judge.loaded.path,
-		.since_ms = run->since_ms,
-		.until_ms = run->until_ms,
+		.since_ms = run->replay.since_ms,
+		.until_ms = run->replay.until_ms,
 		.maillog = run->file_count > 0 ? &run->totals : NULL,
 		.all = run->all,
 	};
-	bool written = run->json ? replay_write_json(&result, stdout) :
-	    replay_write_text(&result, stdout);
+	struct buffer text = BUFFER_INIT;
+	int status = STATUS_FINE;
 
-	return written ? STATUS_FINE : tool_trouble("not enough memory");
+	if (run->json)
+		replay_json_write(&result, &text);
+	else
+		replay_text_write(&result, &text);
+	if (text.failed)
+		status = tool_trouble("not enough memory");
+	else
+		(void)fputs(text.text, stdout);
+	buffer_free(&text);
+	return status;
 }
 
 /* The period: of the journal the last 30 days, of a log all of it, if not given. */
@@ -137,16 +223,16 @@ set_period(struct replay_run *run)
 {
 	int64_t now_ms = tool_now_ms();
 
-	run->until_ms = now_ms + 1;
-	run->since_ms = INT64_MIN;
-	if (run->until != NULL && !tool_since(run->until, &run->until_ms))
+	run->replay.until_ms = now_ms + 1;
+	run->replay.since_ms = INT64_MIN;
+	if (run->until != NULL && !tool_since(run->until, &run->replay.until_ms))
 		return false;
 	if (run->since == NULL && run->file_count == 0)
 		run->since = "30d";
 	/* A log's times may be those of another clock. */
 	if (run->until == NULL && run->file_count > 0)
-		run->until_ms = INT64_MAX;
-	return run->since == NULL || tool_since(run->since, &run->since_ms);
+		run->replay.until_ms = INT64_MAX;
+	return run->since == NULL || tool_since(run->since, &run->replay.since_ms);
 }
 
 static int
@@ -159,13 +245,11 @@ replay(struct replay_run *run)
 	status = judge_load(&run->judge);
 	if (status != STATUS_FINE)
 		return status;
-	run->options = settings_policy_options(run->judge.loaded.settings,
+	run->replay.policy = run->judge.loaded.policy;
+	run->replay.options = settings_policy_options(run->judge.loaded.settings,
 	    judge_time_ms(&run->judge) / 1000);
-	run->ranges = policy_ranges_new(run->judge.loaded.policy);
-	if (run->ranges == NULL)
-		return tool_trouble("not enough memory");
-	status = run->file_count > 0 ? read_maillog(run) : read_journal(run);
-	return status == STATUS_FINE ? write_result(run) : status;
+	status = run->file_count > 0 ? replay_maillog(run) : replay_journal(run);
+	return status == STATUS_FINE ? write_replay(run) : status;
 }
 
 /* ------------------------------------------------------------------ *
@@ -201,7 +285,6 @@ run_replay(const struct command *command, int argc, char **argv)
 	if (run.file_count > 0 && run.journal != NULL)
 		return tool_trouble("--journal and --maillog cannot be given together");
 	status = replay(&run);
-	policy_ranges_free(&run.ranges);
 	tally_free(&run.tally);
 	judge_free(&run.judge);
 	return status;

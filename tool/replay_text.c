@@ -6,7 +6,6 @@
 #include "tool/replay.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tool/screen.h"
@@ -17,32 +16,19 @@
 /* So many domains and rules are shown, if not all. */
 #define SHOWN_MAX 25
 
-/* "reject" as "rejected", for "would now be". */
-static const char *
-participle(enum policy_action action)
-{
-	switch (action) {
-	case POLICY_ACCEPT:
-		return "accepted";
-	case POLICY_QUARANTINE:
-		return "held";
-	case POLICY_TEMPFAIL:
-		return "put off (tempfail)";
-	case POLICY_REJECT:
-		return "rejected";
-	}
-	return "unknown";
-}
+/* For "would now be". */
+static const char *const participles[] = {
+	[POLICY_ACCEPT] = "accepted", [POLICY_QUARANTINE] = "held",
+	[POLICY_TEMPFAIL] = "put off (tempfail)", [POLICY_REJECT] = "rejected"
+};
 
 static void
-add_day(int64_t ms, struct buffer *text)
+add_minute(int64_t ms, const char *before, struct buffer *text)
 {
 	char time[JOURNAL_TIME_SIZE];
 
 	journal_time(ms, time);
-	buffer_add(text, time, 16);
-	text->text[text->length - 6] = ' ';
-	buffer_string(text, " UTC");
+	buffer_format(text, "%s%.10s %.5s UTC", before, time, time + 11);
 }
 
 static const char *
@@ -62,7 +48,18 @@ add_name(const char *name, struct buffer *text)
 		text_visible(text, name);
 }
 
-/* "TLSv1.1, AES128-SHA from mx2.acme.example [192.0.2.7], last 2026-11-20 10:00 UTC" */
+/* " transactions of acme.example"; of all without the name. */
+static void
+add_transactions(const struct tally_row *row, int64_t count, struct buffer *text)
+{
+	buffer_format(text, "%s transaction%s", screen_digits(count).text, plural(count));
+	if (row->name != NULL) {
+		buffer_string(text, " of ");
+		add_name(row->name, text);
+	}
+}
+
+/* "TLSv1.1 with AES128-SHA from mx2.acme.example [192.0.2.7], last 2026-11-20 10:00 UTC" */
 static void
 add_example(const struct tally_change *change, struct buffer *text)
 {
@@ -78,113 +75,71 @@ add_example(const struct tally_change *change, struct buffer *text)
 	}
 	buffer_string(text, " from ");
 	text_visible(text, change->client);
-	if (change->last_ms != 0) {
-		buffer_string(text, ", last ");
-		add_day(change->last_ms, text);
-	}
+	if (change->last_ms != 0)
+		add_minute(change->last_ms, ", last ", text);
 }
 
 /* "12 of 4,310 transactions of acme.example would now be rejected (tls-version): ..." */
 static void
-add_change(const struct tally_domain *domain, const struct tally_change *change,
-    bool total, struct buffer *text)
+add_change(const struct tally_row *row, const struct tally_change *change,
+    struct buffer *text)
 {
-	buffer_string(text, "  ");
-	screen_number(text, change->transactions);
-	buffer_string(text, " of ");
-	screen_number(text, domain->transactions);
-	buffer_format(text, " transaction%s", plural(domain->transactions));
-	if (!total) {
-		buffer_string(text, " of ");
-		add_name(domain->name, text);
-	}
+	buffer_format(text, "  %s of ", screen_digits(change->transactions).text);
+	add_transactions(row, row->transactions, text);
 	buffer_format(text, " would %sbe %s", change->monitored ? "" : "now ",
-	    participle(change->to));
+	    participles[change->to]);
 	if (change->monitored)
 		buffer_string(text, " if the rule were not under monitor");
 	else if (change->from != POLICY_ACCEPT)
-		buffer_format(text, ", not %s", participle(change->from));
+		buffer_format(text, ", not %s", participles[change->from]);
 	if (change->reason != REASON_NONE)
 		buffer_format(text, " (%s)", policy_reason_name(change->reason));
-	if (!total) {
+	if (row->name != NULL) {
 		buffer_string(text, ": ");
 		add_example(change, text);
 	}
 	buffer_string(text, "\n");
 }
 
+/* What changes for a domain, or for all. */
 static void
-add_uncertain(const struct tally_domain *domain, bool total, struct buffer *text)
+add_changes(const struct tally_row *row, struct buffer *text)
 {
-	if (domain->uncertain == 0)
+	for (size_t i = 0; i < row->change_count; i++)
+		add_change(row, &row->changes[i], text);
+	if (row->uncertain == 0)
 		return;
 	buffer_string(text, "  ");
-	screen_number(text, domain->uncertain);
-	buffer_format(text, " transaction%s", plural(domain->uncertain));
-	if (!total) {
-		buffer_string(text, " of ");
-		add_name(domain->name, text);
-	}
+	add_transactions(row, row->uncertain, text);
 	buffer_format(text, " %s uncertain: the policy asks for an address that was not "
-	    "kept\n", domain->uncertain == 1 ? "is" : "are");
-}
-
-static void
-add_protocols(const struct tally_domain *domain, struct buffer *text)
-{
-	static const char *const names[] = {
-		" over TLS, ", " in clear text, ", " not known, ", " of this host itself"
-	};
-	const int64_t counts[] = {
-		domain->tls, domain->clear, domain->unknown, domain->local
-	};
-
-	buffer_string(text, "  ");
-	for (size_t i = 0; i < 4; i++) {
-		screen_number(text, counts[i]);
-		buffer_string(text, names[i]);
-	}
-	buffer_string(text, "\n");
+	    "kept\n", row->uncertain == 1 ? "is" : "are");
 }
 
 static void
 add_total(const struct replay_result *result, struct buffer *text)
 {
-	const struct tally_domain *total = &result->tally->total;
+	const struct tally_row *total = &result->tally->total;
 
 	buffer_string(text, "Policy ");
 	text_visible(text, result->policy);
 	buffer_string(text, result->maillog != NULL ? ", held against a Postfix log" :
 	    ", held against the journal");
-	if (result->since_ms != INT64_MIN) {
-		buffer_string(text, " from ");
-		add_day(result->since_ms, text);
-	}
-	if (result->until_ms != INT64_MAX) {
-		buffer_string(text, " to ");
-		add_day(result->until_ms, text);
-	}
+	if (result->since_ms != INT64_MIN)
+		add_minute(result->since_ms, " from ", text);
+	if (result->until_ms != INT64_MAX)
+		add_minute(result->until_ms, " to ", text);
 	buffer_string(text, "\n\n");
-	screen_number(text, total->transactions);
-	buffer_format(text, " transaction%s; ", plural(total->transactions));
-	screen_number(text, total->changed);
-	buffer_string(text, " would be judged otherwise");
-	if (total->would > 0) {
-		buffer_string(text, ", ");
-		screen_number(text, total->would);
-		buffer_string(text, " more if no rule were under monitor");
-	}
-	buffer_string(text, "\n");
-	add_protocols(total, text);
-	for (size_t i = 0; i < total->change_count; i++)
-		add_change(total, &total->changes[i], true, text);
-	add_uncertain(total, true, text);
-}
-
-static bool
-is_changed(const struct tally_domain *domain)
-{
-	return domain->change_count > 0 || domain->uncertain > 0;
+	add_transactions(total, total->transactions, text);
+	buffer_format(text, "; %s would be judged otherwise",
+	    screen_digits(total->changed).text);
+	if (total->would > 0)
+		buffer_format(text, ", %s more if no rule were under monitor",
+		    screen_digits(total->would).text);
+	buffer_format(text, "\n  %s over TLS, %s in clear text, %s not known, %s of this "
+	    "host itself\n", screen_digits(total->tls).text,
+	    screen_digits(total->clear).text, screen_digits(total->unknown).text,
+	    screen_digits(total->local).text);
+	add_changes(total, text);
 }
 
 static void
@@ -194,93 +149,71 @@ add_rest(size_t left, const char *what, struct buffer *text)
 		buffer_format(text, "  ... and %zu more %s: --all shows them\n", left, what);
 }
 
-static bool
+static void
 add_domains(const struct replay_result *result, struct buffer *text)
 {
-	const struct tally_domain **sorted = tally_sorted(result->tally);
+	const struct tally_list *list = &result->tally->domains;
 	size_t shown = 0, left = 0;
 
-	if (sorted == NULL)
-		return false;
 	buffer_string(text, "\nWhat would change, by sender domain\n");
-	for (size_t i = 0; sorted[i] != NULL; i++) {
-		if (!is_changed(sorted[i]))
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->rows[i].change_count == 0 && list->rows[i].uncertain == 0)
 			continue;
-		if (shown == SHOWN_MAX && !result->all) {
+		if (shown == SHOWN_MAX && !result->all)
 			left++;
-			continue;
+		else {
+			add_changes(&list->rows[i], text);
+			shown++;
 		}
-		shown++;
-		for (size_t j = 0; j < sorted[i]->change_count; j++)
-			add_change(sorted[i], &sorted[i]->changes[j], false, text);
-		add_uncertain(sorted[i], false, text);
 	}
 	if (shown == 0)
 		buffer_string(text, "  nothing\n");
 	add_rest(left, "domains", text);
-	free(sorted);
-	return true;
 }
 
-/* A table: so many transactions of each domain came over TLS. */
-static bool
-add_table(const struct replay_result *result, struct buffer *text)
+/* A line of numbers, 12 columns wide and then 10 each. */
+static void
+add_numbers(const int64_t *numbers, size_t count, struct buffer *text)
 {
-	const struct tally_domain **sorted = tally_sorted(result->tally);
-	size_t count = result->tally->names.count, i;
-
-	if (sorted == NULL)
-		return false;
-	buffer_format(text, "\n%12s %10s %10s %10s %10s %10s  %s\n", "transactions", "TLS",
-	    "clear", "unknown", "changed", "uncertain", "sender domain");
-	for (i = 0; sorted[i] != NULL && (i < SHOWN_MAX || result->all); i++) {
-		const struct tally_domain *domain = sorted[i];
-
-		buffer_format(text, "%12" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64
-		    " %10" PRId64 " %10" PRId64 "  ", domain->transactions, domain->tls,
-		    domain->clear, domain->unknown, domain->changed, domain->uncertain);
-		add_name(domain->name, text);
-		buffer_string(text, "\n");
-	}
-	add_rest(count - i, "domains", text);
-	free(sorted);
-	return true;
+	for (size_t i = 0; i < count; i++)
+		buffer_format(text, i == 0 ? "%12" PRId64 : " %10" PRId64, numbers[i]);
+	buffer_string(text, "  ");
 }
 
-static bool
-add_rules(const struct replay_result *result, struct buffer *text)
+/* How the domains' transactions came, or what each rule decided. */
+static void
+add_table(const struct replay_result *result, const struct tally_list *list,
+    struct buffer *text)
 {
-	const struct tally_rule **sorted = tally_sorted_rules(result->tally);
-	size_t count = result->tally->places.count, i;
+	bool rules = list == &result->tally->rules;
+	size_t shown = list->count < SHOWN_MAX || result->all ? list->count : SHOWN_MAX;
 
-	if (sorted == NULL)
-		return false;
-	buffer_format(text, "\n%12s %10s %10s %10s  %s\n", "transactions", "changed",
-	    "monitored", "uncertain", "by rule");
-	for (i = 0; sorted[i] != NULL && (i < SHOWN_MAX || result->all); i++) {
-		const struct tally_rule *rule = sorted[i];
+	for (size_t i = 0; i < shown; i++) {
+		const struct tally_row *row = &list->rows[i];
 
-		buffer_format(text, "%12" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64
-		    "  ", rule->transactions, rule->changed, rule->would,
-		    rule->uncertain);
-		text_visible(text, rule->place.file);
-		buffer_format(text, ":%u %s ", rule->place.line,
-		    policy_rule_kind_name(rule->place.kind));
-		text_visible(text, rule->place.name != NULL ? rule->place.name : "");
+		if (rules) {
+			add_numbers((const int64_t[]){ row->transactions, row->changed,
+			    row->would, row->uncertain }, 4, text);
+			text_visible(text, row->place.file);
+			buffer_format(text, ":%u %s ", row->place.line,
+			    policy_rule_kind_name(row->place.kind));
+			text_visible(text, row->place.name != NULL ? row->place.name : "");
+		} else {
+			add_numbers((const int64_t[]){ row->transactions, row->tls,
+			    row->clear, row->unknown, row->changed, row->uncertain }, 6, text);
+			add_name(row->name, text);
+		}
 		buffer_string(text, "\n");
 	}
-	add_rest(count - i, "rules", text);
-	free(sorted);
-	return true;
+	add_rest(list->count - shown, rules ? "rules" : "domains", text);
 }
 
 /* What the log could not tell. */
 static void
 add_maillog(const struct maillog_totals *totals, struct buffer *text)
 {
-	buffer_string(text, "\nThe log: ");
-	screen_number(text, totals->lines);
-	buffer_string(text, " lines of Postfix\n");
+	buffer_format(text, "\nThe log: %s lines of Postfix\n",
+	    screen_digits(totals->lines).text);
 	if (totals->refused > 0)
 		buffer_format(text, "  %" PRId64 " refusals by Postfix itself are not among "
 		    "these transactions\n", totals->refused);
@@ -302,23 +235,20 @@ add_maillog(const struct maillog_totals *totals, struct buffer *text)
 		    "smtpd_tls_ask_ccert is off, none is asked for.\n");
 }
 
-bool
-replay_write_text(const struct replay_result *result, FILE *out)
+void
+replay_text_write(const struct replay_result *result, struct buffer *text)
 {
-	struct buffer text = BUFFER_INIT;
-	bool written;
-
-	add_total(result, &text);
-	written = add_domains(result, &text) && add_rules(result, &text) &&
-	    add_table(result, &text);
+	add_total(result, text);
+	add_domains(result, text);
+	buffer_format(text, "\n%12s %10s %10s %10s  %s\n", "transactions", "changed",
+	    "monitored", "uncertain", "by rule");
+	add_table(result, &result->tally->rules, text);
+	buffer_format(text, "\n%12s %10s %10s %10s %10s %10s  %s\n", "transactions", "TLS",
+	    "clear", "unknown", "changed", "uncertain", "sender domain");
+	add_table(result, &result->tally->domains, text);
 	if (result->maillog != NULL)
-		add_maillog(result->maillog, &text);
-	buffer_string(&text, "\nThese are transactions that were recorded: what the mail "
+		add_maillog(result->maillog, text);
+	buffer_string(text, "\nThese are transactions that were recorded: what the mail "
 	    "server refused later for its\nown reasons is among them, and of other "
 	    "sessions nothing is known.\n");
-	written = written && !text.failed;
-	if (written)
-		(void)fwrite(text.text, 1, text.length, out);
-	buffer_free(&text);
-	return written;
 }

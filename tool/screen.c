@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -135,17 +136,26 @@ screen_plain(const struct screen *screen, struct buffer *line)
 		buffer_string(line, "\033[0m");
 }
 
-void
-screen_number(struct buffer *line, int64_t number)
+struct screen_digits
+screen_digits(int64_t number)
 {
-	char digits[24];
-	int length = snprintf(digits, sizeof digits, "%lld", (long long)number);
+	struct screen_digits digits = { "" };
+	char plain[24];
+	int length = snprintf(plain, sizeof(plain), "%lld", (long long)number);
+	char *at = digits.text;
 
 	for (int i = 0; i < length; i++) {
 		if (i > 0 && (length - i) % 3 == 0)
-			buffer_add(line, ",", 1);
-		buffer_add(line, digits + i, 1);
+			*at++ = ',';
+		*at++ = plain[i];
 	}
+	return digits;
+}
+
+void
+screen_number(struct buffer *line, int64_t number)
+{
+	buffer_string(line, screen_digits(number).text);
 }
 
 void

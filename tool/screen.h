@@ -40,7 +40,11 @@ void screen_colour(const struct screen *screen, struct buffer *line,
     enum screen_colour colour);
 void screen_plain(const struct screen *screen, struct buffer *line);
 
-/* Appends a number with its thousands apart: 4,310. */
+/* A number with its thousands apart: 4,310; and appends that. */
+struct screen_digits {
+	char text[32];
+};
+struct screen_digits screen_digits(int64_t number);
 void screen_number(struct buffer *line, int64_t number);
 
 /* Appends a day or a time, in UTC: "2026-01-31", "2026-01-31 12:00:00". */

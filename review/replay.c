@@ -1,0 +1,357 @@
+/*
+ * replay.c - what another policy would have done with recorded traffic.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "review/reading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "review/maillog.h"
+#include "base/array.h"
+
+/* So many kinds of change of one domain are told apart; others are counted together. */
+#define CHANGES_MAX 16
+
+/* Some messages, as they were and as they would be. */
+struct item {
+	const struct facts *facts;
+	int64_t transactions;
+	int64_t last_ms;
+	enum policy_action was;
+	const struct verdict *verdict;
+	bool certain;
+};
+
+struct replaying {
+	const struct review_replay *replay;
+	struct policy_ranges *ranges;
+	struct tally *tally;
+	struct intern domains, rules;	/* the numbers of rows */
+	bool failed;			/* memory was short */
+};
+
+/* ------------------------------------------------------------------ *
+ * Rows
+ * ------------------------------------------------------------------ */
+
+/* The row that "key" tells apart from others; NULL where memory is short. */
+static struct tally_row *
+find_row(struct tally_list *list, struct intern *keys, const char *key)
+{
+	uint32_t number;
+	bool added;
+
+	if (!array_reserve(list->rows, list->count + 1, &list->room))
+		return NULL;
+	number = intern_add(keys, key, strlen(key), &added);
+	if (number == INTERN_NONE)
+		return NULL;
+	if (added)
+		list->rows[list->count++] = (struct tally_row){ 0 };
+	return &list->rows[number];
+}
+
+static struct tally_row *
+domain_of(struct replaying *replaying, const struct item *item)
+{
+	const char *from = item->facts->from, *name = item->verdict->from_domain;
+	struct tally_row *row;
+
+	if (name[0] == '\0' && from != NULL && policy_same_address(from, "<>"))
+		name = "<>";
+	row = find_row(&replaying->tally->domains, &replaying->domains, name);
+	if (row != NULL && row->name == NULL && (row->name = strdup(name)) == NULL)
+		return NULL;
+	return row;
+}
+
+/* The row of what decided the verdict: places are of the policy. */
+static struct tally_row *
+rule_of(struct replaying *replaying, const struct policy_place *place)
+{
+	struct buffer key = BUFFER_INIT;
+	struct tally_row *row = NULL;
+
+	/* "name" tells the entries of a line apart. */
+	buffer_format(&key, "%s:%u %s", place->file, place->line,
+	    place->name != NULL ? place->name : "");
+	if (!key.failed)
+		row = find_row(&replaying->tally->rules, &replaying->rules, key.text);
+	buffer_free(&key);
+	if (row != NULL)
+		row->place = *place;
+	return row;
+}
+
+/* ------------------------------------------------------------------ *
+ * Counting
+ * ------------------------------------------------------------------ */
+
+static void
+forget_example(struct tally_change *change)
+{
+	free(change->tls_version);
+	free(change->cipher);
+	free(change->client);
+	change->tls_version = change->cipher = change->client = NULL;
+}
+
+static char *
+client_text(const struct facts *facts)
+{
+	const char *name = facts->client_name, *address = facts->client_addr;
+	struct buffer text = BUFFER_INIT;
+
+	if (name != NULL && address != NULL)
+		buffer_format(&text, "%s [%s]", name, address);
+	else
+		buffer_string(&text, name != NULL ? name : address != NULL ? address :
+		    facts->local ? "this host" : "unknown");
+	if (text.failed)
+		buffer_free(&text);
+	return text.text;
+}
+
+static bool
+keep_example(struct tally_change *change, const struct item *item)
+{
+	const struct facts *facts = item->facts;
+
+	forget_example(change);
+	change->last_ms = item->last_ms;
+	if (facts->tls_version != NULL &&
+	    (change->tls_version = strdup(facts->tls_version)) == NULL)
+		return false;
+	if (facts->cipher != NULL && (change->cipher = strdup(facts->cipher)) == NULL)
+		return false;
+	return (change->client = client_text(facts)) != NULL;
+}
+
+static bool
+count_change(struct tally_row *row, const struct tally_change *wanted,
+    const struct item *item)
+{
+	struct tally_change *change = row->changes;
+	size_t i = 0;
+
+	if (change == NULL &&
+	    (change = row->changes = calloc(CHANGES_MAX, sizeof(*change))) == NULL)
+		return false;
+	while (i < row->change_count && (change[i].from != wanted->from ||
+	    change[i].to != wanted->to || change[i].monitored != wanted->monitored ||
+	    change[i].reason != wanted->reason))
+		i++;
+	if (i == CHANGES_MAX)
+		i--;
+	else if (i == row->change_count)
+		change[row->change_count++] = *wanted;
+	change[i].transactions += item->transactions;
+	return (change[i].client != NULL && item->last_ms < change[i].last_ms) ||
+	    keep_example(&change[i], item);
+}
+
+static bool
+count_changes(struct tally_row *row, const struct item *item)
+{
+	const struct verdict *verdict = item->verdict;
+	const struct tally_change change = {
+		.from = item->was, .to = verdict->action, .reason = verdict->reason
+	};
+	const struct tally_change would = {
+		.from = verdict->action, .to = verdict->would, .monitored = true,
+		.reason = verdict->would_by >= 0 ?
+		    verdict->outcome[verdict->would_by].reason : REASON_NONE
+	};
+
+	return (verdict->action == item->was || count_change(row, &change, item)) &&
+	    (verdict->would <= verdict->action || count_change(row, &would, item));
+}
+
+static void
+count_row(struct tally_row *row, const struct item *item)
+{
+	const struct facts *facts = item->facts;
+	int64_t n = item->transactions;
+
+	row->transactions += n;
+	row->changed += item->verdict->action != item->was ? n : 0;
+	row->would += item->verdict->would > item->verdict->action ? n : 0;
+	row->uncertain += item->certain ? 0 : n;
+	if (facts->local)
+		row->local += n;
+	else if (facts->tls_version == NULL)
+		row->unknown += n;
+	else if (strcmp(facts->tls_version, "none") == 0)
+		row->clear += n;
+	else
+		row->tls += n;
+}
+
+static bool
+count_item(struct replaying *replaying, const struct item *item)
+{
+	const struct verdict *verdict = item->verdict;
+	int by = verdict->would > verdict->action ? verdict->would_by : verdict->reported;
+	struct tally_row *total = &replaying->tally->total;
+	struct tally_row *domain = domain_of(replaying, item), *rule = NULL;
+
+	if (domain == NULL)
+		return false;
+	if (by >= 0 && (rule = rule_of(replaying, &verdict->outcome[by].place)) == NULL)
+		return false;
+	count_row(total, item);
+	count_row(domain, item);
+	if (rule != NULL)
+		count_row(rule, item);
+	return count_changes(domain, item) && count_changes(total, item);
+}
+
+/* ------------------------------------------------------------------ *
+ * Judging
+ * ------------------------------------------------------------------ */
+
+static bool
+judge_item(struct replaying *replaying, const struct facts *facts,
+    const struct policy_hidden *hidden, struct item *item)
+{
+	const struct review_replay *replay = replaying->replay;
+	const struct facts completed = policy_complete_facts(replay->policy, facts);
+	struct verdict verdict;
+
+	item->facts = &completed;
+	item->verdict = &verdict;
+	replaying->failed = policy_decide_hidden(replaying->ranges, &completed, hidden,
+	    &replay->options, &verdict, &item->certain) != 0 ||
+	    !count_item(replaying, item);
+	return !replaying->failed;
+}
+
+static bool
+take_decision(void *context, const struct review_decision *decision)
+{
+	struct item item = {
+		.transactions = decision->messages, .last_ms = decision->last_ms,
+		.was = decision->action
+	};
+	const struct policy_hidden hidden = {
+		.sender = decision->rolled_up, .recipient = decision->facts->to == NULL,
+		.network = decision->client_network
+	};
+
+	return judge_item(context, decision->facts, &hidden, &item);
+}
+
+static bool
+take_message(void *context, const struct maillog_message *message)
+{
+	struct item item = {
+		.transactions = 1, .last_ms = message->time_ms, .was = POLICY_ACCEPT
+	};
+	const struct policy_hidden hidden = { .recipient = true };
+
+	return judge_item(context, message->facts, &hidden, &item);
+}
+
+/* Most changes first, then most transactions. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct tally_row *one = a, *other = b;
+	int order = (one->changed < other->changed) - (one->changed > other->changed);
+
+	if (order == 0)
+		order = (one->would < other->would) - (one->would > other->would);
+	if (order == 0)
+		order = (one->transactions < other->transactions) -
+		    (one->transactions > other->transactions);
+	if (order == 0 && one->name != NULL)
+		return strcmp(one->name, other->name);
+	if (order == 0)
+		order = strcmp(one->place.file, other->place.file);
+	return order != 0 ? order : (one->place.line > other->place.line) -
+	    (one->place.line < other->place.line);
+}
+
+/* Ends the replaying: what was counted is in order. False where memory was short. */
+static bool
+replay_finish(struct replaying *replaying)
+{
+	struct tally *tally = replaying->tally;
+
+	policy_ranges_free(&replaying->ranges);
+	intern_free(&replaying->domains);
+	intern_free(&replaying->rules);
+	if (replaying->failed)
+		return false;
+	if (tally->domains.count > 0)
+		qsort(tally->domains.rows, tally->domains.count, sizeof(struct tally_row),
+		    compare_rows);
+	if (tally->rules.count > 0)
+		qsort(tally->rules.rows, tally->rules.count, sizeof(struct tally_row),
+		    compare_rows);
+	return true;
+}
+
+static struct replaying
+replay_begin(const struct review_replay *replay, struct tally *tally)
+{
+	struct replaying replaying = {
+		.replay = replay, .tally = tally, .ranges = policy_ranges_new(replay->policy)
+	};
+
+	*tally = (struct tally){ .total = { .name = NULL } };
+	replaying.failed = replaying.ranges == NULL;
+	return replaying;
+}
+
+int
+review_replay_journal(sqlite3 *db, const struct review_replay *replay,
+    struct tally *tally)
+{
+	struct replaying replaying = replay_begin(replay, tally);
+	int result = SQLITE_OK;
+
+	if (!replaying.failed)
+		result = review_decisions_read(db, replay->since_ms, replay->until_ms,
+		    take_decision, &replaying);
+	return replay_finish(&replaying) ? result : SQLITE_NOMEM;
+}
+
+bool
+review_replay_maillog(const char *const *paths, int count,
+    const struct review_replay *replay, struct tally *tally,
+    struct maillog_totals *totals, char error[REVIEW_ERROR_MAX])
+{
+	struct replaying replaying = replay_begin(replay, tally);
+	const struct maillog_reading reading = {
+		.paths = paths, .count = count, .since_ms = replay->since_ms,
+		.until_ms = replay->until_ms, .take = take_message, .context = &replaying
+	};
+	bool done = !replaying.failed && maillog_read(&reading, totals, error);
+
+	if (!replay_finish(&replaying))
+		review_say(error, "not enough memory");
+	return done && !replaying.failed;
+}
+
+static void
+free_row(struct tally_row *row)
+{
+	for (size_t i = 0; i < row->change_count; i++)
+		forget_example(&row->changes[i]);
+	free(row->changes);
+	free(row->name);
+}
+
+void
+tally_free(struct tally *tally)
+{
+	for (size_t i = 0; i < tally->domains.count; i++)
+		free_row(&tally->domains.rows[i]);
+	free_row(&tally->total);
+	free(tally->domains.rows);
+	free(tally->rules.rows);
+	*tally = (struct tally){ .total = { .name = NULL } };
+}
