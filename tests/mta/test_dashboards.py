@@ -6,7 +6,7 @@ import os
 import re
 
 from . import openmetrics
-from .milter import TOP
+from runner import TOP
 from .test_metrics import MetricsCase, fetch
 
 FOLDER = os.path.join(TOP, "contrib", "prometheus")
