@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "policy/known.h"
 #include "base/date.h"
 #include "base/diag.h"
 
@@ -94,6 +93,6 @@ lint_dates(const struct policy *policy, int64_t now, struct diags *diags)
 		lint_certificate(file, now, diags);
 	for (const struct dated *each = policy->dated; each != NULL; each = each->next)
 		lint_date(each, now, diags);
-	for (size_t i = 0; (file = known_at(policy->known, i)) != NULL; i++)
+	for (file = partner_files(policy); file != NULL; file = file->next)
 		lint_certificate(file, now, diags);
 }

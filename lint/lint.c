@@ -5,7 +5,6 @@
  */
 #include "lint/warn.h"
 
-#include "policy/known.h"
 #include "base/diag.h"
 
 static void
@@ -63,9 +62,9 @@ lint_load_certificates(struct policy *policy, const char *folder, int64_t now,
 	enum policy_load_result result = policy_load_certificates(policy, folder, diags);
 	const struct pinned_file *file;
 
-	for (size_t i = 0; (file = known_at(policy->known, i)) != NULL; i++)
+	for (file = partner_files(policy); file != NULL; file = file->next)
 		lint_file(file, diags);
-	for (size_t i = 0; (file = known_at(policy->known, i)) != NULL; i++)
+	for (file = partner_files(policy); file != NULL; file = file->next)
 		lint_certificate(file, now, diags);
 	return result;
 }

@@ -11,6 +11,7 @@
 #include "policy/messages.h"
 #include "policy/written.h"
 #include "base/diag.h"
+#include "base/table.h"
 
 struct parser {
 	struct policy *policy;
@@ -20,6 +21,7 @@ struct parser {
 	struct source_node *current;
 	struct lexer lexer;
 	struct token token;		/* the one to look at */
+	struct table regexes[RULE_DEFAULT];	/* of the tables, by their texts */
 	struct profile **last_profile;
 	unsigned profile_count;
 	struct profile *missing;	/* names of profiles that are not there */

@@ -271,35 +271,43 @@ parse_who(struct parser *p, size_t rule, const struct who_spec *spec)
 		add_mail_who(p, rule, spec);
 }
 
-/* A regular expression that another rule of the same kind has too. */
 static const struct who *
-find_regex(const struct who_table *table, const char *name)
+regex_at(const struct who_table *table, uint32_t number)
 {
-	for (size_t i = 0; i < table->regex_count; i++) {
-		const struct who *who = &table->whos[table->regexes[i].who];
+	return &table->whos[table->regexes[number].who];
+}
 
-		if (strcmp(who->name, name) == 0)
-			return who;
-	}
-	return NULL;
+static bool
+is_regex(const void *owner, uint32_t number, const void *name, size_t length)
+{
+	const char *other = regex_at(owner, number)->name;
+
+	return strncmp(other, name, length) == 0 && other[length] == '\0';
 }
 
 static void
 add_regex(struct parser *p, size_t rule, const struct token *token,
     const struct who_spec *spec)
 {
-	struct who_table *table = &p->policy->tables[p->policy->rules[rule].kind];
+	enum policy_rule_kind kind = p->policy->rules[rule].kind;
+	struct who_table *table = &p->policy->tables[kind];
 	struct who who = new_who(p, rule, spec, WHO_REGEX);
-	const struct who *first;
 	pcre2_code *code;
 	char error[256];
 	size_t offset;
+	uint64_t hash;
+	uint32_t first;
 
-	if (who.name == NULL)
+	if (who.name == NULL || !table_reserve(&p->regexes[kind], 1)) {
+		p->no_memory = true;
 		return;
-	if ((first = find_regex(table, who.name)) != NULL) {
-		if (first->rule != rule)
-			report_twice(p, spec, first);
+	}
+	hash = table_hash(&p->regexes[kind], who.name, spec->length);
+	first = table_find(&p->regexes[kind], hash, who.name, spec->length, is_regex,
+	    table);
+	if (first != TABLE_NONE) {
+		if (regex_at(table, first)->rule != rule)
+			report_twice(p, spec, regex_at(table, first));
 		return;
 	}
 	code = policy_compile(p->policy, token->text, token->caseless, PATTERN_FOR_WHO,
@@ -309,6 +317,8 @@ add_regex(struct parser *p, size_t rule, const struct token *token,
 	else if (index_add_regex(table, &who, code, pattern_anchored(token->text)) ==
 	    SIZE_MAX)
 		p->no_memory = true;
+	else
+		table_add(&p->regexes[kind], hash, (uint32_t)table->regex_count - 1);
 }
 
 static void

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "policy/index.h"
-#include "policy/known.h"
+#include "policy/partner.h"
 #include "base/arena.h"
 #include "base/array.h"
 
@@ -47,7 +47,7 @@ policy_free(struct policy **policy)
 	pcre2_match_context_free(p->limits);
 	cipher_table_free(&p->ciphers);
 	free(p->rules);
-	known_free(&p->known);
+	partners_free(&p->partners);
 	arena_release(&p->arena);
 	free(p);
 	*policy = NULL;
@@ -233,5 +233,5 @@ policy_summarize(const struct policy *policy, struct policy_summary *summary)
 			summary->needs_known |= require[kind] != NULL;
 	}
 	summary->uses_fingerprint = summary->needs_fingerprint ||
-	    (policy->known != NULL && summary->needs_certificate);
+	    (policy->partners != NULL && summary->needs_certificate);
 }

@@ -199,7 +199,7 @@ struct policy {
 	size_t listed;
 	const struct pinned_file *pinned;	/* all of them, in reading order */
 	const struct dated *dated;	/* likewise */
-	struct policy_certificates *known;	/* the folder's; NULL: none */
+	struct partners *partners;	/* the folder's certificates; NULL: none */
 };
 
 /* The file that names a WHO. */
@@ -208,6 +208,9 @@ policy_file(const struct policy *policy, const struct who *who)
 {
 	return policy->files[who->file];
 }
+
+/* The certificates of the folder, in the order of their names; NULL: there are none. */
+const struct pinned_file *partner_files(const struct policy *policy);
 
 /* An empty policy, or NULL when memory is short. */
 struct policy *policy_new(void);
