@@ -11,95 +11,58 @@
 #include <time.h>
 
 #include "tool/report.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "tool/advice.h"
 #include "tool/screen.h"
-#include "journal/journal.h"
-#include "base/buffer.h"
-#include "base/text.h"
 
-#define LINE_MAX_MAIL 76
+/* Of a line of the body. */
+#define MAIL_WIDTH 76
 
-/* What a partner's postmaster has to change, by reason. */
-static const char *const instructions[REASON_COUNT] = {
-	[REASON_NONE] = "See our replies in your log.",
-	[REASON_TLS] = "Let your outgoing mail server use STARTTLS with us (Postfix: "
-	    "smtp_tls_security_level = encrypt for our domain).",
-	[REASON_TLS_VERSION] = "Enable the protocol version named above on your outgoing "
-	    "mail server, and update its TLS library where that does not have it.",
-	[REASON_BITS] = "Remove ciphers with short keys (3DES, export and the like) from "
-	    "your outgoing mail server's list.",
-	[REASON_CIPHER] = "Let your outgoing mail server offer the ciphers named above.",
-	[REASON_FORWARD_SECRECY] = "Let your outgoing mail server offer ciphers with "
-	    "ephemeral keys (ECDHE, DHE), or TLS 1.3.",
-	[REASON_AEAD] = "Let your outgoing mail server offer AEAD ciphers (AES-GCM, "
-	    "ChaCha20-Poly1305).",
-	[REASON_CERTIFICATE] = "Let your outgoing mail server present a client "
-	    "certificate that we can verify (Postfix: smtp_tls_chain_files).",
-	[REASON_CERTIFICATE_NAME] = "Present a client certificate with one of the names "
-	    "above, or tell us the new name.",
-	[REASON_CERTIFICATE_ISSUER] = "Present a client certificate by the issuer above, "
-	    "or tell us the new one.",
-	[REASON_CERTIFICATE_FINGERPRINT] = "Present the certificate or key that is "
-	    "registered with us, or send us the fingerprint of the new one.",
-	[REASON_CERTIFICATE_KEY] = "Have your client certificate issued for a stronger "
-	    "key.",
-	[REASON_CERTIFICATE_SIGNATURE] = "Have your client certificate signed with a "
-	    "stronger algorithm.",
-	[REASON_CERTIFICATE_VALIDITY] = "Renew your client certificate in time.",
-	[REASON_UNKNOWN_FACT] = "Nothing: we could not see what we needed, and look into "
-	    "that ourselves."
-};
-
-static void
-add_safe(struct buffer *line, const char *text)
-{
-	text_escape(line, text, strlen(text), TEXT_QUOTED_ASCII);
-}
-
-/* Writes text in words on lines; the first with "first" before it. */
-static void
-put(struct buffer *mail, const char *first, const char *text)
-{
-	size_t indent = strlen(first), used = indent;
-	bool begun = false;
-
-	buffer_string(mail, first);
-	while (*text != '\0') {
-		size_t length = strcspn(text, " "), piece;
-
-		if (begun && used + 1 + length > LINE_MAX_MAIL) {
-			buffer_format(mail, "\n%*s", (int)indent, "");
-			used = indent;
-		} else if (begun) {
-			buffer_add(mail, " ", 1);
-			used++;
-		}
-		/* A word as long as that has no business to be a word. */
-		for (piece = length; used + piece > LINE_MAX_MAIL; ) {
-			size_t fits = LINE_MAX_MAIL - used;
-
-			buffer_add(mail, text, fits);
-			buffer_format(mail, "\n%*s", (int)indent, "");
-			text += fits;
-			length -= fits;
-			piece -= fits;
-			used = indent;
-		}
-		buffer_add(mail, text, piece);
-		used += piece;
-		begun = true;
-		text += length + strspn(text + length, " ");
-	}
-	buffer_add(mail, "\n", 1);
-}
-
-static void
-put_buffer(struct buffer *mail, const char *first, struct buffer *text)
-{
-	mail->failed = mail->failed || text->failed;
-	if (!text->failed && text->text != NULL)
-		put(mail, first, text->text);
-	buffer_clear(text);
-}
+static const char body[] =
+    "Hello,\n\n"
+    "this is about mail from senders of {{domain}} that reached us from {{since|day}} to "
+    "{{until|day}} (UTC). What follows is known of these sessions alone.\n\n"
+    "What we saw from you:\n\n"
+    "  * {{transactions}} transaction{{transactions|s}}, {{encrypted}} of them encrypted"
+    "{{#protocol_list}}: {{protocol_list}}{{/protocol_list}}\n"
+    "{{#certificates}}\n"
+    "  * certificate {{cert_cn}}{{^cert_cn}}without a name{{/cert_cn}}"
+    "{{#cert_not_after}}, valid until {{cert_not_after|day}}{{/cert_not_after}}\n"
+    "{{/certificates}}\n"
+    "{{#has_agreement}}\n"
+    "\nWhat we require of these sessions:\n\n"
+    "{{/has_agreement}}\n"
+    "{{#agreement}}\n"
+    "  * {{.}}\n"
+    "{{/agreement}}\n"
+    "\n"
+    "{{^first_failed}}\n"
+    "Nothing of this failed our requirements: there is nothing to change.\n"
+    "{{/first_failed}}\n"
+    "{{#first_failed}}\n"
+    "What failed, since {{first_failed|second}} UTC:\n\n"
+    "{{#failures}}\n"
+    "{{#counts}}\n"
+    "  * {{reason}}: {{count}} {{#refused}}refused{{/refused}}{{^refused}}let through for "
+    "now, which we will refuse one day{{/refused}}\n"
+    "{{/counts}}\n"
+    "{{#last}}\n"
+    "    the last at {{time|second}}{{#host}} from {{host}}{{/host}}"
+    "{{#other_addr}} [{{other_addr}}]{{/other_addr}} ({{protocol}}"
+    "{{#cipher}} {{cipher}}{{/cipher}}){{#reason}}: {{reason}}{{/reason}}\n"
+    "{{/last}}\n"
+    "{{/failures}}\n"
+    "\nWhat to change on your outgoing mail server:\n\n"
+    "{{#changes}}\n"
+    "  * {{reason}}: {{advice}}{{#hint}} ({{hint}}){{/hint}}\n"
+    "{{/changes}}\n"
+    "{{/first_failed}}\n"
+    "\n"
+    "Counted are transactions, and refused recipients: whether a message arrived later is "
+    "not known here. Times are UTC.\n";
 
 /* An address that cannot end a header, or be two. */
 static bool
@@ -191,165 +154,129 @@ put_headers(const struct report_mail *request, struct buffer *mail)
 	return STATUS_FINE;
 }
 
-static void
-put_seen(const struct report_mail *request, struct buffer *mail, struct buffer *line)
-{
-	const struct review *report = request->view->report;
-	const struct review_counts *counts = &request->partner->seen->counts;
-	bool first = true;
+/* ------------------------------------------------------------------ *
+ * What the body is filled from
+ * ------------------------------------------------------------------ */
 
-	buffer_format(line, "this is about mail from senders of %s that reached us from ",
-	    request->partner->seen->name);
-	screen_day(line, report->since_ms);
-	buffer_string(line, " to ");
-	screen_day(line, report->until_ms);
-	buffer_string(line, " (UTC). What follows is known of these sessions alone.");
-	buffer_string(mail, "Hello,\n\n");
-	put_buffer(mail, "", line);
-	buffer_string(mail, "\nWhat we saw from you:\n\n");
-	buffer_format(line, "%lld transactions, %lld of them encrypted",
-	    (long long)counts->transactions, (long long)counts->encrypted);
-	for (int i = 0; i < PROTOCOL_COUNT; i++)
-		if (counts->protocol[i] > 0) {
-			buffer_format(line, "%s%s %lld", first ? ": " : ", ",
-			    policy_protocol_name((enum policy_protocol)i),
-			    (long long)counts->protocol[i]);
-			first = false;
-		}
-	put_buffer(mail, "  * ", line);
-	for (size_t i = 0; i < request->partner->seen->certificate_count; i++) {
-		const struct review_certificate *certificate =
-		    &request->partner->seen->certificates[i];
-
-		buffer_string(line, "certificate ");
-		add_safe(line, certificate->cn != NULL ? certificate->cn : "without a name");
-		if (certificate->not_after_ms != 0) {
-			buffer_string(line, ", valid until ");
-			screen_day(line, certificate->not_after_ms);
-		}
-		put_buffer(mail, "  * ", line);
-	}
-}
-
-/* What the rule requires, in its own words. */
-static int
-put_agreement(const struct report_mail *request, struct buffer *mail,
-    struct buffer *line)
+/* Judges the partner's sender, for what its rule requires. False: no memory. */
+static bool
+find_rule(const struct report_mail *request, struct verdict *verdict)
 {
 	struct policy_options options = settings_policy_options(
 	    request->loaded->settings, request->view->now_ms / 1000);
 	struct facts facts = FACTS_INIT;
-	struct verdict verdict;
-	char required[512];
-	int count = 0;
+	struct buffer sender = BUFFER_INIT;
+	bool found;
 
-	buffer_format(line, "?@%s", request->partner->seen->name);
-	if (line->failed)
-		return tool_trouble("not enough memory");
-	facts.from = line->text;
-	if (policy_decide(request->loaded->policy, &facts, &options, &verdict) != 0)
-		return tool_trouble("not enough memory");
-	buffer_clear(line);
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
-		if (verdict.outcome[OUTCOME_FROM].rule != NULL &&
-		    policy_required_text(&verdict.outcome[OUTCOME_FROM],
-		    (enum policy_reason)kind, required, sizeof required)) {
-			if (count++ == 0)
-				buffer_string(mail, "\nWhat we require of these sessions:\n\n");
-			add_safe(line, required);
-			put_buffer(mail, "  * ", line);
-		}
-	return STATUS_FINE;
+	buffer_format(&sender, "?@%s", request->partner->seen->name);
+	facts.from = sender.text;
+	found = !sender.failed &&
+	    policy_decide(request->loaded->policy, &facts, &options, verdict) == 0;
+	/* The verdict's names are its own, its rule is the policy's. */
+	buffer_free(&sender);
+	return found;
 }
 
+/* What the rule requires, in its own words. */
 static void
-put_failures(struct buffer *mail, struct buffer *line, const char *what,
-    const int64_t *reasons, const struct review_session *last)
+put_agreement(struct tree *tree, const struct policy_outcome *rule)
 {
+	char required[512];
+	bool any = false;
+
+	tree_open_array(tree, "agreement");
+	for (int kind = KIND_FIRST; kind < KIND_END && rule->rule != NULL; kind++)
+		if (policy_required_text(rule, (enum policy_reason)kind, required,
+		    sizeof(required))) {
+			tree_text(tree, NULL, required);
+			any = true;
+		}
+	tree_close(tree);
+	tree_flag(tree, "has_agreement", any);
+}
+
+static const char *
+reason_name(int reason)
+{
+	return reason == REASON_NONE ? "other" :
+	    policy_reason_name((enum policy_reason)reason);
+}
+
+/* Refusals, or what would be: how often for which reasons, and the last session. */
+static void
+put_failures(struct tree *tree, const int64_t *reasons, bool refused, json_t *last)
+{
+	tree_open_object(tree, NULL);
+	tree_open_array(tree, "counts");
 	for (int i = 0; i < REASON_COUNT; i++) {
 		if (reasons[i] == 0)
 			continue;
-		buffer_format(line, "%s: %lld %s", i == REASON_NONE ? "other" :
-		    policy_reason_name((enum policy_reason)i), (long long)reasons[i], what);
-		put_buffer(mail, "  * ", line);
+		tree_open_object(tree, NULL);
+		tree_text(tree, "reason", reason_name(i));
+		tree_number(tree, "count", reasons[i]);
+		tree_flag(tree, "refused", refused);
+		tree_close(tree);
 	}
-	if (last->time_ms == 0)
-		return;
-	buffer_string(line, "the last at ");
-	screen_time(line, last->time_ms);
-	if (last->host != NULL) {
-		buffer_string(line, " from ");
-		add_safe(line, last->host);
-	}
-	if (last->client_addr != NULL && last->client_addr != last->host) {
-		buffer_string(line, " [");
-		add_safe(line, last->client_addr);
-		buffer_string(line, "]");
-	}
-	buffer_format(line, " (%s", policy_protocol_name(last->protocol));
-	if (last->cipher != NULL) {
-		buffer_string(line, " ");
-		add_safe(line, last->cipher);
-	}
-	buffer_string(line, ")");
-	if (last->reason != NULL) {
-		buffer_string(line, ": ");
-		add_safe(line, last->reason);
-	}
-	put_buffer(mail, "    ", line);
+	tree_close(tree);
+	if (last != NULL)
+		tree_value(tree, "last", json_incref(last));
+	tree_close(tree);
 }
 
 static void
-put_changes(const struct review_domain *seen, struct buffer *mail)
+put_changes(struct tree *tree, const struct review_domain *seen,
+    const struct policy_outcome *rule)
 {
-	buffer_string(mail, "\nWhat to change:\n\n");
-	for (int i = 0; i < REASON_COUNT; i++)
-		if (seen->refused[i] > 0 || seen->would[i] > 0) {
-			buffer_format(mail, "  * %s:\n", i == REASON_NONE ? "other" :
-			    policy_reason_name((enum policy_reason)i));
-			put(mail, "    ", instructions[i]);
-		}
+	tree_open_array(tree, "changes");
+	for (int i = 0; i < REASON_COUNT; i++) {
+		struct buffer text = BUFFER_INIT;
+
+		if (seen->refused[i] == 0 && seen->would[i] == 0)
+			continue;
+		tree_open_object(tree, NULL);
+		tree_text(tree, "reason", reason_name(i));
+		advice_write((enum policy_reason)i, rule, &text);
+		tree_buffer(tree, "advice", &text);
+		tree_text(tree, "hint", advice_hint((enum policy_reason)i));
+		tree_close(tree);
+	}
+	tree_close(tree);
 }
 
-static void
-put_outcome(const struct report_mail *request, struct buffer *mail, struct buffer *line)
+/* NULL where memory is short. */
+static json_t *
+mail_values(const struct report_mail *request, const struct policy_outcome *rule)
 {
+	const struct report_view *view = request->view;
 	const struct review_domain *seen = request->partner->seen;
+	json_t *partner = report_people_partner(view, request->partner);
+	struct tree tree = { .open = { partner }, .depth = 1, .failed = partner == NULL };
 
-	if (seen->first_failed_ms == 0) {
-		buffer_string(mail, "\n");
-		put(mail, "", "Nothing of this failed our requirements: there is nothing to "
-		    "change.");
-		return;
-	}
-	buffer_string(line, "What failed, since ");
-	screen_time(line, seen->first_failed_ms);
-	buffer_string(line, " UTC:");
-	buffer_string(mail, "\n");
-	put_buffer(mail, "", line);
-	buffer_string(mail, "\n");
-	put_failures(mail, line, "refused", seen->refused, &seen->last_refused);
-	put_failures(mail, line, "let through for now, which we will refuse one day",
-	    seen->would, &seen->last_would);
-	put_changes(seen, mail);
+	tree_time(&tree, "since", view->report->since_ms);
+	tree_time(&tree, "until", view->report->until_ms);
+	put_agreement(&tree, rule);
+	tree_time(&tree, "first_failed", seen->first_failed_ms);
+	tree_open_array(&tree, "failures");
+	put_failures(&tree, seen->refused, true, json_object_get(partner, "last_refused"));
+	put_failures(&tree, seen->would, false, json_object_get(partner, "last_would"));
+	tree_close(&tree);
+	put_changes(&tree, seen, rule);
+	return tree_take(&tree);
 }
 
 int
 report_mail_write(const struct report_mail *request, struct buffer *mail)
 {
-	struct buffer line = BUFFER_INIT;
-	int status = put_headers(request, mail);
+	struct verdict verdict;
+	struct buffer text = BUFFER_INIT;
 
-	if (status == STATUS_FINE) {
-		put_seen(request, mail, &line);
-		status = put_agreement(request, mail, &line);
-	}
-	if (status == STATUS_FINE) {
-		put_outcome(request, mail, &line);
-		buffer_string(mail, "\n");
-		put(mail, "", "Counted are transactions, and refused recipients: whether a "
-		    "message arrived later is not known here. Times are UTC.");
-	}
-	buffer_free(&line);
-	return status;
+	if (put_headers(request, mail) != STATUS_FINE)
+		return STATUS_TROUBLE;
+	if (!find_rule(request, &verdict))
+		return tool_trouble("not enough memory");
+	report_fill(body, mail_values(request, &verdict.outcome[OUTCOME_FROM]),
+	    MUSTACHE_ASCII, &text);
+	screen_fold(&text, MAIL_WIDTH, true, mail);
+	buffer_free(&text);
+	return STATUS_FINE;
 }

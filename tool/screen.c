@@ -213,6 +213,7 @@ fold_line(const char *line, size_t length, int width, bool hard, struct buffer *
 {
 	const char *end = line + length;
 	int indent = (int)strspn(line, " "), column = indent;
+	int hang = hard && indent == 0 ? 0 : indent + 2;
 
 	buffer_add(out, line, (size_t)indent);
 	for (line += indent; line < end; ) {
@@ -221,14 +222,14 @@ fold_line(const char *line, size_t length, int width, bool hard, struct buffer *
 		bool first = column == indent;
 
 		if (!first && column + 1 + wide > width) {
-			buffer_format(out, "\n%*s", indent + 2, "");
-			column = indent + 2;
+			buffer_format(out, "\n%*s", hang, "");
+			column = hang;
 		} else if (!first) {
 			buffer_add(out, " ", 1);
 			column++;
 		}
 		if (hard)
-			column = fold_word(out, line, word, column, indent + 2, width);
+			column = fold_word(out, line, word, column, hang, width);
 		else {
 			buffer_add(out, line, word);
 			column += wide;
