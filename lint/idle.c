@@ -61,24 +61,6 @@ same_otherwise(const struct otherwise *a, const struct otherwise *b)
 }
 
 static bool
-same_value(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	switch (a->kind) {
-	case REASON_CERTIFICATE_NAME:
-	case REASON_CERTIFICATE_ISSUER:
-	case REASON_CERTIFICATE_FINGERPRINT:
-		/* Lists are not compared: from one profile they are one. */
-		return a == b;
-	case REASON_CIPHER:
-	case REASON_CIPHERSUITES:
-		return memcmp(&a->u.ciphers.set, &b->u.ciphers.set,
-		    sizeof(a->u.ciphers.set)) == 0;
-	default:
-		return !requirement_looser(a, b) && !requirement_looser(b, a);
-	}
-}
-
-static bool
 same_requirement(const struct settings_of_rule *a, const struct settings_of_rule *b,
     int kind)
 {
@@ -86,7 +68,7 @@ same_requirement(const struct settings_of_rule *a, const struct settings_of_rule
 
 	if (x == NULL || y == NULL)
 		return x == y;
-	return same_value(x, y) &&
+	return requirement_same(x, y) &&
 	    same_otherwise(requirement_otherwise(a, x), requirement_otherwise(b, y));
 }
 

@@ -9,122 +9,6 @@
 #include "lint/warn.h"
 
 static bool
-same_pattern(const struct pattern *a, const struct pattern *b)
-{
-	return a->type == b->type && a->caseless == b->caseless &&
-	    strcmp(a->text, b->text) == 0;
-}
-
-/* Whether the list "a" has all of "b" and more. */
-static bool
-more_patterns(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	for (size_t i = 0; i < b->u.patterns.count; i++) {
-		size_t j = 0;
-
-		while (j < a->u.patterns.count && !same_pattern(&a->u.patterns.list[j],
-		    &b->u.patterns.list[i]))
-			j++;
-		if (j == a->u.patterns.count)
-			return false;
-	}
-	return a->u.patterns.count > b->u.patterns.count;
-}
-
-/* A pin by file against one by its digest is not compared: it is both digests. */
-static bool
-more_pins(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	if ((a->u.pins.file_count > 0) != (b->u.pins.file_count > 0))
-		return false;
-	for (size_t i = 0; i < b->u.pins.count; i++) {
-		size_t j = 0;
-
-		while (j < a->u.pins.count &&
-		    !fingerprint_equal(&a->u.pins.list[j], &b->u.pins.list[i]))
-			j++;
-		if (j == a->u.pins.count)
-			return false;
-	}
-	return a->u.pins.count > b->u.pins.count;
-}
-
-static bool
-more_ciphers(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	bool more = false;
-
-	for (size_t i = 0; i < CIPHERS_MAX / 64; i++) {
-		uint64_t in_a = a->u.ciphers.set.bits[i], in_b = b->u.ciphers.set.bits[i];
-
-		if ((in_b & ~in_a) != 0)
-			return false;
-		more |= (in_a & ~in_b) != 0;
-	}
-	return more;
-}
-
-bool
-requirement_looser(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	switch (a->kind) {
-	case REASON_TLS_VERSION:
-		return a->u.version < b->u.version;
-	case REASON_BITS:
-		return a->u.bits < b->u.bits;
-	case REASON_CIPHER:
-	case REASON_CIPHERSUITES:
-		return more_ciphers(a, b);
-	case REASON_CERTIFICATE_NAME:
-	case REASON_CERTIFICATE_ISSUER:
-		return more_patterns(a, b);
-	case REASON_CERTIFICATE_FINGERPRINT:
-		return more_pins(a, b);
-	case REASON_CERTIFICATE_KEY:
-		return a->u.key < b->u.key;
-	case REASON_CERTIFICATE_SIGNATURE:
-		return a->u.signature.rank < b->u.signature.rank;
-	case REASON_CERTIFICATE_VALIDITY:
-		return a->u.days < b->u.days;
-	default:
-		return false;
-	}
-}
-
-/* Whether what "a" requires otherwise includes the requirement of "b" that it lacks. */
-static bool
-implied(const struct settings_of_rule *a, const struct policy_requirement *lacking)
-{
-	const struct policy_requirement *tls = a->require[REASON_TLS_VERSION];
-	bool tls13 = tls != NULL && tls->u.version == PROTOCOL_TLS_1_3;
-	bool pinned = a->require[REASON_CERTIFICATE_FINGERPRINT] != NULL;
-
-	switch (lacking->kind) {
-	case REASON_TLS_VERSION:
-		for (int kind = KIND_FIRST; kind < KIND_END; kind++)
-			if (a->require[kind] != NULL)
-				return lacking->u.version == PROTOCOL_UNKNOWN;
-		return false;
-	case REASON_BITS:		/* every TLS 1.3 suite has 128 at least */
-		return tls13 && lacking->u.bits <= 128;
-	case REASON_CIPHER:
-	case REASON_FORWARD_SECRECY:
-	case REASON_AEAD:
-		return tls13;
-	case REASON_CERTIFICATE:
-		return pinned || a->require[REASON_CERTIFICATE_NAME] != NULL ||
-		    a->require[REASON_CERTIFICATE_ISSUER] != NULL;
-	case REASON_CERTIFICATE_NAME:
-	case REASON_CERTIFICATE_ISSUER:
-	case REASON_CERTIFICATE_KEY:
-	case REASON_CERTIFICATE_SIGNATURE:
-		return pinned;
-	default:
-		return false;
-	}
-}
-
-static bool
 looser_in(const struct settings_of_rule *a, const struct settings_of_rule *b,
     enum policy_reason kind, char *text, size_t size)
 {
@@ -143,7 +27,7 @@ looser_in(const struct settings_of_rule *a, const struct settings_of_rule *b,
 	if (mine == NULL) {
 		(void)snprintf(text, size, "it does not require %s%s%s", name,
 		    version[0] != '\0' ? " >= " : "", version);
-		return !implied(a, theirs);
+		return !requirement_implied(a, theirs);
 	}
 	if (requirement_looser(mine, theirs)) {
 		(void)snprintf(text, size, "it requires less for %s", name);

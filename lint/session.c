@@ -11,38 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/session.h"
-
-/* Those that a suite alone decides. */
-#define SUITE_KINDS_END (REASON_AEAD + 1)
-
 /* Which sessions can meet all. */
 struct possible {
 	bool old;		/* up to TLS 1.2 */
 	bool new;		/* TLS 1.3 */
 };
-
-static bool
-meets_all(const struct lint *lint, const struct settings_of_rule *settings,
-    const struct cipher *cipher)
-{
-	struct facts facts = FACTS_INIT;
-	struct session session = {
-		.policy = lint->policy, .facts = &facts, .encrypted = POLICY_YES,
-		.version_given = true, .version = cipher->tls13 ? PROTOCOL_TLS_1_3 : PROTOCOL_TLS_1_2,
-		.tls13 = cipher->tls13, .cipher = cipher, .bits = cipher->bits
-	};
-
-	facts.cipher = cipher->name;
-	/* One that does not encrypt makes a session clear text. */
-	if (cipher->bits == 0)
-		return false;
-	for (int kind = KIND_FIRST; kind < SUITE_KINDS_END; kind++)
-		if (settings->require[kind] != NULL &&
-		    session_meets(&session, settings->require[kind]) != POLICY_YES)
-			return false;
-	return true;
-}
 
 static struct possible
 try_suites(const struct lint *lint, const struct settings_of_rule *settings)
@@ -54,7 +27,7 @@ try_suites(const struct lint *lint, const struct settings_of_rule *settings)
 	    !(possible.old && possible.new); i++) {
 		bool *which = cipher->tls13 ? &possible.new : &possible.old;
 
-		if (!*which && meets_all(lint, settings, cipher))
+		if (!*which && rule_met_by_suite(lint->policy, settings, cipher))
 			*which = true;
 	}
 	return possible;
@@ -71,8 +44,9 @@ kinds_of(const struct settings_of_rule *settings, enum policy_reason but, char *
 	size_t used = 0;
 
 	text[0] = '\0';
-	for (int kind = KIND_FIRST; kind < SUITE_KINDS_END; kind++) {
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
 		bool limits = settings->require[kind] != NULL && kind != (int)but &&
+		    requirement_is_of_suite((enum policy_reason)kind) &&
 		    (kind != REASON_TLS_VERSION ||
 		    settings->require[kind]->u.version != PROTOCOL_UNKNOWN);
 
@@ -123,8 +97,9 @@ lint_rule(struct lint *lint, const struct block *block, const struct place *plac
 static bool
 limits_suites(const struct settings_of_rule *settings)
 {
-	for (int kind = REASON_BITS; kind < SUITE_KINDS_END; kind++)
-		if (settings->require[kind] != NULL)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		if (kind != REASON_TLS_VERSION && settings->require[kind] != NULL &&
+		    requirement_is_of_suite((enum policy_reason)kind))
 			return true;
 	return false;
 }
@@ -143,7 +118,7 @@ lint_sessions(struct lint *lint)
 			continue;
 		/* Most have their requirements from one profile, like the one before. */
 		if (last == NULL || memcmp(last->require, settings->require,
-		    SUITE_KINDS_END * sizeof(settings->require[0])) != 0)
+		    sizeof(settings->require)) != 0)
 			possible = try_suites(lint, settings);
 		last = settings;
 		lint_rule(lint, rule->kind == RULE_DEFAULT ? &lint->written->fallback->block :

@@ -77,13 +77,6 @@ bool lint_is_slow(const struct policy *policy, const char *text, pcre2_code *cod
     unsigned *tries);
 
 /*
- * Whether a requirement lets sessions pass that another of its kind does not:
- * a lower bound, or a list that has all of the other's entries and more.
- */
-bool requirement_looser(const struct policy_requirement *a,
-    const struct policy_requirement *b);
-
-/*
  * Why rule "a" lets pass what rule "b" would not at "now", in words, or NULL where it
  * does not or where that cannot be told. "text" holds the words.
  */

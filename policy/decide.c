@@ -7,6 +7,7 @@
 
 #include "policy/decide.h"
 #include "policy/match.h"
+#include "policy/requirement.h"
 
 static unsigned
 bit(enum policy_reason reason)
@@ -54,53 +55,40 @@ evaluate_unencrypted(const struct settings_of_rule *settings, bool unknown,
 	    lender);
 }
 
-/* The reason that is a kind's own. */
-static enum policy_reason
-own_reason(enum policy_reason kind)
-{
-	return kind == REASON_CIPHERSUITES ? REASON_CIPHER : kind;
-}
-
 /* The reason for which a requirement is unmet. */
 static enum policy_reason
-reason_for(const struct session *session, enum policy_reason kind)
+reason_for(const struct session *session, const struct requirement_kind *row)
 {
-	bool needs_verified = kind == REASON_CERTIFICATE_NAME ||
-	    kind == REASON_CERTIFICATE_ISSUER;
-	bool needs_one = kind == REASON_CERTIFICATE_KEY ||
-	    kind == REASON_CERTIFICATE_SIGNATURE || kind == REASON_CERTIFICATE_VALIDITY;
-
-	if ((needs_verified && session->verified == POLICY_NO) ||
-	    (needs_one && session->no_certificate))
+	if ((row->presumes == PRESUMES_VERIFIED && session->verified == POLICY_NO) ||
+	    (row->presumes == PRESUMES_PRESENTED && session->no_certificate))
 		return REASON_CERTIFICATE;
-	return own_reason(kind);
+	return row->reason;
 }
 
 static void
 evaluate_requirements(const struct settings_of_rule *settings,
     const struct session *session, struct policy_outcome *outcome)
 {
-	for (int k = KIND_FIRST; k < KIND_END; k++) {
-		const struct policy_requirement *requirement = settings->require[k];
-		enum policy_reason kind = (enum policy_reason)k;
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
+		const struct policy_requirement *requirement = settings->require[kind];
 		enum policy_action action;
 
 		if (requirement == NULL)
 			continue;
 		action = requirement_action(settings, requirement);
-		switch (session_meets(session, requirement)) {
+		switch (requirement->row->meets(session, requirement)) {
 		case POLICY_YES:
 			outcome->check[kind] = CHECK_MET;
 			break;
 		case POLICY_NO:
 			outcome->check[kind] = CHECK_UNMET;
-			count_unmet(outcome, reason_for(session, kind), action, false,
-			    requirement);
+			count_unmet(outcome, reason_for(session, requirement->row),
+			    action, false, requirement);
 			break;
 		case POLICY_UNKNOWN:
 			outcome->check[kind] = CHECK_UNKNOWN;
-			count_unmet(outcome, own_reason(kind), soften(action), true,
-			    requirement);
+			count_unmet(outcome, requirement->row->reason,
+			    soften(action), true, requirement);
 			break;
 		}
 	}

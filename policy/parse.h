@@ -149,10 +149,6 @@ void parse_add_who(struct parser *p, const struct who *who, size_t key_length,
 /* From behind "require" to its end. */
 void parse_require(struct parser *p, struct setting *setting);
 
-/* From behind "certificate"; false: it was reported. */
-bool parse_require_certificate(struct parser *p,
-    struct policy_requirement *requirement);
-
 /* ">=", or false and reported. */
 bool parse_at_least(struct parser *p);
 

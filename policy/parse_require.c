@@ -7,16 +7,10 @@
 #include <string.h>
 
 #include "policy/parse.h"
+#include "policy/requirement.h"
 #include "policy/template.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define REQUIREMENTS "tls, bits, cipher, ciphersuites, forward-secrecy, aead, " \
-    "certificate or nothing"
-
-static const char *const requirement_names[] = {
-	"tls", "bits", "cipher", "ciphersuites", "forward-secrecy", "aead",
-	"certificate", "nothing"
-};
 static const char *const action_names[] = { "accept", "quarantine", "tempfail", "reject" };
 
 bool
@@ -30,134 +24,62 @@ parse_at_least(struct parser *p)
 	return true;
 }
 
-static bool
-require_tls(struct parser *p, struct policy_requirement *requirement)
+/* Reports that no requirement is written so; "nothing" can stand there too. */
+static void
+unknown_requirement(struct parser *p)
 {
-	requirement->u.version = PROTOCOL_UNKNOWN;
-	if (p->token.type != TOKEN_AT_LEAST) {
-		/* "tls 1.2" or "tls = 1.2": the ">=" was forgotten. */
-		if (parse_at_end(p) || parse_is(p, "otherwise"))
-			return true;
-		parse_expected(p, MSG_AT_LEAST);
-		return false;
-	}
-	parse_next(p);
-	if (p->token.type != TOKEN_WORD) {
-		parse_expected(p, MSG_VERSION_EXPECTED);
-		return false;
-	}
-	requirement->u.version = protocol_from_policy(p->token.text);
-	if (requirement->u.version == PROTOCOL_UNKNOWN)
-		parse_error(p, &p->token.place, MSG_VERSION, p->token.text);
-	parse_next(p);
-	return true;
-}
+	const char *words[2 * KIND_END + 1];
+	size_t count = requirement_words("", words);
+	char all[256] = "";
 
-static bool
-require_bits(struct parser *p, struct policy_requirement *requirement)
-{
-	size_t length;
-	int bits = 0;
-
-	if (!parse_at_least(p))
-		return false;
-	if (p->token.type != TOKEN_WORD) {
-		parse_expected(p, MSG_BITS_EXPECTED);
-		return false;
-	}
-	length = p->token.length;
-	if (length <= 3 && strspn(p->token.text, "0123456789") == length)
-		bits = atoi(p->token.text);
-	if (bits < 1 || bits > 256)
-		parse_error(p, &p->token.place, MSG_BITS, p->token.text);
-	requirement->u.bits = bits;
-	parse_next(p);
-	return true;
-}
-
-/* "A" "B"…: one list, written in several strings. NULL when memory is short. */
-static const char *
-read_list(struct parser *p)
-{
-	const char *list = p->token.text;
-
-	for (parse_next(p); p->token.type == TOKEN_STRING; parse_next(p)) {
-		size_t before = strlen(list) + 1;
-		char *joined = parse_scratch(p, before + p->token.length + 1);
-
-		if (joined == NULL)
-			return NULL;
-		(void)strcpy(joined, list);
-		joined[before - 1] = ':';
-		(void)strcpy(joined + before, p->token.text);
-		list = joined;
-	}
-	return list;
-}
-
-static bool
-require_ciphers(struct parser *p, struct policy_requirement *requirement)
-{
-	struct cipher_table *table = p->policy->ciphers;
-	struct cipher_set *set = &requirement->u.ciphers.set;
-	struct place place = p->token.place;
-	const char *known[32], *unknown, *list;
-	size_t length;
-
-	if (p->token.type != TOKEN_STRING) {
-		parse_expected(p, MSG_CIPHER_EXPECTED);
-		return false;
-	}
-	if ((list = read_list(p)) == NULL)
-		return false;
-	requirement->u.ciphers.text = parse_keep_text(p, list, strlen(list));
-	if (requirement->kind == REASON_CIPHER) {
-		if (!cipher_list_read(table, list, set))
-			parse_error(p, &place, "%s", MSG_CIPHER);
-	} else {
-		unknown = cipher_suites_read(table, list, set, &length);
-		if (unknown != NULL)
-			parse_error(p, &place, MSG_SUITE, (int)length, unknown,
-			    parse_hint(p, unknown, length, known,
-			    cipher_suite_names(table, known, COUNT(known))));
-	}
-	return true;
-}
-
-static const enum policy_reason kind_of_name[] = {
-	REASON_TLS_VERSION, REASON_BITS, REASON_CIPHER, REASON_CIPHERSUITES,
-	REASON_FORWARD_SECRECY, REASON_AEAD, REASON_CERTIFICATE
-};
-
-static bool
-require_kind(struct parser *p, struct policy_requirement *requirement)
-{
-	switch (requirement->kind) {
-	case REASON_TLS_VERSION:
-		return require_tls(p, requirement);
-	case REASON_BITS:
-		return require_bits(p, requirement);
-	case REASON_CIPHER:
-	case REASON_CIPHERSUITES:
-		return require_ciphers(p, requirement);
-	case REASON_CERTIFICATE:
-		return parse_require_certificate(p, requirement);
-	default:
-		return true;
+	for (size_t i = 0; i < count; i++)
+		requirement_append(all, sizeof(all), "%s%s", i > 0 ? ", " : "", words[i]);
+	words[count++] = "nothing";
+	if (p->token.type == TOKEN_WORD)
+		parse_unexpected(p, MSG_REQUIREMENT, p->token.text,
+		    parse_hint(p, p->token.text, p->token.length, words, count));
+	else {
+		requirement_append(all, sizeof(all), " or nothing");
+		parse_unexpected(p, MSG_REQUIREMENT_EXPECTED, all,
+		    parse_found(p, &p->token));
 	}
 }
 
 static void
-unknown_requirement(struct parser *p)
+unknown_of_certificate(struct parser *p, const char *before)
 {
+	const char *words[2 * KIND_END];
+	size_t count = requirement_words(before, words);
+
 	if (p->token.type == TOKEN_WORD)
-		parse_unexpected(p, MSG_REQUIREMENT, p->token.text,
-		    parse_hint(p, p->token.text, p->token.length, requirement_names,
-		    COUNT(requirement_names)));
+		parse_unexpected(p, MSG_CERTIFICATE, p->token.text,
+		    parse_hint(p, p->token.text, p->token.length, words, count));
 	else
-		parse_unexpected(p, MSG_REQUIREMENT_EXPECTED, REQUIREMENTS,
-		    parse_found(p, &p->token));
-	parse_skip_setting(p);
+		parse_expected(p, MSG_END_EXPECTED_SETTING);
+}
+
+/*
+ * The kind whose name is there; the token is behind its first word then. NULL: there
+ * is none, which has been reported.
+ */
+static const struct requirement_kind *
+parse_kind(struct parser *p)
+{
+	const struct requirement_kind *row = p->token.type != TOKEN_WORD ? NULL :
+	    requirement_find("", p->token.text);
+
+	if (row == NULL) {
+		unknown_requirement(p);
+		return NULL;
+	}
+	parse_next(p);
+	if (row->kind != REASON_CERTIFICATE || parse_at_end(p) || parse_is(p, "otherwise"))
+		return row;
+	row = p->token.type != TOKEN_WORD ? NULL :
+	    requirement_find("certificate ", p->token.text);
+	if (row == NULL)
+		unknown_of_certificate(p, "certificate ");
+	return row;
 }
 
 void
@@ -166,24 +88,26 @@ parse_require(struct parser *p, struct setting *setting)
 	struct policy_requirement *requirement =
 	    parse_keep(p, sizeof(*requirement));
 	const struct place place = p->token.place;
-	size_t i = 0;
 
-	while (i < COUNT(requirement_names) && !parse_is(p, requirement_names[i]))
-		i++;
-	if (requirement == NULL || i == COUNT(requirement_names)) {
-		unknown_requirement(p);
+	if (requirement == NULL) {
+		parse_skip_setting(p);
 		return;
 	}
-	parse_next(p);
-	if (i == COUNT(kind_of_name)) {
+	if (parse_is(p, "nothing")) {
+		parse_next(p);
 		setting->type = SET_NOTHING;
 		return;
 	}
-	requirement->kind = kind_of_name[i];
+	requirement->row = parse_kind(p);
+	setting->value = p->token.place;
+	if (requirement->row == NULL) {
+		parse_skip_setting(p);
+		return;
+	}
+	requirement->kind = requirement->row->kind;
 	requirement->file = p->current->source.name;
 	requirement->line = place.line;
-	setting->value = p->token.place;
-	if (!require_kind(p, requirement)) {
+	if (!requirement->row->parse(p, requirement)) {
 		parse_skip_setting(p);
 		return;
 	}

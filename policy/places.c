@@ -56,18 +56,3 @@ policy_outcome_rule(const struct policy *policy, const struct policy_outcome *ou
 {
 	return outcome->rule == NULL ? SIZE_MAX : (size_t)(outcome->rule - policy->rules);
 }
-
-bool
-policy_required_place(const struct policy_outcome *outcome, enum policy_reason kind,
-    struct policy_place *place)
-{
-	const struct policy_requirement *requirement = outcome->rule == NULL ? NULL :
-	    outcome->rule->settings.require[kind];
-
-	if (requirement == NULL)
-		return false;
-	*place = outcome->place;
-	place->file = requirement->file;
-	place->line = requirement->line;
-	return true;
-}

@@ -365,6 +365,18 @@ bool policy_required_text(const struct policy_outcome *outcome,
 /* The kind as policies write it: "certificate fingerprint". Static. */
 const char *policy_kind_name(enum policy_reason kind);
 
+/* The names of the facts that requirements of "kind" are judged by, then NULL. Static. */
+const char *const *policy_kind_facts(enum policy_reason kind);
+
+/*
+ * What to ask the other side for, where an outcome has a requirement of "kind" unmet:
+ * the words behind "please"; "%s" stands for what is required. Static.
+ */
+const char *policy_plea(const struct policy_outcome *outcome, enum policy_reason kind);
+
+/* What a partner's postmaster has to change where mail failed for "reason". Static. */
+const char *policy_advice(enum policy_reason reason);
+
 /* The action of a rule's requirement of "kind", before unknown facts soften it. */
 enum policy_action policy_required_action(const struct policy_outcome *outcome,
     enum policy_reason kind);

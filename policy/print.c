@@ -6,26 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/rules.h"
+#include "policy/requirement.h"
 #include "base/date.h"
-
-static void
-print_string(const char *text, FILE *out)
-{
-	(void)putc('"', out);
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			(void)putc('\\', out);
-		(void)putc(*text, out);
-	}
-	(void)putc('"', out);
-}
-
-static void
-print_regex(const char *text, bool caseless, FILE *out)
-{
-	(void)fprintf(out, "/%s/%s", text, caseless ? "i" : "");
-}
 
 /* "until" and the day at whose start the period ends. */
 static void
@@ -49,81 +31,15 @@ print_otherwise(const struct otherwise *otherwise, FILE *out)
 		(void)fprintf(out, " %s", otherwise->enhanced);
 	if (otherwise->text != NULL) {
 		(void)putc(' ', out);
-		print_string(otherwise->text, out);
+		requirement_print_string(otherwise->text, out);
 	}
-}
-
-static void
-print_patterns(const struct policy_requirement *requirement, FILE *out)
-{
-	for (size_t i = 0; i < requirement->u.patterns.count; i++) {
-		const struct pattern *pattern = &requirement->u.patterns.list[i];
-
-		(void)putc(' ', out);
-		if (pattern->type == PATTERN_REGEX)
-			print_regex(pattern->text, pattern->caseless, out);
-		else
-			print_string(pattern->text, out);
-	}
-}
-
-static void
-print_pins(const struct policy_requirement *requirement, FILE *out)
-{
-	char text[80];
-
-	for (size_t i = 0; i < requirement->u.pins.file_count; i++) {
-		(void)fputs(i == 0 ? " file " : " ", out);
-		print_string(requirement->u.pins.files[i].path, out);
-	}
-	if (requirement->u.pins.file_count > 0)
-		return;
-	(void)fputs(" fingerprint", out);
-	for (size_t i = 0; i < requirement->u.pins.count; i++)
-		if (fingerprint_write(&requirement->u.pins.list[i], text, sizeof(text)))
-			(void)fprintf(out, " %s", text);
 }
 
 static void
 print_requirement(const struct policy_requirement *requirement, FILE *out)
 {
-	bool pins = requirement->kind == REASON_CERTIFICATE_FINGERPRINT;
-
-	(void)fprintf(out, "\trequire %s",
-	    pins ? "certificate" : policy_kind_name(requirement->kind));
-	switch (requirement->kind) {
-	case REASON_TLS_VERSION:
-		if (requirement->u.version != PROTOCOL_UNKNOWN)
-			(void)fprintf(out, " >= %s",
-			    protocol_version(requirement->u.version));
-		break;
-	case REASON_BITS:
-		(void)fprintf(out, " >= %d", requirement->u.bits);
-		break;
-	case REASON_CIPHER:
-	case REASON_CIPHERSUITES:
-		(void)putc(' ', out);
-		print_string(requirement->u.ciphers.text, out);
-		break;
-	case REASON_CERTIFICATE_NAME:
-	case REASON_CERTIFICATE_ISSUER:
-		print_patterns(requirement, out);
-		break;
-	case REASON_CERTIFICATE_FINGERPRINT:
-		print_pins(requirement, out);
-		break;
-	case REASON_CERTIFICATE_KEY:
-		(void)fprintf(out, " >= %d", requirement->u.key);
-		break;
-	case REASON_CERTIFICATE_SIGNATURE:
-		(void)fprintf(out, " >= %s", requirement->u.signature.name);
-		break;
-	case REASON_CERTIFICATE_VALIDITY:
-		(void)fprintf(out, " >= %d days", requirement->u.days);
-		break;
-	default:
-		break;
-	}
+	(void)fputs("\trequire ", out);
+	requirement->row->print(requirement, out);
 	if (requirement->own != NULL) {
 		(void)putc(' ', out);
 		print_otherwise(requirement->own, out);
@@ -152,18 +68,18 @@ print_settings(const struct settings_of_rule *settings, FILE *out)
 		print_until(&settings->exempt, out);
 		if (settings->exempt_reason != NULL) {
 			(void)putc(' ', out);
-			print_string(settings->exempt_reason, out);
+			requirement_print_string(settings->exempt_reason, out);
 		}
 		(void)putc('\n', out);
 	}
 	if (settings->contact != NULL) {
 		(void)fputs("\tcontact ", out);
-		print_string(settings->contact, out);
+		requirement_print_string(settings->contact, out);
 		(void)putc('\n', out);
 	}
 	if (settings->note != NULL) {
 		(void)fputs("\tnote ", out);
-		print_string(settings->note, out);
+		requirement_print_string(settings->note, out);
 		(void)putc('\n', out);
 	}
 }
@@ -177,15 +93,15 @@ print_who(const struct who_written *written, FILE *out)
 		break;
 	case WRITTEN_STRING:
 		(void)putc(' ', out);
-		print_string(written->text, out);
+		requirement_print_string(written->text, out);
 		break;
 	case WRITTEN_REGEX:
 		(void)putc(' ', out);
-		print_regex(written->text, written->caseless, out);
+		requirement_print_regex(written->text, written->caseless, out);
 		break;
 	case WRITTEN_FILE:
 		(void)fputs(" file ", out);
-		print_string(written->text, out);
+		requirement_print_string(written->text, out);
 		break;
 	}
 }

@@ -123,42 +123,9 @@ policy_action_name(enum policy_action action)
 }
 
 const char *
-policy_reason_name(enum policy_reason reason)
-{
-	static const char *const names[REASON_COUNT] = {
-		"", "tls", "tls-version", "bits", "cipher", "cipher", "forward-secrecy",
-		"aead", "certificate", "certificate-name", "certificate-issuer",
-		"certificate-fingerprint", "certificate-key", "certificate-signature",
-		"certificate-validity", "unknown-fact"
-	};
-
-	return names[reason];
-}
-
-enum policy_reason
-policy_reason_next(enum policy_reason reason)
-{
-	reason++;
-	return reason == REASON_CIPHERSUITES ? reason + 1 : reason;
-}
-
-const char *
 policy_rule_kind_name(enum policy_rule_kind kind)
 {
 	static const char *const names[] = { "client", "to", "from", "default" };
-
-	return names[kind];
-}
-
-const char *
-policy_kind_name(enum policy_reason kind)
-{
-	static const char *const names[KIND_END] = {
-		[KIND_FIRST] = "tls", "bits", "cipher", "ciphersuites",
-		"forward-secrecy", "aead", "certificate", "certificate name",
-		"certificate issuer", "certificate fingerprint", "certificate key",
-		"certificate signature", "certificate valid-for"
-	};
 
 	return names[kind];
 }
@@ -167,71 +134,4 @@ bool
 period_active(const struct period *period, int64_t now)
 {
 	return period->set && (!period->limited || now < period->until);
-}
-
-const struct otherwise *
-requirement_otherwise(const struct settings_of_rule *settings,
-    const struct policy_requirement *requirement)
-{
-	return requirement->own != NULL ? requirement->own : settings->otherwise;
-}
-
-enum policy_action
-requirement_action(const struct settings_of_rule *settings,
-    const struct policy_requirement *requirement)
-{
-	const struct otherwise *otherwise = requirement_otherwise(settings, requirement);
-
-	/* Forgetting it loses no mail. */
-	return otherwise != NULL ? otherwise->action : POLICY_TEMPFAIL;
-}
-
-enum policy_action
-clear_text_action(const struct settings_of_rule *settings,
-    const struct policy_requirement **lender)
-{
-	enum policy_action strictest = POLICY_ACCEPT;
-
-	*lender = settings->require[REASON_TLS_VERSION];
-	if (*lender != NULL)
-		return requirement_action(settings, *lender);
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
-		const struct policy_requirement *each = settings->require[kind];
-		enum policy_action action;
-
-		if (each == NULL)
-			continue;
-		action = requirement_action(settings, each);
-		if (*lender == NULL || action > strictest) {
-			*lender = each;
-			strictest = action;
-		}
-	}
-	return strictest;
-}
-
-void
-policy_summarize(const struct policy *policy, struct policy_summary *summary)
-{
-	*summary = (struct policy_summary){
-		.rules = policy->rule_count, .listed = policy->listed,
-		.has_default = policy->fallback != NULL
-	};
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct policy_rule *rule = &policy->rules[i];
-		const struct policy_requirement *const *require = rule->settings.require;
-
-		if (rule->kind == RULE_TO) {
-			summary->has_to_rules = true;
-			summary->has_to_exempt |= rule->settings.exempt.set;
-		}
-		for (int kind = REASON_CERTIFICATE; kind < KIND_END; kind++)
-			summary->needs_certificate |= require[kind] != NULL;
-		summary->needs_fingerprint |=
-		    require[REASON_CERTIFICATE_FINGERPRINT] != NULL;
-		for (int kind = REASON_CERTIFICATE_KEY; kind < KIND_END; kind++)
-			summary->needs_known |= require[kind] != NULL;
-	}
-	summary->uses_fingerprint = summary->needs_fingerprint ||
-	    (policy->partners != NULL && summary->needs_certificate);
 }

@@ -63,6 +63,7 @@ struct dated {
 
 struct policy_requirement {
 	enum policy_reason kind;
+	const struct requirement_kind *row;	/* the kind's, of the table */
 	unsigned line;
 	const char *file;		/* relative to the policy's folder */
 	const struct otherwise *own;	/* NULL: the rule's */
@@ -221,6 +222,26 @@ pcre2_code *policy_compile(struct policy *policy, const char *text, bool caseles
 
 /* Whether the period holds at "now". */
 bool period_active(const struct period *period, int64_t now);
+
+/* Whether "a" lets pass all that "b" of its kind does and more; whether both are one. */
+bool requirement_looser(const struct policy_requirement *a,
+    const struct policy_requirement *b);
+bool requirement_same(const struct policy_requirement *a,
+    const struct policy_requirement *b);
+
+/* Whether what a rule requires otherwise includes the requirement that it lacks. */
+bool requirement_implied(const struct settings_of_rule *settings,
+    const struct policy_requirement *lacking);
+
+/* Whether the protocol and the suite alone decide requirements of a kind. */
+bool requirement_is_of_suite(enum policy_reason kind);
+
+/*
+ * Whether a session of that suite, under the newest protocol that it can have, meets
+ * all that the suite alone decides. Thread-safe.
+ */
+bool rule_met_by_suite(const struct policy *policy,
+    const struct settings_of_rule *settings, const struct cipher *cipher);
 
 /* What a requirement's failure leads to. */
 enum policy_action requirement_action(const struct settings_of_rule *settings,

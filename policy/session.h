@@ -1,5 +1,7 @@
 /*
- * session.h - what the facts say of a session, and whether it meets a requirement.
+ * session.h - what the facts say of a session.
+ *
+ * Each question has three answers; "unknown" never becomes "yes".
  *
  * SPDX-License-Identifier: ISC
  */
@@ -22,19 +24,17 @@ struct session {
 	int64_t now;
 };
 
+static inline enum policy_tri
+session_answer(bool yes)
+{
+	return yes ? POLICY_YES : POLICY_NO;
+}
+
 /* Reads the facts. Borrows from both. "now" is in seconds since the epoch. */
 void session_read(struct session *session, const struct policy *policy,
     const struct facts *facts, int64_t now);
 
 /* Whether the client's certificate was verified, by all that the facts say. */
 enum policy_tri session_verified(const struct facts *facts);
-
-/*
- * Whether an encrypted session meets a requirement: yes, no, or unknown, for
- * a fact was not supplied or a pattern ran into its limit. Of REASON_TLS_VERSION the
- * version alone is judged. Thread-safe.
- */
-enum policy_tri session_meets(const struct session *session,
-    const struct policy_requirement *requirement);
 
 #endif

@@ -17,6 +17,7 @@ current folder or of the top of the source tree.
 
 import argparse
 import concurrent.futures
+import glob
 import os
 import re
 import shutil
@@ -87,6 +88,22 @@ def c_names(path, array):
     if not names:
         raise Failure("%s: %s is not written as this test expects" % (path, array))
     return names
+
+
+def requirements():
+    """The table of requirements: their names, and reasons with their replies."""
+    text = "".join(read(path) for path in sorted(
+        os.path.relpath(path, TOP) for path in glob.glob(
+            os.path.join(TOP, "policy", "requirement*.c"))))
+    text = re.sub(r"\\\n", "", text)
+    for name, literal, _ in re.findall(r"#define (OTHER_\w+)\s+(%s)" % STRING, text):
+        text = text.replace(name, literal)
+    names = [name for pair in re.findall(r'\.name = "(.*?)", \.other_name = "(.*?)"', text)
+             for name in pair]
+    reasons = re.findall(r'"([a-z-]+)", "\d+", "[\d.]+",\s*((?:%s\s*)+),' % STRING, text)
+    if len(names) < 20 or len(reasons) < 13:
+        raise Failure("policy/requirement*.c are not written as this test expects")
+    return names, [(word, literals) for word, literals, *_ in reasons]
 
 
 class Case(unittest.TestCase):

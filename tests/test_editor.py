@@ -40,14 +40,11 @@ def policy_words():
     words = list(OTHER_WORDS)
     for path, array in (("policy/parse.c", "statement_names"),
                         ("policy/parse_set.c", "setting_names"),
-                        ("policy/parse_require.c", "requirement_names"),
                         ("policy/parse_require.c", "action_names"),
                         ("policy/template.c", "template_names"),
-                        ("policy/parse_certificate.c", "names")):
+                        ("policy/requirement_certificate.c", "signature_names")):
         words += c_names(path, array)
-    kinds = re.search(r"\} kinds\[\] = \{(.*?)\n\};", read("policy/parse_certificate.c"),
-                      re.S)
-    return words + re.findall(r'\{ "([a-z-]+)", KIND', kinds.group(1))
+    return words + ["nothing"] + [name.split()[-1] for name in runner.requirements()[0]]
 
 
 def setting_words():

@@ -84,9 +84,7 @@ def settings():
 
 def replies():
     """The default texts of replies."""
-    return [c_string(literals) for literals, *_ in re.findall(
-        r'\[REASON_\w+\] = \{ "\d+", "[\d.]+",\s*((?:%s\s*)+)\}' % STRING,
-        read("policy/reply.c"))]
+    return [c_string(literals) for _, literals in runner.requirements()[1]]
 
 
 def headings(page):
@@ -140,8 +138,6 @@ def test_case_messages():
 def test_replies():
     text = rendered("man/tlsward-policy.5")
     found = replies()
-    if len(found) < 5:
-        raise Failure("reply.c is not written as this test expects")
     expect([reply for reply in found if folded(reply) not in text],
            "not in tlsward-policy(5)")
 

@@ -5,7 +5,7 @@
  */
 #include "tests/policy-text.h"
 
-#include "policy/pattern.h"
+#include "policy/requirement.h"
 #include "base/diag.h"
 
 #define HEX40 "0123456789abcdef0123456789abcdef01234567"
@@ -155,6 +155,66 @@ summaries(void **state)
 	policy_free(&policy);
 }
 
+/* Nothing of a kind can be forgotten. */
+static void
+each_kind_of_requirement_has_a_whole_row(void **state)
+{
+	const char *words[2 * KIND_END];
+
+	(void)state;
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
+		const struct requirement_kind *row =
+		    requirement_kind((enum policy_reason)kind);
+		const void *const *member;
+
+		assert_non_null(row);
+		assert_int_equal(row->kind, kind);
+		assert_true(row->reason >= KIND_FIRST && row->reason < KIND_END);
+		assert_true(row->presumes >= PRESUMES_NOTHING);
+		assert_true(row->name[0] != '\0' && row->other_name[0] != '\0');
+		member = (const void *const *)&row->why;
+		for (size_t i = 0; i < sizeof(row->why) / sizeof(*member); i++)
+			assert_non_null(member[i]);
+		assert_string_equal(row->why.word, policy_reason_name(row->reason));
+		assert_non_null(strstr(row->why.reply, "{required}"));
+		assert_true(row->plea != NULL && row->plea[0] != '\0');
+		assert_non_null(row->facts[0]);
+		assert_null(row->facts[REQUIREMENT_FACTS_MAX]);
+		assert_true(row->parse != NULL && row->meets != NULL &&
+		    row->print != NULL && row->describe != NULL &&
+		    row->looser != NULL && row->same != NULL && row->implied != NULL);
+	}
+	assert_null(requirement_kind(REASON_NONE));
+	assert_null(requirement_kind(REASON_TLS));
+	assert_null(requirement_kind(REASON_UNKNOWN_FACT));
+	assert_int_equal(requirement_words("", words), 7);
+	assert_int_equal(requirement_words("certificate ", words), 7);
+	assert_ptr_equal(requirement_find("certificate ", "file"),
+	    requirement_kind(REASON_CERTIFICATE_FINGERPRINT));
+	assert_null(requirement_find("", "certificate name"));
+}
+
+/* What verdicts say, in the order in which it is looked for, and each word once. */
+static void
+reasons_go_one_by_one(void **state)
+{
+	static const char *const words[] = {
+		"tls", "tls-version", "bits", "cipher", "forward-secrecy", "aead",
+		"certificate", "certificate-name", "certificate-issuer",
+		"certificate-fingerprint", "certificate-key", "certificate-signature",
+		"certificate-validity", "unknown-fact"
+	};
+	enum policy_reason reason = REASON_NONE;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		reason = policy_reason_next(reason);
+		assert_string_equal(policy_reason_name(reason), words[i]);
+		assert_true(policy_advice(reason)[0] != '\0');
+	}
+	assert_int_equal(policy_reason_next(reason), REASON_COUNT);
+}
+
 static void
 names_of_enumerations(void **state)
 {
@@ -179,6 +239,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(addresses_that_are_the_same),
 		cmocka_unit_test(unreadable_and_invalid_policies_are_none),
 		cmocka_unit_test(summaries),
+		cmocka_unit_test(each_kind_of_requirement_has_a_whole_row),
+		cmocka_unit_test(reasons_go_one_by_one),
 		cmocka_unit_test(names_of_enumerations)
 	};
 

@@ -1,0 +1,136 @@
+/*
+ * requirement.h - the kinds of requirement: all that there is to know of each.
+ *
+ * One row a kind; its functions stand beside it, in the file of its family.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_POLICY_REQUIREMENT_H
+#define TLSWARD_POLICY_REQUIREMENT_H
+
+#include <stdio.h>
+
+#include "policy/rules.h"
+
+struct parser;
+struct session;
+
+/* What is said of a session for a reason. */
+struct reason {
+	const char *word;	/* "tls-version", as records have it */
+	/* The default reply, of "reject": the code, and the end of the enhanced one. */
+	const char *code;
+	const char *detail;
+	const char *reply;	/* its text behind "Mail from " or "Mail to " */
+	const char *advice;	/* as policy_advice() */
+};
+
+/* What a certificate must be before a requirement on it is the matter. */
+enum requirement_presumes {
+	PRESUMES_NOTHING = 1, PRESUMES_PRESENTED, PRESUMES_VERIFIED
+};
+
+#define REQUIREMENT_FACTS_MAX 4
+
+struct requirement_kind {
+	enum policy_reason kind;
+	enum policy_reason reason;	/* of verdicts, where it is not met */
+	const char *name;		/* as policies write it: "certificate name" */
+	const char *other_name;		/* another way to write it, or the same */
+	struct reason why;
+	const char *plea;		/* as policy_plea() */
+	enum requirement_presumes presumes;
+	/* The facts that it is judged by, as records name them; ends with NULL. */
+	const char *facts[REQUIREMENT_FACTS_MAX + 1];
+
+	/*
+	 * Reads what it demands, from behind its name; of a name of two words from the
+	 * second one on. Returns false where what follows cannot be read: it has been
+	 * reported. What it keeps lives with the policy.
+	 */
+	bool (*parse)(struct parser *p, struct policy_requirement *requirement);
+
+	/*
+	 * Whether an encrypted session meets it: yes, no, or unknown, for a fact was
+	 * not supplied or a pattern ran into its limit. Thread-safe.
+	 */
+	enum policy_tri (*meets)(const struct session *session,
+	    const struct policy_requirement *requirement);
+
+	/* Writes it as policies do, from its name on. */
+	void (*print)(const struct policy_requirement *requirement, FILE *out);
+
+	/* Appends what it demands, in words: "TLS 1.3 or newer"; cut at "size". */
+	void (*describe)(const struct policy_requirement *requirement, char *text,
+	    size_t size);
+
+	/* Whether "a" lets pass all that "b" does and more; and whether both are one. */
+	bool (*looser)(const struct policy_requirement *a,
+	    const struct policy_requirement *b);
+	bool (*same)(const struct policy_requirement *a,
+	    const struct policy_requirement *b);
+
+	/* Whether what a rule requires otherwise includes it. */
+	bool (*implied)(const struct settings_of_rule *settings,
+	    const struct policy_requirement *lacking);
+};
+
+/* The families, each ended by a row without a name. */
+extern const struct requirement_kind requirements_tls[];
+extern const struct requirement_kind requirements_cipher[];
+extern const struct requirement_kind requirements_certificate[];
+extern const struct requirement_kind requirements_pin[];
+
+/* The row of a kind; of what is none NULL. */
+const struct requirement_kind *requirement_kind(enum policy_reason kind);
+
+/* What is said of a reason, of a kind or not. */
+const struct reason *requirement_reason(enum policy_reason reason);
+
+/*
+ * The kind that is written as "before" ("", "certificate ") and then "word", or NULL;
+ * and the words that can stand there. Returns how many.
+ */
+const struct requirement_kind *requirement_find(const char *before, const char *word);
+size_t requirement_words(const char *before, const char *words[2 * KIND_END]);
+
+/* Whether it is judged by that fact. */
+bool requirement_needs(const struct requirement_kind *kind, const char *fact);
+
+/* Appends to a text of "size" bytes; what does not fit is cut. */
+void requirement_append(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* How policies write a string, and a regular expression. */
+void requirement_print_string(const char *text, FILE *out);
+void requirement_print_regex(const char *text, bool caseless, FILE *out);
+
+/*
+ * An array that grows by doubling in the parser's scratch memory, and how it is kept
+ * with the policy, "size" bytes in all. NULL when memory is short, which is noted.
+ */
+void *requirement_list_grow(struct parser *p, void *list, size_t count, size_t *room,
+    size_t size);
+void *requirement_list_keep(struct parser *p, const void *list, size_t size);
+
+/* The members of kinds that demand nothing but themselves. */
+bool requirement_parse_nothing(struct parser *p, struct policy_requirement *requirement);
+void requirement_print_name(const struct policy_requirement *requirement, FILE *out);
+bool requirement_never_looser(const struct policy_requirement *a,
+    const struct policy_requirement *b);
+
+/* Neither looser than the other; and, of lists, one and the same. */
+bool requirement_same_value(const struct policy_requirement *a,
+    const struct policy_requirement *b);
+bool requirement_same_list(const struct policy_requirement *a,
+    const struct policy_requirement *b);
+
+/* Included in nothing else; in TLS 1.3; in a certificate that is pinned. */
+bool requirement_never_implied(const struct settings_of_rule *settings,
+    const struct policy_requirement *lacking);
+bool requirement_implied_by_tls13(const struct settings_of_rule *settings,
+    const struct policy_requirement *lacking);
+bool requirement_implied_by_pin(const struct settings_of_rule *settings,
+    const struct policy_requirement *lacking);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * requirement_cipher.c - requirements on the cipher suite.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/requirement.h"
+
+#include <string.h>
+
+#include "policy/parse.h"
+#include "policy/session.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What the session used must fit behind the list. */
+#define LIST_SHOWN 200
+
+/* ------------------------------------------------------------------ *
+ * cipher LIST, ciphersuites LIST
+ * ------------------------------------------------------------------ */
+
+/* "A" "B"…: one list, written in several strings. NULL when memory is short. */
+static const char *
+list_read(struct parser *p)
+{
+	const char *list = p->token.text;
+
+	for (parse_next(p); p->token.type == TOKEN_STRING; parse_next(p)) {
+		size_t before = strlen(list) + 1;
+		char *joined = parse_scratch(p, before + p->token.length + 1);
+
+		if (joined == NULL)
+			return NULL;
+		(void)strcpy(joined, list);
+		joined[before - 1] = ':';
+		(void)strcpy(joined + before, p->token.text);
+		list = joined;
+	}
+	return list;
+}
+
+/* The names of TLS 1.3 suites. */
+static void
+suites_read(struct parser *p, const char *list, const struct place *place,
+    struct cipher_set *set)
+{
+	const struct cipher_table *table = p->policy->ciphers;
+	const char *known[32], *unknown;
+	size_t length;
+
+	unknown = cipher_suites_read(table, list, set, &length);
+	if (unknown != NULL)
+		parse_error(p, place, MSG_SUITE, (int)length, unknown,
+		    parse_hint(p, unknown, length, known,
+		    cipher_suite_names(table, known, COUNT(known))));
+}
+
+static bool
+list_parse(struct parser *p, struct policy_requirement *requirement)
+{
+	struct cipher_set *set = &requirement->u.ciphers.set;
+	struct place place = p->token.place;
+	const char *list;
+
+	if (p->token.type != TOKEN_STRING) {
+		parse_expected(p, MSG_CIPHER_EXPECTED);
+		return false;
+	}
+	if ((list = list_read(p)) == NULL)
+		return false;
+	requirement->u.ciphers.text = parse_keep_text(p, list, strlen(list));
+	if (requirement->kind == REASON_CIPHERSUITES)
+		suites_read(p, list, &place, set);
+	else if (!cipher_list_read(p->policy->ciphers, list, set))
+		parse_error(p, &place, "%s", MSG_CIPHER);
+	return true;
+}
+
+/* TLS 1.3 has its own suites: each list is of one of the two. */
+static enum policy_tri
+list_meets(const struct session *session, const struct policy_requirement *requirement)
+{
+	if (session->tls13 != (requirement->kind == REASON_CIPHERSUITES))
+		return POLICY_YES;
+	if (session->facts->cipher == NULL)
+		return POLICY_UNKNOWN;
+	return session_answer(session->cipher != NULL &&
+	    cipher_in_set(session->policy->ciphers, session->cipher,
+	    &requirement->u.ciphers.set));
+}
+
+static void
+list_print(const struct policy_requirement *requirement, FILE *out)
+{
+	requirement_print_name(requirement, out);
+	(void)putc(' ', out);
+	requirement_print_string(requirement->u.ciphers.text, out);
+}
+
+static void
+list_describe(const struct policy_requirement *requirement, char *text, size_t size)
+{
+	const char *list = requirement->u.ciphers.text;
+	size_t shown = strlen(list);
+
+	if (shown > LIST_SHOWN)
+		for (shown = LIST_SHOWN; shown > 0 && list[shown] != ':'; shown--)
+			continue;
+	requirement_append(text, size, "one of the %s %.*s%s",
+	    requirement->kind == REASON_CIPHERSUITES ? "TLS 1.3 cipher suites" : "ciphers",
+	    (int)shown, list, list[shown] != '\0' ? ":..." : "");
+}
+
+static bool
+list_looser(const struct policy_requirement *a, const struct policy_requirement *b)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < CIPHERS_MAX / 64; i++) {
+		uint64_t in_a = a->u.ciphers.set.bits[i];
+		uint64_t in_b = b->u.ciphers.set.bits[i];
+
+		if ((in_b & ~in_a) != 0)
+			return false;
+		more |= (in_a & ~in_b) != 0;
+	}
+	return more;
+}
+
+static bool
+list_same(const struct policy_requirement *a, const struct policy_requirement *b)
+{
+	return memcmp(&a->u.ciphers.set, &b->u.ciphers.set,
+	    sizeof(a->u.ciphers.set)) == 0;
+}
+
+/* ------------------------------------------------------------------ *
+ * forward-secrecy, aead
+ * ------------------------------------------------------------------ */
+
+static enum policy_tri
+secrecy_meets(const struct session *session, const struct policy_requirement *requirement)
+{
+	(void)requirement;
+	if (session->tls13)
+		return POLICY_YES;
+	if (session->facts->cipher == NULL)
+		return POLICY_UNKNOWN;
+	return session_answer(session->cipher != NULL &&
+	    session->cipher->forward_secrecy);
+}
+
+static void
+secrecy_describe(const struct policy_requirement *requirement, char *text, size_t size)
+{
+	(void)requirement;
+	requirement_append(text, size, "a key exchange that gives forward secrecy");
+}
+
+static enum policy_tri
+aead_meets(const struct session *session, const struct policy_requirement *requirement)
+{
+	(void)requirement;
+	if (session->facts->cipher == NULL)
+		return POLICY_UNKNOWN;
+	return session_answer(session->cipher != NULL && session->cipher->aead);
+}
+
+static void
+aead_describe(const struct policy_requirement *requirement, char *text, size_t size)
+{
+	(void)requirement;
+	requirement_append(text, size, "authenticated encryption (AEAD)");
+}
+
+#define OTHER_CIPHER \
+    "{domain} must reach us with {required}; this session used {cipher}"
+#define WHY_CIPHER { \
+	"cipher", "554", "7.0", OTHER_CIPHER, \
+	"Let your outgoing mail server offer the ciphers named above." \
+}
+
+const struct requirement_kind requirements_cipher[] = {
+	{
+		.kind = REASON_CIPHER, .reason = REASON_CIPHER,
+		.name = "cipher", .other_name = "cipher",
+		.why = WHY_CIPHER,
+		.plea = "enable one of these ciphers on it",
+		.presumes = PRESUMES_NOTHING,
+		.facts = { "tls_version", "cipher" },
+		.parse = list_parse, .meets = list_meets,
+		.print = list_print, .describe = list_describe,
+		.looser = list_looser, .same = list_same,
+		.implied = requirement_implied_by_tls13
+	}, {
+		.kind = REASON_CIPHERSUITES, .reason = REASON_CIPHER,
+		.name = "ciphersuites", .other_name = "ciphersuites",
+		.why = WHY_CIPHER,
+		.plea = "enable one of these cipher suites on it",
+		.presumes = PRESUMES_NOTHING,
+		.facts = { "tls_version", "cipher" },
+		.parse = list_parse, .meets = list_meets,
+		.print = list_print, .describe = list_describe,
+		.looser = list_looser, .same = list_same,
+		.implied = requirement_never_implied
+	}, {
+		.kind = REASON_FORWARD_SECRECY, .reason = REASON_FORWARD_SECRECY,
+		.name = "forward-secrecy", .other_name = "forward-secrecy",
+		.why = {
+			"forward-secrecy", "554", "7.0", OTHER_CIPHER,
+			"Let your outgoing mail server offer ciphers with ephemeral keys "
+			"(ECDHE, DHE), or TLS 1.3."
+		},
+		.plea = "enable cipher suites with an ephemeral key exchange (ECDHE) on it",
+		.presumes = PRESUMES_NOTHING,
+		.facts = { "tls_version", "cipher" },
+		.parse = requirement_parse_nothing, .meets = secrecy_meets,
+		.print = requirement_print_name, .describe = secrecy_describe,
+		.looser = requirement_never_looser, .same = requirement_same_value,
+		.implied = requirement_implied_by_tls13
+	}, {
+		.kind = REASON_AEAD, .reason = REASON_AEAD,
+		.name = "aead", .other_name = "aead",
+		.why = {
+			"aead", "554", "7.0", OTHER_CIPHER,
+			"Let your outgoing mail server offer AEAD ciphers (AES-GCM, "
+			"ChaCha20-Poly1305)."
+		},
+		.plea = "enable cipher suites with AES-GCM or ChaCha20-Poly1305 on it",
+		.presumes = PRESUMES_NOTHING,
+		.facts = { "cipher" },
+		.parse = requirement_parse_nothing, .meets = aead_meets,
+		.print = requirement_print_name, .describe = aead_describe,
+		.looser = requirement_never_looser, .same = requirement_same_value,
+		.implied = requirement_implied_by_tls13
+	},
+	{ .name = NULL }
+};

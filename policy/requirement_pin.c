@@ -1,0 +1,268 @@
+/*
+ * requirement_pin.c - the requirement of one of certain certificates or keys.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "policy/requirement.h"
+
+#include <string.h>
+
+#include "policy/parse.h"
+#include "policy/session.h"
+
+static void
+pin_read(struct parser *p, struct fingerprint *pin)
+{
+	const struct place *place = &p->token.place;
+	const char *text = p->token.text;
+
+	switch (fingerprint_read_pin(text, pin)) {
+	case FINGERPRINT_OK:
+		break;
+	case FINGERPRINT_NO_ALGORITHM:
+		parse_error(p, place, MSG_PIN_NAME, text);
+		break;
+	case FINGERPRINT_ALGORITHM:
+		parse_error(p, place, MSG_PIN_ALGORITHM, text);
+		break;
+	case FINGERPRINT_HEX:
+		parse_error(p, place, MSG_PIN_HEX, text);
+		break;
+	case FINGERPRINT_LENGTH:
+		parse_error(p, place, MSG_PIN_LENGTH, text, pin->length);
+		break;
+	}
+}
+
+static bool
+digests_parse(struct parser *p, struct policy_requirement *requirement)
+{
+	struct fingerprint *list = NULL;
+	size_t count = 0, room = 0;
+
+	while (p->token.type == TOKEN_STRING ||
+	    (p->token.type == TOKEN_WORD && !parse_is(p, "otherwise"))) {
+		list = requirement_list_grow(p, list, count, &room, sizeof(*list));
+		if (list == NULL)
+			return false;
+		pin_read(p, &list[count++]);
+		parse_next(p);
+	}
+	if (count == 0 || p->token.type == TOKEN_BAD) {
+		parse_expected(p, MSG_PIN_EXPECTED);
+		return false;
+	}
+	requirement->u.pins.list = requirement_list_keep(p, list, count * sizeof(*list));
+	requirement->u.pins.count = count;
+	return requirement->u.pins.list != NULL;
+}
+
+/* The certificate of one file. Where there is none, it is reported. */
+static void
+file_certificate(struct parser *p, struct pinned_file *pinned)
+{
+	const struct place *place = &p->token.place;
+	const char *path = parse_named_file(p, p->token.text);
+	enum certificate_result result;
+
+	if (p->reader == NULL)
+		p->reader = certificate_reader_new();
+	if (path == NULL || p->reader == NULL) {
+		p->no_memory = true;
+		return;
+	}
+	pinned->path = parse_absolute(p, path);
+	pinned->opened = parse_keep_text(p, path, strlen(path));
+	(void)parse_keep_place(p, place, &pinned->place);
+	result = certificate_read(p->reader, path, &p->policy->arena,
+	    &pinned->certificate, &pinned->found);
+	if (result == CERTIFICATE_NO_MEMORY)
+		p->no_memory = true;
+	else if (result != CERTIFICATE_READ)
+		parse_error(p, place, MSG_PIN_FILE, path, certificate_problem(result));
+}
+
+/* The digests of all files, one after the other. */
+static void
+files_keep_digests(struct parser *p, struct policy_requirement *requirement)
+{
+	const struct pinned_file *files = requirement->u.pins.files;
+	size_t count = requirement->u.pins.file_count;
+	struct fingerprint *list = parse_keep(p,
+	    count * CERTIFICATE_DIGESTS * sizeof(*list));
+
+	if (list == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		memcpy(list + i * CERTIFICATE_DIGESTS, files[i].certificate.digests,
+		    sizeof(files[i].certificate.digests));
+	requirement->u.pins.list = list;
+	requirement->u.pins.count = count * CERTIFICATE_DIGESTS;
+}
+
+static bool
+files_parse(struct parser *p, struct policy_requirement *requirement)
+{
+	struct pinned_file *list = NULL;
+	size_t count = 0, room = 0;
+
+	while (p->token.type == TOKEN_STRING) {
+		list = requirement_list_grow(p, list, count, &room, sizeof(*list));
+		if (list == NULL)
+			return false;
+		file_certificate(p, &list[count++]);
+		parse_next(p);
+	}
+	if (count == 0 || p->token.type == TOKEN_BAD) {
+		parse_expected(p, MSG_PIN_FILE_EXPECTED);
+		return false;
+	}
+	if ((list = requirement_list_keep(p, list, count * sizeof(*list))) == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		*p->last_pinned = &list[i];
+		p->last_pinned = &list[i].next;
+	}
+	requirement->u.pins.files = list;
+	requirement->u.pins.file_count = count;
+	files_keep_digests(p, requirement);
+	return requirement->u.pins.list != NULL;
+}
+
+static bool
+pins_parse(struct parser *p, struct policy_requirement *requirement)
+{
+	bool files = parse_is(p, "file");
+
+	parse_next(p);
+	return files ? files_parse(p, requirement) : digests_parse(p, requirement);
+}
+
+/* Whether a pin is one of the digests; unknown where none is of its algorithm. */
+static enum policy_tri
+pin_is_among(const struct fingerprint *pin, const struct fingerprint *digests,
+    size_t count)
+{
+	enum policy_tri result = POLICY_UNKNOWN;
+
+	for (size_t i = 0; i < count; i++) {
+		if (fingerprint_equal(pin, &digests[i]))
+			return POLICY_YES;
+		if (pin->algorithm == digests[i].algorithm)
+			result = POLICY_NO;
+	}
+	return result;
+}
+
+/* Whether one of the pins is among the session's digests. */
+static enum policy_tri
+pins_match(const struct policy_requirement *requirement,
+    const struct fingerprint *digests, size_t count)
+{
+	size_t of_one = requirement->u.pins.file_count > 0 ? CERTIFICATE_DIGESTS : 1;
+	enum policy_tri result = POLICY_NO;
+
+	for (size_t i = 0; i < requirement->u.pins.count; i += of_one) {
+		bool comparable = false;
+
+		for (size_t j = i; j < i + of_one; j++) {
+			enum policy_tri pinned = pin_is_among(
+			    &requirement->u.pins.list[j], digests, count);
+
+			if (pinned == POLICY_YES)
+				return POLICY_YES;
+			comparable |= pinned == POLICY_NO;
+		}
+		/* The MTA reports no algorithm that this pin has. */
+		if (!comparable)
+			result = POLICY_UNKNOWN;
+	}
+	return result;
+}
+
+static enum policy_tri
+pins_meet(const struct session *session, const struct policy_requirement *requirement)
+{
+	const char *reported[2] = {
+		session->facts->cert_fingerprint,
+		session->facts->cert_pubkey_fingerprint
+	};
+	struct fingerprint digests[2];
+	size_t count = 0;
+
+	if (session->no_certificate)
+		return POLICY_NO;
+	for (size_t i = 0; i < 2; i++)
+		if (reported[i] != NULL && fingerprint_read_fact(reported[i],
+		    &digests[count]))
+			count++;
+	return count == 0 ? POLICY_UNKNOWN : pins_match(requirement, digests, count);
+}
+
+static void
+pins_print(const struct policy_requirement *requirement, FILE *out)
+{
+	char text[80];
+
+	(void)fputs("certificate", out);
+	for (size_t i = 0; i < requirement->u.pins.file_count; i++) {
+		(void)fputs(i == 0 ? " file " : " ", out);
+		requirement_print_string(requirement->u.pins.files[i].path, out);
+	}
+	if (requirement->u.pins.file_count > 0)
+		return;
+	(void)fputs(" fingerprint", out);
+	for (size_t i = 0; i < requirement->u.pins.count; i++)
+		if (fingerprint_write(&requirement->u.pins.list[i], text, sizeof(text)))
+			(void)fprintf(out, " %s", text);
+}
+
+static void
+pins_describe(const struct policy_requirement *requirement, char *text, size_t size)
+{
+	(void)requirement;
+	requirement_append(text, size, "the client certificate or key that is registered "
+	    "with us");
+}
+
+/* A pin by file against one by its digest is not compared: it is both digests. */
+static bool
+pins_looser(const struct policy_requirement *a, const struct policy_requirement *b)
+{
+	if ((a->u.pins.file_count > 0) != (b->u.pins.file_count > 0))
+		return false;
+	for (size_t i = 0; i < b->u.pins.count; i++) {
+		size_t j = 0;
+
+		while (j < a->u.pins.count &&
+		    !fingerprint_equal(&a->u.pins.list[j], &b->u.pins.list[i]))
+			j++;
+		if (j == a->u.pins.count)
+			return false;
+	}
+	return a->u.pins.count > b->u.pins.count;
+}
+
+const struct requirement_kind requirements_pin[] = {
+	{
+		.kind = REASON_CERTIFICATE_FINGERPRINT,
+		.reason = REASON_CERTIFICATE_FINGERPRINT,
+		.name = "certificate fingerprint", .other_name = "certificate file",
+		.why = {
+			"certificate-fingerprint", "550", "7.1",
+			"{domain} must reach us with {required}; this session did not "
+			"present it",
+			"Present the certificate or key that is registered with us, or "
+			"send us the fingerprint of the new one."
+		},
+		.plea = "let it present that certificate when our server asks for it, or "
+		    "give us its new one in person",
+		.presumes = PRESUMES_NOTHING,
+		.facts = { "cert_fingerprint", "cert_pubkey_fingerprint" },
+		.parse = pins_parse, .meets = pins_meet,
+		.print = pins_print, .describe = pins_describe,
+		.looser = pins_looser, .same = requirement_same_list,
+		.implied = requirement_never_implied
+	},
+	{ .name = NULL }
+};
