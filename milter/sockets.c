@@ -320,7 +320,7 @@ static bool
 open_milter(struct socket_file *file, const struct settings *settings,
     const struct identity *identity, char *error)
 {
-	const char *path = settings->listen_path;
+	const char *path = settings_unix_path(settings->listen);
 	mode_t before;
 	bool opened;
 
@@ -343,7 +343,7 @@ bool
 sockets_open(struct sockets *sockets, const struct settings *settings,
     const struct identity *identity, struct log *log, char error[SOCKETS_ERROR_MAX])
 {
-	const char *path = settings->policy_service_path;
+	const char *path = settings_unix_path(settings->policy_service);
 
 	if (!open_milter(&sockets->milter, settings, identity, error))
 		return false;

@@ -13,16 +13,13 @@
 #include <strings.h>
 #include <sys/un.h>
 
-#include "settings/schema.h"
+#include "settings/table.h"
 
 #define HOST_MAX 253
 #define LABEL_MAX 63
 
-/* Where an address is stored: as libmilter writes it, and a UNIX socket's path. */
-struct place {
-	char **address;
-	char **path;			/* NULL: it cannot be one */
-};
+/* How the address of a UNIX socket begins. */
+#define UNIX "unix:"
 
 /* How an address is written. */
 struct forms {
@@ -35,9 +32,11 @@ static const struct forms listen_forms = { "inet:host:port", "inet6:[host]:port"
 static const struct forms metrics_forms = { "host:port", "[host]:port", false };
 
 struct endpoint {
+	struct setting_value *value;
 	const struct forms *forms;
 	bool six;
 	char host[HOST_MAX + 1];
+	char port[64];
 };
 
 static bool
@@ -71,7 +70,7 @@ is_host_name(const char *host)
 }
 
 static bool
-check_host(const struct endpoint *end, char error[SETTING_ERROR_MAX])
+check_host(const struct endpoint *end)
 {
 	unsigned char address[sizeof(struct in6_addr)];
 	bool four = inet_pton(AF_INET, end->host, address) == 1;
@@ -80,24 +79,23 @@ check_host(const struct endpoint *end, char error[SETTING_ERROR_MAX])
 	if (end->six ? six : four)
 		return true;
 	if (four || six)
-		return setting_refuse(error, "%s is an IPv%d address: write %s",
+		return setting_refuse(end->value, "%s is an IPv%d address: write %s",
 		    end->host, four ? 4 : 6, four ? end->forms->four : end->forms->six);
 	if (!is_host_name(end->host))
-		return setting_refuse(error,
+		return setting_refuse(end->value,
 		    "\"%.60s\" is not a host's name or address", end->host);
 	return true;
 }
 
 static bool
-copy_host(struct endpoint *end, const char *host, size_t length,
-    char error[SETTING_ERROR_MAX])
+copy_host(struct endpoint *end, const char *host, size_t length)
 {
 	if (length >= 2 && host[0] == '[' && host[length - 1] == ']') {
 		host++;
 		length -= 2;
 	}
 	if (length > HOST_MAX)
-		return setting_refuse(error, "the host's name is too long");
+		return setting_refuse(end->value, "the host's name is too long");
 	memcpy(end->host, host, length);
 	end->host[length] = '\0';
 	return true;
@@ -105,24 +103,24 @@ copy_host(struct endpoint *end, const char *host, size_t length,
 
 /* host:port, [host]:port or port@host, behind the family and its colon. */
 static bool
-split(const char *text, char *port, size_t port_size, struct endpoint *end,
-    char error[SETTING_ERROR_MAX])
+split_host(struct endpoint *end, const char *text)
 {
 	const char *at = end->forms->turned ? strchr(text, '@') : NULL;
 	const char *colon = strrchr(text, ':');
 
 	if (at != NULL) {
-		(void)snprintf(port, port_size, "%.*s", (int)(at - text), text);
-		return copy_host(end, at + 1, strlen(at + 1), error);
+		(void)snprintf(end->port, sizeof(end->port), "%.*s", (int)(at - text),
+		    text);
+		return copy_host(end, at + 1, strlen(at + 1));
 	}
 	if (colon == NULL || colon == text)
-		return setting_refuse(error, "expected a host and a port: %s or %s",
+		return setting_refuse(end->value, "expected a host and a port: %s or %s",
 		    end->forms->four, end->forms->six);
 	if (text[0] != '[' && memchr(text, ':', (size_t)(colon - text)) != NULL)
-		return setting_refuse(error,
+		return setting_refuse(end->value,
 		    "an IPv6 address stands in brackets: %s", end->forms->six);
-	(void)snprintf(port, port_size, "%s", colon + 1);
-	return copy_host(end, text, (size_t)(colon - text), error);
+	(void)snprintf(end->port, sizeof(end->port), "%s", colon + 1);
+	return copy_host(end, text, (size_t)(colon - text));
 }
 
 /* A port by number or, as with Postfix, by the service's name; 0 for neither. */
@@ -139,102 +137,70 @@ port_number(const char *port)
 }
 
 static bool
-take_inet(const struct place *place, const struct forms *forms, bool six,
-    const char *text, char error[SETTING_ERROR_MAX])
+take_inet(struct setting_value *value, const struct forms *forms, bool six,
+    const char *text)
 {
-	struct endpoint end = { .forms = forms, .six = six };
-	char port[64], listen[HOST_MAX + 32];
-	long number;
+	struct endpoint end = { .value = value, .forms = forms, .six = six };
+	char address[HOST_MAX + 32];
+	long port;
 
-	if (!split(text, port, sizeof port, &end, error))
+	if (!split_host(&end, text))
 		return false;
-	number = port_number(port);
-	if (number < 1 || number > 65535)
-		return setting_refuse(error, "the port is a number from 1 to 65535, or "
+	port = port_number(end.port);
+	if (port < 1 || port > 65535)
+		return setting_refuse(value, "the port is a number from 1 to 65535, or "
 		    "the name of a service");
-	if (!check_host(&end, error))
+	if (!check_host(&end))
 		return false;
-	(void)snprintf(listen, sizeof listen, "%s:%ld@%s", six ? "inet6" : "inet",
-	    number, end.host);
-	if (!setting_copy(place->address, listen, error))
-		return false;
-	if (place->path != NULL) {
-		free(*place->path);
-		*place->path = NULL;
-	}
-	return true;
+	(void)snprintf(address, sizeof(address), "%s:%ld@%s", six ? "inet6" : "inet",
+	    port, end.host);
+	return setting_copy(value, value->member, address);
 }
 
 static bool
-take_unix(const struct place *place, const char *path, char error[SETTING_ERROR_MAX])
+take_unix(struct setting_value *value, const char *path)
 {
 	struct sockaddr_un address;
-	char listen[sizeof address.sun_path + 8];
+	char text[sizeof(address.sun_path) + 8];
 
 	if (path[0] != '/')
-		return setting_refuse(error,
+		return setting_refuse(value,
 		    "the socket's path must be absolute: unix:/path");
-	if (strlen(path) >= sizeof address.sun_path)
-		return setting_refuse(error,
+	if (strlen(path) >= sizeof(address.sun_path))
+		return setting_refuse(value,
 		    "the socket's path is longer than the %zu bytes that the system "
-		    "allows", sizeof address.sun_path - 1);
-	(void)snprintf(listen, sizeof listen, "unix:%s", path);
-	return setting_copy(place->address, listen, error) &&
-	    setting_copy(place->path, path, error);
-}
-
-static bool
-take(const struct setting *setting, const struct place *place, const char *value,
-    char error[SETTING_ERROR_MAX])
-{
-	if (strncmp(value, "unix:", 5) == 0)
-		return take_unix(place, value + 5, error);
-	if (strncmp(value, "local:", 6) == 0)
-		return take_unix(place, value + 6, error);
-	if (strncmp(value, "inet:", 5) == 0)
-		return take_inet(place, &listen_forms, false, value + 5, error);
-	if (strncmp(value, "inet6:", 6) == 0)
-		return take_inet(place, &listen_forms, true, value + 6, error);
-	return setting_refuse(error, "%s cannot be \"%.60s\": expected %s",
-	    setting->name, value, setting->values);
+		    "allows", sizeof(address.sun_path) - 1);
+	(void)snprintf(text, sizeof(text), UNIX "%s", path);
+	return setting_copy(value, value->member, text);
 }
 
 bool
-setting_take_listen(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_address(struct setting_value *value)
 {
-	const struct place place = { &settings->listen, &settings->listen_path };
+	const char *text = value->text;
 
-	return take(setting, &place, value, error);
+	if (strncmp(text, UNIX, strlen(UNIX)) == 0)
+		return take_unix(value, text + strlen(UNIX));
+	if (strncmp(text, "local:", 6) == 0)
+		return take_unix(value, text + 6);
+	if (strncmp(text, "inet:", 5) == 0)
+		return take_inet(value, &listen_forms, false, text + 5);
+	if (strncmp(text, "inet6:", 6) == 0)
+		return take_inet(value, &listen_forms, true, text + 6);
+	return setting_expect(value, value->setting->values);
 }
 
 bool
-setting_take_service(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_host(struct setting_value *value)
 {
-	const struct place place = { &settings->policy_service,
-	    &settings->policy_service_path };
-
-	if (strcmp(value, "none") != 0)
-		return take(setting, &place, value, error);
-	free(settings->policy_service);
-	free(settings->policy_service_path);
-	settings->policy_service = settings->policy_service_path = NULL;
-	return true;
+	return take_inet(value, &metrics_forms, value->text[0] == '[', value->text);
 }
 
-bool
-setting_take_metrics(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+const char *
+settings_unix_path(const char *address)
 {
-	const struct place place = { &settings->metrics, NULL };
-
-	(void)setting;
-	if (strcmp(value, "none") != 0)
-		return take_inet(&place, &metrics_forms, value[0] == '[', value, error);
-	free(settings->metrics);
-	settings->metrics = NULL;
-	return true;
+	return address != NULL && strncmp(address, UNIX, strlen(UNIX)) == 0 ?
+	    address + strlen(UNIX) : NULL;
 }
 
 /* A name is looked up later; that "localhost" is this host is agreed (RFC 6761). */

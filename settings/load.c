@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "settings/schema.h"
+#include "settings/table.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 #include "base/file.h"
@@ -31,21 +31,10 @@ settings_free(struct settings **settings)
 
 	if (old == NULL)
 		return;
-	free(old->listen);
-	free(old->listen_path);
-	free(old->socket_group);
-	free(old->policy_service);
-	free(old->policy_service_path);
-	free(old->policy);
-	free(old->partner_certificates);
-	free(old->user);
-	free(old->group);
-	free(old->recipient_delimiter);
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (settings_table[i].is_string)
+			free(*(char **)(void *)((char *)old + settings_table[i].offset));
 	free(old->log_path);
-	free(old->authentication_results);
-	free(old->pid_file);
-	free(old->metrics);
-	free(old->journal);
 	free(old);
 	*settings = NULL;
 }
@@ -53,19 +42,15 @@ settings_free(struct settings **settings)
 static struct settings *
 new_defaults(void)
 {
-	struct settings *settings = calloc(1, sizeof *settings);
-	char error[SETTING_ERROR_MAX];
+	struct settings *settings = calloc(1, sizeof(*settings));
 
-	if (settings == NULL)
-		return NULL;
-	for (size_t i = 0; i < settings_schema_count; i++) {
-		const struct setting *setting = &settings_schema[i];
+	for (size_t i = 0; i < SETTING_COUNT && settings != NULL; i++) {
+		struct setting_value value = {
+			&settings_table[i], settings, NULL, settings_table[i].fallback, ""
+		};
 
-		if (setting->fallback != NULL && !setting->take(setting, settings,
-		    setting->fallback, error)) {
+		if (value.text != NULL && !setting_give(&value))
 			settings_free(&settings);
-			return NULL;
-		}
 	}
 	return settings;
 }
@@ -145,8 +130,6 @@ settings_load(const char *path, struct settings **settings,
 		if (!settings_parse(path, text.text, text.length, loaded, diags))
 			goto fail;
 	}
-	loaded->journal_is_default = loaded->journal != NULL && strcmp(loaded->journal,
-	    strchr(setting_find("journal")->fallback, '/')) == 0;
 	if (!resolve_paths(loaded, path != NULL ? path : DEFAULT_PATH))
 		goto fail;
 	result = SETTINGS_INVALID;
@@ -159,83 +142,6 @@ fail:
 	free(text.text);
 	settings_free(&loaded);
 	return result;
-}
-
-static void
-warn(const char *path, struct diags *diags, const char *message)
-{
-	diags_add(diags, SEVERITY_WARNING, NULL, path, 0, 0, NULL, 0, "%s", message);
-}
-
-/* Requirements on facts that nobody supplies are never met. */
-static void
-check_sources(const struct settings *settings, const char *path,
-    const struct policy_summary *summary, struct diags *diags)
-{
-	if (summary->needs_known && settings->partner_certificates == NULL)
-		warn(path, diags, "the policy requires something of a certificate's key, "
-		    "signature or validity, which no MTA reports: without "
-		    "partner-certificates it is never met");
-	if ((!summary->needs_fingerprint && !summary->needs_known) ||
-	    settings->policy_service != NULL)
-		return;
-	if (settings->mta == SETTINGS_MTA_POSTFIX)
-		warn(path, diags, "the policy needs the certificates' fingerprints, and "
-		    "Postfix reports them to a policy service alone, which is not set: "
-		    "no pin is ever met");
-	else if (settings->mta == SETTINGS_MTA_AUTO)
-		warn(path, diags, "the policy needs the certificates' fingerprints: "
-		    "Postfix reports them to a policy service alone, which is not set; "
-		    "if the MTA is Sendmail, set \"mta sendmail\"");
-}
-
-/* Where metrics can be fetched: not where something else answers. */
-static void
-check_metrics(const struct settings *settings, const char *path,
-    struct diags *diags)
-{
-	const char *metrics = settings->metrics;
-	unsigned line = settings->metrics_line, column = line == 0 ? 0 : 1;
-
-	if (metrics == NULL)
-		return;
-	if (strcmp(metrics, settings->listen) == 0)
-		diags_add(diags, SEVERITY_ERROR, NULL, path, line, column, NULL, 0,
-		    "listen and metrics are the same address");
-	if (settings->policy_service != NULL &&
-	    strcmp(metrics, settings->policy_service) == 0)
-		diags_add(diags, SEVERITY_ERROR, NULL, path, line, column, NULL, 0,
-		    "policy-service and metrics are the same address");
-	if (!settings_is_loopback(metrics))
-		diags_add(diags, SEVERITY_WARNING, NULL, path, line, column, NULL, 0,
-		    "metrics are not kept to this host: whoever reaches that address can "
-		    "read them");
-}
-
-void
-settings_check_policy(const struct settings *settings, const char *path,
-    const struct policy *policy, struct diags *diags)
-{
-	struct policy_summary summary;
-
-	policy_summarize(policy, &summary);
-	if (settings->reply_at == SETTINGS_REPLY_AT_MAIL && summary.has_to_exempt)
-		diags_add(diags, SEVERITY_ERROR, NULL, path, settings->reply_at_line,
-		    settings->reply_at_line == 0 ? 0 : 1, NULL, 0,
-		    "reply-at mail cannot go with a \"to\" rule that exempts: "
-		    "recipients are not known yet when MAIL is answered");
-	if (settings->reply_at == SETTINGS_REPLY_AT_MAIL &&
-	    settings->policy_service != NULL)
-		diags_add(diags, SEVERITY_ERROR, NULL, path, settings->reply_at_line,
-		    settings->reply_at_line == 0 ? 0 : 1, NULL, 0,
-		    "reply-at mail cannot go with a policy-service: what Postfix tells "
-		    "it is not known yet when MAIL is answered");
-	if (settings->policy_service != NULL &&
-	    strcmp(settings->policy_service, settings->listen) == 0)
-		diags_add(diags, SEVERITY_ERROR, NULL, path, 0, 0, NULL, 0,
-		    "listen and policy-service are the same address");
-	check_metrics(settings, path, diags);
-	check_sources(settings, path, &summary, diags);
 }
 
 struct policy_options
@@ -255,5 +161,5 @@ settings_policy_options(const struct settings *settings, int64_t now)
 bool
 settings_user_is_default(const struct settings *settings)
 {
-	return strcmp(settings->user, setting_find("user")->fallback) == 0;
+	return strcmp(settings->user, settings_table[SETTING_user].fallback) == 0;
 }

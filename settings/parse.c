@@ -3,26 +3,18 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include <stdarg.h>
 #include <string.h>
 
-#include "settings/schema.h"
+#include "settings/table.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 #include "base/text.h"
-
-/* More settings than this the schema cannot have. */
-#define SETTINGS_MAX 64
-
-struct place {
-	unsigned line;
-	unsigned column;
-};
 
 struct parser {
 	const char *file;
 	struct settings *settings;
 	struct diags *diags;
-	struct place seen[SETTINGS_MAX];	/* line 0: not yet */
 	struct buffer name, value, error;
 	bool failed;				/* memory was short */
 };
@@ -51,10 +43,16 @@ column_of(const struct line *line, size_t at)
 	return column;
 }
 
-static void
-complain(struct parser *parser, const struct line *line, size_t at,
-    const char *message)
+static void __attribute__((format(printf, 4, 5)))
+complain(struct parser *parser, const struct line *line, size_t at, const char *format,
+    ...)
 {
+	char message[SETTING_ERROR_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
 	buffer_clear(&parser->error);
 	text_visible(&parser->error, message);
 	if (parser->error.failed) {
@@ -155,19 +153,17 @@ complain_of_name(struct parser *parser, const struct line *line, size_t at)
 {
 	const char *name = parser->name.text;
 	const char *meant;
-	char message[SETTING_ERROR_MAX];
 
 	parser->name.text[strcspn(name, "=")] = '\0';
 	meant = setting_suggest(name);
 	if (setting_find(name) != NULL)
-		(void)setting_refuse(message,
-		    "a setting is written without \"=\": %s VALUE", name);
+		complain(parser, line, at, "a setting is written without \"=\": %s VALUE",
+		    name);
 	else if (meant != NULL)
-		(void)setting_refuse(message,
-		    "unknown setting \"%.60s\": did you mean \"%s\"?", name, meant);
+		complain(parser, line, at, "unknown setting \"%.60s\": did you mean "
+		    "\"%s\"?", name, meant);
 	else
-		(void)setting_refuse(message, "unknown setting \"%.60s\"", name);
-	complain(parser, line, at, message);
+		complain(parser, line, at, "unknown setting \"%.60s\"", name);
 }
 
 /* Was this setting seen before? If not, it is now. */
@@ -175,43 +171,38 @@ static bool
 is_first(struct parser *parser, const struct line *line, size_t at,
     const struct setting *setting)
 {
-	struct place *seen = &parser->seen[setting - settings_schema];
-	char message[SETTING_ERROR_MAX];
+	size_t number = (size_t)(setting - settings_table);
+	unsigned *seen = &parser->settings->set_at[number].line;
+	unsigned *column = &parser->settings->set_at[number].column;
 
-	if (seen->line == 0) {
-		seen->line = line->number;
-		seen->column = column_of(line, at);
-		return true;
+	if (*seen != 0) {
+		complain(parser, line, at, "%s is set twice: first at %.200s:%u:%u",
+		    setting->name, parser->file, *seen, *column);
+		return false;
 	}
-	(void)setting_refuse(message, "%s is set twice: first at %.200s:%u:%u",
-	    setting->name, parser->file, seen->line, seen->column);
-	complain(parser, line, at, message);
-	return false;
+	*seen = line->number;
+	*column = column_of(line, at);
+	return true;
 }
 
 static void
 take_value(struct parser *parser, const struct line *line, size_t at,
     const struct setting *setting)
 {
-	char error[SETTING_ERROR_MAX];
+	struct setting_value value = {
+		setting, parser->settings, NULL, parser->value.text, ""
+	};
 
 	/* Of all settings, only the delimiter means something when it is empty. */
-	if (parser->value.length == 0 && setting->take != setting_take_delimiter) {
-		(void)setting_refuse(error, "%s needs a value: %s", setting->name,
+	if (parser->value.length == 0 && setting->take != setting_take_delimiter)
+		complain(parser, line, at, "%s needs a value: %s", setting->name,
 		    setting->values);
-		complain(parser, line, at, error);
+	else if (setting_give(&value))
 		return;
-	}
-	if (strcmp(setting->name, "reply-at") == 0)
-		parser->settings->reply_at_line = line->number;
-	if (strcmp(setting->name, "metrics") == 0)
-		parser->settings->metrics_line = line->number;
-	if (setting->take(setting, parser->settings, parser->value.text, error))
-		return;
-	if (error[0] == '\0')
+	else if (value.error[0] == '\0')
 		parser->failed = true;
 	else
-		complain(parser, line, at, error);
+		complain(parser, line, at, "%s", value.error);
 }
 
 static void

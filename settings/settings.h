@@ -18,49 +18,102 @@
 #include "policy/policy.h"
 #include "base/diag.h"
 
+/* Each in the order of its words below. */
 enum settings_mta { SETTINGS_MTA_AUTO, SETTINGS_MTA_POSTFIX, SETTINGS_MTA_SENDMAIL };
 enum settings_reply_at { SETTINGS_REPLY_AT_RCPT, SETTINGS_REPLY_AT_MAIL };
 enum settings_answers {
-	SETTINGS_ANSWERS_AUTO, SETTINGS_ANSWERS_FACTS, SETTINGS_ANSWERS_VERDICT
+	SETTINGS_ANSWERS_FACTS, SETTINGS_ANSWERS_VERDICT, SETTINGS_ANSWERS_AUTO
 };
 enum settings_on_error { SETTINGS_ON_ERROR_TEMPFAIL, SETTINGS_ON_ERROR_ACCEPT };
 enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE };
 
+/*
+ * All settings: SETTING(type, member, name, take, values, default, without, about).
+ * "take" is a way to take a value, in settings/table.h; "values" what it may be: where
+ * "none" is among them, it makes a string NULL; "default" as it is written, or NULL,
+ * and "without" what that means. What is added here needs no more than a user.
+ */
+#define SETTINGS(SETTING) \
+	SETTING(char *, listen, "listen", address, \
+	    "unix:/path | inet:host:port | inet6:[host]:port", \
+	    "unix:/run/tlsward/milter.sock", NULL, "where the MTA reaches the daemon") \
+	SETTING(mode_t, socket_mode, "socket-mode", octal, "octal", "0660", NULL, \
+	    "permissions of the UNIX socket") \
+	SETTING(char *, socket_group, "socket-group", name, "group", NULL, \
+	    "the daemon's group", "group of the UNIX socket") \
+	SETTING(char *, policy, "policy", text, "path", "policy.conf", NULL, \
+	    "the policy file; relative to the settings file's folder") \
+	SETTING(char *, user, "user", name, "user", "tlsward", NULL, \
+	    "whom to become after start, when started as root") \
+	SETTING(char *, group, "group", name, "group", NULL, \
+	    "the user's primary group", "the group to become, when started as root") \
+	SETTING(enum settings_mta, mta, "mta", word, "auto | postfix | sendmail", \
+	    "auto", NULL, "how certificate macros are to be understood") \
+	SETTING(char *, policy_service, "policy-service", address, \
+	    "unix:/path | inet:host:port | inet6:[host]:port | none", "none", NULL, \
+	    "a second listener, for Postfix's policy delegation protocol") \
+	SETTING(enum settings_answers, policy_service_answers, \
+	    "policy-service-answers", word, "facts | verdict | auto", "auto", NULL, \
+	    "whether it serves the milter with facts, or judges itself") \
+	SETTING(char *, partner_certificates, "partner-certificates", text, \
+	    "path | none", "none", NULL, \
+	    "a folder of partners' certificates; relative as policy is") \
+	SETTING(enum settings_reply_at, reply_at, "reply-at", word, "rcpt | mail", \
+	    "rcpt", NULL, "at which command \"from\" and \"client\" rules refuse") \
+	SETTING(bool, mode_monitor, "mode", second, "enforce | monitor", "enforce", \
+	    NULL, "\"monitor\" puts every rule under monitor") \
+	SETTING(bool, soft_bounce, "soft-bounce", yes, "yes | no", "no", NULL, \
+	    "give every reject as a tempfail") \
+	SETTING(char *, recipient_delimiter, "recipient-delimiter", delimiter, \
+	    "characters", "+", NULL, \
+	    "what separates a recipient's detail, as in user+detail@") \
+	SETTING(enum settings_on_error, on_internal_error, "on-internal-error", word, \
+	    "tempfail | accept", "tempfail", NULL, \
+	    "what becomes of mail that cannot be judged") \
+	SETTING(enum settings_log, log, "log", log, \
+	    "syslog[:facility] | stderr | file:/path", "syslog:mail", NULL, \
+	    "where decisions and messages are logged") \
+	SETTING(enum journal_format, log_format, "log-format", word, "logfmt | json", \
+	    "logfmt", NULL, "how a log line is written") \
+	SETTING(bool, log_accepted, "log-accepted", yes, "yes | no", "yes", NULL, \
+	    "log accepted messages too") \
+	SETTING(bool, follow_accepted, "follow-accepted", yes, "yes | no", "no", NULL, \
+	    "follow accepted messages to their end, for their queue id") \
+	SETTING(char *, authentication_results, "authentication-results", authserv, \
+	    "none | AUTHSERV-ID", "none", NULL, \
+	    "the name of our Authentication-Results field on accepted messages") \
+	SETTING(char *, pid_file, "pid-file", path, "/path | none", "none", NULL, \
+	    "where the daemon leaves its process id") \
+	SETTING(char *, journal, "journal", journal, "sqlite:/path | none", \
+	    "sqlite:/var/lib/tlsward/journal.db", NULL, \
+	    "a database of decisions, for log, report and replay") \
+	SETTING(int64_t, journal_keep_ms, "journal-keep", period, \
+	    "N hours | N days | N weeks | N years | forever", "400 days", NULL, \
+	    "how long the journal keeps what is in it") \
+	SETTING(int64_t, journal_max, "journal-max", size, \
+	    "N KB | N MB | N GB | none", "2 GB", NULL, \
+	    "how large the journal may become") \
+	SETTING(bool, journal_accepted_full, "journal-accepted", second, \
+	    "rollup | full", "rollup", NULL, \
+	    "how accepted messages are kept in the journal") \
+	SETTING(char *, metrics, "metrics", host, "none | host:port | [host]:port", \
+	    "none", NULL, "where Prometheus and its like fetch metrics over HTTP")
+
+enum {
+#define SETTING_NUMBER(type, member, ...) SETTING_##member,
+	SETTINGS(SETTING_NUMBER)
+	SETTING_COUNT
+};
+
 /* All strings belong to the settings. Paths are absolute or as the user wrote. */
 struct settings {
-	char *listen;			/* libmilter's form: unix:/path, inet:port@host */
-	char *listen_path;		/* the UNIX socket's path; NULL: not one */
-	mode_t socket_mode;
-	char *socket_group;		/* NULL: the daemon's group */
-	char *policy;			/* resolved against the settings file's folder */
-	char *partner_certificates;	/* likewise; NULL: none */
-	char *user;
-	char *group;			/* NULL: the user's primary group */
-	enum settings_mta mta;
-	char *policy_service;		/* as "listen"; NULL: none */
-	char *policy_service_path;	/* the UNIX socket's path; NULL: not one */
-	enum settings_answers policy_service_answers;
-	enum settings_reply_at reply_at;
-	bool mode_monitor;
-	bool soft_bounce;
-	char *recipient_delimiter;	/* "": none */
-	enum settings_on_error on_internal_error;
-	enum settings_log log;
+#define SETTING_MEMBER(type, member, ...) type member;
+	SETTINGS(SETTING_MEMBER)
 	int syslog_facility;		/* LOG_MAIL and so on */
 	char *log_path;			/* SETTINGS_LOG_FILE */
-	enum journal_format log_format;
-	bool log_accepted;
-	bool follow_accepted;
-	char *authentication_results;	/* our authserv-id; NULL: no field */
-	char *pid_file;			/* NULL: none */
-	char *metrics;			/* inet:port@host or inet6:port@host; NULL: none */
-	char *journal;			/* the database's path; NULL: none */
-	bool journal_is_default;	/* nobody has asked for it */
-	int64_t journal_keep_ms;	/* 0: for ever */
-	int64_t journal_max;		/* bytes; 0: no limit */
-	bool journal_accepted_full;
-	unsigned reply_at_line;		/* where it is set; 0: nowhere */
-	unsigned metrics_line;		/* likewise */
+	struct {
+		unsigned line, column;	/* line 0: nowhere */
+	} set_at[SETTING_COUNT];
 };
 
 enum settings_load_result {
@@ -83,8 +136,7 @@ void settings_free(struct settings **settings);
  * What settings and policy cannot mean together (reply-at mail with a "to" rule
  * that exempts, or with the policy service; one address twice), as errors in "diags",
  * and requirements on facts that nobody will supply, and metrics that others than
- * this host can read, as warnings. "path" is the
- * settings file's name.
+ * this host can read, as warnings. "path" is the settings file's name.
  */
 void settings_check_policy(const struct settings *settings, const char *path,
     const struct policy *policy, struct diags *diags);
@@ -106,6 +158,9 @@ void settings_describe(FILE *out);
 
 /* Whether the daemon's user is the one for which nothing needs to be said. */
 bool settings_user_is_default(const struct settings *settings);
+
+/* The path of a UNIX socket's address, as settings have it; NULL: it is of another kind. */
+const char *settings_unix_path(const char *address);
 
 /* Whether an address, as libmilter writes it, can be reached from this host alone. */
 bool settings_is_loopback(const char *address);

@@ -4,235 +4,286 @@
  * SPDX-License-Identifier: ISC
  */
 #include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <syslog.h>
 
-#include "settings/schema.h"
+#include "settings/table.h"
 #include "base/suggest.h"
-
-/* Of a wrong value, so much is shown. */
-#define SHOWN 60
 
 /* As long as a header line bears it well. */
 #define AUTHSERV_ID_MAX 128
 
-static void *
-slot(const struct setting *setting, struct settings *settings)
-{
-	return (char *)settings + setting->offset;
-}
+#define HOUR_MS (INT64_C(60) * 60 * 1000)
+#define DAY_MS (24 * HOUR_MS)
+#define PERIOD_MAX (INT64_C(1000) * 365 * DAY_MS)
+
+/* Less is no journal. */
+#define SIZE_LEAST (INT64_C(1) << 20)
+#define SIZE_MOST (INT64_C(1) << 50)
 
 bool
-setting_refuse(char error[SETTING_ERROR_MAX], const char *format, ...)
+setting_refuse(struct setting_value *value, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(error, SETTING_ERROR_MAX, format, args);
+	(void)vsnprintf(value->error, sizeof(value->error), format, args);
 	va_end(args);
 	return false;
 }
 
 bool
-setting_no_memory(char error[SETTING_ERROR_MAX])
+setting_expect(struct setting_value *value, const char *what)
 {
-	error[0] = '\0';
-	return false;
+	return setting_refuse(value, "%s cannot be \"%.*s\": expected %s",
+	    value->setting->name, SETTING_SHOWN, value->text, what);
 }
 
 bool
-setting_copy(char **place, const char *value, char error[SETTING_ERROR_MAX])
+setting_copy(struct setting_value *value, char **place, const char *text)
 {
-	char *copy = strdup(value);
+	char *copy = strdup(text);
 
+	value->error[0] = '\0';
 	if (copy == NULL)
-		return setting_no_memory(error);
+		return false;
 	free(*place);
 	*place = copy;
 	return true;
 }
 
-static bool
-refuse_value(const struct setting *setting, const char *value,
-    char error[SETTING_ERROR_MAX])
+bool
+setting_give(struct setting_value *value)
 {
-	return setting_refuse(error, "%s cannot be \"%.*s\": expected %s",
-	    setting->name, SHOWN, value, setting->values);
+	const struct setting *setting = value->setting;
+
+	value->member = (char *)value->settings + setting->offset;
+	if (setting->is_string && strcmp(value->text, "none") == 0 &&
+	    strstr(setting->values, "none") != NULL) {
+		char **string = value->member;
+
+		free(*string);
+		*string = NULL;
+		return true;
+	}
+	return setting->take(value);
 }
 
-/* The number of "value" among the words, or -1. */
-static int
-find_word(const char *const *words, const char *value)
+bool
+setting_take_text(struct setting_value *value)
 {
-	for (int i = 0; words[i] != NULL; i++)
-		if (strcmp(words[i], value) == 0)
-			return i;
+	return setting_copy(value, value->member, value->text);
+}
+
+/* ------------------------------------------------------------------ *
+ * Words and numbers
+ * ------------------------------------------------------------------ */
+
+#define WORDS_MAX 8
+
+/* The number of the value among the setting's words, or -1 and refused. */
+static int
+take_number(struct setting_value *value)
+{
+	const char *words[WORDS_MAX], *meant;
+	char text[96], *next = text;
+	size_t count = 0;
+
+	(void)snprintf(text, sizeof(text), "%s", value->setting->values);
+	for (char *word; (word = strsep(&next, " |")) != NULL && count < WORDS_MAX; ) {
+		if (word[0] == '\0')
+			continue;
+		if (strcmp(word, value->text) == 0)
+			return (int)count;
+		words[count++] = word;
+	}
+	meant = suggest_word(value->text, strlen(value->text), words, count);
+	if (meant == NULL)
+		(void)setting_expect(value, value->setting->values);
+	else
+		(void)setting_refuse(value,
+		    "%s cannot be \"%.*s\": expected %s; did you mean \"%s\"?",
+		    value->setting->name, SETTING_SHOWN, value->text,
+		    value->setting->values, meant);
 	return -1;
 }
 
-static bool
-refuse_word(const struct setting *setting, const char *value,
-    char error[SETTING_ERROR_MAX])
-{
-	size_t count = 0;
-	const char *meant;
-
-	while (setting->words[count] != NULL)
-		count++;
-	meant = suggest_word(value, strlen(value), setting->words, count);
-	if (meant == NULL)
-		return refuse_value(setting, value, error);
-	return setting_refuse(error,
-	    "%s cannot be \"%.*s\": expected %s; did you mean \"%s\"?",
-	    setting->name, SHOWN, value, setting->values, meant);
-}
-
-/* The number of "value" among the words, or -1 and refused. */
-static int
-take_number(const struct setting *setting, const char *value,
-    char error[SETTING_ERROR_MAX])
-{
-	int word = find_word(setting->words, value);
-
-	if (word < 0)
-		(void)refuse_word(setting, value, error);
-	return word;
-}
-
 bool
-setting_take_word(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_word(struct setting_value *value)
 {
-	int word = take_number(setting, value, error);
+	int word = take_number(value);
 
 	if (word >= 0)
-		*(unsigned *)slot(setting, settings) = (unsigned)word;
+		*(unsigned *)value->member = (unsigned)word;
 	return word >= 0;
 }
 
 bool
-setting_take_flag(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_second(struct setting_value *value)
 {
-	int word = take_number(setting, value, error);
+	int word = take_number(value);
 
 	if (word >= 0)
-		*(bool *)slot(setting, settings) = word == 1;
+		*(bool *)value->member = word == 1;
 	return word >= 0;
 }
 
 bool
-setting_take_octal(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_yes(struct setting_value *value)
 {
-	size_t digits = strspn(value, "01234567");
-	unsigned long mode = strtoul(value, NULL, 8);
+	int word = take_number(value);
 
-	if (digits == 0 || digits > 4 || value[digits] != '\0' || mode > 0777)
-		return setting_refuse(error,
-		    "%s cannot be \"%.*s\": expected octal permissions such as 0660",
-		    setting->name, SHOWN, value);
-	*(mode_t *)slot(setting, settings) = (mode_t)mode;
+	if (word >= 0)
+		*(bool *)value->member = word == 0;
+	return word >= 0;
+}
+
+bool
+setting_take_octal(struct setting_value *value)
+{
+	size_t digits = strspn(value->text, "01234567");
+	unsigned long mode = strtoul(value->text, NULL, 8);
+
+	if (digits == 0 || digits > 4 || value->text[digits] != '\0' || mode > 0777)
+		return setting_expect(value, "octal permissions such as 0660");
+	*(mode_t *)value->member = (mode_t)mode;
 	return true;
 }
+
+/* Names of a unit: of several, and of one or shorter. */
+struct unit {
+	const char *name;
+	const char *one;
+	int64_t worth;
+};
+
+static const struct unit periods[] = {
+	{ "hours", "hour", HOUR_MS }, { "days", "day", DAY_MS },
+	{ "weeks", "week", 7 * DAY_MS }, { "years", "year", 365 * DAY_MS },
+	{ NULL, NULL, 0 },
+};
+
+/* Powers of two, as SQLite and most tools count. */
+static const struct unit sizes[] = {
+	{ "KB", "K", INT64_C(1) << 10 }, { "MB", "M", INT64_C(1) << 20 },
+	{ "GB", "G", INT64_C(1) << 30 }, { "TB", "T", INT64_C(1) << 40 },
+	{ NULL, NULL, 0 },
+};
+
+/*
+ * Stores a number and a unit, with or without a blank between them, or 0 for the word
+ * that means no limit.
+ */
+static bool
+take_amount(struct setting_value *value, const struct unit *unit, const char *no_limit,
+    int64_t most)
+{
+	int64_t *amount = value->member;
+	intmax_t number;
+	char *end;
+
+	*amount = 0;
+	if (strcmp(value->text, no_limit) == 0)
+		return true;
+	errno = 0;
+	number = strtoimax(value->text, &end, 10);
+	end += strspn(end, " \t");
+	while (unit->name != NULL && strcasecmp(unit->name, end) != 0 &&
+	    strcasecmp(unit->one, end) != 0)
+		unit++;
+	if (!isdigit((unsigned char)value->text[0]) || errno != 0 || unit->name == NULL ||
+	    number < 1 || number > most / unit->worth)
+		return setting_expect(value, value->setting->values);
+	*amount = number * unit->worth;
+	return true;
+}
+
+bool
+setting_take_period(struct setting_value *value)
+{
+	return take_amount(value, periods, "forever", PERIOD_MAX);
+}
+
+bool
+setting_take_size(struct setting_value *value)
+{
+	const int64_t *size = value->member;
+
+	if (!take_amount(value, sizes, "none", SIZE_MOST))
+		return false;
+	if (*size > 0 && *size < SIZE_LEAST)
+		return setting_refuse(value, "%s cannot be less than 1 MB",
+		    value->setting->name);
+	return true;
+}
+
+/* ------------------------------------------------------------------ *
+ * Text of a certain form
+ * ------------------------------------------------------------------ */
 
 /* Whether there is such a user or group is found out when it is needed. */
 bool
-setting_take_name(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_name(struct setting_value *value)
 {
-	for (const char *c = value; *c != '\0'; c++)
+	for (const char *c = value->text; *c != '\0'; c++)
 		if (!isgraph((unsigned char)*c) || strchr(":/,", *c) != NULL)
-			return setting_refuse(error, "%s cannot be \"%.*s\": "
-			    "that is not the name of a %s", setting->name, SHOWN, value,
-			    setting->values);
-	return setting_copy(slot(setting, settings), value, error);
+			return setting_refuse(value, "%s cannot be \"%.*s\": "
+			    "that is not the name of a %s", value->setting->name,
+			    SETTING_SHOWN, value->text, value->setting->values);
+	return setting_take_text(value);
 }
 
 bool
-setting_take_file(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_path(struct setting_value *value)
 {
-	return setting_copy(slot(setting, settings), value, error);
-}
-
-/* No path: the member becomes NULL. */
-static bool
-take_none(char **path)
-{
-	free(*path);
-	*path = NULL;
-	return true;
+	if (value->text[0] != '/')
+		return setting_expect(value, "an absolute path");
+	return setting_take_text(value);
 }
 
 bool
-setting_take_folder(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_delimiter(struct setting_value *value)
 {
-	char **path = slot(setting, settings);
-
-	return strcmp(value, "none") == 0 ? take_none(path) :
-	    setting_copy(path, value, error);
-}
-
-bool
-setting_take_path(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
-{
-	char **path = slot(setting, settings);
-
-	if (strcmp(value, "none") == 0)
-		return take_none(path);
-	if (value[0] != '/')
-		return setting_refuse(error,
-		    "%s cannot be \"%.*s\": expected an absolute path",
-		    setting->name, SHOWN, value);
-	return setting_copy(path, value, error);
-}
-
-bool
-setting_take_delimiter(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
-{
-	for (const char *c = value; *c != '\0'; c++)
-		if ((unsigned char)*c >= 0x80 || !isgraph((unsigned char)*c) ||
-		    *c == '@')
-			return setting_refuse(error, "%s cannot be \"%.*s\": expected "
-			    "characters such as + or -, together", setting->name, SHOWN,
-			    value);
-	return setting_copy(slot(setting, settings), value, error);
+	for (const char *c = value->text; *c != '\0'; c++)
+		if ((unsigned char)*c >= 0x80 || !isgraph((unsigned char)*c) || *c == '@')
+			return setting_expect(value,
+			    "characters such as + or -, together");
+	return setting_take_text(value);
 }
 
 /* What a domain name has, and what other names of hosts and services have. */
-static bool
-is_authserv_id(const char *value)
+bool
+setting_take_authserv(struct setting_value *value)
 {
-	size_t length = strlen(value);
+	const char *id = value->text;
+	size_t length = strlen(id);
 
-	return length <= AUTHSERV_ID_MAX && strspn(value, "0123456789-_./:@+*=&!#$%~[]"
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == length &&
-	    isalnum((unsigned char)value[0]) && value[length - 1] != '.';
+	if (length > AUTHSERV_ID_MAX || strspn(id, "0123456789-_./:@+*=&!#$%~[]"
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != length ||
+	    !isalnum((unsigned char)id[0]) || id[length - 1] == '.')
+		return setting_expect(value, "none, or a name such as mx.example.org, in "
+		    "ASCII and without blanks");
+	return setting_take_text(value);
 }
 
 bool
-setting_take_authserv(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_journal(struct setting_value *value)
 {
-	char **id = slot(setting, settings);
+	const char *text = value->text;
 
-	if (strcmp(value, "none") == 0) {
-		free(*id);
-		*id = NULL;
-		return true;
-	}
-	if (!is_authserv_id(value))
-		return setting_refuse(error, "%s cannot be \"%.*s\": expected none, or"
-		    " a name such as mx.example.org, in ASCII and without blanks",
-		    setting->name, SHOWN, value);
-	return setting_copy(id, value, error);
+	if (strncmp(text, "postgresql:", 11) == 0)
+		return setting_refuse(value,
+		    "a journal in PostgreSQL is not built yet: use sqlite:/path");
+	if (strncmp(text, "sqlite:", 7) != 0)
+		return setting_expect(value, value->setting->values);
+	if (text[7] != '/' || text[strlen(text) - 1] == '/')
+		return setting_expect(value, "an absolute path after sqlite:");
+	return setting_copy(value, value->member, text + 7);
 }
 
 static const struct {
@@ -248,49 +299,45 @@ static const struct {
 	{ "local5", LOG_LOCAL5 }, { "local6", LOG_LOCAL6 },
 	{ "local7", LOG_LOCAL7 },
 };
-#define FACILITIES (sizeof facilities / sizeof facilities[0])
+#define FACILITIES (sizeof(facilities) / sizeof(facilities[0]))
 
 static bool
-take_facility(struct settings *settings, const char *name,
-    char error[SETTING_ERROR_MAX])
+take_facility(struct setting_value *value, const char *name)
 {
 	const char *names[FACILITIES], *meant;
 
 	for (size_t i = 0; i < FACILITIES; i++) {
 		if (strcmp(facilities[i].name, name) == 0) {
-			settings->log = SETTINGS_LOG_SYSLOG;
-			settings->syslog_facility = facilities[i].facility;
+			value->settings->log = SETTINGS_LOG_SYSLOG;
+			value->settings->syslog_facility = facilities[i].facility;
 			return true;
 		}
 		names[i] = facilities[i].name;
 	}
 	meant = suggest_word(name, strlen(name), names, FACILITIES);
-	if (meant == NULL)
-		return setting_refuse(error, "there is no syslog facility \"%.*s\"",
-		    SHOWN, name);
-	return setting_refuse(error,
-	    "there is no syslog facility \"%.*s\": did you mean \"%s\"?", SHOWN, name,
-	    meant);
+	return setting_refuse(value, "there is no syslog facility \"%.*s\"%s%s%s",
+	    SETTING_SHOWN, name, meant != NULL ? ": did you mean \"" : "",
+	    meant != NULL ? meant : "", meant != NULL ? "\"?" : "");
 }
 
 bool
-setting_take_log(const struct setting *setting, struct settings *settings,
-    const char *value, char error[SETTING_ERROR_MAX])
+setting_take_log(struct setting_value *value)
 {
-	if (strcmp(value, "syslog") == 0)
-		return take_facility(settings, "mail", error);
-	if (strncmp(value, "syslog:", 7) == 0)
-		return take_facility(settings, value + 7, error);
-	if (strcmp(value, "stderr") == 0) {
+	struct settings *settings = value->settings;
+	const char *text = value->text;
+
+	if (strcmp(text, "syslog") == 0)
+		return take_facility(value, "mail");
+	if (strncmp(text, "syslog:", 7) == 0)
+		return take_facility(value, text + 7);
+	if (strcmp(text, "stderr") == 0) {
 		settings->log = SETTINGS_LOG_STDERR;
 		return true;
 	}
-	if (strncmp(value, "file:", 5) != 0)
-		return refuse_value(setting, value, error);
-	if (value[5] != '/')
-		return setting_refuse(error,
-		    "%s cannot be \"%.*s\": expected an absolute path after file:",
-		    setting->name, SHOWN, value);
+	if (strncmp(text, "file:", 5) != 0)
+		return setting_expect(value, value->setting->values);
+	if (text[5] != '/')
+		return setting_expect(value, "an absolute path after file:");
 	settings->log = SETTINGS_LOG_FILE;
-	return setting_copy(&settings->log_path, value + 5, error);
+	return setting_copy(value, &settings->log_path, text + 5);
 }

@@ -48,13 +48,13 @@ def policy_words():
 
 
 def setting_words():
-    schema = read("settings/schema.c")
-    names = re.findall(r'\{ "([a-z-]+)", setting_take_', schema)
-    arrays = re.findall(r"const (\w+)\[\] = \{ \"", schema)
-    values = [word for array in arrays for word in c_names("settings/schema.c", array)]
-    if len(names) < 20 or len(values) < 10:
-        raise Failure("schema.c is not written as this test expects")
-    return names + values
+    rows = re.findall(r'SETTING\([^"]*?,\s*"([a-z-]+)",\s*(\w+),[^"]*?"([^"]*)"',
+                      read("settings/settings.h"))
+    values = [word for _, take, values in rows if take in ("word", "yes", "second")
+              for word in values.split(" | ")]
+    if len(rows) < 20 or len(values) < 10:
+        raise Failure("settings.h is not written as this test expects")
+    return [name for name, *_ in rows] + values
 
 
 def paths():

@@ -73,12 +73,11 @@ def messages():
 
 def settings():
     """The settings of the schema: name and default (None: there is no value)."""
-    text = read("settings/schema.c")
-    found = re.findall(r'\{ "([a-z-]+)", setting_take_\w+, [^"]*?%s,\s*'
+    text = read("settings/settings.h").replace("\\\n", "\n")
+    found = re.findall(r'SETTING\([^"]*?,\s*"([a-z-]+)",\s*\w+,\s*%s,\s*'
                        r'(?:%s|NULL)' % (STRING, STRING), text)
-    names = re.findall(r'\{ "([a-z-]+)", setting_take_', text)
-    if not names or [name for name, *_ in found] != names:
-        raise Failure("schema.c is not written as this test expects")
+    if len(found) != len(re.findall(r"\tSETTING\(", text)):
+        raise Failure("settings.h is not written as this test expects")
     return [(name, fallback or None) for name, _, fallback in found]
 
 

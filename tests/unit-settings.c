@@ -80,7 +80,8 @@ defaults_are_the_contract_s(void **state)
 	assert_int_equal(settings_load(NULL, &settings, diags), SETTINGS_LOADED);
 	assert_int_equal(diags_count(diags), 0);
 	assert_string_equal(settings->listen, "unix:/run/tlsward/milter.sock");
-	assert_string_equal(settings->listen_path, "/run/tlsward/milter.sock");
+	assert_string_equal(settings_unix_path(settings->listen),
+	    "/run/tlsward/milter.sock");
 	assert_int_equal(settings->socket_mode, 0660);
 	assert_null(settings->socket_group);
 	assert_non_null(strstr(settings->policy, "/tlsward/policy.conf"));
@@ -101,7 +102,6 @@ defaults_are_the_contract_s(void **state)
 	assert_null(settings->authentication_results);
 	assert_null(settings->pid_file);
 	assert_string_equal(settings->journal, "/var/lib/tlsward/journal.db");
-	assert_true(settings->journal_is_default);
 	assert_true(settings->journal_keep_ms == INT64_C(400) * 24 * 3600 * 1000);
 	assert_true(settings->journal_max == INT64_C(2) << 30);
 	assert_false(settings->journal_accepted_full);
@@ -127,7 +127,7 @@ every_setting_is_taken(void **state)
 
 	(void)state;
 	assert_string_equal(s->listen, "inet:8893@127.0.0.1");
-	assert_null(s->listen_path);
+	assert_null(settings_unix_path(s->listen));
 	assert_int_equal(s->socket_mode, 0600);
 	assert_string_equal(s->socket_group, "postfix");
 	assert_string_equal(s->policy, "/etc/p.conf");
@@ -135,7 +135,7 @@ every_setting_is_taken(void **state)
 	assert_string_equal(s->group, "8");
 	assert_int_equal(s->mta, SETTINGS_MTA_POSTFIX);
 	assert_int_equal(s->reply_at, SETTINGS_REPLY_AT_MAIL);
-	assert_int_equal(s->reply_at_line, 10);
+	assert_int_equal(s->set_at[SETTING_reply_at].line, 10);
 	assert_true(s->mode_monitor);
 	assert_true(s->soft_bounce);
 	assert_string_equal(s->recipient_delimiter, "+-");
@@ -148,9 +148,8 @@ every_setting_is_taken(void **state)
 	assert_string_equal(s->authentication_results, "mx.ours.example");
 	assert_string_equal(s->pid_file, "/run/tlsward.pid");
 	assert_string_equal(s->metrics, "inet6:8894@::1");
-	assert_int_equal(s->metrics_line, 25);
+	assert_int_equal(s->set_at[SETTING_metrics].line, 25);
 	assert_string_equal(s->journal, "/srv/j.db");
-	assert_false(s->journal_is_default);
 	assert_true(s->journal_keep_ms == INT64_C(42) * 24 * 3600 * 1000);
 	assert_true(s->journal_max == INT64_C(500) << 20);
 	assert_true(s->journal_accepted_full);
@@ -244,9 +243,9 @@ expect_listen(const char *value, const char *listen, const char *path)
 	settings = good(text);
 	assert_string_equal(settings->listen, listen);
 	if (path == NULL)
-		assert_null(settings->listen_path);
+		assert_null(settings_unix_path(settings->listen));
 	else
-		assert_string_equal(settings->listen_path, path);
+		assert_string_equal(settings_unix_path(settings->listen), path);
 	settings_free(&settings);
 }
 

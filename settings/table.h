@@ -1,0 +1,85 @@
+/*
+ * table.h - the table of settings, and the ways to take a value.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_SETTINGS_TABLE_H
+#define TLSWARD_SETTINGS_TABLE_H
+
+#include "settings/settings.h"
+
+/* The longest reason that a setting gives for not taking a value. */
+#define SETTING_ERROR_MAX 320
+
+/* Of a wrong value, so much is shown. */
+#define SETTING_SHOWN 60
+
+/* A value that a setting is to take. */
+struct setting_value {
+	const struct setting *setting;
+	struct settings *settings;
+	void *member;			/* of the settings */
+	const char *text;
+	char error[SETTING_ERROR_MAX];	/* "": memory was short */
+};
+
+/* Checks the value and stores it. False with a reason in "error" where it is not one. */
+typedef bool setting_take(struct setting_value *value);
+
+struct setting {
+	const char *name;
+	setting_take *take;
+	size_t offset;			/* of its member in struct settings */
+	bool is_string;
+	const char *values, *fallback, *without, *about;
+};
+
+/* In the order of SETTINGS(). */
+extern const struct setting settings_table[SETTING_COUNT];
+
+/* The setting called "name", or NULL. */
+const struct setting *setting_find(const char *name);
+
+/* The setting's name that "name" was probably meant to be, or NULL. */
+const char *setting_suggest(const char *name);
+
+/*
+ * The ways to take a value.
+ */
+setting_take setting_take_address;	/* as libmilter writes it */
+setting_take setting_take_authserv;	/* RFC 8601, section 2.2 */
+setting_take setting_take_delimiter;
+setting_take setting_take_host;		/* host:port, as an address of the Internet */
+setting_take setting_take_journal;	/* sqlite:/path */
+setting_take setting_take_log;
+setting_take setting_take_name;		/* of a user or a group */
+setting_take setting_take_octal;
+setting_take setting_take_path;		/* an absolute path */
+setting_take setting_take_period;	/* "400 days", in milliseconds, or "forever" */
+setting_take setting_take_second;	/* a bool: whether it is the second word */
+setting_take setting_take_size;		/* "2 GB", in bytes, or "none" */
+setting_take setting_take_text;
+setting_take setting_take_word;		/* an enum, numbered as the words are */
+setting_take setting_take_yes;		/* a bool */
+
+/* Gives a setting a value, as its "take" does. */
+bool setting_give(struct setting_value *value);
+
+/*
+ * For the ways: write the reason, or show that memory was short, and return false.
+ */
+bool setting_refuse(struct setting_value *value, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool setting_expect(struct setting_value *value, const char *what);
+
+/* For them: replaces *place by a copy of "text". */
+bool setting_copy(struct setting_value *value, char **place, const char *text);
+
+/*
+ * Reads the settings of a file's text into "settings". Faults go to "diags".
+ * False when memory was short.
+ */
+bool settings_parse(const char *file, const char *text, size_t length,
+    struct settings *settings, struct diags *diags);
+
+#endif
