@@ -13,31 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-/* The members of struct facts that are strings. */
-static const size_t strings[] = {
-	offsetof(struct facts, mta), offsetof(struct facts, session),
-	offsetof(struct facts, client_addr), offsetof(struct facts, client_name),
-	offsetof(struct facts, client_ptr), offsetof(struct facts, helo),
-	offsetof(struct facts, sasl_username), offsetof(struct facts, from),
-	offsetof(struct facts, to), offsetof(struct facts, to_resolved),
-	offsetof(struct facts, queue_id), offsetof(struct facts, tls_version),
-	offsetof(struct facts, cipher), offsetof(struct facts, cert_cn),
-	offsetof(struct facts, cert_issuer), offsetof(struct facts, cert_subject_dn),
-	offsetof(struct facts, cert_issuer_dn),
-	offsetof(struct facts, cert_fingerprint),
-	offsetof(struct facts, cert_pubkey_fingerprint),
-	offsetof(struct facts, cert_key), offsetof(struct facts, cert_signature),
-	offsetof(struct facts, cert_not_after), offsetof(struct facts, cert_source),
-};
-#define STRING_COUNT (sizeof(strings) / sizeof(strings[0]))
-
-/* Those that a recipient may have of its own. */
-static const size_t own[] = {
-	offsetof(struct facts, to), offsetof(struct facts, to_resolved),
-	offsetof(struct facts, queue_id), offsetof(struct facts, cert_fingerprint),
-	offsetof(struct facts, cert_pubkey_fingerprint),
-};
-#define OWN_COUNT (sizeof(own) / sizeof(own[0]))
+#include "journal/journal.h"
 
 void
 session_make_id(char id[SESSION_ID_SIZE])
@@ -133,61 +109,19 @@ session_set_helo(struct session *session, const char *helo)
 	session->helo = copy;
 }
 
-static const char *
-string_at(const struct facts *facts, size_t offset)
-{
-	const char *string;
-
-	memcpy(&string, (const char *)facts + offset, sizeof(string));
-	return string;
-}
-
-static void
-set_string(struct facts *facts, size_t offset, const char *string)
-{
-	memcpy((char *)facts + offset, &string, sizeof(string));
-}
-
-/* Copies "string" to *room and moves *room behind it; NULL stays NULL. */
-static const char *
-copy_string(const char *string, char **room)
-{
-	size_t size;
-	char *copy = *room;
-
-	if (string == NULL)
-		return NULL;
-	size = strlen(string) + 1;
-	memcpy(copy, string, size);
-	*room += size;
-	return copy;
-}
-
-static size_t
-string_size(const char *string)
-{
-	return string != NULL ? strlen(string) + 1 : 0;
-}
-
 int
 session_begin(struct session *session, struct snapshot **snapshot,
     const struct facts *facts, const char *from_resolved)
 {
-	struct message *message;
-	size_t size = string_size(from_resolved);
-	char *room;
+	size_t size = facts_copy_size(facts);
+	size_t more = from_resolved != NULL ? strlen(from_resolved) + 1 : 0;
+	struct message *message = calloc(1, sizeof(*message) + size + more);
 
-	for (size_t i = 0; i < STRING_COUNT; i++)
-		size += string_size(string_at(facts, strings[i]));
-	message = calloc(1, sizeof(*message) + size);
 	if (message == NULL)
 		return -1;
-	room = message->text;
-	message->facts = *facts;
-	for (size_t i = 0; i < STRING_COUNT; i++)
-		set_string(&message->facts, strings[i],
-		    copy_string(string_at(facts, strings[i]), &room));
-	message->from_resolved = copy_string(from_resolved, &room);
+	facts_copy(&message->facts, facts, message->room);
+	if (more > 0)
+		message->from_resolved = memcpy(message->room + size, from_resolved, more);
 	message->snapshot = *snapshot;
 	*snapshot = NULL;
 	session->message = message;
@@ -204,7 +138,7 @@ session_end(struct session *session, struct snapshots *snapshots)
 	session->message = NULL;
 	snapshots_release(snapshots, &message->snapshot);
 	forged_clear(&message->forged);
-	free(message->recipient);
+	free(message->judged_room);
 	free(message);
 }
 
@@ -226,25 +160,18 @@ message_rank(const struct verdict *verdict)
 int
 message_keep(struct message *message, const struct judgement *judgement)
 {
-	const struct facts *facts = &judgement->facts;
-	size_t size = 0;
-	char *strings_of, *room;
+	char *room;
 
 	if (message->is_judged &&
 	    message_rank(&judgement->verdict) <= message_rank(&message->judged.verdict))
 		return 0;
-	for (size_t i = 0; i < OWN_COUNT; i++)
-		size += string_size(string_at(facts, own[i]));
-	strings_of = malloc(size + 1);
-	if (strings_of == NULL)
+	room = malloc(facts_copy_size(&judgement->facts));
+	if (room == NULL)
 		return -1;
-	room = strings_of;
-	message->judged = *judgement;
-	for (size_t i = 0; i < OWN_COUNT; i++)
-		set_string(&message->judged.facts, own[i],
-		    copy_string(string_at(facts, own[i]), &room));
+	message->judged.verdict = judgement->verdict;
+	facts_copy(&message->judged.facts, &judgement->facts, room);
+	free(message->judged_room);
+	message->judged_room = room;
 	message->is_judged = true;
-	free(message->recipient);
-	message->recipient = strings_of;
 	return 0;
 }

@@ -56,15 +56,15 @@ struct session {
  */
 struct message {
 	struct snapshot *snapshot;	/* pinned */
-	struct facts facts;		/* its strings stand in "text" */
-	const char *from_resolved;	/* in "text"; NULL: as facts.from */
+	struct facts facts;		/* its strings stand in "room" */
+	const char *from_resolved;	/* in "room"; NULL: as facts.from */
 	int accepted;			/* recipients */
 	bool is_judged;			/* "judged" is set */
 	bool undecided;			/* a recipient could not be judged */
 	struct judgement judged;	/* the strictest of those accepted */
 	struct forged forged;		/* header fields to remove */
-	char *recipient;		/* owned: those strings of "judged" */
-	char text[];
+	char *judged_room;		/* owned: the strings of judged.facts */
+	char room[];
 };
 
 /* Writes an id: unique among the connections of one host, in the order they came. */
@@ -101,9 +101,8 @@ void session_end(struct session *session, struct snapshots *snapshots);
 
 /*
  * Keeps the judgement on a recipient that was accepted, where it is stricter than
- * the one kept so far: its facts may differ from the message's in the
- * sender, the recipients, the queue id and the fingerprints. Returns 0, or -1 when
- * memory is short.
+ * the one kept so far, with a copy of its facts. Returns 0, or -1 when memory is
+ * short.
  */
 int message_keep(struct message *message, const struct judgement *judgement);
 
