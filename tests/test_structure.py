@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""How the house is built: rooms, their headers, and the form of their files.
+
+What is looked at is the source tree and, for what depends on what, the objects in the
+build directory.
+"""
+
+import collections
+import glob
+import os
+import re
+import subprocess
+import sys
+
+import runner
+from runner import TOP, Failure, Skipped, read
+
+# Each room, and the rooms below it whose headers it may include.
+ROOMS = {
+    "base": (),
+    "policy": ("base",),
+    "lint": ("policy", "base"),
+    "journal": ("policy", "base"),
+    "review": ("journal", "policy", "base"),
+    "settings": ("journal", "policy", "base"),
+    "milter": ("settings", "lint", "journal", "policy", "base"),
+    "tool": ("review", "settings", "lint", "journal", "policy", "base"),
+}
+# What a room shows to others; base/ shows everything.
+PUBLIC = {"policy/policy.h", "lint/lint.h", "journal/journal.h", "journal/store.h",
+          "review/review.h", "settings/settings.h"}
+# The parsed policy, which lint/ alone looks at.
+FOR_LINT = {"policy/rules.h", "policy/written.h"}
+SYSTEM = {
+    "base": r"syslog|sys/socket|sys/time|time",
+    "policy": r"syslog|sys/socket|sys/time|time",
+    "lint": r"syslog|sys/socket|sys/time|time",
+    "journal": r"syslog|sys/socket",
+    "review": r"syslog|sys/socket",
+}
+# No mutable variable outlives a call in these.
+WITHOUT_STATE = ("base", "policy", "lint", "journal", "review", "settings")
+FUNCTION_MAX = 60
+
+# What does not hold yet.
+EXCEPTIONS = {
+    "guards": """
+        lint/lint.h lint/regex_name.h review/review.h milter/answer.h
+        milter/callbacks.h milter/daily.h milter/encoded.h milter/facts.h
+        milter/load.h milter/log.h milter/macros.h milter/metrics_http.h
+        milter/privileges.h milter/queue.h milter/service.h milter/supervisor.h
+        milter/worker.h tool/case.h tool/case_expect.h tool/coverage.h
+        tool/explain.h tool/lines.h tool/quote.h tool/screen.h tool/suite.h
+        tool/test_result.h tool/tool.h
+    """.split(),
+    "names": """
+        add_certificate add_domain add_file add_key add_literal add_name
+        add_place add_regex add_reply add_requirement add_rule add_session
+        add_time add_value add_words append await beside check_bytes column_of
+        complain enter fail find_line find_name finish follow gather_tls give
+        hand_over has_room hex_digit is_ascii is_expected is_full is_name
+        is_plain is_space lint_rule load load_policy look_up make_room next_line
+        on_connect open_log parse_block prepare protocol_of put put_counts
+        put_rule read_line read_number read_quoted read_settings read_start
+        read_value reason_of refuse run says_none serve set_period skip step
+        take take_fact take_line take_policy tell throw_away write_text
+        write_value
+    """.split(),
+    "public": """
+        lint/regex.c lint/whos.c
+    """.split(),
+    "own": """
+        policy/decide.c lint/lint.c journal/record.c tool/case.c
+        tool/case_expect.c tool/coverage.c tool/explain.c tool/lines.c
+        tool/quote.c tool/suite.c tool/test_result.c
+    """.split(),
+    "sizeof": """
+        base/text.c review/count.c review/finish.c review/review.c review/scan.c
+        tool/case.c tool/case_expect.c tool/case_word.c tool/coverage.c
+        tool/explain_text.c tool/explain_verdict.c tool/main.c tool/report.c
+        tool/suite.c
+    """.split(),
+    "default": """
+        policy/certificate.c policy/lex.c policy/parse_set.c
+    """.split(),
+}
+CIRCLES = ("policy", "journal", "review", "tool")
+
+
+def files(room, pattern="*.[ch]"):
+    found = sorted(glob.glob(os.path.join(TOP, room, pattern)))
+    return [os.path.relpath(path, TOP) for path in found]
+
+
+def all_files(pattern="*.[ch]"):
+    return [path for room in ROOMS for path in files(room, pattern)]
+
+
+def code(path):
+    """A file without comments, and without what strings and characters hold."""
+    def blank(match):
+        found = match.group(0)
+        return '""' if found[0] in "\"'" else re.sub(r"[^\n]", " ", found)
+
+    return re.sub(r'/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)+\'', blank,
+                  read(path), flags=re.S)
+
+
+def includes(path):
+    return re.findall(r'^#\s*include\s*[<"]([^>"]+)[>"]', read(path), re.M)
+
+
+def wrong(test, found):
+    """Fails for what was found and is no exception."""
+    said = ["%s: %s" % each for each in found if each[0] not in EXCEPTIONS.get(test, ())]
+    if said:
+        raise Failure("\n    ".join([""] + said))
+
+
+# Rooms
+
+def test_every_room_is_known():
+    there = {os.path.basename(os.path.dirname(path))
+             for path in glob.glob(os.path.join(TOP, "*/Makefile.inc"))}
+    there -= {"conf", "man", "contrib", "tests"}
+    wrong("rooms", [(room, "is not in ROOMS") for room in sorted(there - set(ROOMS))] +
+          [(room, "has no sources") for room in ROOMS if not files(room, "*.c")])
+
+
+def test_includes_go_one_way():
+    found = []
+    for room, below in ROOMS.items():
+        for path in files(room):
+            for name in includes(path):
+                other = name.split("/")[0]
+                if other in ROOMS and other != room and other not in below:
+                    found.append((path, "includes " + name))
+                if other == "libmilter" and room != "milter":
+                    found.append((path, "includes " + name))
+                if re.fullmatch(r"(%s)\.h" % SYSTEM.get(room, "-"), name):
+                    found.append((path, "includes " + name))
+    wrong("includes", found)
+
+
+def test_only_public_headers_are_included():
+    found = []
+    for path in all_files():
+        room = path.split("/")[0]
+        for name in includes(path):
+            other = name.split("/")[0]
+            if other in (room, "base") or other not in ROOMS or name in PUBLIC:
+                continue
+            if room == "lint" and name in FOR_LINT:
+                continue
+            found.append((path, "includes " + name))
+    wrong("public", found)
+
+
+# Files
+
+def test_guards():
+    found = []
+    for path in all_files("*.h"):
+        room, name = path[:-2].upper().replace("-", "_").split("/")
+        guard = "TLSWARD_%s_H" % (room if room == name else room + "_" + name)
+        if not re.search(r"^#ifndef %s\n#define %s\n" % (guard, guard), read(path), re.M):
+            found.append((path, "has not the guard " + guard))
+    wrong("guards", found)
+
+
+def test_own_header_comes_first():
+    wrong("own", [(path, "does not include its own header first")
+                  for path in all_files("*.c")
+                  if os.path.exists(os.path.join(TOP, path[:-1] + "h")) and
+                  includes(path)[:1] != [path[:-1] + "h"]])
+
+
+def test_sizeof_has_parentheses():
+    wrong("sizeof", [(path, "has sizeof without (") for path in all_files()
+                     if re.search(r"\bsizeof\b(?!\()", code(path))])
+
+
+def test_switches_in_policy_name_all():
+    wrong("default", [(path, "has a switch with a default")
+                      for path in files("policy", "*.c")
+                      if re.search(r"\bdefault\s*:", code(path))])
+
+
+def functions(path):
+    """The functions that a file defines: name, whether static, how many lines."""
+    for match in re.finditer(r"^(static\b[^\n;={]*|[a-z][^\n;={]*)\n"
+                             r"([a-z_]\w*)\((?:[^{};]|\n)*?\)\n\{\n(.*?\n)?\}\n",
+                             code(path), re.M | re.S):
+        lines = match.group(0).count("\n") - match.group(1).count("\n") - 1
+        yield match.group(2), match.group(1).startswith("static"), lines
+
+
+def test_functions_can_be_seen_at_once():
+    found = []
+    count = 0
+    for path in all_files("*.c"):
+        for name, _, lines in functions(path):
+            count += 1
+            if lines > FUNCTION_MAX:
+                found.append((path, "%s() has %d lines" % (name, lines)))
+    if count < 1000:
+        raise Failure("only %d functions are found" % count)
+    wrong("lines", found)
+
+
+def test_names_of_functions_are_unique():
+    where = collections.defaultdict(set)
+    for path in all_files():
+        for name, static, _ in functions(path):
+            where[name].add((path, static))
+    wrong("names", [(name, "is in " + ", ".join(sorted(path for path, _ in there)))
+                    for name, there in sorted(where.items())
+                    if len(there) > 1 and any(static for _, static in there)])
+
+
+# Objects
+
+def objects():
+    """The objects of the programs, by their sources' names."""
+    build = os.path.dirname(runner.TLSWARD)
+    found = {}
+    for path in all_files("*.c"):
+        room, name = os.path.split(path[:-2])
+        for prefix in ("", "tlsward-", "tlsward_milter-"):
+            there = os.path.join(build, room, prefix + name + ".o")
+            if os.path.exists(there):
+                found[path] = there
+                break
+    if len(found) < len(all_files("*.c")) * 3 // 4:
+        raise Skipped("the objects are not here")
+    return found
+
+
+def symbols():
+    """Of each source: the global symbols that it defines, and those that it uses."""
+    defined, used = {}, {}
+    for path, there in objects().items():
+        lines = subprocess.run(["nm", "-P", "-g", there], check=True,
+                               capture_output=True, text=True).stdout.splitlines()
+        pairs = [line.split()[:2] for line in lines if line]
+        used[path] = {name for name, kind in pairs if kind in "Uw"}
+        for name, kind in pairs:
+            if kind not in "Uw":
+                defined[name] = path
+    return defined, used
+
+
+def components(graph):
+    """The sets of more than one node that reach each other (Tarjan)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph[node]:
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == index[node]:
+            at = stack.index(node)
+            if len(stack) - at > 1:
+                found.append(sorted(stack[at:]))
+            del stack[at:]
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_no_circles():
+    defined, used = symbols()
+    graph = {path: sorted({defined[name] for name in names if name in defined} - {path})
+             for path, names in used.items()}
+    wrong("circles", [(" ".join(each), "these need each other")
+                      for each in components(graph)
+                      if {path.split("/")[0] for path in each} - set(CIRCLES)])
+
+
+def test_no_state():
+    found = []
+    for path, there in objects().items():
+        if path.split("/")[0] not in WITHOUT_STATE:
+            continue
+        text = subprocess.run(["objdump", "-t", there], check=True, capture_output=True,
+                              text=True).stdout
+        if "__asan" in text or "__ubsan" in text:
+            raise Skipped("sanitizers have variables of their own")
+        found += [(path, "has the variable " + name) for name in re.findall(
+            r"^\S+ .{7} \.(?:data|bss)\t\S+ +(?!\.)(\S+)$", text, re.M)]
+    wrong("state", found)
+
+
+if __name__ == "__main__":
+    sys.exit(runner.main())
