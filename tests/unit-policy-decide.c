@@ -282,6 +282,62 @@ odd_addresses_do_no_harm(void **state)
 	policy_free(&policy);
 }
 
+/* The last "@" outside quotes counts; with quotes that never end the last of all. */
+static void
+the_domain_of_an_address(void **state)
+{
+	static const char *const domains[][2] = {
+		{ "a@b.example", "b.example" }, { "a@b.example@c.example", "c.example" },
+		{ "\"a@b.example\"@c.example", "c.example" }, { "\"a@b.example\"", "" },
+		{ "a\"@b.example\"@c.example\"@d.example\"",
+		    "c.example\"@d.example\"" },
+		{ "\"a@b.example", "b.example" },
+		{ "a@b.example\"@c.example", "c.example" },
+		{ "\"a\\\"@b.example\"@c.example", "c.example" },
+		{ "\"a\\\\\"@b.example", "b.example" },
+		{ "a\\\"@b.example", "b.example" }, { "\"a@b.example\\", "b.example\\" },
+		{ "<a@b.example>", "b.example" }, { "<a@b.example", "b.example" },
+		{ "@b.example,@c.example:a@d.example", "d.example" },
+		{ "@b.example", "b.example" }, { "a", "" }, { "a@", "" }, { "a@.", "" },
+		{ "a@B.Example.", "b.example" }, { "a@b.example..", "b.example." },
+	};
+	struct policy *policy = policy_text_load("default { require tls }\n");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+		struct facts facts = { .bits = -1, .from = domains[i][0] };
+		struct verdict verdict = decide(policy, &facts);
+
+		assert_string_equal(verdict.from_domain, domains[i][1]);
+	}
+	policy_free(&policy);
+}
+
+static void
+the_same_address_is_spelled_in_many_ways(void **state)
+{
+	static const char *const same[][2] = {
+		{ "a@b.example", "A@B.EXAMPLE." }, { "\"a b\"@b.example", "a\\ b@b.example" },
+		{ "<a@b.example>", "@relay.example:a@b.example" }, { "<>", "" }, { "a", "A" },
+		{ "\"a\"@b.example", "\\a@b.example" }, { "a@b\xC3\xBC.example",
+		    "a@xn--b-eha.example" }, { "a@", "a@." },
+	};
+	static const char *const differ[][2] = {
+		{ "a@b.example", "b@b.example" }, { "a@b.example", "a@c.example" },
+		{ "a@b.example", "aa@b.example" }, { "a@b.example", "a@b.example.c" },
+		{ "<>", "a" }, { "a", "b" }, { "a", "a@b.example" }, { "", "@b.example" },
+		{ "ab@c", "a@bc" }, { "\"a@b\"@c", "a@b@d" }, { "\"a@b\"", "a@b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		assert_true(policy_same_address(same[i][0], same[i][1]));
+	for (size_t i = 0; i < sizeof(differ) / sizeof(differ[0]); i++) {
+		assert_false(policy_same_address(differ[i][0], differ[i][1]));
+		assert_false(policy_same_address(differ[i][1], differ[i][0]));
+	}
+}
+
 /* Names of domains, of what is below domains, and of addresses, in turns. */
 static char *
 many_names(void)
@@ -579,6 +635,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(long_names_are_matched_whole),
 		cmocka_unit_test(long_names_are_cut_in_the_verdict_alone),
 		cmocka_unit_test(odd_addresses_do_no_harm),
+		cmocka_unit_test(the_domain_of_an_address),
+		cmocka_unit_test(the_same_address_is_spelled_in_many_ways),
 		cmocka_unit_test(two_hundred_thousand_names_are_found),
 		cmocka_unit_test(replies_are_cut_and_printable),
 		cmocka_unit_test(a_long_requirement_is_cut),

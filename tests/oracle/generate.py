@@ -482,7 +482,7 @@ def _certificate(rng):
         facts["cert_verified"] = "yes"
     elif draw < 0.8:
         facts["cert_verified"] = "no"
-    if draw < 0.7:
+    if draw < 0.7 or draw >= 0.87:	# the latter: nobody says whether it is verified
         facts.update(_certificate_texts(rng))
     digests = DIGESTS if draw < 0.75 else ("none",)
     if chance(rng, 0.6):

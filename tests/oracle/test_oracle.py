@@ -434,6 +434,16 @@ class Certificate(Case):
         self.expect(self.judge(policy, self.GOOD, cert_verified="no"), action="reject",
                     reason="certificate", failed=["certificate"])
 
+    def test_names_of_unknown_verification(self):
+        for kind in ("name user.example", 'issuer "My CA"'):
+            policy = f"default {{ require certificate {kind} }}"
+            facts = dict(self.GOOD, cert_cn="user.example", cert_issuer="My CA")
+            del facts["cert_verified"]
+            self.expect(self.judge(policy, facts), action="tempfail",
+                        reason="unknown-fact")
+            self.expect(self.judge(policy, facts, mta="postfix"),
+                        reason="unknown-fact")
+
     def test_postfix_reports_verified_ones_only(self):
         policy = "default { require certificate }"
         self.expect(self.judge(policy, MODERN, mta="postfix"), reason="certificate")
