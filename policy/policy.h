@@ -369,13 +369,16 @@ const char *policy_kind_name(enum policy_reason kind);
 const char *const *policy_kind_facts(enum policy_reason kind);
 
 /*
- * What to ask the other side for, where an outcome has a requirement of "kind" unmet:
- * the words behind "please"; "%s" stands for what is required. Static.
+ * What to ask a partner for where mail failed for "reason", said of its server:
+ * "enable %s on it", "%s" being what is required (of clear text "" or " with TLS 1.2 or
+ * newer"); and a setting of a mail server that does it, or NULL. Static.
  */
-const char *policy_plea(const struct policy_outcome *outcome, enum policy_reason kind);
-
-/* What a partner's postmaster has to change where mail failed for "reason". Static. */
 const char *policy_advice(enum policy_reason reason);
+const char *policy_advice_hint(enum policy_reason reason);
+
+/* What to ask for where an outcome has a requirement of "kind" unmet. */
+enum policy_reason policy_asked_for(const struct policy_outcome *outcome,
+    enum policy_reason kind);
 
 /* The action of a rule's requirement of "kind", before unknown facts soften it. */
 enum policy_action policy_required_action(const struct policy_outcome *outcome,

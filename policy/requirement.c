@@ -17,19 +17,18 @@ static const struct requirement_kind *const families[] = {
 
 /* The reasons that are no kind. */
 static const struct reason no_reason = {
-	"", "", "", "", "See our replies in your log."
+	"", "", "", "", "see our replies in its log", ""
 };
 static const struct reason clear_text = {
 	"tls", "530", "7.0",
 	"{domain} must reach us over {required}; this session was not encrypted",
-	"Let your outgoing mail server use STARTTLS with us (Postfix: "
-	"smtp_tls_security_level = encrypt for our domain)."
+	"let it use STARTTLS%s", "Postfix: smtp_tls_security_level = encrypt for our domain"
 };
 static const struct reason unknown_fact = {
 	"unknown-fact", "554", "7.0",
 	"{domain} cannot be judged: a fact about this session is missing on our side; "
 	"please try again later",
-	"Nothing: we could not see what we needed, and look into that ourselves."
+	"nothing: we could not see what we needed, and look into that ourselves", ""
 };
 
 const struct requirement_kind *
@@ -149,14 +148,21 @@ policy_advice(enum policy_reason reason)
 }
 
 const char *
-policy_plea(const struct policy_outcome *outcome, enum policy_reason kind)
+policy_advice_hint(enum policy_reason reason)
 {
-	const struct requirement_kind *row = requirement_kind(kind);
+	const char *hint = requirement_reason(reason)->hint;
 
+	return *hint != '\0' ? hint : NULL;
+}
+
+enum policy_reason
+policy_asked_for(const struct policy_outcome *outcome, enum policy_reason kind)
+{
 	/* A certificate that was not presented cannot be replaced. */
-	if (outcome->reason == REASON_CERTIFICATE && row->presumes == PRESUMES_PRESENTED)
-		row = requirement_kind(REASON_CERTIFICATE);
-	return row->plea;
+	if (outcome->reason == REASON_CERTIFICATE &&
+	    requirement_kind(kind)->presumes == PRESUMES_PRESENTED)
+		return REASON_CERTIFICATE;
+	return kind;
 }
 
 /* ------------------------------------------------------------------ *

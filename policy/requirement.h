@@ -23,6 +23,7 @@ struct reason {
 	const char *detail;
 	const char *reply;	/* its text behind "Mail from " or "Mail to " */
 	const char *advice;	/* as policy_advice() */
+	const char *hint;	/* as policy_advice_hint(); "": there is none */
 };
 
 /* What a certificate must be before a requirement on it is the matter. */
@@ -38,7 +39,6 @@ struct requirement_kind {
 	const char *name;		/* as policies write it: "certificate name" */
 	const char *other_name;		/* another way to write it, or the same */
 	struct reason why;
-	const char *plea;		/* as policy_plea() */
 	enum requirement_presumes presumes;
 	/* The facts that it is judged by, as records name them; ends with NULL. */
 	const char *facts[REQUIREMENT_FACTS_MAX + 1];

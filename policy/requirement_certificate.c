@@ -524,11 +524,9 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate", "550", "7.1",
 			"{domain} must reach us with {required}; this session "
 			"presented none that we can verify",
-			"Let your outgoing mail server present a client certificate "
-			"that we can verify (Postfix: smtp_tls_chain_files)."
+			"let it present its certificate, with the intermediate ones, "
+			"when our server asks for it", "Postfix: smtp_tls_chain_files"
 		},
-		.plea = "let it present its certificate, with the intermediate ones, when "
-		    "our server asks for it",
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "cert_verified" },
 		.parse = requirement_parse_nothing, .meets = verified_meets,
@@ -542,11 +540,9 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate-name", "550", "7.1",
 			"{domain} must reach us with {required}; this session's "
 			"certificate has another name",
-			"Present a client certificate with one of the names above, or "
-			"tell us the new name."
+			"let it present a certificate with that name, with the "
+			"intermediate ones, when our server asks for it", ""
 		},
-		.plea = "let it present a certificate with that name, with the "
-		    "intermediate ones, when our server asks for it",
 		.presumes = PRESUMES_VERIFIED,
 		.facts = { "cert_verified", "cert_san", "cert_cn" },
 		.parse = patterns_parse, .meets = name_meets,
@@ -560,11 +556,9 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate-issuer", "550", "7.1",
 			"{domain} must reach us with {required}; this session's "
 			"certificate has another issuer",
-			"Present a client certificate by the issuer above, or tell us "
-			"the new one."
+			"let it present a certificate of that issuer, with the "
+			"intermediate ones, or tell us of the change", ""
 		},
-		.plea = "let it present a certificate of that issuer, with the "
-		    "intermediate ones, or tell us of the change",
 		.presumes = PRESUMES_VERIFIED,
 		.facts = { "cert_verified", "cert_issuer" },
 		.parse = patterns_parse, .meets = issuer_meets,
@@ -578,9 +572,8 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate-key", "550", "7.1",
 			"{domain} must reach us with {required}; the key of this "
 			"session's certificate is weaker",
-			"Have your client certificate issued for a stronger key."
+			"replace its certificate by one with such a key", ""
 		},
-		.plea = "replace its certificate by one with such a key",
 		.presumes = PRESUMES_PRESENTED,
 		.facts = { "cert_key" },
 		.parse = key_parse, .meets = key_meets,
@@ -594,9 +587,8 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate-signature", "550", "7.1",
 			"{domain} must reach us with {required}; the signature of this "
 			"session's certificate is weaker",
-			"Have your client certificate signed with a stronger algorithm."
+			"replace its certificate by one with such a signature", ""
 		},
-		.plea = "replace its certificate by one with such a signature",
 		.presumes = PRESUMES_PRESENTED,
 		.facts = { "cert_signature" },
 		.parse = signature_parse, .meets = signature_meets,
@@ -610,9 +602,8 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate-validity", "550", "7.1",
 			"{domain} must reach us with {required}; this session's "
 			"certificate has expired or is about to",
-			"Renew your client certificate in time."
+			"renew its certificate", ""
 		},
-		.plea = "renew its certificate",
 		.presumes = PRESUMES_PRESENTED,
 		.facts = { "cert_not_after" },
 		.parse = validity_parse, .meets = validity_meets,

@@ -175,17 +175,15 @@ aead_describe(const struct policy_requirement *requirement, char *text, size_t s
 
 #define OTHER_CIPHER \
     "{domain} must reach us with {required}; this session used {cipher}"
-#define WHY_CIPHER { \
-	"cipher", "554", "7.0", OTHER_CIPHER, \
-	"Let your outgoing mail server offer the ciphers named above." \
-}
 
 const struct requirement_kind requirements_cipher[] = {
 	{
 		.kind = REASON_CIPHER, .reason = REASON_CIPHER,
 		.name = "cipher", .other_name = "cipher",
-		.why = WHY_CIPHER,
-		.plea = "enable one of these ciphers on it",
+		.why = {
+			"cipher", "554", "7.0", OTHER_CIPHER,
+			"enable one of these ciphers on it", ""
+		},
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "tls_version", "cipher" },
 		.parse = list_parse, .meets = list_meets,
@@ -195,8 +193,10 @@ const struct requirement_kind requirements_cipher[] = {
 	}, {
 		.kind = REASON_CIPHERSUITES, .reason = REASON_CIPHER,
 		.name = "ciphersuites", .other_name = "ciphersuites",
-		.why = WHY_CIPHER,
-		.plea = "enable one of these cipher suites on it",
+		.why = {
+			"cipher", "554", "7.0", OTHER_CIPHER,
+			"enable one of these cipher suites on it", ""
+		},
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "tls_version", "cipher" },
 		.parse = list_parse, .meets = list_meets,
@@ -208,10 +208,9 @@ const struct requirement_kind requirements_cipher[] = {
 		.name = "forward-secrecy", .other_name = "forward-secrecy",
 		.why = {
 			"forward-secrecy", "554", "7.0", OTHER_CIPHER,
-			"Let your outgoing mail server offer ciphers with ephemeral keys "
-			"(ECDHE, DHE), or TLS 1.3."
+			"enable cipher suites with an ephemeral key exchange (ECDHE) "
+			"on it", ""
 		},
-		.plea = "enable cipher suites with an ephemeral key exchange (ECDHE) on it",
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "tls_version", "cipher" },
 		.parse = requirement_parse_nothing, .meets = secrecy_meets,
@@ -223,10 +222,8 @@ const struct requirement_kind requirements_cipher[] = {
 		.name = "aead", .other_name = "aead",
 		.why = {
 			"aead", "554", "7.0", OTHER_CIPHER,
-			"Let your outgoing mail server offer AEAD ciphers (AES-GCM, "
-			"ChaCha20-Poly1305)."
+			"enable cipher suites with AES-GCM or ChaCha20-Poly1305 on it", ""
 		},
-		.plea = "enable cipher suites with AES-GCM or ChaCha20-Poly1305 on it",
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "cipher" },
 		.parse = requirement_parse_nothing, .meets = aead_meets,

@@ -252,11 +252,9 @@ const struct requirement_kind requirements_pin[] = {
 			"certificate-fingerprint", "550", "7.1",
 			"{domain} must reach us with {required}; this session did not "
 			"present it",
-			"Present the certificate or key that is registered with us, or "
-			"send us the fingerprint of the new one."
+			"let it present that certificate when our server asks for "
+			"it, or give us its new one in person", ""
 		},
-		.plea = "let it present that certificate when our server asks for it, or "
-		    "give us its new one in person",
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "cert_fingerprint", "cert_pubkey_fingerprint" },
 		.parse = pins_parse, .meets = pins_meet,

@@ -153,10 +153,8 @@ const struct requirement_kind requirements_tls[] = {
 			"tls-version", "554", "7.0",
 			"{domain} must reach us over {required}; this session used "
 			"{tls_version}",
-			"Enable the protocol version named above on your outgoing mail "
-			"server, and update its TLS library where that does not have it."
+			"enable %s on it", ""
 		},
-		.plea = "enable %s on it",
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "tls_version" },
 		.parse = version_parse, .meets = version_meets,
@@ -170,10 +168,8 @@ const struct requirement_kind requirements_tls[] = {
 			"bits", "554", "7.0",
 			"{domain} must reach us with {required}; this session used "
 			"{cipher} with {bits} bits",
-			"Remove ciphers with short keys (3DES, export and the like) from "
-			"your outgoing mail server's list."
+			"enable such ciphers on it", ""
 		},
-		.plea = "enable such ciphers on it",
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "bits", "cipher" },
 		.parse = bits_parse, .meets = bits_meets,

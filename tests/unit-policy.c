@@ -177,7 +177,7 @@ each_kind_of_requirement_has_a_whole_row(void **state)
 			assert_non_null(member[i]);
 		assert_string_equal(row->why.word, policy_reason_name(row->reason));
 		assert_non_null(strstr(row->why.reply, "{required}"));
-		assert_true(row->plea != NULL && row->plea[0] != '\0');
+		assert_true(row->why.advice[0] != '\0');
 		assert_non_null(row->facts[0]);
 		assert_null(row->facts[REQUIREMENT_FACTS_MAX]);
 		assert_true(row->parse != NULL && row->meets != NULL &&

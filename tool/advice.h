@@ -19,7 +19,4 @@
 void advice_write(enum policy_reason reason, const struct policy_outcome *rule,
     struct buffer *text);
 
-/* A setting of a mail server that does it, as people write it; NULL: none is known. */
-const char *advice_hint(enum policy_reason reason);
-
 #endif

@@ -28,10 +28,6 @@ struct explained {
 /* By OUTCOME_CLIENT and so on: "client", "to", "to_resolved", "from". */
 extern const char *const explain_slots[OUTCOME_COUNT];
 
-/* By kind of requirement: the facts that it was held against, up to a NULL. */
-#define EXPLAIN_USED_MAX 4
-extern const char *const explain_used[KIND_END][EXPLAIN_USED_MAX];
-
 /*
  * What came: in words, then each fact, and the names of what is not known. Of a
  * certificate's facts it is said whether they were "given", or come from the known

@@ -46,15 +46,15 @@ static void
 add_session(const struct explained *explained, enum policy_reason kind, struct tree *tree)
 {
 	const struct journal_record record = { .facts = explained->facts };
+	const char *const *names = policy_kind_facts(kind);
 
 	tree_open_object(tree, "session");
-	for (size_t i = 0; i < EXPLAIN_USED_MAX && explain_used[kind][i] != NULL; i++) {
+	for (size_t i = 0; names[i] != NULL; i++) {
 		struct buffer value = BUFFER_INIT;
 
-		if (journal_record_text(&record, explain_used[kind][i], &value)) {
+		if (journal_record_text(&record, names[i], &value)) {
 			tree->failed |= value.failed;
-			tree_text(tree, explain_used[kind][i],
-			    value.text != NULL ? value.text : "");
+			tree_text(tree, names[i], value.text != NULL ? value.text : "");
 		}
 		buffer_free(&value);
 	}

@@ -10,35 +10,13 @@
 
 #include "tool/explain.h"
 #include "base/buffer.h"
+#include "tool/advice.h"
 #include "base/text.h"
 
 #define REQUIRED_MAX 1024
 
 /* So many names of a certificate are told. */
 #define NAMES_SHOWN 3
-
-/* By kind of requirement: what to ask of the other side; %s is what is required. */
-static const char *const pleas[KIND_END] = {
-	[REASON_TLS_VERSION] = "enable %s on it",
-	[REASON_BITS] = "enable such ciphers on it",
-	[REASON_CIPHER] = "enable one of these ciphers on it",
-	[REASON_CIPHERSUITES] = "enable one of these cipher suites on it",
-	[REASON_FORWARD_SECRECY] = "enable cipher suites with an ephemeral key exchange "
-	    "(ECDHE) on it",
-	[REASON_AEAD] = "enable cipher suites with AES-GCM or ChaCha20-Poly1305 on it",
-	[REASON_CERTIFICATE] = "let it present its certificate, with the intermediate "
-	    "ones, when our server asks for it",
-	[REASON_CERTIFICATE_NAME] = "let it present a certificate with that name, with the "
-	    "intermediate ones, when our server asks for it",
-	[REASON_CERTIFICATE_ISSUER] = "let it present a certificate of that issuer, with "
-	    "the intermediate ones, or tell us of the change",
-	[REASON_CERTIFICATE_FINGERPRINT] = "let it present that certificate when our server "
-	    "asks for it, or give us its new one in person",
-	[REASON_CERTIFICATE_KEY] = "replace its certificate by one with such a key",
-	[REASON_CERTIFICATE_SIGNATURE] = "replace its certificate by one with such a "
-	    "signature",
-	[REASON_CERTIFICATE_VALIDITY] = "renew its certificate",
-};
 
 static bool
 is_plain(const char *value)
@@ -260,64 +238,26 @@ add_required(const struct policy_outcome *outcome, struct buffer *text)
 	}
 }
 
-/* What to ask for. A certificate that was not presented cannot be replaced. */
-static const char *
-plea_for(const struct policy_outcome *outcome, enum policy_reason kind)
-{
-	if (outcome->reason == REASON_CERTIFICATE && kind >= REASON_CERTIFICATE_KEY)
-		return pleas[REASON_CERTIFICATE];
-	return pleas[kind];
-}
-
 static void
-add_plea(const struct policy_outcome *outcome, enum policy_reason kind, const char *plea,
-    struct buffer *text)
+add_advice(const struct policy_outcome *outcome, struct buffer *text)
 {
-	const char *required = strstr(plea, "%s");
-	char value[REQUIRED_MAX];
-
-	if (required == NULL) {
-		buffer_string(text, plea);
-		return;
-	}
-	required_text(outcome, kind, value);
-	buffer_add(text, plea, (size_t)(required - plea));
-	text_visible(text, value);
-	buffer_string(text, required + 2);
-}
-
-/* Clear text fails TLS alone, of any version or of one. */
-static void
-add_starttls(const struct policy_outcome *outcome, struct buffer *text)
-{
-	char required[REQUIRED_MAX];
-
-	required_text(outcome, REASON_TLS_VERSION, required);
-	buffer_string(text, ": please let it use STARTTLS");
-	if (strcmp(required, "TLS") != 0)
-		buffer_format(text, " with %s", required);
-	buffer_string(text, ".");
-}
-
-static void
-add_pleas(const struct policy_outcome *outcome, struct buffer *text)
-{
-	const char *before = ": please ", *last = NULL;
+	const char *before = ": please ";
+	enum policy_reason last = REASON_NONE;
 
 	if (outcome->reason == REASON_TLS) {
-		add_starttls(outcome, text);
-		return;
+		buffer_string(text, before);
+		advice_write(REASON_TLS, outcome, text);
 	}
-	for (unsigned k = KIND_FIRST; k < KIND_END; k++) {
+	for (int k = KIND_FIRST; k < KIND_END && outcome->reason != REASON_TLS; k++) {
 		enum policy_reason kind = (enum policy_reason)k;
-		const char *plea = plea_for(outcome, kind);
+		enum policy_reason asked = policy_asked_for(outcome, kind);
 
-		if (!is_unmet(outcome, kind) || plea == last)
+		if (!is_unmet(outcome, kind) || asked == last)
 			continue;
 		buffer_string(text, before);
-		add_plea(outcome, kind, plea, text);
+		advice_write(asked, outcome, text);
 		before = ", and ";
-		last = plea;
+		last = asked;
 	}
 	buffer_string(text, ".");
 }
@@ -347,16 +287,19 @@ add_missing(const struct explained *explained, const struct policy_outcome *outc
 	struct buffer value = BUFFER_INIT;
 	const char *before = "";
 
-	for (unsigned kind = KIND_FIRST; kind < KIND_END; kind++)
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
+		const char *const *names = policy_kind_facts((enum policy_reason)kind);
+
 		for (size_t i = 0; outcome->check[kind] == CHECK_UNKNOWN &&
-		    i < EXPLAIN_USED_MAX && explain_used[kind][i] != NULL; i++) {
-			const char *name = explain_used[kind][i];
+		    names[i] != NULL; i++) {
+			const char *name = names[i];
 
 			if (journal_fact_text(explained->facts, name, &value))
 				continue;
 			buffer_format(text, "%s%s", before, name);
 			before = ", ";
 		}
+	}
 	if (before[0] == '\0')
 		buffer_string(text, "a fact of the form that the policy asks for");
 	text->failed |= value.failed;
@@ -407,6 +350,6 @@ explain_sentence(const struct explained *explained, struct buffer *text)
 	add_mail(explained, outcome, text);
 	buffer_string(text, must(outcome));
 	add_required(outcome, text);
-	add_pleas(outcome, text);
+	add_advice(outcome, text);
 	return true;
 }

@@ -15,24 +15,6 @@
 /* Lines of a list of names are broken before this column. */
 #define WIDTH 78
 
-const char *const explain_used[KIND_END][EXPLAIN_USED_MAX] = {
-	[REASON_TLS_VERSION] = { "tls_version" },
-	[REASON_BITS] = { "bits", "cipher" },
-	[REASON_CIPHER] = { "tls_version", "cipher" },
-	[REASON_CIPHERSUITES] = { "tls_version", "cipher" },
-	[REASON_FORWARD_SECRECY] = { "tls_version", "cipher" },
-	[REASON_AEAD] = { "cipher" },
-	[REASON_CERTIFICATE] = { "cert_verified" },
-	[REASON_CERTIFICATE_NAME] = { "cert_verified", "cert_san", "cert_cn" },
-	[REASON_CERTIFICATE_ISSUER] = { "cert_verified", "cert_issuer" },
-	[REASON_CERTIFICATE_FINGERPRINT] = {
-		"cert_fingerprint", "cert_pubkey_fingerprint"
-	},
-	[REASON_CERTIFICATE_KEY] = { "cert_key" },
-	[REASON_CERTIFICATE_SIGNATURE] = { "cert_signature" },
-	[REASON_CERTIFICATE_VALIDITY] = { "cert_not_after" },
-};
-
 const char *const explain_slots[OUTCOME_COUNT] = {
 	[OUTCOME_CLIENT] = "client",
 	[OUTCOME_TO] = "to",
@@ -242,8 +224,10 @@ void
 explain_session(enum policy_reason kind, const struct verdict *verdict,
     const struct facts *facts, struct buffer *text)
 {
-	for (size_t i = 0; i < EXPLAIN_USED_MAX && explain_used[kind][i] != NULL; i++) {
-		const char *name = explain_used[kind][i];
+	const char *const *names = policy_kind_facts(kind);
+
+	for (size_t i = 0; names[i] != NULL; i++) {
+		const char *name = names[i];
 
 		buffer_format(text, "%s%s ", i > 0 ? ", " : "", name);
 		if (journal_fact_text(facts, name, text))

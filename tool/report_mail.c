@@ -237,7 +237,7 @@ put_changes(struct tree *tree, const struct review_domain *seen,
 		tree_text(tree, "reason", reason_name(i));
 		advice_write((enum policy_reason)i, rule, &text);
 		tree_buffer(tree, "advice", &text);
-		tree_text(tree, "hint", advice_hint((enum policy_reason)i));
+		tree_text(tree, "hint", policy_advice_hint((enum policy_reason)i));
 		tree_close(tree);
 	}
 	tree_close(tree);
