@@ -24,7 +24,7 @@ struct arena_block {
 };
 
 static size_t
-block_size(const struct arena_block *before, size_t size)
+arena_block_size(const struct arena_block *before, size_t size)
 {
 	size_t room = before == NULL ? BLOCK_LEAST : before->size + before->size / 2;
 
@@ -36,7 +36,7 @@ block_size(const struct arena_block *before, size_t size)
 }
 
 static char *
-take(struct arena *arena, size_t size, size_t align)
+arena_take(struct arena *arena, size_t size, size_t align)
 {
 	struct arena_block *block = arena->blocks;
 	size_t start = 0;
@@ -45,7 +45,7 @@ take(struct arena *arena, size_t size, size_t align)
 	if (block != NULL)
 		start = (block->used + align - 1) & ~(align - 1);
 	if (block == NULL || start > block->size || block->size - start < size) {
-		size_t room = block_size(block, size);
+		size_t room = arena_block_size(block, size);
 
 		if (size > SIZE_MAX / 2 ||
 		    (block = malloc(sizeof(*block) + room)) == NULL) {
@@ -65,7 +65,7 @@ take(struct arena *arena, size_t size, size_t align)
 void *
 arena_alloc(struct arena *arena, size_t size)
 {
-	char *data = take(arena, size, alignof(max_align_t));
+	char *data = arena_take(arena, size, alignof(max_align_t));
 
 	if (data != NULL)
 		memset(data, 0, size);
@@ -75,7 +75,7 @@ arena_alloc(struct arena *arena, size_t size)
 char *
 arena_text(struct arena *arena, const char *text, size_t length)
 {
-	char *copy = take(arena, length + 1, 1);
+	char *copy = arena_take(arena, length + 1, 1);
 
 	if (copy == NULL)
 		return NULL;

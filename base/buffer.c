@@ -11,27 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 256
+#include "base/array.h"
+
+#define BUFFER_LEAST 256
 
 /* Room for "length" more bytes and the terminator. */
 static bool
-reserve(struct buffer *buffer, size_t length)
+buffer_reserve(struct buffer *buffer, size_t length)
 {
-	size_t room = buffer->room == 0 ? FIRST_ROOM : buffer->room;
-	char *text;
+	size_t wanted = buffer->length + length + 1;
 
-	if (buffer->failed || length >= SIZE_MAX / 4 - buffer->length)
+	if (buffer->failed || length >= SIZE_MAX / 4)
 		goto fail;
-	if (buffer->room - buffer->length > length)
+	if (wanted <= buffer->room)
 		return true;
-	while (room - buffer->length <= length)
-		room *= 2;
-	text = realloc(buffer->text, room);
-	if (text == NULL)
-		goto fail;
-	buffer->text = text;
-	buffer->room = room;
-	return true;
+	if (array_reserve(buffer->text, wanted < BUFFER_LEAST ? BUFFER_LEAST : wanted,
+	    &buffer->room))
+		return true;
 fail:
 	buffer->failed = true;
 	return false;
@@ -40,7 +36,7 @@ fail:
 void
 buffer_add(struct buffer *buffer, const char *bytes, size_t length)
 {
-	if (!reserve(buffer, length))
+	if (!buffer_reserve(buffer, length))
 		return;
 	if (length > 0)
 		memcpy(buffer->text + buffer->length, bytes, length);
@@ -61,7 +57,7 @@ buffer_format(struct buffer *buffer, const char *format, ...)
 	size_t room;
 	int length;
 
-	if (!reserve(buffer, FIRST_ROOM))
+	if (!buffer_reserve(buffer, BUFFER_LEAST))
 		return;
 	room = buffer->room - buffer->length;
 	va_start(args, format);
@@ -72,7 +68,7 @@ buffer_format(struct buffer *buffer, const char *format, ...)
 	if ((size_t)length >= room) {
 		room = (size_t)length + 1;
 		buffer->text[buffer->length] = '\0';
-		if (!reserve(buffer, room))
+		if (!buffer_reserve(buffer, room))
 			return;
 		va_start(args, format);
 		(void)vsnprintf(buffer->text + buffer->length, room, format, args);

@@ -10,7 +10,7 @@
 #define LAST_TIME INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */
 
 static bool
-number(const char *text, size_t digits, int *value)
+date_number(const char *text, size_t digits, int *value)
 {
 	*value = 0;
 	for (size_t i = 0; i < digits; i++) {
@@ -48,8 +48,8 @@ date_read_day(const char *text, int64_t *when)
 	int year, month, day;
 
 	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-' ||
-	    !number(text, 4, &year) || !number(text + 5, 2, &month) ||
-	    !number(text + 8, 2, &day))
+	    !date_number(text, 4, &year) || !date_number(text + 5, 2, &month) ||
+	    !date_number(text + 8, 2, &day))
 		return false;
 	if (year < 1 || month < 1 || month > 12 || day < 1 ||
 	    day > days_in_month(year, month))
@@ -60,7 +60,7 @@ date_read_day(const char *text, int64_t *when)
 
 /* "Z", or the offset from UTC in seconds. False where it is neither. */
 static bool
-zone(const char *text, int64_t *offset)
+date_zone(const char *text, int64_t *offset)
 {
 	int hours, minutes;
 
@@ -68,7 +68,7 @@ zone(const char *text, int64_t *offset)
 	if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
 		return true;
 	if (strlen(text) != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':' ||
-	    !number(text + 1, 2, &hours) || !number(text + 4, 2, &minutes) ||
+	    !date_number(text + 1, 2, &hours) || !date_number(text + 4, 2, &minutes) ||
 	    hours > 23 || minutes > 59)
 		return false;
 	*offset = (int64_t)(hours * 60 + minutes) * (text[0] == '-' ? -60 : 60);
@@ -86,15 +86,15 @@ date_read_time(const char *text, int64_t *when)
 	    text[13] != ':' || text[16] != ':')
 		return false;
 	memcpy(day, text, 10);
-	if (!date_read_day(day, when) || !number(text + 11, 2, &hour) ||
-	    !number(text + 14, 2, &minute) || !number(text + 17, 2, &second) ||
+	if (!date_read_day(day, when) || !date_number(text + 11, 2, &hour) ||
+	    !date_number(text + 14, 2, &minute) || !date_number(text + 17, 2, &second) ||
 	    hour > 23 || minute > 59 || second > 60)
 		return false;
 	text += 19;
 	/* A fraction of a second, which does not count. */
 	if (text[0] == '.' && text[1] >= '0' && text[1] <= '9')
 		text += 1 + strspn(text + 1, "0123456789");
-	if (!zone(text, &offset))
+	if (!date_zone(text, &offset))
 		return false;
 	*when += hour * 3600 + minute * 60 + second - offset;
 	return true;
@@ -102,7 +102,7 @@ date_read_time(const char *text, int64_t *when)
 
 /* Writes the last digits of a number. */
 static void
-put(char *text, int count, int64_t number)
+date_put(char *text, int count, int64_t number)
 {
 	while (count-- > 0) {
 		text[count] = (char)('0' + number % 10);
@@ -121,9 +121,9 @@ date_write_day(int64_t when, char text[11])
 	int64_t month = (5 * of_year + 2) / 153;
 
 	(void)strcpy(text, "YYYY-MM-DD");
-	put(text, 4, year + era * 400 + (month >= 10));
-	put(text + 5, 2, month < 10 ? month + 3 : month - 9);
-	put(text + 8, 2, of_year - (153 * month + 2) / 5 + 1);
+	date_put(text, 4, year + era * 400 + (month >= 10));
+	date_put(text + 5, 2, month < 10 ? month + 3 : month - 9);
+	date_put(text + 8, 2, of_year - (153 * month + 2) / 5 + 1);
 }
 
 void
@@ -135,7 +135,7 @@ date_write_time(int64_t when, char text[21])
 	second = when % 86400;
 	date_write_day(when, text);
 	(void)strcpy(text + 10, "Thh:mm:ssZ");
-	put(text + 11, 2, second / 3600);
-	put(text + 14, 2, second / 60 % 60);
-	put(text + 17, 2, second % 60);
+	date_put(text + 11, 2, second / 3600);
+	date_put(text + 14, 2, second / 60 % 60);
+	date_put(text + 17, 2, second % 60);
 }

@@ -9,24 +9,6 @@
 
 #define REPLACEMENT 0xFFFDu
 
-/* Unicode, table 3-7: which second bytes a first byte allows, and how many. */
-struct lead {
-	unsigned char first, last;
-	unsigned char low, high;
-	unsigned char more;
-};
-
-static const struct lead leads[] = {
-	{ 0xC2, 0xDF, 0x80, 0xBF, 1 },
-	{ 0xE0, 0xE0, 0xA0, 0xBF, 2 },
-	{ 0xE1, 0xEC, 0x80, 0xBF, 2 },
-	{ 0xED, 0xED, 0x80, 0x9F, 2 },
-	{ 0xEE, 0xEF, 0x80, 0xBF, 2 },
-	{ 0xF0, 0xF0, 0x90, 0xBF, 3 },
-	{ 0xF1, 0xF3, 0x80, 0xBF, 3 },
-	{ 0xF4, 0xF4, 0x80, 0x8F, 3 },
-};
-
 /* Code points that show as nothing, as a line's end, or turn the text around. */
 static const struct {
 	uint32_t first, last;
@@ -49,42 +31,39 @@ static const struct {
 };
 
 static bool
-is_hazard(uint32_t code)
+text_is_hazard(uint32_t code)
 {
-	for (size_t i = 0; i < sizeof hazards / sizeof hazards[0]; i++)
+	for (size_t i = 0; i < sizeof(hazards) / sizeof(hazards[0]); i++)
 		if (code >= hazards[i].first && code <= hazards[i].last)
 			return true;
 	return false;
 }
 
-static const struct lead *
-find_lead(unsigned char byte)
+/* How many bytes follow a first one; 0: it cannot be one of several. */
+static size_t
+text_more(unsigned char first)
 {
-	for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++)
-		if (byte >= leads[i].first && byte <= leads[i].last)
-			return &leads[i];
-	return NULL;
+	return first < 0xC2 || first > 0xF4 ? 0 :
+	    first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
 }
 
 size_t
 text_next(const char *text, size_t length, uint32_t *code)
 {
 	const unsigned char *byte = (const unsigned char *)text;
-	const struct lead *lead;
-	unsigned char low, high;
+	unsigned char low = 0x80, high = 0xBF;
+	size_t more = text_more(byte[0]);
+	uint32_t value = byte[0] & (0x3Fu >> more);
 
-	*code = byte[0];
-	if (byte[0] < 0x80)
+	*code = byte[0] < 0x80 ? byte[0] : TEXT_BROKEN;
+	if (more == 0)
 		return 1;
-	lead = find_lead(byte[0]);
-	*code = TEXT_BROKEN;
-	if (lead == NULL)
-		return 1;
-	uint32_t value = byte[0] & (0x3Fu >> lead->more);
-
-	low = lead->low;
-	high = lead->high;
-	for (size_t i = 1; i <= lead->more; i++) {
+	/* Unicode, table 3-7: what the second byte may be. */
+	if (byte[0] == 0xE0 || byte[0] == 0xF0)
+		low = byte[0] == 0xE0 ? 0xA0 : 0x90;
+	if (byte[0] == 0xED || byte[0] == 0xF4)
+		high = byte[0] == 0xED ? 0x9F : 0x8F;
+	for (size_t i = 1; i <= more; i++) {
 		if (i >= length || byte[i] < low || byte[i] > high)
 			return i;
 		value = value << 6 | (byte[i] & 0x3Fu);
@@ -92,7 +71,7 @@ text_next(const char *text, size_t length, uint32_t *code)
 		high = 0xBF;
 	}
 	*code = value;
-	return (size_t)lead->more + 1;
+	return more + 1;
 }
 
 size_t
@@ -112,36 +91,36 @@ text_utf8_length(const char *text, size_t length)
 }
 
 static bool
-is_plain(char c)
+text_is_plain(char c)
 {
 	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
 static void
-escape_unit(struct buffer *buffer, uint32_t unit)
+text_escape_unit(struct buffer *buffer, uint32_t unit)
 {
 	static const char digit[] = "0123456789ABCDEF";
 	char escape[6] = { '\\', 'u', digit[unit >> 12 & 15], digit[unit >> 8 & 15],
 		digit[unit >> 4 & 15], digit[unit & 15] };
 
-	buffer_add(buffer, escape, sizeof escape);
+	buffer_add(buffer, escape, sizeof(escape));
 }
 
 /* As \uXXXX, beyond the first plane as a pair of surrogates. */
 static void
-escape_code(struct buffer *buffer, uint32_t code)
+text_escape_code(struct buffer *buffer, uint32_t code)
 {
 	if (code < 0x10000) {
-		escape_unit(buffer, code);
+		text_escape_unit(buffer, code);
 		return;
 	}
 	code -= 0x10000;
-	escape_unit(buffer, 0xD800 + (code >> 10));
-	escape_unit(buffer, 0xDC00 + (code & 0x3FF));
+	text_escape_unit(buffer, 0xD800 + (code >> 10));
+	text_escape_unit(buffer, 0xDC00 + (code & 0x3FF));
 }
 
 static void
-write_code(struct buffer *buffer, uint32_t code, const char *bytes, size_t length,
+text_write_code(struct buffer *buffer, uint32_t code, const char *bytes, size_t length,
     enum text_style style)
 {
 	bool quoted = style != TEXT_PLAIN;
@@ -157,8 +136,8 @@ write_code(struct buffer *buffer, uint32_t code, const char *bytes, size_t lengt
 		buffer_add(buffer, "\\r", 2);
 	else if (code == '\t')
 		buffer_add(buffer, "\\t", 2);
-	else if (is_hazard(code) || (style == TEXT_QUOTED_ASCII && code >= 0x80))
-		escape_code(buffer, code);
+	else if (text_is_hazard(code) || (style == TEXT_QUOTED_ASCII && code >= 0x80))
+		text_escape_code(buffer, code);
 	else {
 		if (quoted && (code == '"' || code == '\\'))
 			buffer_add(buffer, "\\", 1);
@@ -176,14 +155,14 @@ text_escape(struct buffer *buffer, const char *text, size_t length,
 		size_t run = at;
 		uint32_t code;
 
-		while (run < length && is_plain(text[run]))
+		while (run < length && text_is_plain(text[run]))
 			run++;
 		if (run > at)
 			buffer_add(buffer, text + at, run - at);
 		if (run == length)
 			break;
 		at = run + text_next(text + run, length - run, &code);
-		write_code(buffer, code, text + run, at - run, style);
+		text_write_code(buffer, code, text + run, at - run, style);
 	}
 }
 
@@ -208,14 +187,14 @@ text_repair(struct buffer *buffer, const char *text, size_t length)
 void
 text_decimal(struct buffer *buffer, unsigned number)
 {
-	char digits[3 * sizeof number];
-	size_t at = sizeof digits;
+	char digits[3 * sizeof(number)];
+	size_t at = sizeof(digits);
 
 	do {
 		digits[--at] = (char)('0' + number % 10);
 		number /= 10;
 	} while (number > 0);
-	buffer_add(buffer, digits + at, sizeof digits - at);
+	buffer_add(buffer, digits + at, sizeof(digits) - at);
 }
 
 void

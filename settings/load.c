@@ -57,15 +57,15 @@ new_defaults(void)
 
 /* An error of the file as a whole. */
 static enum settings_load_result
-refuse(struct diags *diags, const char *path, const char *before, const char *why,
-    enum settings_load_result result)
+settings_unusable(struct diags *diags, const char *path, const char *before,
+    const char *why, enum settings_load_result result)
 {
 	diags_add(diags, SEVERITY_ERROR, NULL, path, 0, 0, NULL, 0, "%s%s", before, why);
 	return result;
 }
 
 static enum settings_load_result
-read_settings(const char *path, struct file *text, struct diags *diags)
+settings_read(const char *path, struct file *text, struct diags *diags)
 {
 	switch (file_read(path, FILE_MAX_SIZE, false, text)) {
 	case FILE_READ:
@@ -73,13 +73,13 @@ read_settings(const char *path, struct file *text, struct diags *diags)
 	case FILE_NO_MEMORY:
 		return SETTINGS_NO_MEMORY;
 	case FILE_LARGE:
-		return refuse(diags, path, "larger than 1 MiB: not a settings file", "",
-		    SETTINGS_INVALID);
+		return settings_unusable(diags, path, "larger than 1 MiB: ",
+		    "not a settings file", SETTINGS_INVALID);
 	case FILE_IRREGULAR:
 	case FILE_UNREADABLE:
 		break;
 	}
-	return refuse(diags, path, "cannot be read: ", strerror(errno),
+	return settings_unusable(diags, path, "cannot be read: ", strerror(errno),
 	    SETTINGS_UNREADABLE);
 }
 
@@ -123,7 +123,7 @@ settings_load(const char *path, struct settings **settings,
 	if (loaded == NULL)
 		goto fail;
 	if (path != NULL) {
-		result = read_settings(path, &text, diags);
+		result = settings_read(path, &text, diags);
 		if (result != SETTINGS_LOADED)
 			goto fail;
 		result = SETTINGS_NO_MEMORY;
