@@ -141,13 +141,10 @@ explain(struct run *run)
 	if (!judge_facts(&run->judge.loaded, explained.time_ms / 1000, &facts, &verdict))
 		return tool_trouble("not enough memory");
 	if (run->json) {
-		explain_json(&explained, &text);
+		tree_write(explain_model(&explained, false), false, &text);
 		buffer_string(&text, "\n");
-	} else {
-		explain_came(&explained, &text);
-		explain_rules(&explained, &text);
-		explain_verdict(&explained, &text);
-	}
+	} else
+		explain_text(&explained, &text);
 	if (text.failed)
 		status = tool_trouble("not enough memory");
 	else

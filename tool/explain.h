@@ -6,6 +6,7 @@
 #ifndef TLSWARD_EXPLAIN_H
 #define TLSWARD_EXPLAIN_H
 
+#include "tool/tree.h"
 #include "journal/journal.h"
 #include "policy/policy.h"
 #include "base/buffer.h"
@@ -25,21 +26,14 @@ struct explained {
 	const char *recorded_reason;
 };
 
-/* By OUTCOME_CLIENT and so on: "client", "to", "to_resolved", "from". */
-extern const char *const explain_slots[OUTCOME_COUNT];
-
 /*
- * What came: in words, then each fact, and the names of what is not known. Of a
- * certificate's facts it is said whether they were "given", or come from the known
- * certificate.
+ * The document: for scripts, or for people, which is what the words are made of. NULL
+ * where memory is short.
  */
-void explain_came(const struct explained *explained, struct buffer *text);
+json_t *explain_model(const struct explained *explained, bool people);
 
-/* Which rules applied, where they stand, and how each requirement came out. */
-void explain_rules(const struct explained *explained, struct buffer *text);
-
-/* What was not met, and the verdict, where it came from, and the reply. */
-void explain_verdict(const struct explained *explained, struct buffer *text);
+/* What came, what is required, and the verdict, in words. */
+void explain_text(const struct explained *explained, struct buffer *text);
 
 /* FILE:LINE (KIND WHO) of a rule. */
 void explain_place(const struct policy_place *place, struct buffer *text);
@@ -67,8 +61,5 @@ bool explain_sentence(const struct explained *explained, struct buffer *text);
 
 /* Whether that sentence is for ourselves. */
 bool explain_is_ours(const struct policy_outcome *blamed);
-
-/* All of it as one line of JSON, without the newline. */
-void explain_json(const struct explained *explained, struct buffer *text);
 
 #endif
