@@ -389,7 +389,7 @@ put_recorded(struct tree *tree, const struct explained *explained)
 }
 
 static void
-put_verdict(struct tree *tree, const struct explained *explained)
+put_result(struct tree *tree, const struct explained *explained)
 {
 	const struct verdict *verdict = explained->verdict;
 
@@ -453,7 +453,7 @@ explain_model(const struct explained *explained, bool people)
 	put_rules(&tree, explained, people);
 	put_reply(explained, &tree);
 	if (people)
-		put_verdict(&tree, explained);
+		put_result(&tree, explained);
 	if (explain_sentence(explained, &sentence)) {
 		if (people)
 			tree_flag(&tree, "is_ours", explain_is_ours(blamed));
