@@ -17,6 +17,13 @@ struct written {
 	bool period;		/* a monitor or an exempt, perhaps of a profile */
 };
 
+const struct block *
+lint_block_of(const struct lint *lint, size_t index)
+{
+	return lint->policy->rules[index].kind == RULE_DEFAULT ?
+	    &lint->written->fallback->block : &lint->written->rules[index].block;
+}
+
 const struct setting *
 lint_setting(const struct block *block, const struct policy_requirement *requirement)
 {
@@ -219,7 +226,6 @@ lint_blocks(struct lint *lint)
 	for (size_t i = 0; i < lint->policy->rule_count; i++) {
 		const struct policy_rule *rule = &lint->policy->rules[i];
 
-		lint_block(lint, rule->kind == RULE_DEFAULT ? &lint->written->fallback->block :
-		    &lint->written->rules[i].block, &rule->settings);
+		lint_block(lint, lint_block_of(lint, i), &rule->settings);
 	}
 }

@@ -77,52 +77,37 @@ place_of(const struct setting *setting, const struct pattern *pattern)
 	return place;
 }
 
+/* One pattern: of a proof, and not beside a pin, it must not be a service's name. */
 static void
-lint_providers(struct lint *lint, const struct block *block,
-    const struct policy_requirement *names)
+lint_pattern(struct lint *lint, const struct setting *setting,
+    const struct pattern *pattern, bool names_partner, bool is_proof)
 {
-	const struct setting *setting = NULL;
+	const char *provider = names_partner && is_proof ?
+	    provider_of_pattern(lint->providers, pattern) : NULL;
+	struct place place = place_of(setting, pattern);
+	struct regex_name regex = { .shape = REGEX_OTHER };
 
-	for (size_t i = 0; i < names->u.patterns.count; i++) {
-		const struct pattern *pattern = &names->u.patterns.list[i];
-		const char *provider = provider_of_pattern(lint->providers, pattern);
-		struct place place;
-
-		if (provider != NULL && setting == NULL)
-			setting = lint_setting(block, names);
-		if (provider == NULL || setting == NULL)
-			continue;
-		place = place_of(setting, pattern);
+	if (provider != NULL)
 		lint_warn(lint, &place, KIND(PROVIDER), pattern->text, provider);
-	}
+	if (pattern->type != PATTERN_REGEX)
+		return;
+	regex_name_read(pattern->text, &regex);
+	if (names_partner && regex.shape == REGEX_NAME && regex.loose_dot)
+		lint_warn(lint, &place, KIND(REGEX_DOT));
+	else if (lint_is_slow(lint->policy, pattern->text, pattern->code,
+	    &lint->tries))
+		lint_warn(lint, &place, KIND(REGEX_SLOW));
 }
 
-/* A dot for any character in a pattern that lets in, or one that backtracks badly. */
 static void
-lint_expressions(struct lint *lint, const struct block *block,
-    const struct policy_requirement *names, unsigned *tries)
+lint_patterns(struct lint *lint, const struct block *block,
+    const struct policy_requirement *names, bool is_proof)
 {
-	for (size_t i = 0; i < names->u.patterns.count; i++) {
-		const struct pattern *pattern = &names->u.patterns.list[i];
-		const struct setting *setting;
-		struct regex_name regex;
-		struct place place;
-		bool dot, slow;
+	const struct setting *setting = names != NULL ? lint_setting(block, names) : NULL;
 
-		if (pattern->type != PATTERN_REGEX)
-			continue;
-		regex_name_read(pattern->text, &regex);
-		dot = names->kind == REASON_CERTIFICATE_NAME &&
-		    regex.shape == REGEX_NAME && regex.loose_dot;
-		slow = lint_is_slow(lint->policy, pattern->text, pattern->code, tries);
-		if (!(dot || slow) || (setting = lint_setting(block, names)) == NULL)
-			continue;
-		place = place_of(setting, pattern);
-		if (dot)
-			lint_warn(lint, &place, KIND(REGEX_DOT));
-		else
-			lint_warn(lint, &place, KIND(REGEX_SLOW));
-	}
+	for (size_t i = 0; setting != NULL && i < names->u.patterns.count; i++)
+		lint_pattern(lint, setting, &names->u.patterns.list[i],
+		    names->kind == REASON_CERTIFICATE_NAME, is_proof);
 }
 
 /* Whether one of the patterns matches every name. */
@@ -143,24 +128,19 @@ names_anybody(const struct policy_requirement *names)
 }
 
 static void
-lint_rule(struct lint *lint, const struct block *block,
-    const struct settings_of_rule *settings, unsigned *tries)
+lint_proofs(struct lint *lint, const struct block *block,
+    const struct settings_of_rule *settings)
 {
 	const struct policy_requirement *name = settings->require[REASON_CERTIFICATE_NAME];
 	const struct policy_requirement *issuer =
 	    settings->require[REASON_CERTIFICATE_ISSUER];
+	/* With a pin the key is the proof. */
+	bool pinned = settings->require[REASON_CERTIFICATE_FINGERPRINT] != NULL;
 	const struct setting *setting;
 
-	if (name != NULL)
-		lint_expressions(lint, block, name, tries);
-	if (issuer != NULL)
-		lint_expressions(lint, block, issuer, tries);
-	/* With a pin the key is the proof. */
-	if (settings->require[REASON_CERTIFICATE_FINGERPRINT] != NULL)
-		return;
-	if (name != NULL)
-		lint_providers(lint, block, name);
-	if (issuer != NULL && (name == NULL || names_anybody(name)) &&
+	lint_patterns(lint, block, name, !pinned);
+	lint_patterns(lint, block, issuer, !pinned);
+	if (!pinned && issuer != NULL && (name == NULL || names_anybody(name)) &&
 	    (setting = lint_setting(block, issuer)) != NULL)
 		lint_warn(lint, &setting->value, KIND(ISSUER));
 }
@@ -168,17 +148,12 @@ lint_rule(struct lint *lint, const struct block *block,
 void
 lint_certificates(struct lint *lint)
 {
-	unsigned tries = 0;
-
 	if ((lint->providers = providers_read(lint->diags)) == NULL) {
 		lint->no_memory = true;
 		return;
 	}
-	for (size_t i = 0; i < lint->policy->rule_count; i++) {
-		const struct policy_rule *rule = &lint->policy->rules[i];
-
-		lint_rule(lint, rule->kind == RULE_DEFAULT ? &lint->written->fallback->block :
-		    &lint->written->rules[i].block, &rule->settings, &tries);
-	}
+	for (size_t i = 0; i < lint->policy->rule_count; i++)
+		lint_proofs(lint, lint_block_of(lint, i),
+		    &lint->policy->rules[i].settings);
 	providers_free(&lint->providers);
 }

@@ -87,26 +87,17 @@ read_lines(struct providers *providers, struct diags *diags)
 static bool
 read_list(struct providers *providers, struct diags *diags)
 {
-	const char *problem = "it is not a file";
+	enum file_result result = file_read(providers->path, FILE_MOST, true,
+	    &providers->file);
 
-	switch (file_read(providers->path, FILE_MOST, true, &providers->file)) {
-	case FILE_READ:
+	if (result == FILE_READ)
 		return read_lines(providers, diags);
-	case FILE_NO_MEMORY:
+	if (result == FILE_NO_MEMORY)
 		return false;
-	case FILE_UNREADABLE:
-		if (errno == ENOENT)
-			return true;
-		problem = strerror(errno);
-		break;
-	case FILE_LARGE:
-		problem = "it is larger than 1 MiB";
-		break;
-	case FILE_IRREGULAR:
-		break;
-	}
-	diags_add(diags, SEVERITY_ERROR, NULL, providers->path, 0, 0, NULL, 0,
-	    "cannot be read: %s", problem);
+	if (result != FILE_UNREADABLE || errno != ENOENT)
+		diags_add(diags, SEVERITY_ERROR, NULL, providers->path, 0, 0, NULL, 0,
+		    "cannot be read: %s", result == FILE_UNREADABLE ? strerror(errno) :
+		    "it is no file of at most 1 MiB");
 	return true;
 }
 

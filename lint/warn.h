@@ -18,6 +18,7 @@ struct lint {
 	struct diags *diags;
 	struct providers *providers;
 	struct place last;		/* of the last WHO that was looked up */
+	unsigned tries;			/* of slow patterns of certificates */
 	bool no_memory;
 };
 
@@ -32,6 +33,9 @@ void lint_warn_who(struct lint *lint, const struct who *who, enum lint_kind kind
 /* The same at a place that the policy keeps. */
 void lint_warn_kept(struct diags *diags, const struct kept_place *place,
     enum lint_kind kind, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The block that the rule at "index" is written with. */
+const struct block *lint_block_of(const struct lint *lint, size_t index);
 
 /*
  * The setting of a rule's block, or of a profile that it uses, which wrote the

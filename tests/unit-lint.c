@@ -111,7 +111,7 @@ broken_providers(void **state)
 	providers = providers_read(diags);
 	assert_non_null(providers);
 	assert_int_equal(diags_errors(diags), 2);
-	assert_string_equal(diags_at(diags, 1)->message, "cannot be read: it is not a file");
+	assert_string_equal(diags_at(diags, 1)->message, "cannot be read: it is no file of at most 1 MiB");
 	providers_free(&providers);
 	(void)rmdir(path);
 	(void)rmdir(folder);
