@@ -25,9 +25,8 @@ lint_valid(struct lint *lint)
 		lint_file(file, lint->diags);
 	lint_dates(lint->policy, lint->now, lint->diags);
 	lint_whos(lint);
-	lint_settings(lint);
+	lint_demands(lint);
 	lint_blocks(lint);
-	lint_sessions(lint);
 	lint_certificates(lint);
 }
 

@@ -46,9 +46,8 @@ const struct setting *lint_setting(const struct block *block,
 
 /* Warnings of one sort each; lint_load() calls them. */
 void lint_whos(struct lint *lint);		/* what rules do to each other */
-void lint_settings(struct lint *lint);		/* what a rule itself lets pass */
+void lint_demands(struct lint *lint);		/* too little, or too much */
 void lint_blocks(struct lint *lint);		/* settings as written, profiles */
-void lint_sessions(struct lint *lint);		/* requirements that contradict */
 void lint_certificates(struct lint *lint);	/* certificates that prove little */
 void lint_regexes(struct lint *lint, enum policy_rule_kind kind);
 
@@ -59,18 +58,6 @@ void lint_certificate(const struct pinned_file *pinned, int64_t now,
     struct diags *diags);
 /* A date that is past or near. */
 void lint_date(const struct dated *dated, int64_t now, struct diags *diags);
-
-/*
- * Of a rule's WHOs, one after the other: whether the rule changes anything. "other"
- * is the rule in whose place the WHO stands, by the name "name"; NULL: none.
- */
-struct idle;
-struct idle *idle_new(size_t rules);
-void idle_free(struct idle **idle);
-void idle_changes(struct idle *idle, const struct who *who);
-void idle_instead(struct idle *idle, const struct policy *policy,
-    const struct who *who, const struct policy_rule *other, const char *name);
-void lint_idle(struct lint *lint, const struct idle *idle);
 
 /*
  * Whether there is a name on which the expression "text", without its slashes, is given
@@ -86,5 +73,8 @@ bool lint_is_slow(const struct policy *policy, const char *text, pcre2_code *cod
  */
 const char *rule_looser(const struct settings_of_rule *a,
     const struct settings_of_rule *b, int64_t now, char *text, size_t size);
+
+/* Whether both demand the same, with the same actions, dates, contact and note. */
+bool rule_same(const struct settings_of_rule *a, const struct settings_of_rule *b);
 
 #endif

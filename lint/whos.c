@@ -1,6 +1,9 @@
 /*
  * whos.c - warnings about what rules do to each other, by the names they are for.
  *
+ * A rule has no effect where each of its WHOs would be judged alike without it. Where
+ * that cannot be told of one of them, it has.
+ *
  * SPDX-License-Identifier: ISC
  */
 #include "lint/warn.h"
@@ -9,7 +12,16 @@
 #include <string.h>
 
 #include "policy/index.h"
-#include "base/diag.h"
+
+/* What is known of a rule so far. */
+struct rule_state {
+	/* The rule in whose place it stands: its index + 1; UINT32_MAX: none. */
+	uint32_t compared;
+	enum { EFFECT_UNKNOWN, EFFECT_NONE, EFFECT_SOME } effect;
+	bool said;		/* of a name in one of its lists: not of each */
+	const struct who *first;
+	const char *instead;	/* what "first" stands in the place of; NULL: nothing */
+};
 
 static const struct settings_of_rule *
 settings_of(const struct lint *lint, const struct who *who)
@@ -71,28 +83,6 @@ less_specific(const struct lint *lint, const struct who_table *table,
 	}
 }
 
-/* Warns of a rule that is looser than the one in whose place it stands. */
-static void
-lint_looser(struct lint *lint, const struct who *who, const struct who *below,
-    const struct policy_rule *other, uint32_t *compared)
-{
-	const struct policy_rule *rules = lint->policy->rules;
-	char text[128];
-	const char *why;
-
-	if (other == NULL || other == &rules[who->rule])
-		return;
-	/* Once for a pair of rules, however many names they have. */
-	if (compared[who->rule] == (uint32_t)(other - rules) + 1)
-		return;
-	compared[who->rule] = (uint32_t)(other - rules) + 1;
-	why = rule_looser(settings_of(lint, who), &other->settings, lint->now, text,
-	    sizeof(text));
-	if (why != NULL)
-		lint_warn_who(lint, who, KIND(LOOSER), who->name,
-		    below != NULL ? below->name : "the default", why);
-}
-
 /*
  * Whether less_specific() finds all that would apply without this WHO; else what
  * stands in the way cannot be told from the names.
@@ -122,20 +112,38 @@ is_certain(const struct who_table *table, const struct who *who,
 /* What a WHO stands in the place of, and what that says of its rule. */
 static void
 lint_instead(struct lint *lint, enum policy_rule_kind kind, const struct who *who,
-    uint32_t *compared, struct idle *idle)
+    struct rule_state *state)
 {
+	static const struct settings_of_rule nothing = { 0 };
 	const struct who_table *table = &lint->policy->tables[kind];
+	const struct policy_rule *rules = lint->policy->rules;
 	const struct who *below = less_specific(lint, table, who);
-	const struct policy_rule *other = below != NULL ?
-	    &lint->policy->rules[below->rule] :
+	const struct policy_rule *other = below != NULL ? &rules[below->rule] :
 	    kind == RULE_FROM ? lint->policy->fallback : NULL;
+	const char *name = below != NULL ? below->name :
+	    other != NULL ? "the default" : NULL;
+	uint32_t index = other == NULL ? UINT32_MAX : (uint32_t)(other - rules) + 1;
+	char text[128];
+	const char *why;
 
-	lint_looser(lint, who, below, other, compared);
-	if (is_certain(table, who, kind))
-		idle_instead(idle, lint->policy, who, other, below != NULL ? below->name :
-		    other != NULL ? "the default" : NULL);
-	else
-		idle_changes(idle, who);
+	if (!is_certain(table, who, kind))
+		state->effect = EFFECT_SOME;
+	/* Once for a pair of rules, however many names they have, and none for one rule. */
+	if (other == &rules[who->rule] || state->compared == index)
+		return;
+	state->compared = index;
+	why = other == NULL ? NULL : rule_looser(settings_of(lint, who),
+	    &other->settings, lint->now, text, sizeof(text));
+	if (why != NULL)
+		lint_warn_who(lint, who, KIND(LOOSER), who->name, name, why);
+	if (state->effect == EFFECT_SOME)
+		return;
+	if (state->first == NULL) {
+		state->first = who;
+		state->instead = name;
+	}
+	state->effect = rule_same(settings_of(lint, who),
+	    other == NULL ? &nothing : &other->settings) ? EFFECT_NONE : EFFECT_SOME;
 }
 
 /* Warns of a domain with requirements whose subdomains have none. */
@@ -177,45 +185,54 @@ lint_client_name(struct lint *lint, const struct who *who)
 }
 
 static void
-lint_table(struct lint *lint, enum policy_rule_kind kind, uint32_t *compared,
-    bool *said, struct idle *idle)
+lint_table(struct lint *lint, enum policy_rule_kind kind, struct rule_state *states)
 {
 	const struct who_table *table = &lint->policy->tables[kind];
 	const struct policy_rule *fallback = kind == RULE_FROM ? lint->policy->fallback : NULL;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct who *who = &table->whos[i];
+		struct rule_state *state = &states[who->rule];
 		size_t before;
 
-		lint_instead(lint, kind, who, compared, idle);
-		if (who->listed && said[who->rule])
+		lint_instead(lint, kind, who, state);
+		if (who->listed && state->said)
 			continue;
 		before = diags_count(lint->diags);
 		if (kind == RULE_CLIENT)
 			lint_client_name(lint, who);
 		else
 			lint_subdomains(lint, table, who, fallback);
-		if (who->listed && diags_count(lint->diags) > before)
-			said[who->rule] = true;
+		state->said |= who->listed && diags_count(lint->diags) > before;
 	}
 	lint_regexes(lint, kind);
+}
+
+static void
+lint_effects(struct lint *lint, const struct rule_state *states)
+{
+	for (size_t i = 0; i < lint->policy->rule_count; i++) {
+		const struct rule_state *state = &states[i];
+
+		if (state->effect == EFFECT_NONE && state->instead == NULL)
+			lint_warn_who(lint, state->first, KIND(NOTHING));
+		else if (state->effect == EFFECT_NONE)
+			lint_warn_who(lint, state->first, KIND(SAME), state->first->name,
+			    state->instead);
+	}
 }
 
 void
 lint_whos(struct lint *lint)
 {
-	size_t rules = lint->policy->rule_count;
-	uint32_t *compared = calloc(rules + 1, sizeof(*compared));
-	bool *said = calloc(rules + 1, sizeof(*said));	/* of a rule's lists */
-	struct idle *idle = idle_new(rules);
+	struct rule_state *states = calloc(lint->policy->rule_count + 1, sizeof(*states));
 
-	if (compared != NULL && said != NULL && idle != NULL) {
-		for (int kind = RULE_CLIENT; kind <= RULE_FROM; kind++)
-			lint_table(lint, (enum policy_rule_kind)kind, compared, said, idle);
-		lint_idle(lint, idle);
-	} else
+	if (states == NULL) {
 		lint->no_memory = true;
-	free(compared);
-	free(said);
-	idle_free(&idle);
+		return;
+	}
+	for (int kind = RULE_CLIENT; kind <= RULE_FROM; kind++)
+		lint_table(lint, (enum policy_rule_kind)kind, states);
+	lint_effects(lint, states);
+	free(states);
 }
