@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "lint/lint.h"
+
 #include "lint/warn.h"
 
 #include "base/diag.h"

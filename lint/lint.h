@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_LINT_LINT_H
-#define TLSWARD_LINT_LINT_H
+#ifndef TLSWARD_LINT_H
+#define TLSWARD_LINT_H
 
 #include "policy/policy.h"
 #include "base/diag.h"

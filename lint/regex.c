@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "lint/regex_name.h"
-#include "policy/index.h"
 
 /* What is meant by a text: each character escaped, and what holds it. */
 #define MEANT_MAX (REGEX_NAME_MAX * 4 + 16)

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_POLICY_REGEX_NAME_H
-#define TLSWARD_POLICY_REGEX_NAME_H
+#ifndef TLSWARD_LINT_REGEX_NAME_H
+#define TLSWARD_LINT_REGEX_NAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/index.h"
-
 /* What is known of a rule so far. */
 struct rule_state {
 	/* The rule in whose place it stands: its index + 1; UINT32_MAX: none. */
@@ -152,7 +150,7 @@ lint_subdomains(struct lint *lint, const struct who_table *table, const struct w
     const struct policy_rule *fallback)
 {
 	const struct settings_of_rule *settings = settings_of(lint, who);
-	char key[NAME_INLINE], text[128];
+	char key[512], text[128];
 	size_t length;
 
 	/* Below an address literal there is nothing. */

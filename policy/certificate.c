@@ -178,27 +178,21 @@ take_key(const X509 *x509, struct certificate *certificate)
 {
 	const EVP_PKEY *key = X509_get0_pubkey(x509);
 	int type = key != NULL ? EVP_PKEY_get_base_id(key) : NID_undef;
-	const char *name = OBJ_nid2sn(type);
+	const char *sized = type == EVP_PKEY_RSA ? "rsa" : type == EVP_PKEY_DSA ? "dsa" :
+	    type == EVP_PKEY_RSA_PSS ? "rsa-pss" : NULL;
+	const char *name = type > 0 ? OBJ_nid2sn(type) :
+	    key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
 	size_t size = sizeof(certificate->key);
 
-	switch (type) {
-	case EVP_PKEY_RSA:
-	case EVP_PKEY_RSA_PSS:
-	case EVP_PKEY_DSA:
-		(void)snprintf(certificate->key, size, "%s:%d", type == EVP_PKEY_RSA ?
-		    "rsa" : type == EVP_PKEY_DSA ? "dsa" : "rsa-pss",
-		    EVP_PKEY_get_bits(key));
-		break;
-	case EVP_PKEY_EC:
+	if (type == EVP_PKEY_EC)
 		take_curve(key, certificate);
-		break;
-	default:
-		if (type <= 0)
-			name = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
+	else if (sized != NULL)
+		(void)snprintf(certificate->key, size, "%s:%d", sized,
+		    EVP_PKEY_get_bits(key));
+	else {
 		(void)snprintf(certificate->key, size, "%.30s",
 		    name != NULL ? name : "unknown");
 		lower_name(certificate->key);
-		break;
 	}
 }
 

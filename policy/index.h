@@ -15,17 +15,6 @@
 /* The longest key of a network. */
 #define NETWORK_KEY_MAX 48
 
-struct network {
-	int family;		/* 0: IPv4, 1: IPv6 */
-	unsigned prefix;
-	unsigned char bytes[16];
-};
-
-enum network_error { NETWORK_OK, NETWORK_NONE, NETWORK_PREFIX, NETWORK_HOST_BITS };
-
-/* Reads an address or ADDRESS/PREFIX. IPv4-mapped IPv6 is read as IPv4. */
-enum network_error network_read(const char *text, struct network *network);
-
 /* The key under which a network of "prefix" bits around "network" stands. */
 size_t network_key(const struct network *network, unsigned prefix,
     char key[NETWORK_KEY_MAX]);
@@ -49,25 +38,6 @@ size_t index_add_regex(struct who_table *table, const struct who *who,
  * memory is short.
  */
 bool index_finish(struct who_table *table);
-
-/* The WHO with that key, or NULL. Thread-safe once the table is filled. */
-const struct who *index_find(const struct who_table *table, const char *key,
-    size_t length);
-
-/* The longest leading-dot WHO above a domain, or NULL. */
-const struct who *index_find_above(const struct who_table *table, const char *domain,
-    size_t length);
-
-/*
- * The first regular expression that matches. *unknown: it is not known whether
- * the one returned does, for it ran into its limit.
- */
-const struct who *index_find_regex(const struct who_table *table,
-    pcre2_match_context *limits, const char *text, size_t length, bool *unknown);
-
-/* The longest network of fewer than "below" bits around an address, or NULL. */
-const struct who *index_find_network(const struct who_table *table,
-    const struct network *address, unsigned below);
 
 void index_free(struct who_table *table);
 

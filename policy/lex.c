@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "policy/messages.h"
+#include "base/text.h"
 #include "base/arena.h"
 #include "base/diag.h"
 
@@ -72,18 +73,16 @@ step_to_line_end(struct lexer *lexer)
 
 /* White space and controls beyond ASCII, which no word may hold. */
 static bool
-is_wide_space(const char *text)
+is_wide_space(const struct lexer *lexer, const char *text)
 {
-	const unsigned char *u = (const unsigned char *)text;
+	uint32_t code;
 
-	if (u[0] == 0xc2)	/* U+0080 to U+00A0: C1 controls, no-break space */
-		return u[1] <= 0xa0;
-	if (u[0] == 0xe1)	/* U+1680 */
-		return u[1] == 0x9a && u[2] == 0x80;
-	if (u[0] == 0xe2)	/* U+2000 to 200A, 2028, 2029, 202F, 205F */
-		return (u[1] == 0x80 && (u[2] <= 0x8a || u[2] == 0xa8 ||
-		    u[2] == 0xa9 || u[2] == 0xaf)) || (u[1] == 0x81 && u[2] == 0x9f);
-	return u[0] == 0xe3 && u[1] == 0x80 && u[2] == 0x80;	/* U+3000 */
+	if (text == lexer->end)
+		return false;
+	(void)text_next(text, (size_t)(lexer->end - text), &code);
+	return (code >= 0x80 && code <= 0xa0) || code == 0x1680 ||
+	    (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 ||
+	    code == 0x202f || code == 0x205f || code == 0x3000;
 }
 
 static bool
@@ -95,7 +94,7 @@ in_word(const struct lexer *lexer)
 		return false;
 	c = (unsigned char)*lexer->next;
 	if (c >= 0x80)
-		return !is_wide_space(lexer->next);
+		return !is_wide_space(lexer, lexer->next);
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 	    (c >= '0' && c <= '9') || (c != '\0' && strchr("._-:/@*+=", c) != NULL);
 }
@@ -262,21 +261,13 @@ skip_blanks(struct lexer *lexer)
 }
 
 static struct token
-symbol(struct lexer *lexer, struct token token, enum token_type type, size_t length)
+symbol(struct lexer *lexer, struct token token, enum token_type type, const char *text)
 {
-	while (length-- > 0)
+	for (size_t i = 0; text[i] != '\0'; i++)
 		step(lexer);
 	token.type = type;
-	return token;
-}
-
-static struct token
-operator_word(struct lexer *lexer, struct token token)
-{
-	const char *start = lexer->next;
-
-	token = symbol(lexer, token, TOKEN_WORD, 2);
-	set_text(lexer, &token, start, 2);
+	if (type == TOKEN_WORD)
+		set_text(lexer, &token, text, strlen(text));
 	return token;
 }
 
@@ -308,11 +299,11 @@ stray(struct lexer *lexer, struct token token)
 		report(lexer, &place, "%s", MSG_JOIN);
 	else if (control && *start != SOURCE_BAD)
 		report(lexer, &place, "%s", MSG_CONTROL);
-	else if (is_wide_space(start))
+	else if (is_wide_space(lexer, start))
 		report(lexer, &place, "%s", MSG_SPACE);
 	else if (!control)
 		report(lexer, &place, MSG_CHARACTER, length, start);
-	while (!at_delimiter(lexer) && !is_wide_space(start))
+	while (!at_delimiter(lexer) && !is_wide_space(lexer, start))
 		step(lexer);
 	return bad(token);
 }
@@ -320,6 +311,16 @@ stray(struct lexer *lexer, struct token token)
 static struct token
 scan(struct lexer *lexer, bool with_regex)
 {
+	static const struct {
+		const char *text;
+		enum token_type type;
+	} symbols[] = {
+		{ "\n", TOKEN_NEWLINE }, { ";", TOKEN_SEMICOLON }, { "{", TOKEN_OPEN },
+		{ "}", TOKEN_CLOSE }, { ">=", TOKEN_AT_LEAST },
+		{ "<>", TOKEN_NULL_SENDER },
+		/* Meant as >=, and easier to say so of a word. */
+		{ "=>", TOKEN_WORD }
+	};
 	bool clean = skip_blanks(lexer);
 	struct token token = { .type = TOKEN_END, .place = lexer->place };
 
@@ -327,34 +328,17 @@ scan(struct lexer *lexer, bool with_regex)
 		return token;
 	if (!clean)
 		return stray(lexer, token);
-	switch (*lexer->next) {
-	case '\n':
-		return symbol(lexer, token, TOKEN_NEWLINE, 1);
-	case ';':
-		return symbol(lexer, token, TOKEN_SEMICOLON, 1);
-	case '{':
-		return symbol(lexer, token, TOKEN_OPEN, 1);
-	case '}':
-		return symbol(lexer, token, TOKEN_CLOSE, 1);
-	case '"':
+	if (*lexer->next == '"')
 		return string(lexer, token);
-	case '/':
-		if (with_regex)
-			return regex(lexer, token);
-		break;
-	default:
-		break;
-	}
-	if (at(lexer, ">="))
-		return symbol(lexer, token, TOKEN_AT_LEAST, 2);
-	if (at(lexer, "<>"))
-		return symbol(lexer, token, TOKEN_NULL_SENDER, 2);
-	if (at(lexer, "=>"))	/* meant as >=, and easier to say so of a word */
-		return operator_word(lexer, token);
+	if (*lexer->next == '/' && with_regex)
+		return regex(lexer, token);
+	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
+		if (at(lexer, symbols[i].text))
+			return symbol(lexer, token, symbols[i].type, symbols[i].text);
 	if (in_word(lexer))
 		token = word(lexer, token);
 	return at_delimiter(lexer) || (token.type == TOKEN_WORD &&
-	    is_wide_space(lexer->next)) ? token : stray(lexer, token);
+	    is_wide_space(lexer, lexer->next)) ? token : stray(lexer, token);
 }
 
 struct token
@@ -373,26 +357,19 @@ lexer_next(struct lexer *lexer, bool with_regex)
 const char *
 token_name(const struct token *token)
 {
-	switch (token->type) {
-	case TOKEN_END:
-		return "the end of the file";
-	case TOKEN_NEWLINE:
-		return "the end of the line";
-	case TOKEN_SEMICOLON:
-		return "\";\"";
-	case TOKEN_OPEN:
-		return "\"{\"";
-	case TOKEN_CLOSE:
-		return "\"}\"";
-	case TOKEN_AT_LEAST:
-		return "\">=\"";
-	case TOKEN_NULL_SENDER:
-		return "\"<>\"";
-	case TOKEN_STRING:
-		return "a string";
-	case TOKEN_REGEX:
-		return "a regular expression";
-	default:
-		return "a word";
-	}
+	static const char *const names[] = {
+		[TOKEN_END] = "the end of the file",
+		[TOKEN_NEWLINE] = "the end of the line",
+		[TOKEN_SEMICOLON] = "\";\"",
+		[TOKEN_OPEN] = "\"{\"",
+		[TOKEN_CLOSE] = "\"}\"",
+		[TOKEN_AT_LEAST] = "\">=\"",
+		[TOKEN_NULL_SENDER] = "\"<>\"",
+		[TOKEN_WORD] = "a word",
+		[TOKEN_STRING] = "a string",
+		[TOKEN_REGEX] = "a regular expression",
+		[TOKEN_BAD] = "a word"
+	};
+
+	return names[token->type];
 }

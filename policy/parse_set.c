@@ -214,23 +214,19 @@ end_setting(struct parser *p)
 static bool
 parse_item(struct parser *p, struct block *block, const struct place *open)
 {
+	enum token_type type = p->token.type;
 	bool ends;
 
-	switch (p->token.type) {
-	case TOKEN_CLOSE:
-		parse_next(p);
-		return false;
-	case TOKEN_END:
+	if (type == TOKEN_END) {
 		if (open != NULL)
 			parse_error(p, open, "%s", MSG_BLOCK_OPEN);
 		return false;
-	case TOKEN_NEWLINE:
-	case TOKEN_SEMICOLON:
-		parse_resync(p);
+	}
+	if (parse_at_end(p)) {
+		if (type != TOKEN_CLOSE)
+			parse_resync(p);
 		parse_next(p);
-		return true;
-	default:
-		break;
+		return type != TOKEN_CLOSE;
 	}
 	if (parse_at_statement(p)) {
 		/* The "}" is missing. */

@@ -253,4 +253,34 @@ const struct otherwise *requirement_otherwise(const struct settings_of_rule *set
 enum policy_action clear_text_action(const struct settings_of_rule *settings,
     const struct policy_requirement **lender);
 
+struct network {
+	int family;		/* 0: IPv4, 1: IPv6 */
+	unsigned prefix;
+	unsigned char bytes[16];
+};
+
+enum network_error { NETWORK_OK, NETWORK_NONE, NETWORK_PREFIX, NETWORK_HOST_BITS };
+
+/* Reads an address or ADDRESS/PREFIX. IPv4-mapped IPv6 is read as IPv4. */
+enum network_error network_read(const char *text, struct network *network);
+
+/* The WHO with that key, or NULL. Thread-safe once the table is filled. */
+const struct who *index_find(const struct who_table *table, const char *key,
+    size_t length);
+
+/* The longest leading-dot WHO above a domain, or NULL. */
+const struct who *index_find_above(const struct who_table *table, const char *domain,
+    size_t length);
+
+/*
+ * The first regular expression that matches. *unknown: it is not known whether
+ * the one returned does, for it ran into its limit.
+ */
+const struct who *index_find_regex(const struct who_table *table,
+    pcre2_match_context *limits, const char *text, size_t length, bool *unknown);
+
+/* The longest network of fewer than "below" bits around an address, or NULL. */
+const struct who *index_find_network(const struct who_table *table,
+    const struct network *address, unsigned below);
+
 #endif
