@@ -7,13 +7,13 @@
 
 #include <string.h>
 
+#include "base/buffer.h"
+#include "base/diag.h"
 #include "base/hash.h"
+#include "base/limiter.h"
 #include "milter/decision.h"
 #include "milter/encoded.h"
 #include "milter/facts.h"
-#include "base/buffer.h"
-#include "base/diag.h"
-#include "base/limiter.h"
 
 /* Where names are decoded to. A longer one becomes the empty name. */
 #define NAME_SIZE 512

@@ -7,16 +7,16 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_ANSWER_H
-#define MILTER_ANSWER_H
+#ifndef TLSWARD_MILTER_ANSWER_H
+#define TLSWARD_MILTER_ANSWER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "milter/delegation.h"
 #include "milter/service.h"
 #include "milter/session.h"
-#include "base/buffer.h"
 
 /*
  * What is kept between the requests of one client, which is one Postfix process and

@@ -18,13 +18,13 @@
 
 #include <stdlib.h>
 
+#include "base/diag.h"
+#include "base/limiter.h"
 #include "milter/decision.h"
 #include "milter/facts.h"
 #include "milter/macros.h"
 #include "milter/reply.h"
 #include "milter/session.h"
-#include "base/diag.h"
-#include "base/limiter.h"
 
 static struct service *service;
 

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_CALLBACKS_H
-#define MILTER_CALLBACKS_H
+#ifndef TLSWARD_MILTER_CALLBACKS_H
+#define TLSWARD_MILTER_CALLBACKS_H
 
 #include <libmilter/mfapi.h>
 

@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "milter/supervisor.h"
 #include "base/diag.h"
+#include "milter/supervisor.h"
 
 static void complain(const struct daemon *daemon, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

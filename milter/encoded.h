@@ -11,8 +11,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_ENCODED_H
-#define MILTER_ENCODED_H
+#ifndef TLSWARD_MILTER_ENCODED_H
+#define TLSWARD_MILTER_ENCODED_H
 
 #include <stddef.h>
 

@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_FACTS_H
-#define MILTER_FACTS_H
+#ifndef TLSWARD_MILTER_FACTS_H
+#define TLSWARD_MILTER_FACTS_H
 
 #include <libmilter/mfapi.h>
 

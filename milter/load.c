@@ -1,33 +1,41 @@
 /*
- * load.c - the policy that the settings name, checked against the settings.
+ * load.c - the policy that the settings name: loading it, and what is said of it.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "milter/load.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "lint/lint.h"
 #include "milter/counters.h"
-#include "base/diag.h"
 
-static const char *
-failure(enum policy_load_result result)
-{
-	return result == POLICY_NO_MEMORY ? "not enough memory to load the policy" :
-	    "the policy cannot be used";
-}
+#define DAILY_WAIT_MAX_MS (60 * 60 * 1000)
 
-/* Holds what was loaded against the settings. The policy, or NULL where it is of no use. */
+/* "lint": with all warnings. */
 static struct policy *
-usable(const struct settings *settings, const char *settings_path,
-    enum policy_load_result result, struct policy *policy, struct diags *diags)
+load(const struct settings *settings, const char *settings_path, bool lint,
+    struct diags *diags)
 {
+	const char *folder = settings->partner_certificates;
+	int64_t now = log_time_ms() / 1000;
+	struct policy *policy = NULL;
+	enum policy_load_result result = lint ?
+	    lint_load(settings->policy, now, &policy, diags) :
+	    policy_load(settings->policy, &policy, diags);
+
+	if (result == POLICY_LOADED && folder != NULL)
+		result = lint ? lint_load_certificates(policy, folder, now, diags) :
+		    policy_load_certificates(policy, folder, diags);
+	if (result == POLICY_LOADED && !lint)
+		lint_dates(policy, now, diags);
 	if (result == POLICY_LOADED)
 		settings_check_policy(settings, settings_path, policy, diags);
 	else if (diags_errors(diags) == 0)
 		diags_add(diags, SEVERITY_ERROR, NULL, settings->policy, 0, 0, NULL, 0,
-		    "%s", failure(result));
+		    "%s", result == POLICY_NO_MEMORY ?
+		    "not enough memory to load the policy" :
+		    "the policy cannot be used");
 	if (diags_errors(diags) > 0)
 		policy_free(&policy);
 	return policy;
@@ -37,29 +45,14 @@ struct policy *
 load_policy(const struct settings *settings, const char *settings_path,
     struct diags *diags)
 {
-	const char *folder = settings->partner_certificates;
-	struct policy *policy = NULL;
-	enum policy_load_result result = policy_load(settings->policy, &policy, diags);
-
-	if (result == POLICY_LOADED && folder != NULL)
-		result = policy_load_certificates(policy, folder, diags);
-	if (result == POLICY_LOADED)
-		lint_dates(policy, log_time_ms() / 1000, diags);
-	return usable(settings, settings_path, result, policy, diags);
+	return load(settings, settings_path, false, diags);
 }
 
 struct policy *
 load_linted(const struct settings *settings, const char *settings_path,
     struct diags *diags)
 {
-	const char *folder = settings->partner_certificates;
-	int64_t now = log_time_ms() / 1000;
-	struct policy *policy = NULL;
-	enum policy_load_result result = lint_load(settings->policy, now, &policy, diags);
-
-	if (result == POLICY_LOADED && folder != NULL)
-		result = lint_load_certificates(policy, folder, now, diags);
-	return usable(settings, settings_path, result, policy, diags);
+	return load(settings, settings_path, true, diags);
 }
 
 bool
@@ -103,4 +96,37 @@ load_log_policy(struct log *log, const char *what, const struct settings *settin
 	if (!summary->has_default)
 		log_message(log, SEVERITY_WARNING, "the policy has no default block:"
 		    " senders without a rule are accepted, in clear text too");
+}
+
+bool
+daily_due(struct daily *daily, int64_t now_ms)
+{
+	bool due = now_ms - daily->last >= DAILY_MS;
+
+	if (due || now_ms < daily->last)
+		daily->last = now_ms;
+	return due;
+}
+
+int
+daily_wait(const struct daily *daily, int64_t now_ms)
+{
+	int64_t left = daily->last + DAILY_MS - now_ms;
+
+	return left > DAILY_WAIT_MAX_MS ? DAILY_WAIT_MAX_MS : left < 0 ? 0 : (int)left;
+}
+
+void
+daily_report(struct log *log, const struct policy *policy, int64_t now_ms)
+{
+	struct diags *diags = diags_new();
+
+	if (diags == NULL) {
+		log_message(log, SEVERITY_ERROR,
+		    "not enough memory to look through certificates and dates");
+		return;
+	}
+	lint_dates(policy, now_ms / 1000, diags);
+	load_log_diags(log, diags);
+	diags_free(&diags);
 }

@@ -1,15 +1,20 @@
 /*
- * load.h - the policy that the settings name, checked against the settings.
+ * load.h - the policy that the settings name: loading it, and what is said of it.
+ *
+ * All times are in milliseconds since the epoch.
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_LOAD_H
-#define MILTER_LOAD_H
+#ifndef TLSWARD_MILTER_LOAD_H
+#define TLSWARD_MILTER_LOAD_H
 
-#include "milter/log.h"
-#include "settings/settings.h"
-#include "policy/policy.h"
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/diag.h"
+#include "milter/log.h"
+#include "policy/policy.h"
+#include "settings/settings.h"
 
 /*
  * Loads the policy and the partners' certificates, with the warnings of lint_dates().
@@ -26,13 +31,13 @@ struct policy *load_linted(const struct settings *settings, const char *settings
 /* What was loaded, and how. All zero is nothing yet. */
 struct loaded {
 	struct policy *policy;		/* owned; NULL: there is none, or it was passed on */
-	int64_t at_ms;			/* when it was; Unix time */
+	int64_t at_ms;
 	int64_t took_ns;
 };
 
 /*
- * The same into *loaded, which must not have a policy, taking the time. False where it
- * has errors, which are in "diags" (NULL: memory is short).
+ * load_policy() into *loaded, which must not have a policy, taking the time. False where
+ * it has errors, which are in "diags" (NULL: memory is short).
  */
 bool load_timed(struct loaded *loaded, const struct settings *settings,
     const char *settings_path, struct diags *diags);
@@ -43,5 +48,24 @@ void load_log_diags(struct log *log, const struct diags *diags);
 /* Logs what was loaded, and that there is no default block where there is none. */
 void load_log_policy(struct log *log, const char *what,
     const struct settings *settings, const struct policy_summary *summary);
+
+/*
+ * What certificates and dates need is said once a day: at the start and at each reload
+ * by the diagnostics, in between by daily_report().
+ */
+#define DAILY_MS (INT64_C(24) * 60 * 60 * 1000)
+
+struct daily {
+	int64_t last;			/* when it was last said */
+};
+
+/* Whether a day has passed; then, and where the clock was set back, one begins. */
+bool daily_due(struct daily *daily, int64_t now_ms);
+
+/* How long to wait before asking again: an hour at most, as clocks are set. */
+int daily_wait(const struct daily *daily, int64_t now_ms);
+
+/* Logs, as warnings, what lint_dates() has to say. */
+void daily_report(struct log *log, const struct policy *policy, int64_t now_ms);
 
 #endif

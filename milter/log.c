@@ -18,10 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "milter/queue.h"
-#include "milter/sink.h"
 #include "base/buffer.h"
 #include "base/diag.h"
+#include "milter/queue.h"
+#include "milter/sink.h"
 
 /* What one syslog message holds for sure; a longer record is written shorter. */
 #define SYSLOG_LINE_MAX 8000

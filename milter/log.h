@@ -13,15 +13,15 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_LOG_H
-#define MILTER_LOG_H
+#ifndef TLSWARD_MILTER_LOG_H
+#define TLSWARD_MILTER_LOG_H
 
 #include <stdbool.h>
 
-#include "settings/settings.h"
-#include "journal/journal.h"
 #include "base/diag.h"
 #include "base/limiter.h"
+#include "journal/journal.h"
+#include "settings/settings.h"
 
 struct log;
 

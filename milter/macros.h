@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_MACROS_H
-#define MILTER_MACROS_H
+#ifndef TLSWARD_MILTER_MACROS_H
+#define TLSWARD_MILTER_MACROS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,10 +10,9 @@
 #ifndef TLSWARD_MILTER_METRICS_H
 #define TLSWARD_MILTER_METRICS_H
 
-#include "milter/service.h"
 #include "base/buffer.h"
 #include "journal/store.h"
-#include "base/buffer.h"
+#include "milter/service.h"
 
 enum metrics_format { METRICS_OPENMETRICS, METRICS_TEXT };
 

@@ -9,8 +9,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_METRICS_HTTP_H
-#define MILTER_METRICS_HTTP_H
+#ifndef TLSWARD_MILTER_METRICS_HTTP_H
+#define TLSWARD_MILTER_METRICS_HTTP_H
 
 #include <stdatomic.h>
 

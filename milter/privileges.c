@@ -7,16 +7,14 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#ifdef __linux__
-#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#endif
+#include <unistd.h>
+
 
 static bool
 refuse(char *error, const char *what, const char *name, const char *why)
@@ -100,7 +98,6 @@ privileges_resume(const struct identity *identity, char *error)
 	return true;
 }
 
-#ifdef __linux__
 static bool
 has_capabilities(void)
 {
@@ -140,19 +137,6 @@ empty_bounding_set(void)
 	for (unsigned long capability = 0; capability < 64; capability++)
 		(void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
-#else
-static void
-empty_bounding_set(void)
-{
-}
-
-static bool
-clear_capabilities(char *error)
-{
-	(void)error;
-	return true;
-}
-#endif
 
 static bool
 is_only(uid_t uid, gid_t gid)

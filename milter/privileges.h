@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_PRIVILEGES_H
-#define MILTER_PRIVILEGES_H
+#ifndef TLSWARD_MILTER_PRIVILEGES_H
+#define TLSWARD_MILTER_PRIVILEGES_H
 
 #include <stdbool.h>
 #include <sys/types.h>

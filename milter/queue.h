@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_QUEUE_H
-#define MILTER_QUEUE_H
+#ifndef TLSWARD_MILTER_QUEUE_H
+#define TLSWARD_MILTER_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

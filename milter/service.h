@@ -3,17 +3,17 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_SERVICE_H
-#define MILTER_SERVICE_H
+#ifndef TLSWARD_MILTER_SERVICE_H
+#define TLSWARD_MILTER_SERVICE_H
 
 #include <stdatomic.h>
 
-#include "milter/counters.h"
+#include "base/limiter.h"
 #include "milter/correlation.h"
+#include "milter/counters.h"
 #include "milter/log.h"
 #include "milter/snapshot.h"
 #include "settings/settings.h"
-#include "base/limiter.h"
 
 struct service {
 	const struct settings *settings;

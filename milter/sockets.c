@@ -17,8 +17,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "milter/callbacks.h"
 #include "base/diag.h"
+#include "milter/callbacks.h"
 
 /*
  * Connections waiting to be accepted: an MTA opens one for each client, all at

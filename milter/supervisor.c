@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/diag.h"
 #include "milter/snapshot.h"
 #include "milter/worker.h"
-#include "base/diag.h"
 
 /* A worker that dies this often within a minute is not started again. */
 #define DEATHS_MAX 5

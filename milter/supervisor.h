@@ -8,8 +8,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_SUPERVISOR_H
-#define MILTER_SUPERVISOR_H
+#ifndef TLSWARD_MILTER_SUPERVISOR_H
+#define TLSWARD_MILTER_SUPERVISOR_H
 
 #include <signal.h>
 

@@ -17,21 +17,17 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifdef __linux__
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#endif
-
+#include "base/buffer.h"
+#include "base/diag.h"
 #include "milter/callbacks.h"
-#include "milter/daily.h"
 #include "milter/load.h"
 #include "milter/metrics_http.h"
 #include "milter/service_listener.h"
-#include "base/buffer.h"
-#include "base/diag.h"
 
 /* How long the end may take: messages under way, and the log's queue. */
 #define MESSAGES_MS 2000
@@ -70,10 +66,8 @@ take_own_session(void)
 	sigset_t none;
 
 	(void)setsid();
-#ifdef __linux__
 	/* So that "pkill tlsward-milter" reaches the supervisor alone. */
 	(void)prctl(PR_SET_NAME, "tlsward-worker", 0, 0, 0);
-#endif
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)signal(ignored[i], SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
@@ -151,7 +145,7 @@ take_policy(struct worker *worker)
 	counters_loaded(&service->counters, loaded->at_ms, loaded->took_ns);
 	policy_summarize(loaded->policy, &summary);
 	load_log_policy(daemon->log, "policy loaded", daemon->settings, &summary);
-	daily_said(&worker->daily, log_time_ms());
+	worker->daily.last = log_time_ms();
 	service->snapshots = snapshots_new(&loaded->policy);
 	atomic_store(&worker->health.policy, service->snapshots != NULL);
 	return service->snapshots != NULL;
@@ -198,7 +192,7 @@ reload(struct worker *worker)
 		return;
 	}
 	load_log_policy(daemon->log, "policy reloaded", daemon->settings, &summary);
-	daily_said(&worker->daily, log_time_ms());
+	worker->daily.last = log_time_ms();
 }
 
 static void
@@ -271,19 +265,19 @@ do_housework(struct worker *worker)
 	return old && wait > COLLECT_MS ? COLLECT_MS : wait;
 }
 
-/* A reload takes no processor from messages that want it. */
+/*
+ * A reload takes no processor from messages that want it. On Linux it is the calling
+ * thread that becomes nicer, not all of the process.
+ */
 static void
 yield_to_messages(void)
 {
-#ifdef __linux__
 	int nice_now;
 
 	errno = 0;
 	nice_now = getpriority(PRIO_PROCESS, 0);
-	/* There it is the calling thread that has it, not all of the process. */
 	if (errno == 0)
 		(void)setpriority(PRIO_PROCESS, 0, nice_now + RELOAD_NICE);
-#endif
 }
 
 /* Listens to the supervisor. Returns the exit status. */

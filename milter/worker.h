@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef MILTER_WORKER_H
-#define MILTER_WORKER_H
+#ifndef TLSWARD_MILTER_WORKER_H
+#define TLSWARD_MILTER_WORKER_H
 
 #include "milter/daemon.h"
 
