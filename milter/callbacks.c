@@ -90,6 +90,21 @@ fail(SMFICTX *ctx, const struct session *session)
 	return decision_error_accepts(service, id) ? SMFIS_ACCEPT : reply_internal_error(ctx);
 }
 
+typedef sfsistat message_step(SMFICTX *ctx, struct session *session);
+
+/* Takes a step that only a message can take. */
+static sfsistat
+step(SMFICTX *ctx, message_step *take)
+{
+	struct session *session;
+
+	enter();
+	session = smfi_getpriv(ctx);
+	if (session == NULL || session->message == NULL)
+		return leave(fail(ctx, session));
+	return leave(take(ctx, session));
+}
+
 /* ------------------------------------------------------------------ *
  * Before the message
  * ------------------------------------------------------------------ */
@@ -368,23 +383,23 @@ must_follow(const struct message *message)
 }
 
 static sfsistat
-on_data(SMFICTX *ctx)
+end_recipients(SMFICTX *ctx, struct session *session)
 {
-	struct session *session;
-	struct message *message;
+	struct message *message = session->message;
 
-	enter();
-	session = smfi_getpriv(ctx);
-	if (session == NULL || session->message == NULL)
-		return leave(fail(ctx, session));
-	message = session->message;
 	/* Without a recipient it is the MTA that answers. */
 	if (message->accepted == 0 || must_follow(message))
-		return leave(SMFIS_CONTINUE);
+		return SMFIS_CONTINUE;
 	if (message->is_judged)
 		record_message(ctx, message, 0);
 	session_end(session, service->snapshots);
-	return leave(SMFIS_ACCEPT);
+	return SMFIS_ACCEPT;
+}
+
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+	return step(ctx, end_recipients);
 }
 
 static sfsistat
@@ -430,19 +445,20 @@ finish(SMFICTX *ctx, const struct session *session)
 }
 
 static sfsistat
-on_end(SMFICTX *ctx)
+end_message(SMFICTX *ctx, struct session *session)
 {
-	struct session *session;
 	sfsistat status = SMFIS_CONTINUE;
 
-	enter();
-	session = smfi_getpriv(ctx);
-	if (session == NULL || session->message == NULL)
-		return leave(fail(ctx, session));
 	if (session->message->accepted > 0)
 		status = finish(ctx, session);
 	session_end(session, service->snapshots);
-	return leave(status);
+	return status;
+}
+
+static sfsistat
+on_end(SMFICTX *ctx)
+{
+	return step(ctx, end_message);
 }
 
 /* Called in the middle of a message, and at times when there is none. */

@@ -59,30 +59,43 @@ read_settings(struct daemon *daemon)
 	return result == SETTINGS_LOADED;
 }
 
-/* Something to look at as the user that the daemon will be. */
-typedef void look_function(struct daemon *daemon, struct diags *diags);
+/* What is done as the user that the daemon will be. "diags" may be NULL. */
+typedef void user_function(struct daemon *daemon, struct diags *diags);
 
 /*
- * Does that, so that what only root could read or write is found out now, and says
- * what was found. False where something of it is an error.
+ * Does that, so that what only root could read or write is found out now. Keeps errno.
+ * False where the process cannot become the user, or root again.
  */
 static bool
-look_as_user(struct daemon *daemon, look_function *look)
+act_as_user(struct daemon *daemon, user_function *act, struct diags *diags)
+{
+	char error[PRIVILEGES_ERROR_MAX];
+	bool done = false;
+	int saved = 0;
+
+	if (privileges_assume(&daemon->identity, error)) {
+		act(daemon, diags);
+		saved = errno;
+		done = privileges_resume(&daemon->identity, error);
+	}
+	if (!done)
+		complain(daemon, "%s", error);
+	errno = saved;
+	return done;
+}
+
+/* The same for what finds something, which is said. False where it is an error. */
+static bool
+look_as_user(struct daemon *daemon, user_function *look)
 {
 	struct diags *diags = diags_new();
-	char error[PRIVILEGES_ERROR_MAX];
-	bool fine = false;
+	bool fine;
 
-	if (diags == NULL || !privileges_assume(&daemon->identity, error)) {
-		complain(daemon, "%s", diags != NULL ? error : "not enough memory");
-		diags_free(&diags);
+	if (diags == NULL) {
+		complain(daemon, "not enough memory");
 		return false;
 	}
-	look(daemon, diags);
-	if (privileges_resume(&daemon->identity, error))
-		fine = diags_errors(diags) == 0;
-	else
-		complain(daemon, "%s", error);
+	fine = act_as_user(daemon, look, diags) && diags_errors(diags) == 0;
 	diags_print(diags, stderr);
 	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
 		load_log_diags(daemon->log, diags);
@@ -134,52 +147,40 @@ can_make_log(const char *path)
 }
 
 static void
-warn_of_log(const struct daemon *daemon)
+try_log(struct daemon *daemon, struct diags *unused)
 {
-	log_message(daemon->log, SEVERITY_WARNING, "user %s cannot write to the folder of "
-	    "the log %s: when it is renamed, whoever renames it must create it anew for "
-	    "the user (logrotate's \"create\")", daemon->identity.user,
-	    daemon->settings->log_path);
+	const char *path = daemon->settings->log_path;
+
+	(void)unused;
+	daemon->log = log_open(daemon->settings, daemon->foreground);
+	if (daemon->log != NULL && path != NULL && !can_make_log(path))
+		log_message(daemon->log, SEVERITY_WARNING, "user %s cannot write to the"
+		    " folder of the log %s: when it is renamed, whoever renames it must"
+		    " create it anew for the user (logrotate's \"create\")",
+		    daemon->identity.user, path);
 }
 
 /* Opened as the user: the daemon must be able to open it again. */
 static bool
 open_log(struct daemon *daemon)
 {
-	char error[PRIVILEGES_ERROR_MAX];
-	bool lasting = true;
-	int saved = 0;
+	const char *path = daemon->settings->log_path;
 
 	if (daemon->settings->log == SETTINGS_LOG_STDERR && !daemon->foreground) {
 		complain(daemon, "log stderr needs -f: in the background there is none");
 		return false;
 	}
-	for (int attempt = 0; attempt < 2 && daemon->log == NULL; attempt++) {
-		if (attempt == 1) {
-			if (!daemon->identity.change || saved != EACCES)
-				break;
-			create_log(daemon);
-		}
-		if (!privileges_assume(&daemon->identity, error)) {
-			complain(daemon, "%s", error);
+	if (!act_as_user(daemon, try_log, NULL))
+		return false;
+	if (daemon->log == NULL && errno == EACCES && daemon->identity.change) {
+		create_log(daemon);
+		if (!act_as_user(daemon, try_log, NULL))
 			return false;
-		}
-		daemon->log = log_open(daemon->settings, daemon->foreground);
-		saved = errno;
-		if (daemon->settings->log_path != NULL)
-			lasting = can_make_log(daemon->settings->log_path);
-		if (!privileges_resume(&daemon->identity, error)) {
-			complain(daemon, "%s", error);
-			return false;
-		}
 	}
 	if (daemon->log == NULL)
 		complain(daemon, "cannot open the log%s%s as user %s: %s",
-		    daemon->settings->log_path != NULL ? " " : "",
-		    daemon->settings->log_path != NULL ? daemon->settings->log_path : "",
-		    daemon->identity.user, strerror(saved));
-	else if (!lasting)
-		warn_of_log(daemon);
+		    path != NULL ? " " : "", path != NULL ? path : "",
+		    daemon->identity.user, strerror(errno));
 	return daemon->log != NULL;
 }
 
@@ -242,27 +243,23 @@ static bool
 write_pid_file(const struct daemon *daemon)
 {
 	const char *path = daemon->settings->pid_file;
-	int fd;
-	bool written;
+	bool written = false;
+	int fd = -1;
 
 	if (path == NULL)
 		return true;
-	if (unlink(path) != 0 && errno != ENOENT) {
-		complain(daemon, "pid file %s: %s", path, strerror(errno));
-		return false;
+	if (unlink(path) == 0 || errno == ENOENT)
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd != -1) {
+		(void)fchmod(fd, 0644);
+		written = dprintf(fd, "%ld\n", (long)getpid()) > 0 &&
+		    (!daemon->identity.change ||
+		    fchown(fd, daemon->identity.uid, daemon->identity.gid) == 0);
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd == -1) {
-		complain(daemon, "pid file %s: %s", path, strerror(errno));
-		return false;
-	}
-	(void)fchmod(fd, 0644);
-	written = dprintf(fd, "%ld\n", (long)getpid()) > 0;
-	if (written && daemon->identity.change)
-		written = fchown(fd, daemon->identity.uid, daemon->identity.gid) == 0;
 	if (!written)
 		complain(daemon, "pid file %s: %s", path, strerror(errno));
-	(void)close(fd);
+	if (fd != -1)
+		(void)close(fd);
 	return written;
 }
 
