@@ -3,18 +3,20 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tool/explain.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "tool/explain.h"
-#include "tool/lines.h"
 #include "tool/tool.h"
 #include "journal/journal.h"
 #include "base/buffer.h"
 #include "base/date.h"
+
+#define RECORD_MAX (1 << 20)	/* bytes of its line */
 
 struct run {
 	struct judge judge;
@@ -62,48 +64,39 @@ take_facts(struct journal_facts *facts, int count, char **arguments)
 	return ok;
 }
 
-/* The first line of standard input. False, having said why, where it is no record. */
+/* Gives the first line of standard input. False, having said why, where there is none. */
 static bool
-read_line(struct lines *lines, struct journal_facts *facts)
+first_line(char **line, size_t *length)
 {
-	char error[JOURNAL_ERROR_MAX];
-	const char *line;
-	size_t length;
+	size_t room = 0;
+	ssize_t got;
 
-	for (;;) {
-		switch (lines_next(lines, &line, &length)) {
-		case LINE_READ:
-			if (journal_facts_read(facts, line, length, error))
-				return true;
-			(void)tool_trouble("standard input: %s", error);
-			return false;
-		case LINE_LONG:
-			(void)tool_trouble("standard input: the line is longer than 1 MiB");
-			return false;
-		case LINE_END:
-			(void)tool_trouble("standard input: there is no record");
-			return false;
-		case LINE_MORE:
-			if (lines_fill(lines))
-				break;
-			(void)tool_trouble("cannot read standard input: %s",
-			    strerror(errno));
-			return false;
-		}
-	}
+	errno = 0;
+	got = getline(line, &room, stdin);
+	if (got < 0 && errno != 0)
+		(void)tool_trouble("cannot read standard input: %s", strerror(errno));
+	else if (got < 0)
+		(void)tool_trouble("standard input: there is no record");
+	else if (got > RECORD_MAX)
+		(void)tool_trouble("standard input: the line is longer than 1 MiB");
+	*length = got < 0 ? 0 : (size_t)got;
+	return got >= 0 && got <= RECORD_MAX;
 }
 
 static bool
-read_record(struct journal_facts *facts)
+read_first_record(struct journal_facts *facts)
 {
-	struct lines lines;
-	bool ok = lines_open(&lines, STDIN_FILENO);
+	char error[JOURNAL_ERROR_MAX], *line = NULL;
+	size_t length;
+	bool ok = first_line(&line, &length);
 
-	if (!ok)
-		(void)tool_trouble("not enough memory");
-	else
-		ok = read_line(&lines, facts);
-	lines_close(&lines);
+	if (ok && line[length - 1] == '\n')
+		length--;
+	if (ok && !journal_facts_read(facts, line, length, error)) {
+		(void)tool_trouble("standard input: %s", error);
+		ok = false;
+	}
+	free(line);
 	return ok;
 }
 
@@ -161,7 +154,7 @@ run_with(struct run *run, int count, char **arguments)
 	run->facts = journal_facts_new();
 	if (run->facts == NULL)
 		return tool_trouble("not enough memory");
-	if ((!run->record || read_record(run->facts)) &&
+	if ((!run->record || read_first_record(run->facts)) &&
 	    take_facts(run->facts, count, arguments)) {
 		status = judge_load(&run->judge);
 		if (status == STATUS_FINE)

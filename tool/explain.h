@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_EXPLAIN_H
-#define TLSWARD_EXPLAIN_H
+#ifndef TLSWARD_TOOL_EXPLAIN_H
+#define TLSWARD_TOOL_EXPLAIN_H
 
 #include "tool/tree.h"
 #include "journal/journal.h"

@@ -10,12 +10,15 @@
 #include "tool/explain.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "tool/quote.h"
 #include "tool/screen.h"
+#include "base/file.h"
+#include "base/text.h"
 
 #define REQUIRED_MAX 1024
+#define FILE_MAX (1 << 24)	/* bytes of a policy file, to quote from it */
 #define WIDTH 77		/* of the list of what was not given */
 
 /* The rules that apply: for scripts, and for people. */
@@ -159,16 +162,53 @@ put_came(struct tree *tree, const struct explained *explained)
  * The rules and their requirements
  * ------------------------------------------------------------------ */
 
-/* Where something stands, and the line that is there. */
+/* The path of a file that the policy names, which is beside it. */
+static void
+add_file_path(const char *policy, const char *file, struct buffer *path)
+{
+	const char *slash = strrchr(policy, '/');
+
+	if (file[0] != '/' && slash != NULL)
+		buffer_add(path, policy, (size_t)(slash - policy) + 1);
+	buffer_string(path, file);
+}
+
+/* Puts a line of a text, without the white space around it. */
+static void
+put_line_of(struct tree *tree, char *text, unsigned number)
+{
+	struct buffer line = BUFFER_INIT;
+
+	while (--number > 0 && (text = strchr(text, '\n')) != NULL)
+		text++;
+	if (text == NULL)
+		return;
+	text += strspn(text, " \t");
+	text[strcspn(text, "\n")] = '\0';
+	for (size_t end = strlen(text); end > 0 && strchr(" \t\r", text[end - 1]); end--)
+		text[end - 1] = '\0';
+	text_visible(&line, text);
+	tree_buffer(tree, "line", &line);
+}
+
+/* Where something stands, and the line that is there, if it can be read. */
 static void
 put_place_and_line(const struct explained *explained, const char *name,
     const struct policy_place *place, struct tree *tree)
 {
-	struct buffer line = BUFFER_INIT;
+	struct buffer path = BUFFER_INIT;
+	struct file file;
 
 	tree_place(tree, name, place);
-	(void)quote_line(explained->path, place, &line);
-	tree_buffer(tree, "line", &line);
+	if (place->file == NULL || place->line == 0)
+		return;
+	add_file_path(explained->path, place->file, &path);
+	if (!path.failed && file_read(path.text, FILE_MAX, true, &file) == FILE_READ) {
+		put_line_of(tree, file.text, place->line);
+		free(file.text);
+	}
+	tree->failed |= path.failed;
+	buffer_free(&path);
 }
 
 static bool

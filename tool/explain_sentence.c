@@ -18,43 +18,39 @@
 /* So many names of a certificate are told. */
 #define NAMES_SHOWN 3
 
-static bool
-is_plain(const char *value)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	    "0123456789._-:*@+";
-
-	return value[0] != '\0' && value[strspn(value, plain)] == '\0';
-}
-
 /* What the network said: in quotes where it is more than a name. */
 static void
 add_value(const char *value, struct buffer *text)
 {
-	if (is_plain(value))
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789._-:*@+";
+
+	if (value[0] != '\0' && value[strspn(value, plain)] == '\0')
 		buffer_string(text, value);
 	else
 		text_json(text, value);
+}
+
+/* A fact between some words, where it is of the matter and known. */
+static void
+add_detail(bool matters, const char *before, const char *value, const char *after,
+    struct buffer *text)
+{
+	if (!matters || value == NULL)
+		return;
+	buffer_string(text, before);
+	add_value(value, text);
+	buffer_string(text, after);
 }
 
 static void
 add_server(const struct facts *facts, struct buffer *text)
 {
 	buffer_string(text, "Your server");
-	if (facts->client_name != NULL) {
-		buffer_string(text, " ");
-		add_value(facts->client_name, text);
-	}
-	if (facts->client_addr != NULL) {
-		buffer_string(text, " [");
-		add_value(facts->client_addr, text);
-		buffer_string(text, "]");
-	}
-	if (facts->client_name == NULL && facts->helo != NULL) {
-		buffer_string(text, ", which called itself ");
-		add_value(facts->helo, text);
-		buffer_string(text, ",");
-	}
+	add_detail(true, " ", facts->client_name, "", text);
+	add_detail(true, " [", facts->client_addr, "]", text);
+	add_detail(facts->client_name == NULL, ", which called itself ", facts->helo, ",",
+	    text);
 }
 
 /* The day that a record's time begins with, and where it is known the time. */
@@ -99,14 +95,11 @@ add_names(const struct facts *facts, struct buffer *text)
 {
 	size_t count = facts->cert_san != NULL ? facts->cert_san_count : 0;
 
-	if (count == 0) {
-		buffer_string(text, " for ");
-		add_value(facts->cert_cn != NULL ? facts->cert_cn : "", text);
-	}
-	for (size_t i = 0; i < count && i < NAMES_SHOWN; i++) {
-		buffer_string(text, i == 0 ? " for " : ", ");
-		add_value(facts->cert_san[i], text);
-	}
+	if (count == 0)
+		add_detail(true, " for ", facts->cert_cn != NULL ? facts->cert_cn : "", "",
+		    text);
+	for (size_t i = 0; i < count && i < NAMES_SHOWN; i++)
+		add_detail(true, i == 0 ? " for " : ", ", facts->cert_san[i], "", text);
 	if (count > NAMES_SHOWN)
 		buffer_format(text, " and %zu more", count - NAMES_SHOWN);
 }
@@ -115,16 +108,6 @@ static bool
 says_none(const char *digest)
 {
 	return digest != NULL && strcmp(digest, "none") == 0;
-}
-
-/* A certificate's fact behind some words, where it is of the matter. */
-static void
-add_detail(bool matters, const char *before, const char *value, struct buffer *text)
-{
-	if (!matters || value == NULL)
-		return;
-	buffer_string(text, before);
-	add_value(value, text);
 }
 
 static void
@@ -147,16 +130,16 @@ add_certificate(const struct policy_outcome *outcome, const struct facts *facts,
 	if (!unverified && is_unmet(outcome, REASON_CERTIFICATE_NAME))
 		add_names(facts, text);
 	add_detail(!unverified && is_unmet(outcome, REASON_CERTIFICATE_ISSUER),
-	    " issued by ", facts->cert_issuer, text);
+	    " issued by ", facts->cert_issuer, "", text);
 	add_detail(is_unmet(outcome, REASON_CERTIFICATE_FINGERPRINT),
 	    facts->cert_fingerprint != NULL ? " with the fingerprint " :
-	    " whose key has the fingerprint ", digest, text);
+	    " whose key has the fingerprint ", digest, "", text);
 	add_detail(is_unmet(outcome, REASON_CERTIFICATE_KEY), " with the key ",
-	    facts->cert_key, text);
+	    facts->cert_key, "", text);
 	add_detail(is_unmet(outcome, REASON_CERTIFICATE_SIGNATURE),
-	    " with the signature ", facts->cert_signature, text);
+	    " with the signature ", facts->cert_signature, "", text);
 	add_detail(is_unmet(outcome, REASON_CERTIFICATE_VALIDITY), " that expires on ",
-	    facts->cert_not_after, text);
+	    facts->cert_not_after, "", text);
 }
 
 /* How the session was. */
@@ -170,15 +153,9 @@ add_how(const struct explained *explained, const struct policy_outcome *outcome,
 		buffer_string(text, " without encryption");
 		return;
 	}
-	if (facts->tls_version != NULL) {
-		buffer_string(text, " with ");
-		add_value(facts->tls_version, text);
-	}
-	if (any_unmet(outcome, REASON_BITS, REASON_AEAD) && facts->cipher != NULL) {
-		buffer_string(text, facts->tls_version != NULL ? " and the cipher " :
-		    " with the cipher ");
-		add_value(facts->cipher, text);
-	}
+	add_detail(true, " with ", facts->tls_version, "", text);
+	add_detail(any_unmet(outcome, REASON_BITS, REASON_AEAD), facts->tls_version != NULL ?
+	    " and the cipher " : " with the cipher ", facts->cipher, "", text);
 	if (is_unmet(outcome, REASON_BITS) && explained->verdict->bits >= 0)
 		buffer_format(text, " of %d bits", explained->verdict->bits);
 	if (any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_VALIDITY))
@@ -201,10 +178,9 @@ add_mail(const struct explained *explained, const struct policy_outcome *outcome
 	if (recipient)
 		domain = outcome == &verdict->outcome[OUTCOME_TO_RESOLVED] ?
 		    verdict->to_resolved_domain : verdict->to_domain;
-	if (domain[0] != '\0') {
-		buffer_string(text, recipient ? "mail to " : "mail from ");
-		add_value(domain, text);
-	} else if (recipient)
+	if (domain[0] != '\0')
+		add_detail(true, recipient ? "mail to " : "mail from ", domain, "", text);
+	else if (recipient)
 		buffer_string(text, "mail to that recipient");
 	else
 		buffer_string(text, strcmp(explained->facts->from, "<>") == 0 ?

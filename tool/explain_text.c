@@ -195,7 +195,7 @@ explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdic
 			buffer_format(text, ":%u)", place.line);
 		}
 		buffer_string(text, unknown ? ": unknown: " : ": not met: ");
-		if (!policy_required_text(outcome, kind, required, sizeof required))
+		if (!policy_required_text(outcome, kind, required, sizeof(required)))
 			(void)strcpy(required, "TLS, which another requirement implies");
 		text_visible(text, required);
 		buffer_string(text, "; this session: ");

@@ -218,14 +218,14 @@ make_view(struct report_run *run)
 
 	view->report = run->report;
 	view->journal = run->journal.path;
-	view->partners = calloc(count + 1, sizeof *view->partners);
+	view->partners = calloc(count + 1, sizeof(*view->partners));
 	if (view->partners == NULL)
 		return tool_trouble("not enough memory");
 	for (size_t i = 0; i < count; i++)
 		if (join_partner(run, &run->report->domains[i], &view->partners[i]) != STATUS_FINE)
 			return STATUS_TROUBLE;
 	view->partner_count = count;
-	qsort(view->partners, count, sizeof *view->partners, worst_first);
+	qsort(view->partners, count, sizeof(*view->partners), worst_first);
 	return STATUS_FINE;
 }
 
@@ -258,7 +258,7 @@ list_partners(struct report_run *run)
 		if (name[0] == '.' || !is_asked_for(run, name))
 			continue;
 		grown = realloc(run->partners,
-		    (run->partner_count + 1) * sizeof *run->partners);
+		    (run->partner_count + 1) * sizeof(*run->partners));
 		if (grown == NULL)
 			return false;
 		run->partners = grown;
