@@ -6,6 +6,7 @@
 #include "base/date.h"
 
 #include <string.h>
+#include <time.h>
 
 #define LAST_TIME INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */
 
@@ -21,40 +22,25 @@ date_number(const char *text, size_t digits, int *value)
 	return true;
 }
 
-static int
-days_in_month(int year, int month)
-{
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return days[month - 1] + (month == 2 && leap);
-}
-
-/* Days from 1970-01-01 in the proleptic Gregorian calendar, for years from 1. */
-static int64_t
-days_from_epoch(int year, int month, int day)
-{
-	int64_t before = year - 1;
-	int64_t days = before * 365 + before / 4 - before / 100 + before / 400;
-
-	for (int m = 1; m < month; m++)
-		days += days_in_month(year, m);
-	return days + day - 1 - 719162;
-}
-
 bool
 date_read_day(const char *text, int64_t *when)
 {
 	int year, month, day;
+	struct tm tm = { 0 };
+	time_t start;
 
 	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-' ||
 	    !date_number(text, 4, &year) || !date_number(text + 5, 2, &month) ||
-	    !date_number(text + 8, 2, &day))
+	    !date_number(text + 8, 2, &day) || year < 1)
 		return false;
-	if (year < 1 || month < 1 || month > 12 || day < 1 ||
-	    day > days_in_month(year, month))
+	tm.tm_year = year - 1900;
+	tm.tm_mon = month - 1;
+	tm.tm_mday = day;
+	/* What the calendar has not becomes another day. */
+	start = timegm(&tm);
+	if (tm.tm_mon != month - 1 || tm.tm_mday != day)
 		return false;
-	*when = days_from_epoch(year, month, day) * 86400;
+	*when = start;
 	return true;
 }
 
@@ -102,7 +88,7 @@ date_read_time(const char *text, int64_t *when)
 
 /* Writes the last digits of a number. */
 static void
-date_put(char *text, int count, int64_t number)
+date_put(char *text, int count, int number)
 {
 	while (count-- > 0) {
 		text[count] = (char)('0' + number % 10);
@@ -111,31 +97,40 @@ date_put(char *text, int count, int64_t number)
 }
 
 void
-date_write_day(int64_t when, char text[11])
+date_write_ms(int64_t when_ms, char text[DATE_MS_SIZE])
 {
-	/* Days to a civil date, from the era of 400 years that begins in March. */
-	int64_t days = when / 86400 + 719468;
-	int64_t era = days / 146097, of_era = days % 146097;
-	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-	int64_t month = (5 * of_year + 2) / 153;
+	int ms = (int)((when_ms % 1000 + 1000) % 1000);
+	time_t when = (time_t)((when_ms - ms) / 1000);
+	struct tm tm = { 0 };
 
-	(void)strcpy(text, "YYYY-MM-DD");
-	date_put(text, 4, year + era * 400 + (month >= 10));
-	date_put(text + 5, 2, month < 10 ? month + 3 : month - 9);
-	date_put(text + 8, 2, of_year - (153 * month + 2) / 5 + 1);
+	(void)gmtime_r(&when, &tm);
+	memcpy(text, "YYYY-MM-DDThh:mm:ss.sssZ", DATE_MS_SIZE);
+	date_put(text, 4, tm.tm_year + 1900);
+	date_put(text + 5, 2, tm.tm_mon + 1);
+	date_put(text + 8, 2, tm.tm_mday);
+	date_put(text + 11, 2, tm.tm_hour);
+	date_put(text + 14, 2, tm.tm_min);
+	date_put(text + 17, 2, tm.tm_sec);
+	date_put(text + 20, 3, ms);
 }
 
 void
-date_write_time(int64_t when, char text[21])
+date_write_time(int64_t when, char text[DATE_TIME_SIZE])
 {
-	int64_t second;
+	char whole[DATE_MS_SIZE];
 
 	when = when < 0 ? 0 : when > LAST_TIME ? LAST_TIME : when;
-	second = when % 86400;
-	date_write_day(when, text);
-	(void)strcpy(text + 10, "Thh:mm:ssZ");
-	date_put(text + 11, 2, second / 3600);
-	date_put(text + 14, 2, second / 60 % 60);
-	date_put(text + 17, 2, second % 60);
+	date_write_ms(when * 1000, whole);
+	memcpy(text, whole, DATE_TIME_SIZE - 2);
+	memcpy(text + DATE_TIME_SIZE - 2, "Z", 2);
+}
+
+void
+date_write_day(int64_t when, char text[DATE_DAY_SIZE])
+{
+	char whole[DATE_TIME_SIZE];
+
+	date_write_time(when, whole);
+	memcpy(text, whole, DATE_DAY_SIZE - 1);
+	text[DATE_DAY_SIZE - 1] = '\0';
 }

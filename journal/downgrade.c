@@ -9,6 +9,7 @@
 
 #include "journal/record.h"
 #include "base/buffer.h"
+#include "base/date.h"
 
 #define MS_PER_DAY (INT64_C(24) * 60 * 60 * 1000)
 
@@ -123,9 +124,9 @@ static void
 tell(const struct downgrade_case *found, const struct seen *seen, const char *network,
     struct buffer *text)
 {
-	char time[JOURNAL_TIME_SIZE];
+	char time[DATE_MS_SIZE];
 
-	journal_time(seen->last_ms, time);
+	date_write_ms(seen->last_ms, time);
 	buffer_format(text, "downgrade: %s sent in clear text", found->domain);
 	if (found->client[0] != '\0')
 		buffer_format(text, " from %s", found->client);

@@ -31,10 +31,6 @@ struct journal_record {
 
 enum journal_format { JOURNAL_LOGFMT, JOURNAL_JSON };
 
-/* Writes a time as records have it: RFC 3339, UTC, with milliseconds. */
-#define JOURNAL_TIME_SIZE 25
-void journal_time(int64_t time_ms, char text[JOURNAL_TIME_SIZE]);
-
 /* The action of that name; POLICY_ACCEPT for NULL and for what is none. */
 enum policy_action journal_action(const char *name);
 

@@ -4,45 +4,11 @@
  * SPDX-License-Identifier: ISC
  */
 #include <string.h>
-#include <time.h>
 
 #include "journal/record.h"
 #include "base/buffer.h"
+#include "base/date.h"
 #include "base/text.h"
-
-/* The last "count" digits of "number", and what follows them. */
-static void
-record_digits(char *text, int number, int count, char after)
-{
-	text[count] = after;
-	while (count-- > 0) {
-		text[count] = (char)('0' + number % 10);
-		number /= 10;
-	}
-}
-
-void
-journal_time(int64_t time_ms, char text[JOURNAL_TIME_SIZE])
-{
-	int64_t seconds = time_ms / 1000, ms = time_ms % 1000;
-	struct tm tm = { 0 };
-	time_t when;
-
-	if (ms < 0) {
-		ms += 1000;
-		seconds--;
-	}
-	when = (time_t)seconds;
-	(void)gmtime_r(&when, &tm);
-	record_digits(text, tm.tm_year + 1900, 4, '-');
-	record_digits(text + 5, tm.tm_mon + 1, 2, '-');
-	record_digits(text + 8, tm.tm_mday, 2, 'T');
-	record_digits(text + 11, tm.tm_hour, 2, ':');
-	record_digits(text + 14, tm.tm_min, 2, ':');
-	record_digits(text + 17, tm.tm_sec, 2, '.');
-	record_digits(text + 20, (int)ms, 3, 'Z');
-	text[24] = '\0';
-}
 
 enum policy_action
 journal_action(const char *name)
@@ -70,7 +36,7 @@ field_begin(struct record_view *view)
 static const char *
 field_time(struct record_view *view)
 {
-	journal_time(view->record->time_ms, view->room);
+	date_write_ms(view->record->time_ms, view->room);
 	return view->room;
 }
 

@@ -12,6 +12,7 @@
 
 #include "journal/record.h"
 #include "base/buffer.h"
+#include "base/date.h"
 #include "base/text.h"
 
 static const char *const extra[] = { "messages", "first", "last", "client_network" };
@@ -163,10 +164,10 @@ static void
 rows_write_value(sqlite3_stmt *row, const struct rows_column *column,
     struct buffer *line)
 {
-	char time[JOURNAL_TIME_SIZE];
+	char time[DATE_MS_SIZE];
 
 	if (column->is_time) {
-		journal_time(sqlite3_column_int64(row, column->at), time);
+		date_write_ms(sqlite3_column_int64(row, column->at), time);
 		text_json(line, time);
 	} else if (sqlite3_column_type(row, column->at) == SQLITE_INTEGER)
 		buffer_format(line, "%lld",
@@ -234,7 +235,7 @@ void
 journal_row_csv(sqlite3_stmt *row, struct buffer *line)
 {
 	struct rows_column column = ROWS_BEFORE_FIRST;
-	char time[JOURNAL_TIME_SIZE];
+	char time[DATE_MS_SIZE];
 
 	while (rows_next(&column)) {
 		if (column.at > 0)
@@ -242,7 +243,7 @@ journal_row_csv(sqlite3_stmt *row, struct buffer *line)
 		if (sqlite3_column_type(row, column.at) == SQLITE_NULL)
 			continue;
 		if (column.is_time)
-			journal_time(sqlite3_column_int64(row, column.at), time);
+			date_write_ms(sqlite3_column_int64(row, column.at), time);
 		journal_row_csv_value(column.is_time ? time :
 		    rows_text_at(row, column.at), line);
 	}

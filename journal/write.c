@@ -11,6 +11,7 @@
 
 #include "journal/record.h"
 #include "base/buffer.h"
+#include "base/date.h"
 #include "base/diag.h"
 #include "base/text.h"
 
@@ -195,9 +196,9 @@ void
 journal_message_write(int64_t time_ms, enum severity level, const char *message,
     enum journal_format format, size_t value_max, struct buffer *buffer)
 {
-	char time[JOURNAL_TIME_SIZE];
+	char time[DATE_MS_SIZE];
 
-	journal_time(time_ms, time);
+	date_write_ms(time_ms, time);
 	write_name(buffer, format, "time", true);
 	write_text(buffer, format, time, value_max);
 	write_name(buffer, format, "level", false);

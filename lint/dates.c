@@ -51,7 +51,7 @@ void
 lint_certificate(const struct pinned_file *pinned, int64_t now, struct diags *diags)
 {
 	const struct certificate *certificate = &pinned->certificate;
-	char text[IN_MAX], day[CERTIFICATE_TIME_SIZE];
+	char text[IN_MAX], day[DATE_TIME_SIZE];
 	const char *in = in_file(pinned, text);
 
 	if (certificate->not_after - now < CERTIFICATE_SOON)

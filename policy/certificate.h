@@ -12,6 +12,7 @@
 
 #include "policy/fingerprint.h"
 #include "base/arena.h"
+#include "base/date.h"
 
 /* A file that is larger holds no partner's certificate. */
 #define CERTIFICATE_FILE_MAX ((size_t)1024 * 1024)
@@ -21,7 +22,7 @@
 #define CERTIFICATE_NAME_MAX 511
 
 /* With their terminators: 2026-01-31T12:00:00Z; ec:brainpoolP256r1 and the like. */
-#define CERTIFICATE_TIME_SIZE 21
+
 #define CERTIFICATE_KEY_SIZE 40
 #define CERTIFICATE_SIGNATURE_SIZE 24
 
@@ -38,7 +39,7 @@ struct certificate {
 	const char *issuer;	/* the issuer's common name, likewise */
 	int64_t not_before;	/* seconds since the epoch */
 	int64_t not_after;
-	char not_after_text[CERTIFICATE_TIME_SIZE];
+	char not_after_text[DATE_TIME_SIZE];
 	char key[CERTIFICATE_KEY_SIZE];		/* "rsa:2048", "ec:P-256" */
 	char signature[CERTIFICATE_SIGNATURE_SIZE]; /* "sha256", "ed25519" */
 	struct fingerprint digests[CERTIFICATE_DIGESTS]; /* of their DER */

@@ -405,11 +405,15 @@ lines_are_limited(void **state)
 static void
 days_are_written(void **state)
 {
-	char text[11];
+	char text[DATE_DAY_SIZE], whole[DATE_MS_SIZE];
 
 	(void)state;
 	date_write_day(JUNE_2026 + DAY - 1, text);
 	assert_string_equal(text, "2026-06-15");
+	date_write_ms(-1, whole);
+	assert_string_equal(whole, "1969-12-31T23:59:59.999Z");
+	date_write_ms(JUNE_2026 * 1000 + 7, whole);
+	assert_string_equal(whole, "2026-06-15T00:00:00.007Z");
 	date_write_day(0, text);
 	assert_string_equal(text, "1970-01-01");
 }

@@ -11,6 +11,7 @@
 #include "tool/screen.h"
 #include "journal/journal.h"
 #include "base/buffer.h"
+#include "base/date.h"
 #include "base/text.h"
 
 /* So many domains and rules are shown, if not all. */
@@ -25,9 +26,9 @@ static const char *const participles[] = {
 static void
 add_minute(int64_t ms, const char *before, struct buffer *text)
 {
-	char time[JOURNAL_TIME_SIZE];
+	char time[DATE_MS_SIZE];
 
-	journal_time(ms, time);
+	date_write_ms(ms, time);
 	buffer_format(text, "%s%.10s %.5s UTC", before, time, time + 11);
 }
 

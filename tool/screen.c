@@ -17,6 +17,7 @@
 #include "tool/tool.h"
 #include "journal/journal.h"
 #include "base/buffer.h"
+#include "base/date.h"
 #include "base/text.h"
 
 #define WIDTH_LEAST 40
@@ -161,18 +162,18 @@ screen_number(struct buffer *line, int64_t number)
 void
 screen_day(struct buffer *line, int64_t time_ms)
 {
-	char text[JOURNAL_TIME_SIZE];
+	char text[DATE_MS_SIZE];
 
-	journal_time(time_ms, text);
+	date_write_ms(time_ms, text);
 	buffer_add(line, text, 10);
 }
 
 void
 screen_time(struct buffer *line, int64_t time_ms)
 {
-	char text[JOURNAL_TIME_SIZE];
+	char text[DATE_MS_SIZE];
 
-	journal_time(time_ms, text);
+	date_write_ms(time_ms, text);
 	buffer_add(line, text, 10);
 	buffer_add(line, " ", 1);
 	buffer_add(line, text + 11, 8);

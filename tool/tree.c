@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "journal/journal.h"
+#include "base/date.h"
 #include "base/text.h"
 
 void
@@ -103,11 +104,11 @@ tree_buffer(struct tree *tree, const char *name, struct buffer *buffer)
 void
 tree_time(struct tree *tree, const char *name, int64_t time_ms)
 {
-	char text[JOURNAL_TIME_SIZE];
+	char text[DATE_MS_SIZE];
 
 	if (time_ms == 0)
 		return;
-	journal_time(time_ms, text);
+	date_write_ms(time_ms, text);
 	tree_text(tree, name, text);
 }
 
