@@ -1,5 +1,5 @@
 /*
- * unit-mustache.c - documents of JSON, and text that is filled from them.
+ * unit-mustache.c - documents of JSON, text that is filled from them, and its lines.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -7,6 +7,7 @@
 
 #include "tests/fake-milter/allocation.h"
 #include "tool/mustache.h"
+#include "tool/screen.h"
 #include "tool/tool.h"
 #include "tool/tree.h"
 
@@ -181,6 +182,35 @@ documents(void **state)
 	buffer_free(&text);
 }
 
+static void
+folds_to(int width, bool hard, char *text, const char *expected)
+{
+	const struct buffer whole = { .text = text, .length = strlen(text) };
+	struct buffer out = BUFFER_INIT;
+
+	screen_fold(&whole, width, hard, &out);
+	assert_string_equal(out.text != NULL ? out.text : "", expected);
+	buffer_free(&out);
+}
+
+static void
+lines_are_folded(void **state)
+{
+	struct screen screen;
+
+	(void)state;
+	screen_open(&screen);
+	folds_to(10, false, "", "");
+	folds_to(10, false, "aa bb\n\ncc", "aa bb\n\ncc\n");
+	folds_to(10, false, "aaaa bbbb cccc\n", "aaaa bbbb\n  cccc\n");
+	folds_to(10, false, "  aaaa bbb cccc dd", "  aaaa bbb\n    cccc\n    dd\n");
+	folds_to(5, false, "aaaaaaaa b", "aaaaaaaa\n  b\n");
+	folds_to(5, true, "aaaaaaaa b", "aaaaa\naaa b\n");
+	folds_to(6, true, "  aaaaaa b", "  aaaa\n    aa\n    b\n");
+	folds_to(8, false, "\xE6\xBC\xA2\xE5\xAD\x97 \xE6\xBC\xA2\xE5\xAD\x97",
+	    "\xE6\xBC\xA2\xE5\xAD\x97\n  \xE6\xBC\xA2\xE5\xAD\x97\n");
+}
+
 /* True where all of it was made; nothing is written of one that was not. */
 static bool
 make_and_fill(void)
@@ -254,6 +284,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(tags_alone_take_their_line),
 		cmocka_unit_test(broken_templates),
 		cmocka_unit_test(documents),
+		cmocka_unit_test(lines_are_folded),
 		cmocka_unit_test(failed_allocations),
 	};
 

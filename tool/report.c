@@ -65,14 +65,6 @@ report_refusals(const struct review_counts *counts)
 	return counts->rejected + counts->tempfailed;
 }
 
-int
-report_per_mille(const struct review_counts *counts)
-{
-	if (counts->transactions == 0)
-		return 0;
-	return (int)(counts->encrypted * 1000 / counts->transactions);
-}
-
 bool
 report_is_listed(const struct report_partner *partner)
 {

@@ -63,9 +63,6 @@ const char *report_standing_name(const struct policy_standing *standing);
 /* Refusals of the domain; the counts of an array by reason, in all. */
 int64_t report_refusals(const struct review_counts *counts);
 
-/* The share of encrypted transactions in tenths of a percent, rounded down. */
-int report_per_mille(const struct review_counts *counts);
-
 /* Does a domain have transactions, or a rule? */
 bool report_is_listed(const struct report_partner *partner);
 

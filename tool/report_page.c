@@ -160,12 +160,9 @@ put_attention(struct tree *tree, const struct report_view *view)
 	tree_open_object(tree, "attention");
 	for (int i = 0; i < COUNT; i++) {
 		all += found[i];
-		if (found[i] == 0)
-			continue;
-		tree_open_object(tree, names[i]);
-		tree_number(tree, "count", found[i]);
-		tree_flag(tree, "many", found[i] > 1);
-		tree_close(tree);
+		if (found[i] > 0)
+			tree_value(tree, names[i], json_pack("{s:I}", "count",
+			    (json_int_t)found[i]));
 	}
 	tree_flag(tree, "any", all > 0);
 	tree_close(tree);

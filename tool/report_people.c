@@ -24,8 +24,10 @@ report_complied(const struct review_counts *counts)
 void
 report_share(struct tree *tree, const char *name, int64_t part, int64_t whole)
 {
-	char text[32] = "\xE2\x80\x93";
-	int tenths = whole <= 0 ? 0 : (int)((double)part / (double)whole * 1000 + 0.5);
+	double share = whole <= 0 ? 0 : (double)part / (double)whole;
+	int tenths = (int)(share * 1000 + 0.5);
+	int down = whole <= 0 ? 0 : (int)(part * 1000 / whole);
+	char text[32] = "\xE2\x80\x93", below[32];
 
 	if (tenths >= 1000 && part < whole)
 		tenths = 999;
@@ -35,14 +37,9 @@ report_share(struct tree *tree, const char *name, int64_t part, int64_t whole)
 		(void)snprintf(text, sizeof(text), "%d%%", tenths / 10);
 	else if (whole > 0)
 		(void)snprintf(text, sizeof(text), "%d.%d%%", tenths / 10, tenths % 10);
-	tree_open_object(tree, name);
-	tree_text(tree, "text", text);
-	tenths = whole <= 0 ? 0 : (int)(part * 1000 / whole);
-	(void)snprintf(text, sizeof(text), "%d.%d %%", tenths / 10, tenths % 10);
-	tree_text(tree, "down", text);
-	tree_number(tree, "millionths", whole <= 0 ? -1 :
-	    (int64_t)((double)part / (double)whole * 1e6));
-	tree_close(tree);
+	(void)snprintf(below, sizeof(below), "%d.%d %%", down / 10, down % 10);
+	tree_value(tree, name, json_pack("{s:s, s:s, s:I}", "text", text, "down", below,
+	    "millionths", (json_int_t)(whole <= 0 ? -1 : (int64_t)(share * 1e6))));
 }
 
 /* ------------------------------------------------------------------ *
@@ -173,11 +170,13 @@ put_lost(struct tree *tree, const struct review *report)
 {
 	tree_open_array(tree, "lost");
 	for (size_t i = 0; i < report->discarded_count; i++) {
+		const struct review_discarded *row = &report->discarded[i];
+
 		tree_open_object(tree, NULL);
-		tree_text(tree, "meaning", report->discarded[i].meaning);
-		tree_number(tree, "records", report->discarded[i].records);
-		tree_number(tree, "messages", report->discarded[i].messages);
-		tree_time(tree, "last", report->discarded[i].last_ms);
+		tree_text(tree, "meaning", row->meaning);
+		tree_number(tree, "records", row->records);
+		tree_number(tree, "messages", row->messages);
+		tree_time(tree, "last", row->last_ms);
 		tree_close(tree);
 	}
 	tree_close(tree);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/screen.h"
+#include "base/date.h"
 #include "base/text.h"
 
 #define COLUMNS_MAX 62
@@ -91,20 +91,13 @@ column_total(const struct column *column, size_t first)
 	return total;
 }
 
-/* A day, or the hour of one; behind the first "from" characters. */
+/* The column's day, or the hour of one. */
 static void
-put_label(struct tree *tree, const char *name, const struct times *times, size_t at,
-    size_t from)
+label_of(const struct times *times, size_t at, char label[21])
 {
-	struct buffer label = BUFFER_INIT;
-
-	screen_time(&label, times->columns[at].start_ms);
-	if (!label.failed) {
-		label.text[times->length_ms % DAY_MS == 0 ? 10 : 16] = '\0';
-		tree_text(tree, name, label.text + from);
-	}
-	tree->failed |= label.failed;
-	buffer_free(&label);
+	date_write_time(times->columns[at].start_ms / 1000, label);
+	label[10] = times->length_ms % DAY_MS == 0 ? '\0' : ' ';
+	label[16] = '\0';
 }
 
 /* The end of an axis: the least 1, 2 or 5 times a power of ten that is not below. */
@@ -131,28 +124,19 @@ put_grid(struct tree *tree, int64_t end)
 	int parts = end < 5 ? (int)end : first == 2 ? 4 : 5;
 
 	tree_open_array(tree, "grid");
-	for (int i = 0; i <= parts; i++) {
-		tree_open_object(tree, NULL);
-		tree_number(tree, "value", end / parts * i);
-		tree_real(tree, "y", 100 - 100.0 * i / parts);
-		tree_close(tree);
-	}
+	for (int i = 0; i <= parts; i++)
+		tree_value(tree, NULL, json_pack("{s:I, s:f}",
+		    "value", (json_int_t)(end / parts * i), "y", 100 - 100.0 * i / parts));
 	tree_close(tree);
 }
 
 static void
-put_column(struct tree *tree, const struct times *times, size_t at, size_t first,
+put_column_parts(struct tree *tree, const struct column *column, size_t first,
     int64_t end)
 {
-	const struct column *column = &times->columns[at];
-	double below = 0, step = 100 / (double)times->count;
+	double below = 0;
 	int64_t sum = 0;
 
-	tree_open_object(tree, NULL);
-	put_label(tree, "label", times, at, 0);
-	tree_number(tree, "total", column_total(column, first));
-	tree_real(tree, "x", step * ((double)at + 1.0 / 12));
-	tree_real(tree, "width", step * 5 / 6);
 	tree_open_array(tree, "parts");
 	for (size_t i = first; i < PROTOCOL_COUNT; i++) {
 		double top;
@@ -163,16 +147,30 @@ put_column(struct tree *tree, const struct times *times, size_t at, size_t first
 		top = 100 * (double)sum / (double)end;
 		if (top < below + LEAST)
 			top = below + LEAST;
-		tree_open_object(tree, NULL);
-		tree_text(tree, "name", protocol_series[i].name);
-		tree_text(tree, "class", protocol_series[i].class);
-		tree_number(tree, "count", column->values[i]);
-		tree_real(tree, "y", 100 - top);
-		tree_real(tree, "height", top - below);
-		tree_close(tree);
+		tree_value(tree, NULL, json_pack("{s:s, s:s, s:I, s:f, s:f}",
+		    "name", protocol_series[i].name, "class", protocol_series[i].class,
+		    "count", (json_int_t)column->values[i],
+		    "y", 100 - top, "height", top - below));
 		below = top;
 	}
 	tree_close(tree);
+}
+
+static void
+put_column(struct tree *tree, const struct times *times, size_t at, size_t first,
+    int64_t end)
+{
+	const struct column *column = &times->columns[at];
+	double step = 100 / (double)times->count;
+	char label[21];
+
+	label_of(times, at, label);
+	tree_open_object(tree, NULL);
+	tree_text(tree, "label", label);
+	tree_number(tree, "total", column_total(column, first));
+	tree_real(tree, "x", step * ((double)at + 1.0 / 12));
+	tree_real(tree, "width", step * 5 / 6);
+	put_column_parts(tree, column, first, end);
 	tree_close(tree);
 }
 
@@ -180,16 +178,15 @@ static void
 put_ticks(struct tree *tree, const struct times *times)
 {
 	size_t step = (times->count + TICKS_MAX - 1) / TICKS_MAX;
+	char label[21];
 
 	tree_open_array(tree, "ticks");
-	for (size_t at = 0, shown = 0; at < times->count && at * 12 <= times->count * 11;
-	    at += step, shown++) {
-		tree_open_object(tree, NULL);
+	for (size_t at = 0; at < times->count && at * 12 <= times->count * 11; at += step) {
+		label_of(times, at, label);
 		/* MM-DD, or MM-DD hh:mm */
-		put_label(tree, "label", times, at, 5);
-		tree_real(tree, "x", 100 * ((double)at + 0.5) / (double)times->count);
-		tree_flag(tree, "minor", shown % 2 == 1);
-		tree_close(tree);
+		tree_value(tree, NULL, json_pack("{s:s, s:f, s:b}", "label", label + 5,
+		    "x", 100 * ((double)at + 0.5) / (double)times->count,
+		    "minor", at / step % 2 == 1));
 	}
 	tree_close(tree);
 }
@@ -218,10 +215,13 @@ put_times_chart(struct tree *tree, const struct times *times, size_t first)
 static void
 put_times_rows(struct tree *tree, const struct times *times)
 {
+	char label[21];
+
 	tree_open_array(tree, "rows");
 	for (size_t at = 0; at < times->count; at++) {
+		label_of(times, at, label);
 		tree_open_object(tree, NULL);
-		put_label(tree, "label", times, at, 0);
+		tree_text(tree, "label", label);
 		tree_open_array(tree, "counts");
 		for (size_t i = 0; i < PROTOCOL_COUNT; i++)
 			tree_number(tree, NULL, times->columns[at].values[i]);
@@ -235,13 +235,10 @@ static void
 put_legend(struct tree *tree, const struct times *times)
 {
 	tree_open_array(tree, "series");
-	for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-		tree_open_object(tree, NULL);
-		tree_text(tree, "name", protocol_series[i].name);
-		tree_text(tree, "class", protocol_series[i].class);
-		tree_number(tree, "count", times->totals[i]);
-		tree_close(tree);
-	}
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+		tree_value(tree, NULL, json_pack("{s:s, s:s, s:I}",
+		    "name", protocol_series[i].name, "class", protocol_series[i].class,
+		    "count", (json_int_t)times->totals[i]));
 	tree_close(tree);
 }
 
@@ -299,11 +296,8 @@ put_bar_parts(struct tree *tree, const struct bar *bar, const char *const *class
 		to = 100 * (double)sum / (double)bar->whole;
 		if (to < from + LEAST)
 			to = from + LEAST;
-		tree_open_object(tree, NULL);
-		tree_text(tree, "class", classes[i]);
-		tree_real(tree, "x", from);
-		tree_real(tree, "width", (to > 100 ? 100 : to) - from);
-		tree_close(tree);
+		tree_value(tree, NULL, json_pack("{s:s, s:f, s:f}", "class", classes[i],
+		    "x", from, "width", (to > 100 ? 100 : to) - from));
 		from = to > 100 - LEAST ? 100 - LEAST : to;
 	}
 	tree_close(tree);
