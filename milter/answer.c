@@ -25,13 +25,13 @@ struct answer_room {
 };
 
 static void
-dunno(struct buffer *out)
+answer_dunno(struct buffer *out)
 {
 	buffer_string(out, "action=DUNNO\n\n");
 }
 
 static void
-internal_error(struct buffer *out)
+answer_internal_error(struct buffer *out)
 {
 	buffer_string(out, "action=451 4.3.0 Internal error, please try again later\n\n");
 }
@@ -98,7 +98,7 @@ gather_certificate(const struct delegation *request, struct answer_room *room,
 }
 
 static void
-gather_tls(const struct delegation *request, struct answer_room *room,
+gather_request_tls(const struct delegation *request, struct answer_room *room,
     struct facts *facts)
 {
 	const char *protocol = delegation_get(request, ATTRIBUTE_ENCRYPTION_PROTOCOL);
@@ -125,7 +125,7 @@ host_name(const struct delegation *request, enum attribute attribute)
 }
 
 static void
-gather(const struct delegation *request, const struct answer_state *state,
+gather_request(const struct delegation *request, const struct answer_state *state,
     struct answer_room *room, struct facts *facts)
 {
 	const struct facts nothing = FACTS_INIT;
@@ -145,7 +145,7 @@ gather(const struct delegation *request, const struct answer_state *state,
 	facts->from = sender != NULL ? sender : "<>";
 	facts->to = delegation_get(request, ATTRIBUTE_RECIPIENT);
 	facts->queue_id = delegation_find(request, ATTRIBUTE_QUEUE_ID);
-	gather_tls(request, room, facts);
+	gather_request_tls(request, room, facts);
 }
 
 /* ------------------------------------------------------------------ *
@@ -165,7 +165,7 @@ process_of(const struct delegation *request, const struct answer_state *state)
 }
 
 static void
-keep(struct service *service, const struct answer_state *state,
+keep_request(struct service *service, const struct answer_state *state,
     const struct delegation *request)
 {
 	struct correlation_request heard = {
@@ -211,27 +211,28 @@ is_news(struct answer_state *state, const char *instance, const struct verdict *
 }
 
 static void
-give(const struct judgement *judgement, struct buffer *out)
+answer_with(const struct judgement *judgement, struct buffer *out)
 {
 	const struct verdict *verdict = &judgement->verdict;
 	char reason[DECISION_REASON_SIZE];
 	struct policy_reply reply;
 
-	if (decision_refuses(verdict) && policy_reply(verdict, &judgement->facts, &reply)) {
+	if (decision_refuses(verdict) &&
+	    policy_reply(verdict, &judgement->facts, &reply)) {
 		buffer_format(out, "action=%s %s %s\n\n", reply.code, reply.enhanced,
 		    reply.text);
 	} else if (decision_refuses(verdict)) {
-		internal_error(out);
+		answer_internal_error(out);
 	} else if (verdict->action == POLICY_QUARANTINE) {
 		decision_hold_reason(verdict, reason);
 		buffer_format(out, "action=HOLD %s\n\n", reason);
 	} else {
-		dunno(out);
+		answer_dunno(out);
 	}
 }
 
 static void
-judge(struct service *service, struct answer_state *state,
+judge_request(struct service *service, struct answer_state *state,
     const struct delegation *request, struct buffer *out)
 {
 	struct snapshot *snapshot = snapshots_acquire(service->snapshots);
@@ -241,18 +242,18 @@ judge(struct service *service, struct answer_state *state,
 	struct facts facts;
 
 	read_digests(service, request, &room.digests);
-	gather(request, state, &room, &facts);
+	gather_request(request, state, &room, &facts);
 	counters_session(&service->counters, &facts, &state->counted);
 	question.facts = &facts;
 	if (decision_make(service, &question, &judgement) == 0) {
 		if (decision_refuses(&judgement.verdict) || is_news(state,
 		    delegation_find(request, ATTRIBUTE_INSTANCE), &judgement.verdict))
 			decision_record(service, &judgement);
-		give(&judgement, out);
+		answer_with(&judgement, out);
 	} else if (decision_error_accepts(service, state->session)) {
-		dunno(out);
+		answer_dunno(out);
 	} else {
-		internal_error(out);
+		answer_internal_error(out);
 	}
 	snapshots_release(service->snapshots, &snapshot);
 }
@@ -302,7 +303,7 @@ answer_request(struct service *service, struct answer_state *state,
 	if (stage == NULL)
 		return false;
 	if (strcmp(stage, "RCPT") != 0) {
-		dunno(out);
+		answer_dunno(out);
 		return true;
 	}
 	if (delegation_get(request, ATTRIBUTE_CLIENT_ADDRESS) == NULL ||
@@ -311,10 +312,10 @@ answer_request(struct service *service, struct answer_state *state,
 		return false;
 	note_connection(state, request);
 	if (is_beside(service, state)) {
-		keep(service, state, request);
-		dunno(out);
+		keep_request(service, state, request);
+		answer_dunno(out);
 	} else {
-		judge(service, state, request, out);
+		judge_request(service, state, request, out);
 	}
 	return true;
 }

@@ -174,7 +174,7 @@ length_without_dot(const char *text)
 }
 
 static bool
-is_ascii(const char *text)
+is_id_ascii(const char *text)
 {
 	for (; *text != '\0'; text++)
 		if ((unsigned char)*text >= 0x80)
@@ -204,7 +204,7 @@ same_id(char *found, const char *id)
 	length = length_without_dot(found);
 	if (length == length_without_dot(id) && strncasecmp(found, id, length) == 0)
 		return true;
-	return !is_ascii(found) && same_labels(found, id);
+	return !is_id_ascii(found) && same_labels(found, id);
 }
 
 /* ------------------------------------------------------------------ *

@@ -32,7 +32,7 @@ struct writer {
 
 /* Appends an item behind a blank, on a line of its own where this one is full. */
 static void
-put(struct writer *writer, const char *item)
+put_item(struct writer *writer, const char *item)
 {
 	size_t length = strlen(item);
 	bool first = writer->length == 0;
@@ -60,7 +60,7 @@ put_format(struct writer *writer, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(item, sizeof(item), format, arguments);
 	va_end(arguments);
-	put(writer, item);
+	put_item(writer, item);
 }
 
 /* What of a value may be there at all: printable ASCII, of a length. */
@@ -77,7 +77,7 @@ is_safe(const char *text)
 
 /* Writes a value (RFC 2045, section 5.1), quoted where it is no token. */
 static void
-write_value(const char *text, char out[2 * TEXT_MAX + 3])
+quote_value(const char *text, char out[2 * TEXT_MAX + 3])
 {
 	if (strpbrk(text, " ()<>@,;:\\\"/[]?=") == NULL) {
 		(void)snprintf(out, 2 * TEXT_MAX + 3, "%s", text);
@@ -100,7 +100,7 @@ put_value(struct writer *writer, const char *property, const char *text)
 
 	if (text == NULL || !is_safe(text))
 		return;
-	write_value(text, value);
+	quote_value(text, value);
 	put_format(writer, "%s=%s", property, value);
 }
 
@@ -110,7 +110,7 @@ put_session(struct writer *writer, const struct facts *facts,
 {
 	enum policy_tri encrypted = policy_encrypted(facts);
 
-	put(writer, encrypted == POLICY_YES ? "x-tls=pass" :
+	put_item(writer, encrypted == POLICY_YES ? "x-tls=pass" :
 	    encrypted == POLICY_NO ? "x-tls=none" : "x-tls=permerror");
 	if (encrypted != POLICY_YES)
 		return;
@@ -124,7 +124,7 @@ put_session(struct writer *writer, const struct facts *facts,
 
 /* The place of the rule, as the record's field "rule" has it. */
 static void
-put_rule(struct writer *writer, const char *property, const struct verdict *verdict,
+put_place(struct writer *writer, const char *property, const struct verdict *verdict,
     int index)
 {
 	char place[2 * TEXT_MAX];
@@ -142,9 +142,9 @@ put_verdict(struct writer *writer, const struct verdict *verdict)
 	put_value(writer, "policy.tlsward", policy_action_name(verdict->action));
 	if (verdict->reason != REASON_NONE)
 		put_value(writer, "policy.reason", policy_reason_name(verdict->reason));
-	put_rule(writer, "policy.rule", verdict, verdict->reported);
+	put_place(writer, "policy.rule", verdict, verdict->reported);
 	if (verdict->exempt)
-		put(writer, "policy.exempt=yes");
+		put_item(writer, "policy.exempt=yes");
 	if (verdict->would == POLICY_ACCEPT || verdict->would_by < 0)
 		return;
 	put_value(writer, "policy.would", policy_action_name(verdict->would));
@@ -152,7 +152,7 @@ put_verdict(struct writer *writer, const struct verdict *verdict)
 		return;
 	put_value(writer, "policy.would-reason",
 	    policy_reason_name(verdict->outcome[verdict->would_by].reason));
-	put_rule(writer, "policy.would-rule", verdict, verdict->would_by);
+	put_place(writer, "policy.would-rule", verdict, verdict->would_by);
 }
 
 bool
@@ -166,7 +166,7 @@ authres_write(const char *id, const struct facts *facts,
 	out[0] = '\0';
 	if (!is_safe(id))
 		return false;
-	write_value(id, value);
+	quote_value(id, value);
 	put_format(&writer, "%s;", value);
 	put_session(&writer, facts, verdict);
 	put_verdict(&writer, verdict);

@@ -35,13 +35,13 @@ callbacks_serve(struct service *served)
 }
 
 static void
-enter(void)
+callback_enter(void)
 {
 	atomic_fetch_add(&service->active, 1);
 }
 
 static sfsistat
-leave(sfsistat status)
+callback_leave(sfsistat status)
 {
 	atomic_fetch_sub(&service->active, 1);
 	return status;
@@ -79,7 +79,7 @@ authserv_id(void)
 
 /* Ends a message at once; never with header fields that nobody has looked at. */
 static sfsistat
-fail(SMFICTX *ctx, const struct session *session)
+fail_message(SMFICTX *ctx, const struct session *session)
 {
 	const char *id = session != NULL ? session->id : "unknown";
 
@@ -94,15 +94,15 @@ typedef sfsistat message_step(SMFICTX *ctx, struct session *session);
 
 /* Takes a step that only a message can take. */
 static sfsistat
-step(SMFICTX *ctx, message_step *take)
+take_step(SMFICTX *ctx, message_step *take)
 {
 	struct session *session;
 
-	enter();
+	callback_enter();
 	session = smfi_getpriv(ctx);
 	if (session == NULL || session->message == NULL)
-		return leave(fail(ctx, session));
-	return leave(take(ctx, session));
+		return callback_leave(fail_message(ctx, session));
+	return callback_leave(take(ctx, session));
 }
 
 /* ------------------------------------------------------------------ *
@@ -139,7 +139,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 
 	(void)unused1;
 	(void)unused2;
-	enter();
+	callback_enter();
 	*wanted_actions = actions &
 	    (SMFIF_QUARANTINE | SMFIF_SETSYMLIST | header_actions());
 	/* libmilter makes up for an MTA that does not know "no reply". */
@@ -155,7 +155,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 		session->macros_chosen = (actions & SMFIF_SETSYMLIST) != 0 &&
 		    macros_choose(ctx, service->settings->mta, service->correlation != NULL);
 	}
-	return leave(SMFIS_CONTINUE);
+	return callback_leave(SMFIS_CONTINUE);
 }
 
 /* Beside a policy service: here is a session that it may hear of. */
@@ -181,12 +181,12 @@ end_correlation(struct session *session)
 }
 
 static sfsistat
-on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
+on_smtp_client(SMFICTX *ctx, char *host, struct sockaddr *address)
 {
 	struct session *session;
 
 	(void)host;
-	enter();
+	callback_enter();
 	session = session_of(ctx, false);
 	if (session != NULL) {
 		end_correlation(session);
@@ -194,7 +194,7 @@ on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
 		session_set_peer(session, address);
 		begin_correlation(ctx, session);
 	}
-	return leave(SMFIS_NOREPLY);
+	return callback_leave(SMFIS_NOREPLY);
 }
 
 static sfsistat
@@ -202,11 +202,11 @@ on_helo(SMFICTX *ctx, char *name)
 {
 	struct session *session;
 
-	enter();
+	callback_enter();
 	session = session_of(ctx, false);
 	if (session != NULL)
 		session_set_helo(session, name);
-	return leave(SMFIS_NOREPLY);
+	return callback_leave(SMFIS_NOREPLY);
 }
 
 /* ------------------------------------------------------------------ *
@@ -248,7 +248,7 @@ judge_sender(SMFICTX *ctx, const struct session *session,
 	    question->facts)) && !refuses_at_mail(snapshot, question->facts))
 		return SMFIS_CONTINUE;
 	if (decision_make(service, question, &judgement) != 0)
-		return fail(ctx, session);
+		return fail_message(ctx, session);
 	if (decision_refuses(&judgement.verdict)) {
 		if (!refuses_at_mail(snapshot, question->facts))
 			return SMFIS_CONTINUE;
@@ -282,7 +282,7 @@ begin_message(SMFICTX *ctx, struct session *session, char *address)
 	status = judge_sender(ctx, session, &question);
 	if (status == SMFIS_CONTINUE &&
 	    session_begin(session, &snapshot, &facts, question.from_resolved) != 0)
-		status = fail(ctx, session);
+		status = fail_message(ctx, session);
 	snapshots_release(service->snapshots, &snapshot);
 	return status;
 }
@@ -292,16 +292,16 @@ on_mail(SMFICTX *ctx, char **arguments)
 {
 	struct session *session;
 
-	enter();
+	callback_enter();
 	session = session_of(ctx, false);
 	if (session == NULL)
-		return leave(fail(ctx, NULL));
+		return callback_leave(fail_message(ctx, NULL));
 	session_end(session, service->snapshots);
 	if (service->correlation != NULL)
 		correlation_mail(service->correlation, &session->correlation);
 	if (session->incomplete)
-		return leave(fail(ctx, session));
-	return leave(begin_message(ctx, session, arguments[0]));
+		return callback_leave(fail_message(ctx, session));
+	return callback_leave(begin_message(ctx, session, arguments[0]));
 }
 
 /* ------------------------------------------------------------------ *
@@ -356,11 +356,11 @@ on_rcpt(SMFICTX *ctx, char **arguments)
 {
 	struct session *session;
 
-	enter();
+	callback_enter();
 	session = smfi_getpriv(ctx);
 	if (session == NULL || session->message == NULL)
-		return leave(fail(ctx, session));
-	return leave(judge_recipient(ctx, session, arguments[0]));
+		return callback_leave(fail_message(ctx, session));
+	return callback_leave(judge_recipient(ctx, session, arguments[0]));
 }
 
 /* ------------------------------------------------------------------ *
@@ -379,7 +379,8 @@ static bool
 must_follow(const struct message *message)
 {
 	return authserv_id() != NULL || message->undecided || (message->is_judged &&
-	    (message_follows(&message->judged.verdict) || service->settings->follow_accepted));
+	    (message_follows(&message->judged.verdict) ||
+	    service->settings->follow_accepted));
 }
 
 static sfsistat
@@ -399,7 +400,7 @@ end_recipients(SMFICTX *ctx, struct session *session)
 static sfsistat
 on_data(SMFICTX *ctx)
 {
-	return step(ctx, end_recipients);
+	return take_step(ctx, end_recipients);
 }
 
 static sfsistat
@@ -409,11 +410,11 @@ on_header(SMFICTX *ctx, char *name, char *value)
 
 	if (authserv_id() == NULL)
 		return SMFIS_CONTINUE;
-	enter();
+	callback_enter();
 	session = smfi_getpriv(ctx);
 	if (session != NULL && session->message != NULL)
 		forged_look(&session->message->forged, name, value, authserv_id());
-	return leave(SMFIS_NOREPLY);
+	return callback_leave(SMFIS_NOREPLY);
 }
 
 static sfsistat
@@ -424,7 +425,7 @@ on_header_end(SMFICTX *ctx)
 }
 
 static sfsistat
-finish(SMFICTX *ctx, const struct session *session)
+finish_message(SMFICTX *ctx, const struct session *session)
 {
 	struct message *message = session->message;
 	struct verdict *verdict = &message->judged.verdict;
@@ -450,7 +451,7 @@ end_message(SMFICTX *ctx, struct session *session)
 	sfsistat status = SMFIS_CONTINUE;
 
 	if (session->message->accepted > 0)
-		status = finish(ctx, session);
+		status = finish_message(ctx, session);
 	session_end(session, service->snapshots);
 	return status;
 }
@@ -458,7 +459,7 @@ end_message(SMFICTX *ctx, struct session *session)
 static sfsistat
 on_end(SMFICTX *ctx)
 {
-	return step(ctx, end_message);
+	return take_step(ctx, end_message);
 }
 
 /* Called in the middle of a message, and at times when there is none. */
@@ -467,11 +468,11 @@ on_abort(SMFICTX *ctx)
 {
 	struct session *session;
 
-	enter();
+	callback_enter();
 	session = smfi_getpriv(ctx);
 	if (session != NULL)
 		session_end(session, service->snapshots);
-	return leave(SMFIS_CONTINUE);
+	return callback_leave(SMFIS_CONTINUE);
 }
 
 static sfsistat
@@ -479,14 +480,14 @@ on_close(SMFICTX *ctx)
 {
 	struct session *session;
 
-	enter();
+	callback_enter();
 	session = smfi_getpriv(ctx);
 	if (session != NULL) {
 		(void)smfi_setpriv(ctx, NULL);
 		end_correlation(session);
 		session_free(&session, service->snapshots);
 	}
-	return leave(SMFIS_CONTINUE);
+	return callback_leave(SMFIS_CONTINUE);
 }
 
 struct smfiDesc
@@ -497,7 +498,7 @@ callbacks_description(void)
 		.xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
 		.xxfi_flags = SMFIF_QUARANTINE,
-		.xxfi_connect = on_connect,
+		.xxfi_connect = on_smtp_client,
 		.xxfi_helo = on_helo,
 		.xxfi_envfrom = on_mail,
 		.xxfi_envrcpt = on_rcpt,

@@ -40,7 +40,7 @@ counters_protocol_name(enum protocol protocol)
 }
 
 static enum protocol
-protocol_of(const struct facts *facts)
+counted_protocol(const struct facts *facts)
 {
 	if (policy_encrypted(facts) == POLICY_NO)
 		return COUNTED_NONE;
@@ -56,7 +56,7 @@ void
 counters_session(struct counters *counters, const struct facts *facts,
     unsigned char *counted)
 {
-	enum protocol protocol = protocol_of(facts);
+	enum protocol protocol = counted_protocol(facts);
 
 	if (facts->local || *counted == protocol + 1)
 		return;

@@ -23,12 +23,12 @@
 #include "base/diag.h"
 #include "milter/supervisor.h"
 
-static void complain(const struct daemon *daemon, const char *format, ...)
+static void say_error(const struct daemon *daemon, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Says it where a person may be looking, and in the log. */
 static void
-complain(const struct daemon *daemon, const char *format, ...)
+say_error(const struct daemon *daemon, const char *format, ...)
 {
 	char text[1024];
 	va_list arguments;
@@ -48,13 +48,13 @@ read_settings(struct daemon *daemon)
 	enum settings_load_result result;
 
 	if (diags == NULL) {
-		complain(daemon, "not enough memory");
+		say_error(daemon, "not enough memory");
 		return false;
 	}
 	result = settings_load(daemon->settings_path, &daemon->settings, diags);
 	diags_print(diags, stderr);
 	if (result != SETTINGS_LOADED && diags_errors(diags) == 0)
-		complain(daemon, "cannot read the settings %s", daemon->settings_path);
+		say_error(daemon, "cannot read the settings %s", daemon->settings_path);
 	diags_free(&diags);
 	return result == SETTINGS_LOADED;
 }
@@ -79,7 +79,7 @@ act_as_user(struct daemon *daemon, user_function *act, struct diags *diags)
 		done = privileges_resume(&daemon->identity, error);
 	}
 	if (!done)
-		complain(daemon, "%s", error);
+		say_error(daemon, "%s", error);
 	errno = saved;
 	return done;
 }
@@ -92,7 +92,7 @@ look_as_user(struct daemon *daemon, user_function *look)
 	bool fine;
 
 	if (diags == NULL) {
-		complain(daemon, "not enough memory");
+		say_error(daemon, "not enough memory");
 		return false;
 	}
 	fine = act_as_user(daemon, look, diags) && diags_errors(diags) == 0;
@@ -128,7 +128,7 @@ create_log(const struct daemon *daemon)
 	if (fd == -1)
 		return;
 	if (fchown(fd, daemon->identity.uid, daemon->identity.gid) != 0)
-		complain(daemon, "cannot give the log %s to user %s: %s",
+		say_error(daemon, "cannot give the log %s to user %s: %s",
 		    daemon->settings->log_path, daemon->identity.user, strerror(errno));
 	(void)close(fd);
 }
@@ -162,12 +162,12 @@ try_log(struct daemon *daemon, struct diags *unused)
 
 /* Opened as the user: the daemon must be able to open it again. */
 static bool
-open_log(struct daemon *daemon)
+open_log_as_user(struct daemon *daemon)
 {
 	const char *path = daemon->settings->log_path;
 
 	if (daemon->settings->log == SETTINGS_LOG_STDERR && !daemon->foreground) {
-		complain(daemon, "log stderr needs -f: in the background there is none");
+		say_error(daemon, "log stderr needs -f: in the background there is none");
 		return false;
 	}
 	if (!act_as_user(daemon, try_log, NULL))
@@ -178,7 +178,7 @@ open_log(struct daemon *daemon)
 			return false;
 	}
 	if (daemon->log == NULL)
-		complain(daemon, "cannot open the log%s%s as user %s: %s",
+		say_error(daemon, "cannot open the log%s%s as user %s: %s",
 		    path != NULL ? " " : "", path != NULL ? path : "",
 		    daemon->identity.user, strerror(errno));
 	return daemon->log != NULL;
@@ -202,7 +202,7 @@ make_journal_folder(const struct daemon *daemon)
 		goto done;
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 || fchown(fd, daemon->identity.uid, daemon->identity.gid) != 0)
-		complain(daemon, "cannot give the journal's folder %s to user %s: %s",
+		say_error(daemon, "cannot give the journal's folder %s to user %s: %s",
 		    folder, daemon->identity.user, strerror(errno));
 	if (fd != -1)
 		(void)close(fd);
@@ -257,7 +257,7 @@ write_pid_file(const struct daemon *daemon)
 		    fchown(fd, daemon->identity.uid, daemon->identity.gid) == 0);
 	}
 	if (!written)
-		complain(daemon, "pid file %s: %s", path, strerror(errno));
+		say_error(daemon, "pid file %s: %s", path, strerror(errno));
 	if (fd != -1)
 		(void)close(fd);
 	return written;
@@ -265,7 +265,7 @@ write_pid_file(const struct daemon *daemon)
 
 /* The pid file and the sockets, at the end. */
 static void
-clean_up(const struct daemon *daemon)
+clean_up_files(const struct daemon *daemon)
 {
 	sockets_remove(&daemon->sockets);
 	/* Where the folder does not let us, an empty file says that nobody runs. */
@@ -277,7 +277,7 @@ clean_up(const struct daemon *daemon)
 
 /* The second half of the start: from here on in the process that stays. */
 static int
-serve(struct daemon *daemon)
+serve_as_user(struct daemon *daemon)
 {
 	char error[PRIVILEGES_ERROR_MAX];
 	int status = 1;
@@ -285,19 +285,19 @@ serve(struct daemon *daemon)
 	if (!write_pid_file(daemon))
 		goto done;
 	if (!privileges_drop(&daemon->identity, error)) {
-		complain(daemon, "%s", error);
+		say_error(daemon, "%s", error);
 		goto done;
 	}
 	say_who(daemon);
 	status = supervisor_run(daemon);
 done:
-	clean_up(daemon);
+	clean_up_files(daemon);
 	return status;
 }
 
 /* The first process: it ends when the daemon serves, or could not. */
 static int
-await(pid_t child, int ready)
+await_ready(pid_t child, int ready)
 {
 	char answer;
 	ssize_t got;
@@ -348,17 +348,17 @@ serve_in_background(struct daemon *daemon)
 	pid_t child;
 
 	if (pipe2(ready, O_CLOEXEC) != 0 || (child = fork()) == -1) {
-		complain(daemon, "cannot go into the background: %s", strerror(errno));
-		clean_up(daemon);
+		say_error(daemon, "cannot go into the background: %s", strerror(errno));
+		clean_up_files(daemon);
 		return 1;
 	}
 	if (child > 0) {
 		(void)close(ready[1]);
-		return await(child, ready[0]);
+		return await_ready(child, ready[0]);
 	}
 	(void)close(ready[0]);
 	daemon->ready = ready[1];
-	_exit(leave_terminal() ? serve(daemon) : 1);
+	_exit(leave_terminal() ? serve_as_user(daemon) : 1);
 }
 
 /* Signals wait for the supervisor from the first moment on. */
@@ -373,17 +373,17 @@ hold_signals(void)
 }
 
 static bool
-prepare(struct daemon *daemon)
+prepare_start(struct daemon *daemon)
 {
 	char error[SOCKETS_ERROR_MAX];
 
 	if (!read_settings(daemon))
 		return false;
 	if (!privileges_resolve(daemon->settings, &daemon->identity, error)) {
-		complain(daemon, "%s", error);
+		say_error(daemon, "%s", error);
 		return false;
 	}
-	if (!open_log(daemon))
+	if (!open_log_as_user(daemon))
 		return false;
 	make_journal_folder(daemon);
 	if (!look_as_user(daemon, check_journal) || !look_as_user(daemon, read_policy))
@@ -391,12 +391,12 @@ prepare(struct daemon *daemon)
 	if (sockets_open(&daemon->sockets, daemon->settings, &daemon->identity,
 	    daemon->log, error))
 		return true;
-	complain(daemon, "%s", error);
+	say_error(daemon, "%s", error);
 	return false;
 }
 
 static void
-release(struct daemon *daemon)
+release_daemon(struct daemon *daemon)
 {
 	policy_free(&daemon->loaded.policy);
 	sockets_close(&daemon->sockets);
@@ -415,11 +415,11 @@ daemon_run(const char *settings_path, bool foreground)
 	hold_signals();
 	(void)umask(027);
 	if (absolute == NULL)
-		complain(&daemon, "cannot tell the folder of %s: %s", settings_path,
+		say_error(&daemon, "cannot tell the folder of %s: %s", settings_path,
 		    strerror(errno));
-	else if (prepare(&daemon))
-		status = foreground ? serve(&daemon) : serve_in_background(&daemon);
-	release(&daemon);
+	else if (prepare_start(&daemon))
+		status = foreground ? serve_as_user(&daemon) : serve_in_background(&daemon);
+	release_daemon(&daemon);
 	free(absolute);
 	return status;
 }
@@ -442,7 +442,7 @@ daemon_check(const char *settings_path)
 	 */
 	startable = privileges_resolve(daemon.settings, &daemon.identity, error);
 	if (!startable) {
-		complain(&daemon, "%s: the daemon would not start here", error);
+		say_error(&daemon, "%s: the daemon would not start here", error);
 		daemon.identity.change = false;
 		startable = settings_user_is_default(daemon.settings);
 	}
@@ -451,9 +451,9 @@ daemon_check(const char *settings_path)
 		status = startable || geteuid() != 0 ? 0 : 1;
 		policy_summarize(daemon.loaded.policy, &summary);
 		if (!summary.has_default)
-			complain(&daemon, "the policy has no default block: senders"
+			say_error(&daemon, "the policy has no default block: senders"
 			    " without a rule are accepted, in clear text too");
 	}
-	release(&daemon);
+	release_daemon(&daemon);
 	return status;
 }

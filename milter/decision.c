@@ -103,7 +103,7 @@ list_unknown(const struct policy_outcome *outcome, struct buffer *names)
 }
 
 static void
-complain(struct service *service, const struct policy_outcome *outcome)
+complain_of_unknown(struct service *service, const struct policy_outcome *outcome)
 {
 	struct buffer names = BUFFER_INIT;
 	int first = list_unknown(outcome, &names);
@@ -125,7 +125,7 @@ decision_record(struct service *service, const struct judgement *judgement)
 
 	counters_decision(&service->counters, verdict);
 	if (unknown != NULL)
-		complain(service, unknown);
+		complain_of_unknown(service, unknown);
 	record.time_ms = log_time_ms();
 	if (verdict->action != POLICY_ACCEPT || service->settings->log_accepted ||
 	    verdict->would != POLICY_ACCEPT || verdict->exempt)

@@ -36,7 +36,7 @@ static const char *const names[ATTRIBUTE_COUNT] = {
 };
 
 static bool
-make_room(struct delegation *request, size_t wanted)
+make_line_room(struct delegation *request, size_t wanted)
 {
 	size_t room = request->room > 0 ? request->room : ROOM_FIRST;
 	char *text;
@@ -55,7 +55,7 @@ make_room(struct delegation *request, size_t wanted)
 
 /* A name is what Postfix makes: letters, digits, underscores. */
 static bool
-is_name(const char *name, size_t length)
+is_attribute_name(const char *name, size_t length)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
@@ -95,7 +95,7 @@ is_policy_request(const struct delegation *request)
 
 /* The line that ends at request->length, whose newline is there. */
 static enum delegation_state
-take_line(struct delegation *request)
+take_attribute(struct delegation *request)
 {
 	char *line = request->text + request->line;
 	size_t length = request->length - 1 - request->line;
@@ -112,7 +112,7 @@ take_line(struct delegation *request)
 	if (++request->lines > DELEGATION_LINES_MAX)
 		return DELEGATION_TOO_LARGE;
 	equals = strchr(line, '=');
-	if (equals == NULL || !is_name(line, (size_t)(equals - line)) ||
+	if (equals == NULL || !is_attribute_name(line, (size_t)(equals - line)) ||
 	    !note_value(request, (size_t)(equals - line)))
 		return DELEGATION_GARBAGE;
 	request->line = request->length;
@@ -121,7 +121,7 @@ take_line(struct delegation *request)
 
 /* Takes the bytes up to a newline, or all of them. */
 static size_t
-take_bytes(struct delegation *request, const char *bytes, size_t length)
+take_some(struct delegation *request, const char *bytes, size_t length)
 {
 	const char *newline = memchr(bytes, '\n', length);
 	size_t taken = newline != NULL ? (size_t)(newline - bytes) + 1 : length;
@@ -130,13 +130,13 @@ take_bytes(struct delegation *request, const char *bytes, size_t length)
 		request->state = DELEGATION_TOO_LARGE;
 		return taken;
 	}
-	if (!make_room(request, request->length + taken)) {
+	if (!make_line_room(request, request->length + taken)) {
 		request->state = DELEGATION_NO_MEMORY;
 		return taken;
 	}
 	memcpy(request->text + request->length, bytes, taken);
 	request->length += taken;
-	request->state = newline != NULL ? take_line(request) : DELEGATION_PARTIAL;
+	request->state = newline != NULL ? take_attribute(request) : DELEGATION_PARTIAL;
 	return taken;
 }
 
@@ -146,7 +146,7 @@ delegation_feed(struct delegation *request, const char *bytes, size_t length)
 	size_t taken = 0;
 
 	while (taken < length && request->state <= DELEGATION_PARTIAL)
-		taken += take_bytes(request, bytes + taken, length - taken);
+		taken += take_some(request, bytes + taken, length - taken);
 	return taken;
 }
 

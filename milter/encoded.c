@@ -9,7 +9,7 @@
 #include <string.h>
 
 static int
-hex_digit(char c)
+encoded_digit(char c)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const char *found = c != '\0' ? strchr(digits, c) : NULL;
@@ -19,10 +19,10 @@ hex_digit(char c)
 
 /* The byte that two upper-case hex digits stand for, or -1. */
 static int
-hex_byte(const char *text)
+encoded_byte(const char *text)
 {
-	int high = hex_digit(text[0]);
-	int low = high >= 0 ? hex_digit(text[1]) : -1;
+	int high = encoded_digit(text[0]);
+	int low = high >= 0 ? encoded_digit(text[1]) : -1;
 
 	return low >= 0 ? high * 16 + low : -1;
 }
@@ -34,7 +34,7 @@ encoded_text(const char *encoded, char *out, size_t size)
 
 	out[0] = '\0';
 	while (*encoded != '\0') {
-		int byte = encoded[0] == '+' ? hex_byte(encoded + 1) : -1;
+		int byte = encoded[0] == '+' ? encoded_byte(encoded + 1) : -1;
 
 		if (byte == 0 || length + 1 >= size) {
 			out[0] = '\0';
@@ -69,7 +69,7 @@ encoded_full_name(const char *encoded, char *out, size_t size)
 	size_t length = 0;
 
 	while (*in != '\0') {
-		int byte = strncmp(in, "\\x", 2) == 0 ? hex_byte(in + 2) : -1;
+		int byte = strncmp(in, "\\x", 2) == 0 ? encoded_byte(in + 2) : -1;
 
 		if (is_escaped_byte(byte)) {
 			out[length++] = (char)byte;

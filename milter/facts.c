@@ -22,7 +22,7 @@
 
 /* A macro that is there but empty tells nothing. */
 static const char *
-get(SMFICTX *ctx, enum macro macro)
+get_macro(SMFICTX *ctx, enum macro macro)
 {
 	const char *value = macros_get(ctx, macro);
 
@@ -37,7 +37,7 @@ dialect(SMFICTX *ctx, enum settings_mta setting)
 
 	if (setting != SETTINGS_MTA_AUTO)
 		return setting;
-	version = get(ctx, MACRO_VERSION);
+	version = get_macro(ctx, MACRO_VERSION);
 	if (version == NULL)
 		return SETTINGS_MTA_AUTO;
 	if (strncmp(version, "Postfix", 7) == 0)
@@ -86,9 +86,9 @@ static void
 gather_fingerprint(SMFICTX *ctx, const char *verify, struct facts_room *room,
     struct facts *facts)
 {
-	facts->cert_fingerprint = get(ctx, MACRO_CERT_FP);
+	facts->cert_fingerprint = get_macro(ctx, MACRO_CERT_FP);
 	if (facts->cert_fingerprint == NULL)
-		facts->cert_fingerprint = name_md5(get(ctx, MACRO_CERT_MD5),
+		facts->cert_fingerprint = name_md5(get_macro(ctx, MACRO_CERT_MD5),
 		    room->fingerprint, sizeof(room->fingerprint));
 	/* NO: the client presented none. NOT: it was not asked for one. */
 	if (facts->cert_fingerprint == NULL && verify != NULL &&
@@ -102,7 +102,7 @@ gather_fingerprint(SMFICTX *ctx, const char *verify, struct facts_room *room,
 static const char *
 decoded(SMFICTX *ctx, enum macro macro, encoded_decoder *decode, char *out, size_t size)
 {
-	const char *name = get(ctx, macro);
+	const char *name = get_macro(ctx, macro);
 
 	return name != NULL ? decode(name, out, size) : NULL;
 }
@@ -112,7 +112,7 @@ static void
 gather_sendmail_certificate(SMFICTX *ctx, struct facts_room *room,
     struct facts *facts)
 {
-	const char *verify = get(ctx, MACRO_VERIFY);
+	const char *verify = get_macro(ctx, MACRO_VERIFY);
 
 	if (verify != NULL)
 		facts->cert_verified = strcmp(verify, "OK") == 0 ? POLICY_YES : POLICY_NO;
@@ -143,9 +143,9 @@ static void
 gather_tls(SMFICTX *ctx, const struct session *session, enum settings_mta mta,
     struct facts_room *room, struct facts *facts)
 {
-	facts->tls_version = get(ctx, MACRO_TLS_VERSION);
-	facts->cipher = get(ctx, MACRO_CIPHER);
-	facts->bits = facts_read_bits(get(ctx, MACRO_CIPHER_BITS));
+	facts->tls_version = get_macro(ctx, MACRO_TLS_VERSION);
+	facts->cipher = get_macro(ctx, MACRO_CIPHER);
+	facts->bits = facts_read_bits(get_macro(ctx, MACRO_CIPHER_BITS));
 	if (facts->tls_version == NULL && facts->cipher == NULL) {
 		facts->bits = -1;
 		if (session->macros_chosen)
@@ -171,15 +171,15 @@ is_local(SMFICTX *ctx, const struct session *session, enum settings_mta mta)
 	return session->peer == PEER_INET && session->port == 0 &&
 	    (strcmp(session->address, "127.0.0.1") == 0 ||
 	    strcmp(session->address, "::1") == 0) &&
-	    get(ctx, MACRO_CLIENT_RESOLVE) == NULL;
+	    get_macro(ctx, MACRO_CLIENT_RESOLVE) == NULL;
 }
 
 /* The client's name, where the MTA confirmed it forward and reverse. */
 static const char *
 verified_name(SMFICTX *ctx, enum settings_mta mta)
 {
-	const char *name = get(ctx, MACRO_CLIENT_NAME);
-	const char *resolve = get(ctx, MACRO_CLIENT_RESOLVE);
+	const char *name = get_macro(ctx, MACRO_CLIENT_NAME);
+	const char *resolve = get_macro(ctx, MACRO_CLIENT_RESOLVE);
 
 	if (name == NULL || name[0] == '[')
 		return NULL;
@@ -195,7 +195,7 @@ verified_name(SMFICTX *ctx, enum settings_mta mta)
 static const char *
 sasl_username(SMFICTX *ctx, enum settings_mta mta, struct facts_room *room)
 {
-	const char *name = get(ctx, MACRO_AUTH_AUTHEN);
+	const char *name = get_macro(ctx, MACRO_AUTH_AUTHEN);
 
 	if (name == NULL || mta != SETTINGS_MTA_SENDMAIL ||
 	    encoded_text(name, room->user, sizeof(room->user))[0] == '\0')
@@ -207,7 +207,7 @@ static void
 gather_client(SMFICTX *ctx, const struct session *session, enum settings_mta mta,
     struct facts_room *room, struct facts *facts)
 {
-	const char *pointer = get(ctx, MACRO_CLIENT_PTR);
+	const char *pointer = get_macro(ctx, MACRO_CLIENT_PTR);
 
 	if (session->peer == PEER_INET) {
 		facts->client_addr = session->address;
@@ -244,8 +244,10 @@ facts_gather(SMFICTX *ctx, const struct session *session,
 void
 facts_tls(const struct facts *facts, struct correlation_tls *tls)
 {
-	correlation_text(tls->protocol, sizeof(tls->protocol), policy_encrypted(facts) == POLICY_YES ?
-	    facts->tls_version : NULL);
+	bool encrypted = policy_encrypted(facts) == POLICY_YES;
+
+	correlation_text(tls->protocol, sizeof(tls->protocol),
+	    encrypted ? facts->tls_version : NULL);
 	correlation_text(tls->cipher, sizeof(tls->cipher), facts->cipher);
 	tls->bits = facts->bits;
 	tls->verified = facts->cert_verified == POLICY_YES;
@@ -275,12 +277,12 @@ facts_correlate(struct correlation *correlation,
 const char *
 facts_queue_id(SMFICTX *ctx)
 {
-	return get(ctx, MACRO_QUEUE_ID);
+	return get_macro(ctx, MACRO_QUEUE_ID);
 }
 
 /* Whether it is an address with a domain: a bare user name is looked up nowhere. */
 static bool
-is_full(const char *address)
+is_full_address(const char *address)
 {
 	const char *at = strrchr(address, '@');
 
@@ -309,15 +311,15 @@ facts_from_resolved(SMFICTX *ctx, const char *from)
 		resolved = "<>";
 	if (policy_same_address(resolved, from))
 		return NULL;
-	return strcmp(resolved, "<>") == 0 || is_full(resolved) ? resolved : NULL;
+	return strcmp(resolved, "<>") == 0 || is_full_address(resolved) ? resolved : NULL;
 }
 
 const char *
 facts_to_resolved(SMFICTX *ctx, const char *to)
 {
-	const char *resolved = get(ctx, MACRO_RCPT_ADDR);
+	const char *resolved = get_macro(ctx, MACRO_RCPT_ADDR);
 
-	if (resolved == NULL || strcmp(resolved, to) == 0 || !is_full(resolved))
+	if (resolved == NULL || strcmp(resolved, to) == 0 || !is_full_address(resolved))
 		return NULL;
 	return resolved;
 }

@@ -14,7 +14,7 @@
 
 /* "lint": with all warnings. */
 static struct policy *
-load(const struct settings *settings, const char *settings_path, bool lint,
+load_checked(const struct settings *settings, const char *settings_path, bool lint,
     struct diags *diags)
 {
 	const char *folder = settings->partner_certificates;
@@ -45,14 +45,14 @@ struct policy *
 load_policy(const struct settings *settings, const char *settings_path,
     struct diags *diags)
 {
-	return load(settings, settings_path, false, diags);
+	return load_checked(settings, settings_path, false, diags);
 }
 
 struct policy *
 load_linted(const struct settings *settings, const char *settings_path,
     struct diags *diags)
 {
-	return load(settings, settings_path, true, diags);
+	return load_checked(settings, settings_path, true, diags);
 }
 
 bool

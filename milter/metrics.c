@@ -72,7 +72,7 @@ write_word(struct buffer *out, const char *name, unsigned long value)
 
 /* Whether it is told before it has happened, so that its first time is seen. */
 static bool
-is_expected(int action, enum policy_reason reason, bool enforced)
+is_told_early(int action, enum policy_reason reason, bool enforced)
 {
 	/* What monitor let through was accepted, and has a reason. */
 	if (action == POLICY_ACCEPT)
@@ -88,7 +88,7 @@ write_outcomes(struct buffer *out, counter_outcomes outcomes, bool enforced)
 		    reason = policy_reason_next(reason)) {
 			unsigned long count = atomic_load(&outcomes[action][reason]);
 
-			if (count > 0 || is_expected(action, reason, enforced))
+			if (count > 0 || is_told_early(action, reason, enforced))
 				buffer_format(out, "tlsward_decisions_total{"
 				    "action=\"%s\",reason=\"%s\",enforced=\"%s\"} %lu\n",
 				    policy_action_name((enum policy_action)action),
@@ -256,7 +256,7 @@ take_counters(struct figures *figures, struct counters *counters)
 }
 
 static void
-take_policy(struct figures *figures, struct snapshots *snapshots, int64_t now)
+take_policy_figures(struct figures *figures, struct snapshots *snapshots, int64_t now)
 {
 	struct snapshot *snapshot = snapshots_acquire(snapshots);
 	struct policy_ends ends;
@@ -293,7 +293,7 @@ take_figures(const struct metrics_source *source, int64_t now, struct figures *f
 {
 	memset(figures, 0, sizeof(*figures));
 	take_counters(figures, &source->service->counters);
-	take_policy(figures, source->service->snapshots, now);
+	take_policy_figures(figures, source->service->snapshots, now);
 	take_journal(figures, source);
 	figures->values[FIGURE_LOG_LOST] = (int64_t)log_lost(source->service->log);
 	figures->values[FIGURE_STARTED_MS] = source->started_ms;

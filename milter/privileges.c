@@ -17,7 +17,7 @@
 
 
 static bool
-refuse(char *error, const char *what, const char *name, const char *why)
+no_privilege(char *error, const char *what, const char *name, const char *why)
 {
 	(void)snprintf(error, PRIVILEGES_ERROR_MAX, "%s %s: %s", what, name, why);
 	return false;
@@ -31,7 +31,7 @@ find_group(const char *name, gid_t *gid, char *error)
 	errno = 0;
 	group = getgrnam(name);
 	if (group == NULL)
-		return refuse(error, "group", name,
+		return no_privilege(error, "group", name,
 		    errno != 0 ? strerror(errno) : "there is no such group");
 	*gid = group->gr_gid;
 	return true;
@@ -45,7 +45,7 @@ find_user(const struct settings *settings, struct identity *identity, char *erro
 	errno = 0;
 	user = getpwnam(settings->user);
 	if (user == NULL)
-		return refuse(error, "user", settings->user,
+		return no_privilege(error, "user", settings->user,
 		    errno != 0 ? strerror(errno) : "there is no such user");
 	identity->uid = user->pw_uid;
 	identity->gid = user->pw_gid;
@@ -83,7 +83,7 @@ privileges_assume(const struct identity *identity, char *error)
 		return true;
 	if (initgroups(identity->user, identity->gid) != 0 ||
 	    setegid(identity->gid) != 0 || seteuid(identity->uid) != 0)
-		return refuse(error, "cannot become user", identity->user,
+		return no_privilege(error, "cannot become user", identity->user,
 		    strerror(errno));
 	return true;
 }
@@ -94,7 +94,7 @@ privileges_resume(const struct identity *identity, char *error)
 	if (!identity->change)
 		return true;
 	if (seteuid(0) != 0 || setegid(0) != 0)
-		return refuse(error, "cannot become", "root again", strerror(errno));
+		return no_privilege(error, "cannot become", "root again", strerror(errno));
 	return true;
 }
 
@@ -123,9 +123,9 @@ clear_capabilities(char *error)
 	if (prctl(PR_SET_KEEPCAPS, 0) != 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    syscall(SYS_capset, &header, data) != 0)
-		return refuse(error, "cannot give up", "capabilities", strerror(errno));
+		return no_privilege(error, "cannot give up", "capabilities", strerror(errno));
 	if (has_capabilities())
-		return refuse(error, "cannot give up", "capabilities",
+		return no_privilege(error, "cannot give up", "capabilities",
 		    "some are left all the same");
 	return true;
 }
@@ -159,15 +159,15 @@ privileges_drop(const struct identity *identity, char *error)
 		if (initgroups(identity->user, identity->gid) != 0 ||
 		    setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
 		    setresuid(identity->uid, identity->uid, identity->uid) != 0)
-			return refuse(error, "cannot become user", identity->user,
+			return no_privilege(error, "cannot become user", identity->user,
 			    strerror(errno));
 		if (!is_only(identity->uid, identity->gid))
-			return refuse(error, "cannot become user", identity->user,
+			return no_privilege(error, "cannot become user", identity->user,
 			    "other ids are left");
 	}
 	if (!clear_capabilities(error))
 		return false;
 	if (setuid(0) == 0 || seteuid(0) == 0)
-		return refuse(error, "cannot give up", "root", "it can be had back");
+		return no_privilege(error, "cannot give up", "root", "it can be had back");
 	return true;
 }

@@ -33,7 +33,7 @@ struct queue {
 };
 
 static struct line *
-take(struct queue *queue)
+queue_take(struct queue *queue)
 {
 	struct line *line;
 
@@ -55,7 +55,7 @@ queue_run(void *argument)
 	struct line *line;
 
 	(void)pthread_mutex_lock(&queue->lock);
-	while ((line = take(queue)) != NULL) {
+	while ((line = queue_take(queue)) != NULL) {
 		(void)pthread_mutex_unlock(&queue->lock);
 		queue->writer(queue->context, line->priority, line->text,
 		    line->length);

@@ -63,16 +63,16 @@ struct service_listener {
 
 /* Whether answers wait to be read: then no more requests are. */
 static bool
-is_full(const struct service_client *client)
+has_answers(const struct service_client *client)
 {
 	return client->answers.length > client->written;
 }
 
 /* Writes what the client takes. Memory goes when all is written. */
 static enum client_end
-flush(struct service_client *client, int64_t now_ms)
+flush_answers(struct service_client *client, int64_t now_ms)
 {
-	while (is_full(client)) {
+	while (has_answers(client)) {
 		ssize_t sent = send(client->fd, client->answers.text + client->written,
 		    client->answers.length - client->written, MSG_NOSIGNAL);
 
@@ -149,7 +149,7 @@ read_and_answer(struct service_client *client, struct service *service,
 	char piece[PIECE];
 	ssize_t got;
 
-	if (!is_full(client)) {
+	if (!has_answers(client)) {
 		got = recv(client->fd, piece, sizeof(piece), 0);
 		if (got == -1)
 			return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ?
@@ -161,7 +161,7 @@ read_and_answer(struct service_client *client, struct service *service,
 	if (end == CLIENT_NO_MEMORY)
 		return end;
 	/* What was asked before the garbage is answered. */
-	written = flush(client, now_ms);
+	written = flush_answers(client, now_ms);
 	return end != CLIENT_GOES_ON ? end : written;
 }
 
@@ -171,7 +171,7 @@ service_client_overdue(const struct service_client *client,
 {
 	int64_t passed = now_ms - client->since_ms;
 
-	if (is_full(client))
+	if (has_answers(client))
 		return passed > limits->answer_ms ? CLIENT_TOO_SLOW : CLIENT_GOES_ON;
 	if (!client->asked)
 		return passed <= limits->first_ms ? CLIENT_GOES_ON :
@@ -207,7 +207,7 @@ monotonic_ms(void)
 }
 
 static int
-watch(const struct service_listener *listener, int operation, int fd, uint32_t events,
+watch_fd(const struct service_listener *listener, int operation, int fd, uint32_t events,
     uint32_t what)
 {
 	struct epoll_event event = { .events = events, .data.u32 = what };
@@ -230,8 +230,8 @@ service_listener_new(int fd, struct service *service,
 	listener->epoll = epoll_create1(EPOLL_CLOEXEC);
 	listener->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (listener->epoll == -1 || listener->stop == -1 ||
-	    watch(listener, EPOLL_CTL_ADD, fd, EPOLLIN, THE_LISTENER) != 0 ||
-	    watch(listener, EPOLL_CTL_ADD, listener->stop, EPOLLIN, THE_STOP) != 0) {
+	    watch_fd(listener, EPOLL_CTL_ADD, fd, EPOLLIN, THE_LISTENER) != 0 ||
+	    watch_fd(listener, EPOLL_CTL_ADD, listener->stop, EPOLLIN, THE_STOP) != 0) {
 		int saved = errno;
 
 		service_listener_free(&listener);
@@ -274,7 +274,7 @@ service_listener_stop(struct service_listener *listener)
  * ------------------------------------------------------------------ */
 
 static const char *
-reason_of(enum client_end end)
+why_of(enum client_end end)
 {
 	switch (end) {
 	case CLIENT_GARBAGE:
@@ -293,15 +293,15 @@ reason_of(enum client_end end)
 }
 
 static void
-drop(struct service_listener *listener, struct service_client *client,
+drop_client(struct service_listener *listener, struct service_client *client,
     enum client_end end)
 {
 	struct service *service = listener->service;
 
-	if (reason_of(end) != NULL) {
+	if (why_of(end) != NULL) {
 		counters_add(&service->counters, COUNTER_CLIENTS_CLOSED);
 		log_limited(service->log, &listener->limiters[end], SEVERITY_WARNING,
-		    "policy service: a client is not served any more: %s", reason_of(end));
+		    "policy service: a client is not served any more: %s", why_of(end));
 	}
 	service_client_close(client);
 	listener->count--;
@@ -321,7 +321,7 @@ drop_overdue(struct service_listener *listener, int64_t now_ms)
 			continue;
 		end = service_client_overdue(client, listener->limits, now_ms);
 		if (end != CLIENT_GOES_ON)
-			drop(listener, client, end);
+			drop_client(listener, client, end);
 	}
 }
 
@@ -344,7 +344,7 @@ drop_worst(struct service_listener *listener)
 			worst = client;
 	}
 	if (worst != NULL)
-		drop(listener, worst, CLIENT_TOO_MANY);
+		drop_client(listener, worst, CLIENT_TOO_MANY);
 }
 
 /* ------------------------------------------------------------------ *
@@ -363,13 +363,13 @@ free_place(struct service_listener *listener)
 }
 
 static void
-admit(struct service_listener *listener, int fd, int64_t now_ms)
+admit_client(struct service_listener *listener, int fd, int64_t now_ms)
 {
 	struct service_client *client = free_place(listener);
 	int on = 1;
 
 	client->fd = -1;
-	if (watch(listener, EPOLL_CTL_ADD, fd, EPOLLIN,
+	if (watch_fd(listener, EPOLL_CTL_ADD, fd, EPOLLIN,
 	    (uint32_t)(client - listener->clients)) != 0) {
 		(void)close(fd);
 		return;
@@ -391,12 +391,12 @@ accept_clients(struct service_listener *listener, int64_t now_ms)
 		int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd != -1) {
-			admit(listener, fd, now_ms);
+			admit_client(listener, fd, now_ms);
 			continue;
 		}
 		/* Short of files or memory: trying again at once would be for nothing. */
 		if ((errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		    errno == ENOMEM) && watch(listener, EPOLL_CTL_MOD, listener->fd, 0,
+		    errno == ENOMEM) && watch_fd(listener, EPOLL_CTL_MOD, listener->fd, 0,
 		    THE_LISTENER) == 0)
 			listener->resume_ms = now_ms + PAUSE_MS;
 		if (errno != ECONNABORTED && errno != EINTR)
@@ -405,10 +405,10 @@ accept_clients(struct service_listener *listener, int64_t now_ms)
 }
 
 static void
-resume(struct service_listener *listener, int64_t now_ms)
+resume_accepting(struct service_listener *listener, int64_t now_ms)
 {
 	if (listener->resume_ms != 0 && now_ms >= listener->resume_ms &&
-	    watch(listener, EPOLL_CTL_MOD, listener->fd, EPOLLIN, THE_LISTENER) == 0)
+	    watch_fd(listener, EPOLL_CTL_MOD, listener->fd, EPOLLIN, THE_LISTENER) == 0)
 		listener->resume_ms = 0;
 }
 
@@ -417,7 +417,8 @@ resume(struct service_listener *listener, int64_t now_ms)
  * ------------------------------------------------------------------ */
 
 static void
-serve(struct service_listener *listener, struct service_client *client, int64_t now_ms)
+serve_client(struct service_listener *listener, struct service_client *client,
+    int64_t now_ms)
 {
 	enum client_end end;
 	uint32_t events;
@@ -427,15 +428,15 @@ serve(struct service_listener *listener, struct service_client *client, int64_t 
 	atomic_fetch_add(&listener->service->active, 1);
 	end = read_and_answer(client, listener->service, now_ms);
 	atomic_fetch_sub(&listener->service->active, 1);
-	events = is_full(client) ? EPOLLOUT : EPOLLIN;
+	events = has_answers(client) ? EPOLLOUT : EPOLLIN;
 	if (end == CLIENT_GOES_ON && events != client->events) {
 		client->events = events;
-		if (watch(listener, EPOLL_CTL_MOD, client->fd, events,
+		if (watch_fd(listener, EPOLL_CTL_MOD, client->fd, events,
 		    (uint32_t)(client - listener->clients)) != 0)
 			end = CLIENT_NO_MEMORY;
 	}
 	if (end != CLIENT_GOES_ON)
-		drop(listener, client, end);
+		drop_client(listener, client, end);
 }
 
 /* How long to wait: for ever where there is nobody to look at. */
@@ -470,10 +471,10 @@ service_listener_run(void *argument)
 			else if (what == THE_STOP)
 				stopping = true;
 			else
-				serve(listener, &listener->clients[what], now_ms);
+				serve_client(listener, &listener->clients[what], now_ms);
 		}
 		drop_overdue(listener, now_ms);
-		resume(listener, now_ms);
+		resume_accepting(listener, now_ms);
 		/* Last: a new client may take the place of one that an event is for. */
 		if (connecting)
 			accept_clients(listener, now_ms);

@@ -31,7 +31,7 @@ part_of(const char *text, size_t length)
 
 /* Whether what the descriptor waits for is there within the time. */
 static bool
-has_room(int fd, int milliseconds)
+await_room(int fd, int milliseconds)
 {
 	struct pollfd waiting = { .fd = fd, .events = POLLOUT };
 
@@ -43,7 +43,7 @@ has_room(int fd, int milliseconds)
  * ------------------------------------------------------------------ */
 
 static int
-open_file(const char *path)
+open_log_file(const char *path)
 {
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }
@@ -72,7 +72,7 @@ write_file(struct sink *sink, const char *line, size_t length)
 static bool
 reopen_file(struct sink *sink)
 {
-	int fd = open_file(sink->path);
+	int fd = open_log_file(sink->path);
 	int result, saved;
 
 	if (fd == -1)
@@ -167,7 +167,7 @@ write_syslog(struct sink *sink, int priority, const char *line, size_t length,
 		if (errno == EINTR)
 			continue;
 		if (errno == EAGAIN) {
-			if (has_room(sink->fd, milliseconds))
+			if (await_room(sink->fd, milliseconds))
 				continue;
 			errno = EAGAIN;
 			return false;
@@ -192,7 +192,7 @@ write_stderr(const char *line, size_t length, int milliseconds)
 		size_t part = length < PIPE_BUF ? length : PIPE_BUF;
 		ssize_t written;
 
-		if (!has_room(STDERR_FILENO, milliseconds))
+		if (!await_room(STDERR_FILENO, milliseconds))
 			return false;
 		written = write(STDERR_FILENO, line, part);
 		if (written == -1 && errno != EINTR && errno != EAGAIN)
@@ -218,7 +218,7 @@ sink_open(struct sink *sink, const struct settings *settings)
 	*sink = closed;
 	if (sink->kind != SETTINGS_LOG_FILE)
 		return true;
-	sink->fd = open_file(sink->path);
+	sink->fd = open_log_file(sink->path);
 	return sink->fd != -1;
 }
 

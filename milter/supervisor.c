@@ -88,7 +88,7 @@ start_worker(struct supervisor *supervisor)
 }
 
 static void
-tell(struct supervisor *supervisor, char what)
+tell_worker(struct supervisor *supervisor, char what)
 {
 	if (supervisor->control == -1 || send(supervisor->control, &what, 1,
 	    MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
@@ -178,7 +178,7 @@ stop_worker(struct supervisor *supervisor)
 	struct timespec pause = { 0, 100000000 };
 	sigset_t child;
 
-	tell(supervisor, CONTROL_STOP);
+	tell_worker(supervisor, CONTROL_STOP);
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD);
 	for (int i = 0; i < STOP_SECONDS * 10; i++) {
@@ -195,17 +195,17 @@ stop_worker(struct supervisor *supervisor)
 
 /* Acts on one signal. False: the end, with its exit status in *status. */
 static bool
-handle(struct supervisor *supervisor, int received, int *status)
+handle_signal(struct supervisor *supervisor, int received, int *status)
 {
 	struct log *log = supervisor->daemon->log;
 
 	switch (received) {
 	case SIGHUP:
 		log_reopen(log);
-		tell(supervisor, CONTROL_RELOAD);
+		tell_worker(supervisor, CONTROL_RELOAD);
 		return true;
 	case SIGUSR1:
-		tell(supervisor, CONTROL_COUNTERS);
+		tell_worker(supervisor, CONTROL_COUNTERS);
 		return true;
 	case SIGCHLD:
 		if (!worker_ended(supervisor, false))
@@ -234,7 +234,7 @@ next_signal(struct supervisor *supervisor)
 		return sigwaitinfo(&supervisor->signals, NULL);
 	received = sigtimedwait(&supervisor->signals, NULL, &pause);
 	supervisor->reload_owed = false;
-	tell(supervisor, CONTROL_RELOAD);
+	tell_worker(supervisor, CONTROL_RELOAD);
 	return received;
 }
 
@@ -267,6 +267,6 @@ supervisor_run(struct daemon *daemon)
 	tell_ready(daemon);
 	do {
 		received = next_signal(&supervisor);
-	} while (received == -1 || handle(&supervisor, received, &status));
+	} while (received == -1 || handle_signal(&supervisor, received, &status));
 	return status;
 }

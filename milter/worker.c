@@ -118,7 +118,7 @@ start_thread(void *(*run)(void *), void *argument)
 
 /* From what is on disk now. Says what is to be said of it. */
 static bool
-load(struct worker *worker)
+load_anew(struct worker *worker)
 {
 	const struct daemon *daemon = worker->daemon;
 	struct diags *diags = diags_new();
@@ -133,14 +133,14 @@ load(struct worker *worker)
 
 /* A worker that follows another loads what is on disk now. */
 static bool
-take_policy(struct worker *worker)
+take_first_policy(struct worker *worker)
 {
 	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
 	struct loaded *loaded = &daemon->loaded;
 	struct policy_summary summary;
 
-	if (loaded->policy == NULL && !load(worker))
+	if (loaded->policy == NULL && !load_anew(worker))
 		return false;
 	counters_loaded(&service->counters, loaded->at_ms, loaded->took_ns);
 	policy_summarize(loaded->policy, &summary);
@@ -179,7 +179,7 @@ reload(struct worker *worker)
 
 	log_reopen(daemon->log);
 	free_older_policies(worker);
-	replaced = load(worker);
+	replaced = load_anew(worker);
 	if (replaced)
 		policy_summarize(loaded->policy, &summary);
 	replaced = replaced &&
@@ -230,7 +230,7 @@ wait_for_messages(struct worker *worker)
  * more reload, not several. False: the end.
  */
 static bool
-obey(struct worker *worker, const char *what, size_t length)
+obey_supervisor(struct worker *worker, const char *what, size_t length)
 {
 	bool reloaded = false;
 
@@ -308,7 +308,7 @@ listen_to_supervisor(struct worker *worker)
 			log_message(log, SEVERITY_ERROR, "the supervisor is gone: ending");
 			return 1;
 		}
-		if (!obey(worker, what, (size_t)length))
+		if (!obey_supervisor(worker, what, (size_t)length))
 			return 0;
 	}
 }
@@ -405,7 +405,7 @@ start_threads(struct worker *worker)
 }
 
 static bool
-serve(struct worker *worker)
+begin_serving(struct worker *worker)
 {
 	const struct daemon *daemon = worker->daemon;
 	char serving = CONTROL_SERVING;
@@ -445,13 +445,13 @@ worker_run(struct daemon *daemon, int control)
 	worker.service.settings = daemon->settings;
 	worker.service.log = daemon->log;
 	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
-	    !take_policy(&worker) || !prepare_policy_service(&worker)) {
+	    !take_first_policy(&worker) || !prepare_policy_service(&worker)) {
 		log_message(daemon->log, SEVERITY_ERROR, "the worker cannot serve");
 		log_stop(daemon->log, LOG_MS);
 		return 1;
 	}
 	worker.service.journal = start_journal(daemon->settings, daemon->log);
-	if (serve(&worker)) {
+	if (begin_serving(&worker)) {
 		yield_to_messages();
 		status = listen_to_supervisor(&worker);
 	}
