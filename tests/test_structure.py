@@ -82,7 +82,7 @@ EXCEPTIONS = {
     "default": """
     """.split(),
 }
-CIRCLES = ("policy", "journal", "review", "tool")
+CIRCLES = ("policy", "journal", "review")
 
 
 def files(room, pattern="*.[ch]"):

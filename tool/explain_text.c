@@ -5,12 +5,7 @@
  */
 #include "tool/explain.h"
 
-#include <string.h>
-
 #include "tool/mustache.h"
-#include "base/text.h"
-
-#define REQUIRED_MAX 1024
 
 #define PLACE_WORDS "{{rule}} ({{rule_kind}}{{#rule_name}} {{rule_name}}{{/rule_name}})"
 
@@ -132,74 +127,4 @@ explain_text(const struct explained *explained, struct buffer *text)
 		mustache_fill(template, values, MUSTACHE_SCREEN, text);
 	mustache_free(&template);
 	json_decref(values);
-}
-
-/* ------------------------------------------------------------------ *
- * Words that a failed test has too
- * ------------------------------------------------------------------ */
-
-void
-explain_place(const struct policy_place *place, struct buffer *text)
-{
-	text_visible(text, place->file != NULL ? place->file : "");
-	buffer_format(text, ":%u (%s", place->line, policy_rule_kind_name(place->kind));
-	if (place->name != NULL) {
-		buffer_string(text, " ");
-		text_visible(text, place->name);
-	}
-	buffer_string(text, ")");
-}
-
-void
-explain_session(enum policy_reason kind, const struct verdict *verdict,
-    const struct facts *facts, struct buffer *text)
-{
-	const char *const *names = policy_kind_facts(kind);
-
-	for (size_t i = 0; names[i] != NULL; i++) {
-		const char *name = names[i];
-
-		buffer_format(text, "%s%s ", i > 0 ? ", " : "", name);
-		if (journal_fact_text(facts, name, text))
-			continue;
-		if (strcmp(name, "bits") == 0 && verdict->bits >= 0)
-			buffer_format(text, "%d by the cipher's name", verdict->bits);
-		else
-			buffer_string(text, "unknown");
-	}
-}
-
-void
-explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdict,
-    const struct facts *facts, const char *indent, struct buffer *text)
-{
-	char required[REQUIRED_MAX];
-
-	if (outcome->undecided) {
-		buffer_format(text, "%swhether the rule ", indent);
-		explain_place(&outcome->place, text);
-		buffer_string(text, " applies is unknown: its regular expression hit "
-		    "the limit\n");
-	}
-	for (unsigned k = KIND_FIRST; k < KIND_END; k++) {
-		enum policy_reason kind = (enum policy_reason)k;
-		bool unknown = outcome->check[kind] == CHECK_UNKNOWN;
-		struct policy_place place;
-
-		if (!unknown && outcome->check[kind] != CHECK_UNMET)
-			continue;
-		buffer_format(text, "%srequire %s", indent, policy_kind_name(kind));
-		if (policy_required_place(outcome, kind, &place)) {
-			buffer_string(text, " (");
-			text_visible(text, place.file);
-			buffer_format(text, ":%u)", place.line);
-		}
-		buffer_string(text, unknown ? ": unknown: " : ": not met: ");
-		if (!policy_required_text(outcome, kind, required, sizeof(required)))
-			(void)strcpy(required, "TLS, which another requirement implies");
-		text_visible(text, required);
-		buffer_string(text, "; this session: ");
-		explain_session(kind, verdict, facts, text);
-		buffer_string(text, "\n");
-	}
 }

@@ -56,6 +56,14 @@ struct report_view {
 	size_t partner_count;
 };
 
+/*
+ * Joins the domains of view->report with the policy, by the other members of the view.
+ * view->partners is to be freed in any case. Says why not where that fails; returns the
+ * status.
+ */
+int report_view_make(struct report_view *view, const struct loaded *loaded,
+    const struct tool_journal *journal);
+
 /* "refused", "downgrade" ...; "no rule", "enforced", "monitored", "exempt". Static. */
 const char *report_state_name(enum report_state state);
 const char *report_standing_name(const struct policy_standing *standing);
