@@ -12,12 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/prefilter.h"
 #include "base/array.h"
 #include "base/table.h"
-
-/* Fewer regular expressions are tried as fast as they are sorted out. */
-#define PREFILTER_MIN 8
 
 /* Whether a WHO has that key. */
 static bool
@@ -101,28 +97,6 @@ index_add_regex(struct who_table *table, const struct who *who, pcre2_code *code
 	return table->count - 1;
 }
 
-bool
-index_finish(struct who_table *table)
-{
-	size_t count = table->regex_count;
-	struct prefilter_text *texts;
-
-	if (count < PREFILTER_MIN || count > PREFILTER_MAX)
-		return true;
-	if ((texts = calloc(count, sizeof(*texts))) == NULL)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		/* As written: between slashes, with or without a flag. */
-		const char *name = table->whos[table->regexes[i].who].name;
-
-		texts[i].text = name + 1;
-		texts[i].length = (size_t)(strrchr(name, '/') - name - 1);
-	}
-	table->prefilter = prefilter_new(texts, count);
-	free(texts);
-	return table->prefilter != NULL;
-}
-
 const struct who *
 index_find(const struct who_table *table, const char *key, size_t length)
 {
@@ -157,12 +131,9 @@ const struct who *
 index_find_regex(const struct who_table *table, pcre2_match_context *limits,
     const char *text, size_t length, bool *unknown)
 {
-	uint64_t candidates[PREFILTER_WORDS];
-	bool filtered = table->prefilter != NULL &&
-	    prefilter_candidates(table->prefilter, text, length, candidates);
 	size_t first;
 	enum policy_tri match = pattern_first(table->regex_codes, table->regex_count,
-	    filtered ? candidates : NULL, limits, text, length, &first);
+	    limits, text, length, &first);
 
 	if (match == POLICY_NO)
 		return NULL;
@@ -288,6 +259,5 @@ index_free(struct who_table *table)
 	table_free(&table->keys);
 	free(table->regexes);
 	free(table->regex_codes);
-	prefilter_free(&table->prefilter);
 	memset(table, 0, sizeof(*table));
 }

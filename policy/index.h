@@ -33,12 +33,6 @@ size_t index_add(struct who_table *table, const struct who *who, size_t length);
 size_t index_add_regex(struct who_table *table, const struct who *who,
     pcre2_code *code, bool anchored);
 
-/*
- * Prepares the search among regular expressions, when all have been added. False when
- * memory is short.
- */
-bool index_finish(struct who_table *table);
-
 void index_free(struct who_table *table);
 
 #endif

@@ -53,16 +53,6 @@ folder_of(const char *path)
 	return strndup(path, slash == NULL ? 0 : (size_t)(slash + 1 - path));
 }
 
-/* What can only be done when all rules are there. */
-static void
-finish_tables(struct parser *p)
-{
-	size_t count = sizeof(p->policy->tables) / sizeof(p->policy->tables[0]);
-
-	for (size_t i = 0; i < count && !p->no_memory; i++)
-		p->no_memory = !index_finish(&p->policy->tables[i]);
-}
-
 static enum policy_load_result
 load(struct parser *p, const char *path)
 {
@@ -87,8 +77,6 @@ load(struct parser *p, const char *path)
 	parse_file(p, node);
 	if (!p->no_memory)
 		parse_resolve(p);
-	if (!p->no_memory)
-		finish_tables(p);
 	if (p->no_memory || p->written->words.failed || p->policy->arena.failed)
 		return POLICY_NO_MEMORY;
 	return diags_errors(p->diags) == errors_before ? POLICY_LOADED :

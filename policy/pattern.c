@@ -84,28 +84,17 @@ pattern_limits(void)
 	return limits;
 }
 
-/* The first candidate from "at" on, or "count". */
-static size_t
-next_candidate(const uint64_t *candidates, size_t at, size_t count)
-{
-	if (candidates == NULL)
-		return at;
-	while (at < count && (candidates[at / 64] >> at % 64 & 1) == 0)
-		at = candidates[at / 64] >> at % 64 == 0 ? (at / 64 + 1) * 64 : at + 1;
-	return at < count ? at : count;
-}
-
 enum policy_tri
-pattern_first(pcre2_code *const *codes, size_t count, const uint64_t *candidates,
-    pcre2_match_context *limits, const char *subject, size_t length, size_t *first)
+pattern_first(pcre2_code *const *codes, size_t count, pcre2_match_context *limits,
+    const char *subject, size_t length, size_t *first)
 {
 	struct match_memory memory = { .used = 0 };
 	pcre2_general_context *context;
 	pcre2_match_data *data = NULL;
 	int result = PCRE2_ERROR_NOMATCH;
 
-	*first = next_candidate(candidates, 0, count);
-	if (*first == count)
+	*first = 0;
+	if (count == 0)
 		return POLICY_NO;
 	context = pcre2_general_context_create(match_alloc, match_release, &memory);
 	if (context != NULL)
@@ -117,7 +106,7 @@ pattern_first(pcre2_code *const *codes, size_t count, const uint64_t *candidates
 		    data, limits);
 		if (result != PCRE2_ERROR_NOMATCH)
 			break;
-		*first = next_candidate(candidates, *first + 1, count);
+		++*first;
 	}
 	pcre2_match_data_free(data);
 	pcre2_general_context_free(context);
@@ -132,7 +121,7 @@ pattern_regex(pcre2_code *code, pcre2_match_context *limits, const char *subject
 {
 	size_t first;
 
-	return pattern_first(&code, 1, NULL, limits, subject, length, &first);
+	return pattern_first(&code, 1, limits, subject, length, &first);
 }
 
 static enum policy_tri

@@ -59,12 +59,10 @@ enum policy_tri pattern_regex(pcre2_code *code, pcre2_match_context *limits,
 
 /*
  * The same of the first of "count" patterns that matches, or of which it is not
- * known; *first is its index. Those without a bit in "candidates" are known not to
- * match; NULL: any may.
+ * known; *first is its index.
  */
 enum policy_tri pattern_first(pcre2_code *const *codes, size_t count,
-    const uint64_t *candidates, pcre2_match_context *limits, const char *subject,
-    size_t length, size_t *first);
+    pcre2_match_context *limits, const char *subject, size_t length, size_t *first);
 
 /* Whether a certificate's name matches. Thread-safe. */
 enum policy_tri pattern_match(const struct pattern *pattern,

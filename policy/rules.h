@@ -162,7 +162,6 @@ struct who_table {
 	struct table keys;	/* of those that have one */
 	struct who_regex *regexes;	/* in reading order */
 	pcre2_code **regex_codes;	/* the same, as they are matched */
-	struct prefilter *prefilter;	/* of them; NULL: all are to be tried */
 	size_t regex_count;
 	size_t regex_room;
 	size_t code_room;
