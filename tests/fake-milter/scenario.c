@@ -15,17 +15,22 @@
 
 #include "allocation.h"
 #include "fake.h"
+#include "milter/answer.h"
 #include "milter/callbacks.h"
+#include "milter/correlation.h"
+#include "milter/delegation.h"
 #include "milter/load.h"
+#include "base/buffer.h"
 #include "base/diag.h"
 
 #define LINES_MAX 256
 #define PATH_SIZE 512
+#define CLIENTS 3
 
 struct line {
 	int number;
 	char *text;		/* without leading and trailing blanks */
-	char *block;		/* of policy, reload and fields; else NULL */
+	char *block;		/* of policy, reload, fields and ask; else NULL */
 };
 
 struct scenario {
@@ -50,6 +55,8 @@ struct play {
 	struct smfiDesc milter;
 	SMFICTX *ctx;
 	char *mail_addr, *rcpt_addr;	/* what "macro" said; NULL: follow */
+	struct answer_state clients[CLIENTS];	/* of the policy service */
+	size_t client;
 };
 
 /* ------------------------------------------------------------------ *
@@ -113,7 +120,7 @@ scenario_read(const char *path)
 		next->number = number;
 		next->text = strdup(text);
 		if (strcmp(text, "policy") == 0 || strcmp(text, "reload") == 0 ||
-		    strcmp(text, "fields") == 0)
+		    strcmp(text, "fields") == 0 || strncmp(text, "ask ", 4) == 0)
 			next->block = read_block(file, &number);
 		scenario->count++;
 	}
@@ -336,6 +343,10 @@ start(struct play *play)
 	play->written = fopen(path, "r");
 	play->service.settings = play->settings;
 	play->service.log = play->log;
+	if (play->settings->policy_service != NULL)
+		play->service.correlation = correlation_new();
+	for (size_t i = 0; i < CLIENTS; i++)
+		play->clients[i].serial = i + 1;
 	play->milter = callbacks_description();
 	callbacks_serve(&play->service);
 	return play->log != NULL && play->written != NULL;
@@ -374,6 +385,7 @@ stop(struct play *play)
 		check_no_record(play);
 	if (play->written != NULL)
 		(void)fclose(play->written);
+	correlation_free(&play->service.correlation);
 	snapshots_free(&play->service.snapshots);
 	log_free(&play->log);
 	settings_free(&play->settings);
@@ -646,6 +658,60 @@ play_check(struct play *play, const char *name, char *arguments)
 	return known;
 }
 
+static void
+check_answer(struct play *play, const char *got, const char *wanted)
+{
+	if (play->injecting && isdigit((unsigned char)wanted[0])) {
+		if (strncmp(got, "action=5", 8) != 0 && strncmp(got, "action=4", 8) != 0)
+			wrong(play, "let through when memory was short: %s", got);
+	} else if (!play->injecting && (strncmp(got, "action=", 7) != 0 ||
+	    strncmp(got + 7, wanted, strlen(wanted)) != 0)) {
+		wrong(play, "%s instead of %s", got, wanted);
+	}
+}
+
+/* A request of the policy delegation protocol, and what the answer begins with. */
+static void
+ask(struct play *play, const char *wanted)
+{
+	struct delegation request = { .state = DELEGATION_EMPTY };
+	struct buffer out = BUFFER_INIT;
+	char *text;
+	bool answered;
+
+	if (asprintf(&text, "request=smtpd_access_policy\n%s%s\n",
+	    strstr(play->line->block, "protocol_state") == NULL ?
+	    "protocol_state=RCPT\n" : "", play->line->block) == -1)
+		abort();
+	(void)delegation_feed(&request, text, strlen(text));
+	if (request.state != DELEGATION_COMPLETE) {
+		if (!play->injecting)
+			wrong(play, "the request is not complete");
+	} else {
+		answered = answer_request(&play->service, &play->clients[play->client],
+		    &request, &out);
+		if (answered == (strcmp(wanted, "nothing") == 0))
+			wrong(play, "%s answer", answered ? "an" : "no");
+		else if (answered && !out.failed)
+			check_answer(play, out.text, wanted);
+	}
+	buffer_free(&out);
+	delegation_clear(&request);
+	free(text);
+}
+
+static bool
+play_service(struct play *play, const char *name, const char *arguments)
+{
+	if (strcmp(name, "ask") == 0)
+		ask(play, arguments);
+	else if (strcmp(name, "asking") == 0)
+		play->client = (size_t)(arguments[0] - '1') % CLIENTS;
+	else
+		return false;
+	return true;
+}
+
 static bool
 play_session(struct play *play, const char *name, char *arguments)
 {
@@ -720,6 +786,7 @@ play_line(struct play *play)
 	if (!play_preparation(play, text, arguments)) {
 		begin_session(play);
 		if (!play_check(play, text, arguments) &&
+		    !play_service(play, text, arguments) &&
 		    !play_session(play, text, arguments))
 			wrong(play, "not understood");
 	}

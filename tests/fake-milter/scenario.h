@@ -21,6 +21,8 @@
  *	header-unasked NAME: VALUE	(and the milter does not hear of it)
  *	abort
  *	close
+ *	asking N			(as this client, 1 to 3, of the policy service)
+ *	ask ANSWER|nothing ... .	(attributes; the answer begins with that)
  *	record NAME=VALUE... [!NAME]	(the next record has these, and not those)
  *	no-record
  *	log TEXT			(some line of the daemon's since the last has it)
