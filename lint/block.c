@@ -53,89 +53,72 @@ slot_name(int slot)
 	    names[slot - KIND_END];
 }
 
-/* Another setting does away with what was written for the slot before. */
-static void
-override(struct lint *lint, struct written *written, int slot,
-    const struct setting *setting, const char *how)
+/* What a setting sets itself; SLOT_COUNT: nothing. */
+static int
+own_slot(const struct setting *setting)
 {
-	const struct setting *before = written->by[slot];
+	static const enum slot slots[] = {
+		[SET_USE] = SLOT_COUNT, [SET_NOTHING] = SLOT_COUNT,
+		[SET_ENFORCE] = SLOT_COUNT, [SET_OTHERWISE] = SLOT_OTHERWISE,
+		[SET_MONITOR] = SLOT_MONITOR, [SET_EXEMPT] = SLOT_EXEMPT,
+		[SET_CONTACT] = SLOT_CONTACT, [SET_NOTE] = SLOT_NOTE
+	};
 
-	written->by[slot] = NULL;
-	/* Across a profile's "use" of another file the line would say little. */
-	if (before != NULL && before->place.source == setting->place.source)
-		lint_warn(lint, &before->place, KIND(OVERRIDDEN), setting->place.line,
-		    slot_name(slot), how);
+	return setting->type == SET_REQUIRE ? (int)setting->require->kind :
+	    (int)slots[setting->type];
+}
+
+/* How a setting does away with what was written for a slot before; NULL: it does not. */
+static const char *
+does_away(const struct setting *setting, int slot)
+{
+	const struct settings_of_rule *used = setting->profile == NULL ? NULL :
+	    setting->profile->settings;
+
+	if (setting->type == SET_USE)
+		return used != NULL && (slot < KIND_END ? used->require[slot] != NULL :
+		    slot == SLOT_OTHERWISE && used->otherwise != NULL) ?
+		    "comes from a profile" : NULL;
+	if (setting->type == SET_NOTHING)
+		return slot < KIND_END ? "is dropped" : NULL;
+	if (setting->type == SET_ENFORCE)
+		return slot == SLOT_MONITOR || slot == SLOT_EXEMPT ? "is undone" : NULL;
+	return slot == own_slot(setting) ? "is set again" : NULL;
 }
 
 static void
-write_slot(struct lint *lint, struct written *written, int slot,
-    const struct setting *setting)
+write_setting(struct lint *lint, struct written *written, const struct setting *setting)
 {
-	override(lint, written, slot, setting, "is set again");
-	written->by[slot] = setting;
-}
+	for (int slot = 0; slot < SLOT_COUNT; slot++) {
+		const struct setting *before = written->by[slot];
+		const char *how = before != NULL ? does_away(setting, slot) : NULL;
 
-static void
-write_profile(struct lint *lint, struct written *written, const struct setting *use)
-{
-	const struct settings_of_rule *settings;
-
-	if (use->profile == NULL)
-		return;
-	settings = use->profile->settings;
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
-		if (settings->require[kind] != NULL)
-			override(lint, written, kind, use, "comes from a profile");
-	if (settings->otherwise != NULL)
-		override(lint, written, SLOT_OTHERWISE, use, "comes from a profile");
-	written->period |= settings->monitor.set || settings->exempt.set;
-}
-
-static void
-write_enforce(struct lint *lint, struct written *written, const struct setting *setting,
-    bool in_rule)
-{
-	/* What a profile undoes is its user's. */
-	if (in_rule && !written->period)
-		lint_warn(lint, &setting->place, KIND(ENFORCE));
-	override(lint, written, SLOT_MONITOR, setting, "is undone");
-	override(lint, written, SLOT_EXEMPT, setting, "is undone");
-	written->period = false;
-}
-
-static void
-write_setting(struct lint *lint, struct written *written, const struct setting *setting,
-    bool in_rule)
-{
-	switch (setting->type) {
-	case SET_USE:
-		write_profile(lint, written, setting);
-		break;
-	case SET_REQUIRE:
-		write_slot(lint, written, (int)setting->require->kind, setting);
-		break;
-	case SET_NOTHING:
-		for (int kind = KIND_FIRST; kind < KIND_END; kind++)
-			override(lint, written, kind, setting, "is dropped");
-		break;
-	case SET_OTHERWISE:
-		write_slot(lint, written, SLOT_OTHERWISE, setting);
-		break;
-	case SET_MONITOR:
-	case SET_EXEMPT:
-		write_slot(lint, written, setting->type == SET_MONITOR ? SLOT_MONITOR :
-		    SLOT_EXEMPT, setting);
-		written->period = true;
-		break;
-	case SET_ENFORCE:
-		write_enforce(lint, written, setting, in_rule);
-		break;
-	case SET_CONTACT:
-	case SET_NOTE:
-		write_slot(lint, written, setting->type == SET_CONTACT ? SLOT_CONTACT :
-		    SLOT_NOTE, setting);
-		break;
+		if (how != NULL)
+			written->by[slot] = NULL;
+		/* Across a profile's "use" of another file the line would say little. */
+		if (how != NULL && before->place.source == setting->place.source)
+			lint_warn(lint, &before->place, KIND(OVERRIDDEN),
+			    setting->place.line, slot_name(slot), how);
 	}
+	if (own_slot(setting) < SLOT_COUNT)
+		written->by[own_slot(setting)] = setting;
+}
+
+/* Notes whether there is a monitor or an exempt, and warns where none is undone. */
+static void
+write_period(struct lint *lint, struct written *written, const struct setting *setting,
+    bool in_rule)
+{
+	const struct settings_of_rule *used = setting->profile == NULL ? NULL :
+	    setting->profile->settings;
+
+	/* What a profile undoes is its user's. */
+	if (setting->type == SET_ENFORCE && in_rule && !written->period)
+		lint_warn(lint, &setting->place, KIND(ENFORCE));
+	if (setting->type == SET_ENFORCE)
+		written->period = false;
+	written->period |= setting->type == SET_MONITOR || setting->type == SET_EXEMPT ||
+	    (used != NULL && (used->monitor.set || used->exempt.set));
 }
 
 /*
@@ -189,8 +172,10 @@ lint_block(struct lint *lint, const struct block *block,
 	struct written written = { 0 };
 	bool used = resolved == NULL, any = false;
 
-	for (const struct setting *each = block->first; each != NULL; each = each->next)
-		write_setting(lint, &written, each, resolved != NULL);
+	for (const struct setting *each = block->first; each != NULL; each = each->next) {
+		write_setting(lint, &written, each);
+		write_period(lint, &written, each, resolved != NULL);
+	}
 	lint_cipher_list(lint, &written, resolved);
 	lint_pins(lint, &written);
 	for (int kind = KIND_FIRST; !used && kind < KIND_END; kind++) {

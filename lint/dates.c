@@ -71,7 +71,8 @@ lint_certificate(const struct pinned_file *pinned, int64_t now, struct diags *di
 		    certificate->signature);
 }
 
-void
+/* A date that is past or near. */
+static void
 lint_date(const struct dated *dated, int64_t now, struct diags *diags)
 {
 	int days = (int)((dated->until - now + 86399) / 86400);

@@ -30,20 +30,6 @@ warn(struct diags *diags, const struct kept_place *place, enum lint_kind kind,
 }
 
 void
-lint_warn(struct lint *lint, const struct place *place, enum lint_kind kind,
-    const char *format, ...)
-{
-	struct kept_place at = {
-		place->source->path, place->start, place->line, place->column
-	};
-	va_list arguments;
-
-	va_start(arguments, format);
-	warn(lint->diags, &at, kind, format, arguments);
-	va_end(arguments);
-}
-
-void
 lint_warn_kept(struct diags *diags, const struct kept_place *place,
     enum lint_kind kind, const char *format, ...)
 {

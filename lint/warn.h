@@ -23,16 +23,15 @@ struct lint {
 };
 
 /* Warns at a place, of a KIND(). */
-void lint_warn(struct lint *lint, const struct place *place, enum lint_kind kind,
-    const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define lint_warn(lint, at, ...) \
+    lint_warn_kept((lint)->diags, &(struct kept_place){ (at)->source->path, \
+    (at)->start, (at)->line, (at)->column }, __VA_ARGS__)
+void lint_warn_kept(struct diags *diags, const struct kept_place *place,
+    enum lint_kind kind, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Warns at a WHO, where its file is known. */
 void lint_warn_who(struct lint *lint, const struct who *who, enum lint_kind kind,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-/* The same at a place that the policy keeps. */
-void lint_warn_kept(struct diags *diags, const struct kept_place *place,
-    enum lint_kind kind, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* The block that the rule at "index" is written with. */
 const struct block *lint_block_of(const struct lint *lint, size_t index);
@@ -56,8 +55,6 @@ void lint_file(const struct pinned_file *pinned, struct diags *diags);
 /* A certificate that has expired or soon will, is not valid yet, or is weak. */
 void lint_certificate(const struct pinned_file *pinned, int64_t now,
     struct diags *diags);
-/* A date that is past or near. */
-void lint_date(const struct dated *dated, int64_t now, struct diags *diags);
 
 /*
  * Whether there is a name on which the expression "text", without its slashes, is given

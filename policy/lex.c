@@ -266,7 +266,7 @@ symbol(struct lexer *lexer, struct token token, enum token_type type, const char
 	for (size_t i = 0; text[i] != '\0'; i++)
 		step(lexer);
 	token.type = type;
-	if (type == TOKEN_WORD)
+	if (type == TOKEN_WORD || type == TOKEN_NULL_SENDER)
 		set_text(lexer, &token, text, strlen(text));
 	return token;
 }

@@ -12,17 +12,28 @@
 #include "policy/policy.h"
 #include "base/text.h"
 
-/* Makes room for "length" bytes and the terminator. */
-static int
-make_room(struct name *name, size_t length)
+static void
+start_name(struct name *name)
 {
 	name->heap = NULL;
 	name->text = name->room;
 	name->length = 0;
-	if (length < sizeof(name->room))
+}
+
+/* Makes room for "length" bytes and the terminator; what is there stays. */
+static int
+reserve_name(struct name *name, size_t length)
+{
+	char *moved;
+
+	if (name->heap == NULL && length < sizeof(name->room))
 		return 0;
-	name->text = name->heap = malloc(length + 1);
-	return name->text != NULL ? 0 : -1;
+	if ((moved = realloc(name->heap, length + 1)) == NULL)
+		return -1;
+	if (name->heap == NULL)
+		memcpy(moved, name->room, name->length);
+	name->text = name->heap = moved;
+	return 0;
 }
 
 void
@@ -76,15 +87,12 @@ copy_lower(char *out, const char *text, size_t *length)
 	out[*length] = '\0';
 }
 
-/*
- * Writes the comparable form of a domain to the end of "name", after "kept"
- * bytes that are there already.
- */
+/* Adds the comparable form of a domain to what is in "name" already. */
 static int
-add_domain(struct name *name, size_t kept, const char *text, size_t length, bool *valid)
+append_domain(struct name *name, const char *text, size_t length, bool *valid)
 {
 	char *ascii = NULL;
-	int result = -1;
+	int result;
 
 	*valid = true;
 	if (!is_ascii(text, length)) {
@@ -96,24 +104,11 @@ add_domain(struct name *name, size_t kept, const char *text, size_t length, bool
 		text = ascii;
 		length = strlen(ascii);
 	}
-	if (kept + length >= sizeof(name->room) && name->heap == NULL) {
-		char *moved = malloc(kept + length + 1);
-
-		if (moved == NULL)
-			goto done;
-		memcpy(moved, name->text, kept);
-		name->text = name->heap = moved;
-	} else if (name->heap != NULL) {
-		char *moved = realloc(name->heap, kept + length + 1);
-
-		if (moved == NULL)
-			goto done;
-		name->text = name->heap = moved;
+	result = reserve_name(name, name->length + length);
+	if (result == 0) {
+		copy_lower(name->text + name->length, text, &length);
+		name->length += length;
 	}
-	copy_lower(name->text + kept, text, &length);
-	name->length = kept + length;
-	result = 0;
-done:
 	idn2_free(ascii);
 	return result;
 }
@@ -121,13 +116,8 @@ done:
 int
 name_domain(const char *text, size_t length, struct name *name, bool *valid)
 {
-	name->heap = NULL;
-	name->text = name->room;
-	if (add_domain(name, 0, text, length, valid) == -1) {
-		name_free(name);
-		return -1;
-	}
-	return 0;
+	start_name(name);
+	return append_domain(name, text, length, valid);
 }
 
 /* The last "@" outside quotes, or NULL; with unbalanced quotes the last of all. */
@@ -194,7 +184,8 @@ address_parse(const char *text, struct address *address)
 
 	memset(address, 0, offsetof(struct address, name));
 	strip(&text, &length);
-	if (make_room(&address->name, length) == -1)
+	start_name(&address->name);
+	if (reserve_name(&address->name, length) == -1)
 		return -1;
 	address->null = length == 0;
 	at = find_at(text, length);
@@ -205,8 +196,8 @@ address_parse(const char *text, struct address *address)
 	if (at == NULL)
 		return 0;
 	address->name.text[address->name.length++] = '@';
-	if (add_domain(&address->name, address->name.length, at + 1,
-	    (size_t)(text + length - at - 1), &valid) == -1) {
+	if (append_domain(&address->name, at + 1, (size_t)(text + length - at - 1),
+	    &valid) == -1) {
 		address_free(address);
 		return -1;
 	}

@@ -142,10 +142,6 @@ struct who_spec {
 };
 void parse_who(struct parser *p, size_t rule, const struct who_spec *spec);
 
-/* Adds a WHO to its table and reports one that another rule names. */
-void parse_add_who(struct parser *p, const struct who *who, size_t key_length,
-    const struct who_spec *spec);
-
 /* From behind "require" to its end. */
 void parse_require(struct parser *p, struct setting *setting);
 

@@ -16,7 +16,7 @@
 static bool
 is(const struct who_spec *spec, const char *word)
 {
-	return spec->word && !spec->listed && strlen(word) == spec->length &&
+	return spec->word && strlen(word) == spec->length &&
 	    strncasecmp(spec->text, word, spec->length) == 0;
 }
 
@@ -60,20 +60,24 @@ new_who(struct parser *p, size_t rule, const struct who_spec *spec, enum who_typ
 	return who;
 }
 
-void
-parse_add_who(struct parser *p, const struct who *who, size_t key_length,
-    const struct who_spec *spec)
+/* Adds a WHO whose key is known; a key equal to the name is not kept twice. */
+static void
+add_key(struct parser *p, size_t rule, const struct who_spec *spec, enum who_type type,
+    const char *key)
 {
-	struct who_table *table =
-	    &p->policy->tables[p->policy->rules[who->rule].kind];
-	size_t before = table->count, at;
+	struct who_table *table = &p->policy->tables[p->policy->rules[rule].kind];
+	struct who who = new_who(p, rule, spec, type);
+	size_t length = strlen(key), before = table->count, at;
 
+	if (who.name != NULL)
+		who.key = length == spec->length && memcmp(spec->text, key, length) == 0 ?
+		    who.name : parse_keep_text(p, key, length);
 	if (p->no_memory)
 		return;
-	at = index_add(table, who, key_length);
+	at = index_add(table, &who, length);
 	if (at == SIZE_MAX)
 		p->no_memory = true;
-	else if (at < before && table->whos[at].rule != who->rule)
+	else if (at < before && table->whos[at].rule != who.rule)
 		report_twice(p, spec, &table->whos[at]);
 	else if (at == before && spec->listed) {
 		spec->kept[spec->length] = '\0';
@@ -81,28 +85,11 @@ parse_add_who(struct parser *p, const struct who *who, size_t key_length,
 	}
 }
 
-/* Adds a WHO whose key is known; a key equal to the name is not kept twice. */
-static void
-add_key(struct parser *p, size_t rule, const struct who_spec *spec, enum who_type type,
-    const char *key)
-{
-	struct who who = new_who(p, rule, spec, type);
-	size_t length = strlen(key);
-
-	if (who.name == NULL)
-		return;
-	who.key = length == spec->length && memcmp(spec->text, key, length) == 0 ?
-	    who.name : parse_keep_text(p, key, length);
-	if (who.key != NULL)
-		parse_add_who(p, &who, length, spec);
-}
-
+/* An address literal, "[192.0.2.1]", stands for itself. */
 static bool
-looks_like_ip(const char *text)
+is_literal(const char *domain, size_t length)
 {
-	struct network network;
-
-	return network_read(text, &network) != NETWORK_NONE;
+	return length > 2 && domain[0] == '[' && domain[length - 1] == ']';
 }
 
 /*
@@ -113,19 +100,20 @@ static bool
 domain_key(struct parser *p, size_t rule, const struct who_spec *spec, char *key,
     size_t size)
 {
+	bool client = p->policy->rules[rule].kind == RULE_CLIENT, valid, fits;
 	size_t dot = spec->text[0] == '.';
 	struct name name;
-	bool valid, fits;
 
 	if (name_domain(spec->text + dot, spec->length - dot, &name, &valid) == -1) {
 		p->no_memory = true;
 		return false;
 	}
-	fits = valid && name_is_domain(name.text, name.length) && name.length + 2 < size;
+	fits = valid && name.length + 2 < size && (name_is_domain(name.text, name.length) ||
+	    (!client && dot == 0 && is_literal(name.text, name.length)));
 	if (fits) {
 		key[0] = '.';
 		memcpy(key + dot, name.text, name.length + 1);
-	} else if (p->policy->rules[rule].kind == RULE_CLIENT)
+	} else if (client)
 		parse_error(p, &spec->place, MSG_WHO_CLIENT, spec->text);
 	else
 		parse_error(p, &spec->place, MSG_WHO_DOMAIN, spec->text);
@@ -146,27 +134,6 @@ add_domain(struct parser *p, size_t rule, const struct who_spec *spec)
 	if (domain_key(p, rule, spec, key, sizeof(key)))
 		add_key(p, rule, spec,
 		    key[0] == '.' ? WHO_SUBDOMAINS : WHO_DOMAIN, key);
-}
-
-/* An address literal's domain, "[192.0.2.1]", stands for itself. */
-static bool
-is_literal(const char *domain, size_t length)
-{
-	return length > 2 && domain[0] == '[' && domain[length - 1] == ']';
-}
-
-static void
-add_literal(struct parser *p, size_t rule, const struct who_spec *spec)
-{
-	struct name name;
-	bool valid;
-
-	if (name_domain(spec->text, spec->length, &name, &valid) == -1) {
-		p->no_memory = true;
-		return;
-	}
-	add_key(p, rule, spec, WHO_DOMAIN, name.text);
-	name_free(&name);
 }
 
 static void
@@ -194,16 +161,17 @@ add_address(struct parser *p, size_t rule, const struct who_spec *spec)
 static void
 add_mail_who(struct parser *p, size_t rule, const struct who_spec *spec)
 {
-	if (is(spec, "postmaster") && p->policy->rules[rule].kind != RULE_TO)
+	bool to = p->policy->rules[rule].kind == RULE_TO;
+	struct network network;
+
+	if (is(spec, "postmaster") && !to)
 		parse_error(p, &spec->place, "%s", MSG_WHO_POSTMASTER);
 	else if (is(spec, "postmaster"))
 		add_key(p, rule, spec, WHO_POSTMASTER, "postmaster@");
 	else if (memchr(spec->text, '@', spec->length) != NULL)
 		add_address(p, rule, spec);
-	else if (looks_like_ip(spec->text))
+	else if (network_read(spec->text, &network) != NETWORK_NONE)
 		parse_error(p, &spec->place, MSG_WHO_IP, spec->text);
-	else if (is_literal(spec->text, spec->length))
-		add_literal(p, rule, spec);
 	else
 		add_domain(p, rule, spec);
 }
@@ -265,7 +233,13 @@ add_client_who(struct parser *p, size_t rule, const struct who_spec *spec)
 void
 parse_who(struct parser *p, size_t rule, const struct who_spec *spec)
 {
-	if (p->policy->rules[rule].kind == RULE_CLIENT)
+	enum policy_rule_kind kind = p->policy->rules[rule].kind;
+
+	if (is(spec, "<>") && kind == RULE_FROM)
+		add_key(p, rule, spec, WHO_NULL_SENDER, "<>");
+	else if (is(spec, "<>"))
+		parse_error(p, &spec->place, "%s", MSG_WHO_NULL);
+	else if (kind == RULE_CLIENT)
 		add_client_who(p, rule, spec);
 	else
 		add_mail_who(p, rule, spec);
@@ -380,7 +354,7 @@ one_who(struct parser *p, size_t rule, size_t *room)
 	struct who_written *written = add_written(p, rule, room);
 	struct who_spec spec = {
 		.text = p->token.text, .length = p->token.length,
-		.word = p->token.type == TOKEN_WORD,
+		.word = p->token.type == TOKEN_WORD || p->token.type == TOKEN_NULL_SENDER,
 		.file = p->current->file, .place = p->token.place
 	};
 
@@ -401,25 +375,6 @@ one_who(struct parser *p, size_t rule, size_t *room)
 		written->form = spec.word ? WRITTEN_WORD : WRITTEN_STRING;
 		spec.kept = kept;
 		parse_who(p, rule, &spec);
-	}
-	parse_next_pattern(p);
-}
-
-static void
-null_sender(struct parser *p, size_t rule, size_t *room)
-{
-	struct who_spec spec = {
-		.text = "<>", .length = 2, .word = true,
-		.file = p->current->file, .place = p->token.place
-	};
-	struct who_written *written = add_written(p, rule, room);
-
-	if (p->policy->rules[rule].kind != RULE_FROM)
-		parse_error(p, &p->token.place, "%s", MSG_WHO_NULL);
-	else if (written != NULL) {
-		written->form = WRITTEN_WORD;
-		written->text = "<>";
-		add_key(p, rule, &spec, WHO_NULL_SENDER, "<>");
 	}
 	parse_next_pattern(p);
 }
@@ -455,10 +410,9 @@ next_who(struct parser *p, size_t rule, size_t *room)
 {
 	enum token_type type = p->token.type;
 
-	if (type == TOKEN_WORD || type == TOKEN_STRING || type == TOKEN_REGEX)
+	if (type == TOKEN_WORD || type == TOKEN_STRING || type == TOKEN_REGEX ||
+	    type == TOKEN_NULL_SENDER)
 		one_who(p, rule, room);
-	else if (type == TOKEN_NULL_SENDER)
-		null_sender(p, rule, room);
 	else {
 		/* One bad name says nothing of the next. */
 		if (type != TOKEN_BAD)
