@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -99,8 +97,7 @@ static void
 format_message(const struct log *log, enum severity level, const char *text,
     struct buffer *line)
 {
-	journal_message_write(log_time_ms(), level, text, log->format, 0,
-	    line);
+	journal_message_write(log_time_ms(), level, text, log->format, 0, line);
 	buffer_add(line, "\n", 1);
 }
 

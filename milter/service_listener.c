@@ -13,7 +13,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/diag.h"
@@ -196,15 +195,6 @@ service_client_close(struct service_client *client)
 /* ------------------------------------------------------------------ *
  * All of them
  * ------------------------------------------------------------------ */
-
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int
 watch_fd(const struct service_listener *listener, int operation, int fd, uint32_t events,
@@ -459,8 +449,8 @@ service_listener_run(void *argument)
 
 	while (!stopping) {
 		int count = epoll_wait(listener->epoll, events, EVENTS_AT_ONCE,
-		    patience(listener, monotonic_ms()));
-		int64_t now_ms = monotonic_ms();
+		    patience(listener, histogram_clock() / 1000000));
+		int64_t now_ms = histogram_clock() / 1000000;
 
 		connecting = false;
 		for (int i = 0; i < count; i++) {
