@@ -9,37 +9,8 @@
 #include <unistd.h>
 
 #include "lint/lint.h"
-#include "policy/cipher.h"
 #include "policy/policy.h"
 #include "base/diag.h"
-
-struct cipher_table *__real_cipher_table_new(void);
-struct cipher_table *__wrap_cipher_table_new(void);
-void __wrap_cipher_table_free(struct cipher_table **table);
-void __wrap_cipher_table_close(struct cipher_table *table);
-
-/* OpenSSL's tables take longer to read than all else: once is enough. */
-struct cipher_table *
-__wrap_cipher_table_new(void)
-{
-	static struct cipher_table *table;
-
-	if (table == NULL)
-		table = __real_cipher_table_new();
-	return table;
-}
-
-void
-__wrap_cipher_table_close(struct cipher_table *table)
-{
-	(void)table;
-}
-
-void
-__wrap_cipher_table_free(struct cipher_table **table)
-{
-	*table = NULL;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
