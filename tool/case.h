@@ -6,11 +6,11 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_CASE_H
-#define TLSWARD_CASE_H
+#ifndef TLSWARD_TOOL_CASE_H
+#define TLSWARD_TOOL_CASE_H
 
 #include "tool/lines.h"
-#include "journal/journal.h"
+#include "review/review.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 
@@ -32,14 +32,14 @@ struct test_case {
 	struct expectation expected[EXPECTATIONS_MAX];
 	size_t expected_count;
 	struct buffer values;
-	bool wrong;			/* it has errors */
+};
+
+enum word_type {
+	WORD_BARE, WORD_STRING, WORD_FIELD, WORD_ARROW, WORD_JOIN, WORD_END,
+	WORD_BAD		/* it has been reported */
 };
 
 /* One word of a line. */
-enum word_type {
-	WORD_BARE, WORD_STRING, WORD_FIELD, WORD_ARROW, WORD_JOIN, WORD_END, WORD_BAD
-};
-
 struct word {
 	enum word_type type;
 	const char *start;	/* in the line */
@@ -59,13 +59,15 @@ enum case_item {
 struct cases {
 	const char *path;
 	struct lines lines;
-	struct diags *diags;	/* borrowed */
+	struct diags *diags;		/* borrowed */
 	const char *line;		/* the one that is being read */
 	size_t length;
 	const char *next;		/* in it */
 	struct word word;
 	unsigned number;		/* of the line */
-	int state;
+	enum case_item item;		/* what the statement that is being read is */
+	bool lost;			/* what the rest of it means is not known */
+	bool is_case;			/* it is one, not a directive */
 	size_t count;			/* of cases, also those with errors */
 	bool has_errors;
 	struct test_case now;
@@ -89,11 +91,29 @@ enum case_item cases_next(struct cases *cases, struct diags *diags);
 /* The value that an expectation names. */
 const char *case_value(const struct test_case *test, const struct expectation *expected);
 
-/* Between case.c and case_word.c: the next word of the line. */
-void case_word(struct cases *cases);
+/* Appends a value in single quotes, as a shell takes it. */
+void case_quote(const char *value, struct buffer *text);
+
+/* ------------------------------------------------------------------ *
+ * Between case.c and case_word.c
+ * ------------------------------------------------------------------ */
+
+/* Gets the first line of a statement, or sets what the item is without one. */
+bool case_line(struct cases *cases);
+
+/*
+ * The next word of the statement, over as many lines as it has; WORD_END at its end.
+ * What is lost is read, for its own errors, but passed over.
+ */
+enum word_type case_word(struct cases *cases);
 
 /* Reports an error at "at", which points into the line. */
 void case_error(struct cases *cases, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same, with the one of the words that "text" was meant to be. */
+void case_suggest(struct cases *cases, const char *at, const struct review_words *words,
+    const char *text, size_t length, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
 
 #endif

@@ -1,15 +1,155 @@
 /*
- * case_word.c - the words of a line of policy tests.
+ * case_word.c - the lines and words of policy tests.
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tool/case.h"
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "tool/case.h"
-#include "base/buffer.h"
-#include "base/diag.h"
+#include "tool/tool.h"
+#include "base/suggest.h"
+#include "base/text.h"
+
+/* ------------------------------------------------------------------ *
+ * Errors
+ * ------------------------------------------------------------------ */
+
+/* "message" of the line as a whole, which is not there to be shown. */
+static void
+line_error(struct cases *cases, const char *message)
+{
+	diags_add(cases->diags, SEVERITY_ERROR, NULL, cases->path, cases->number, 1, NULL, 0,
+	    "%s", message);
+	cases->item = CASE_WRONG;
+}
+
+void
+case_error(struct cases *cases, const char *at, const char *format, ...)
+{
+	char message[JOURNAL_ERROR_MAX + 256];
+	unsigned column = 1;
+	va_list args;
+
+	/* In code points. */
+	for (const char *c = cases->line; c < at; c++)
+		column += ((unsigned char)*c & 0xc0) != 0x80;
+	va_start(args, format);
+	(void)vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	diags_add(cases->diags, SEVERITY_ERROR, NULL, cases->path, cases->number, column,
+	    cases->line, cases->length, "%s", message);
+	cases->item = CASE_WRONG;
+}
+
+void
+case_suggest(struct cases *cases, const char *at, const struct review_words *words,
+    const char *text, size_t length, const char *format, ...)
+{
+	const char *meant = suggest_word(text, length, words->list, words->count);
+	char message[JOURNAL_ERROR_MAX + 256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (meant != NULL)
+		case_error(cases, at, "%s: did you mean \"%s\"?", message, meant);
+	else
+		case_error(cases, at, "%s", message);
+}
+
+/* ------------------------------------------------------------------ *
+ * Lines
+ * ------------------------------------------------------------------ */
+
+/* What no text has: the place of the first, or NULL. */
+static const char *
+find_damage(const char *line, size_t length, const char **why)
+{
+	size_t good = text_utf8_length(line, length);
+
+	for (size_t i = 0; i < good; i++) {
+		unsigned char c = (unsigned char)line[i];
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f) {
+			*why = "a control character has no place here";
+			return line + i;
+		}
+	}
+	*why = "broken UTF-8: save the file as UTF-8";
+	return good < length ? line + good : NULL;
+}
+
+/* Prepares the line that was read. */
+static void
+start_line(struct cases *cases)
+{
+	const char *why, *damage;
+
+	cases->number = (unsigned)cases->lines.number;
+	if (cases->number == 1 && cases->length >= 3 &&
+	    memcmp(cases->line, "\xef\xbb\xbf", 3) == 0) {
+		cases->line += 3;
+		cases->length -= 3;
+	}
+	if (cases->length > 0 && cases->line[cases->length - 1] == '\r')
+		cases->length--;
+	cases->next = cases->line;
+	damage = find_damage(cases->line, cases->length, &why);
+	if (damage == NULL)
+		return;
+	case_error(cases, damage, "%s", why);
+	cases->lost = true;
+}
+
+bool
+case_line(struct cases *cases)
+{
+	for (;;) {
+		switch (lines_next(&cases->lines, &cases->line, &cases->length)) {
+		case LINE_READ:
+			start_line(cases);
+			return true;
+		case LINE_LONG:
+			cases->number = (unsigned)cases->lines.number;
+			line_error(cases, "the line is longer than 1 MiB");
+			return false;
+		case LINE_END:
+			cases->item = CASE_END;
+			return false;
+		case LINE_MORE:
+			if (lines_fill(&cases->lines))
+				break;
+			(void)tool_trouble("cannot read \"%s\": %s", cases->path,
+			    strerror(errno));
+			cases->item = CASE_UNREADABLE;
+			return false;
+		}
+	}
+}
+
+/* The line ends at "end": keeps what is written, for whoever sees the case fail. */
+static void
+keep_written(struct cases *cases, const char *end)
+{
+	const char *from = cases->line;
+
+	while (end > from && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\\'))
+		end--;
+	while (from < end && (*from == ' ' || *from == '\t'))
+		from++;
+	if (cases->now.written.length > 0 && from < end)
+		buffer_add(&cases->now.written, " ", 1);
+	buffer_add(&cases->now.written, from, (size_t)(end - from));
+}
+
+/* ------------------------------------------------------------------ *
+ * Words
+ * ------------------------------------------------------------------ */
 
 static const char *
 line_end(const struct cases *cases)
@@ -17,33 +157,8 @@ line_end(const struct cases *cases)
 	return cases->line + cases->length;
 }
 
-/* In code points, from 1. */
-static unsigned
-column_of(const struct cases *cases, const char *at)
-{
-	unsigned column = 1;
-
-	for (const char *c = cases->line; c < at; c++)
-		column += ((unsigned char)*c & 0xc0) != 0x80;
-	return column;
-}
-
-void
-case_error(struct cases *cases, const char *at, const char *format, ...)
-{
-	char message[JOURNAL_ERROR_MAX + 256];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(message, sizeof message, format, args);
-	va_end(args);
-	diags_add(cases->diags, SEVERITY_ERROR, NULL, cases->path, cases->number,
-	    column_of(cases, at), cases->line, cases->length, "%s", message);
-	cases->now.wrong = true;
-}
-
 static bool
-is_space(char c)
+is_blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
@@ -66,14 +181,14 @@ joins(const struct cases *cases, const char *at)
 static void
 pass_over(struct cases *cases)
 {
-	while (!at_end(cases, cases->next) && !is_space(*cases->next))
+	while (!at_end(cases, cases->next) && !is_blank(*cases->next))
 		cases->next++;
 	cases->word.type = WORD_BAD;
 }
 
 /* "..." with \" and \\; cases->next is behind the opening quote. */
 static bool
-take_string(struct cases *cases)
+read_string(struct cases *cases)
 {
 	const char *open = cases->next - 1, *c = cases->next;
 
@@ -93,7 +208,7 @@ take_string(struct cases *cases)
 		goto fail;
 	}
 	cases->next = c + 1;
-	if (at_end(cases, c + 1) || is_space(c[1]) || joins(cases, c + 1))
+	if (at_end(cases, c + 1) || is_blank(c[1]) || joins(cases, c + 1))
 		return true;
 	case_error(cases, c + 1, "expected white space after the string");
 	pass_over(cases);
@@ -107,11 +222,11 @@ fail:
 
 /* What is not quoted, up to white space. */
 static void
-take_plain(struct cases *cases)
+read_plain(struct cases *cases)
 {
 	const char *c = cases->next;
 
-	while (!at_end(cases, c) && !is_space(*c) && !joins(cases, c)) {
+	while (!at_end(cases, c) && !is_blank(*c) && !joins(cases, c)) {
 		if (*c == '"' || *c == '#') {
 			case_error(cases, c, *c == '#' ?
 			    "a \"#\" in a word: put white space before a comment, or "
@@ -132,13 +247,13 @@ find_equals(const struct cases *cases)
 {
 	const char *c = cases->next;
 
-	while (!at_end(cases, c) && !is_space(*c) && *c != '=' && *c != '"' && *c != '#')
+	while (!at_end(cases, c) && !is_blank(*c) && *c != '=' && *c != '"' && *c != '#')
 		c++;
 	return at_end(cases, c) || *c != '=' ? NULL : c;
 }
 
 static void
-take_word(struct cases *cases)
+read_word(struct cases *cases)
 {
 	struct word *word = &cases->word;
 	const char *equals = find_equals(cases);
@@ -155,17 +270,18 @@ take_word(struct cases *cases)
 		if (equals == NULL)
 			word->type = WORD_STRING;
 		cases->next++;
-		(void)take_string(cases);
+		(void)read_string(cases);
 	} else
-		take_plain(cases);
+		read_plain(cases);
 }
 
-void
-case_word(struct cases *cases)
+/* The next word of the line. */
+static void
+word_of_line(struct cases *cases)
 {
 	struct word *word = &cases->word;
 
-	while (!at_end(cases, cases->next) && is_space(*cases->next))
+	while (!at_end(cases, cases->next) && is_blank(*cases->next))
 		cases->next++;
 	buffer_clear(&word->text);
 	buffer_add(&word->text, "", 0);
@@ -179,5 +295,32 @@ case_word(struct cases *cases)
 		word->type = WORD_ARROW;
 		cases->next += 2;
 	} else
-		take_word(cases);
+		read_word(cases);
+}
+
+enum word_type
+case_word(struct cases *cases)
+{
+	struct word *word = &cases->word;
+	/* A string without its end takes the rest of its line with it. */
+	bool open = word->type == WORD_BAD && at_end(cases, cases->next);
+
+	cases->lost |= open;
+	do {
+		word_of_line(cases);
+		if (word->type != WORD_END && word->type != WORD_JOIN)
+			continue;
+		keep_written(cases, word->value);
+		if (word->type == WORD_END)
+			break;
+		if (!case_line(cases)) {
+			if (cases->item == CASE_END)
+				line_error(cases,
+				    "there is no line to join to the last one");
+			cases->lost = true;
+			word->type = WORD_END;
+			break;
+		}
+	} while (cases->lost || word->type == WORD_JOIN);
+	return word->type;
 }

@@ -3,15 +3,28 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tool/test_result.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "tool/case.h"
-#include "tool/suite.h"
-#include "tool/test_result.h"
-#include "base/buffer.h"
-#include "base/diag.h"
+#include "tool/tool.h"
+#include "tool/tree.h"
+#include "base/text.h"
+
+/* A policy and its settings, loaded once, and what the cases have reached of it. */
+struct suite {
+	char *policy;		/* the file; NULL: the one that the settings name */
+	char *config;		/* the settings file; NULL: as for tool_load() */
+	int status;		/* of loading it */
+	struct loaded loaded;
+	bool *reached;		/* by the rule's index */
+	size_t rules;
+	struct suite *next;
+};
 
 struct test_run {
 	struct judge judge;		/* its options alone */
@@ -25,7 +38,7 @@ struct test_run {
 
 /* What has been gathered goes out. False where memory was short. */
 static bool
-put(struct test_run *run)
+test_put(struct test_run *run)
 {
 	bool ok = !run->text.failed;
 
@@ -35,6 +48,96 @@ put(struct test_run *run)
 	if (!ok)
 		(void)tool_trouble("not enough memory");
 	return ok;
+}
+
+/* ------------------------------------------------------------------ *
+ * The policies that cases are judged by
+ * ------------------------------------------------------------------ */
+
+static bool
+same_path(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static void
+suite_free(struct suite *suite)
+{
+	free(suite->reached);
+	tool_unload(&suite->loaded);
+	free(suite->policy);
+	free(suite->config);
+	free(suite);
+}
+
+/* False where memory is short. That the policy cannot be used is its status. */
+static bool
+suite_load(struct suite *suite, const char *policy, const char *config)
+{
+	if ((policy != NULL && (suite->policy = strdup(policy)) == NULL) ||
+	    (config != NULL && (suite->config = strdup(config)) == NULL))
+		return false;
+	suite->status = tool_load_usable(suite->policy, suite->config, &suite->loaded);
+	if (suite->status != STATUS_FINE)
+		return true;
+	suite->rules = policy_rule_count(suite->loaded.policy);
+	suite->reached = calloc(suite->rules + 1, sizeof(*suite->reached));
+	return suite->reached != NULL;
+}
+
+/* The suite for these two files; NULL where memory is short. */
+static struct suite *
+suite_find(struct suite **suites, const char *policy, const char *config)
+{
+	struct suite **last = suites, *suite;
+
+	for (; *last != NULL; last = &(*last)->next)
+		if (same_path((*last)->policy, policy) && same_path((*last)->config, config))
+			return *last;
+	suite = calloc(1, sizeof(*suite));
+	if (suite == NULL)
+		return NULL;
+	if (!suite_load(suite, policy, config)) {
+		suite_free(suite);
+		return NULL;
+	}
+	return *last = suite;
+}
+
+/* The path where that is a file, else NULL. Takes over what the buffer has. */
+static char *
+if_there(struct buffer *path)
+{
+	if (!path->failed && access(path->text, F_OK) == 0)
+		return path->text;
+	buffer_free(path);
+	return NULL;
+}
+
+/*
+ * The policy beside a file of cases: acme.conf for acme.test, else policy.conf in the
+ * same folder. NULL where neither is there, or memory is short. To be freed.
+ */
+static char *
+suite_beside(const char *cases)
+{
+	static const char ending[] = ".test";
+	const char *slash = strrchr(cases, '/');
+	size_t folder = slash != NULL ? (size_t)(slash - cases) + 1 : 0;
+	size_t length = strlen(cases), stem = length - (sizeof(ending) - 1);
+	struct buffer path = BUFFER_INIT;
+	char *found = NULL;
+
+	if (length > folder + sizeof(ending) - 1 && strcmp(cases + stem, ending) == 0) {
+		buffer_add(&path, cases, stem);
+		buffer_string(&path, ".conf");
+		found = if_there(&path);
+	}
+	if (found != NULL)
+		return found;
+	buffer_add(&path, cases, folder);
+	buffer_string(&path, "policy.conf");
+	return if_there(&path);
 }
 
 /* What is said on the command line goes before what the file of cases says. */
@@ -59,6 +162,90 @@ choose_suite(struct test_run *run, const struct cases *cases)
 	run->trouble |= suite == NULL || suite->status != STATUS_FINE;
 	return suite;
 }
+
+/* ------------------------------------------------------------------ *
+ * Which rules were reached
+ * ------------------------------------------------------------------ */
+
+/*
+ * Counts the rules that a verdict was made of: those that applied, and of a verdict
+ * that exempts those alone that exempt, for the others had no say.
+ */
+static void
+count_coverage(struct suite *suite, const struct verdict *verdict)
+{
+	for (int i = 0; i < OUTCOME_COUNT; i++) {
+		const struct policy_outcome *outcome = &verdict->outcome[i];
+		size_t rule = policy_outcome_rule(suite->loaded.policy, outcome);
+
+		if (rule < suite->rules && (!verdict->exempt || outcome->exempt))
+			suite->reached[rule] = true;
+	}
+}
+
+static size_t
+count_reached(const struct suite *suite)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < suite->rules; i++)
+		count += suite->reached[i];
+	return count;
+}
+
+static void
+coverage_text(const struct suite *suite, struct buffer *text)
+{
+	size_t reached = count_reached(suite);
+	struct policy_place place;
+
+	text_visible(text, suite->loaded.path);
+	buffer_format(text, ": %zu of %zu rule%s reached", reached, suite->rules,
+	    suite->rules == 1 ? "" : "s");
+	/* Rounded down: 100 % is all of them. */
+	if (suite->rules > 0)
+		buffer_format(text, " (%zu %%)", reached * 100 / suite->rules);
+	buffer_string(text, "\n");
+	for (size_t i = 0; i < suite->rules; i++) {
+		if (suite->reached[i])
+			continue;
+		policy_rule_place(suite->loaded.policy, i, &place);
+		buffer_string(text, "  not reached: ");
+		text_visible(text, place.file);
+		buffer_format(text, ":%u (%s%s", place.line,
+		    policy_rule_kind_name(place.kind), place.name != NULL ? " " : "");
+		text_visible(text, place.name != NULL ? place.name : "");
+		buffer_string(text, ")\n");
+	}
+}
+
+static void
+coverage_json(const struct suite *suite, struct tree *tree)
+{
+	struct policy_place place;
+
+	tree_open_object(tree, NULL);
+	tree_text(tree, "policy", suite->loaded.path);
+	tree_number(tree, "rules", (int64_t)suite->rules);
+	tree_number(tree, "reached", (int64_t)count_reached(suite));
+	tree_open_array(tree, "not_reached");
+	for (size_t i = 0; i < suite->rules; i++) {
+		if (suite->reached[i])
+			continue;
+		policy_rule_place(suite->loaded.policy, i, &place);
+		tree_open_object(tree, NULL);
+		tree_place(tree, "rule", &place);
+		tree_text(tree, "rule_kind", policy_rule_kind_name(place.kind));
+		tree_text(tree, "rule_name", place.name);
+		tree_close(tree);
+	}
+	tree_close(tree);
+	tree_close(tree);
+}
+
+/* ------------------------------------------------------------------ *
+ * The cases
+ * ------------------------------------------------------------------ */
 
 /* As of when: the file's own "at", the option's day, or now. */
 static int64_t
@@ -86,7 +273,7 @@ judge_case(struct test_run *run, struct suite *suite, const struct cases *cases)
 
 	if (!judge_facts(&suite->loaded, now_ms / 1000, &facts, &verdict))
 		goto fail;
-	coverage_count(&suite->coverage, suite->loaded.policy, &verdict);
+	count_coverage(suite, &verdict);
 	passed = test_passed(&result, &short_of_memory);
 	if (short_of_memory)
 		goto fail;
@@ -97,7 +284,7 @@ judge_case(struct test_run *run, struct suite *suite, const struct cases *cases)
 		buffer_string(&run->text, "\n");
 	} else if (!passed)
 		test_text(&result, &run->text);
-	return put(run);
+	return test_put(run);
 fail:
 	(void)tool_trouble("not enough memory");
 	return false;
@@ -149,58 +336,55 @@ test_file(struct test_run *run, const char *path)
 }
 
 static void
-add_coverage(struct test_run *run)
+summarize_json(const struct test_run *run, struct buffer *text)
 {
-	const char *before = "";
+	struct tree tree = { .depth = 0 };
 
-	if (run->json)
-		buffer_string(&run->text, ",\"coverage\":[");
-	for (const struct suite *suite = run->suites; suite != NULL; suite = suite->next) {
-		const struct loaded *loaded = &suite->loaded;
-
-		if (suite->status != STATUS_FINE)
-			continue;
-		if (!run->json) {
-			coverage_text(&suite->coverage, loaded->policy, loaded->path,
-			    &run->text);
-			continue;
-		}
-		buffer_string(&run->text, before);
-		coverage_json(&suite->coverage, loaded->policy, loaded->path,
-		    &run->text);
-		before = ",";
+	tree_open_object(&tree, NULL);
+	tree_number(&tree, "passed", (int64_t)run->passed);
+	tree_number(&tree, "failed", (int64_t)run->failed);
+	tree_number(&tree, "invalid", (int64_t)run->invalid);
+	if (run->coverage) {
+		tree_open_array(&tree, "coverage");
+		for (const struct suite *suite = run->suites; suite != NULL;
+		    suite = suite->next)
+			if (suite->status == STATUS_FINE)
+				coverage_json(suite, &tree);
+		tree_close(&tree);
 	}
-	if (run->json)
-		buffer_string(&run->text, "]");
+	tree_write(tree_take(&tree), false, text);
+	buffer_string(text, "\n");
 }
 
 static void
-summarize(struct test_run *run)
+summarize_text(const struct test_run *run, struct buffer *text)
 {
-	if (run->json)
-		buffer_format(&run->text, "{\"passed\":%zu,\"failed\":%zu,"
-		    "\"invalid\":%zu", run->passed, run->failed, run->invalid);
-	if (run->coverage)
-		add_coverage(run);
-	if (run->json)
-		buffer_string(&run->text, "}\n");
-	else {
-		buffer_format(&run->text, "%zu passed, %zu failed", run->passed,
-		    run->failed);
-		if (run->invalid > 0)
-			buffer_format(&run->text, ", %zu not valid", run->invalid);
-		buffer_string(&run->text, "\n");
-	}
-	run->trouble |= !put(run);
+	for (const struct suite *suite = run->suites; run->coverage && suite != NULL;
+	    suite = suite->next)
+		if (suite->status == STATUS_FINE)
+			coverage_text(suite, text);
+	buffer_format(text, "%zu passed, %zu failed", run->passed, run->failed);
+	if (run->invalid > 0)
+		buffer_format(text, ", %zu not valid", run->invalid);
+	buffer_string(text, "\n");
 }
 
 static int
-run_all(struct test_run *run, int count, char **files)
+test_all(struct test_run *run, int count, char **files)
 {
 	for (int i = 0; i < count; i++)
 		test_file(run, files[i]);
-	summarize(run);
-	suites_free(&run->suites);
+	if (run->json)
+		summarize_json(run, &run->text);
+	else
+		summarize_text(run, &run->text);
+	run->trouble |= !test_put(run);
+	while (run->suites != NULL) {
+		struct suite *suite = run->suites;
+
+		run->suites = suite->next;
+		suite_free(suite);
+	}
 	buffer_free(&run->text);
 	if (run->trouble)
 		return STATUS_TROUBLE;
@@ -217,7 +401,7 @@ run_test(const struct command *command, int argc, char **argv)
 		return status;
 	if (optind == argc)
 		return tool_usage(command);
-	return run_all(&run, argc - optind, argv + optind);
+	return test_all(&run, argc - optind, argv + optind);
 }
 
 static const struct tool_option test_options[] = {

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "tool/explain.h"
+#include "tool/tree.h"
 #include "tool/test_result.h"
 #include "base/buffer.h"
+#include "base/date.h"
 #include "base/text.h"
 
 /* The value that came out; "" where there is none. In "found", to be freed. */
@@ -107,43 +109,26 @@ add_rule(const struct test_result *result, const char *name, int index,
 		    "    ", text);
 }
 
-/* An argument as a shell takes it. */
 static void
 add_path(const char *option, const char *path, struct buffer *text)
 {
 	if (path == NULL)
 		return;
-	buffer_format(text, " %s '", option);
-	for (const char *c = path; *c != '\0'; c++) {
-		if (*c == '\'')
-			buffer_string(text, "'\\''");
-		else
-			buffer_add(text, c, 1);
-	}
-	buffer_string(text, "'");
-}
-
-/* The day as of which it was judged. */
-static void
-add_day(const struct test_result *result, struct buffer *text)
-{
-	struct buffer time = BUFFER_INIT;
-
-	if (journal_record_text(result->record, "time", &time) && !time.failed)
-		buffer_add(text, time.text, 10);
-	text->failed |= time.failed;
-	buffer_free(&time);
+	buffer_format(text, " %s ", option);
+	case_quote(path, text);
 }
 
 static void
 add_hint(const struct test_result *result, struct buffer *text)
 {
+	char time[DATE_MS_SIZE];
+
 	buffer_string(text, "  more: tlsward explain");
 	add_path("--policy", result->policy, text);
 	add_path("-c", result->config, text);
 	if (result->has_day) {
-		buffer_string(text, " --at ");
-		add_day(result, text);
+		date_write_ms(result->record->time_ms, time);
+		buffer_format(text, " --at %.10s", time);
 	}
 	buffer_add(text, result->test->arguments.text, result->test->arguments.length);
 	buffer_string(text, "\n");
@@ -167,44 +152,52 @@ test_text(const struct test_result *result, struct buffer *text)
 }
 
 static void
-add_json_differences(const struct test_result *result, struct buffer *text)
+put_difference(struct tree *tree, const char *name, const char *expected,
+    const char *got)
+{
+	tree_open_object(tree, NULL);
+	tree_text(tree, "name", name);
+	tree_text(tree, "expected", expected);
+	tree_text(tree, "got", got);
+	tree_close(tree);
+}
+
+static void
+put_differences(const struct test_result *result, struct tree *tree)
 {
 	struct buffer found = BUFFER_INIT;
-	const char *before = "";
 
-	buffer_string(text, ",\"differences\":[");
+	tree_open_array(tree, "differences");
 	for (size_t i = 0; i < result->test->expected_count; i++) {
 		const struct expectation *expected = &result->test->expected[i];
 
-		if (as_expected(result, expected, &found))
-			continue;
-		buffer_format(text, "%s{\"name\":\"%s\",\"expected\":", before,
-		    expected->name);
-		text_json(text, case_value(result->test, expected));
-		buffer_string(text, ",\"got\":");
-		text_json(text, found.text);
-		buffer_string(text, "}");
-		before = ",";
+		if (!as_expected(result, expected, &found))
+			put_difference(tree, expected->name,
+			    case_value(result->test, expected), found.text);
 	}
 	if (exempt_missing(result))
-		buffer_format(text, "%s{\"name\":\"exempt\",\"expected\":\"exempt\","
-		    "\"got\":\"\"}", before);
-	buffer_string(text, "]");
-	text->failed |= found.failed;
+		put_difference(tree, "exempt", "exempt", "");
+	tree_close(tree);
+	tree->failed |= found.failed;
 	buffer_free(&found);
 }
 
 void
 test_json(const struct test_result *result, bool passed, struct buffer *text)
 {
-	buffer_string(text, "{\"file\":");
-	text_json(text, result->file);
-	buffer_format(text, ",\"line\":%u,\"passed\":%s,\"case\":", result->test->line,
-	    passed ? "true" : "false");
-	text_json(text, result->test->written.text);
+	struct buffer record = BUFFER_INIT;
+	struct tree tree = { .depth = 0 };
+
+	tree_open_object(&tree, NULL);
+	tree_text(&tree, "file", result->file);
+	tree_number(&tree, "line", result->test->line);
+	tree_flag(&tree, "passed", passed);
+	tree_text(&tree, "case", result->test->written.text);
 	if (!passed)
-		add_json_differences(result, text);
-	buffer_string(text, ",\"record\":");
-	journal_record_write(result->record, JOURNAL_JSON, 0, text);
-	buffer_string(text, "}");
+		put_differences(result, &tree);
+	journal_record_write(result->record, JOURNAL_JSON, 0, &record);
+	tree_value(&tree, "record", record.failed ? NULL :
+	    json_loads(record.text, 0, NULL));
+	buffer_free(&record);
+	tree_write(tree_take(&tree), false, text);
 }

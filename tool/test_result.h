@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_TEST_RESULT_H
-#define TLSWARD_TEST_RESULT_H
+#ifndef TLSWARD_TOOL_TEST_RESULT_H
+#define TLSWARD_TOOL_TEST_RESULT_H
 
 #include "tool/case.h"
 #include "base/buffer.h"
