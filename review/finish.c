@@ -14,37 +14,35 @@
 
 /* The statements of this file, prepared once. */
 struct late {
-	sqlite3_stmt *record, *facts, *tls_facts, *tls_records;
+	sqlite3_stmt *record, *facts, *tls;
 };
 
 static const char record_sql[] =
-    "SELECT tls_version, cipher, client_name, client_addr, helo, reason, failed, rule,"
-    " reply, action, would, would_reason, would_failed, would_rule, bits"
+    "SELECT tls_version, cipher, bits, client_name, client_addr, helo, reply,"
+    " action, reason, failed, rule, would, would_reason, would_failed, would_rule"
     " FROM record WHERE id = ?1";
 
 static const char late_facts_sql[] =
-    "SELECT tls_version, cipher, client_name, client_network, rule FROM facts"
+    "SELECT tls_version, cipher, bits, client_name, client_network, rule FROM facts"
     " WHERE id = ?1";
 
-/* When each network of a domain first came over TLS, in all of the journal. */
-static const char tls_facts_sql[] =
+/* When each client of a domain came over TLS, in all of the journal. */
+static const char tls_sql[] =
     "SELECT client_network, tls_version, cipher, bits,"
     " (SELECT hour * 3600000 + first FROM rollup WHERE rollup.facts = facts.id"
-    "  ORDER BY hour LIMIT 1) FROM facts WHERE domain = ?1 AND tls_version <> 'none'";
-
-static const char tls_records_sql[] =
-    "SELECT client_addr, tls_version, cipher, bits, time FROM record"
-    " WHERE domain = ?1 AND tls_version <> 'none' AND time < ?2"
-    " ORDER BY time LIMIT 1000";
+    "  ORDER BY hour LIMIT 1) FROM facts WHERE domain = ?1 AND tls_version <> 'none'"
+    " UNION ALL SELECT * FROM (SELECT client_addr, tls_version, cipher, bits, time"
+    "  FROM record WHERE domain = ?1 AND tls_version <> 'none' AND time < ?2"
+    "  ORDER BY time LIMIT 1000)";
 
 static void
 fill_host(struct review *review, sqlite3_stmt *row, struct review_session *session)
 {
-	const char *name = review_column(row, 2);
+	const char *name = review_column(row, 3);
 
 	session->tls_version = review_text(review, review_column(row, 0));
 	session->cipher = review_text(review, review_column(row, 1));
-	session->client_addr = review_text(review, review_column(row, 3));
+	session->client_addr = review_text(review, review_column(row, 4));
 	session->host = name != NULL ? review_text(review, name) : session->client_addr;
 }
 
@@ -53,23 +51,20 @@ static void
 fill_record(struct review *review, sqlite3_stmt *row, bool would,
     struct review_session *session)
 {
-	struct facts facts = FACTS_INIT;
-	struct policy_strength strength;
+	uint32_t number = review_strength_number(review, row, 0);
+	int first = would ? 11 : 7;
 
 	fill_host(review, row, session);
-	facts.tls_version = review_column(row, 0);
-	facts.cipher = review_column(row, 1);
-	if (sqlite3_column_type(row, 14) != SQLITE_NULL)
-		facts.bits = sqlite3_column_int(row, 14);
-	policy_strength(review->keep->options->policy, &facts, &strength);
-	session->protocol = strength.protocol;
-	session->bits = strength.bits;
-	session->helo = review_text(review, review_column(row, 4));
-	session->action = journal_action(review_column(row, would ? 10 : 9));
-	session->reason = review_text(review, review_column(row, would ? 11 : 5));
-	session->failed = review_text(review, review_column(row, would ? 12 : 6));
-	session->rule = review_text(review, review_column(row, would ? 13 : 7));
-	session->reply = would ? NULL : review_text(review, review_column(row, 8));
+	if (number == INTERN_NONE)
+		return;
+	session->protocol = review->keep->strength_rows[number].strength.protocol;
+	session->bits = review->keep->strength_rows[number].strength.bits;
+	session->helo = review_text(review, review_column(row, 5));
+	session->reply = would ? NULL : review_text(review, review_column(row, 6));
+	session->action = journal_action(review_column(row, first));
+	session->reason = review_text(review, review_column(row, first + 1));
+	session->failed = review_text(review, review_column(row, first + 2));
+	session->rule = review_text(review, review_column(row, first + 3));
 }
 
 static int
@@ -88,7 +83,7 @@ look_up(struct review *review, struct late *late, struct row_place place, bool w
 			fill_record(review, row, would, session);
 		else {
 			fill_host(review, row, session);
-			session->rule = review_text(review, review_column(row, 4));
+			session->rule = review_text(review, review_column(row, 5));
 		}
 		result = SQLITE_DONE;
 	}
@@ -100,21 +95,9 @@ look_up(struct review *review, struct late *late, struct row_place place, bool w
  * Downgrades
  * ------------------------------------------------------------------ */
 
-/* Is the row of a session over TLS? Its columns are version, cipher, bits. */
-static bool
-is_encrypted(struct review *review, sqlite3_stmt *row)
-{
-	uint32_t number = review_strength_number(review, review_column(row, 1),
-	    review_column(row, 2), sqlite3_column_type(row, 3) == SQLITE_NULL ? -1 :
-	    sqlite3_column_int(row, 3));
-
-	return number != INTERN_NONE && review->keep->strength_rows[number].
-	    strength.protocol > PROTOCOL_UNKNOWN;
-}
-
-/* A network of the domain came over TLS at "tls_ms": was it in clear text later? */
+/* A client of the domain came over TLS at "tls_ms": was it in clear text later? */
 static void
-compare_network(struct review *review, uint32_t domain, const char *network,
+compare_client(struct review *review, uint32_t domain, const char *client,
     int64_t tls_ms)
 {
 	struct review_keep *keep = review->keep;
@@ -126,14 +109,7 @@ compare_network(struct review *review, uint32_t domain, const char *network,
 		return;
 	if (downgrade->tls_ms == 0 || tls_ms < downgrade->tls_ms)
 		downgrade->tls_ms = tls_ms;
-	if (network == NULL || network[0] == '\0')
-		return;
-	buffer_clear(&keep->key);
-	buffer_add(&keep->key, (const char *)&domain, sizeof domain);
-	buffer_string(&keep->key, network);
-	if (keep->key.failed)
-		return;
-	number = intern_find(&keep->clears, keep->key.text, keep->key.length);
+	number = review_clear_number(review, domain, client, true);
 	if (number == INTERN_NONE)
 		return;
 	clear = &keep->clear_rows[number];
@@ -147,24 +123,20 @@ compare_network(struct review *review, uint32_t domain, const char *network,
 }
 
 static int
-find_tls(struct review *review, sqlite3_stmt *rows, uint32_t domain, bool records)
+find_tls(struct review *review, sqlite3_stmt *rows, uint32_t domain)
 {
+	struct review_keep *keep = review->keep;
 	int result;
 
 	(void)sqlite3_bind_text(rows, 1, review->domains[domain].name, -1, SQLITE_STATIC);
-	if (records)
-		(void)sqlite3_bind_int64(rows, 2, review->keep->work[domain].clear_last_ms);
+	(void)sqlite3_bind_int64(rows, 2, keep->work[domain].clear_last_ms);
 	while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
-		const char *network = review_column(rows, 0);
-		char own[JOURNAL_NETWORK_SIZE] = "";
+		uint32_t number = review_strength_number(review, rows, 1);
 
-		if (!is_encrypted(review, rows))
-			continue;
-		if (records && network != NULL) {
-			(void)journal_network(network, own);
-			network = own;
-		}
-		compare_network(review, domain, network, sqlite3_column_int64(rows, 4));
+		if (number != INTERN_NONE && keep->strength_rows[number].strength.protocol >
+		    PROTOCOL_UNKNOWN)
+			compare_client(review, domain, review_column(rows, 0),
+			    sqlite3_column_int64(rows, 4));
 	}
 	(void)sqlite3_reset(rows);
 	return result;
@@ -206,11 +178,8 @@ finish_domain(struct review *review, struct late *late, uint32_t number)
 		result = look_up(review, late, (struct row_place){ true, work->would_id },
 		    true, &domain->last_would);
 	/* Bounces and mail without a domain are nobody's in particular. */
-	if (result == SQLITE_DONE && work->clear_last_ms != 0 && strchr(domain->name, '.')) {
-		result = find_tls(review, late->tls_facts, number, false);
-		if (result == SQLITE_DONE)
-			result = find_tls(review, late->tls_records, number, true);
-	}
+	if (result == SQLITE_DONE && work->clear_last_ms != 0 && strchr(domain->name, '.'))
+		result = find_tls(review, late->tls, number);
 	return result;
 }
 
@@ -278,9 +247,7 @@ review_finish(struct review *review)
 	if (result == SQLITE_OK)
 		result = sqlite3_prepare_v2(db, late_facts_sql, -1, &late.facts, NULL);
 	if (result == SQLITE_OK)
-		result = sqlite3_prepare_v2(db, tls_facts_sql, -1, &late.tls_facts, NULL);
-	if (result == SQLITE_OK)
-		result = sqlite3_prepare_v2(db, tls_records_sql, -1, &late.tls_records, NULL);
+		result = sqlite3_prepare_v2(db, tls_sql, -1, &late.tls, NULL);
 	if (result == SQLITE_OK)
 		result = SQLITE_DONE;
 	for (uint32_t i = 0; i < review->domain_count && result == SQLITE_DONE; i++)
@@ -289,7 +256,6 @@ review_finish(struct review *review)
 	settle(review);
 	(void)sqlite3_finalize(late.record);
 	(void)sqlite3_finalize(late.facts);
-	(void)sqlite3_finalize(late.tls_facts);
-	(void)sqlite3_finalize(late.tls_records);
+	(void)sqlite3_finalize(late.tls);
 	return result;
 }

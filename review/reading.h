@@ -42,10 +42,16 @@ struct clear_row {
 	int64_t transactions, last_ms;
 };
 
-/* What roll-ups of one row of facts have in common. */
+/* The numbers of what a row says of its session; INTERN_NONE: none. */
+struct session_row {
+	uint32_t domain;		/* INTERN_NONE: one that is not listed */
+	uint32_t strength, certificate, clear;
+};
+
+/* What all roll-ups of one row of facts have. */
 struct facts_row {
 	int64_t id;
-	uint32_t domain, strength, certificate, clear;
+	struct session_row session;
 };
 
 /* One row of the journal, of whichever table. */
@@ -53,8 +59,7 @@ struct seen {
 	struct row_place place;
 	int64_t first_ms, last_ms;
 	int64_t transactions;		/* 0: one that was counted before */
-	uint32_t domain;		/* INTERN_NONE: one that is not listed */
-	uint32_t strength, certificate, clear;	/* INTERN_NONE: none */
+	struct session_row session;
 };
 
 #define RECENT 8192
@@ -77,22 +82,36 @@ struct review_keep {
 };
 
 /*
- * These give the number of a thing by the row's columns, adding it where it is new;
- * INTERN_NONE where memory is short (keep->failed) or, of a domain, beyond the limit.
+ * The columns that review_session_read() reads: the first ones of a row, of the table
+ * record or of facts. "null" is whether it is a bounce; "client" an address or network.
  */
-uint32_t review_domain_number(struct review *review, const char *domain, bool null);
-uint32_t review_strength_number(struct review *review, const char *tls_version,
-    const char *cipher, int bits);
-/* "first" is the first of CERTIFICATE_COLUMNS. */
-uint32_t review_certificate_number(struct review *review, sqlite3_stmt *row, int first);
-uint32_t review_clear_number(struct review *review, uint32_t domain,
-    const char *network);
-const char *review_text(struct review *review, const char *text);
-
-/* cert_cn, cert_issuer, ... as review_certificate_number() reads them. */
-#define CERTIFICATE_COLUMNS \
+enum {
+	SESSION_DOMAIN, SESSION_NULL, SESSION_CLIENT, SESSION_STRENGTH, SESSION_VERIFIED =
+	    SESSION_STRENGTH + 3, SESSION_CERTIFICATE, SESSION_COLUMN_COUNT =
+	    SESSION_CERTIFICATE + 7
+};
+#define SESSION_COLUMNS(null, client) \
+	"domain, " null ", " client ", tls_version, cipher, bits, cert_verified, " \
 	"cert_cn, cert_issuer, cert_fingerprint, cert_pubkey_fingerprint, " \
 	"cert_key, cert_signature, cert_not_after"
+
+/* Reads what a row says of its session. keep->failed where memory is short. */
+void review_session_read(struct review *review, sqlite3_stmt *row,
+    struct session_row *session);
+
+/*
+ * These give the number of a thing, adding it where it is new; INTERN_NONE where memory
+ * is short (keep->failed) or, of a domain, beyond the limit. "first" is the column of
+ * the version, before those of the cipher and the bits. A network in clear text, by a
+ * client's address or network, is only looked for where "find" is set.
+ */
+uint32_t review_domain_number(struct review *review, const char *domain, bool null);
+uint32_t review_strength_number(struct review *review, sqlite3_stmt *row, int first);
+uint32_t review_clear_number(struct review *review, uint32_t domain, const char *client,
+    bool find);
+
+/* A copy that is the review's; NULL for NULL. */
+const char *review_text(struct review *review, const char *text);
 
 /* Counts a row in that says which session it was: totals, domain, certificate. */
 void review_count(struct review *review, const struct seen *seen);

@@ -51,41 +51,29 @@ review_prepare(struct review *review, const char *before, const char *null_sende
 	return SQLITE_OK;
 }
 
-/* One number of one row; 0 where there is none. */
-static int
-read_number(sqlite3 *db, const char *sql, int64_t *number)
-{
-	sqlite3_stmt *row = NULL;
-	int result = sqlite3_prepare_v2(db, sql, -1, &row, NULL);
-
-	*number = 0;
-	if (result == SQLITE_OK && (result = sqlite3_step(row)) == SQLITE_ROW) {
-		*number = sqlite3_column_int64(row, 0);
-		result = SQLITE_DONE;
-	}
-	(void)sqlite3_finalize(row);
-	return result;
-}
-
 /* The oldest and the newest time in the journal. */
 static int
 read_extent(struct review *review)
 {
-	sqlite3 *db = review->keep->db;
-	int64_t record, rollup;
-	int result = read_number(db, "SELECT min(time) FROM record", &record);
+	static const char sql[] =
+	    "SELECT (SELECT min(time) FROM record), (SELECT min(hour) * 3600000 FROM rollup),"
+	    " (SELECT max(time) FROM record), (SELECT max(hour * 3600000 + last) FROM rollup"
+	    "  WHERE hour = (SELECT max(hour) FROM rollup))";
+	sqlite3_stmt *row = NULL;
+	int result = sqlite3_prepare_v2(review->keep->db, sql, -1, &row, NULL);
 
-	if (result == SQLITE_DONE)
-		result = read_number(db, "SELECT min(hour) * 3600000 FROM rollup", &rollup);
-	if (result != SQLITE_DONE)
-		return result;
-	review->oldest_ms = record == 0 || (rollup != 0 && rollup < record) ?
-	    rollup : record;
-	result = read_number(db, "SELECT max(time) FROM record", &record);
-	if (result == SQLITE_DONE)
-		result = read_number(db, "SELECT max(hour * 3600000 + last) FROM rollup"
-		    " WHERE hour = (SELECT max(hour) FROM rollup)", &rollup);
-	review->newest_ms = record > rollup ? record : rollup;
+	if (result == SQLITE_OK && (result = sqlite3_step(row)) == SQLITE_ROW) {
+		int64_t record = sqlite3_column_int64(row, 0);
+		int64_t rollup = sqlite3_column_int64(row, 1);
+
+		review->oldest_ms = record == 0 || (rollup != 0 && rollup < record) ?
+		    rollup : record;
+		record = sqlite3_column_int64(row, 2);
+		rollup = sqlite3_column_int64(row, 3);
+		review->newest_ms = record > rollup ? record : rollup;
+		result = SQLITE_DONE;
+	}
+	(void)sqlite3_finalize(row);
 	return result;
 }
 

@@ -9,60 +9,17 @@
 #include <string.h>
 
 #include "journal/journal.h"
+#include "base/array.h"
 #include "base/intern.h"
-
-static int
-column_bits(sqlite3_stmt *row, int column)
-{
-	return sqlite3_column_type(row, column) == SQLITE_NULL ? -1 :
-	    sqlite3_column_int(row, column);
-}
-
-static bool
-is_clear(const struct review *review, uint32_t strength)
-{
-	return review->keep->strength_rows[strength].strength.protocol == PROTOCOL_CLEAR;
-}
-
-static void
-mark_verified(struct review *review, uint32_t certificate, const char *verified)
-{
-	if (certificate != INTERN_NONE && verified != NULL &&
-	    strcmp(verified, "yes") == 0)
-		review->keep->certificate_rows[certificate].verified = true;
-}
 
 /* ------------------------------------------------------------------ *
  * Roll-ups
  * ------------------------------------------------------------------ */
 
-enum {
-	FACTS_DOMAIN, FACTS_NULL, FACTS_NETWORK, FACTS_VERSION, FACTS_CIPHER, FACTS_BITS,
-	FACTS_VERIFIED, FACTS_CERTIFICATE
-};
-
 static const char facts_sql[] =
-    "SELECT domain, null_sender, client_network, tls_version, cipher, bits,"
-    " cert_verified, " CERTIFICATE_COLUMNS
+    "SELECT " SESSION_COLUMNS("null_sender IS NOT NULL", "client_network")
     " FROM facts LEFT JOIN certificate ON certificate.id = facts.certificate"
     " WHERE facts.id = ?1";
-
-/* Reads the row of facts that a roll-up of "row" is about. */
-static void
-read_facts(struct review *review, sqlite3_stmt *found, struct facts_row *row)
-{
-	row->domain = review_domain_number(review, review_column(found, FACTS_DOMAIN),
-	    review_column(found, FACTS_NULL) != NULL);
-	row->strength = review_strength_number(review,
-	    review_column(found, FACTS_VERSION), review_column(found, FACTS_CIPHER),
-	    column_bits(found, FACTS_BITS));
-	row->certificate = review_certificate_number(review, found, FACTS_CERTIFICATE);
-	mark_verified(review, row->certificate, review_column(found, FACTS_VERIFIED));
-	row->clear = INTERN_NONE;
-	if (!review->keep->failed && is_clear(review, row->strength))
-		row->clear = review_clear_number(review, row->domain,
-		    review_column(found, FACTS_NETWORK));
-}
 
 /* Finds the facts numbered "id", reading them the first time; NULL: an error. */
 static const struct facts_row *
@@ -70,30 +27,20 @@ find_facts(struct review *review, sqlite3_stmt *by_id, int64_t id, int *result)
 {
 	struct review_keep *keep = review->keep;
 	bool added;
-	uint32_t number = intern_add(&keep->facts, &id, sizeof id, &added);
+	uint32_t number = intern_add(&keep->facts, &id, sizeof(id), &added);
 
-	if (number == INTERN_NONE) {
+	if (number == INTERN_NONE || (added && !array_reserve(keep->facts_rows,
+	    (size_t)number + 1, &keep->facts_room))) {
 		keep->failed = true;
 		return NULL;
 	}
 	if (!added)
 		return &keep->facts_rows[number];
-	if (number >= keep->facts_room) {
-		size_t room = keep->facts_room == 0 ? 256 : keep->facts_room * 2;
-		struct facts_row *grown = realloc(keep->facts_rows, room * sizeof *grown);
-
-		if (grown == NULL) {
-			keep->failed = true;
-			return NULL;
-		}
-		keep->facts_rows = grown;
-		keep->facts_room = room;
-	}
 	(void)sqlite3_bind_int64(by_id, 1, id);
 	*result = sqlite3_step(by_id);
 	if (*result == SQLITE_ROW) {
 		keep->facts_rows[number].id = id;
-		read_facts(review, by_id, &keep->facts_rows[number]);
+		review_session_read(review, by_id, &keep->facts_rows[number].session);
 		*result = SQLITE_OK;
 	} else if (*result == SQLITE_DONE)
 		*result = SQLITE_CORRUPT;
@@ -111,16 +58,13 @@ count_rollup(struct review *review, const struct facts_row *facts, sqlite3_stmt 
 		.first_ms = hour + sqlite3_column_int64(row, 3),
 		.last_ms = hour + sqlite3_column_int64(row, 4),
 		.transactions = messages,
-		.domain = facts->domain,
-		.strength = facts->strength,
-		.certificate = facts->certificate,
-		.clear = facts->clear
+		.session = facts->session
 	};
 
 	review_count(review, &seen);
 	review->totals.accepted += messages;
-	if (facts->domain != INTERN_NONE)
-		review->domains[facts->domain].counts.accepted += messages;
+	if (seen.session.domain != INTERN_NONE)
+		review->domains[seen.session.domain].counts.accepted += messages;
 }
 
 int
@@ -157,16 +101,14 @@ review_scan_rollups(struct review *review)
  * ------------------------------------------------------------------ */
 
 enum {
-	RECORD_ID, RECORD_TIME, RECORD_DOMAIN, RECORD_FROM, RECORD_ADDR, RECORD_VERSION,
-	RECORD_CIPHER, RECORD_BITS, RECORD_ACTION, RECORD_REASON, RECORD_WOULD,
-	RECORD_WOULD_REASON, RECORD_EXEMPTED, RECORD_SESSION, RECORD_VERIFIED,
-	RECORD_CERTIFICATE
+	RECORD_ID = SESSION_COLUMN_COUNT, RECORD_TIME, RECORD_FROM, RECORD_ACTION,
+	RECORD_REASON, RECORD_WOULD, RECORD_WOULD_REASON, RECORD_EXEMPTED, RECORD_SESSION
 };
 
 static const char records_sql[] =
-    "SELECT id, time, domain, \"from\", client_addr, tls_version, cipher, bits, action,"
-    " reason, would, would_reason, exempted, session, cert_verified, "
-    CERTIFICATE_COLUMNS " FROM record WHERE time >= ?1 AND time < ?2";
+    "SELECT " SESSION_COLUMNS("\"from\" = '<>'", "client_addr") ", id, time, \"from\","
+    " action, reason, would, would_reason, exempted, session"
+    " FROM record WHERE time >= ?1 AND time < ?2";
 
 static enum policy_reason
 reason_of(const char *name)
@@ -237,9 +179,9 @@ count_outcome(struct review *review, sqlite3_stmt *row, const struct seen *seen,
 	review->would[other] += would;
 	if (bucket != NULL)
 		bucket->refused += refused;
-	if (seen->domain == INTERN_NONE)
+	if (seen->session.domain == INTERN_NONE)
 		return;
-	domain = &review->domains[seen->domain];
+	domain = &review->domains[seen->session.domain];
 	count_action(&domain->counts, action, exempted, would);
 	domain->refused[reason] += refused;
 	domain->would[other] += would;
@@ -248,47 +190,27 @@ count_outcome(struct review *review, sqlite3_stmt *row, const struct seen *seen,
 		domain->first_failed_ms = seen->first_ms;
 	if (refused && seen->last_ms >= domain->last_refused.time_ms) {
 		domain->last_refused.time_ms = seen->last_ms;
-		review->keep->work[seen->domain].refused_id = seen->place.id;
+		review->keep->work[seen->session.domain].refused_id = seen->place.id;
 	}
 	if (would && seen->last_ms >= domain->last_would.time_ms) {
 		domain->last_would.time_ms = seen->last_ms;
-		review->keep->work[seen->domain].would_id = seen->place.id;
+		review->keep->work[seen->session.domain].would_id = seen->place.id;
 	}
-}
-
-static uint32_t
-clear_number(struct review *review, sqlite3_stmt *row, uint32_t domain)
-{
-	const char *address = review_column(row, RECORD_ADDR);
-	char network[JOURNAL_NETWORK_SIZE] = "";
-
-	if (address != NULL)
-		(void)journal_network(address, network);
-	return review_clear_number(review, domain, network);
 }
 
 static void
 count_record(struct review *review, sqlite3_stmt *row)
 {
-	const char *from = review_column(row, RECORD_FROM);
 	enum policy_action action = journal_action(review_column(row, RECORD_ACTION));
 	bool refused = action == POLICY_REJECT || action == POLICY_TEMPFAIL;
 	struct seen seen = {
 		.place = { true, sqlite3_column_int64(row, RECORD_ID) },
 		.first_ms = sqlite3_column_int64(row, RECORD_TIME),
 		.last_ms = sqlite3_column_int64(row, RECORD_TIME),
-		.transactions = refused && is_counted(review->keep, row) ? 0 : 1,
-		.clear = INTERN_NONE
+		.transactions = refused && is_counted(review->keep, row) ? 0 : 1
 	};
 
-	seen.domain = review_domain_number(review, review_column(row, RECORD_DOMAIN),
-	    from != NULL && strcmp(from, "<>") == 0);
-	seen.strength = review_strength_number(review, review_column(row, RECORD_VERSION),
-	    review_column(row, RECORD_CIPHER), column_bits(row, RECORD_BITS));
-	seen.certificate = review_certificate_number(review, row, RECORD_CERTIFICATE);
-	mark_verified(review, seen.certificate, review_column(row, RECORD_VERIFIED));
-	if (!review->keep->failed && is_clear(review, seen.strength))
-		seen.clear = clear_number(review, row, seen.domain);
+	review_session_read(review, row, &seen.session);
 	if (review->keep->failed)
 		return;
 	review_count(review, &seen);
