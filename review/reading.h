@@ -148,7 +148,6 @@ struct review_decision {
 	const struct facts *facts;
 	bool rolled_up;
 	const char *client_network;	/* of rolled-up messages; NULL: not known */
-	const char *domain;		/* the sender's; NULL: none */
 	int64_t messages;
 	int64_t last_ms;		/* the time of the last, or of the one */
 	enum policy_action action;	/* what was done */

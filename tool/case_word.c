@@ -56,10 +56,8 @@ case_suggest(struct cases *cases, const char *at, const struct review_words *wor
 	va_start(args, format);
 	(void)vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	if (meant != NULL)
-		case_error(cases, at, "%s: did you mean \"%s\"?", message, meant);
-	else
-		case_error(cases, at, "%s", message);
+	case_error(cases, at, "%s%s%s%s", message, meant != NULL ? ": did you mean \"" : "",
+	    meant != NULL ? meant : "", meant != NULL ? "\"?" : "");
 }
 
 /* ------------------------------------------------------------------ *
