@@ -68,7 +68,7 @@ fill_record(struct review *review, sqlite3_stmt *row, bool would,
 }
 
 static int
-look_up(struct review *review, struct late *late, struct row_place place, bool would,
+finish_session(struct review *review, struct late *late, struct row_place place, bool would,
     struct review_session *session)
 {
 	sqlite3_stmt *row = place.is_record ? late->record : late->facts;
@@ -169,13 +169,13 @@ finish_domain(struct review *review, struct late *late, uint32_t number)
 {
 	struct domain_work *work = &review->keep->work[number];
 	struct review_domain *domain = &review->domains[number];
-	int result = look_up(review, late, work->weakest, false, &domain->weakest);
+	int result = finish_session(review, late, work->weakest, false, &domain->weakest);
 
 	if (result == SQLITE_DONE)
-		result = look_up(review, late, (struct row_place){ true, work->refused_id },
+		result = finish_session(review, late, (struct row_place){ true, work->refused_id },
 		    false, &domain->last_refused);
 	if (result == SQLITE_DONE)
-		result = look_up(review, late, (struct row_place){ true, work->would_id },
+		result = finish_session(review, late, (struct row_place){ true, work->would_id },
 		    true, &domain->last_would);
 	/* Bounces and mail without a domain are nobody's in particular. */
 	if (result == SQLITE_DONE && work->clear_last_ms != 0 && strchr(domain->name, '.'))
@@ -224,16 +224,16 @@ settle(struct review *review)
 			domain->strong = false;
 		if (domain->cipher_count > 0)
 			qsort(domain->ciphers, domain->cipher_count,
-			    sizeof *domain->ciphers, by_use);
+			    sizeof(*domain->ciphers), by_use);
 		for (size_t k = 0; k < domain->certificate_count; k++)
 			domain->certificates[k].verified = review->keep->certificate_rows[
 			    domain->certificates[k].number].verified;
 		if (domain->certificate_count > 0)
 			qsort(domain->certificates, domain->certificate_count,
-			    sizeof *domain->certificates, by_last);
+			    sizeof(*domain->certificates), by_last);
 	}
 	if (review->domain_count > 0)
-		qsort(review->domains, review->domain_count, sizeof *review->domains,
+		qsort(review->domains, review->domain_count, sizeof(*review->domains),
 		    by_transactions);
 }
 

@@ -10,7 +10,7 @@
 
 
 static void
-on_connect(struct maillog *log, struct process *process)
+on_smtpd_connect(struct maillog *log, struct process *process)
 {
 	struct session *session;
 
@@ -22,7 +22,7 @@ on_connect(struct maillog *log, struct process *process)
 
 /* "disconnect from NAME[ADDRESS] ehlo=2 starttls=1 mail=1 ..." */
 static void
-on_disconnect(struct maillog *log, struct process *process, const char *text)
+on_smtpd_disconnect(struct maillog *log, struct process *process, const char *text)
 {
 	struct session *session = process->session;
 	const char *count = strstr(text, " starttls=");
@@ -177,9 +177,9 @@ on_smtpd(struct maillog *log, const struct maillog_line *line)
 	if (process == NULL)
 		return;
 	if (begins(text, "connect from "))
-		on_connect(log, process);
+		on_smtpd_connect(log, process);
 	else if (begins(text, "disconnect from "))
-		on_disconnect(log, process, text);
+		on_smtpd_disconnect(log, process, text);
 	else if (begins(text, "client="))
 		on_client(log, line, process, text);
 	else if (begins(text, "proxy-accept: "))

@@ -23,7 +23,7 @@ key_text(struct buffer *key, const char *text)
 }
 
 static uint32_t
-add_key(struct review_keep *keep, struct intern *intern, bool *added)
+number_key(struct review_keep *keep, struct intern *intern, bool *added)
 {
 	uint32_t number = INTERN_NONE;
 
@@ -118,7 +118,7 @@ review_strength_number(struct review *review, sqlite3_stmt *row, int first)
 	key_text(&keep->key, facts.tls_version);
 	key_text(&keep->key, facts.cipher);
 	buffer_add(&keep->key, (const char *)&facts.bits, sizeof(facts.bits));
-	number = add_key(keep, &keep->strengths, &added);
+	number = number_key(keep, &keep->strengths, &added);
 	if (added && make_element(keep, keep->strength_rows, number,
 	    &keep->strength_room)) {
 		strength = &keep->strength_rows[number];
@@ -181,7 +181,7 @@ certificate_number(struct review_keep *keep, sqlite3_stmt *row, int first)
 	}
 	if (!any)
 		return INTERN_NONE;
-	number = add_key(keep, &keep->certificates, &added);
+	number = number_key(keep, &keep->certificates, &added);
 	if (added && make_element(keep, keep->certificate_rows, number,
 	    &keep->certificate_room))
 		start_certificate(keep, number);
@@ -210,7 +210,7 @@ review_clear_number(struct review *review, uint32_t domain, const char *client,
 	if (find)
 		return client[0] == '\0' || keep->key.failed ? INTERN_NONE :
 		    intern_find(&keep->clears, keep->key.text, keep->key.length);
-	number = add_key(keep, &keep->clears, &added);
+	number = number_key(keep, &keep->clears, &added);
 	if (added && make_element(keep, keep->clear_rows, number, &keep->clear_room)) {
 		row = &keep->clear_rows[number];
 		row->domain = domain;

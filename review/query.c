@@ -152,7 +152,7 @@ review_filter_meets(const struct review_filter *filter, sqlite3_stmt *row)
 
 /* A column is equal to a parameter, or where that is so, a name below it. */
 static void
-add_name(struct buffer *sql, const char *plus, const char *column, const char *name,
+query_name(struct buffer *sql, const char *plus, const char *column, const char *name,
     const char *parameter)
 {
 	if (name[0] == '.')
@@ -164,7 +164,7 @@ add_name(struct buffer *sql, const char *plus, const char *column, const char *n
 
 /* With FILE all of its lines; ';' comes after ':'. */
 static void
-add_rule(struct buffer *sql, const char *plus, const char *column)
+query_rule(struct buffer *sql, const char *plus, const char *column)
 {
 	buffer_format(sql, " AND (%s%s = " P_RULE " OR (%s%s >= " P_RULE " || ':' AND"
 	    " %s%s < " P_RULE " || ';'))", plus, column, plus, column, plus, column);
@@ -172,7 +172,7 @@ add_rule(struct buffer *sql, const char *plus, const char *column)
 
 /* One of the words, where there are some; of a leading filter "value". */
 static void
-add_words(struct buffer *sql, const char *column, const struct review_words *words,
+query_words(struct buffer *sql, const char *column, const struct review_words *words,
     const char *value)
 {
 	if (value != NULL)
@@ -210,7 +210,7 @@ choose_lead(const struct review_filter *filter, bool by_id)
 
 /* One question. "value": what the leading filter asks for, where it has a list. */
 static void
-add_question(struct buffer *sql, const struct review_filter *filter, enum lead lead,
+query_question(struct buffer *sql, const struct review_filter *filter, enum lead lead,
     const char *value)
 {
 	/* "+" keeps the index of a column from being used. */
@@ -229,8 +229,8 @@ add_question(struct buffer *sql, const struct review_filter *filter, enum lead l
 		buffer_format(sql, " AND %stime >= " P_SINCE, time);
 	if (filter->until_ms != 0)
 		buffer_format(sql, " AND %stime < " P_UNTIL, time);
-	add_words(sql, "action", &filter->actions, lead == LEAD_ACTION ? value : NULL);
-	add_words(sql, filter->would ? "would_reason" : "reason", &filter->reasons,
+	query_words(sql, "action", &filter->actions, lead == LEAD_ACTION ? value : NULL);
+	query_words(sql, filter->would ? "would_reason" : "reason", &filter->reasons,
 	    lead == LEAD_REASON ? value : NULL);
 	if (lead == LEAD_WOULD)
 		buffer_format(sql, " AND would = '%s'", value);
@@ -239,21 +239,21 @@ add_question(struct buffer *sql, const struct review_filter *filter, enum lead l
 	if (strcmp(filter->domain, "<>") == 0)
 		buffer_format(sql, " AND %sdomain IS NULL AND \"from\" = '<>'", domain);
 	else
-		add_name(sql, domain, "domain", filter->domain, P_DOMAIN);
+		query_name(sql, domain, "domain", filter->domain, P_DOMAIN);
 	if (filter->client == CLIENT_ADDR)
-		add_name(sql, client, "client_addr", filter->client_text, P_CLIENT);
+		query_name(sql, client, "client_addr", filter->client_text, P_CLIENT);
 	else if (filter->client == CLIENT_NAME)
-		add_name(sql, client, "client_name", filter->client_text, P_CLIENT);
+		query_name(sql, client, "client_name", filter->client_text, P_CLIENT);
 	if (lead == LEAD_RULE && value != NULL)
 		buffer_format(sql, " AND rule = %s", value);
 	else if (filter->rule != NULL)
-		add_rule(sql, lead == LEAD_RULE ? "" : "+",
+		query_rule(sql, lead == LEAD_RULE ? "" : "+",
 		    filter->would ? "would_rule" : "rule");
 }
 
 /* A question for each rule of a file; false where there are too many to list. */
 static bool
-add_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
+query_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
 {
 	static const char next[] = "SELECT min(rule), quote(min(rule)) FROM record WHERE"
 	    " rule > ?1 AND rule < ?2";
@@ -262,7 +262,7 @@ add_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
 	bool ok = sqlite3_prepare_v2(db, next, -1, &row, NULL) == SQLITE_OK;
 	int count = 0;
 
-	add_question(sql, filter, LEAD_RULE, P_RULE);
+	query_question(sql, filter, LEAD_RULE, P_RULE);
 	buffer_format(&from, "%s:", filter->rule);
 	buffer_format(&to, "%s;", filter->rule);
 	for (ok = ok && !from.failed && !to.failed; ok; ) {
@@ -273,7 +273,7 @@ add_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
 			break;
 		buffer_clear(&from);
 		buffer_string(&from, (const char *)sqlite3_column_text(row, 0));
-		add_question(sql, filter, LEAD_RULE,
+		query_question(sql, filter, LEAD_RULE,
 		    (const char *)sqlite3_column_text(row, 1));
 		(void)sqlite3_reset(row);
 		ok = ++count < RULES_MAX && !from.failed;
@@ -285,7 +285,7 @@ add_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
 }
 
 static void
-add_questions(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
+query_questions(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
     enum lead lead)
 {
 	struct review_words would = review_action_words();
@@ -293,19 +293,19 @@ add_questions(sqlite3 *db, struct buffer *sql, const struct review_filter *filte
 	    lead == LEAD_REASON ? &filter->reasons : lead == LEAD_WOULD ? &would : NULL;
 
 	if (lead == LEAD_RULE) {
-		if (add_rules(db, sql, filter))
+		if (query_rules(db, sql, filter))
 			return;
 		buffer_clear(sql);
 	}
 	if (words == NULL)
-		add_question(sql, filter, lead, NULL);
+		query_question(sql, filter, lead, NULL);
 	/* No rule under monitor would accept. */
 	for (size_t i = lead == LEAD_WOULD; words != NULL && i < words->count; i++)
-		add_question(sql, filter, lead, words->list[i]);
+		query_question(sql, filter, lead, words->list[i]);
 }
 
 static int
-prepare(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
+query_prepare(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
     int64_t after, sqlite3_stmt **rows)
 {
 	int result = SQLITE_NOMEM;
@@ -385,15 +385,15 @@ review_records(sqlite3 *db, const struct review_filter *filter, int64_t after,
 	enum lead lead = choose_lead(filter, by_id);
 
 	if (find_rows_of(db, filter, lead, &found))
-		add_question(&sql, filter, LEAD_FOUND, found.text);
+		query_question(&sql, filter, LEAD_FOUND, found.text);
 	else
-		add_questions(db, &sql, filter, lead);
+		query_questions(db, &sql, filter, lead);
 	buffer_free(&found);
 	/* "time" and "id" are the first and the last column of each question. */
 	buffer_string(&sql, by_id ? " ORDER BY id" : " ORDER BY time DESC, id DESC");
 	if (!by_id && filter->limit > 0 && filter->client != CLIENT_NETWORK)
 		buffer_string(&sql, " LIMIT " P_LIMIT);
-	return prepare(db, &sql, filter, by_id ? after : 0, rows);
+	return query_prepare(db, &sql, filter, by_id ? after : 0, rows);
 }
 
 /* ------------------------------------------------------------------ *
@@ -435,11 +435,11 @@ review_rollups(sqlite3 *db, const struct review_filter *filter, sqlite3_stmt **r
 	if (strcmp(filter->domain, "<>") == 0)
 		buffer_string(&sql, " AND facts.domain IS NULL AND facts.null_sender = 'yes'");
 	else
-		add_name(&sql, "", "facts.domain", filter->domain, P_DOMAIN);
+		query_name(&sql, "", "facts.domain", filter->domain, P_DOMAIN);
 	if (filter->client == CLIENT_NAME)
-		add_name(&sql, "", "facts.client_name", filter->client_text, P_CLIENT);
+		query_name(&sql, "", "facts.client_name", filter->client_text, P_CLIENT);
 	if (filter->rule != NULL)
-		add_rule(&sql, "", "facts.rule");
+		query_rule(&sql, "", "facts.rule");
 	buffer_string(&sql, " ORDER BY rollup.hour DESC, rollup.last DESC");
-	return prepare(db, &sql, filter, 0, rows);
+	return query_prepare(db, &sql, filter, 0, rows);
 }

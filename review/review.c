@@ -93,7 +93,7 @@ make_buckets(struct review *review)
 	count = (until - 1 - since) / review->bucket_ms + 1;
 	if (count > BUCKETS_MAX)
 		count = BUCKETS_MAX;
-	review->buckets = calloc((size_t)count, sizeof *review->buckets);
+	review->buckets = calloc((size_t)count, sizeof(*review->buckets));
 	if (review->buckets == NULL)
 		return false;
 	review->bucket_count = (size_t)count;
@@ -124,7 +124,7 @@ read_discarded(struct review *review)
 
 	while (result == SQLITE_OK && (result = sqlite3_step(rows)) == SQLITE_ROW) {
 		struct review_discarded *grown = realloc(review->discarded,
-		    (review->discarded_count + 1) * sizeof *grown);
+		    (review->discarded_count + 1) * sizeof(*grown));
 		struct review_discarded *row;
 
 		result = SQLITE_OK;
@@ -168,11 +168,11 @@ read_all(struct review *review)
 static struct review *
 new_report(sqlite3 *db, const struct review_options *options)
 {
-	struct review *review = calloc(1, sizeof *review);
+	struct review *review = calloc(1, sizeof(*review));
 
 	if (review == NULL)
 		return NULL;
-	review->keep = calloc(1, sizeof *review->keep);
+	review->keep = calloc(1, sizeof(*review->keep));
 	if (review->keep == NULL) {
 		free(review);
 		return NULL;

@@ -14,8 +14,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_REVIEW_REVIEW_H
-#define TLSWARD_REVIEW_REVIEW_H
+#ifndef TLSWARD_REVIEW_H
+#define TLSWARD_REVIEW_H
 
 #include <sqlite3.h>
 

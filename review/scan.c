@@ -111,7 +111,7 @@ static const char records_sql[] =
     " FROM record WHERE time >= ?1 AND time < ?2";
 
 static enum policy_reason
-reason_of(const char *name)
+reason_called(const char *name)
 {
 	for (int reason = REASON_NONE + 1; name != NULL && reason < REASON_COUNT; reason++)
 		if (strcmp(name, policy_reason_name((enum policy_reason)reason)) == 0)
@@ -169,8 +169,8 @@ count_outcome(struct review *review, sqlite3_stmt *row, const struct seen *seen,
 	bool refused = action == POLICY_REJECT || action == POLICY_TEMPFAIL;
 	bool would = review_column(row, RECORD_WOULD) != NULL;
 	bool exempted = sqlite3_column_int(row, RECORD_EXEMPTED) != 0;
-	enum policy_reason reason = reason_of(review_column(row, RECORD_REASON));
-	enum policy_reason other = reason_of(review_column(row, RECORD_WOULD_REASON));
+	enum policy_reason reason = reason_called(review_column(row, RECORD_REASON));
+	enum policy_reason other = reason_called(review_column(row, RECORD_WOULD_REASON));
 	struct review_bucket *bucket = review_bucket_at(review, seen->first_ms);
 	struct review_domain *domain;
 

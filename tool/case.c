@@ -74,7 +74,7 @@ fact_given(const struct cases *cases, const char *name)
 }
 
 static void
-take_fact(struct cases *cases)
+case_fact(struct cases *cases)
 {
 	struct word *word = &cases->word;
 	const char *fact = field_name(word, journal_fact_name);
@@ -89,8 +89,8 @@ take_fact(struct cases *cases)
 		case_error(cases, word->start, "%s is given twice", fact);
 		return;
 	}
-	memcpy(name, word->name, word->name_length < sizeof name ? word->name_length :
-	    sizeof name - 1);
+	memcpy(name, word->name, word->name_length < sizeof(name) ? word->name_length :
+	    sizeof(name) - 1);
 	if (!journal_facts_set(cases->now.facts, fact != NULL ? fact : name,
 	    word->text.text, error))
 		case_error(cases, fact != NULL ? word->value : word->start, "%s", error);
@@ -100,7 +100,7 @@ take_fact(struct cases *cases)
 
 /* Before the "=>". False where there is none. */
 static bool
-take_facts(struct cases *cases)
+case_facts(struct cases *cases)
 {
 	struct review_words actions = review_action_words();
 	const struct word *word = &cases->word;
@@ -113,7 +113,7 @@ take_facts(struct cases *cases)
 			return false;
 		}
 		if (word->type == WORD_FIELD)
-			take_fact(cases);
+			case_fact(cases);
 		else if (word->type != WORD_BAD && review_words_find(&actions,
 		    word->text.text, word->text.length) < actions.count) {
 			case_error(cases, word->start, "expected \"=>\" before \"%s\"",
@@ -329,7 +329,7 @@ take_case(struct cases *cases)
 {
 	cases->is_case = true;
 	cases->count++;
-	if (!take_facts(cases))
+	if (!case_facts(cases))
 		return;
 	take_results(cases);
 	if (cases->item == CASE_READ && journal_facts_get(cases->now.facts)->from == NULL)
@@ -343,7 +343,7 @@ take_case(struct cases *cases)
 
 /* A path beside the file; "path" alone where it is absolute. NULL: no memory. */
 static char *
-beside(const struct cases *cases, const char *path)
+path_beside(const struct cases *cases, const char *path)
 {
 	const char *slash = strrchr(cases->path, '/');
 	struct buffer text = BUFFER_INIT;
@@ -368,7 +368,7 @@ take_path(struct cases *cases, char **path, const char *directive)
 	else if (cases->count > 0)
 		case_error(cases, word->start, "%s stands before the first case",
 		    directive);
-	else if ((*path = beside(cases, word->text.text)) == NULL)
+	else if ((*path = path_beside(cases, word->text.text)) == NULL)
 		case_error(cases, word->start, "not enough memory");
 }
 

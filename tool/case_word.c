@@ -156,7 +156,7 @@ line_end(const struct cases *cases)
 }
 
 static bool
-is_blank(char c)
+is_word_end(char c)
 {
 	return c == ' ' || c == '\t';
 }
@@ -179,7 +179,7 @@ joins(const struct cases *cases, const char *at)
 static void
 pass_over(struct cases *cases)
 {
-	while (!at_end(cases, cases->next) && !is_blank(*cases->next))
+	while (!at_end(cases, cases->next) && !is_word_end(*cases->next))
 		cases->next++;
 	cases->word.type = WORD_BAD;
 }
@@ -206,7 +206,7 @@ read_string(struct cases *cases)
 		goto fail;
 	}
 	cases->next = c + 1;
-	if (at_end(cases, c + 1) || is_blank(c[1]) || joins(cases, c + 1))
+	if (at_end(cases, c + 1) || is_word_end(c[1]) || joins(cases, c + 1))
 		return true;
 	case_error(cases, c + 1, "expected white space after the string");
 	pass_over(cases);
@@ -224,7 +224,7 @@ read_plain(struct cases *cases)
 {
 	const char *c = cases->next;
 
-	while (!at_end(cases, c) && !is_blank(*c) && !joins(cases, c)) {
+	while (!at_end(cases, c) && !is_word_end(*c) && !joins(cases, c)) {
 		if (*c == '"' || *c == '#') {
 			case_error(cases, c, *c == '#' ?
 			    "a \"#\" in a word: put white space before a comment, or "
@@ -245,7 +245,7 @@ find_equals(const struct cases *cases)
 {
 	const char *c = cases->next;
 
-	while (!at_end(cases, c) && !is_blank(*c) && *c != '=' && *c != '"' && *c != '#')
+	while (!at_end(cases, c) && !is_word_end(*c) && *c != '=' && *c != '"' && *c != '#')
 		c++;
 	return at_end(cases, c) || *c != '=' ? NULL : c;
 }
@@ -279,7 +279,7 @@ word_of_line(struct cases *cases)
 {
 	struct word *word = &cases->word;
 
-	while (!at_end(cases, cases->next) && is_blank(*cases->next))
+	while (!at_end(cases, cases->next) && is_word_end(*cases->next))
 		cases->next++;
 	buffer_clear(&word->text);
 	buffer_add(&word->text, "", 0);

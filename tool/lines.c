@@ -3,13 +3,13 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tool/lines.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "tool/lines.h"
 
 #define CHUNK (64u * 1024u)
 #define ROOM (LINE_LENGTH_MAX + CHUNK)
@@ -30,7 +30,7 @@ lines_close(struct lines *lines)
 
 /* A line is complete; it takes "length" bytes. */
 static enum line_result
-give(struct lines *lines, const char **line, size_t length, size_t newline)
+lines_give(struct lines *lines, const char **line, size_t length, size_t newline)
 {
 	bool is_long = lines->skipping || length > LINE_LENGTH_MAX;
 
@@ -50,12 +50,12 @@ lines_next(struct lines *lines, const char **line, size_t *length)
 
 	if (newline != NULL) {
 		*length = (size_t)(newline - lines->text) - lines->start;
-		return give(lines, line, *length, 1);
+		return lines_give(lines, line, *length, 1);
 	}
 	lines->scanned = lines->end;
 	*length = lines->end - lines->start;
 	if (lines->ended)
-		return *length > 0 || lines->skipping ? give(lines, line, *length, 0) :
+		return *length > 0 || lines->skipping ? lines_give(lines, line, *length, 0) :
 		    LINE_END;
 	if (*length > LINE_LENGTH_MAX) {
 		lines->skipping = true;

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_LINES_H
-#define TLSWARD_LINES_H
+#ifndef TLSWARD_TOOL_LINES_H
+#define TLSWARD_TOOL_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -141,7 +141,7 @@ action_of(sqlite3_stmt *row, struct buffer *text)
 }
 
 static void
-write_text(struct log_run *run, sqlite3_stmt *row)
+log_text(struct log_run *run, sqlite3_stmt *row)
 {
 	bool would = journal_row_text(row, "would") != NULL;
 	const char *tls = first_of(row, "tls_version", NULL, NULL);
@@ -189,7 +189,7 @@ show_row(struct log_run *run, sqlite3_stmt *row)
 	} else if (run->form == LOG_CSV)
 		journal_row_csv(row, &run->output);
 	else
-		write_text(run, row);
+		log_text(run, row);
 	run->shown++;
 	if (run->output.length >= OUTPUT_ENOUGH)
 		log_flush(run);
@@ -218,7 +218,7 @@ is_enough(const struct log_run *run)
 
 /* Steps; false at the end and, with *result set, on an error. NULL has no rows. */
 static bool
-step(sqlite3_stmt *rows, int *result)
+log_step(sqlite3_stmt *rows, int *result)
 {
 	int code = rows == NULL ? SQLITE_DONE : sqlite3_step(rows);
 
@@ -232,16 +232,16 @@ static int
 show_merged(struct log_run *run, sqlite3_stmt *records, sqlite3_stmt *rollups)
 {
 	int result = SQLITE_OK;
-	bool one = step(records, &result), other = step(rollups, &result);
+	bool one = log_step(records, &result), other = log_step(rollups, &result);
 
 	while ((one || other) && result == SQLITE_OK && !is_enough(run)) {
 		if (one && (!other ||
 		    journal_row_time(records) >= journal_row_time(rollups))) {
 			show_row(run, records);
-			one = step(records, &result);
+			one = log_step(records, &result);
 		} else {
 			show_row(run, rollups);
-			other = step(rollups, &result);
+			other = log_step(rollups, &result);
 		}
 	}
 	return result;
@@ -282,7 +282,7 @@ show_new(struct log_run *run)
 
 	if (result != SQLITE_OK)
 		return result;
-	while (!is_enough(run) && step(rows, &result)) {
+	while (!is_enough(run) && log_step(rows, &result)) {
 		run->last_id = journal_row_id(rows);
 		show_row(run, rows);
 	}
@@ -343,7 +343,7 @@ follow_file(struct log_run *run, ino_t number)
 }
 
 static int
-follow(struct log_run *run)
+log_follow(struct log_run *run)
 {
 	struct sigaction action = { .sa_handler = end_following };
 	ino_t number = file_number(run->journal.path);
@@ -381,7 +381,7 @@ log_rows(struct log_run *run)
 		status = STATUS_TROUBLE;
 	else {
 		show_names(run);
-		result = run->follow ? follow(run) : show_all(run);
+		result = run->follow ? log_follow(run) : show_all(run);
 		if (result != SQLITE_OK)
 			status = tool_journal_trouble(&run->journal);
 	}

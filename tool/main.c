@@ -25,7 +25,7 @@ static const struct command *const commands[] = {
 	&command_check, &command_explain, &command_decide, &command_test,
 	&command_log, &command_report, &command_replay, &command_help,
 };
-#define COMMANDS (sizeof commands / sizeof commands[0])
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void
 print_overview(FILE *out)
@@ -86,13 +86,13 @@ run_command(const struct command *command, int argc, char **argv)
 {
 	char name[64];
 
-	(void)snprintf(name, sizeof name, "tlsward %s", command->name);
+	(void)snprintf(name, sizeof(name), "tlsward %s", command->name);
 	argv[0] = name;
 	return command->run(command, argc, argv);
 }
 
 static int
-run(int argc, char **argv)
+tool_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "help", no_argument, NULL, 'h' },
@@ -129,7 +129,7 @@ main(int argc, char **argv)
 
 	/* A reader that goes away is an error of ours to report. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	status = run(argc, argv);
+	status = tool_main(argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		status = tool_trouble("cannot write to standard output: %s",
 		    strerror(errno));

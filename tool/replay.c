@@ -63,7 +63,7 @@ put_change(struct tree *tree, const struct tally_change *change)
 }
 
 static void
-put_counts(struct tree *tree, const struct tally_row *row)
+put_row_counts(struct tree *tree, const struct tally_row *row)
 {
 	static const struct put_number numbers[] = {
 		{ "transactions", offsetof(struct tally_row, transactions) },
@@ -85,7 +85,7 @@ put_counts(struct tree *tree, const struct tally_row *row)
 }
 
 static void
-put_rule(struct tree *tree, const struct tally_row *row)
+put_rule_row(struct tree *tree, const struct tally_row *row)
 {
 	static const struct put_number numbers[] = {
 		{ "transactions", offsetof(struct tally_row, transactions) },
@@ -109,9 +109,9 @@ put_rows(struct tree *tree, const char *name, const struct tally_list *list)
 		tree_open_object(tree, NULL);
 		if (list->rows[i].name != NULL) {
 			tree_text(tree, "domain", list->rows[i].name);
-			put_counts(tree, &list->rows[i]);
+			put_row_counts(tree, &list->rows[i]);
 		} else
-			put_rule(tree, &list->rows[i]);
+			put_rule_row(tree, &list->rows[i]);
 		tree_close(tree);
 	}
 	tree_close(tree);
@@ -148,7 +148,7 @@ replay_json_write(const struct replay_result *result, struct buffer *text)
 		tree_time(&tree, "since", result->since_ms);
 	if (result->until_ms != INT64_MAX)
 		tree_time(&tree, "until", result->until_ms);
-	put_counts(&tree, &result->tally->total);
+	put_row_counts(&tree, &result->tally->total);
 	put_rows(&tree, "domains", &result->tally->domains);
 	put_rows(&tree, "rules", &result->tally->rules);
 	if (result->maillog != NULL)
@@ -219,7 +219,7 @@ write_replay(const struct replay_run *run)
 
 /* The period: of the journal the last 30 days, of a log all of it, if not given. */
 static bool
-set_period(struct replay_run *run)
+replay_period(struct replay_run *run)
 {
 	int64_t now_ms = tool_now_ms();
 
@@ -240,7 +240,7 @@ replay(struct replay_run *run)
 {
 	int status;
 
-	if (!set_period(run))
+	if (!replay_period(run))
 		return STATUS_TROUBLE;
 	status = judge_load(&run->judge);
 	if (status != STATUS_FINE)
@@ -257,7 +257,7 @@ replay(struct replay_run *run)
  * ------------------------------------------------------------------ */
 
 static bool
-add_file(const char *path, void *context)
+add_log(const char *path, void *context)
 {
 	struct replay_run *run = context;
 
@@ -280,7 +280,7 @@ run_replay(const struct command *command, int argc, char **argv)
 	if (optind < argc && run.file_count == 0)
 		return tool_usage(command);
 	for (; optind < argc; optind++)
-		if (!add_file(argv[optind], &run))
+		if (!add_log(argv[optind], &run))
 			return STATUS_TROUBLE;
 	if (run.file_count > 0 && run.journal != NULL)
 		return tool_trouble("--journal and --maillog cannot be given together");
@@ -294,7 +294,7 @@ static const struct tool_option replay_options[] = {
 	OPTION("all", 0, OPTION_FLAG, struct replay_run, all),
 	OPTION("journal", 0, OPTION_TEXT, struct replay_run, journal),
 	OPTION("json", 0, OPTION_FLAG, struct replay_run, json),
-	OPTION_CALL("maillog", 0, add_file),
+	OPTION_CALL("maillog", 0, add_log),
 	OPTION("since", 0, OPTION_TEXT, struct replay_run, since),
 	OPTION("until", 0, OPTION_TEXT, struct replay_run, until),
 	JUDGE_OPTIONS(struct replay_run),

@@ -39,7 +39,7 @@ plural(int64_t count)
 }
 
 static void
-add_name(const char *name, struct buffer *text)
+add_domain_name(const char *name, struct buffer *text)
 {
 	if (name[0] == '\0')
 		buffer_string(text, "(no domain)");
@@ -56,7 +56,7 @@ add_transactions(const struct tally_row *row, int64_t count, struct buffer *text
 	buffer_format(text, "%s transaction%s", screen_digits(count).text, plural(count));
 	if (row->name != NULL) {
 		buffer_string(text, " of ");
-		add_name(row->name, text);
+		add_domain_name(row->name, text);
 	}
 }
 
@@ -202,7 +202,7 @@ add_table(const struct replay_result *result, const struct tally_list *list,
 		} else {
 			add_numbers((const int64_t[]){ row->transactions, row->tls,
 			    row->clear, row->unknown, row->changed, row->uncertain }, 6, text);
-			add_name(row->name, text);
+			add_domain_name(row->name, text);
 		}
 		buffer_string(text, "\n");
 	}

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_SCREEN_H
-#define TLSWARD_SCREEN_H
+#ifndef TLSWARD_TOOL_SCREEN_H
+#define TLSWARD_TOOL_SCREEN_H
 
 #include <stdbool.h>
 

@@ -3,11 +3,12 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tool/test_result.h"
+
 #include <string.h>
 
 #include "tool/explain.h"
 #include "tool/tree.h"
-#include "tool/test_result.h"
 #include "base/buffer.h"
 #include "base/date.h"
 #include "base/text.h"
@@ -51,7 +52,7 @@ test_passed(const struct test_result *result, bool *failed)
 
 /* A value in words: quoted where that is needed to see it. */
 static void
-add_value(const char *value, struct buffer *text)
+add_result_value(const char *value, struct buffer *text)
 {
 	if (value[0] == '\0')
 		buffer_string(text, "nothing");
@@ -68,9 +69,9 @@ add_difference(const char *name, const char *expected, const char *found,
     struct buffer *text)
 {
 	buffer_format(text, "  %s: expected ", name);
-	add_value(expected, text);
+	add_result_value(expected, text);
 	buffer_string(text, ", got ");
-	add_value(found, text);
+	add_result_value(found, text);
 	buffer_string(text, "\n");
 }
 
@@ -94,7 +95,7 @@ add_differences(const struct test_result *result, struct buffer *text)
 
 /* Which rule it was, and what of it was not met. */
 static void
-add_rule(const struct test_result *result, const char *name, int index,
+add_result_rule(const struct test_result *result, const char *name, int index,
     struct buffer *text)
 {
 	const struct verdict *verdict = result->record->verdict;
@@ -145,9 +146,9 @@ test_text(const struct test_result *result, struct buffer *text)
 	add_differences(result, text);
 	if (verdict->reported < 0)
 		buffer_string(text, "  no rule applies\n");
-	add_rule(result, "rule:", verdict->reported, text);
+	add_result_rule(result, "rule:", verdict->reported, text);
 	if (verdict->would != POLICY_ACCEPT && verdict->would_by != verdict->reported)
-		add_rule(result, "under monitor:", verdict->would_by, text);
+		add_result_rule(result, "under monitor:", verdict->would_by, text);
 	add_hint(result, text);
 }
 

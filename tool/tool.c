@@ -202,7 +202,7 @@ tool_domain(const char *text, char domain[256])
  * ------------------------------------------------------------------ */
 
 static int
-load_settings(const char *config, struct loaded *loaded)
+load_tool_settings(const char *config, struct loaded *loaded)
 {
 	loaded->settings_path = config;
 	switch (settings_load(config, &loaded->settings, loaded->diags)) {
@@ -243,7 +243,7 @@ load_certificates(const int64_t *now, struct loaded *loaded)
 }
 
 static int
-load_policy(const int64_t *now, struct loaded *loaded)
+load_tool_policy(const int64_t *now, struct loaded *loaded)
 {
 	switch (load_file(now, loaded)) {
 	case POLICY_LOADED:
@@ -275,12 +275,12 @@ load_all(const char *policy, const char *config, const int64_t *now,
 		return tool_trouble("not enough memory");
 	if (config == NULL && policy == NULL)
 		config = settings_default_path();
-	status = load_settings(config, loaded);
+	status = load_tool_settings(config, loaded);
 	if (status != STATUS_FINE)
 		return status;
 	if (policy == NULL)
 		loaded->path = loaded->settings->policy;
-	return load_policy(now, loaded);
+	return load_tool_policy(now, loaded);
 }
 
 int

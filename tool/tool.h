@@ -5,8 +5,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_TOOL_TOOL_H
-#define TLSWARD_TOOL_TOOL_H
+#ifndef TLSWARD_TOOL_H
+#define TLSWARD_TOOL_H
 
 #include <stddef.h>
 
