@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 static void
 on_smtpd_connect(struct maillog *log, struct process *process)
 {

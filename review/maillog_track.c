@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 static int
 compare_processes(const void *a, const void *b)
 {
@@ -82,7 +81,6 @@ make_key(struct maillog *log, const struct maillog_line *line, const char *word)
 	return key;
 }
 
-/* The process that wrote the line; NULL when memory is short. */
 struct process *
 track_process(struct maillog *log, const struct maillog_line *line)
 {
@@ -110,7 +108,6 @@ track_process(struct maillog *log, const struct maillog_line *line)
 	return process;
 }
 
-/* The session of the line's process, begun without a "connect" if need be. */
 struct session *
 track_session(struct maillog *log, struct process *process)
 {
@@ -138,7 +135,6 @@ track_find(struct maillog *log, const struct maillog_line *line)
 	return node != NULL ? *(struct message **)node : NULL;
 }
 
-/* Takes it from the tree. */
 void
 track_remove(struct maillog *log, struct message *message)
 {
@@ -224,7 +220,6 @@ hand_over(struct maillog *log, struct message *message)
 		log->stopped = true;
 }
 
-/* Its sender has become known. */
 void
 track_finish(struct maillog *log, struct message *message)
 {
@@ -239,7 +234,6 @@ track_is_settled(const struct message *message)
 	    message->session->ended;
 }
 
-/* What waited for the end of the process's session goes on. */
 void
 track_end_session(struct maillog *log, struct process *process)
 {

@@ -126,13 +126,6 @@ int review_scan_records(struct review *review);
 /* What is looked up once all rows are counted. Likewise. */
 int review_finish(struct review *review);
 
-/*
- * Prepares "before" and the filter on the domain; binds these and the period.
- * "null_sender" is the table's condition for a bounce. SQLITE_OK or an error.
- */
-int review_prepare(struct review *review, const char *before,
-    const char *null_sender, sqlite3_stmt **statement);
-
 /* A column's text, NULL where it is NULL. */
 const char *review_column(sqlite3_stmt *row, int column);
 

@@ -22,35 +22,6 @@
 /* No chart has more bars. */
 #define BUCKETS_MAX 20000
 
-int
-review_prepare(struct review *review, const char *before, const char *null_sender,
-    sqlite3_stmt **statement)
-{
-	const struct review_options *options = review->keep->options;
-	const char *domain = options->domain;
-	struct buffer sql = BUFFER_INIT;
-	int result = SQLITE_NOMEM;
-
-	buffer_string(&sql, before);
-	if (domain != NULL && strcmp(domain, "<>") == 0)
-		buffer_format(&sql, " AND domain IS NULL AND %s", null_sender);
-	else if (domain != NULL && domain[0] == '.')
-		buffer_string(&sql, " AND substr(domain, -length(?3)) = ?3");
-	else if (domain != NULL)
-		buffer_string(&sql, " AND domain = ?3");
-	if (!sql.failed)
-		result = sqlite3_prepare_v2(review->keep->db, sql.text, -1, statement, NULL);
-	buffer_free(&sql);
-	if (result != SQLITE_OK)
-		return result;
-	(void)sqlite3_bind_int64(*statement, 1, options->since_ms);
-	(void)sqlite3_bind_int64(*statement, 2, options->until_ms);
-	/* There is no ?3 without a domain: that this fails does not matter. */
-	if (domain != NULL)
-		(void)sqlite3_bind_text(*statement, 3, domain, -1, SQLITE_STATIC);
-	return SQLITE_OK;
-}
-
 /* The oldest and the newest time in the journal. */
 static int
 read_extent(struct review *review)

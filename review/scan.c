@@ -12,6 +12,39 @@
 #include "base/array.h"
 #include "base/intern.h"
 
+/*
+ * Prepares "before" and the filter on the domain; binds these and the period.
+ * "null_sender" is the table's condition for a bounce.
+ */
+static int
+prepare_rows(struct review *review, const char *before, const char *null_sender,
+    sqlite3_stmt **statement)
+{
+	const struct review_options *options = review->keep->options;
+	const char *domain = options->domain;
+	struct buffer sql = BUFFER_INIT;
+	int result = SQLITE_NOMEM;
+
+	buffer_string(&sql, before);
+	if (domain != NULL && strcmp(domain, "<>") == 0)
+		buffer_format(&sql, " AND domain IS NULL AND %s", null_sender);
+	else if (domain != NULL && domain[0] == '.')
+		buffer_string(&sql, " AND substr(domain, -length(?3)) = ?3");
+	else if (domain != NULL)
+		buffer_string(&sql, " AND domain = ?3");
+	if (!sql.failed)
+		result = sqlite3_prepare_v2(review->keep->db, sql.text, -1, statement, NULL);
+	buffer_free(&sql);
+	if (result != SQLITE_OK)
+		return result;
+	(void)sqlite3_bind_int64(*statement, 1, options->since_ms);
+	(void)sqlite3_bind_int64(*statement, 2, options->until_ms);
+	/* There is no ?3 without a domain: that this fails does not matter. */
+	if (domain != NULL)
+		(void)sqlite3_bind_text(*statement, 3, domain, -1, SQLITE_STATIC);
+	return SQLITE_OK;
+}
+
 /* ------------------------------------------------------------------ *
  * Roll-ups
  * ------------------------------------------------------------------ */
@@ -72,7 +105,7 @@ review_scan_rollups(struct review *review)
 {
 	sqlite3_stmt *rows = NULL, *by_id = NULL;
 	const bool filtered = review->keep->options->domain != NULL;
-	int result = review_prepare(review, filtered ?
+	int result = prepare_rows(review, filtered ?
 	    "SELECT rollup.hour, rollup.facts, rollup.messages, rollup.first,"
 	    " rollup.last FROM facts CROSS JOIN rollup ON rollup.facts = facts.id"
 	    " WHERE rollup.hour BETWEEN ?1 / 3600000 AND (?2 - 1) / 3600000" :
@@ -221,7 +254,7 @@ int
 review_scan_records(struct review *review)
 {
 	sqlite3_stmt *rows = NULL;
-	int result = review_prepare(review, records_sql, "\"from\" = '<>'", &rows);
+	int result = prepare_rows(review, records_sql, "\"from\" = '<>'", &rows);
 
 	if (result != SQLITE_OK)
 		return result;
