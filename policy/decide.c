@@ -3,9 +3,10 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "policy/decide.h"
+
 #include <string.h>
 
-#include "policy/decide.h"
 #include "policy/match.h"
 #include "policy/requirement.h"
 
@@ -384,4 +385,64 @@ decide_with_recipient(const struct policy_rule *rule, const struct session *sess
 	memset(&verdict->outcome[OUTCOME_TO], 0, sizeof(verdict->outcome[OUTCOME_TO]));
 	evaluate(rule, &match, session, options, &verdict->outcome[OUTCOME_TO]);
 	conclude(verdict, options);
+}
+
+/* ------------------------------------------------------------------ *
+ * For reports
+ * ------------------------------------------------------------------ */
+
+static bool
+demands_something(const struct settings_of_rule *settings)
+{
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		if (settings->require[kind] != NULL)
+			return true;
+	return false;
+}
+
+static void
+set_period(struct policy_standing *standing, enum policy_state state,
+    const struct period *period)
+{
+	standing->state = state;
+	standing->limited = period->limited;
+	standing->until = period->limited ? period->until : 0;
+}
+
+static void
+set_state(const struct policy_outcome *outcome, int64_t now,
+    struct policy_standing *standing)
+{
+	const struct settings_of_rule *settings = &outcome->rule->settings;
+
+	standing->state = STATE_ENFORCED;
+	if (outcome->exempt)
+		set_period(standing, STATE_EXEMPT, &settings->exempt);
+	else if (outcome->monitored) {
+		set_period(standing, STATE_MONITORED, &settings->monitor);
+		/* By the setting "mode": the rule's date does not count. */
+		if (!period_active(&settings->monitor, now))
+			standing->limited = false;
+	}
+	standing->demands = demands_something(settings);
+	standing->place = outcome->place;
+	standing->exempt_reason = outcome->exempt ? settings->exempt_reason : NULL;
+	standing->contact = settings->contact;
+	standing->note = settings->note;
+}
+
+int
+policy_standing(const struct policy *policy, const char *sender,
+    const struct policy_options *options, struct policy_standing *standing)
+{
+	struct facts facts = FACTS_INIT;
+	struct verdict verdict;
+
+	*standing = (struct policy_standing){ .state = STATE_NO_RULE };
+	facts.from = sender;
+	if (policy_decide(policy, &facts, options, &verdict) != 0)
+		return -1;
+	if (verdict.outcome[OUTCOME_FROM].rule != NULL)
+		set_state(&verdict.outcome[OUTCOME_FROM], options->now, standing);
+	return 0;
 }

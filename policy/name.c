@@ -6,6 +6,7 @@
 #include "policy/name.h"
 
 #include <idn2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,4 +261,19 @@ name_is_domain(const char *text, size_t length)
 	}
 	/* A last label of digits alone belongs to an IP address (RFC 3696 section 2). */
 	return label > 0 && !digits;
+}
+
+bool
+policy_domain(const char *text, char *out, size_t size)
+{
+	size_t dot = text[0] == '.';
+	struct name name;
+	bool valid, fits;
+
+	if (name_domain(text + dot, strlen(text + dot), &name, &valid) != 0)
+		return false;
+	fits = (size_t)snprintf(out, size, "%s%s", dot != 0 ? "." : "", name.text) < size;
+	valid = valid && fits && name_is_domain(name.text, name.length);
+	name_free(&name);
+	return valid;
 }

@@ -72,46 +72,6 @@ policy_compile(struct policy *policy, const char *text, bool caseless,
 	return code;
 }
 
-static const struct {
-	const char *fact;
-	const char *policy;
-	enum policy_protocol protocol;
-} versions[] = {
-	{ "SSLv2", NULL, PROTOCOL_SSL }, { "SSLv3", NULL, PROTOCOL_SSL },
-	{ "TLSv1", "1.0", PROTOCOL_TLS_1_0 }, { "TLSv1.0", "1.0", PROTOCOL_TLS_1_0 },
-	{ "TLSv1.1", "1.1", PROTOCOL_TLS_1_1 }, { "TLSv1.2", "1.2", PROTOCOL_TLS_1_2 },
-	{ "TLSv1.3", "1.3", PROTOCOL_TLS_1_3 }
-};
-
-enum policy_protocol
-protocol_from_fact(const char *name)
-{
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-		if (strcmp(versions[i].fact, name) == 0)
-			return versions[i].protocol;
-	return PROTOCOL_UNKNOWN;
-}
-
-enum policy_protocol
-protocol_from_policy(const char *text)
-{
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-		if (versions[i].policy != NULL &&
-		    (strcmp(versions[i].policy, text) == 0 ||
-		    strcmp(versions[i].fact, text) == 0))
-			return versions[i].protocol;
-	return PROTOCOL_UNKNOWN;
-}
-
-const char *
-protocol_version(enum policy_protocol protocol)
-{
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-		if (versions[i].protocol == protocol && versions[i].policy != NULL)
-			return versions[i].policy;
-	return "";
-}
-
 const char *
 policy_action_name(enum policy_action action)
 {
@@ -134,4 +94,73 @@ bool
 period_active(const struct period *period, int64_t now)
 {
 	return period->set && (!period->limited || now < period->until);
+}
+
+/* ------------------------------------------------------------------ *
+ * The rules, one by one
+ * ------------------------------------------------------------------ */
+
+size_t
+policy_rule_count(const struct policy *policy)
+{
+	return policy->rule_count;
+}
+
+/* The first regular expression of a rule, with its slashes. */
+static const char *
+first_regex(const struct policy *policy, size_t rule)
+{
+	const struct who_table *table = &policy->tables[policy->rules[rule].kind];
+
+	for (size_t i = 0; i < table->count; i++)
+		if (table->whos[i].rule == rule && table->whos[i].type == WHO_REGEX)
+			return table->whos[i].name;
+	return NULL;
+}
+
+/* The first WHO of a rule: a list is called as its file is. */
+static const char *
+first_who(const struct policy *policy, size_t rule)
+{
+	const struct who_written *first = policy->rules[rule].written;
+	const char *slash;
+
+	if (policy->rules[rule].written_count == 0)
+		return NULL;
+	if (first->form == WRITTEN_REGEX)
+		return first_regex(policy, rule);
+	slash = first->form == WRITTEN_FILE ? strrchr(first->text, '/') : NULL;
+	return slash != NULL ? slash + 1 : first->text;
+}
+
+void
+policy_rule_place(const struct policy *policy, size_t index, struct policy_place *place)
+{
+	const struct policy_rule *rule = &policy->rules[index];
+
+	*place = (struct policy_place){
+		.file = rule->file, .line = rule->line, .kind = rule->kind,
+		.name = first_who(policy, index)
+	};
+}
+
+size_t
+policy_outcome_rule(const struct policy *policy, const struct policy_outcome *outcome)
+{
+	return outcome->rule == NULL ? SIZE_MAX : (size_t)(outcome->rule - policy->rules);
+}
+
+const char *
+policy_partner_next(const struct policy *policy, size_t *index)
+{
+	const struct who_table *table = &policy->tables[RULE_FROM];
+
+	while (*index < table->count) {
+		const struct who *who = &table->whos[(*index)++];
+
+		if (!who->listed &&
+		    (who->type == WHO_DOMAIN || who->type == WHO_SUBDOMAINS))
+			return who->key;
+	}
+	return NULL;
 }

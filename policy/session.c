@@ -9,6 +9,70 @@
 
 #include "base/date.h"
 
+/* ------------------------------------------------------------------ *
+ * Protocols
+ * ------------------------------------------------------------------ */
+
+static const struct {
+	const char *fact;
+	const char *policy;
+	enum policy_protocol protocol;
+} versions[] = {
+	{ "SSLv2", NULL, PROTOCOL_SSL }, { "SSLv3", NULL, PROTOCOL_SSL },
+	{ "TLSv1", "1.0", PROTOCOL_TLS_1_0 }, { "TLSv1.0", "1.0", PROTOCOL_TLS_1_0 },
+	{ "TLSv1.1", "1.1", PROTOCOL_TLS_1_1 }, { "TLSv1.2", "1.2", PROTOCOL_TLS_1_2 },
+	{ "TLSv1.3", "1.3", PROTOCOL_TLS_1_3 }
+};
+
+enum policy_protocol
+protocol_from_fact(const char *name)
+{
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (strcmp(versions[i].fact, name) == 0)
+			return versions[i].protocol;
+	return PROTOCOL_UNKNOWN;
+}
+
+enum policy_protocol
+protocol_from_policy(const char *text)
+{
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (versions[i].policy != NULL &&
+		    (strcmp(versions[i].policy, text) == 0 ||
+		    strcmp(versions[i].fact, text) == 0))
+			return versions[i].protocol;
+	return PROTOCOL_UNKNOWN;
+}
+
+const char *
+protocol_version(enum policy_protocol protocol)
+{
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (versions[i].protocol == protocol && versions[i].policy != NULL)
+			return versions[i].policy;
+	return "";
+}
+
+static const char *const protocol_names[PROTOCOL_COUNT] = {
+	[PROTOCOL_CLEAR] = "clear text",
+	[PROTOCOL_UNKNOWN] = "unknown",
+	[PROTOCOL_SSL] = "SSL",
+	[PROTOCOL_TLS_1_0] = "TLSv1.0",
+	[PROTOCOL_TLS_1_1] = "TLSv1.1",
+	[PROTOCOL_TLS_1_2] = "TLSv1.2",
+	[PROTOCOL_TLS_1_3] = "TLSv1.3"
+};
+
+const char *
+policy_protocol_name(enum policy_protocol protocol)
+{
+	return protocol_names[protocol];
+}
+
+/* ------------------------------------------------------------------ *
+ * Sessions
+ * ------------------------------------------------------------------ */
+
 enum policy_tri
 policy_encrypted(const struct facts *facts)
 {
@@ -63,4 +127,27 @@ session_read(struct session *session, const struct policy *policy,
 	session->no_certificate = says_none(facts->cert_fingerprint) ||
 	    says_none(facts->cert_pubkey_fingerprint);
 	session->now = now;
+}
+
+static enum policy_protocol
+protocol_of(const struct session *session)
+{
+	if (session->encrypted == POLICY_NO)
+		return PROTOCOL_CLEAR;
+	if (session->tls13)
+		return PROTOCOL_TLS_1_3;
+	return session->version_given ? session->version : PROTOCOL_UNKNOWN;
+}
+
+void
+policy_strength(const struct policy *policy, const struct facts *facts,
+    struct policy_strength *strength)
+{
+	struct session session;
+
+	session_read(&session, policy, facts, 0);
+	strength->protocol = protocol_of(&session);
+	strength->bits = session.bits;
+	strength->forward_secrecy = session.tls13 ||
+	    (session.cipher != NULL && session.cipher->forward_secrecy);
 }

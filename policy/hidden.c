@@ -1,5 +1,5 @@
 /*
- * range.c - judging sessions of which some addresses were not kept.
+ * hidden.c - judging sessions of which some addresses were not kept.
  *
  * What was not kept can only matter where the policy names it: each address that it
  * names in the place of a hidden one is tried, and so is one that it does not name.
