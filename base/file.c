@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,4 +88,12 @@ file_read(const char *path, size_t most, bool regular, struct file *file)
 	}
 	errno = error;
 	return result;
+}
+
+void
+file_data_path(const char *name, char *path, size_t size)
+{
+	const char *folder = secure_getenv("TLSWARD_DATADIR");
+
+	(void)snprintf(path, size, "%s/%s", folder != NULL ? folder : TLSWARD_DATADIR, name);
 }

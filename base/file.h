@@ -33,4 +33,11 @@ enum file_result {
 enum file_result file_read(const char *path, size_t most, bool regular,
     struct file *file);
 
+/*
+ * Writes the path of a file that the program needs and that was installed with it, "name"
+ * being below $datadir/tlsward, or below the folder that TLSWARD_DATADIR in the
+ * environment names. Cut where "size" does not do.
+ */
+void file_data_path(const char *name, char *path, size_t size);
+
 #endif

@@ -105,13 +105,10 @@ struct providers *
 providers_read(struct diags *diags)
 {
 	struct providers *providers = calloc(1, sizeof(*providers));
-	const char *folder = secure_getenv("TLSWARD_DATADIR");
 
-	if (folder == NULL)
-		folder = TLSWARD_DATADIR;
 	if (providers == NULL)
 		return NULL;
-	(void)snprintf(providers->path, sizeof(providers->path), "%s/" FILE_NAME, folder);
+	file_data_path(FILE_NAME, providers->path, sizeof(providers->path));
 	if (!read_list(providers, diags))
 		providers_free(&providers);
 	return providers;

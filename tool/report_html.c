@@ -26,15 +26,13 @@
  * Making it
  * ------------------------------------------------------------------ */
 
-/* The text of DATADIR/page/NAME, to be freed; "path" is its. NULL: said why. */
+/* The text of a file of the page, to be freed; "path" is its. NULL: said why. */
 static char *
 read_part(const char *name, char path[PATH_MAX])
 {
-	const char *folder = getenv("TLSWARD_DATADIR");
 	struct file file;
 
-	(void)snprintf(path, PATH_MAX, "%s/page/%s", folder != NULL ? folder :
-	    TLSWARD_DATADIR, name);
+	file_data_path(name, path, PATH_MAX);
 	switch (file_read(path, PART_MAX, false, &file)) {
 	case FILE_READ:
 		return file.text;
@@ -101,14 +99,14 @@ fill_page(const char *path, const char *text, json_t *values, struct buffer *pag
 static bool
 make_page(const struct report_view *view, struct buffer *page)
 {
-	char path[PATH_MAX], *template = read_part("report.html", path);
+	char path[PATH_MAX], *template = read_part("page/report.html", path);
 	struct tree tree = { .depth = 0 };
 	json_t *values;
 	bool made;
 
 	tree_open_object(&tree, NULL);
-	made = template != NULL && put_part(&tree, "report.css", "style", "style_hash") &&
-	    put_part(&tree, "report.js", "script", "script_hash");
+	made = template != NULL && put_part(&tree, "page/report.css", "style", "style_hash") &&
+	    put_part(&tree, "page/report.js", "script", "script_hash");
 	if (made)
 		report_page(&tree, view);
 	values = tree_take(&tree);

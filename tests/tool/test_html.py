@@ -9,6 +9,7 @@ import base64
 import datetime
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -55,11 +56,11 @@ CONTRAST = """(function () {
 }())"""
 
 
-def report(folder, path):
+def report(folder, path, **environment):
     return subprocess.run(
         [TLSWARD, "report", "--policy", os.path.join(folder, "policy.conf"), "--journal",
          os.path.join(folder, "journal.db"), "--html", path], capture_output=True,
-        check=False, timeout=60)
+        check=False, timeout=60, env={**os.environ, **environment})
 
 
 class Made(unittest.TestCase):
@@ -158,6 +159,29 @@ class Page(Made):
                       done.stderr)
         done = report(self.folder, "-")
         self.assertTrue(done.stdout.endswith(b"</html>\n"))
+
+    def test_what_the_page_is_made_of(self):
+        """A file that is missing or broken is named, and no page is written."""
+        data = os.path.join(self.folder, "data")
+        shutil.copytree(os.path.join(os.environ["TLSWARD_DATADIR"], "page"),
+                        os.path.join(data, "page"))
+        page = os.path.join(self.folder, "other.html")
+        self.assertEqual(report(self.folder, page, TLSWARD_DATADIR=data).returncode, 0)
+        os.unlink(page)
+        template = os.path.join(data, "page", "report.html")
+        for text, error in (("a\n{{#b}}\n", template + ":2: a section has no end"),
+                            ("x" * (2 << 20), template + " is too large")):
+            with open(template, "w", encoding="utf-8") as file:
+                file.write(text)
+            done = report(self.folder, page, TLSWARD_DATADIR=data)
+            self.assertEqual((done.returncode, done.stderr.decode()),
+                             (2, "tlsward: " + error + "\n"))
+        for name in ("report.css", "report.html"):
+            os.unlink(os.path.join(data, "page", name))
+            done = report(self.folder, page, TLSWARD_DATADIR=data)
+            self.assertEqual(done.returncode, 2)
+        self.assertIn(b"report.html: No such file", done.stderr)
+        self.assertFalse(os.path.exists(page))
 
 
 @unittest.skipUnless(chromium.PROGRAM, "no chromium")
