@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/text.h"
 
 #define MESSAGE_MAX 1024
 
@@ -184,7 +185,7 @@ print_source(const char *source, unsigned column, FILE *out)
 	}
 	(void)putc('\n', out);
 	for (const char *c = source; *c != '\0' && at < column; c++) {
-		if (((unsigned char)*c & 0xc0) == 0x80)
+		if (!text_begins(*c))
 			continue;
 		(void)putc(*c == '\t' ? '\t' : ' ', out);
 		at++;

@@ -62,6 +62,21 @@ text_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+/* Whether a byte begins a code point, and does not go on with one. */
+static inline bool
+text_begins(char c)
+{
+	return ((unsigned char)c & 0xC0) != 0x80;
+}
+
+/* What a hexadecimal digit is worth; -1: it is none. */
+static inline int
+text_hex(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' :
+	    text_lower(c) >= 'a' && text_lower(c) <= 'f' ? text_lower(c) - 'a' + 10 : -1;
+}
+
 /* Appends a number: without a format's cost, for what is written every time. */
 void text_decimal(struct buffer *buffer, unsigned number);
 

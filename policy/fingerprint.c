@@ -9,21 +9,10 @@
 #include <strings.h>
 
 #include "policy/policy.h"
+#include "base/text.h"
 
 #define SHA1_LENGTH 20
 #define SHA256_LENGTH 32
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /*
  * Reads pairs of hex digits with or without single colons between them. Keeps
@@ -40,8 +29,8 @@ read_hex(const char *text, unsigned char *out, size_t room)
 
 		if (*text == ':' && count > 0)
 			text++;
-		if ((high = hex_digit(text[0])) == -1 ||
-		    (low = hex_digit(text[1])) == -1)
+		if ((high = text_hex(text[0])) == -1 ||
+		    (low = text_hex(text[1])) == -1)
 			return 0;
 		if (count < room)
 			out[count] = (unsigned char)(high << 4 | low);
@@ -72,8 +61,8 @@ fingerprint_read_pin(const char *text, struct fingerprint *fingerprint)
 		return FINGERPRINT_NO_ALGORITHM;
 	fingerprint->algorithm = algorithm_of(text, (size_t)(colon - text));
 	if (fingerprint->algorithm == DIGEST_OTHER) {
-		bool bare = colon - text == 2 && hex_digit(text[0]) != -1 &&
-		    hex_digit(text[1]) != -1;
+		bool bare = colon - text == 2 && text_hex(text[0]) != -1 &&
+		    text_hex(text[1]) != -1;
 
 		return bare ? FINGERPRINT_NO_ALGORITHM : FINGERPRINT_ALGORITHM;
 	}

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "policy/messages.h"
-#include "base/text.h"
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/text.h"
 
 void
 lexer_start(struct lexer *lexer, const struct source *source, struct arena *arena,
@@ -45,7 +45,7 @@ step(struct lexer *lexer)
 		lexer->place.column = 1;
 		lexer->place.start = lexer->next;
 	} else if (lexer->next == lexer->end ||
-	    ((unsigned char)*lexer->next & 0xc0) != 0x80)
+	    text_begins(*lexer->next))
 		lexer->place.column++;
 }
 
@@ -293,7 +293,7 @@ stray(struct lexer *lexer, struct token token)
 
 	do
 		step(lexer);
-	while (lexer->next < lexer->end && ((unsigned char)*lexer->next & 0xc0) == 0x80);
+	while (lexer->next < lexer->end && !text_begins(*lexer->next));
 	length = (int)(lexer->next - start);
 	if (*start == '\\')
 		report(lexer, &place, "%s", MSG_JOIN);

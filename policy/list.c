@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "policy/parse.h"
+#include "base/text.h"
 
 struct cursor {
 	const struct source *source;
@@ -28,7 +29,7 @@ column_of(const char *start, const char *at)
 	unsigned column = 1;
 
 	for (; start < at; start++)
-		column += ((unsigned char)start[1] & 0xc0) != 0x80;
+		column += text_begins(start[1]);
 	return column;
 }
 

@@ -73,7 +73,7 @@ find_place(struct place *place, const char *at)
 	}
 	place->column = 1;
 	for (const char *c = place->start; c < at; c++)
-		place->column += ((unsigned char)*c & 0xc0) != 0x80;
+		place->column += text_begins(*c);
 }
 
 /*

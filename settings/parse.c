@@ -35,8 +35,7 @@ line_column(const struct parser *parser, size_t at)
 	unsigned column = 1;
 
 	for (size_t i = 0; i < at; i++)
-		if (((unsigned char)parser->text[i] & 0xC0) != 0x80)
-			column++;
+		column += text_begins(parser->text[i]);
 	return column;
 }
 

@@ -697,6 +697,10 @@ text_is_made_safe(void **state)
 	buffer_free(&buffer);
 	assert_int_equal(text_lower('Z'), 'z');
 	assert_int_equal(text_lower('['), '[');
+	assert_int_equal(text_hex(0x46), 15);
+	assert_int_equal(text_hex(0x66), 15);
+	assert_int_equal(text_hex(0x67), -1);
+	assert_true(text_begins(0x41));
 	assert_int_equal(text_lower('\xC4'), '\xC4');
 }
 

@@ -36,7 +36,7 @@ case_error(struct cases *cases, const char *at, const char *format, ...)
 
 	/* In code points. */
 	for (const char *c = cases->line; c < at; c++)
-		column += ((unsigned char)*c & 0xc0) != 0x80;
+		column += text_begins(*c);
 	va_start(args, format);
 	(void)vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
