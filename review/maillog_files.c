@@ -29,7 +29,7 @@ struct log_file {
 };
 
 static gzFile
-open_log_file(const struct log_file *file, char *error)
+maillog_open_file(const struct log_file *file, char *error)
 {
 	gzFile opened = file->is_input ? gzdopen(dup(STDIN_FILENO), "rb") :
 	    gzopen(file->path, "rb");
@@ -88,7 +88,7 @@ static bool
 read_log(const struct log_file *file, maillog_line_taker *take, void *context, char *line,
     int most, char *error)
 {
-	gzFile opened = open_log_file(file, error);
+	gzFile opened = maillog_open_file(file, error);
 	bool goes_on = opened != NULL;
 
 	if (opened == NULL)
