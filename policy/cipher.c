@@ -12,11 +12,15 @@
 
 #include "policy/cipher_legacy.h"
 
+/* Room for all names of cipher_legacy[]. */
+#define LEGACY_SIZE 2048
+
 struct cipher_table {
 	OSSL_LIB_CTX *library;
 	SSL_CTX *context;
 	size_t count;
 	struct cipher ciphers[CIPHERS_MAX];
+	char legacy[LEGACY_SIZE];	/* their names */
 };
 
 static int
@@ -70,16 +74,34 @@ read_openssl(struct cipher_table *table)
 	return true;
 }
 
+/* Adds the suites of one row that OpenSSL has not; names are put at "next". */
+static char *
+add_legacy_row(struct cipher_table *table, size_t row, size_t known, char *next)
+{
+	struct cipher cipher = {
+		.bits = cipher_legacy[row].bits, .aead = cipher_legacy[row].aead,
+		.forward_secrecy = cipher_legacy[row].forward_secrecy,
+		.tls13 = cipher_legacy[row].tls13
+	};
+	char *names = next;
+
+	next = stpcpy(next, cipher_legacy[row].names) + 1;
+	while ((cipher.name = strsep(&names, " ")) != NULL)
+		if (bsearch(&cipher, table->ciphers, known, sizeof(cipher), by_name) == NULL)
+			add(table, &cipher);
+	return next;
+}
+
 static void
 add_legacy(struct cipher_table *table)
 {
-	size_t known = table->count;
+	size_t known = table->count, rows = sizeof(cipher_legacy) / sizeof(cipher_legacy[0]);
+	char *next = table->legacy;
 
 	qsort(table->ciphers, known, sizeof(table->ciphers[0]), by_name);
-	for (size_t i = 0; i < sizeof(cipher_legacy) / sizeof(cipher_legacy[0]); i++)
-		if (bsearch(&cipher_legacy[i], table->ciphers, known,
-		    sizeof(table->ciphers[0]), by_name) == NULL)
-			add(table, &cipher_legacy[i]);
+	for (size_t i = 0; i < rows && next + strlen(cipher_legacy[i].names) <
+	    table->legacy + sizeof(table->legacy); i++)
+		next = add_legacy_row(table, i, known, next);
 	qsort(table->ciphers, table->count, sizeof(table->ciphers[0]), by_name);
 }
 
@@ -170,6 +192,24 @@ set_add(const struct cipher_table *table, struct cipher_set *set,
 	set->bits[index / 64] |= (uint64_t)1 << (index % 64);
 }
 
+/* Adds the suite that "length" bytes name. False: there is none of the protocol. */
+static bool
+set_add_named(const struct cipher_table *table, struct cipher_set *set,
+    const char *text, size_t length, bool tls13)
+{
+	const struct cipher *cipher = NULL;
+	char name[64] = "";
+
+	if (length < sizeof(name)) {
+		memcpy(name, text, length);
+		cipher = cipher_find(table, name);
+	}
+	if (cipher == NULL || cipher->tls13 != tls13)
+		return false;
+	set_add(table, set, cipher);
+	return true;
+}
+
 bool
 cipher_in_set(const struct cipher_table *table, const struct cipher *cipher,
     const struct cipher_set *set)
@@ -208,18 +248,8 @@ add_named(const struct cipher_table *table, const char *list, struct cipher_set 
 	if (list_excludes(list))
 		return false;
 	for (; *list != '\0'; list += length + strspn(list + length, SEPARATORS)) {
-		const struct cipher *cipher = NULL;
-		char name[64] = "";
-
 		length = strcspn(list, SEPARATORS);
-		if (length < sizeof(name)) {
-			memcpy(name, list, length);
-			cipher = cipher_find(table, name);
-		}
-		if (cipher != NULL && !cipher->tls13) {
-			set_add(table, set, cipher);
-			any = true;
-		}
+		any |= set_add_named(table, set, list, length, false);
 	}
 	return any;
 }
@@ -264,17 +294,9 @@ cipher_suites_read(const struct cipher_table *table, const char *list,
 {
 	memset(set, 0, sizeof(*set));
 	for (;;) {
-		char name[64] = "";
-		const struct cipher *cipher = NULL;
-
 		*length = strcspn(list, ":");
-		if (*length < sizeof(name)) {
-			memcpy(name, list, *length);
-			cipher = cipher_find(table, name);
-		}
-		if (cipher == NULL || !cipher->tls13)
+		if (!set_add_named(table, set, list, *length, true))
 			return list;
-		set_add(table, set, cipher);
 		if (list[*length] == '\0')
 			return NULL;
 		list += *length + 1;
