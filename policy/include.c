@@ -7,46 +7,11 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "policy/parse.h"
 #include "base/array.h"
 
 #define INCLUDE_DEPTH_MAX 32
-
-/* A path in the including file's folder, or as it is when it is absolute. */
-static const char *
-beside(struct parser *p, const char *path)
-{
-	const char *from = p->current->source.path;
-	const char *slash = strrchr(from, '/');
-	int folder = slash == NULL || path[0] == '/' ? 0 : (int)(slash + 1 - from);
-
-	return parse_print(p, "%.*s%s", folder, from, path);
-}
-
-const char *
-parse_named_file(struct parser *p, const char *path)
-{
-	const char *joined = parse_print(p, "%s%s", path[0] == '/' ? "" : p->folder, path);
-
-	return access(joined, F_OK) == 0 ? joined : beside(p, path);
-}
-
-const char *
-parse_absolute(struct parser *p, const char *path)
-{
-	char *absolute = realpath(path, NULL);
-	const char *kept;
-
-	if (absolute == NULL && errno == ENOMEM)
-		p->no_memory = true;
-	if (absolute != NULL)
-		path = absolute;
-	kept = parse_keep_text(p, path, strlen(path));
-	free(absolute);
-	return kept;
-}
 
 /* The path as records name it: relative to the policy's folder where it is below. */
 static const char *
@@ -213,7 +178,7 @@ parse_include(struct parser *p)
 	}
 	parse_next(p);
 	end_statement(p, "statement");
-	path = beside(p, argument.text);
+	path = parse_beside(p, argument.text);
 	if (p->no_memory)
 		return;
 	if (strpbrk(argument.text, "*?[") != NULL)

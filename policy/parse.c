@@ -5,9 +5,6 @@
  */
 #include "policy/parse.h"
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +13,6 @@
 #include "base/diag.h"
 #include "base/suggest.h"
 
-#define HINT_WORDS_MAX 10
 #define STATEMENTS "include, profile, default, from, to or client"
 
 enum statement {
@@ -28,182 +24,10 @@ static const char *const statement_names[STATEMENT_COUNT] = {
 	"include", "profile", "default", "from", "to", "client"
 };
 
-void
-parse_next(struct parser *p)
-{
-	p->token = lexer_next(&p->lexer, false);
-}
-
-void
-parse_next_pattern(struct parser *p)
-{
-	p->token = lexer_next(&p->lexer, true);
-}
-
-void
-parse_panic(struct parser *p)
-{
-	p->panic = true;
-	p->lexer.quiet = true;
-}
-
-void
-parse_resync(struct parser *p)
-{
-	p->panic = false;
-	p->lexer.quiet = false;
-}
-
-bool
-parse_is(const struct parser *p, const char *word)
-{
-	return p->token.type == TOKEN_WORD && strcmp(p->token.text, word) == 0;
-}
-
-size_t
-parse_word(const struct parser *p, const char *const *words, size_t count)
-{
-	size_t i = 0;
-
-	while (i < count && !parse_is(p, words[i]))
-		i++;
-	return i;
-}
-
 bool
 parse_at_statement(const struct parser *p)
 {
 	return parse_word(p, statement_names, STATEMENT_COUNT) < STATEMENT_COUNT;
-}
-
-bool
-parse_at_end(const struct parser *p)
-{
-	enum token_type type = p->token.type;
-
-	return type == TOKEN_NEWLINE || type == TOKEN_SEMICOLON ||
-	    type == TOKEN_CLOSE || type == TOKEN_END;
-}
-
-const char *
-parse_print(struct parser *p, const char *format, ...)
-{
-	va_list arguments, again;
-	char *text;
-	int length;
-
-	va_start(arguments, format);
-	va_copy(again, arguments);
-	length = vsnprintf(NULL, 0, format, arguments);
-	text = length < 0 ? NULL : parse_scratch(p, (size_t)length + 1);
-	if (text != NULL)
-		(void)vsnprintf(text, (size_t)length + 1, format, again);
-	va_end(again);
-	va_end(arguments);
-	return text != NULL ? text : "";
-}
-
-const char *
-parse_found(struct parser *p, const struct token *token)
-{
-	return token->type == TOKEN_WORD ? parse_print(p, "\"%s\"", token->text) :
-	    token_name(token);
-}
-
-/* From a "{" to behind its "}". */
-static void
-skip_block(struct parser *p)
-{
-	int depth = 0;
-
-	do {
-		if (p->token.type == TOKEN_OPEN)
-			depth++;
-		else if (p->token.type == TOKEN_CLOSE)
-			depth--;
-		parse_next(p);
-	} while (depth > 0 && p->token.type != TOKEN_END);
-}
-
-void
-parse_skip_setting(struct parser *p)
-{
-	while (!parse_at_end(p)) {
-		if (p->token.type == TOKEN_OPEN)
-			skip_block(p);
-		else
-			parse_next(p);
-	}
-}
-
-/* ": expected A, B or C" */
-static const char *
-expected_words(struct parser *p, const char *const *candidates, size_t count)
-{
-	const char *text = ": expected ";
-
-	if (count == 0 || count > HINT_WORDS_MAX)
-		return "";
-	for (size_t i = 0; i < count; i++)
-		text = parse_print(p, "%s%s%s", text,
-		    i == 0 ? "" : i + 1 == count ? " or " : ", ", candidates[i]);
-	return text;
-}
-
-const char *
-parse_hint(struct parser *p, const char *word, size_t length,
-    const char *const *candidates, size_t count)
-{
-	const char *meant = suggest_word(word, length, candidates, count);
-
-	return meant == NULL ? expected_words(p, candidates, count) :
-	    parse_print(p, ": did you mean \"%s\"?", meant);
-}
-
-void *
-parse_keep(struct parser *p, size_t size)
-{
-	void *memory = arena_alloc(&p->policy->arena, size);
-
-	p->no_memory |= memory == NULL;
-	return memory;
-}
-
-char *
-parse_keep_text(struct parser *p, const char *text, size_t length)
-{
-	char *copy = arena_text(&p->policy->arena, text, length);
-
-	p->no_memory |= copy == NULL;
-	return copy;
-}
-
-void *
-parse_scratch(struct parser *p, size_t size)
-{
-	void *memory = arena_alloc(&p->written->words, size);
-
-	p->no_memory |= memory == NULL;
-	return memory;
-}
-
-bool
-parse_keep_place(struct parser *p, const struct place *place, struct kept_place *kept)
-{
-	const char *path = place->source->path;
-
-	*kept = (struct kept_place){
-		parse_keep_text(p, path, strlen(path)),
-		parse_keep_text(p, place->start, strcspn(place->start, "\r\n")),
-		place->line, place->column
-	};
-	return kept->file != NULL && kept->text != NULL;
-}
-
-bool
-parse_at_block(const struct parser *p)
-{
-	return p->token.type == TOKEN_OPEN || p->lexer.opened > p->lexer.closed;
 }
 
 /* The "{", on the statement's line or below it. False: it is not there. */
@@ -446,7 +270,7 @@ unknown_statement(struct parser *p)
 	while (p->token.type == TOKEN_NEWLINE)
 		parse_next(p);
 	if (p->token.type == TOKEN_OPEN)
-		skip_block(p);
+		parse_skip_block(p);
 }
 
 static void

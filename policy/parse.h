@@ -51,7 +51,8 @@ size_t parse_word(const struct parser *p, const char *const *words, size_t count
 /* The end of a setting or statement: newline, ";", "}" or the end of the file. */
 bool parse_at_end(const struct parser *p);
 
-/* Skips the rest of a setting, with blocks that hang on it. */
+/* Skips a block, from its "{" on, and the rest of a setting, with its blocks. */
+void parse_skip_block(struct parser *p);
 void parse_skip_setting(struct parser *p);
 
 /* What was found instead of what was expected: a word itself, else what it is. */
@@ -150,6 +151,9 @@ bool parse_at_least(struct parser *p);
 
 /* From behind "otherwise" to the end of its words, or NULL. */
 const struct otherwise *parse_otherwise(struct parser *p);
+
+/* A path in the folder of the file that is being read. In scratch memory. */
+const char *parse_beside(struct parser *p, const char *path);
 
 /*
  * The path of a list or a certificate: relative to the policy's folder, or else to

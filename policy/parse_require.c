@@ -11,18 +11,8 @@
 #include "policy/template.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-static const char *const action_names[] = { "accept", "quarantine", "tempfail", "reject" };
 
-bool
-parse_at_least(struct parser *p)
-{
-	if (p->token.type != TOKEN_AT_LEAST) {
-		parse_expected(p, MSG_AT_LEAST);
-		return false;
-	}
-	parse_next(p);
-	return true;
-}
+static const char *const action_names[] = { "accept", "quarantine", "tempfail", "reject" };
 
 /* Reports that no requirement is written so; "nothing" can stand there too. */
 static void
