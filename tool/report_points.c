@@ -18,6 +18,7 @@
 #define BARS_MAX 12
 #define BAR_STEP 44		/* from one bar to the next, in pixels */
 #define BAR_NAME_MAX 34		/* bytes of a name: the table has all of it */
+#define BAR_PARTS 3
 #define TICKS_MAX 6
 #define LEAST 1.2		/* of a part that is there, in percent */
 #define DAY_MS (INT64_C(86400) * 1000)
@@ -38,6 +39,38 @@ static const struct series protocol_series[PROTOCOL_COUNT] = {
 	{ "clear text", "clear" }
 };
 #define STRONG_SERIES 2		/* so many of them are left out for the weak ones */
+
+/*
+ * Values that are put one behind the other: of each that is there where it begins
+ * ("from"), how long it is ("size"), and what is left behind it ("rest").
+ */
+static void
+put_parts(struct tree *tree, const struct series *series, const int64_t *values,
+    size_t count, int64_t whole)
+{
+	double from = 0;
+	int64_t sum = 0;
+
+	tree_open_array(tree, "parts");
+	for (size_t i = 0; i < count; i++) {
+		double to;
+
+		if (values[i] <= 0)
+			continue;
+		sum += values[i];
+		to = 100 * (double)sum / (double)whole;
+		if (to < from + LEAST)
+			to = from + LEAST;
+		if (to > 100)
+			to = 100;
+		tree_value(tree, NULL, json_pack("{s:s, s:s, s:I, s:f, s:f, s:f}",
+		    "name", series[i].name, "class", series[i].class,
+		    "count", (json_int_t)values[i],
+		    "from", from, "size", to - from, "rest", 100 - to));
+		from = to > 100 - LEAST ? 100 - LEAST : to;
+	}
+	tree_close(tree);
+}
 
 /* ------------------------------------------------------------------ *
  * Over time
@@ -131,32 +164,6 @@ put_grid(struct tree *tree, int64_t end)
 }
 
 static void
-put_column_parts(struct tree *tree, const struct column *column, size_t first,
-    int64_t end)
-{
-	double below = 0;
-	int64_t sum = 0;
-
-	tree_open_array(tree, "parts");
-	for (size_t i = first; i < PROTOCOL_COUNT; i++) {
-		double top;
-
-		if (column->values[i] == 0)
-			continue;
-		sum += column->values[i];
-		top = 100 * (double)sum / (double)end;
-		if (top < below + LEAST)
-			top = below + LEAST;
-		tree_value(tree, NULL, json_pack("{s:s, s:s, s:I, s:f, s:f}",
-		    "name", protocol_series[i].name, "class", protocol_series[i].class,
-		    "count", (json_int_t)column->values[i],
-		    "y", 100 - top, "height", top - below));
-		below = top;
-	}
-	tree_close(tree);
-}
-
-static void
 put_column(struct tree *tree, const struct times *times, size_t at, size_t first,
     int64_t end)
 {
@@ -170,7 +177,8 @@ put_column(struct tree *tree, const struct times *times, size_t at, size_t first
 	tree_number(tree, "total", column_total(column, first));
 	tree_real(tree, "x", step * ((double)at + 1.0 / 12));
 	tree_real(tree, "width", step * 5 / 6);
-	put_column_parts(tree, column, first, end);
+	put_parts(tree, protocol_series + first, column->values + first,
+	    PROTOCOL_COUNT - first, end);
 	tree_close(tree);
 }
 
@@ -276,32 +284,9 @@ put_times(struct tree *tree, const struct review *report)
 
 struct bar {
 	const char *name;
-	int64_t parts[3];
+	int64_t parts[BAR_PARTS];
 	int64_t whole;		/* what the full width stands for */
 };
-
-static void
-put_bar_parts(struct tree *tree, const struct bar *bar, const char *const *classes)
-{
-	double from = 0;
-	int64_t sum = 0;
-
-	tree_open_array(tree, "parts");
-	for (size_t i = 0; i < 3; i++) {
-		double to;
-
-		if (bar->parts[i] <= 0)
-			continue;
-		sum += bar->parts[i];
-		to = 100 * (double)sum / (double)bar->whole;
-		if (to < from + LEAST)
-			to = from + LEAST;
-		tree_value(tree, NULL, json_pack("{s:s, s:f, s:f}", "class", classes[i],
-		    "x", from, "width", (to > 100 ? 100 : to) - from));
-		from = to > 100 - LEAST ? 100 - LEAST : to;
-	}
-	tree_close(tree);
-}
 
 /* The first bytes of a name, which a chart has room for. */
 static void
@@ -318,13 +303,13 @@ put_short(struct tree *tree, const char *name)
 
 /* What all bars have. The object stays open. */
 static void
-open_bar(struct tree *tree, const struct bar *bar, size_t at, const char *const *classes)
+open_bar(struct tree *tree, const struct bar *bar, size_t at, const struct series *series)
 {
 	tree_open_object(tree, NULL);
 	tree_text(tree, "name", bar->name);
 	put_short(tree, bar->name);
 	tree_number(tree, "y", (int64_t)at * BAR_STEP);
-	put_bar_parts(tree, bar, classes);
+	put_parts(tree, series, bar->parts, BAR_PARTS, bar->whole);
 }
 
 static int
@@ -342,7 +327,9 @@ most_first(const void *a, const void *b)
 static void
 put_reason_bars(struct tree *tree, const struct review *report)
 {
-	static const char *const classes[] = { "bad", "warn", NULL };
+	static const struct series series[BAR_PARTS] = {
+		{ "refused", "bad" }, { "would be refused", "warn" }, { NULL, NULL }
+	};
 	struct bar bars[REASON_COUNT];
 	size_t count = 0;
 
@@ -361,7 +348,7 @@ put_reason_bars(struct tree *tree, const struct review *report)
 	tree_open_array(tree, "bars");
 	for (size_t i = 0; i < count; i++) {
 		bars[i].whole = bars[0].parts[0] + bars[0].parts[1];
-		open_bar(tree, &bars[i], i, classes);
+		open_bar(tree, &bars[i], i, series);
 		tree_number(tree, "refused", bars[i].parts[0]);
 		tree_number(tree, "would", bars[i].parts[1]);
 		tree_number(tree, "total", bars[i].parts[0] + bars[i].parts[1]);
@@ -374,7 +361,10 @@ put_reason_bars(struct tree *tree, const struct review *report)
 static void
 put_compliance_bar(struct tree *tree, const struct review_domain *seen, size_t at)
 {
-	static const char *const classes[] = { "complied", "warn", "bad" };
+	static const struct series series[BAR_PARTS] = {
+		{ "complied", "complied" }, { "exempted, held, would be refused", "warn" },
+		{ "refused", "bad" }
+	};
 	const struct review_counts *counts = &seen->counts;
 	int64_t complied = report_complied(counts);
 	int64_t between = counts->accepted + counts->held - complied;
@@ -383,7 +373,7 @@ put_compliance_bar(struct tree *tree, const struct review_domain *seen, size_t a
 		.parts = { complied, between, counts->transactions - complied - between }
 	};
 
-	open_bar(tree, &bar, at, classes);
+	open_bar(tree, &bar, at, series);
 	report_share(tree, "complied", complied, counts->transactions);
 	tree_number(tree, "transactions", counts->transactions);
 	tree_close(tree);
