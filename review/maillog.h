@@ -94,7 +94,6 @@ bool maillog_line_read(char *line, time_t latest, struct maillog_line *parts);
 struct maillog_client {
 	char *name;		/* NULL: "unknown" */
 	char *address;
-	char *rest;		/* what follows */
 };
 bool maillog_client_read(char *text, struct maillog_client *client);
 
@@ -129,7 +128,7 @@ struct session {
 
 /* A process, and the session that it is in. */
 struct process {
-	char *key;
+	char *key;		/* first, as in a message */
 	struct session *session;
 	struct message *waiting;	/* messages that wait for the session's end */
 };

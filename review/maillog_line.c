@@ -176,7 +176,6 @@ maillog_client_read(char *text, struct maillog_client *client)
 	*close = '\0';
 	client->name = strcmp(text, "unknown") == 0 || *text == '\0' ? NULL : text;
 	client->address = open + 1;
-	client->rest = close + 1;
 	return true;
 }
 

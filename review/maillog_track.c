@@ -15,16 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int
-compare_processes(const void *a, const void *b)
-{
-	return strcmp(((const struct process *)a)->key, ((const struct process *)b)->key);
-}
+/* What both kinds of nodes of the trees begin with. */
+struct keyed {
+	char *key;
+};
 
 static int
-compare_messages(const void *a, const void *b)
+compare_keys(const void *a, const void *b)
 {
-	return strcmp(((const struct message *)a)->key, ((const struct message *)b)->key);
+	return strcmp(((const struct keyed *)a)->key, ((const struct keyed *)b)->key);
 }
 
 static void
@@ -68,44 +67,42 @@ message_free(struct message *message)
 	free(message);
 }
 
-/* "host instance word": several hosts and instances may write to one log. */
-static char *
-make_key(struct maillog *log, const struct maillog_line *line, const char *word)
+/*
+ * The node of a tree that the line names by "word": several hosts and instances may
+ * write to one log. A new one of "size" bytes where there is none; 0: then NULL.
+ */
+static void *
+find_node(struct maillog *log, void **tree, const struct maillog_line *line,
+    const char *word, size_t size)
 {
-	char *key;
+	struct keyed wanted, *found = NULL;
+	void *node;
 
-	if (asprintf(&key, "%s %s %s", line->host, line->instance, word) == -1) {
+	if (asprintf(&wanted.key, "%s %s %s", line->host, line->instance, word) == -1) {
 		track_no_memory(log);
 		return NULL;
 	}
-	return key;
+	node = tfind(&wanted, tree, compare_keys);
+	if (node != NULL || size == 0) {
+		free(wanted.key);
+		return node != NULL ? *(void **)node : NULL;
+	}
+	if ((found = calloc(1, size)) != NULL) {
+		found->key = wanted.key;
+		node = tsearch(found, tree, compare_keys);
+	}
+	if (node != NULL)
+		return found;
+	free(wanted.key);
+	free(found);
+	track_no_memory(log);
+	return NULL;
 }
 
 struct process *
 track_process(struct maillog *log, const struct maillog_line *line)
 {
-	struct process wanted = { .key = make_key(log, line, line->pid) }, *process;
-	void *node;
-
-	if (wanted.key == NULL)
-		return NULL;
-	node = tfind(&wanted, &log->processes, compare_processes);
-	if (node != NULL) {
-		free(wanted.key);
-		return *(struct process **)node;
-	}
-	process = malloc(sizeof(*process));
-	if (process != NULL) {
-		*process = wanted;
-		node = tsearch(process, &log->processes, compare_processes);
-	}
-	if (node == NULL) {
-		free(wanted.key);
-		free(process);
-		track_no_memory(log);
-		return NULL;
-	}
-	return process;
+	return find_node(log, &log->processes, line, line->pid, sizeof(struct process));
 }
 
 struct session *
@@ -126,19 +123,13 @@ track_session(struct maillog *log, struct process *process)
 struct message *
 track_find(struct maillog *log, const struct maillog_line *line)
 {
-	struct message wanted = { .key = make_key(log, line, line->queue_id) };
-	void *node = NULL;
-
-	if (wanted.key != NULL)
-		node = tfind(&wanted, &log->messages, compare_messages);
-	free(wanted.key);
-	return node != NULL ? *(struct message **)node : NULL;
+	return find_node(log, &log->messages, line, line->queue_id, 0);
 }
 
 void
 track_remove(struct maillog *log, struct message *message)
 {
-	(void)tdelete(message, &log->messages, compare_messages);
+	(void)tdelete(message, &log->messages, compare_keys);
 	if (!message->done && message->text[MESSAGE_FROM] == NULL)
 		log->totals->unfinished++;
 	if (message->waits)
@@ -147,27 +138,17 @@ track_remove(struct maillog *log, struct message *message)
 		message_free(message);
 }
 
-/* A new message of that queue id; a queue id is used again for another in the end. */
 struct message *
 track_add(struct maillog *log, const struct maillog_line *line)
 {
 	struct message *message = track_find(log, line);
 
+	/* A queue id is used again for another in the end. */
 	if (message != NULL)
 		track_remove(log, message);
-	message = calloc(1, sizeof(*message));
-	if (message == NULL) {
-		track_no_memory(log);
-		return NULL;
-	}
-	message->key = make_key(log, line, line->queue_id);
-	message->time_ms = line->time_ms;
-	if (message->key == NULL ||
-	    tsearch(message, &log->messages, compare_messages) == NULL) {
-		track_no_memory(log);
-		message_free(message);
-		return NULL;
-	}
+	message = find_node(log, &log->messages, line, line->queue_id, sizeof(*message));
+	if (message != NULL)
+		message->time_ms = line->time_ms;
 	return message;
 }
 
@@ -264,7 +245,7 @@ track_end(struct maillog *log)
 		    !process->session->begun)
 			process->session->tls = TLS_MISSED;
 		track_end_session(log, process);
-		(void)tdelete(process, &log->processes, compare_processes);
+		(void)tdelete(process, &log->processes, compare_keys);
 		free(process->key);
 		free(process);
 	}
