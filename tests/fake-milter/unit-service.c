@@ -806,6 +806,106 @@ test_records_of_a_message(void **state)
 	release(&served);
 }
 
+/* A request of a session that the milter sees, with a certificate of 64 such digits. */
+static void
+tell_of(struct served *served, struct answer_state *state, const char *instance,
+    char digit)
+{
+	struct delegation request = { .state = DELEGATION_EMPTY };
+	struct buffer out = BUFFER_INIT, text = BUFFER_INIT;
+
+	buffer_format(&text, "request=smtpd_access_policy\nprotocol_state=RCPT\n"
+	    "client_address=192.0.2.7\nclient_port=4711\nsender=a@other.example\n"
+	    "recipient=u@ours.example\nencryption_protocol=TLSv1.3\n"
+	    "encryption_cipher=TLS_AES_256_GCM_SHA384\nencryption_keysize=256\n");
+	if (instance != NULL)
+		buffer_format(&text, "instance=%s\n", instance);
+	buffer_string(&text, "ccert_fingerprint=");
+	for (int i = 0; i < 64; i++)
+		buffer_add(&text, &digit, 1);
+	buffer_string(&text, "\n\n");
+	(void)delegation_feed(&request, text.text, text.length);
+	assert_true(answer_request(&served->service, state, &request, &out));
+	assert_string_equal(out.text, "action=DUNNO\n\n");
+	delegation_clear(&request);
+	buffer_free(&text);
+	buffer_free(&out);
+}
+
+/* Which certificate's the session's is, by its digit; '\0': unknown. */
+static char
+known_of(struct served *served, const struct correlation_session *session)
+{
+	const struct correlation_question question = { .tls = tls13,
+	    .from = "a@other.example", .to = "u@ours.example" };
+	struct correlation_digests digests;
+
+	(void)correlation_find(served->service.correlation, session, &question, 1,
+	    &digests);
+	return digests.certificate[0] != '\0' ?
+	    digests.certificate[strlen(digests.certificate) - 1] : '\0';
+}
+
+/* Requests are of one Postfix process by what its instance begins with, or by client. */
+static void
+test_processes_of_postfix(void **state)
+{
+	const struct connection connection = usual_connection();
+	struct answer_state one = { .serial = 1 }, two = { .serial = 2 };
+	struct correlation_session session = { .known = false };
+	struct served served;
+
+	(void)state;
+	prepare(&served);
+	begin(served.service.correlation, &session, &connection);
+	tell_of(&served, &one, "aa.1.0", '1');
+	assert_int_equal(known_of(&served, &session), '1');
+	tell_of(&served, &two, "aa.2.0", '2');
+	assert_int_equal(known_of(&served, &session), '2');
+	tell_of(&served, &two, "ab.1.0", '3');
+	assert_int_equal(known_of(&served, &session), '\0');
+	correlation_mail(served.service.correlation, &session);
+	tell_of(&served, &one, NULL, '4');
+	tell_of(&served, &one, NULL, '5');
+	assert_int_equal(known_of(&served, &session), '5');
+	tell_of(&served, &two, NULL, '6');
+	assert_int_equal(known_of(&served, &session), '\0');
+	correlation_end(served.service.correlation, &session);
+	release(&served);
+}
+
+/* What Postfix always sends must be there, or there is no answer. */
+static void
+test_requests_that_lack_something(void **state)
+{
+	static const char *const lines[] = { "protocol_state=RCPT\n",
+	    "client_address=192.0.2.7\n", "sender=\n", "recipient=u@ours.example\n" };
+	struct answer_state client = { .serial = 1 };
+	struct served served;
+
+	(void)state;
+	prepare(&served);
+	for (size_t missing = 0; missing <= 4; missing++) {
+		struct delegation request = { .state = DELEGATION_EMPTY };
+		struct buffer out = BUFFER_INIT, text = BUFFER_INIT;
+
+		buffer_string(&text, "request=smtpd_access_policy\n");
+		for (size_t i = 0; i < 4; i++)
+			if (i != missing)
+				buffer_string(&text, lines[i]);
+		buffer_string(&text, "\n");
+		(void)delegation_feed(&request, text.text, text.length);
+		assert_int_equal(request.state, DELEGATION_COMPLETE);
+		assert_int_equal(answer_request(&served.service, &client, &request, &out),
+		    missing == 4);
+		assert_int_equal(out.length > 0, missing == 4);
+		delegation_clear(&request);
+		buffer_free(&text);
+		buffer_free(&out);
+	}
+	release(&served);
+}
+
 /* Whatever allocation fails: no answer lets through what the policy refuses. */
 static void
 test_memory_is_short(void **state)
@@ -862,7 +962,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_server_is_not_kept_waiting),
 		cmocka_unit_test(test_server_is_full),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_requests_that_lack_something),
 		cmocka_unit_test(test_records_of_a_message),
+		cmocka_unit_test(test_processes_of_postfix),
 		cmocka_unit_test(test_memory_is_short),
 	};
 	static const char *const names[] = { "policy.conf", "tlsward.conf" };
