@@ -906,6 +906,33 @@ test_requests_that_lack_something(void **state)
 	release(&served);
 }
 
+/* At another stage than RCPT nothing is judged, whatever is there. */
+static void
+test_other_stages(void **state)
+{
+	static const char *const stages[] = { "CONNECT", "MAIL", "DATA", "" };
+	struct answer_state client = { .serial = 1 };
+	struct served served;
+
+	(void)state;
+	prepare(&served);
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		struct delegation request = { .state = DELEGATION_EMPTY };
+		struct buffer out = BUFFER_INIT, text = BUFFER_INIT;
+
+		buffer_format(&text, "request=smtpd_access_policy\nprotocol_state=%s\n"
+		    "client_address=192.0.2.7\nsender=a@acme.example\n"
+		    "recipient=u@ours.example\nencryption_protocol=\n\n", stages[i]);
+		(void)delegation_feed(&request, text.text, text.length);
+		assert_true(answer_request(&served.service, &client, &request, &out));
+		assert_string_equal(out.text, "action=DUNNO\n\n");
+		delegation_clear(&request);
+		buffer_free(&text);
+		buffer_free(&out);
+	}
+	release(&served);
+}
+
 /* Whatever allocation fails: no answer lets through what the policy refuses. */
 static void
 test_memory_is_short(void **state)
@@ -963,6 +990,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_server_is_full),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_requests_that_lack_something),
+		cmocka_unit_test(test_other_stages),
 		cmocka_unit_test(test_records_of_a_message),
 		cmocka_unit_test(test_processes_of_postfix),
 		cmocka_unit_test(test_memory_is_short),
