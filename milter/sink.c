@@ -43,7 +43,7 @@ await_room(int fd, int milliseconds)
  * ------------------------------------------------------------------ */
 
 static int
-open_log_file(const char *path)
+sink_open_file(const char *path)
 {
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }
@@ -72,7 +72,7 @@ write_file(struct sink *sink, const char *line, size_t length)
 static bool
 reopen_file(struct sink *sink)
 {
-	int fd = open_log_file(sink->path);
+	int fd = sink_open_file(sink->path);
 	int result, saved;
 
 	if (fd == -1)
@@ -218,7 +218,7 @@ sink_open(struct sink *sink, const struct settings *settings)
 	*sink = closed;
 	if (sink->kind != SETTINGS_LOG_FILE)
 		return true;
-	sink->fd = open_log_file(sink->path);
+	sink->fd = sink_open_file(sink->path);
 	return sink->fd != -1;
 }
 
