@@ -137,7 +137,7 @@ lint_cipher_list(struct lint *lint, const struct written *written,
 		tls = resolved->require[REASON_TLS_VERSION];
 	else if (written->by[REASON_TLS_VERSION] != NULL)
 		tls = written->by[REASON_TLS_VERSION]->require;
-	if (tls != NULL && list != NULL && tls->u.version == PROTOCOL_TLS_1_3 &&
+	if (tls != NULL && list != NULL && tls->least == PROTOCOL_TLS_1_3 &&
 	    tls->own == NULL && list->require->own == NULL)
 		lint_warn(lint, &list->value, KIND(CIPHER));
 }

@@ -105,7 +105,7 @@ kinds_of(const struct settings_of_rule *settings, enum policy_reason but, char *
 		bool limits = settings->require[kind] != NULL && kind != (int)but &&
 		    requirement_is_of_suite((enum policy_reason)kind) &&
 		    (kind != REASON_TLS_VERSION ||
-		    settings->require[kind]->u.version != PROTOCOL_UNKNOWN);
+		    settings->require[kind]->least != PROTOCOL_UNKNOWN);
 
 		if (limits)
 			used += (size_t)snprintf(text + used, size - used, "%s%s",
@@ -132,7 +132,7 @@ lint_possible(struct lint *lint, size_t rule, const struct settings_of_rule *set
     struct possible possible)
 {
 	const struct policy_requirement *tls = settings->require[REASON_TLS_VERSION];
-	bool tls13 = tls != NULL && tls->u.version == PROTOCOL_TLS_1_3;
+	bool tls13 = tls != NULL && tls->least == PROTOCOL_TLS_1_3;
 	char text[128];
 
 	if (!possible.old && !possible.new)

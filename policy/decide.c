@@ -56,42 +56,43 @@ evaluate_unencrypted(const struct settings_of_rule *settings, bool unknown,
 	    lender);
 }
 
-/* The reason for which a requirement is unmet. */
-static enum policy_reason
-reason_for(const struct session *session, const struct requirement_kind *row)
+/* Whether the session has what a kind presumes. */
+static enum policy_tri
+presumed(const struct session *session, enum requirement_presumes presumes)
 {
-	if ((row->presumes == PRESUMES_VERIFIED && session->verified == POLICY_NO) ||
-	    (row->presumes == PRESUMES_PRESENTED && session->no_certificate))
-		return REASON_CERTIFICATE;
-	return row->reason;
+	switch (presumes) {
+	case PRESUMES_NOTHING:
+		break;
+	case PRESUMES_PRESENTED:
+		return session_answer(!session->no_certificate);
+	case PRESUMES_VERIFIED:
+		return session->verified;
+	}
+	return POLICY_YES;
 }
 
 static void
-evaluate_requirements(const struct settings_of_rule *settings,
-    const struct session *session, struct policy_outcome *outcome)
+evaluate_requirement(const struct settings_of_rule *settings,
+    const struct policy_requirement *requirement, const struct session *session,
+    struct policy_outcome *outcome)
 {
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
-		const struct policy_requirement *requirement = settings->require[kind];
-		enum policy_action action;
+	const struct requirement_kind *row = requirement->row;
+	enum policy_action action = requirement_action(settings, requirement);
+	enum policy_tri basis = presumed(session, row->presumes);
 
-		if (requirement == NULL)
-			continue;
-		action = requirement_action(settings, requirement);
-		switch (requirement->row->meets(session, requirement)) {
-		case POLICY_YES:
-			outcome->check[kind] = CHECK_MET;
-			break;
-		case POLICY_NO:
-			outcome->check[kind] = CHECK_UNMET;
-			count_unmet(outcome, reason_for(session, requirement->row),
-			    action, false, requirement);
-			break;
-		case POLICY_UNKNOWN:
-			outcome->check[kind] = CHECK_UNKNOWN;
-			count_unmet(outcome, requirement->row->reason,
-			    soften(action), true, requirement);
-			break;
-		}
+	switch (basis == POLICY_YES ? row->meets(session, requirement) : basis) {
+	case POLICY_YES:
+		outcome->check[row->kind] = CHECK_MET;
+		break;
+	case POLICY_NO:
+		outcome->check[row->kind] = CHECK_UNMET;
+		count_unmet(outcome, basis == POLICY_NO ? REASON_CERTIFICATE : row->reason,
+		    action, false, requirement);
+		break;
+	case POLICY_UNKNOWN:
+		outcome->check[row->kind] = CHECK_UNKNOWN;
+		count_unmet(outcome, row->reason, soften(action), true, requirement);
+		break;
 	}
 }
 
@@ -131,7 +132,11 @@ evaluate(const struct policy_rule *rule, const struct match *match,
 	if (match->unknown)
 		evaluate_undecided(options, outcome);
 	else if (session->encrypted == POLICY_YES)
-		evaluate_requirements(settings, session, outcome);
+		for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
+			if (settings->require[kind] != NULL)
+				evaluate_requirement(settings, settings->require[kind],
+				    session, outcome);
+		}
 	else
 		evaluate_unencrypted(settings, session->encrypted == POLICY_UNKNOWN,
 		    outcome);

@@ -18,7 +18,7 @@ required_value(const struct policy_outcome *outcome, char *text, size_t size)
 		if (!policy_required_text(outcome, REASON_TLS_VERSION, text, size))
 			requirement_append(text, size, "TLS");
 	} else if (outcome->requirement != NULL)
-		outcome->requirement->row->describe(outcome->requirement, text, size);
+		requirement_describe(outcome->requirement, text, size);
 }
 
 static const char *

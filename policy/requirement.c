@@ -184,7 +184,7 @@ policy_required_text(const struct policy_outcome *outcome, enum policy_reason ki
 
 	text[0] = '\0';
 	if (requirement != NULL)
-		requirement->row->describe(requirement, text, size);
+		requirement_describe(requirement, text, size);
 	return requirement != NULL;
 }
 

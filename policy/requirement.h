@@ -51,8 +51,9 @@ struct requirement_kind {
 	bool (*parse)(struct parser *p, struct policy_requirement *requirement);
 
 	/*
-	 * Whether an encrypted session meets it: yes, no, or unknown, for a fact was
-	 * not supplied or a pattern ran into its limit. Thread-safe.
+	 * Whether an encrypted session that has what is presumed meets it: yes, no, or
+	 * unknown, for a fact was not supplied or a pattern ran into its limit.
+	 * Thread-safe.
 	 */
 	enum policy_tri (*meets)(const struct session *session,
 	    const struct policy_requirement *requirement);
@@ -60,8 +61,12 @@ struct requirement_kind {
 	/* Writes it as policies do, from its name on. */
 	void (*print)(const struct policy_requirement *requirement, FILE *out);
 
-	/* Appends what it demands, in words: "TLS 1.3 or newer"; cut at "size". */
-	void (*describe)(const struct policy_requirement *requirement, char *text,
+	/*
+	 * What it demands, in words ("a cipher of at least %s bits"), and what appends the
+	 * value for "%s"; cut at "size".
+	 */
+	const char *demands;
+	void (*value)(const struct policy_requirement *requirement, char *text,
 	    size_t size);
 
 	/* Whether "a" lets pass all that "b" does and more; and whether both are one. */
@@ -97,6 +102,10 @@ size_t requirement_words(const char *before, const char *words[2 * KIND_END]);
 /* Whether it is judged by that fact. */
 bool requirement_needs(const struct requirement_kind *kind, const char *fact);
 
+/* Appends what it demands, in words; what does not fit into "size" bytes is cut. */
+void requirement_describe(const struct policy_requirement *requirement, char *text,
+    size_t size);
+
 /* Appends to a text of "size" bytes; what does not fit is cut. */
 void requirement_append(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -113,10 +122,20 @@ void *requirement_list_grow(struct parser *p, void *list, size_t count, size_t *
     size_t size);
 void *requirement_list_keep(struct parser *p, const void *list, size_t size);
 
-/* The members of kinds that demand nothing but themselves. */
+/* The token as a number up to "most", or -1. */
+int requirement_read_number(const struct parser *p, int most);
+
+/* Members of kinds that demand nothing but themselves. */
 bool requirement_parse_nothing(struct parser *p, struct policy_requirement *requirement);
 void requirement_print_name(const struct policy_requirement *requirement, FILE *out);
-bool requirement_never_looser(const struct policy_requirement *a,
+void requirement_no_value(const struct policy_requirement *requirement, char *text,
+    size_t size);
+
+/* Members of kinds that demand a number, a text or nothing. */
+void requirement_print_number(const struct policy_requirement *requirement, FILE *out);
+void requirement_number(const struct policy_requirement *requirement, char *text,
+    size_t size);
+bool requirement_less(const struct policy_requirement *a,
     const struct policy_requirement *b);
 
 /* Neither looser than the other; and, of lists, one and the same. */

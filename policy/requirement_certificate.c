@@ -29,13 +29,6 @@ verified_meets(const struct session *session, const struct policy_requirement *r
 	return session->verified;
 }
 
-static void
-verified_describe(const struct policy_requirement *requirement, char *text, size_t size)
-{
-	(void)requirement;
-	requirement_append(text, size, "a verified client certificate");
-}
-
 static bool
 verified_implied(const struct settings_of_rule *settings,
     const struct policy_requirement *lacking)
@@ -186,8 +179,6 @@ name_meets(const struct session *session, const struct policy_requirement *requi
 {
 	const struct facts *facts = session->facts;
 
-	if (session->verified != POLICY_YES)
-		return session->verified;
 	if (facts->cert_san != NULL && facts->cert_san_count > 0)
 		return patterns_match(session, requirement, facts->cert_san,
 		    facts->cert_san_count);
@@ -199,8 +190,6 @@ name_meets(const struct session *session, const struct policy_requirement *requi
 static enum policy_tri
 issuer_meets(const struct session *session, const struct policy_requirement *requirement)
 {
-	if (session->verified != POLICY_YES)
-		return session->verified;
 	if (session->facts->cert_issuer == NULL)
 		return POLICY_UNKNOWN;
 	return patterns_match(session, requirement, &session->facts->cert_issuer, 1);
@@ -222,7 +211,7 @@ patterns_print(const struct policy_requirement *requirement, FILE *out)
 }
 
 static void
-patterns_append(const struct policy_requirement *requirement, char *text, size_t size)
+patterns_value(const struct policy_requirement *requirement, char *text, size_t size)
 {
 	for (size_t i = 0; i < requirement->u.patterns.count; i++) {
 		const struct pattern *pattern = &requirement->u.patterns.list[i];
@@ -231,20 +220,6 @@ patterns_append(const struct policy_requirement *requirement, char *text, size_t
 		requirement_append(text, size, "%s%s%s%s", i > 0 ? " or " : "", regex ? "/" : "",
 		    pattern->text, regex ? "/" : "");
 	}
-}
-
-static void
-name_describe(const struct policy_requirement *requirement, char *text, size_t size)
-{
-	requirement_append(text, size, "a verified client certificate for ");
-	patterns_append(requirement, text, size);
-}
-
-static void
-issuer_describe(const struct policy_requirement *requirement, char *text, size_t size)
-{
-	requirement_append(text, size, "a verified client certificate issued by ");
-	patterns_append(requirement, text, size);
 }
 
 static bool
@@ -331,20 +306,6 @@ certificate_signature_rank(const char *signature)
 	return 0;
 }
 
-/* The token as a number from "least" to "most", or -1. */
-static int
-number_read(const struct parser *p, int least, int most)
-{
-	size_t length = p->token.length;
-	int value;
-
-	if (length == 0 || length > 5 ||
-	    strspn(p->token.text, "0123456789") != length)
-		return -1;
-	value = atoi(p->token.text);
-	return value >= least && value <= most ? value : -1;
-}
-
 static bool
 key_parse(struct parser *p, struct policy_requirement *requirement)
 {
@@ -355,8 +316,8 @@ key_parse(struct parser *p, struct policy_requirement *requirement)
 		parse_expected(p, MSG_KEY_EXPECTED);
 		return false;
 	}
-	requirement->u.key = number_read(p, 1, KEY_MAX);
-	if (requirement->u.key == -1)
+	requirement->least = requirement_read_number(p, KEY_MAX);
+	if (requirement->least < 1)
 		parse_error(p, &p->token.place, MSG_KEY, p->token.text, KEY_MAX);
 	parse_next(p);
 	return true;
@@ -367,31 +328,10 @@ key_meets(const struct session *session, const struct policy_requirement *requir
 {
 	const char *key = session->facts->cert_key;
 
-	if (session->no_certificate)
-		return POLICY_NO;
 	if (key == NULL)
 		return POLICY_UNKNOWN;
 	/* A kind of key that is not known is weaker than all. */
-	return session_answer(certificate_key_strength(key) >= requirement->u.key);
-}
-
-static void
-key_print(const struct policy_requirement *requirement, FILE *out)
-{
-	(void)fprintf(out, "certificate key >= %d", requirement->u.key);
-}
-
-static void
-key_describe(const struct policy_requirement *requirement, char *text, size_t size)
-{
-	requirement_append(text, size, "a client certificate whose key is as strong as "
-	    "RSA with %d bits", requirement->u.key);
-}
-
-static bool
-key_looser(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	return a->u.key < b->u.key;
+	return session_answer(certificate_key_strength(key) >= requirement->least);
 }
 
 static bool
@@ -400,7 +340,6 @@ signature_parse(struct parser *p, struct policy_requirement *requirement)
 	static const char *const signature_names[] = {
 		"md5", "sha1", "sha224", "sha256", "sha384", "sha512", "ed25519", "ed448"
 	};
-	const char *name;
 
 	parse_next(p);
 	if (!parse_at_least(p))
@@ -409,11 +348,9 @@ signature_parse(struct parser *p, struct policy_requirement *requirement)
 		parse_expected(p, MSG_SIGNATURE_EXPECTED);
 		return false;
 	}
-	name = parse_keep_text(p, p->token.text, p->token.length);
-	requirement->u.signature.name = name;
-	if (name != NULL)
-		requirement->u.signature.rank = certificate_signature_rank(name);
-	if (requirement->u.signature.rank == 0)
+	requirement->text = parse_keep_text(p, p->token.text, p->token.length);
+	requirement->least = certificate_signature_rank(p->token.text);
+	if (requirement->least == 0)
 		parse_error(p, &p->token.place, MSG_SIGNATURE, p->token.text,
 		    parse_hint(p, p->token.text, p->token.length, signature_names,
 		    COUNT(signature_names)));
@@ -427,38 +364,28 @@ signature_meets(const struct session *session,
 {
 	const char *signature = session->facts->cert_signature;
 
-	if (session->no_certificate)
-		return POLICY_NO;
 	if (signature == NULL)
 		return POLICY_UNKNOWN;
 	return session_answer(certificate_signature_rank(signature) >=
-	    requirement->u.signature.rank);
+	    requirement->least);
 }
 
 static void
 signature_print(const struct policy_requirement *requirement, FILE *out)
 {
-	(void)fprintf(out, "certificate signature >= %s", requirement->u.signature.name);
+	(void)fprintf(out, "certificate signature >= %s", requirement->text);
 }
 
 static void
-signature_describe(const struct policy_requirement *requirement, char *text, size_t size)
+signature_value(const struct policy_requirement *requirement, char *text, size_t size)
 {
-	requirement_append(text, size, "a client certificate signed with %s or better",
-	    requirement->u.signature.name);
-}
-
-static bool
-signature_looser(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	return a->u.signature.rank < b->u.signature.rank;
+	requirement_append(text, size, "%s", requirement->text);
 }
 
 /* ------------------------------------------------------------------ *
  * certificate valid-for >= N days
  * ------------------------------------------------------------------ */
 
-/* >= N days */
 static bool
 validity_parse(struct parser *p, struct policy_requirement *requirement)
 {
@@ -469,8 +396,8 @@ validity_parse(struct parser *p, struct policy_requirement *requirement)
 		parse_expected(p, MSG_DAYS_EXPECTED);
 		return false;
 	}
-	requirement->u.days = number_read(p, 0, DAYS_MAX);
-	if (requirement->u.days == -1) {
+	requirement->least = requirement_read_number(p, DAYS_MAX);
+	if (requirement->least == -1) {
 		parse_unexpected(p, MSG_DAYS, p->token.text, DAYS_MAX);
 		return false;
 	}
@@ -489,31 +416,23 @@ validity_meets(const struct session *session, const struct policy_requirement *r
 	const char *text = session->facts->cert_not_after;
 	int64_t not_after;
 
-	if (session->no_certificate)
-		return POLICY_NO;
 	if (text == NULL || !date_read_time(text, &not_after))
 		return POLICY_UNKNOWN;
 	return session_answer(not_after - session->now >=
-	    (int64_t)requirement->u.days * 86400);
+	    (int64_t)requirement->least * 86400);
 }
 
 static void
 validity_print(const struct policy_requirement *requirement, FILE *out)
 {
-	(void)fprintf(out, "certificate valid-for >= %d days", requirement->u.days);
+	(void)fprintf(out, "certificate valid-for >= %d days", requirement->least);
 }
 
 static void
-validity_describe(const struct policy_requirement *requirement, char *text, size_t size)
+validity_value(const struct policy_requirement *requirement, char *text, size_t size)
 {
-	requirement_append(text, size, "a client certificate that is valid for another "
-	    "%d day%s", requirement->u.days, requirement->u.days == 1 ? "" : "s");
-}
-
-static bool
-validity_looser(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	return a->u.days < b->u.days;
+	requirement_append(text, size, "%d day%s", requirement->least,
+	    requirement->least == 1 ? "" : "s");
 }
 
 const struct requirement_kind requirements_certificate[] = {
@@ -530,8 +449,10 @@ const struct requirement_kind requirements_certificate[] = {
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "cert_verified" },
 		.parse = requirement_parse_nothing, .meets = verified_meets,
-		.print = requirement_print_name, .describe = verified_describe,
-		.looser = requirement_never_looser, .same = requirement_same_value,
+		.print = requirement_print_name,
+		.demands = "a verified client certificate",
+		.value = requirement_no_value,
+		.looser = requirement_less, .same = requirement_same_value,
 		.implied = verified_implied
 	}, {
 		.kind = REASON_CERTIFICATE_NAME, .reason = REASON_CERTIFICATE_NAME,
@@ -546,7 +467,9 @@ const struct requirement_kind requirements_certificate[] = {
 		.presumes = PRESUMES_VERIFIED,
 		.facts = { "cert_verified", "cert_san", "cert_cn" },
 		.parse = patterns_parse, .meets = name_meets,
-		.print = patterns_print, .describe = name_describe,
+		.print = patterns_print,
+		.demands = "a verified client certificate for %s",
+		.value = patterns_value,
 		.looser = patterns_looser, .same = requirement_same_list,
 		.implied = requirement_implied_by_pin
 	}, {
@@ -562,7 +485,9 @@ const struct requirement_kind requirements_certificate[] = {
 		.presumes = PRESUMES_VERIFIED,
 		.facts = { "cert_verified", "cert_issuer" },
 		.parse = patterns_parse, .meets = issuer_meets,
-		.print = patterns_print, .describe = issuer_describe,
+		.print = patterns_print,
+		.demands = "a verified client certificate issued by %s",
+		.value = patterns_value,
 		.looser = patterns_looser, .same = requirement_same_list,
 		.implied = requirement_implied_by_pin
 	}, {
@@ -577,8 +502,11 @@ const struct requirement_kind requirements_certificate[] = {
 		.presumes = PRESUMES_PRESENTED,
 		.facts = { "cert_key" },
 		.parse = key_parse, .meets = key_meets,
-		.print = key_print, .describe = key_describe,
-		.looser = key_looser, .same = requirement_same_value,
+		.print = requirement_print_number,
+		.demands = "a client certificate whose key is as strong as RSA with "
+		    "%s bits",
+		.value = requirement_number,
+		.looser = requirement_less, .same = requirement_same_value,
 		.implied = requirement_implied_by_pin
 	}, {
 		.kind = REASON_CERTIFICATE_SIGNATURE, .reason = REASON_CERTIFICATE_SIGNATURE,
@@ -592,8 +520,10 @@ const struct requirement_kind requirements_certificate[] = {
 		.presumes = PRESUMES_PRESENTED,
 		.facts = { "cert_signature" },
 		.parse = signature_parse, .meets = signature_meets,
-		.print = signature_print, .describe = signature_describe,
-		.looser = signature_looser, .same = requirement_same_value,
+		.print = signature_print,
+		.demands = "a client certificate signed with %s or better",
+		.value = signature_value,
+		.looser = requirement_less, .same = requirement_same_value,
 		.implied = requirement_implied_by_pin
 	}, {
 		.kind = REASON_CERTIFICATE_VALIDITY, .reason = REASON_CERTIFICATE_VALIDITY,
@@ -607,8 +537,10 @@ const struct requirement_kind requirements_certificate[] = {
 		.presumes = PRESUMES_PRESENTED,
 		.facts = { "cert_not_after" },
 		.parse = validity_parse, .meets = validity_meets,
-		.print = validity_print, .describe = validity_describe,
-		.looser = validity_looser, .same = requirement_same_value,
+		.print = validity_print,
+		.demands = "a client certificate that is valid for another %s",
+		.value = validity_value,
+		.looser = requirement_less, .same = requirement_same_value,
 		.implied = requirement_never_implied
 	},
 	{ .name = NULL }

@@ -58,7 +58,7 @@ suites_read(struct parser *p, const char *list, const struct place *place,
 static bool
 list_parse(struct parser *p, struct policy_requirement *requirement)
 {
-	struct cipher_set *set = &requirement->u.ciphers.set;
+	struct cipher_set *set = &requirement->u.suites;
 	struct place place = p->token.place;
 	const char *list;
 
@@ -68,7 +68,7 @@ list_parse(struct parser *p, struct policy_requirement *requirement)
 	}
 	if ((list = list_read(p)) == NULL)
 		return false;
-	requirement->u.ciphers.text = parse_keep_text(p, list, strlen(list));
+	requirement->text = parse_keep_text(p, list, strlen(list));
 	if (requirement->kind == REASON_CIPHERSUITES)
 		suites_read(p, list, &place, set);
 	else if (!cipher_list_read(p->policy->ciphers, list, set))
@@ -86,7 +86,7 @@ list_meets(const struct session *session, const struct policy_requirement *requi
 		return POLICY_UNKNOWN;
 	return session_answer(session->cipher != NULL &&
 	    cipher_in_set(session->policy->ciphers, session->cipher,
-	    &requirement->u.ciphers.set));
+	    &requirement->u.suites));
 }
 
 static void
@@ -94,21 +94,20 @@ list_print(const struct policy_requirement *requirement, FILE *out)
 {
 	requirement_print_name(requirement, out);
 	(void)putc(' ', out);
-	requirement_print_string(requirement->u.ciphers.text, out);
+	requirement_print_string(requirement->text, out);
 }
 
 static void
-list_describe(const struct policy_requirement *requirement, char *text, size_t size)
+list_value(const struct policy_requirement *requirement, char *text, size_t size)
 {
-	const char *list = requirement->u.ciphers.text;
+	const char *list = requirement->text;
 	size_t shown = strlen(list);
 
 	if (shown > LIST_SHOWN)
 		for (shown = LIST_SHOWN; shown > 0 && list[shown] != ':'; shown--)
 			continue;
-	requirement_append(text, size, "one of the %s %.*s%s",
-	    requirement->kind == REASON_CIPHERSUITES ? "TLS 1.3 cipher suites" : "ciphers",
-	    (int)shown, list, list[shown] != '\0' ? ":..." : "");
+	requirement_append(text, size, "%.*s%s", (int)shown, list,
+	    list[shown] != '\0' ? ":..." : "");
 }
 
 static bool
@@ -117,8 +116,8 @@ list_looser(const struct policy_requirement *a, const struct policy_requirement 
 	bool more = false;
 
 	for (size_t i = 0; i < CIPHERS_MAX / 64; i++) {
-		uint64_t in_a = a->u.ciphers.set.bits[i];
-		uint64_t in_b = b->u.ciphers.set.bits[i];
+		uint64_t in_a = a->u.suites.bits[i];
+		uint64_t in_b = b->u.suites.bits[i];
 
 		if ((in_b & ~in_a) != 0)
 			return false;
@@ -130,8 +129,8 @@ list_looser(const struct policy_requirement *a, const struct policy_requirement 
 static bool
 list_same(const struct policy_requirement *a, const struct policy_requirement *b)
 {
-	return memcmp(&a->u.ciphers.set, &b->u.ciphers.set,
-	    sizeof(a->u.ciphers.set)) == 0;
+	return memcmp(&a->u.suites, &b->u.suites,
+	    sizeof(a->u.suites)) == 0;
 }
 
 /* ------------------------------------------------------------------ *
@@ -150,13 +149,6 @@ secrecy_meets(const struct session *session, const struct policy_requirement *re
 	    session->cipher->forward_secrecy);
 }
 
-static void
-secrecy_describe(const struct policy_requirement *requirement, char *text, size_t size)
-{
-	(void)requirement;
-	requirement_append(text, size, "a key exchange that gives forward secrecy");
-}
-
 static enum policy_tri
 aead_meets(const struct session *session, const struct policy_requirement *requirement)
 {
@@ -164,13 +156,6 @@ aead_meets(const struct session *session, const struct policy_requirement *requi
 	if (session->facts->cipher == NULL)
 		return POLICY_UNKNOWN;
 	return session_answer(session->cipher != NULL && session->cipher->aead);
-}
-
-static void
-aead_describe(const struct policy_requirement *requirement, char *text, size_t size)
-{
-	(void)requirement;
-	requirement_append(text, size, "authenticated encryption (AEAD)");
 }
 
 #define OTHER_CIPHER \
@@ -187,7 +172,8 @@ const struct requirement_kind requirements_cipher[] = {
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "tls_version", "cipher" },
 		.parse = list_parse, .meets = list_meets,
-		.print = list_print, .describe = list_describe,
+		.print = list_print,
+		.demands = "one of the ciphers %s", .value = list_value,
 		.looser = list_looser, .same = list_same,
 		.implied = requirement_implied_by_tls13
 	}, {
@@ -200,7 +186,8 @@ const struct requirement_kind requirements_cipher[] = {
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "tls_version", "cipher" },
 		.parse = list_parse, .meets = list_meets,
-		.print = list_print, .describe = list_describe,
+		.print = list_print,
+		.demands = "one of the TLS 1.3 cipher suites %s", .value = list_value,
 		.looser = list_looser, .same = list_same,
 		.implied = requirement_never_implied
 	}, {
@@ -214,8 +201,10 @@ const struct requirement_kind requirements_cipher[] = {
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "tls_version", "cipher" },
 		.parse = requirement_parse_nothing, .meets = secrecy_meets,
-		.print = requirement_print_name, .describe = secrecy_describe,
-		.looser = requirement_never_looser, .same = requirement_same_value,
+		.print = requirement_print_name,
+		.demands = "a key exchange that gives forward secrecy",
+		.value = requirement_no_value,
+		.looser = requirement_less, .same = requirement_same_value,
 		.implied = requirement_implied_by_tls13
 	}, {
 		.kind = REASON_AEAD, .reason = REASON_AEAD,
@@ -227,8 +216,10 @@ const struct requirement_kind requirements_cipher[] = {
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "cipher" },
 		.parse = requirement_parse_nothing, .meets = aead_meets,
-		.print = requirement_print_name, .describe = aead_describe,
-		.looser = requirement_never_looser, .same = requirement_same_value,
+		.print = requirement_print_name,
+		.demands = "authenticated encryption (AEAD)",
+		.value = requirement_no_value,
+		.looser = requirement_less, .same = requirement_same_value,
 		.implied = requirement_implied_by_tls13
 	},
 	{ .name = NULL }

@@ -217,14 +217,6 @@ pins_print(const struct policy_requirement *requirement, FILE *out)
 			(void)fprintf(out, " %s", text);
 }
 
-static void
-pins_describe(const struct policy_requirement *requirement, char *text, size_t size)
-{
-	(void)requirement;
-	requirement_append(text, size, "the client certificate or key that is registered "
-	    "with us");
-}
-
 /* A pin by file against one by its digest is not compared: it is both digests. */
 static bool
 pins_looser(const struct policy_requirement *a, const struct policy_requirement *b)
@@ -258,7 +250,9 @@ const struct requirement_kind requirements_pin[] = {
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "cert_fingerprint", "cert_pubkey_fingerprint" },
 		.parse = pins_parse, .meets = pins_meet,
-		.print = pins_print, .describe = pins_describe,
+		.print = pins_print,
+		.demands = "the client certificate or key that is registered with us",
+		.value = requirement_no_value,
 		.looser = pins_looser, .same = requirement_same_list,
 		.implied = requirement_never_implied
 	},

@@ -6,6 +6,7 @@
 #include "policy/requirement.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/parse.h"
@@ -19,6 +20,35 @@ requirement_append(char *text, size_t size, const char *format, ...)
 	va_start(ap, format);
 	(void)vsnprintf(text + used, size - used, format, ap);
 	va_end(ap);
+}
+
+void
+requirement_describe(const struct policy_requirement *requirement, char *text, size_t size)
+{
+	const char *demands = requirement->row->demands;
+	const char *value = strstr(demands, "%s");
+
+	if (value == NULL) {
+		requirement_append(text, size, "%s", demands);
+		return;
+	}
+	requirement_append(text, size, "%.*s", (int)(value - demands), demands);
+	requirement->row->value(requirement, text, size);
+	requirement_append(text, size, "%s", value + 2);
+}
+
+void
+requirement_no_value(const struct policy_requirement *requirement, char *text, size_t size)
+{
+	(void)requirement;
+	(void)text;
+	(void)size;
+}
+
+void
+requirement_number(const struct policy_requirement *requirement, char *text, size_t size)
+{
+	requirement_append(text, size, "%d", requirement->least);
 }
 
 void
@@ -45,6 +75,12 @@ requirement_print_name(const struct policy_requirement *requirement, FILE *out)
 	(void)fputs(requirement->row->name, out);
 }
 
+void
+requirement_print_number(const struct policy_requirement *requirement, FILE *out)
+{
+	(void)fprintf(out, "%s >= %d", requirement->row->name, requirement->least);
+}
+
 /* ------------------------------------------------------------------ *
  * Parsing
  * ------------------------------------------------------------------ */
@@ -55,6 +91,18 @@ requirement_parse_nothing(struct parser *p, struct policy_requirement *requireme
 	(void)p;
 	(void)requirement;
 	return true;
+}
+
+int
+requirement_read_number(const struct parser *p, int most)
+{
+	size_t length = p->token.length;
+	int number;
+
+	if (length == 0 || length > 5 || strspn(p->token.text, "0123456789") != length)
+		return -1;
+	number = atoi(p->token.text);
+	return number <= most ? number : -1;
 }
 
 void *
@@ -87,12 +135,9 @@ requirement_list_keep(struct parser *p, const void *list, size_t size)
  * ------------------------------------------------------------------ */
 
 bool
-requirement_never_looser(const struct policy_requirement *a,
-    const struct policy_requirement *b)
+requirement_less(const struct policy_requirement *a, const struct policy_requirement *b)
 {
-	(void)a;
-	(void)b;
-	return false;
+	return a->least < b->least;
 }
 
 bool
@@ -125,7 +170,7 @@ requirement_implied_by_tls13(const struct settings_of_rule *settings,
 	const struct policy_requirement *tls = settings->require[REASON_TLS_VERSION];
 
 	(void)lacking;
-	return tls != NULL && tls->u.version == PROTOCOL_TLS_1_3;
+	return tls != NULL && tls->least == PROTOCOL_TLS_1_3;
 }
 
 bool

@@ -5,11 +5,10 @@
  */
 #include "policy/requirement.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "policy/parse.h"
 #include "policy/session.h"
+
+#define BITS_MAX 256
 
 /* ------------------------------------------------------------------ *
  * tls [>= VERSION]
@@ -18,7 +17,7 @@
 static bool
 version_parse(struct parser *p, struct policy_requirement *requirement)
 {
-	requirement->u.version = PROTOCOL_UNKNOWN;
+	requirement->least = PROTOCOL_UNKNOWN;
 	if (p->token.type != TOKEN_AT_LEAST) {
 		/* "tls 1.2" or "tls = 1.2": the ">=" was forgotten. */
 		if (parse_at_end(p) || parse_is(p, "otherwise"))
@@ -31,8 +30,8 @@ version_parse(struct parser *p, struct policy_requirement *requirement)
 		parse_expected(p, MSG_VERSION_EXPECTED);
 		return false;
 	}
-	requirement->u.version = protocol_from_policy(p->token.text);
-	if (requirement->u.version == PROTOCOL_UNKNOWN)
+	requirement->least = (int)protocol_from_policy(p->token.text);
+	if (requirement->least == PROTOCOL_UNKNOWN)
 		parse_error(p, &p->token.place, MSG_VERSION, p->token.text);
 	parse_next(p);
 	return true;
@@ -41,36 +40,29 @@ version_parse(struct parser *p, struct policy_requirement *requirement)
 static enum policy_tri
 version_meets(const struct session *session, const struct policy_requirement *requirement)
 {
-	if (requirement->u.version == PROTOCOL_UNKNOWN)
+	if (requirement->least == PROTOCOL_UNKNOWN)
 		return POLICY_YES;
 	if (!session->version_given)
 		return POLICY_UNKNOWN;
 	/* A protocol's name that is not known is below all. */
-	return session_answer(session->version >= requirement->u.version);
+	return session_answer((int)session->version >= requirement->least);
 }
 
 static void
 version_print(const struct policy_requirement *requirement, FILE *out)
 {
 	requirement_print_name(requirement, out);
-	if (requirement->u.version != PROTOCOL_UNKNOWN)
-		(void)fprintf(out, " >= %s", protocol_version(requirement->u.version));
+	if (requirement->least != PROTOCOL_UNKNOWN)
+		(void)fprintf(out, " >= %s",
+		    protocol_version((enum policy_protocol)requirement->least));
 }
 
 static void
-version_describe(const struct policy_requirement *requirement, char *text, size_t size)
+version_value(const struct policy_requirement *requirement, char *text, size_t size)
 {
-	if (requirement->u.version == PROTOCOL_UNKNOWN)
-		requirement_append(text, size, "TLS");
-	else
-		requirement_append(text, size, "TLS %s or newer",
-		    protocol_version(requirement->u.version));
-}
-
-static bool
-version_looser(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	return a->u.version < b->u.version;
+	if (requirement->least != PROTOCOL_UNKNOWN)
+		requirement_append(text, size, " %s or newer",
+		    protocol_version((enum policy_protocol)requirement->least));
 }
 
 /* Each requirement implies TLS, of any version. */
@@ -80,7 +72,7 @@ version_implied(const struct settings_of_rule *settings,
 {
 	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
-			return lacking->u.version == PROTOCOL_UNKNOWN;
+			return lacking->least == PROTOCOL_UNKNOWN;
 	return false;
 }
 
@@ -91,21 +83,15 @@ version_implied(const struct settings_of_rule *settings,
 static bool
 bits_parse(struct parser *p, struct policy_requirement *requirement)
 {
-	size_t length;
-	int bits = 0;
-
 	if (!parse_at_least(p))
 		return false;
 	if (p->token.type != TOKEN_WORD) {
 		parse_expected(p, MSG_BITS_EXPECTED);
 		return false;
 	}
-	length = p->token.length;
-	if (length <= 3 && strspn(p->token.text, "0123456789") == length)
-		bits = atoi(p->token.text);
-	if (bits < 1 || bits > 256)
+	requirement->least = requirement_read_number(p, BITS_MAX);
+	if (requirement->least < 1)
 		parse_error(p, &p->token.place, MSG_BITS, p->token.text);
-	requirement->u.bits = bits;
 	parse_next(p);
 	return true;
 }
@@ -115,26 +101,7 @@ bits_meets(const struct session *session, const struct policy_requirement *requi
 {
 	if (session->bits < 0)
 		return POLICY_UNKNOWN;
-	return session_answer(session->bits >= requirement->u.bits);
-}
-
-static void
-bits_print(const struct policy_requirement *requirement, FILE *out)
-{
-	(void)fprintf(out, "bits >= %d", requirement->u.bits);
-}
-
-static void
-bits_describe(const struct policy_requirement *requirement, char *text, size_t size)
-{
-	requirement_append(text, size, "a cipher of at least %d bits",
-	    requirement->u.bits);
-}
-
-static bool
-bits_looser(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	return a->u.bits < b->u.bits;
+	return session_answer(session->bits >= requirement->least);
 }
 
 /* Every TLS 1.3 suite has 128 at least. */
@@ -142,7 +109,7 @@ static bool
 bits_implied(const struct settings_of_rule *settings,
     const struct policy_requirement *lacking)
 {
-	return lacking->u.bits <= 128 && requirement_implied_by_tls13(settings, lacking);
+	return lacking->least <= 128 && requirement_implied_by_tls13(settings, lacking);
 }
 
 const struct requirement_kind requirements_tls[] = {
@@ -158,8 +125,9 @@ const struct requirement_kind requirements_tls[] = {
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "tls_version" },
 		.parse = version_parse, .meets = version_meets,
-		.print = version_print, .describe = version_describe,
-		.looser = version_looser, .same = requirement_same_value,
+		.print = version_print,
+		.demands = "TLS%s", .value = version_value,
+		.looser = requirement_less, .same = requirement_same_value,
 		.implied = version_implied
 	}, {
 		.kind = REASON_BITS, .reason = REASON_BITS,
@@ -173,8 +141,9 @@ const struct requirement_kind requirements_tls[] = {
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "bits", "cipher" },
 		.parse = bits_parse, .meets = bits_meets,
-		.print = bits_print, .describe = bits_describe,
-		.looser = bits_looser, .same = requirement_same_value,
+		.print = requirement_print_number,
+		.demands = "a cipher of at least %s bits", .value = requirement_number,
+		.looser = requirement_less, .same = requirement_same_value,
 		.implied = bits_implied
 	},
 	{ .name = NULL }

@@ -67,13 +67,14 @@ struct policy_requirement {
 	unsigned line;
 	const char *file;		/* relative to the policy's folder */
 	const struct otherwise *own;	/* NULL: the rule's */
+	/*
+	 * Of those with ">=": the protocol (PROTOCOL_UNKNOWN: any), the bits, the key's
+	 * strength, the signature's rank or the days; else 0.
+	 */
+	int least;
+	const char *text;		/* a list of ciphers, a signature; as written */
 	union {
-		enum policy_protocol version;	/* PROTOCOL_UNKNOWN: any */
-		int bits;
-		struct {
-			const char *text;
-			struct cipher_set set;
-		} ciphers;
+		struct cipher_set suites;
 		struct {
 			const struct pattern *list;
 			size_t count;
@@ -85,12 +86,6 @@ struct policy_requirement {
 			const struct pinned_file *files;
 			size_t file_count;
 		} pins;
-		int key;	/* the least strength */
-		struct {
-			const char *name;
-			int rank;
-		} signature;
-		int days;
 	} u;
 };
 

@@ -179,10 +179,12 @@ each_kind_of_requirement_has_a_whole_row(void **state)
 		assert_non_null(strstr(row->why.reply, "{required}"));
 		assert_true(row->why.advice[0] != '\0');
 		assert_non_null(row->facts[0]);
+		assert_true(row->demands[0] != '\0');
+		assert_int_equal(strstr(row->demands, "%s") == NULL,
+		    row->value == requirement_no_value);
 		assert_null(row->facts[REQUIREMENT_FACTS_MAX]);
 		assert_true(row->parse != NULL && row->meets != NULL &&
-		    row->print != NULL && row->describe != NULL &&
-		    row->looser != NULL && row->same != NULL && row->implied != NULL);
+		    row->print != NULL && row->value != NULL && row->looser != NULL && row->same != NULL && row->implied != NULL);
 	}
 	assert_null(requirement_kind(REASON_NONE));
 	assert_null(requirement_kind(REASON_TLS));
