@@ -344,6 +344,8 @@ test_tls_must_agree(void **state)
 	/* Nor for ever. */
 	assert_string_equal(take_as(table, &session, &tls13, "a@acme.example",
 	    1000 + CORRELATION_LIFE_MS + 1), "");
+	assert_string_equal(take_as(table, &session, &tls13, "a@acme.example",
+	    1000 + CORRELATION_LIFE_MS), "one");
 	assert_string_equal(take(table, &session), "one");
 	correlation_end(table, &session);
 }
