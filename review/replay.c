@@ -229,21 +229,6 @@ judge_item(struct replaying *replaying, const struct facts *facts,
 }
 
 static bool
-take_decision(void *context, const struct review_decision *decision)
-{
-	struct item item = {
-		.transactions = decision->messages, .last_ms = decision->last_ms,
-		.was = decision->action
-	};
-	const struct policy_hidden hidden = {
-		.sender = decision->rolled_up, .recipient = decision->facts->to == NULL,
-		.network = decision->client_network
-	};
-
-	return judge_item(context, decision->facts, &hidden, &item);
-}
-
-static bool
 take_message(void *context, const struct maillog_message *message)
 {
 	struct item item = {
@@ -253,6 +238,127 @@ take_message(void *context, const struct maillog_message *message)
 
 	return judge_item(context, message->facts, &hidden, &item);
 }
+
+/* ------------------------------------------------------------------ *
+ * The journal's decisions: a set of facts once, however many hours it was seen in
+ * ------------------------------------------------------------------ */
+
+/* Both questions have these columns: TIME, ACTION, ..., and then the facts. */
+enum { DECISION_TIME, DECISION_ACTION, DECISION_MESSAGES, DECISION_NETWORK, DECISION_FACTS };
+
+static const char *const fact_names[] = {
+	"mta", "session", "client_addr", "client_name", "local", "helo",
+	"sasl_username", "from", "to", "to_resolved", "tls_version", "cipher", "bits",
+	"cert_verified", "cert_cn", "cert_san", "cert_issuer", "cert_fingerprint",
+	"cert_pubkey_fingerprint", "cert_key", "cert_signature", "cert_not_after"
+};
+#define FACT_COUNT (sizeof(fact_names) / sizeof(fact_names[0]))
+
+#define TLS_FACTS \
+	"tls_version, cipher, bits, cert_verified, cert_cn, cert_san, cert_issuer," \
+	" cert_fingerprint, cert_pubkey_fingerprint, cert_key, cert_signature," \
+	" cert_not_after"
+
+static const char records_sql[] =
+    "SELECT time, action, 0, NULL, mta, session, client_addr, client_name, local, helo,"
+    " sasl_username, \"from\", \"to\", to_resolved, " TLS_FACTS " FROM record"
+    " WHERE time >= ?1 AND time < ?2 ORDER BY time";
+
+/* What stands beside max(hour) is of the row that has it. */
+static const char rollups_sql[] =
+    "SELECT r.hour * 3600000 + r.last, 'accept', r.sum, f.client_network, f.mta,"
+    " r.session, r.client_addr, f.client_name, f.local, NULL, f.authenticated,"
+    " CASE WHEN f.null_sender IS NOT NULL THEN '<>'"
+    "  WHEN f.domain IS NULL THEN coalesce(r.sender, 'unknown')"
+    "  ELSE coalesce(r.sender, 'unknown') || '@' || f.domain END,"
+    " NULL, NULL, " TLS_FACTS
+    " FROM (SELECT facts, sum(messages) AS sum, max(hour) AS hour, last, session,"
+    "  client_addr, sender FROM rollup WHERE hour >= ?1 AND hour < ?2 GROUP BY facts) r"
+    " JOIN facts f ON f.id = r.facts LEFT JOIN certificate c ON c.id = f.certificate";
+
+/* What is no fact is left out: "error" is of no use to anybody. Lists are JSON. */
+static void
+set_facts(struct journal_facts *facts, sqlite3_stmt *row)
+{
+	char error[JOURNAL_ERROR_MAX];
+
+	journal_facts_clear(facts);
+	for (size_t i = 0; i < FACT_COUNT; i++) {
+		const char *text = review_column(row, DECISION_FACTS + (int)i);
+
+		if (text == NULL)
+			continue;
+		if (strcmp(fact_names[i], "cert_san") == 0)
+			(void)journal_facts_set_json(facts, fact_names[i], text, error);
+		else
+			(void)journal_facts_set(facts, fact_names[i], text, error);
+	}
+}
+
+/*
+ * Where messages are rolled up, the local part of the sender and the client's address
+ * are those of one of them, and there is no recipient.
+ */
+static bool
+judge_row(struct replaying *replaying, struct journal_facts *facts, sqlite3_stmt *row)
+{
+	int64_t messages = sqlite3_column_int64(row, DECISION_MESSAGES);
+	struct item item = {
+		.transactions = messages > 0 ? messages : 1,
+		.last_ms = sqlite3_column_int64(row, DECISION_TIME),
+		.was = journal_action(review_column(row, DECISION_ACTION))
+	};
+	struct policy_hidden hidden = {
+		.sender = messages > 0, .network = review_column(row, DECISION_NETWORK)
+	};
+
+	set_facts(facts, row);
+	hidden.recipient = journal_facts_get(facts)->to == NULL;
+	return judge_item(replaying, journal_facts_get(facts), &hidden, &item);
+}
+
+static int
+judge_rows(struct replaying *replaying, sqlite3 *db, const char *sql, int64_t since,
+    int64_t until)
+{
+	struct journal_facts *facts = journal_facts_new();
+	sqlite3_stmt *row = NULL;
+	int result = facts == NULL ? SQLITE_NOMEM :
+	    sqlite3_prepare_v2(db, sql, -1, &row, NULL);
+
+	if (result == SQLITE_OK) {
+		(void)sqlite3_bind_int64(row, 1, since);
+		(void)sqlite3_bind_int64(row, 2, until);
+		while ((result = sqlite3_step(row)) == SQLITE_ROW &&
+		    judge_row(replaying, facts, row))
+			continue;
+	}
+	(void)sqlite3_finalize(row);
+	journal_facts_free(&facts);
+	return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+static int
+judge_journal(struct replaying *replaying, sqlite3 *db)
+{
+	const struct review_replay *replay = replaying->replay;
+	/* One moment for all tables: the daemon goes on writing. */
+	int result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+
+	if (result == SQLITE_OK)
+		result = judge_rows(replaying, db, records_sql, replay->since_ms,
+		    replay->until_ms);
+	if (result == SQLITE_OK)
+		result = judge_rows(replaying, db, rollups_sql,
+		    journal_hour(replay->since_ms), journal_hour(replay->until_ms - 1) + 1);
+	if (sqlite3_get_autocommit(db) == 0)
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return result;
+}
+
+/* ------------------------------------------------------------------ *
+ * All of it
+ * ------------------------------------------------------------------ */
 
 /* Most changes first, then most transactions. */
 static int
@@ -314,8 +420,7 @@ review_replay_journal(sqlite3 *db, const struct review_replay *replay,
 	int result = SQLITE_OK;
 
 	if (!replaying.failed)
-		result = review_decisions_read(db, replay->since_ms, replay->until_ms,
-		    take_decision, &replaying);
+		result = judge_journal(&replaying, db);
 	return replay_finish(&replaying) ? result : SQLITE_NOMEM;
 }
 
