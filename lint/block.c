@@ -5,15 +5,24 @@
  */
 #include "lint/warn.h"
 
+#include <string.h>
+
 /* What a setting sets: a kind of requirement, or one of these. */
 enum slot {
 	SLOT_OTHERWISE = KIND_END, SLOT_MONITOR, SLOT_EXEMPT, SLOT_CONTACT, SLOT_NOTE,
 	SLOT_COUNT
 };
 
+/* A requirement that a profile brought in. */
+struct used {
+	const struct policy_requirement *requirement;	/* NULL: none */
+	const char *profile;
+};
+
 /* The settings of a block that still have an effect at some place in it. */
 struct written {
 	const struct setting *by[SLOT_COUNT];
+	struct used used[KIND_END];
 	bool period;		/* a monitor or an exempt, perhaps of a profile */
 };
 
@@ -104,6 +113,47 @@ write_setting(struct lint *lint, struct written *written, const struct setting *
 		written->by[own_slot(setting)] = setting;
 }
 
+/* Warns where less is demanded than by a profile before. */
+static void
+lint_loosened(struct lint *lint, const struct setting *setting, const struct used *used,
+    const struct settings_of_rule *settings)
+{
+	const struct policy_requirement *before = used->requirement;
+	const struct policy_requirement *after = setting->require;
+
+	if (before != NULL && (after == NULL || requirement_looser(after, before) ||
+	    requirement_action(settings, after) < requirement_action(settings, before)))
+		lint_warn(lint, &setting->place, KIND(LOOSENS), used->profile,
+		    policy_kind_name(before->kind));
+}
+
+/* Notes which requirements profiles have brought in, and which are replaced. */
+static void
+write_used(struct lint *lint, struct written *written, const struct setting *setting,
+    const struct settings_of_rule *settings)
+{
+	const struct profile *profile = setting->profile;
+	bool drops = setting->type == SET_NOTHING || (profile != NULL && profile->drops);
+	int first = KIND_FIRST;
+
+	if (setting->type == SET_REQUIRE) {
+		lint_loosened(lint, setting, &written->used[setting->require->kind],
+		    settings);
+		written->used[setting->require->kind] = (struct used){ 0 };
+	}
+	while (first < KIND_END - 1 && written->used[first].requirement == NULL)
+		first++;
+	if (setting->type == SET_NOTHING)
+		lint_loosened(lint, setting, &written->used[first], settings);
+	if (drops)
+		memset(written->used, 0, sizeof(written->used));
+	for (int kind = KIND_FIRST; profile != NULL && kind < KIND_END; kind++)
+		if (profile->settings->require[kind] != NULL)
+			written->used[kind] = (struct used){
+				profile->settings->require[kind], profile->name
+			};
+}
+
 /* Notes whether there is a monitor or an exempt, and warns where none is undone. */
 static void
 write_period(struct lint *lint, struct written *written, const struct setting *setting,
@@ -167,14 +217,16 @@ lint_pins(struct lint *lint, const struct written *written)
 
 static void
 lint_block(struct lint *lint, const struct block *block,
-    const struct settings_of_rule *resolved)
+    const struct settings_of_rule *settings, bool in_rule)
 {
+	const struct settings_of_rule *resolved = in_rule ? settings : NULL;
 	struct written written = { 0 };
-	bool used = resolved == NULL, any = false;
+	bool used = !in_rule, any = false;
 
 	for (const struct setting *each = block->first; each != NULL; each = each->next) {
 		write_setting(lint, &written, each);
-		write_period(lint, &written, each, resolved != NULL);
+		write_used(lint, &written, each, settings);
+		write_period(lint, &written, each, in_rule);
 	}
 	lint_cipher_list(lint, &written, resolved);
 	lint_pins(lint, &written);
@@ -203,14 +255,14 @@ has_rules(const struct lint *lint, const struct source *source)
 void
 lint_blocks(struct lint *lint)
 {
-	for (const struct profile *each = lint->written->profiles; each != NULL; each = each->next) {
-		lint_block(lint, &each->block, NULL);
+	const struct profile *each;
+
+	for (each = lint->written->profiles; each != NULL; each = each->next) {
+		lint_block(lint, &each->block, each->settings, false);
 		if (!each->used && has_rules(lint, each->place.source))
 			lint_warn(lint, &each->place, KIND(PROFILE), each->name);
 	}
-	for (size_t i = 0; i < lint->policy->rule_count; i++) {
-		const struct policy_rule *rule = &lint->policy->rules[i];
-
-		lint_block(lint, lint_block_of(lint, i), &rule->settings);
-	}
+	for (size_t i = 0; i < lint->policy->rule_count; i++)
+		lint_block(lint, lint_block_of(lint, i),
+		    &lint->policy->rules[i].settings, true);
 }

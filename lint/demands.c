@@ -33,24 +33,6 @@ lint_clear_text(struct lint *lint, size_t index)
 	}
 }
 
-static void
-lint_replaced(struct lint *lint)
-{
-	const struct replaced *each;
-
-	for (each = lint->written->replaced; each != NULL; each = each->next) {
-		const struct policy_requirement *before = each->before;
-		bool looser = each->after == NULL ||
-		    requirement_looser(each->after, before) ||
-		    requirement_action(each->settings, each->after) <
-		    requirement_action(each->settings, before);
-
-		if (looser)
-			lint_warn(lint, &each->place, KIND(LOOSENS), each->profile,
-			    policy_kind_name(before->kind));
-	}
-}
-
 /* Warns of a default that refuses clear text from everybody. */
 static void
 lint_public(struct lint *lint)
@@ -180,7 +162,6 @@ lint_demands(struct lint *lint)
 {
 	for (size_t i = 0; i < lint->policy->rule_count; i++)
 		lint_clear_text(lint, i);
-	lint_replaced(lint);
 	lint_public(lint);
 	lint_sessions(lint);
 }

@@ -15,15 +15,12 @@ struct effect {
 	struct settings_of_rule settings;
 	bool nothing;		/* drops the requirements first */
 	bool enforce;		/* drops monitor and exempt first */
-	/* By whom a requirement came here: the profile's name; NULL: written here. */
-	const char *origin[KIND_END];
 };
 
 static void
 drop_requirements(struct effect *effect)
 {
 	memset(effect->settings.require, 0, sizeof(effect->settings.require));
-	memset(effect->origin, 0, sizeof(effect->origin));
 	effect->nothing = true;
 }
 
@@ -36,21 +33,18 @@ enforce(struct effect *effect)
 	effect->enforce = true;
 }
 
-/* Does to "onto" what the profile of that name does. */
+/* Does to "onto" what a profile does. */
 static void
-compose(struct effect *onto, const struct effect *used, const char *name)
+compose(struct effect *onto, const struct effect *used)
 {
 	const struct settings_of_rule *from = &used->settings;
 	struct settings_of_rule *to = &onto->settings;
 
 	if (used->nothing)
 		drop_requirements(onto);
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
-		if (from->require[kind] != NULL) {
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		if (from->require[kind] != NULL)
 			to->require[kind] = from->require[kind];
-			onto->origin[kind] = name;
-		}
-	}
 	if (used->enforce)
 		enforce(onto);
 	if (from->otherwise != NULL)
@@ -67,51 +61,6 @@ compose(struct effect *onto, const struct effect *used, const char *name)
 		to->note = from->note;
 }
 
-/* Remembers for lint that a requirement takes the place of a profile's. */
-static void
-note_replaced(struct parser *p, const struct setting *setting, struct effect *effect,
-    enum policy_reason kind)
-{
-	struct replaced *replaced;
-
-	if (effect->origin[kind] == NULL)
-		return;
-	if ((replaced = parse_scratch(p, sizeof(*replaced))) == NULL)
-		return;
-	replaced->place = setting->place;
-	replaced->profile = effect->origin[kind];
-	replaced->before = effect->settings.require[kind];
-	replaced->after = setting->require;
-	replaced->next = p->written->replaced;
-	p->written->replaced = replaced;
-}
-
-static void
-apply_require(struct parser *p, const struct setting *setting, struct effect *effect)
-{
-	enum policy_reason kind;
-
-	if (setting->require == NULL)
-		return;
-	kind = setting->require->kind;
-	note_replaced(p, setting, effect, kind);
-	effect->settings.require[kind] = setting->require;
-	effect->origin[kind] = NULL;
-}
-
-static void
-apply_nothing(struct parser *p, const struct setting *setting, struct effect *effect)
-{
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
-		if (effect->origin[kind] != NULL) {
-			note_replaced(p, setting, effect, (enum policy_reason)kind);
-			break;
-		}
-	}
-	drop_requirements(effect);
-}
-
-static void finish_replaced(struct parser *p, const struct settings_of_rule *settings);
 static void apply_block(struct parser *p, const struct block *block,
     const struct profile *inside, struct effect *effect);
 
@@ -129,7 +78,7 @@ effect_of(struct parser *p, struct profile *profile)
 		profile->state = PROFILE_BUSY;
 		apply_block(p, &profile->block, profile, profile->effect);
 		profile->state = PROFILE_DONE;
-		finish_replaced(p, &profile->effect->settings);
+		profile->drops = profile->effect->nothing;
 	}
 	return profile->effect;
 }
@@ -213,7 +162,7 @@ apply_use(struct parser *p, struct setting *use, const struct profile *inside,
 	profile->used = true;
 	use->profile = profile;
 	if ((used = effect_of(p, profile)) != NULL)
-		compose(effect, used, profile->name);
+		compose(effect, used);
 }
 
 static void
@@ -228,10 +177,11 @@ apply_block(struct parser *p, const struct block *block, const struct profile *i
 			apply_use(p, each, inside, effect);
 			break;
 		case SET_REQUIRE:
-			apply_require(p, each, effect);
+			if (each->require != NULL)
+				settings->require[each->require->kind] = each->require;
 			break;
 		case SET_NOTHING:
-			apply_nothing(p, each, effect);
+			drop_requirements(effect);
 			break;
 		case SET_OTHERWISE:
 			settings->otherwise = each->otherwise;
@@ -256,16 +206,6 @@ apply_block(struct parser *p, const struct block *block, const struct profile *i
 	}
 }
 
-/* Gives lint the settings that the replaced requirements ended up in. */
-static void
-finish_replaced(struct parser *p, const struct settings_of_rule *settings)
-{
-	struct replaced *each = p->written->replaced;
-
-	for (; each != NULL && each->settings == NULL; each = each->next)
-		each->settings = settings;
-}
-
 void
 parse_resolve(struct parser *p)
 {
@@ -285,6 +225,5 @@ parse_resolve(struct parser *p)
 		}
 		apply_block(p, &p->written->rules[i].block, NULL, &effect);
 		rule->settings = effect.settings;
-		finish_replaced(p, &rule->settings);
 	}
 }

@@ -47,6 +47,7 @@ struct profile {
 	unsigned order;
 	bool misspelt;			/* by a statement that was reported */
 	bool used;
+	bool drops;			/* what was required before it is used */
 };
 
 /* A rule and the block from which its settings come. */
@@ -65,16 +66,6 @@ struct source_node {
 	bool has_rules;			/* and not profiles alone */
 };
 
-/* A requirement that took the place of a used profile's. */
-struct replaced {
-	struct replaced *next;
-	struct place place;
-	const char *profile;
-	const struct settings_of_rule *settings;	/* that both count for */
-	const struct policy_requirement *before;
-	const struct policy_requirement *after;	/* NULL: "require nothing" */
-};
-
 /* An include whose pattern matches no file. */
 struct empty_include {
 	struct empty_include *next;
@@ -91,7 +82,6 @@ struct policy_written {
 	struct profile *fallback;	/* the default block */
 	struct written_rule *rules;	/* by index of policy->rules */
 	size_t rule_room;
-	struct replaced *replaced;
 	struct empty_include *empty;
 };
 
