@@ -36,14 +36,14 @@ in_file(const struct pinned_file *pinned, char text[IN_MAX])
 void
 lint_file(const struct pinned_file *pinned, struct diags *diags)
 {
-	const struct certificate_file *found = &pinned->found;
+	const struct certificate *certificate = &pinned->certificate;
 	char text[IN_MAX];
 	const char *in = in_file(pinned, text);
 
-	if (found->certificates > 1)
+	if (certificate->certificates > 1)
 		lint_warn_kept(diags, &pinned->place, KIND(CERTIFICATE_MORE),
-		    found->certificates, in);
-	if (found->private_key)
+		    certificate->certificates, in);
+	if (certificate->private_key)
 		lint_warn_kept(diags, &pinned->place, KIND(PRIVATE_KEY), in);
 }
 

@@ -26,6 +26,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
+const char certificate_no_memory[] = "memory is short";
+
 struct certificate_reader {
 	OSSL_LIB_CTX *library;
 	EVP_MD *sha256;
@@ -293,7 +295,6 @@ parse_block(const struct certificate_reader *reader, const char *name,
 
 /* What the blocks of a file were so far. */
 struct found {
-	struct certificate_file file;
 	bool key;
 	bool broken;		/* the first certificate is */
 	bool no_memory;
@@ -306,12 +307,9 @@ take_block(const struct certificate_reader *reader, const char *name,
 {
 	X509 *x509;
 
-	found->file.private_key |= strstr(name, "PRIVATE KEY") != NULL;
+	certificate->private_key |= strstr(name, "PRIVATE KEY") != NULL;
 	found->key |= strstr(name, "KEY") != NULL;
-	if (!is_certificate(name))
-		return;
-	found->file.certificates++;
-	if (found->file.certificates > 1)
+	if (!is_certificate(name) || certificate->certificates++ > 0)
 		return;
 	x509 = parse_block(reader, name, data, length);
 	found->broken = x509 == NULL ||
@@ -347,60 +345,48 @@ take_blocks(const struct certificate_reader *reader, BIO *bio, struct arena *are
 	}
 }
 
-enum certificate_result
-certificate_read(struct certificate_reader *reader, const char *path,
-    struct arena *arena, struct certificate *certificate, struct certificate_file *file)
+/* What is wrong with a file's text; NULL: nothing. */
+static const char *
+read_pem(const struct certificate_reader *reader, const struct file *file,
+    struct arena *arena, struct certificate *certificate)
 {
-	static const enum certificate_result results[] = {
-		[FILE_READ] = CERTIFICATE_READ, [FILE_UNREADABLE] = CERTIFICATE_UNREADABLE,
-		[FILE_IRREGULAR] = CERTIFICATE_NO_FILE, [FILE_LARGE] = CERTIFICATE_LARGE,
-		[FILE_NO_MEMORY] = CERTIFICATE_NO_MEMORY,
-	};
-	struct found found = { 0 };
-	struct file text;
-	enum certificate_result result = results[file_read(path, CERTIFICATE_FILE_MAX,
-	    true, &text)];
-	BIO *bio;
-	int saved;
+	BIO *bio = BIO_new_mem_buf(file->text, (int)file->length);
+	struct found found = { .no_memory = bio == NULL };
 
-	memset(certificate, 0, sizeof(*certificate));
-	memset(file, 0, sizeof(*file));
-	if (result == CERTIFICATE_READ) {
-		bio = BIO_new_mem_buf(text.text, (int)text.length);
-		found.no_memory = bio == NULL;
-		if (bio != NULL)
-			take_blocks(reader, bio, arena, certificate, &found);
-		BIO_free(bio);
-		*file = found.file;
-		result = found.no_memory || arena->failed ? CERTIFICATE_NO_MEMORY :
-		    file->certificates > 0 && !found.broken ? CERTIFICATE_READ :
-		    found.key && file->certificates == 0 ? CERTIFICATE_KEY_ONLY :
-		    CERTIFICATE_NONE;
-	}
-	saved = errno;
-	if (text.text != NULL)
-		OPENSSL_cleanse(text.text, text.length);
-	free(text.text);
-	errno = saved;
-	return result;
+	if (bio != NULL)
+		take_blocks(reader, bio, arena, certificate, &found);
+	BIO_free(bio);
+	if (found.no_memory || arena->failed)
+		return certificate_no_memory;
+	if (certificate->certificates > 0 && !found.broken)
+		return NULL;
+	return found.key && certificate->certificates == 0 ?
+	    "it holds a key and no certificate" :
+	    "there is no certificate in it (PEM is expected)";
 }
 
 const char *
-certificate_problem(enum certificate_result result)
+certificate_read(struct certificate_reader *reader, const char *path,
+    struct arena *arena, struct certificate *certificate)
 {
-	switch (result) {
-	case CERTIFICATE_UNREADABLE:
-		return strerror(errno);
-	case CERTIFICATE_NO_FILE:
-		return "it is not a file";
-	case CERTIFICATE_LARGE:
-		return "it is larger than 1 MiB";
-	case CERTIFICATE_KEY_ONLY:
-		return "it holds a key and no certificate";
-	case CERTIFICATE_NONE:
-	case CERTIFICATE_READ:
-	case CERTIFICATE_NO_MEMORY:
+	const char *problem = NULL;
+	struct file file;
+
+	memset(certificate, 0, sizeof(*certificate));
+	switch (file_read(path, CERTIFICATE_FILE_MAX, true, &file)) {
+	case FILE_READ:
+		problem = read_pem(reader, &file, arena, certificate);
 		break;
+	case FILE_UNREADABLE:
+		return strerror(errno);
+	case FILE_IRREGULAR:
+		return "it is not a file";
+	case FILE_LARGE:
+		return "it is larger than 1 MiB";
+	case FILE_NO_MEMORY:
+		return certificate_no_memory;
 	}
-	return "there is no certificate in it (PEM is expected)";
+	OPENSSL_cleanse(file.text, file.length);
+	free(file.text);
+	return problem;
 }

@@ -43,23 +43,13 @@ struct certificate {
 	char key[CERTIFICATE_KEY_SIZE];		/* "rsa:2048", "ec:P-256" */
 	char signature[CERTIFICATE_SIGNATURE_SIZE]; /* "sha256", "ed25519" */
 	struct fingerprint digests[CERTIFICATE_DIGESTS]; /* of their DER */
-};
-
-enum certificate_result {
-	CERTIFICATE_READ,
-	CERTIFICATE_UNREADABLE,		/* errno says why */
-	CERTIFICATE_NO_FILE,		/* a folder, a device */
-	CERTIFICATE_LARGE,
-	CERTIFICATE_NONE,		/* nothing in it parses as one */
-	CERTIFICATE_KEY_ONLY,		/* the same, but a key is in it */
-	CERTIFICATE_NO_MEMORY
-};
-
-/* What else was in the file. */
-struct certificate_file {
-	size_t certificates;		/* how many; the first is the one that was read */
+	/* What else was in the file. */
+	size_t certificates;	/* how many; the first is the one that was read */
 	bool private_key;
 };
+
+/* The problem when memory is short. */
+extern const char certificate_no_memory[];
 
 /* OpenSSL in a context of its own, which no openssl.cnf reaches. */
 struct certificate_reader;
@@ -73,17 +63,10 @@ void certificate_reader_free(struct certificate_reader **reader);
 /*
  * Reads the first certificate of a PEM file. Its strings are put in "arena", with
  * which they live. What the file holds is not trusted: whatever it is, it gives a
- * certificate or one of the other results.
+ * certificate, NULL, or else what is wrong with it, in words: static, or strerror()'s.
  */
-enum certificate_result certificate_read(struct certificate_reader *reader,
-    const char *path, struct arena *arena, struct certificate *certificate,
-    struct certificate_file *file);
-
-/*
- * What is wrong with a file that gave no certificate, in words, errno being as it was
- * left. Static, or strerror()'s.
- */
-const char *certificate_problem(enum certificate_result result);
+const char *certificate_read(struct certificate_reader *reader, const char *path,
+    struct arena *arena, struct certificate *certificate);
 
 /*
  * The strength of a key as the facts write it, as the size of an RSA key that is as

@@ -116,20 +116,20 @@ add_partner(struct partners *partners, struct certificate_reader *reader,
     const char *folder, const char *name, struct diags *diags)
 {
 	struct partner partner = { 0 };
-	enum certificate_result result;
 	const char *path = join_path(&partners->arena, folder, name, &partner.name);
+	const char *problem;
 
 	if (path == NULL ||
 	    !array_reserve(partners->list, partners->count + 1, &partners->room))
 		return -1;
 	partner.file.path = partner.file.opened = partner.file.place.file = path;
-	result = certificate_read(reader, path, &partners->arena,
-	    &partner.file.certificate, &partner.file.found);
-	if (result == CERTIFICATE_NO_MEMORY)
+	problem = certificate_read(reader, path, &partners->arena,
+	    &partner.file.certificate);
+	if (problem == certificate_no_memory)
 		return -1;
-	if (result != CERTIFICATE_READ) {
+	if (problem != NULL) {
 		diags_add(diags, SEVERITY_WARNING, NULL, path, 0, 0, NULL, 0,
-		    "no partner's certificate: %s", certificate_problem(result));
+		    "no partner's certificate: %s", problem);
 		return 0;
 	}
 	(void)fingerprint_write(&partner.file.certificate.digests[OF_KEY_SHA256],

@@ -63,7 +63,7 @@ file_certificate(struct parser *p, struct pinned_file *pinned)
 {
 	const struct place *place = &p->token.place;
 	const char *path = parse_named_file(p, p->token.text);
-	enum certificate_result result;
+	const char *problem;
 
 	if (p->reader == NULL)
 		p->reader = certificate_reader_new();
@@ -74,12 +74,12 @@ file_certificate(struct parser *p, struct pinned_file *pinned)
 	pinned->path = parse_absolute(p, path);
 	pinned->opened = parse_keep_text(p, path, strlen(path));
 	(void)parse_keep_place(p, place, &pinned->place);
-	result = certificate_read(p->reader, path, &p->policy->arena,
-	    &pinned->certificate, &pinned->found);
-	if (result == CERTIFICATE_NO_MEMORY)
+	problem = certificate_read(p->reader, path, &p->policy->arena,
+	    &pinned->certificate);
+	if (problem == certificate_no_memory)
 		p->no_memory = true;
-	else if (result != CERTIFICATE_READ)
-		parse_error(p, place, MSG_PIN_FILE, path, certificate_problem(result));
+	else if (problem != NULL)
+		parse_error(p, place, MSG_PIN_FILE, path, problem);
 }
 
 /* The digests of all files, one after the other. */

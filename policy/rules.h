@@ -47,7 +47,6 @@ struct pinned_file {
 	const char *path;	/* absolute */
 	const char *opened;	/* as diagnostics name it */
 	struct certificate certificate;
-	struct certificate_file found;
 	struct kept_place place;
 	const struct pinned_file *next;	/* in reading order */
 };

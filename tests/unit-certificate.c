@@ -17,6 +17,7 @@
 #define DAY INT64_C(86400)
 #define EXPIRES INT64_C(4733510400)	/* 2120-01-01T00:00:00Z */
 #define DAMAGES 3000
+#define NOTHING_IN_IT "there is no certificate in it (PEM is expected)"
 
 static char folder[4096];
 
@@ -190,10 +191,9 @@ damaged_files(void **state)
 	(void)state;
 	assert_non_null(reader);
 	for (int i = 0; i < DAMAGES; i++) {
-		struct certificate_file file;
 		struct certificate certificate;
 		struct arena arena = { 0 };
-		enum certificate_result result;
+		const char *problem;
 		int fd;
 
 		memcpy(damaged, whole, length);
@@ -202,9 +202,10 @@ damaged_files(void **state)
 			    rand_r(&seed) % 10];
 		policy_text_file(damaged, length - (size_t)(i % 10 == 0 ?
 		    (size_t)rand_r(&seed) % length : 0), &fd, path);
-		result = certificate_read(reader, path, &arena, &certificate, &file);
-		assert_true(result == CERTIFICATE_READ || result == CERTIFICATE_NONE);
-		none += result == CERTIFICATE_NONE;
+		problem = certificate_read(reader, path, &arena, &certificate);
+		if (problem != NULL)
+			assert_string_equal(problem, NOTHING_IN_IT);
+		none += problem != NULL;
 		arena_release(&arena);
 		(void)close(fd);
 	}
@@ -219,17 +220,14 @@ odd_files(void **state)
 	struct certificate_reader *reader = certificate_reader_new();
 	struct arena arena = { 0 };
 	struct certificate certificate;
-	struct certificate_file file;
 
 	(void)state;
 	assert_non_null(reader);
-	assert_int_equal(certificate_read(reader, "/", &arena, &certificate, &file),
-	    CERTIFICATE_NO_FILE);
-	assert_int_equal(certificate_read(reader, "/dev/zero", &arena, &certificate,
-	    &file), CERTIFICATE_NO_FILE);
-	assert_int_equal(certificate_read(reader, "/nonesuch", &arena, &certificate,
-	    &file), CERTIFICATE_UNREADABLE);
-	assert_string_equal(certificate_problem(CERTIFICATE_UNREADABLE),
+	assert_string_equal(certificate_read(reader, "/", &arena, &certificate),
+	    "it is not a file");
+	assert_string_equal(certificate_read(reader, "/dev/zero", &arena, &certificate),
+	    "it is not a file");
+	assert_string_equal(certificate_read(reader, "/nonesuch", &arena, &certificate),
 	    "No such file or directory");
 	certificate_reader_free(&reader);
 	arena_release(&arena);
@@ -241,7 +239,6 @@ large_files(void **state)
 	struct certificate_reader *reader = certificate_reader_new();
 	struct arena arena = { 0 };
 	struct certificate certificate;
-	struct certificate_file file;
 	char path[32];
 	int fd;
 
@@ -249,11 +246,11 @@ large_files(void **state)
 	assert_non_null(reader);
 	policy_text_file("x", 1, &fd, path);
 	assert_int_equal(ftruncate(fd, 10 * 1024 * 1024), 0);
-	assert_int_equal(certificate_read(reader, path, &arena, &certificate, &file),
-	    CERTIFICATE_LARGE);
+	assert_string_equal(certificate_read(reader, path, &arena, &certificate),
+	    "it is larger than 1 MiB");
 	assert_int_equal(ftruncate(fd, CERTIFICATE_FILE_MAX), 0);
-	assert_int_equal(certificate_read(reader, path, &arena, &certificate, &file),
-	    CERTIFICATE_NONE);
+	assert_string_equal(certificate_read(reader, path, &arena, &certificate),
+	    NOTHING_IN_IT);
 	(void)close(fd);
 	certificate_reader_free(&reader);
 	arena_release(&arena);
