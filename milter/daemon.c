@@ -106,13 +106,15 @@ look_as_user(struct daemon *daemon, user_function *look)
 static void
 read_policy(struct daemon *daemon, struct diags *diags)
 {
-	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path, diags);
+	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path, false,
+	    diags);
 }
 
 static void
 lint_policy(struct daemon *daemon, struct diags *diags)
 {
-	daemon->loaded.policy = load_linted(daemon->settings, daemon->settings_path, diags);
+	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path, true,
+	    diags);
 }
 
 /*

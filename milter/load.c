@@ -12,9 +12,8 @@
 
 #define DAILY_WAIT_MAX_MS (60 * 60 * 1000)
 
-/* "lint": with all warnings. */
-static struct policy *
-load_checked(const struct settings *settings, const char *settings_path, bool lint,
+struct policy *
+load_policy(const struct settings *settings, const char *settings_path, bool lint,
     struct diags *diags)
 {
 	const char *folder = settings->partner_certificates;
@@ -41,28 +40,14 @@ load_checked(const struct settings *settings, const char *settings_path, bool li
 	return policy;
 }
 
-struct policy *
-load_policy(const struct settings *settings, const char *settings_path,
-    struct diags *diags)
-{
-	return load_checked(settings, settings_path, false, diags);
-}
-
-struct policy *
-load_linted(const struct settings *settings, const char *settings_path,
-    struct diags *diags)
-{
-	return load_checked(settings, settings_path, true, diags);
-}
-
 bool
 load_timed(struct loaded *loaded, const struct settings *settings,
-    const char *settings_path, struct diags *diags)
+    const char *settings_path, bool lint, struct diags *diags)
 {
 	int64_t began = histogram_clock();
 
 	if (diags != NULL)
-		loaded->policy = load_policy(settings, settings_path, diags);
+		loaded->policy = load_policy(settings, settings_path, lint, diags);
 	loaded->at_ms = log_time_ms();
 	loaded->took_ns = histogram_clock() - began;
 	return loaded->policy != NULL;

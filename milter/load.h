@@ -17,16 +17,13 @@
 #include "settings/settings.h"
 
 /*
- * Loads the policy and the partners' certificates, with the warnings of lint_dates().
- * "settings_path" is for diagnostics. Returns it, or NULL where it has errors,
- * contradicts the settings or could not be read; "diags" says why.
+ * Loads the policy and the partners' certificates, with the warnings of lint_dates(), or
+ * with all that there are ("lint", for a check). "settings_path" is for diagnostics.
+ * Returns it, or NULL where it has errors, contradicts the settings or could not be
+ * read; "diags" says why.
  */
 struct policy *load_policy(const struct settings *settings, const char *settings_path,
-    struct diags *diags);
-
-/* The same with all warnings, for a check. */
-struct policy *load_linted(const struct settings *settings, const char *settings_path,
-    struct diags *diags);
+    bool lint, struct diags *diags);
 
 /* What was loaded, and how. All zero is nothing yet. */
 struct loaded {
@@ -36,11 +33,11 @@ struct loaded {
 };
 
 /*
- * load_policy() into *loaded, which must not have a policy, taking the time. False where
- * it has errors, which are in "diags" (NULL: memory is short).
+ * The same into *loaded, which must not have a policy, taking the time. False where it
+ * has errors, which are in "diags" (NULL: memory is short).
  */
 bool load_timed(struct loaded *loaded, const struct settings *settings,
-    const char *settings_path, struct diags *diags);
+    const char *settings_path, bool lint, struct diags *diags);
 
 /* Logs each diagnostic as one line: FILE:LINE:COLUMN: error|warning: MESSAGE. */
 void load_log_diags(struct log *log, const struct diags *diags);

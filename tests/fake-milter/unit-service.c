@@ -575,7 +575,7 @@ prepare(struct served *served)
 
 	memset(served, 0, sizeof(*served));
 	served->settings = make_settings();
-	policy = load_policy(served->settings, "tlsward.conf", diags);
+	policy = load_policy(served->settings, "tlsward.conf", false, diags);
 	diags_free(&diags);
 	assert_non_null(policy);
 	served->service.settings = served->settings;
