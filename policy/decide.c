@@ -96,6 +96,16 @@ evaluate_requirement(const struct settings_of_rule *settings,
 	}
 }
 
+static void
+evaluate_encrypted(const struct settings_of_rule *settings,
+    const struct session *session, struct policy_outcome *outcome)
+{
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		if (settings->require[kind] != NULL)
+			evaluate_requirement(settings, settings->require[kind], session,
+			    outcome);
+}
+
 /*
  * What a rule says of which it is not known whether it applies: it must neither
  * exempt, nor as a rule under monitor stand in the place of one that enforces.
@@ -132,11 +142,7 @@ evaluate(const struct policy_rule *rule, const struct match *match,
 	if (match->unknown)
 		evaluate_undecided(options, outcome);
 	else if (session->encrypted == POLICY_YES)
-		for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
-			if (settings->require[kind] != NULL)
-				evaluate_requirement(settings, settings->require[kind],
-				    session, outcome);
-		}
+		evaluate_encrypted(settings, session, outcome);
 	else
 		evaluate_unencrypted(settings, session->encrypted == POLICY_UNKNOWN,
 		    outcome);

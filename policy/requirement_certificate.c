@@ -446,8 +446,7 @@ const struct requirement_kind requirements_certificate[] = {
 			"let it present its certificate, with the intermediate ones, "
 			"when our server asks for it", "Postfix: smtp_tls_chain_files"
 		},
-		.presumes = PRESUMES_NOTHING,
-		.facts = { "cert_verified" },
+		.presumes = PRESUMES_NOTHING, .facts = { "cert_verified" },
 		.parse = requirement_parse_nothing, .meets = verified_meets,
 		.print = requirement_print_name,
 		.demands = "a verified client certificate",
@@ -499,8 +498,7 @@ const struct requirement_kind requirements_certificate[] = {
 			"session's certificate is weaker",
 			"replace its certificate by one with such a key", ""
 		},
-		.presumes = PRESUMES_PRESENTED,
-		.facts = { "cert_key" },
+		.presumes = PRESUMES_PRESENTED, .facts = { "cert_key" },
 		.parse = key_parse, .meets = key_meets,
 		.print = requirement_print_number,
 		.demands = "a client certificate whose key is as strong as RSA with "
@@ -517,8 +515,7 @@ const struct requirement_kind requirements_certificate[] = {
 			"session's certificate is weaker",
 			"replace its certificate by one with such a signature", ""
 		},
-		.presumes = PRESUMES_PRESENTED,
-		.facts = { "cert_signature" },
+		.presumes = PRESUMES_PRESENTED, .facts = { "cert_signature" },
 		.parse = signature_parse, .meets = signature_meets,
 		.print = signature_print,
 		.demands = "a client certificate signed with %s or better",
@@ -534,8 +531,7 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate has expired or is about to",
 			"renew its certificate", ""
 		},
-		.presumes = PRESUMES_PRESENTED,
-		.facts = { "cert_not_after" },
+		.presumes = PRESUMES_PRESENTED, .facts = { "cert_not_after" },
 		.parse = validity_parse, .meets = validity_meets,
 		.print = validity_print,
 		.demands = "a client certificate that is valid for another %s",

@@ -169,8 +169,7 @@ const struct requirement_kind requirements_cipher[] = {
 			"cipher", "554", "7.0", OTHER_CIPHER,
 			"enable one of these ciphers on it", ""
 		},
-		.presumes = PRESUMES_NOTHING,
-		.facts = { "tls_version", "cipher" },
+		.presumes = PRESUMES_NOTHING, .facts = { "tls_version", "cipher" },
 		.parse = list_parse, .meets = list_meets,
 		.print = list_print,
 		.demands = "one of the ciphers %s", .value = list_value,
@@ -183,8 +182,7 @@ const struct requirement_kind requirements_cipher[] = {
 			"cipher", "554", "7.0", OTHER_CIPHER,
 			"enable one of these cipher suites on it", ""
 		},
-		.presumes = PRESUMES_NOTHING,
-		.facts = { "tls_version", "cipher" },
+		.presumes = PRESUMES_NOTHING, .facts = { "tls_version", "cipher" },
 		.parse = list_parse, .meets = list_meets,
 		.print = list_print,
 		.demands = "one of the TLS 1.3 cipher suites %s", .value = list_value,
@@ -198,8 +196,7 @@ const struct requirement_kind requirements_cipher[] = {
 			"enable cipher suites with an ephemeral key exchange (ECDHE) "
 			"on it", ""
 		},
-		.presumes = PRESUMES_NOTHING,
-		.facts = { "tls_version", "cipher" },
+		.presumes = PRESUMES_NOTHING, .facts = { "tls_version", "cipher" },
 		.parse = requirement_parse_nothing, .meets = secrecy_meets,
 		.print = requirement_print_name,
 		.demands = "a key exchange that gives forward secrecy",
@@ -213,8 +210,7 @@ const struct requirement_kind requirements_cipher[] = {
 			"aead", "554", "7.0", OTHER_CIPHER,
 			"enable cipher suites with AES-GCM or ChaCha20-Poly1305 on it", ""
 		},
-		.presumes = PRESUMES_NOTHING,
-		.facts = { "cipher" },
+		.presumes = PRESUMES_NOTHING, .facts = { "cipher" },
 		.parse = requirement_parse_nothing, .meets = aead_meets,
 		.print = requirement_print_name,
 		.demands = "authenticated encryption (AEAD)",

@@ -122,8 +122,7 @@ const struct requirement_kind requirements_tls[] = {
 			"{tls_version}",
 			"enable %s on it", ""
 		},
-		.presumes = PRESUMES_NOTHING,
-		.facts = { "tls_version" },
+		.presumes = PRESUMES_NOTHING, .facts = { "tls_version" },
 		.parse = version_parse, .meets = version_meets,
 		.print = version_print,
 		.demands = "TLS%s", .value = version_value,
@@ -138,8 +137,7 @@ const struct requirement_kind requirements_tls[] = {
 			"{cipher} with {bits} bits",
 			"enable such ciphers on it", ""
 		},
-		.presumes = PRESUMES_NOTHING,
-		.facts = { "bits", "cipher" },
+		.presumes = PRESUMES_NOTHING, .facts = { "bits", "cipher" },
 		.parse = bits_parse, .meets = bits_meets,
 		.print = requirement_print_number,
 		.demands = "a cipher of at least %s bits", .value = requirement_number,

@@ -99,7 +99,7 @@ session_verified(const struct facts *facts)
 }
 
 static bool
-says_none(const char *fingerprint)
+session_says_none(const char *fingerprint)
 {
 	return fingerprint != NULL && strcmp(fingerprint, "none") == 0;
 }
@@ -124,8 +124,8 @@ session_read(struct session *session, const struct policy *policy,
 	if (session->bits <= 0 && session->cipher != NULL)
 		session->bits = session->cipher->bits;
 	session->verified = session_verified(facts);
-	session->no_certificate = says_none(facts->cert_fingerprint) ||
-	    says_none(facts->cert_pubkey_fingerprint);
+	session->no_certificate = session_says_none(facts->cert_fingerprint) ||
+	    session_says_none(facts->cert_pubkey_fingerprint);
 	session->now = now;
 }
 

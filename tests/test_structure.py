@@ -49,11 +49,14 @@ FUNCTION_MAX = 60
 # What does not hold yet.
 EXCEPTIONS = {
     "names": """
-        append find_name parse_block read_start says_none throw_away write_text
+        append find_name parse_block read_start throw_away write_text
     """.split(),
     "own": ["journal/record.c"],
 }
-CIRCLES = ("policy", "journal")
+CIRCLES = ("journal",)
+# The recursion of the parser: files have statements, and some of these name files.
+PARSER = {"policy/include.c", "policy/list.c", "policy/parse.c", "policy/parse_set.c",
+          "policy/parse_who.c"}
 
 
 def files(room, pattern="*.[ch]"):
@@ -249,7 +252,8 @@ def test_no_circles():
              for path, names in used.items()}
     wrong("circles", [(" ".join(each), "these need each other")
                       for each in components(graph)
-                      if {path.split("/")[0] for path in each} - set(CIRCLES)])
+                      if not PARSER.issuperset(each) and
+                      {path.split("/")[0] for path in each} - set(CIRCLES)])
 
 
 def test_no_clock():
