@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* The room to begin with: what Postfix sends mostly fits. */
 #define ROOM_FIRST 2048
 
@@ -34,24 +36,6 @@ static const char *const names[ATTRIBUTE_COUNT] = {
 	[ATTRIBUTE_CCERT_FINGERPRINT] = "ccert_fingerprint",
 	[ATTRIBUTE_CCERT_PUBKEY_FINGERPRINT] = "ccert_pubkey_fingerprint",
 };
-
-static bool
-make_line_room(struct delegation *request, size_t wanted)
-{
-	size_t room = request->room > 0 ? request->room : ROOM_FIRST;
-	char *text;
-
-	if (wanted <= request->room)
-		return true;
-	while (room < wanted)
-		room *= 2;
-	text = realloc(request->text, room);
-	if (text == NULL)
-		return false;
-	request->text = text;
-	request->room = room;
-	return true;
-}
 
 /* A name is what Postfix makes: letters, digits, underscores. */
 static bool
@@ -125,12 +109,14 @@ take_some(struct delegation *request, const char *bytes, size_t length)
 {
 	const char *newline = memchr(bytes, '\n', length);
 	size_t taken = newline != NULL ? (size_t)(newline - bytes) + 1 : length;
+	size_t wanted = request->length + taken;
 
 	if (taken > DELEGATION_BYTES_MAX - request->length) {
 		request->state = DELEGATION_TOO_LARGE;
 		return taken;
 	}
-	if (!make_line_room(request, request->length + taken)) {
+	if (!array_reserve(request->text, wanted < ROOM_FIRST ? ROOM_FIRST : wanted,
+	    &request->room)) {
 		request->state = DELEGATION_NO_MEMORY;
 		return taken;
 	}

@@ -12,13 +12,13 @@
  */
 #include "milter/facts.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "milter/encoded.h"
 #include "milter/log.h"
 #include "milter/macros.h"
+#include "base/text.h"
 
 /* A macro that is there but empty tells nothing. */
 static const char *
@@ -76,7 +76,7 @@ name_md5(const char *digest, char *out, size_t size)
 	memcpy(out, "md5:", length);
 	for (; *digest != '\0'; digest++)
 		if (*digest != ':')
-			out[length++] = (char)tolower((unsigned char)*digest);
+			out[length++] = text_lower(*digest);
 	out[length] = '\0';
 	return out;
 }

@@ -10,6 +10,7 @@
 
 #include "review/review.h"
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/intern.h"
 
 /* Writes what is wrong into a char error[REVIEW_ERROR_MAX]. */
@@ -76,6 +77,7 @@ struct review_keep {
 	struct review_certificate *certificate_rows;
 	struct clear_row *clear_rows;
 	struct facts_row *facts_rows;
+	struct hash_key seed;
 	uint64_t recent[RECENT];	/* hashes of refused transactions */
 	struct buffer key;
 	bool failed;			/* memory was short */

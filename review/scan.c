@@ -10,6 +10,7 @@
 
 #include "journal/journal.h"
 #include "base/array.h"
+#include "base/hash.h"
 #include "base/intern.h"
 
 /*
@@ -152,27 +153,22 @@ reason_called(const char *name)
 	return REASON_NONE;
 }
 
-static uint64_t
-mix(uint64_t hash, const char *text)
-{
-	while (text != NULL && *text != '\0')
-		hash = (hash ^ (unsigned char)*text++) * UINT64_C(0x100000001b3);
-	return (hash ^ 0xFF) * UINT64_C(0x100000001b3);
-}
-
 /* Has a recipient of the same transaction been refused a moment ago? */
 static bool
 is_counted(struct review_keep *keep, sqlite3_stmt *row)
 {
 	const char *session = review_column(row, RECORD_SESSION);
-	uint64_t hash;
-	uint64_t *slot;
+	const char *from = review_column(row, RECORD_FROM);
+	struct hash_key key;
+	uint64_t hash, *slot;
 
 	if (session == NULL)
 		return false;
-	hash = mix(mix(UINT64_C(0xcbf29ce484222325), session),
-	    review_column(row, RECORD_FROM));
-	slot = &keep->recent[(hash >> 32 ^ hash) & (RECENT - 1)];
+	hash_seed(&keep->seed);
+	key = keep->seed;
+	key.b ^= hash_bytes(keep->seed, session, strlen(session));
+	hash = hash_bytes(key, from != NULL ? from : "", from != NULL ? strlen(from) : 0);
+	slot = &keep->recent[hash & (RECENT - 1)];
 	if (*slot == hash)
 		return true;
 	*slot = hash;
