@@ -1,16 +1,10 @@
 /*
- * review.h - what the journal says of a period: in all, over time, and by domain.
+ * review.h - what the journal and the mail server's logs say, as models without output.
  *
- * Gathered in two passes over the rows of the period, in memory that grows with the
- * distinct domains, sets of facts and certificates, not with the messages. What is
- * counted are transactions: whether the MTA delivered one is not known. A refusal is
- * a recipient (or a MAIL command) that was refused; the refusals of one sender in one
- * session are one transaction. Accepted transactions are taken from roll-ups, which
- * begin and end with the hour: the period is exact to the hour for these.
- *
- * All strings hold whatever the network sent and are to be escaped where they are
- * written; NULL is unknown, or none. Times are milliseconds since the epoch; 0: none.
- * Everything belongs to the review. Used by one thread.
+ * The one public header of the room review/. All strings hold whatever the network sent
+ * and are to be escaped where they are written; NULL is unknown, or none. Times are
+ * milliseconds since the epoch; 0: none. Nothing here is shared between threads, and
+ * nothing is kept between calls.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -44,7 +38,15 @@ void review_close(sqlite3 **db);
 void review_explain(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX]);
 
 /* ------------------------------------------------------------------ *
- * What it says of a period
+ * What it says of a period: in all, over time, and by domain
+ *
+ * Gathered in two passes over the rows of the period, in memory that grows with the
+ * distinct domains, sets of facts and certificates, not with the messages. What is
+ * counted are transactions: whether the MTA delivered one is not known. A refusal is
+ * a recipient (or a MAIL command) that was refused; the refusals of one sender in one
+ * session are one transaction. Accepted transactions are taken from roll-ups, which
+ * begin and end with the hour: the period is exact to the hour for these. Everything
+ * belongs to the review.
  * ------------------------------------------------------------------ */
 
 /* More domains than this are counted together, in "others". */
@@ -247,8 +249,9 @@ bool review_filter_client(struct review_filter *filter, const char *text);
 /*
  * Prepares the question for records, newest first, or for those with an id above
  * "after" (not negative) and by it; for roll-ups, newest first, with *rows NULL where
- * none can be meant. The rows are read by journal_row_text() and its like. A network
- * remains to be looked at, by review_filter_meets(). SQLITE_OK or an error.
+ * none can be meant. They borrow from the filter, and are the caller's to finalize; their
+ * rows are read by journal_row_text() and its like. A network remains to be looked at,
+ * by review_filter_meets(). SQLITE_OK or an error.
  */
 int review_records(sqlite3 *db, const struct review_filter *filter, int64_t after,
     sqlite3_stmt **rows);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -346,14 +347,10 @@ static char *
 path_beside(const struct cases *cases, const char *path)
 {
 	const char *slash = strrchr(cases->path, '/');
-	struct buffer text = BUFFER_INIT;
+	int folder = slash == NULL || path[0] == '/' ? 0 : (int)(slash + 1 - cases->path);
+	char *text;
 
-	if (path[0] != '/' && slash != NULL)
-		buffer_add(&text, cases->path, (size_t)(slash - cases->path) + 1);
-	buffer_string(&text, path);
-	if (text.failed)
-		buffer_free(&text);
-	return text.text;
+	return asprintf(&text, "%.*s%s", folder, cases->path, path) != -1 ? text : NULL;
 }
 
 static void

@@ -104,13 +104,17 @@ suite_find(struct suite **suites, const char *policy, const char *config)
 	return *last = suite;
 }
 
-/* The path where that is a file, else NULL. Takes over what the buffer has. */
+/* The path that begins with "length" bytes of "cases", where that is a file; else NULL. */
 static char *
-if_there(struct buffer *path)
+if_there(const char *cases, int length, const char *ending)
 {
-	if (!path->failed && access(path->text, F_OK) == 0)
-		return path->text;
-	buffer_free(path);
+	char *path;
+
+	if (asprintf(&path, "%.*s%s", length, cases, ending) == -1)
+		return NULL;
+	if (access(path, F_OK) == 0)
+		return path;
+	free(path);
 	return NULL;
 }
 
@@ -121,23 +125,14 @@ if_there(struct buffer *path)
 static char *
 suite_beside(const char *cases)
 {
-	static const char ending[] = ".test";
 	const char *slash = strrchr(cases, '/');
-	size_t folder = slash != NULL ? (size_t)(slash - cases) + 1 : 0;
-	size_t length = strlen(cases), stem = length - (sizeof(ending) - 1);
-	struct buffer path = BUFFER_INIT;
+	int folder = slash != NULL ? (int)(slash + 1 - cases) : 0;
+	int stem = (int)strlen(cases) - 5;
 	char *found = NULL;
 
-	if (length > folder + sizeof(ending) - 1 && strcmp(cases + stem, ending) == 0) {
-		buffer_add(&path, cases, stem);
-		buffer_string(&path, ".conf");
-		found = if_there(&path);
-	}
-	if (found != NULL)
-		return found;
-	buffer_add(&path, cases, folder);
-	buffer_string(&path, "policy.conf");
-	return if_there(&path);
+	if (stem > folder && strcmp(cases + stem, ".test") == 0)
+		found = if_there(cases, stem, ".conf");
+	return found != NULL ? found : if_there(cases, folder, "policy.conf");
 }
 
 /* What is said on the command line goes before what the file of cases says. */
