@@ -125,7 +125,7 @@ broken_templates(void **state)
 		{ "\n\n{{a", "t:3: a tag has no end" },
 		{ "{{", "t:1: a tag has no end" },
 		{ "{{a}", "t:1: a tag has no end" },
-		{ "{{{a}}", "t:1: this is no name, or no form of a value" },
+		{ "{{{a}}", "t:1: a tag has no end" },
 		{ "\n{{}}", "t:2: this is no name, or no form of a value" },
 		{ "{{a b}}", "t:1: this is no name, or no form of a value" },
 		{ "{{a|loud}}", "t:1: this is no name, or no form of a value" },

@@ -45,14 +45,6 @@ struct parser {
 	char *error;
 };
 
-/* What is in a tag, and between which places it stands in for the text. */
-struct tag {
-	char sign;			/* '#', '^', '/', '!', '{' or 0 */
-	char name[MUSTACHE_NAME_MAX];
-	enum piece_form form;
-	const char *from, *to;
-};
-
 static bool
 mustache_wrong(struct parser *parser, const char *at, const char *what)
 {
@@ -87,102 +79,104 @@ add_plain(struct parser *parser, const char *end)
 
 /* A tag that writes nothing and is alone on its line takes the line with it. */
 static void
-take_tag_line(const struct parser *parser, struct tag *tag)
+take_tag_line(const struct parser *parser, const char **from, const char **to)
 {
-	const char *from = tag->from, *to = tag->to + strspn(tag->to, " \t");
+	const char *start = *from, *end = *to + strspn(*to, " \t");
 
-	while (from > parser->at && strchr(" \t", from[-1]) != NULL)
-		from--;
-	if ((from == parser->begin || from[-1] == '\n') && (*to == '\n' || *to == '\0')) {
-		tag->from = from;
-		tag->to = to + (*to == '\n');
+	while (start > parser->at && strchr(" \t", start[-1]) != NULL)
+		start--;
+	if ((start == parser->begin || start[-1] == '\n') && (*end == '\n' || *end == '\0')) {
+		*from = start;
+		*to = end + (*end == '\n');
 	}
 }
 
 static bool
-read_form(const char *name, struct tag *tag)
+read_form(const char *name, enum piece_form *form)
 {
 	static const char *const forms[] = { "", "plain", "s", "day", "minute", "second" };
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 		if (strcmp(name, forms[i]) == 0) {
-			tag->form = tag->sign == '{' ? FORM_RAW : (enum piece_form)i;
+			*form = (enum piece_form)i;
 			return true;
 		}
 	return false;
 }
 
-/* Reads the tag that begins at tag->from. */
+/* Reads what is in a tag: a name and a form, from "text" to "end". */
 static bool
-read_tag(struct parser *parser, struct tag *tag)
+read_name(struct parser *parser, const char *text, const char *end, struct piece *piece)
 {
-	const char *text = tag->from + 2, *end = strstr(text, "}}");
 	char form[8] = "";
 	int length = 0;
 
-	tag->sign = *text != '\0' && strchr("#^/!{", *text) != NULL ? *text++ : '\0';
-	if (end == NULL)
-		return mustache_wrong(parser, tag->from, "a tag has no end");
-	tag->to = end + (tag->sign == '{' ? 3 : 2);
-	if (tag->sign != '!' &&
-	    (sscanf(text, " %63[A-Za-z0-9_.-] %n|%7[a-z] %n", tag->name, &length, form,
-	    &length) < 1 || text + length != end || !read_form(form, tag) ||
-	    (tag->sign == '{' && end[2] != '}')))
-		return mustache_wrong(parser, tag->from, "this is no name, or no form of a "
+	if (sscanf(text, " %63[A-Za-z0-9_.-] %n|%7[a-z] %n", piece->name, &length, form,
+	    &length) < 1 || text + length != end || !read_form(form, &piece->form))
+		return mustache_wrong(parser, piece->text, "this is no name, or no form of a "
 		    "value");
-	if (tag->sign != '\0' && tag->sign != '{')
-		take_tag_line(parser, tag);
 	return true;
 }
 
 static bool
-close_section(struct parser *parser, const struct tag *tag)
+open_section(struct parser *parser, struct piece piece)
+{
+	if (parser->depth == MUSTACHE_DEPTH_MAX - 1)
+		return mustache_wrong(parser, piece.text, "sections are nested too deeply");
+	parser->open[parser->depth++] = parser->template->count;
+	return add_piece(parser, piece);
+}
+
+static bool
+close_section(struct parser *parser, struct piece end)
 {
 	struct piece *piece;
 
 	if (parser->depth == 0)
-		return mustache_wrong(parser, tag->from, "a section ends that has not begun");
+		return mustache_wrong(parser, end.text, "a section ends that has not begun");
 	piece = &parser->template->pieces[parser->open[--parser->depth]];
-	if (strcmp(piece->name, tag->name) != 0)
-		return mustache_wrong(parser, tag->from, "another section is to end first");
+	if (strcmp(piece->name, end.name) != 0)
+		return mustache_wrong(parser, end.text, "another section is to end first");
 	piece->end = parser->template->count;
 	return true;
 }
 
+/* Takes the tag that begins at "tag", and the text before it. */
 static bool
-take_tag(struct parser *parser, const struct tag *tag)
+take_tag(struct parser *parser, const char *tag)
 {
-	struct piece piece = {
-		.kind = tag->sign == '#' ? PIECE_SECTION : tag->sign == '^' ?
-		    PIECE_INVERTED : PIECE_VALUE,
-		.form = tag->form, .text = tag->from
-	};
+	struct piece piece = { .text = tag };
+	const char *end = strstr(tag, "}}"), *from = tag, *to;
+	char sign = tag[2] != '\0' && strchr("#^/!{", tag[2]) != NULL ? tag[2] : '\0';
 
-	if (tag->sign == '!')
-		return true;
-	if (tag->sign == '/')
-		return close_section(parser, tag);
-	memcpy(piece.name, tag->name, sizeof(piece.name));
-	if (piece.kind != PIECE_VALUE) {
-		if (parser->depth == MUSTACHE_DEPTH_MAX - 1)
-			return mustache_wrong(parser, tag->from, "sections are nested too "
-			    "deeply");
-		parser->open[parser->depth++] = parser->template->count;
-	}
-	return add_piece(parser, piece);
+	if (end == NULL)
+		return mustache_wrong(parser, tag, "a tag has no end");
+	if (sign != '!' && !read_name(parser, tag + 2 + (sign != '\0'), end, &piece))
+		return false;
+	if (sign == '{' && end[2] != '}')
+		return mustache_wrong(parser, tag, "a tag has no end");
+	to = end + (sign == '{' ? 3 : 2);
+	if (sign != '\0' && sign != '{')
+		take_tag_line(parser, &from, &to);
+	if (!add_plain(parser, from))
+		return false;
+	parser->at = to;
+	piece.kind = sign == '#' ? PIECE_SECTION : sign == '^' ? PIECE_INVERTED : PIECE_VALUE;
+	if (sign == '{')
+		piece.form = FORM_RAW;
+	return sign == '!' ? true : sign == '/' ? close_section(parser, piece) :
+	    piece.kind != PIECE_VALUE ? open_section(parser, piece) :
+	    add_piece(parser, piece);
 }
 
 static bool
 parse_template(struct parser *parser)
 {
-	struct tag tag = { .sign = '\0' };
+	const char *tag;
 
-	while ((tag.from = strstr(parser->at, "{{")) != NULL) {
-		if (!read_tag(parser, &tag) || !add_plain(parser, tag.from) ||
-		    !take_tag(parser, &tag))
+	while ((tag = strstr(parser->at, "{{")) != NULL)
+		if (!take_tag(parser, tag))
 			return false;
-		parser->at = tag.to;
-	}
 	if (parser->depth > 0)
 		return mustache_wrong(parser,
 		    parser->template->pieces[parser->open[parser->depth - 1]].text,

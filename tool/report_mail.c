@@ -114,18 +114,14 @@ put_addresses(struct buffer *mail, const char *name, const char *words, bool str
 static void
 put_date(struct buffer *mail, int64_t now_ms)
 {
-	static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char *const months[] = {
-		"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-		"Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
-	};
 	time_t now = (time_t)(now_ms / 1000);
 	struct tm tm = { 0 };
+	char date[64];
 
+	/* The locale is that of C, but for the width of characters. */
 	(void)gmtime_r(&now, &tm);
-	buffer_format(mail, "Date: %s, %d %s %d %02d:%02d:%02d +0000\n", days[tm.tm_wday],
-	    tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-	    tm.tm_sec);
+	(void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
+	buffer_format(mail, "Date: %s\n", date);
 }
 
 static int

@@ -58,10 +58,10 @@ width_of_code(uint32_t code)
 	return width < 0 ? 1 : width;
 }
 
-int
-screen_width_of(const char *text)
+static int
+width_of_text(const char *text, size_t length)
 {
-	size_t length = strlen(text), at = 0;
+	size_t at = 0;
 	int width = 0;
 	uint32_t code;
 
@@ -104,7 +104,7 @@ screen_cell(struct buffer *line, const char *text, int width, bool cut)
 		buffer_free(&safe);
 		return;
 	}
-	used = screen_width_of(safe.text);
+	used = width_of_text(safe.text, strlen(safe.text));
 	if (cut && used > width) {
 		buffer_add(line, safe.text, bytes_that_fit(safe.text, width - 1, &used));
 		buffer_string(line, ellipsis);
@@ -160,15 +160,6 @@ screen_number(struct buffer *line, int64_t number)
 }
 
 void
-screen_day(struct buffer *line, int64_t time_ms)
-{
-	char text[DATE_MS_SIZE];
-
-	date_write_ms(time_ms, text);
-	buffer_add(line, text, 10);
-}
-
-void
 screen_time(struct buffer *line, int64_t time_ms)
 {
 	char text[DATE_MS_SIZE];
@@ -197,18 +188,6 @@ fold_word(struct buffer *out, const char *word, size_t length, int column, int i
 	return column + (int)length;
 }
 
-static int
-width_of_piece(const char *text, size_t length)
-{
-	struct buffer piece = BUFFER_INIT;
-	int width;
-
-	buffer_add(&piece, text, length);
-	width = piece.failed ? (int)length : screen_width_of(piece.text);
-	buffer_free(&piece);
-	return width;
-}
-
 static void
 fold_line(const char *line, size_t length, int width, bool hard, struct buffer *out)
 {
@@ -219,7 +198,7 @@ fold_line(const char *line, size_t length, int width, bool hard, struct buffer *
 	buffer_add(out, line, (size_t)indent);
 	for (line += indent; line < end; ) {
 		size_t word = strcspn(line, " \n");
-		int wide = width_of_piece(line, word);
+		int wide = width_of_text(line, word);
 		bool first = column == indent;
 
 		if (!first && column + 1 + wide > width) {

@@ -26,9 +26,6 @@ struct screen {
  */
 void screen_open(struct screen *screen);
 
-/* How many columns a text takes, wide characters and combining ones considered. */
-int screen_width_of(const char *text);
-
 /*
  * Appends "text", escaped, padded with blanks to "width" columns and, where "cut" is
  * set, cut to that with an ellipsis.
@@ -47,8 +44,7 @@ struct screen_digits {
 struct screen_digits screen_digits(int64_t number);
 void screen_number(struct buffer *line, int64_t number);
 
-/* Appends a day or a time, in UTC: "2026-01-31", "2026-01-31 12:00:00". */
-void screen_day(struct buffer *line, int64_t time_ms);
+/* Appends a time, in UTC: "2026-01-31 12:00:00". */
 void screen_time(struct buffer *line, int64_t time_ms);
 
 /*
