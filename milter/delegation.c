@@ -14,27 +14,9 @@
 #define ROOM_FIRST 2048
 
 static const char *const names[ATTRIBUTE_COUNT] = {
-	[ATTRIBUTE_REQUEST] = "request",
-	[ATTRIBUTE_PROTOCOL_STATE] = "protocol_state",
-	[ATTRIBUTE_CLIENT_ADDRESS] = "client_address",
-	[ATTRIBUTE_CLIENT_PORT] = "client_port",
-	[ATTRIBUTE_CLIENT_NAME] = "client_name",
-	[ATTRIBUTE_REVERSE_CLIENT_NAME] = "reverse_client_name",
-	[ATTRIBUTE_SERVER_ADDRESS] = "server_address",
-	[ATTRIBUTE_SERVER_PORT] = "server_port",
-	[ATTRIBUTE_HELO_NAME] = "helo_name",
-	[ATTRIBUTE_SENDER] = "sender",
-	[ATTRIBUTE_RECIPIENT] = "recipient",
-	[ATTRIBUTE_QUEUE_ID] = "queue_id",
-	[ATTRIBUTE_INSTANCE] = "instance",
-	[ATTRIBUTE_SASL_USERNAME] = "sasl_username",
-	[ATTRIBUTE_ENCRYPTION_PROTOCOL] = "encryption_protocol",
-	[ATTRIBUTE_ENCRYPTION_CIPHER] = "encryption_cipher",
-	[ATTRIBUTE_ENCRYPTION_KEYSIZE] = "encryption_keysize",
-	[ATTRIBUTE_CCERT_SUBJECT] = "ccert_subject",
-	[ATTRIBUTE_CCERT_ISSUER] = "ccert_issuer",
-	[ATTRIBUTE_CCERT_FINGERPRINT] = "ccert_fingerprint",
-	[ATTRIBUTE_CCERT_PUBKEY_FINGERPRINT] = "ccert_pubkey_fingerprint",
+#define NAME(name, text) text,
+	ATTRIBUTES(NAME)
+#undef NAME
 };
 
 /* A name is what Postfix makes: letters, digits, underscores. */

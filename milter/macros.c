@@ -19,26 +19,9 @@
 
 /* Not const only because libmilter's prototypes are not. */
 static char names[MACRO_COUNT][20] = {
-	[MACRO_VERSION] = "v",
-	[MACRO_QUEUE_ID] = "i",
-	[MACRO_MAIL_ADDR] = "{mail_addr}",
-	[MACRO_RCPT_ADDR] = "{rcpt_addr}",
-	[MACRO_AUTH_AUTHEN] = "{auth_authen}",
-	[MACRO_CLIENT_NAME] = "{client_name}",
-	[MACRO_CLIENT_PTR] = "{client_ptr}",
-	[MACRO_CLIENT_RESOLVE] = "{client_resolve}",
-	[MACRO_TLS_VERSION] = "{tls_version}",
-	[MACRO_CIPHER] = "{cipher}",
-	[MACRO_CIPHER_BITS] = "{cipher_bits}",
-	[MACRO_CERT_SUBJECT] = "{cert_subject}",
-	[MACRO_CERT_ISSUER] = "{cert_issuer}",
-	[MACRO_VERIFY] = "{verify}",
-	[MACRO_CN_SUBJECT] = "{cn_subject}",
-	[MACRO_CN_ISSUER] = "{cn_issuer}",
-	[MACRO_CERT_FP] = "{cert_fp}",
-	[MACRO_CERT_MD5] = "{cert_md5}",
-	[MACRO_DAEMON_ADDR] = "{daemon_addr}",
-	[MACRO_DAEMON_PORT] = "{daemon_port}",
+#define NAME(name, text) text,
+	MACROS(NAME)
+#undef NAME
 };
 
 #define BIT(macro) (1ul << (macro))
