@@ -277,7 +277,7 @@ is_certificate(const char *name)
 
 /* The certificate in one block of the file, or NULL where it is broken. */
 static X509 *
-parse_block(const struct certificate_reader *reader, const char *name,
+read_block(const struct certificate_reader *reader, const char *name,
     const unsigned char *data, long length)
 {
 	X509 *x509 = X509_new_ex(reader->library, NULL);
@@ -311,7 +311,7 @@ take_block(const struct certificate_reader *reader, const char *name,
 	found->key |= strstr(name, "KEY") != NULL;
 	if (!is_certificate(name) || certificate->certificates++ > 0)
 		return;
-	x509 = parse_block(reader, name, data, length);
+	x509 = read_block(reader, name, data, length);
 	found->broken = x509 == NULL ||
 	    !take_certificate(reader, x509, arena, certificate);
 	X509_free(x509);

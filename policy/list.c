@@ -9,70 +9,42 @@
 #include "policy/parse.h"
 #include "base/text.h"
 
-struct cursor {
-	const struct source *source;
-	char *next;
-	char *end;
-	unsigned line;
-};
-
 static bool
-blank(char c)
+is_list_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The column of "at" in the line from "start", in code points. */
-static unsigned
-column_of(const char *start, const char *at)
+static char *
+skip_blank(char *c, const char *end)
 {
-	unsigned column = 1;
-
-	for (; start < at; start++)
-		column += text_begins(start[1]);
-	return column;
+	while (c < end && is_list_blank(*c))
+		c++;
+	return c;
 }
 
-/*
- * One line: its first word, without comment. Returns false at the end of the
- * file. A second word is an error.
- */
-static bool
-next_line(struct parser *p, struct cursor *cursor, struct place *place,
-    char **word, size_t *length)
+/* The end of a word. */
+static char *
+skip_entry(char *c, const char *end)
 {
-	char *start = cursor->next, *c = start, *last;
+	while (c < end && !is_list_blank(*c) && *c != '#')
+		c++;
+	return c;
+}
 
-	if (start >= cursor->end)
-		return false;
-	last = memchr(start, '\n', (size_t)(cursor->end - start));
-	if (last == NULL)
-		last = cursor->end;
-	cursor->next = last + 1;
-	*place = (struct place){ cursor->source, start, cursor->line++, 1 };
-	while (c < last && blank(*c))
-		c++;
-	*word = c;
-	while (c < last && !blank(*c) && *c != '#')
-		c++;
-	*length = (size_t)(c - *word);
-	place->column = column_of(start, *word);
-	while (c < last && blank(*c))
-		c++;
-	if (c < last && *c != '#') {
-		const char *rest = c;
+/* The place of "at" in the line from "start": columns count code points. */
+static struct place
+place_at(const struct source *source, const char *start, unsigned line, const char *at)
+{
+	struct place place = { source, start, line, 1 };
 
-		while (c < last && !blank(*c))
-			c++;
-		place->column = column_of(start, rest);
-		parse_error(p, place, MSG_LIST_ENTRY, (int)(c - rest), rest);
-		*length = 0;
-	}
-	return true;
+	for (; start < at; start++)
+		place.column += ((unsigned char)start[1] & 0xc0) != 0x80;
+	return place;
 }
 
 static void
-entry(struct parser *p, size_t rule, const struct source_node *node,
+take_entry(struct parser *p, size_t rule, const struct source_node *node,
     const struct place *place, char *word, size_t length)
 {
 	struct who_spec spec = {
@@ -91,6 +63,25 @@ entry(struct parser *p, size_t rule, const struct source_node *node,
 	text[length] = '\0';
 	spec.text = text;
 	parse_who(p, rule, &spec);
+}
+
+/* One line: its first word, without comment. A second word is an error. */
+static void
+read_entry(struct parser *p, size_t rule, const struct source_node *node, char *start,
+    const char *end, unsigned line)
+{
+	char *word = skip_blank(start, end), *after = skip_entry(word, end);
+	char *rest = skip_blank(after, end), *last = rest;
+	struct place place;
+
+	while (last < end && !is_list_blank(*last))
+		last++;
+	place = place_at(&node->source, start, line,
+	    rest < end && *rest != '#' ? rest : word);
+	if (rest < end && *rest != '#')
+		parse_error(p, &place, MSG_LIST_ENTRY, (int)(last - rest), rest);
+	else if (after > word)
+		take_entry(p, rule, node, &place, word, (size_t)(after - word));
 }
 
 /* The names stay in the text, which the policy takes. False: memory is short. */
@@ -122,10 +113,8 @@ parse_list(struct parser *p, size_t rule, const char *path, const struct place *
 {
 	struct source_node *node;
 	int error = parse_open(p, path, &node);
-	struct cursor cursor;
-	struct place place;
-	char *word;
-	size_t length;
+	char *line, *newline;
+	const char *end;
 
 	if (error == ENOMEM)
 		p->no_memory = true;
@@ -139,11 +128,11 @@ parse_list(struct parser *p, size_t rule, const char *path, const struct place *
 		p->no_memory = true;
 		return;
 	}
-	cursor = (struct cursor){
-		&node->source, node->source.text,
-		node->source.text + node->source.length, 1
-	};
-	while (!p->no_memory && next_line(p, &cursor, &place, &word, &length))
-		if (length > 0)
-			entry(p, rule, node, &place, word, length);
+	end = node->source.text + node->source.length;
+	line = node->source.text;
+	for (unsigned number = 1; !p->no_memory && line < end; number++) {
+		newline = memchr(line, '\n', (size_t)(end - line));
+		read_entry(p, rule, node, line, newline != NULL ? newline : end, number);
+		line = newline != NULL ? newline + 1 : line + (end - line);
+	}
 }
