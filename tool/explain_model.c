@@ -437,7 +437,8 @@ put_result(struct tree *tree, const struct explained *explained)
 	tree_text(tree, "action", policy_action_name(verdict->action));
 	tree_flag(tree, "soft_bounced", verdict->soft_bounced);
 	if (verdict->reported >= 0)
-		put_place_words(tree, "reported", &verdict->outcome[verdict->reported].place);
+		put_place_words(tree, "reported",
+		    &verdict->outcome[verdict->reported].place);
 	if (verdict->reason != REASON_NONE)
 		tree_text(tree, "reason", policy_reason_name(verdict->reason));
 	put_failed(tree, verdict->failed);

@@ -116,7 +116,8 @@ add_certificate(const struct policy_outcome *outcome, const struct facts *facts,
 {
 	const char *digest = facts->cert_fingerprint != NULL ? facts->cert_fingerprint :
 	    facts->cert_pubkey_fingerprint;
-	bool unverified = any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_ISSUER) &&
+	bool unverified =
+	    any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_ISSUER) &&
 	    facts->cert_verified != POLICY_YES;
 
 	if (says_none(facts->cert_fingerprint) ||
@@ -154,8 +155,9 @@ add_how(const struct explained *explained, const struct policy_outcome *outcome,
 		return;
 	}
 	add_detail(true, " with ", facts->tls_version, "", text);
-	add_detail(any_unmet(outcome, REASON_BITS, REASON_AEAD), facts->tls_version != NULL ?
-	    " and the cipher " : " with the cipher ", facts->cipher, "", text);
+	add_detail(any_unmet(outcome, REASON_BITS, REASON_AEAD),
+	    facts->tls_version != NULL ? " and the cipher " : " with the cipher ",
+	    facts->cipher, "", text);
 	if (is_unmet(outcome, REASON_BITS) && explained->verdict->bits >= 0)
 		buffer_format(text, " of %d bits", explained->verdict->bits);
 	if (any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_VALIDITY))

@@ -16,7 +16,8 @@
 
 enum piece_kind { PIECE_PLAIN, PIECE_VALUE, PIECE_SECTION, PIECE_INVERTED };
 enum piece_form {
-	FORM_ESCAPED, FORM_DIGITS, FORM_PLURAL, FORM_DAY, FORM_MINUTE, FORM_SECOND, FORM_RAW
+	FORM_ESCAPED, FORM_DIGITS, FORM_PLURAL, FORM_DAY, FORM_MINUTE, FORM_SECOND,
+	FORM_RAW
 };
 
 struct piece {
@@ -85,7 +86,8 @@ take_tag_line(const struct parser *parser, const char **from, const char **to)
 
 	while (start > parser->at && strchr(" \t", start[-1]) != NULL)
 		start--;
-	if ((start == parser->begin || start[-1] == '\n') && (*end == '\n' || *end == '\0')) {
+	if ((start == parser->begin || start[-1] == '\n') &&
+	    (*end == '\n' || *end == '\0')) {
 		*from = start;
 		*to = end + (*end == '\n');
 	}
@@ -113,8 +115,8 @@ read_name(struct parser *parser, const char *text, const char *end, struct piece
 
 	if (sscanf(text, " %63[A-Za-z0-9_.-] %n|%7[a-z] %n", piece->name, &length, form,
 	    &length) < 1 || text + length != end || !read_form(form, &piece->form))
-		return mustache_wrong(parser, piece->text, "this is no name, or no form of a "
-		    "value");
+		return mustache_wrong(parser, piece->text,
+		    "this is no name, or no form of a value");
 	return true;
 }
 
@@ -161,7 +163,8 @@ take_tag(struct parser *parser, const char *tag)
 	if (!add_plain(parser, from))
 		return false;
 	parser->at = to;
-	piece.kind = sign == '#' ? PIECE_SECTION : sign == '^' ? PIECE_INVERTED : PIECE_VALUE;
+	piece.kind = sign == '#' ? PIECE_SECTION :
+	    sign == '^' ? PIECE_INVERTED : PIECE_VALUE;
 	if (sign == '{')
 		piece.form = FORM_RAW;
 	return sign == '!' ? true : sign == '/' ? close_section(parser, piece) :
@@ -278,7 +281,8 @@ fill_time(const char *time, enum piece_form form, struct buffer *text)
 	else if (form == FORM_DAY)
 		buffer_format(text, "%.10s", time);
 	else
-		buffer_format(text, "%.10s %.*s", time, form == FORM_MINUTE ? 5 : 8, time + 11);
+		buffer_format(text, "%.10s %.*s", time, form == FORM_MINUTE ? 5 : 8,
+		    time + 11);
 }
 
 static void

@@ -62,7 +62,8 @@ list_partners(struct report_run *run)
 	while ((name = policy_partner_next(run->loaded.policy, &index)) != NULL) {
 		if (name[0] == '.' || !is_asked_for(run, name))
 			continue;
-		if (!array_reserve(run->partners, run->partner_count + 1, &run->partner_room))
+		if (!array_reserve(run->partners, run->partner_count + 1,
+		    &run->partner_room))
 			return false;
 		run->partners[run->partner_count++] = name;
 	}

@@ -68,6 +68,9 @@ int report_view_make(struct report_view *view, const struct loaded *loaded,
 const char *report_state_name(enum report_state state);
 const char *report_standing_name(const struct policy_standing *standing);
 
+/* The reason at a place of an array by reason; [REASON_NONE] is "other". Static. */
+const char *report_reason_name(int reason);
+
 /* Refusals of the domain; the counts of an array by reason, in all. */
 int64_t report_refusals(const struct review_counts *counts);
 
@@ -86,7 +89,6 @@ void report_csv_write(const struct report_view *view, struct buffer *text);
 void report_json_head(struct tree *tree, const struct report_view *view);
 void report_json_tail(struct tree *tree, const struct report_view *view);
 void report_json_partner(struct tree *tree, const struct report_partner *partner);
-void report_json_session(struct tree *tree, const struct review_session *session);
 void report_json_certificate(struct tree *tree,
     const struct review_certificate *certificate);
 

@@ -105,7 +105,8 @@ make_page(const struct report_view *view, struct buffer *page)
 	bool made;
 
 	tree_open_object(&tree, NULL);
-	made = template != NULL && put_part(&tree, "page/report.css", "style", "style_hash") &&
+	made = template != NULL &&
+	    put_part(&tree, "page/report.css", "style", "style_hash") &&
 	    put_part(&tree, "page/report.js", "script", "script_hash");
 	if (made)
 		report_page(&tree, view);

@@ -29,8 +29,7 @@ put_reasons(struct tree *tree, const char *name, const int64_t *reasons)
 	tree_open_object(tree, name);
 	for (int i = 0; i < REASON_COUNT; i++)
 		if (reasons[i] > 0)
-			tree_number(tree, i == REASON_NONE ? "other" :
-			    policy_reason_name((enum policy_reason)i), reasons[i]);
+			tree_number(tree, report_reason_name(i), reasons[i]);
 	tree_close(tree);
 }
 
@@ -48,9 +47,12 @@ put_counts(struct tree *tree, const struct review_counts *counts)
 	tree_number(tree, "would", counts->would);
 }
 
-void
-report_json_session(struct tree *tree, const struct review_session *session)
+static void
+put_one_session(struct tree *tree, const char *name, const struct review_session *session)
 {
+	if (session->time_ms == 0)
+		return;
+	tree_open_object(tree, name);
 	tree_time(tree, "time", session->time_ms);
 	tree_text(tree, "protocol", policy_protocol_name(session->protocol));
 	tree_text(tree, "tls_version", session->tls_version);
@@ -65,15 +67,6 @@ report_json_session(struct tree *tree, const struct review_session *session)
 	tree_text(tree, "reason", session->reason);
 	tree_text(tree, "rule", session->rule);
 	tree_text(tree, "reply", session->reply);
-}
-
-static void
-put_one_session(struct tree *tree, const char *name, const struct review_session *session)
-{
-	if (session->time_ms == 0)
-		return;
-	tree_open_object(tree, name);
-	report_json_session(tree, session);
 	tree_close(tree);
 }
 

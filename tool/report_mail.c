@@ -191,13 +191,6 @@ put_agreement(struct tree *tree, const struct policy_outcome *rule)
 	tree_flag(tree, "has_agreement", any);
 }
 
-static const char *
-reason_name(int reason)
-{
-	return reason == REASON_NONE ? "other" :
-	    policy_reason_name((enum policy_reason)reason);
-}
-
 /* Refusals, or what would be: how often for which reasons, and the last session. */
 static void
 put_failures(struct tree *tree, const int64_t *reasons, bool refused, json_t *last)
@@ -208,7 +201,7 @@ put_failures(struct tree *tree, const int64_t *reasons, bool refused, json_t *la
 		if (reasons[i] == 0)
 			continue;
 		tree_open_object(tree, NULL);
-		tree_text(tree, "reason", reason_name(i));
+		tree_text(tree, "reason", report_reason_name(i));
 		tree_number(tree, "count", reasons[i]);
 		tree_flag(tree, "refused", refused);
 		tree_close(tree);
@@ -230,7 +223,7 @@ put_changes(struct tree *tree, const struct review_domain *seen,
 		if (seen->refused[i] == 0 && seen->would[i] == 0)
 			continue;
 		tree_open_object(tree, NULL);
-		tree_text(tree, "reason", reason_name(i));
+		tree_text(tree, "reason", report_reason_name(i));
 		advice_write((enum policy_reason)i, rule, &text);
 		tree_buffer(tree, "advice", &text);
 		tree_text(tree, "hint", policy_advice_hint((enum policy_reason)i));

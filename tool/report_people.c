@@ -74,12 +74,6 @@ protocol_at(int i)
 }
 
 static const char *
-reason_at(int i)
-{
-	return i == REASON_NONE ? "other" : policy_reason_name((enum policy_reason)i);
-}
-
-static const char *
 badge_of(const struct report_partner *partner)
 {
 	static const char *const badges[] = {
@@ -110,7 +104,8 @@ mark_certificates(struct tree *tree, const struct report_view *view,
 	json_t *list = json_object_get(tree->open[tree->depth - 1], "certificates");
 
 	for (size_t i = 0; i < seen->certificate_count; i++) {
-		int64_t end = seen->certificates[i].not_after_ms, left = end - view->now_ms;
+		int64_t end = seen->certificates[i].not_after_ms;
+		int64_t left = end - view->now_ms;
 		const char *how = left < 0 ? "expired" : left < REPORT_SOON_MS ? "soon" :
 		    "later";
 
@@ -136,7 +131,8 @@ put_cipher_list(struct tree *tree, const struct review_domain *seen)
 }
 
 json_t *
-report_people_partner(const struct report_view *view, const struct report_partner *partner)
+report_people_partner(const struct report_view *view,
+    const struct report_partner *partner)
 {
 	const struct review_domain *seen = partner->seen;
 	const struct review_counts *counts = &seen->counts;
@@ -152,9 +148,12 @@ report_people_partner(const struct report_view *view, const struct report_partne
 	tree_number(&tree, "refusals", report_refusals(counts));
 	report_share(&tree, "over_tls", counts->encrypted, counts->transactions);
 	report_share(&tree, "complied", report_complied(counts), counts->transactions);
-	put_list(&tree, "protocol_list", counts->protocol, PROTOCOL_COUNT, protocol_at, true);
-	put_list(&tree, "refused_list", seen->refused, REASON_COUNT, reason_at, false);
-	put_list(&tree, "would_list", seen->would, REASON_COUNT, reason_at, false);
+	put_list(&tree, "protocol_list", counts->protocol, PROTOCOL_COUNT, protocol_at,
+	    true);
+	put_list(&tree, "refused_list", seen->refused, REASON_COUNT, report_reason_name,
+	    false);
+	put_list(&tree, "would_list", seen->would, REASON_COUNT, report_reason_name,
+	    false);
 	tree_number(&tree, "least_bits", seen->bits_least);
 	put_cipher_list(&tree, seen);
 	mark_session(&tree, "last_refused", &seen->last_refused);
@@ -198,8 +197,10 @@ report_people_head(struct tree *tree, const struct report_view *view)
 	tree_number(tree, "clear", totals->protocol[PROTOCOL_CLEAR]);
 	report_share(tree, "over_tls", totals->encrypted, totals->transactions);
 	report_share(tree, "would_be", totals->would, totals->transactions);
-	put_list(tree, "protocol_list", totals->protocol, PROTOCOL_COUNT, protocol_at, true);
-	put_list(tree, "refused_list", report->refused, REASON_COUNT, reason_at, false);
+	put_list(tree, "protocol_list", totals->protocol, PROTOCOL_COUNT, protocol_at,
+	    true);
+	put_list(tree, "refused_list", report->refused, REASON_COUNT, report_reason_name,
+	    false);
 	put_lost(tree, report);
 	report_json_tail(tree, view);
 }

@@ -189,7 +189,8 @@ put_ticks(struct tree *tree, const struct times *times)
 	char label[21];
 
 	tree_open_array(tree, "ticks");
-	for (size_t at = 0; at < times->count && at * 12 <= times->count * 11; at += step) {
+	for (size_t at = 0; at < times->count && at * 12 <= times->count * 11;
+	    at += step) {
 		label_of(times, at, label);
 		/* MM-DD, or MM-DD hh:mm */
 		tree_value(tree, NULL, json_pack("{s:s, s:f, s:b}", "label", label + 5,
@@ -336,8 +337,7 @@ put_reason_bars(struct tree *tree, const struct review *report)
 	for (int i = 0; i < REASON_COUNT; i++)
 		if (report->refused[i] + report->would[i] > 0)
 			bars[count++] = (struct bar){
-				.name = i == REASON_NONE ? "other" :
-				    policy_reason_name((enum policy_reason)i),
+				.name = report_reason_name(i),
 				.parts = { report->refused[i], report->would[i] }
 			};
 	if (count == 0)

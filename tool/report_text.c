@@ -122,8 +122,8 @@ has_passed(const struct report_partner *partner)
 
 static const struct text_list lists[] = {
 	{ "\nDOMAINS WITH A RULE, the worst first\n", partner_words, has_rule, false },
-	{ "\nDOMAINS WITHOUT A RULE OF THEIR OWN, the worst first\n", partner_words, has_none,
-	    true },
+	{ "\nDOMAINS WITHOUT A RULE OF THEIR OWN, the worst first\n", partner_words,
+	    has_none, true },
 	{ "\nWITHOUT A RULE, AND WOULD PASS ONE\nAll of these sessions meet \""
 	    REPORT_CANDIDATE_RULE "\":\n", candidate_words, has_passed, true },
 };
@@ -148,8 +148,8 @@ write_domains(const struct report_view *view, const struct text_list *list,
 		    MUSTACHE_SCREEN, text);
 	}
 	if (left > 0)
-		buffer_format(text, "\n... and %zu more domain%s: --all lists them.\n", left,
-		    left == 1 ? "" : "s");
+		buffer_format(text, "\n... and %zu more domain%s: --all lists them.\n",
+		    left, left == 1 ? "" : "s");
 }
 
 void

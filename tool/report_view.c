@@ -36,6 +36,13 @@ report_standing_name(const struct policy_standing *standing)
 	return names[standing->state];
 }
 
+const char *
+report_reason_name(int reason)
+{
+	return reason == REASON_NONE ? "other" :
+	    policy_reason_name((enum policy_reason)reason);
+}
+
 int64_t
 report_refusals(const struct review_counts *counts)
 {
@@ -191,7 +198,8 @@ report_view_make(struct report_view *view, const struct loaded *loaded,
 		return tool_trouble("not enough memory");
 	for (size_t i = 0; i < count; i++) {
 		view->partners[i].seen = &view->report->domains[i];
-		if (join_partner(view, loaded, journal, &view->partners[i]) != STATUS_FINE)
+		if (join_partner(view, loaded, journal, &view->partners[i]) !=
+		    STATUS_FINE)
 			return STATUS_TROUBLE;
 	}
 	view->partner_count = count;
