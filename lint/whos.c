@@ -120,16 +120,17 @@ lint_instead(struct lint *lint, enum policy_rule_kind kind, const struct who *wh
 	    kind == RULE_FROM ? lint->policy->fallback : NULL;
 	const char *name = below != NULL ? below->name :
 	    other != NULL ? "the default" : NULL;
-	uint32_t index = other == NULL ? UINT32_MAX : (uint32_t)(other - rules) + 1;
+	uint32_t index = other == NULL ? 0 : (uint32_t)(other - rules) + 1;
 	char text[128];
 	const char *why;
 
 	if (!is_certain(table, who, kind))
 		state->effect = EFFECT_SOME;
 	/* Once for a pair of rules, however many names they have, and none for one rule. */
-	if (other == &rules[who->rule] || state->compared == index)
+	if (other == &rules[who->rule] || (other != NULL && state->compared == index))
 		return;
-	state->compared = index;
+	if (other != NULL)
+		state->compared = index;
 	why = other == NULL ? NULL : rule_looser(settings_of(lint, who),
 	    &other->settings, lint->now, text, sizeof(text));
 	if (why != NULL)
