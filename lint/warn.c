@@ -19,6 +19,10 @@ static const struct {
 	LINT_KINDS(LINT_ROW)
 };
 
+static void warn(struct diags *diags, const struct kept_place *place,
+    enum lint_kind kind, const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
+
 static void
 warn(struct diags *diags, const struct kept_place *place, enum lint_kind kind,
     const char *format, va_list arguments)
