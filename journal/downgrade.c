@@ -3,12 +3,9 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/downgrade.h"
-
 #include <string.h>
 
-#include "journal/record.h"
-#include "base/buffer.h"
+#include "journal/store_room.h"
 #include "base/date.h"
 
 #define MS_PER_DAY (INT64_C(24) * 60 * 60 * 1000)
@@ -33,7 +30,7 @@ downgrade_hash(struct downgrades *downgrades, const char *domain, int64_t time)
 
 /* What is longer than there is room counts as unknown. */
 static void
-copy_column(char *to, size_t size, const struct row *row, const char *name)
+downgrade_copy(char *to, size_t size, const struct row *row, const char *name)
 {
 	struct row_value value = row_find(row, name);
 	size_t length = value.type == ROW_TEXT ? value.number : 0;
@@ -53,8 +50,8 @@ downgrade_note(struct downgrades *downgrades, const struct row *row, int64_t now
 
 	if (!row->clear || downgrades->waiting_count >= DOWNGRADE_WAITING)
 		return;
-	copy_column(found.domain, sizeof(found.domain), row, "domain");
-	copy_column(found.client, sizeof(found.client), row, "client_addr");
+	downgrade_copy(found.domain, sizeof(found.domain), row, "domain");
+	downgrade_copy(found.client, sizeof(found.client), row, "client_addr");
 	if (found.domain[0] == '\0')
 		return;
 	found.refused = row->refused;
@@ -75,9 +72,9 @@ struct seen {
 	bool same_network;
 };
 
-/* Rows of a network or an address, and a time. */
+/* Rows of a network or an address, a time, and how it was protected. */
 static enum db_result
-look_at(struct store_db *db, enum db_statement which, const char *domain,
+downgrade_find(struct store_db *db, enum db_statement which, const char *domain,
     const char *network, struct seen *seen)
 {
 	sqlite3_stmt *statement = store_db_statement(db, which);
@@ -88,8 +85,15 @@ look_at(struct store_db *db, enum db_statement which, const char *domain,
 	while ((result = store_db_step(db, statement, &row)) == DB_DONE && row) {
 		const char *from = (const char *)sqlite3_column_text(statement, 0);
 		sqlite3_int64 time = sqlite3_column_int64(statement, 1);
+		const struct facts facts = {
+			.tls_version = (const char *)sqlite3_column_text(statement, 2),
+			.cipher = (const char *)sqlite3_column_text(statement, 3),
+			.bits = -1
+		};
 		char own[JOURNAL_NETWORK_SIZE];
 
+		if (policy_encrypted(&facts) != POLICY_YES)
+			continue;
 		seen->last_ms = time > seen->last_ms ? time : seen->last_ms;
 		if (from == NULL)
 			continue;
@@ -102,7 +106,7 @@ look_at(struct store_db *db, enum db_statement which, const char *domain,
 
 /* Whether the domain may be told of: not yet today, and there is room to know. */
 static bool
-may_tell(struct downgrades *downgrades, const char *domain, int64_t now_ms)
+downgrade_may_tell(struct downgrades *downgrades, const char *domain, int64_t now_ms)
 {
 	int64_t day = now_ms / MS_PER_DAY;
 	uint64_t hash = downgrade_hash(downgrades, domain, day);
@@ -121,8 +125,8 @@ may_tell(struct downgrades *downgrades, const char *domain, int64_t now_ms)
 }
 
 static void
-tell(const struct downgrade_case *found, const struct seen *seen, const char *network,
-    struct buffer *text)
+downgrade_tell(const struct downgrade_case *found, const struct seen *seen,
+    const char *network, struct buffer *text)
 {
 	char time[DATE_MS_SIZE];
 
@@ -143,7 +147,7 @@ tell(const struct downgrade_case *found, const struct seen *seen, const char *ne
 }
 
 static bool
-may_look(struct downgrades *downgrades, int64_t now_ms)
+downgrade_may_look(struct downgrades *downgrades, int64_t now_ms)
 {
 	if (downgrades->second != now_ms / 1000) {
 		downgrades->second = now_ms / 1000;
@@ -154,7 +158,7 @@ may_look(struct downgrades *downgrades, int64_t now_ms)
 
 /* A clock that was set back must not keep the first one waiting. */
 static bool
-is_due(const struct downgrades *downgrades, int64_t now_ms)
+downgrade_is_due(const struct downgrades *downgrades, int64_t now_ms)
 {
 	int64_t since = now_ms - downgrades->waiting[0].noted_ms;
 
@@ -170,18 +174,20 @@ downgrade_look(struct downgrades *downgrades, struct store_db *db, int64_t now_m
 	struct downgrade_case found;
 	enum db_result result;
 
-	if (!is_due(downgrades, now_ms) || !may_look(downgrades, now_ms))
+	if (!downgrade_is_due(downgrades, now_ms) ||
+	    !downgrade_may_look(downgrades, now_ms))
 		return DB_DONE;
 	found = downgrades->waiting[0];
 	downgrades->waiting_count--;
 	memmove(downgrades->waiting, downgrades->waiting + 1,
 	    downgrades->waiting_count * sizeof(found));
 	(void)journal_network(found.client, network);
-	result = look_at(db, DB_TLS_ROLLUPS, found.domain, network, &seen);
+	result = downgrade_find(db, DB_TLS_ROLLUPS, found.domain, network, &seen);
 	if (result == DB_DONE)
-		result = look_at(db, DB_TLS_RECORDS, found.domain, network, &seen);
+		result = downgrade_find(db, DB_TLS_RECORDS, found.domain, network,
+		    &seen);
 	if (result == DB_DONE && seen.last_ms != 0 &&
-	    may_tell(downgrades, found.domain, now_ms))
-		tell(&found, &seen, network, text);
+	    downgrade_may_tell(downgrades, found.domain, now_ms))
+		downgrade_tell(&found, &seen, network, text);
 	return result;
 }

@@ -201,22 +201,6 @@ fact_from_text(struct facts *facts, const struct record_field *field,
  * Copies
  * ------------------------------------------------------------------ */
 
-struct fact_list
-fact_list_get(const struct facts *facts, const struct record_field *field)
-{
-	struct fact_list list;
-
-	memcpy(&list, (const char *)facts + field->offset, sizeof(list));
-	return list;
-}
-
-void
-fact_list_set(struct facts *facts, const struct record_field *field,
-    struct fact_list list)
-{
-	memcpy(fact_slot(facts, field), &list, sizeof(list));
-}
-
 static const char *
 fact_string(const struct facts *facts, const struct record_field *field)
 {

@@ -64,13 +64,13 @@ journal_facts_get(const struct journal_facts *owned)
 }
 
 static bool
-no_memory(char error[JOURNAL_ERROR_MAX])
+facts_no_memory(char error[JOURNAL_ERROR_MAX])
 {
 	return fact_error(error, "not enough memory");
 }
 
 static bool
-check_list(const struct record_field *field, const json_t *value,
+facts_check_list(const struct record_field *field, const json_t *value,
     char error[JOURNAL_ERROR_MAX])
 {
 	const json_t *name;
@@ -89,18 +89,18 @@ check_list(const struct record_field *field, const json_t *value,
 }
 
 static bool
-take_list(struct journal_facts *owned, const struct record_field *field,
+facts_take_list(struct journal_facts *owned, const struct record_field *field,
     const json_t *value, char error[JOURNAL_ERROR_MAX])
 {
 	size_t count = json_array_size(value);
 	const char **strings;
 
-	if (!check_list(field, value, error))
+	if (!facts_check_list(field, value, error))
 		return false;
 	/* An empty list is one too. */
 	strings = arena_alloc(&owned->lists, (count + 1) * sizeof(*strings));
 	if (strings == NULL)
-		return no_memory(error);
+		return facts_no_memory(error);
 	for (size_t i = 0; i < count; i++)
 		strings[i] = json_string_value(json_array_get(value, i));
 	fact_list_set(&owned->facts, field, (struct fact_list){ strings, count });
@@ -109,7 +109,7 @@ take_list(struct journal_facts *owned, const struct record_field *field,
 
 /* Takes over a value that is kept. */
 static bool
-take(struct journal_facts *owned, const struct record_field *field,
+facts_take(struct journal_facts *owned, const struct record_field *field,
     const json_t *value, char error[JOURNAL_ERROR_MAX])
 {
 	const char *text;
@@ -117,7 +117,7 @@ take(struct journal_facts *owned, const struct record_field *field,
 	if (json_is_null(value) || !record_field_is_fact(field))
 		return true;
 	if (field->kind == FIELD_LIST)
-		return take_list(owned, field, value, error);
+		return facts_take_list(owned, field, value, error);
 	if (json_is_integer(value) && record_field_is_number(field))
 		return fact_from_number(&owned->facts, field, json_integer_value(value),
 		    error);
@@ -130,7 +130,7 @@ take(struct journal_facts *owned, const struct record_field *field,
 }
 
 static bool
-unknown_fact(const char *name, char error[JOURNAL_ERROR_MAX])
+facts_unknown(const char *name, char error[JOURNAL_ERROR_MAX])
 {
 	const char **names = calloc((size_t)record_field_count(IN_LINE),
 	    sizeof(*names));
@@ -139,7 +139,7 @@ unknown_fact(const char *name, char error[JOURNAL_ERROR_MAX])
 	size_t count = 0;
 
 	if (names == NULL)
-		return no_memory(error);
+		return facts_no_memory(error);
 	while ((field = record_field_next(field, IN_LINE)) != NULL)
 		names[count++] = field->name;
 	meant = suggest_word(name, strlen(name), names, count);
@@ -152,7 +152,7 @@ unknown_fact(const char *name, char error[JOURNAL_ERROR_MAX])
 
 /* Copies the element at "text" and returns where it ends: a comma or the end. */
 static const char *
-next_element(const char *text, char *element, size_t *length)
+facts_next_element(const char *text, char *element, size_t *length)
 {
 	*length = 0;
 	while (*text != '\0' && *text != ',') {
@@ -165,7 +165,7 @@ next_element(const char *text, char *element, size_t *length)
 
 /* As the logfmt writer joins them: a backslash takes the next character as it is. */
 static json_t *
-split_list(const char *text)
+facts_split_list(const char *text)
 {
 	json_t *list = json_array();
 	char *element = malloc(strlen(text) + 1);
@@ -174,7 +174,7 @@ split_list(const char *text)
 	if (list == NULL || element == NULL)
 		goto fail;
 	while (*text != '\0') {
-		text = next_element(text, element, &length);
+		text = facts_next_element(text, element, &length);
 		if (json_array_append_new(list,
 		    json_stringn_nocheck(element, length)) != 0)
 			goto fail;
@@ -197,12 +197,12 @@ journal_facts_set(struct journal_facts *owned, const char *name, const char *val
 	json_t *kept;
 
 	if (field == NULL)
-		return unknown_fact(name, error);
-	kept = field->kind == FIELD_LIST ? split_list(value) :
+		return facts_unknown(name, error);
+	kept = field->kind == FIELD_LIST ? facts_split_list(value) :
 	    json_string_nocheck(value);
 	if (json_array_append_new(owned->kept, kept) != 0)
-		return no_memory(error);
-	return take(owned, field, kept, error);
+		return facts_no_memory(error);
+	return facts_take(owned, field, kept, error);
 }
 
 bool
@@ -213,17 +213,18 @@ journal_facts_set_json(struct journal_facts *owned, const char *name, const char
 	json_t *kept;
 
 	if (field == NULL)
-		return unknown_fact(name, error);
+		return facts_unknown(name, error);
 	kept = json_loads(json, JSON_DECODE_ANY, NULL);
 	if (kept == NULL)
 		return fact_error(error, "%s is not valid JSON", field->name);
 	if (json_array_append_new(owned->kept, kept) != 0)
-		return no_memory(error);
-	return take(owned, field, kept, error);
+		return facts_no_memory(error);
+	return facts_take(owned, field, kept, error);
 }
 
 static bool
-read_object(struct journal_facts *owned, json_t *object, char error[JOURNAL_ERROR_MAX])
+facts_read_object(struct journal_facts *owned, json_t *object,
+    char error[JOURNAL_ERROR_MAX])
 {
 	const struct record_field *field = NULL;
 	const char *name;
@@ -232,8 +233,8 @@ read_object(struct journal_facts *owned, json_t *object, char error[JOURNAL_ERRO
 	json_object_foreach(object, name, value) {
 		field = record_field_find(name, field);
 		if (field == NULL)
-			return unknown_fact(name, error);
-		if (!take(owned, field, value, error))
+			return facts_unknown(name, error);
+		if (!facts_take(owned, field, value, error))
 			return false;
 	}
 	if (owned->facts.from == NULL)
@@ -254,15 +255,15 @@ journal_facts_read(struct journal_facts *owned, const char *line, size_t length,
 	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
 	/* Where memory was short, jansson often has nothing to say. */
 	if (root == NULL && problem.text[0] == '\0')
-		return no_memory(error);
+		return facts_no_memory(error);
 	if (root == NULL)
 		return fact_error(error, "not valid JSON at column %d: %s",
 		    problem.column, problem.text);
 	if (json_array_append_new(owned->kept, root) != 0)
-		return no_memory(error);
+		return facts_no_memory(error);
 	if (!json_is_object(root))
 		return fact_error(error, "not a JSON object");
-	if (!read_object(owned, root, error)) {
+	if (!facts_read_object(owned, root, error)) {
 		journal_facts_clear(owned);
 		return false;
 	}

@@ -3,9 +3,12 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "journal/record.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
-#include "journal/record.h"
 #include "base/buffer.h"
 #include "base/date.h"
 #include "base/text.h"
@@ -200,6 +203,31 @@ field_note(struct record_view *view)
  * What the tables alone have
  * ------------------------------------------------------------------ */
 
+bool
+journal_network(const char *address, char network[JOURNAL_NETWORK_SIZE])
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+	bool is_v4 = inet_pton(AF_INET, address, &v4) == 1;
+
+	if (!is_v4 && inet_pton(AF_INET6, address, &v6) != 1)
+		return false;
+	/* The same host, whichever kind of socket it was seen on. */
+	if (!is_v4 && IN6_IS_ADDR_V4MAPPED(&v6)) {
+		memcpy(&v4, v6.s6_addr + 12, sizeof(v4));
+		is_v4 = true;
+	}
+	if (is_v4) {
+		v4.s_addr &= htonl(0xFFFFFF00u);
+		(void)inet_ntop(AF_INET, &v4, network, INET_ADDRSTRLEN);
+	} else {
+		memset(v6.s6_addr + 8, 0, 8);
+		(void)inet_ntop(AF_INET6, &v6, network, INET6_ADDRSTRLEN);
+	}
+	(void)strcat(network, is_v4 ? "/24" : "/64");
+	return true;
+}
+
 static const char *
 field_client_network(struct record_view *view)
 {
@@ -352,6 +380,22 @@ record_field_is_list(const struct record_field *field)
 /* ------------------------------------------------------------------ *
  * Values
  * ------------------------------------------------------------------ */
+
+struct fact_list
+fact_list_get(const struct facts *facts, const struct record_field *field)
+{
+	struct fact_list list;
+
+	memcpy(&list, (const char *)facts + field->offset, sizeof(list));
+	return list;
+}
+
+void
+fact_list_set(struct facts *facts, const struct record_field *field,
+    struct fact_list list)
+{
+	memcpy((char *)facts + field->offset, &list, sizeof(list));
+}
 
 static bool
 value_text(struct record_value *value, const char *text)

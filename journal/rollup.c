@@ -6,13 +6,12 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/rollup.h"
+#include "journal/store_room.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/record.h"
 
 struct rollup {
 	struct rollup *next;		/* in its bucket */
@@ -38,7 +37,8 @@ rollup_hash(struct rollups *rollups, const struct row *row, int64_t hour)
 }
 
 static struct rollup *
-find(const struct rollups *rollups, const struct row *row, uint64_t hash, int64_t hour)
+rollup_find(const struct rollups *rollups, const struct row *row, uint64_t hash,
+    int64_t hour)
 {
 	struct rollup *rollup = rollups->buckets[hash % ROLLUPS_MAX];
 
@@ -51,7 +51,7 @@ find(const struct rollups *rollups, const struct row *row, uint64_t hash, int64_
 }
 
 static struct rollup *
-add_new(struct rollups *rollups, struct row *row, uint64_t hash, int64_t hour)
+rollup_add_new(struct rollups *rollups, struct row *row, uint64_t hash, int64_t hour)
 {
 	struct rollup **bucket = &rollups->buckets[hash % ROLLUPS_MAX], *rollup;
 
@@ -73,7 +73,7 @@ add_new(struct rollups *rollups, struct row *row, uint64_t hash, int64_t hour)
 
 /* The sample is that of the first message which is not written yet. */
 static void
-take_sample(struct rollups *rollups, struct rollup *rollup, struct row *row)
+rollup_take_sample(struct rollups *rollups, struct rollup *rollup, struct row *row)
 {
 	if (rollup->row == row)
 		return;
@@ -88,7 +88,7 @@ take_sample(struct rollups *rollups, struct rollup *rollup, struct row *row)
 }
 
 static void
-append_dirty(struct rollups *rollups, struct rollup *rollup)
+rollup_append_dirty(struct rollups *rollups, struct rollup *rollup)
 {
 	rollup->next_listed = NULL;
 	if (rollups->dirty == NULL)
@@ -105,16 +105,16 @@ rollups_add(struct rollups *rollups, struct row *row)
 	int64_t hour = journal_hour(row->time_ms);
 	int at = (int)(row->time_ms - hour * JOURNAL_HOUR_MS);
 	uint64_t hash = rollup_hash(rollups, row, hour);
-	struct rollup *rollup = find(rollups, row, hash, hour);
+	struct rollup *rollup = rollup_find(rollups, row, hash, hour);
 
 	if (rollup == NULL)
-		rollup = add_new(rollups, row, hash, hour);
+		rollup = rollup_add_new(rollups, row, hash, hour);
 	if (rollup == NULL)
 		return false;
-	take_sample(rollups, rollup, row);
+	rollup_take_sample(rollups, rollup, row);
 	if (rollup->messages++ == 0) {
 		rollup->first = rollup->last = at;
-		append_dirty(rollups, rollup);
+		rollup_append_dirty(rollups, rollup);
 	}
 	rollup->first = at < rollup->first ? at : rollup->first;
 	rollup->last = at > rollup->last ? at : rollup->last;
@@ -133,7 +133,7 @@ struct digest {
 
 /* The id of the row of a set of columns, by their digest; 0: there is none. */
 static enum db_result
-find_set(struct store_db *db, enum db_statement find, const char *columns,
+rollup_find_set(struct store_db *db, enum db_statement find, const char *columns,
     size_t length, struct digest *digest, sqlite3_int64 *id)
 {
 	sqlite3_stmt *statement = store_db_statement(db, find);
@@ -149,7 +149,7 @@ find_set(struct store_db *db, enum db_statement find, const char *columns,
 
 /* Binds what comes before the columns, and adds the row. */
 static enum db_result
-add_set(struct store_db *db, sqlite3_stmt *add, const struct digest *digest,
+rollup_add_set(struct store_db *db, sqlite3_stmt *add, const struct digest *digest,
     sqlite3_int64 *id)
 {
 	enum db_result result;
@@ -162,7 +162,7 @@ add_set(struct store_db *db, sqlite3_stmt *add, const struct digest *digest,
 }
 
 static bool
-has_certificate(const char *columns)
+rollup_has_certificate(const char *columns)
 {
 	struct row_value value;
 
@@ -176,7 +176,7 @@ has_certificate(const char *columns)
 
 /* *id: 0 where there is no certificate. */
 static enum db_result
-write_certificate(struct store_db *db, const char *columns, size_t length,
+rollup_write_certificate(struct store_db *db, const char *columns, size_t length,
     sqlite3_int64 *id)
 {
 	sqlite3_stmt *add = store_db_statement(db, DB_CERTIFICATE_ADD);
@@ -184,17 +184,17 @@ write_certificate(struct store_db *db, const char *columns, size_t length,
 	enum db_result result;
 
 	*id = 0;
-	if (!has_certificate(columns))
+	if (!rollup_has_certificate(columns))
 		return DB_DONE;
-	result = find_set(db, DB_CERTIFICATE_FIND, columns, length, &digest, id);
+	result = rollup_find_set(db, DB_CERTIFICATE_FIND, columns, length, &digest, id);
 	if (result != DB_DONE || *id != 0)
 		return result;
 	(void)store_db_bind(add, 2, IN_CERTIFICATE, columns);
-	return add_set(db, add, &digest, id);
+	return rollup_add_set(db, add, &digest, id);
 }
 
 static enum db_result
-write_facts(struct store_db *db, const struct row *row, sqlite3_int64 *id)
+rollup_write_facts(struct store_db *db, const struct row *row, sqlite3_int64 *id)
 {
 	const char *certificate, *end = row->columns + row->key;
 	sqlite3_int64 certificate_id;
@@ -202,28 +202,29 @@ write_facts(struct store_db *db, const struct row *row, sqlite3_int64 *id)
 	enum db_result result;
 	sqlite3_stmt *add;
 
-	result = find_set(db, DB_FACTS_FIND, row->columns, row->key, &digest, id);
+	result = rollup_find_set(db, DB_FACTS_FIND, row->columns, row->key, &digest,
+	    id);
 	if (result != DB_DONE || *id != 0)
 		return result;
 	add = store_db_statement(db, DB_FACTS_ADD);
 	certificate = store_db_bind(add, 3, IN_FACTS, row->columns);
-	result = write_certificate(db, certificate, (size_t)(end - certificate),
+	result = rollup_write_certificate(db, certificate, (size_t)(end - certificate),
 	    &certificate_id);
 	if (result != DB_DONE)
 		return result;
 	if (certificate_id != 0)
 		(void)sqlite3_bind_int64(add, 2, certificate_id);
-	return add_set(db, add, &digest, id);
+	return rollup_add_set(db, add, &digest, id);
 }
 
 static enum db_result
-write_one(struct store_db *db, struct rollup *rollup)
+rollup_write(struct store_db *db, struct rollup *rollup)
 {
 	enum db_result result = DB_DONE;
 	sqlite3_stmt *add;
 
 	if (rollup->facts == 0)
-		result = write_facts(db, rollup->row, &rollup->facts);
+		result = rollup_write_facts(db, rollup->row, &rollup->facts);
 	if (result != DB_DONE) {
 		rollup->facts = 0;
 		return result;
@@ -247,7 +248,7 @@ rollups_write(struct rollups *rollups, struct store_db *db, size_t max)
 	for (; rollups->dirty != NULL && max > 0; max--) {
 		struct rollup *rollup = rollups->dirty;
 
-		result = write_one(db, rollup);
+		result = rollup_write(db, rollup);
 		if (result != DB_DONE && result != DB_UNFIT)
 			return result;
 		rollups->dirty = rollup->next_listed;
@@ -281,7 +282,7 @@ rollups_undo(struct rollups *rollups)
 
 	while ((rollup = rollups->writing) != NULL) {
 		rollups->writing = rollup->next_listed;
-		append_dirty(rollups, rollup);
+		rollup_append_dirty(rollups, rollup);
 	}
 	rollups_forget(rollups);
 }

@@ -1,17 +1,24 @@
 /*
- * schema.c - the journal's tables: what is in them, and their versions.
+ * schema.c - the journal's tables: what is in them, their versions, what a file holds.
  *
  * A step is never changed once it was released: a new version is a new step. The
  * columns of fields that came since are added by the list of fields, behind the others.
  *
  * SPDX-License-Identifier: ISC
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "journal/record.h"
 #include "journal/store.h"
+#include "base/buffer.h"
 
 /*
  * record: one row for each decision that is kept in full. "time" is milliseconds since
@@ -98,7 +105,7 @@ static const char *const steps[SCHEMA_VERSION] = { step_1 };
 
 /* Reads one integer into *value. Returns an SQLite result code. */
 static int
-read_integer(sqlite3 *db, const char *sql, int *value)
+schema_integer(sqlite3 *db, const char *sql, int *value)
 {
 	sqlite3_stmt *statement = NULL;
 	int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
@@ -126,7 +133,7 @@ static const struct schema_table {
 
 /* Whether the table has a column of each of its fields. */
 static int
-has_columns(sqlite3 *db, const struct schema_table *table, bool *has)
+schema_has_columns(sqlite3 *db, const struct schema_table *table, bool *has)
 {
 	const struct record_field *field = NULL;
 	struct buffer sql = BUFFER_INIT;
@@ -137,7 +144,7 @@ has_columns(sqlite3 *db, const struct schema_table *table, bool *has)
 	while ((field = record_field_next(field, table->place)) != NULL)
 		buffer_format(&sql, ", '%s'", field->name);
 	buffer_string(&sql, ")");
-	result = sql.failed ? SQLITE_NOMEM : read_integer(db, sql.text, &found);
+	result = sql.failed ? SQLITE_NOMEM : schema_integer(db, sql.text, &found);
 	buffer_free(&sql);
 	*has = found == record_field_count(table->place);
 	return result;
@@ -145,7 +152,7 @@ has_columns(sqlite3 *db, const struct schema_table *table, bool *has)
 
 /* Adds the column of a field, where it is not there yet. */
 static int
-add_column(sqlite3 *db, const struct schema_table *table,
+schema_add_column(sqlite3 *db, const struct schema_table *table,
     const struct record_field *field)
 {
 	char sql[160];
@@ -153,7 +160,7 @@ add_column(sqlite3 *db, const struct schema_table *table,
 
 	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s')"
 	    " WHERE name = '%s'", table->name, field->name);
-	result = read_integer(db, sql, &found);
+	result = schema_integer(db, sql, &found);
 	if (result != SQLITE_OK || found > 0)
 		return result;
 	(void)snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN \"%s\" %s",
@@ -163,7 +170,7 @@ add_column(sqlite3 *db, const struct schema_table *table,
 }
 
 static int
-add_columns(sqlite3 *db)
+schema_add_columns(sqlite3 *db)
 {
 	const struct record_field *field = NULL;
 	int result = SQLITE_OK;
@@ -171,7 +178,7 @@ add_columns(sqlite3 *db)
 	for (size_t i = 0; i < SCHEMA_TABLES && result == SQLITE_OK; i++)
 		while (result == SQLITE_OK && (field = record_field_next(field,
 		    schema_tables[i].place)) != NULL)
-			result = add_column(db, &schema_tables[i], field);
+			result = schema_add_column(db, &schema_tables[i], field);
 	return result;
 }
 
@@ -185,9 +192,10 @@ journal_look_at(sqlite3 *db)
 	int application, version, tables;
 	bool has = true;
 
-	if (read_integer(db, "PRAGMA application_id", &application) != SQLITE_OK ||
-	    read_integer(db, "PRAGMA user_version", &version) != SQLITE_OK ||
-	    read_integer(db, "SELECT count(*) FROM sqlite_schema", &tables) != SQLITE_OK)
+	if (schema_integer(db, "PRAGMA application_id", &application) != SQLITE_OK ||
+	    schema_integer(db, "PRAGMA user_version", &version) != SQLITE_OK ||
+	    schema_integer(db, "SELECT count(*) FROM sqlite_schema", &tables) !=
+	    SQLITE_OK)
 		return JOURNAL_UNUSABLE;
 	if (application == 0 && version == 0 && tables == 0)
 		return JOURNAL_EMPTY;
@@ -196,7 +204,7 @@ journal_look_at(sqlite3 *db)
 	if (version > SCHEMA_VERSION)
 		return JOURNAL_NEWER;
 	for (size_t i = 0; i < SCHEMA_TABLES && has; i++)
-		if (has_columns(db, &schema_tables[i], &has) != SQLITE_OK)
+		if (schema_has_columns(db, &schema_tables[i], &has) != SQLITE_OK)
 			return JOURNAL_UNUSABLE;
 	return version < SCHEMA_VERSION || !has ? JOURNAL_OLDER : JOURNAL_FINE;
 }
@@ -209,19 +217,19 @@ journal_hour(int64_t time_ms)
 
 /* Takes all steps that are left, inside a transaction. */
 static int
-take_steps(sqlite3 *db)
+schema_take_steps(sqlite3 *db)
 {
 	char pragmas[96];
 	int version = 0, result;
 
 	/* Read again: another process may have been here first. */
-	result = read_integer(db, "PRAGMA user_version", &version);
+	result = schema_integer(db, "PRAGMA user_version", &version);
 	if (result == SQLITE_OK && (version < 0 || version > SCHEMA_VERSION))
 		return SQLITE_MISMATCH;
 	for (; result == SQLITE_OK && version < SCHEMA_VERSION; version++)
 		result = sqlite3_exec(db, steps[version], NULL, NULL, NULL);
 	if (result == SQLITE_OK)
-		result = add_columns(db);
+		result = schema_add_columns(db);
 	if (result != SQLITE_OK)
 		return result;
 	(void)snprintf(pragmas, sizeof(pragmas),
@@ -237,10 +245,119 @@ schema_migrate(sqlite3 *db)
 
 	if (result != SQLITE_OK)
 		return result;
-	result = take_steps(db);
+	result = schema_take_steps(db);
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	if (result != SQLITE_OK && sqlite3_get_autocommit(db) == 0)
 		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return result;
+}
+
+/* ------------------------------------------------------------------ *
+ * What stands at a path
+ * ------------------------------------------------------------------ */
+
+static enum journal_look
+look_at_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash == NULL ? 0 : (size_t)(slash - path);
+	char *folder = slash == NULL ? strdup(".") :
+	    strndup(path, length > 0 ? length : 1);
+	enum journal_look look = JOURNAL_UNUSABLE;
+	int saved;
+
+	if (folder != NULL && faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+		look = JOURNAL_ABSENT;
+	else if (folder != NULL && errno == ENOENT)
+		look = JOURNAL_NO_FOLDER;
+	saved = errno;
+	free(folder);
+	errno = saved;
+	return look;
+}
+
+/* Opens it as it stands on the disk: no lock, no log, nothing is made beside it. */
+static int
+look_open(const char *path, sqlite3 **db)
+{
+	struct buffer uri = BUFFER_INIT;
+	int result = SQLITE_NOMEM;
+
+	buffer_string(&uri, path[0] == '/' ? "file://" : "file:");
+	for (; *path != '\0'; path++)
+		if (strchr("%?#", *path) != NULL)
+			buffer_format(&uri, "%%%02X", (unsigned)*path);
+		else
+			buffer_add(&uri, path, 1);
+	buffer_string(&uri, "?immutable=1");
+	if (!uri.failed)
+		result = sqlite3_open_v2(uri.text, db,
+		    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	buffer_free(&uri);
+	return result;
+}
+
+/* What is no database, or not yet, is set aside or filled. */
+static enum journal_look
+look_at_numbers(sqlite3 *db, int result)
+{
+	int application = 0, version = 0;
+
+	if (result == SQLITE_OK)
+		result = schema_integer(db, "PRAGMA application_id", &application);
+	if (result == SQLITE_OK)
+		result = schema_integer(db, "PRAGMA user_version", &version);
+	if (result == SQLITE_NOTADB || result == SQLITE_CORRUPT)
+		return JOURNAL_FINE;
+	if (result != SQLITE_OK) {
+		errno = result == SQLITE_NOMEM ? ENOMEM : sqlite3_system_errno(db);
+		return JOURNAL_UNUSABLE;
+	}
+	/* A journal that was made a moment before the power failed. */
+	if (application == 0 && version == 0)
+		return JOURNAL_FINE;
+	if (application != SCHEMA_APPLICATION_ID)
+		return JOURNAL_FOREIGN;
+	return version > SCHEMA_VERSION ? JOURNAL_NEWER : JOURNAL_FINE;
+}
+
+enum journal_look
+journal_store_look(const char *path)
+{
+	enum journal_look look = look_at_folder(path);
+	struct stat status;
+	sqlite3 *db = NULL;
+	int result, saved;
+
+	if (look != JOURNAL_ABSENT)
+		return look;
+	if (stat(path, &status) != 0 ||
+	    faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0)
+		return errno == ENOENT ? JOURNAL_ABSENT : JOURNAL_UNUSABLE;
+	if (!S_ISREG(status.st_mode))
+		return JOURNAL_FOREIGN;
+	result = look_open(path, &db);
+	look = look_at_numbers(db, result);
+	saved = errno;
+	(void)sqlite3_close(db);
+	errno = saved;
+	return look;
+}
+
+const char *
+journal_look_text(enum journal_look look)
+{
+	switch (look) {
+	case JOURNAL_NO_FOLDER:
+		return "its folder is not there";
+	case JOURNAL_UNUSABLE:
+		return "it cannot be written";
+	case JOURNAL_NEWER:
+		return "it was written by a newer version of tlsward";
+	case JOURNAL_FOREIGN:
+		return "it is not a journal of tlsward";
+	default:
+		return "it can be written";
+	}
 }

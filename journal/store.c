@@ -6,11 +6,8 @@
 #include "journal/store.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "journal/store_room.h"
 
@@ -25,70 +22,12 @@
 /* How long a refusal waits for a writer that does not answer. */
 #define STUCK_MS 2000
 
-int64_t
-store_clock_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-struct timespec
-store_until(int64_t ms)
-{
-	struct timespec until = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_nsec = (long)(ms % 1000) * 1000000,
-	};
-
-	return until;
-}
-
-void
-store_cond_init(pthread_cond_t *cond)
-{
-	pthread_condattr_t clock;
-
-	(void)pthread_condattr_init(&clock);
-	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(cond, &clock);
-	(void)pthread_condattr_destroy(&clock);
-}
-
-int64_t
-store_now_ms(const struct journal_store *store)
-{
-	struct timespec now;
-
-	if (store->options.now != NULL)
-		return store->options.now(store->options.context);
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-void
-store_say(struct journal_store *store, enum journal_level level, const char *format,
-    ...)
-{
-	char text[1024];
-	va_list arguments;
-	int length = snprintf(text, sizeof(text), "journal %s: ", store->path);
-
-	if (store->options.say == NULL || length < 0 || (size_t)length >= sizeof(text))
-		return;
-	va_start(arguments, format);
-	(void)vsnprintf(text + length, sizeof(text) - (size_t)length, format, arguments);
-	va_end(arguments);
-	store->options.say(store->options.context, level, text);
-}
-
 /* ------------------------------------------------------------------ *
  * Start and end
  * ------------------------------------------------------------------ */
 
 static void
-free_rows(struct row *row)
+store_free_rows(struct row *row)
 {
 	while (row != NULL) {
 		struct row *next = row->next;
@@ -105,8 +44,8 @@ journal_store_free(struct journal_store **store)
 
 	if (old == NULL)
 		return;
-	free_rows(old->first);
-	free_rows(old->writer.held);
+	store_free_rows(old->first);
+	store_free_rows(old->writer.held);
 	rollups_drop(&old->rollups, true);
 	(void)pthread_cond_destroy(&old->ended);
 	(void)pthread_cond_destroy(&old->filled);
@@ -189,21 +128,9 @@ journal_store_stop(struct journal_store *store, int milliseconds)
  * Putting
  * ------------------------------------------------------------------ */
 
-void
-store_drop(struct journal_store *store, enum row_kind kind, int64_t time_ms)
-{
-	if (kind == ROW_RECORD)
-		store->dropped.records++;
-	else
-		store->dropped.messages++;
-	if (time_ms > store->dropped.last_ms)
-		store->dropped.last_ms = time_ms;
-	atomic_fetch_add(&store->lost, 1);
-}
-
 /* Waits for the row's commit. False: the writer does not answer, which is new. */
 static bool
-await_commit(struct journal_store *store, struct row *row)
+store_await(struct journal_store *store, struct row *row)
 {
 	const struct timespec until = store_until(store_clock_ms() + STUCK_MS);
 	struct row_waiter waiter = { .done = false };
@@ -224,7 +151,7 @@ await_commit(struct journal_store *store, struct row *row)
 }
 
 static void
-append(struct journal_store *store, struct row *row, int delay_ms)
+store_append(struct journal_store *store, struct row *row, int delay_ms)
 {
 	int64_t due = store->trouble || delay_ms > 0 ? store_clock_ms() +
 	    (store->trouble ? ROLLED_MS : delay_ms) : 0;
@@ -242,7 +169,7 @@ append(struct journal_store *store, struct row *row, int delay_ms)
 }
 
 static bool
-has_room(const struct journal_store *store, const struct row *row)
+store_has_room(const struct journal_store *store, const struct row *row)
 {
 	return !store->stopping && store->outstanding < JOURNAL_HELD_MAX &&
 	    store->bytes + row->size <= JOURNAL_HELD_BYTES_MAX;
@@ -252,17 +179,17 @@ has_room(const struct journal_store *store, const struct row *row)
 enum news { NEWS_NONE, NEWS_STUCK, NEWS_FULL };
 
 static enum news
-put_row(struct journal_store *store, struct row **row, bool waits, int delay_ms)
+store_put_row(struct journal_store *store, struct row **row, bool waits, int delay_ms)
 {
 	enum news news = NEWS_NONE;
 
-	if (has_room(store, *row)) {
+	if (store_has_room(store, *row)) {
 		struct row *put = *row;
 
 		*row = NULL;
-		append(store, put, delay_ms);
+		store_append(store, put, delay_ms);
 		if (waits && !store->trouble && !store->stuck &&
-		    !await_commit(store, put))
+		    !store_await(store, put))
 			news = NEWS_STUCK;
 		return news;
 	}
@@ -274,14 +201,16 @@ put_row(struct journal_store *store, struct row **row, bool waits, int delay_ms)
 }
 
 static void
-say_news(struct journal_store *store, enum news news)
+store_say_news(struct journal_store *store, enum news news)
 {
 	if (news == NEWS_STUCK)
-		store_say(store, JOURNAL_ERROR, "no answer within %d seconds: mail goes on"
+		store_say(store, SEVERITY_ERROR,
+		    "no answer within %d seconds: mail goes on"
 		    " by the policy, records are in the log and held in memory",
 		    STUCK_MS / 1000);
 	if (news == NEWS_FULL)
-		store_say(store, JOURNAL_ERROR, "as many records wait for it as are held"
+		store_say(store, SEVERITY_ERROR,
+		    "as many records wait for it as are held"
 		    " in memory (%d, or %u MB): those that come now will be missing in it",
 		    JOURNAL_HELD_MAX, JOURNAL_HELD_BYTES_MAX >> 20);
 }
@@ -304,11 +233,11 @@ journal_store_put(struct journal_store *store, const struct journal_record *reco
 	if (row == NULL)
 		store_drop(store, kind, record->time_ms);
 	else
-		news = put_row(store, &row, waits, waits ? REFUSED_MS :
+		news = store_put_row(store, &row, waits, waits ? REFUSED_MS :
 		    kind == ROW_RECORD ? KEPT_MS : ROLLED_MS);
 	(void)pthread_mutex_unlock(&store->lock);
 	free(row);
-	say_news(store, news);
+	store_say_news(store, news);
 }
 
 void

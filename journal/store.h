@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/diag.h"
+
 struct buffer;
 struct journal_record;
 struct journal_store;
@@ -28,8 +30,6 @@ struct sqlite3_stmt;
 #define JOURNAL_HELD_MAX 10000
 #define JOURNAL_HELD_BYTES_MAX (16u << 20)
 
-enum journal_level { JOURNAL_INFO, JOURNAL_WARNING, JOURNAL_ERROR };
-
 /* "path" is copied; zero in a number is "no limit". */
 struct journal_options {
 	const char *path;
@@ -37,7 +37,7 @@ struct journal_options {
 	int64_t keep_ms;		/* how old a record becomes */
 	int64_t max_bytes;		/* how large the journal becomes */
 	/* Says something to the administrator; any of the store's threads, and put's. */
-	void (*say)(void *context, enum journal_level level, const char *text);
+	void (*say)(void *context, enum severity level, const char *text);
 	/* Milliseconds since the epoch, for retention; NULL: the system's clock. */
 	int64_t (*now)(void *context);
 	void *context;
@@ -92,10 +92,7 @@ enum journal_look {
 	JOURNAL_FOREIGN			/* a database of another program, or no file */
 };
 
-/*
- * Looks at the file's first bytes as the effective user. Creates and changes nothing.
- * Not for a process that has the journal open: it would lose its locks.
- */
+/* Looks at the file as the effective user. Creates and changes nothing. */
 enum journal_look journal_store_look(const char *path);
 
 /* What is wrong there, in words. */

@@ -17,7 +17,7 @@
 #define OWN_EVERY_MS 1000
 
 static void *
-run(void *argument)
+checkpointer_run(void *argument)
 {
 	struct journal_store *store = argument;
 	struct checkpointer *checkpointer = &store->checkpointer;
@@ -46,7 +46,7 @@ checkpointer_start(struct journal_store *store)
 
 	(void)sem_init(&checkpointer->wanted, 0, 0);
 	(void)pthread_mutex_init(&checkpointer->lock, NULL);
-	error = pthread_create(&checkpointer->thread, NULL, run, store);
+	error = pthread_create(&checkpointer->thread, NULL, checkpointer_run, store);
 	if (error != 0) {
 		(void)pthread_mutex_destroy(&checkpointer->lock);
 		(void)sem_destroy(&checkpointer->wanted);
@@ -73,7 +73,7 @@ checkpointer_kick(struct journal_store *store)
 
 /* Little is left to do where the other thread has just been at it. */
 static enum db_result
-help(struct journal_store *store)
+checkpointer_help(struct journal_store *store)
 {
 	struct checkpointer *checkpointer = &store->checkpointer;
 	int64_t now = store_clock_ms();
@@ -97,8 +97,16 @@ checkpointer_want(struct journal_store *store)
 	enum db_result result = store_db_judge(atomic_load(&checkpointer->result));
 
 	if (result == DB_DONE && store->db.wal_pages >= LARGE_PAGES)
-		result = help(store);
+		result = checkpointer_help(store);
 	else if (store->db.wal_pages >= WANTED_PAGES)
 		checkpointer_kick(store);
 	return result == DB_CORRUPT ? DB_CORRUPT : DB_DONE;
+}
+
+void
+checkpointer_close(struct journal_store *store, bool keep)
+{
+	(void)pthread_mutex_lock(&store->checkpointer.lock);
+	store_db_close(&store->db, keep);
+	(void)pthread_mutex_unlock(&store->checkpointer.lock);
 }

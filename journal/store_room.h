@@ -1,5 +1,7 @@
 /*
- * store_room.h - the store from inside: what its threads share.
+ * store_room.h - the store from inside: files, database, what is in memory, threads.
+ *
+ * What is said to be for one thread is the writer's.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -8,14 +10,256 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
-#include "journal/downgrade.h"
-#include "journal/journal.h"
-#include "journal/retain.h"
-#include "journal/rollup.h"
 #include "journal/record.h"
-#include "journal/store_db.h"
+#include "base/buffer.h"
+#include "base/diag.h"
+#include "base/hash.h"
+
+/* ------------------------------------------------------------------ *
+ * The files
+ * ------------------------------------------------------------------ */
+
+/* The database, its write-ahead log and the index of that. */
+#define STORE_FILES 3
+
+struct store_file {
+	dev_t device;
+	ino_t inode;
+};
+
+/* Makes the file with the journal's permissions where there is none. */
+void store_file_make(const char *path);
+
+/* Notes which files stand at "path" now. False: one of them cannot be told. */
+bool store_file_note(const char *path, struct store_file files[STORE_FILES]);
+
+/* Whether they still stand there. */
+bool store_file_same(const char *path, const struct store_file files[STORE_FILES]);
+
+/*
+ * Renames a damaged journal, with what belongs to it, to PATH.corrupt-TIME; "name"
+ * (of "size" bytes) is that name. Only a regular file of our own. Returns 0, or -1
+ * with errno set.
+ */
+int store_file_set_aside(const char *path, int64_t now_ms, char *name, size_t size);
+
+/* ------------------------------------------------------------------ *
+ * The database: for one thread
+ * ------------------------------------------------------------------ */
+
+/* What is to be done after a call. */
+enum db_result {
+	DB_DONE,
+	DB_AGAIN,		/* not now: locked, full, no memory */
+	DB_LOST,		/* the connection is of no use any more */
+	DB_MOVED,		/* the files were removed or renamed */
+	DB_CORRUPT,		/* nor is the file */
+	DB_REFUSED,		/* a file that is not ours to touch */
+	DB_UNFIT		/* this row cannot be written, others can */
+};
+
+enum db_statement {
+	DB_BEGIN, DB_COMMIT, DB_ROLLBACK,
+	DB_RECORD_ADD, DB_CERTIFICATE_FIND, DB_CERTIFICATE_ADD, DB_FACTS_FIND,
+	DB_FACTS_ADD, DB_ROLLUP_ADD, DB_DISCARD,
+	DB_USED_BYTES, DB_FREE_PAGES, DB_VACUUM,
+	DB_RECORD_OLDEST, DB_RECORD_BYTES, DB_RECORD_DELETE,
+	DB_ROLLUP_OLDEST, DB_ROLLUP_DELETE,
+	DB_FACTS_SOME, DB_FACTS_SWEEP, DB_CERTIFICATE_SOME, DB_CERTIFICATE_SWEEP,
+	DB_TLS_ROLLUPS, DB_TLS_RECORDS,
+	DB_STATEMENTS
+};
+
+#define DB_ERROR_MAX 256
+
+struct store_db {
+	sqlite3 *db;			/* NULL: not open */
+	sqlite3 *second;		/* for checkpoints in another thread */
+	sqlite3_stmt *statements[DB_STATEMENTS];
+	struct store_file files[STORE_FILES];
+	int wal_pages;			/* after the last commit */
+	char error[DB_ERROR_MAX];	/* of the last call that failed */
+};
+
+/* Opens the journal at "path", or makes it, or migrates it. */
+enum db_result store_db_open(struct store_db *store, const char *path);
+
+/* Closes it. With "keep", the write-ahead log is left as it is. */
+void store_db_close(struct store_db *store, bool keep);
+
+/* Prepares all statements. */
+enum db_result store_db_prepare(struct store_db *store);
+
+/* The statement, reset and with no parameter bound. */
+sqlite3_stmt *store_db_statement(struct store_db *store, enum db_statement which);
+
+/*
+ * Binds the columns of a table, from the parameter "first" on; returns where the next
+ * ones are.
+ */
+const char *store_db_bind(sqlite3_stmt *statement, int first, unsigned table,
+    const char *columns);
+
+/* Runs a statement that gives no row (or whose rows do not matter). */
+enum db_result store_db_run(struct store_db *store, sqlite3_stmt *statement);
+
+/*
+ * Takes one step: *row says whether there is a row. The statement is reset where
+ * there is none.
+ */
+enum db_result store_db_step(struct store_db *store, sqlite3_stmt *statement,
+    bool *row);
+
+/* The one number that the statement gives; "none" where it gives none. */
+enum db_result store_db_number(struct store_db *store, sqlite3_stmt *statement,
+    sqlite3_int64 none, sqlite3_int64 *number);
+
+/* A transaction that writes. Undoing cannot fail. */
+enum db_result store_db_begin(struct store_db *store);
+enum db_result store_db_commit(struct store_db *store);
+void store_db_undo(struct store_db *store);
+
+/* False: somebody else wrote over the files, or cut them; "error" says so. */
+bool store_db_sound(struct store_db *store);
+
+/* Adds to what the table "discarded" tells. */
+enum db_result store_db_discard(struct store_db *store, const char *why,
+    sqlite3_int64 records, sqlite3_int64 messages, sqlite3_int64 last_ms);
+
+/* What an SQLite result code means to us; "fail" keeps the words for it in "error". */
+enum db_result store_db_judge(int code);
+enum db_result store_db_fail(struct store_db *store, int code);
+
+/* ------------------------------------------------------------------ *
+ * What is thrown away, in small steps
+ * ------------------------------------------------------------------ */
+/*
+ * By age: what is older than "keep_ms". By size: while the journal takes more than
+ * "max_bytes", the larger of its two halves, records and roll-ups, gives up its
+ * oldest; so that refusals, which are written at a stranger's pace, never push out
+ * the history of partners below half of the room, and the other way round.
+ */
+
+struct retain {
+	int64_t keep_ms;		/* 0: for ever */
+	int64_t max_bytes;		/* 0: no limit */
+	/* The rest is its own; all zero is a good start. */
+	bool shrinking;			/* until it is well below the limit */
+	bool orphans;			/* facts may be without a roll-up */
+	bool sweeping_certificates;
+	sqlite3_int64 swept;		/* up to this id */
+	int64_t sweep_at;		/* not before, milliseconds */
+	unsigned long discarded;	/* by the last step */
+	bool facts_removed;		/* by the last step */
+};
+
+/*
+ * Takes one step, in a transaction of its own; some milliseconds at most. *more:
+ * there is more to do. What fails is undone.
+ */
+enum db_result retain_step(struct retain *retain, struct store_db *db, int64_t now_ms,
+    bool *more);
+
+/* ------------------------------------------------------------------ *
+ * Accepted messages, rolled up in memory until they are written: for one thread
+ * ------------------------------------------------------------------ */
+
+/* How many sets of facts an hour may be open at a time. */
+#define ROLLUPS_MAX 4096
+#define ROLLUPS_BYTES_MAX (4u << 20)
+
+struct rollup;
+
+/* All zero is a good start. */
+struct rollups {
+	struct hash_key seed;
+	struct rollup *buckets[ROLLUPS_MAX];
+	struct rollup *dirty;		/* with messages that are not written, */
+	struct rollup *dirty_last;	/* the oldest first; unset where none is */
+	struct rollup *writing;		/* those of the transaction under way */
+	size_t count;
+	size_t bytes;
+	size_t dirty_count;
+	unsigned long messages;		/* not written */
+};
+
+/* Takes the row over and returns true, or returns false: there is no room. */
+bool rollups_add(struct rollups *rollups, struct row *row);
+
+/* Writes at most "max" of them in the transaction that was begun. */
+enum db_result rollups_write(struct rollups *rollups, struct store_db *db, size_t max);
+
+/* The transaction was committed; returns how many messages it wrote. */
+unsigned long rollups_written(struct rollups *rollups);
+
+/* The transaction was undone: nothing of it is known to be in the journal. */
+void rollups_undo(struct rollups *rollups);
+
+/* Another database, or rows are gone: what is known of it is wrong. */
+void rollups_forget(struct rollups *rollups);
+
+/* Frees those that have nothing to write, or all. */
+void rollups_drop(struct rollups *rollups, bool all);
+
+/* ------------------------------------------------------------------ *
+ * Senders that fall back to clear text: for one thread
+ * ------------------------------------------------------------------ */
+
+/*
+ * Each domain that used TLS before is told of once a day. What a stranger can provoke
+ * is bounded: the look into the journal by a rate, the domains that are remembered by
+ * a number.
+ */
+#define DOWNGRADE_WAITING 32		/* domains to look up */
+#define DOWNGRADE_KNOWN 4096		/* looked up lately; a power of two */
+#define DOWNGRADE_TOLD 4096		/* domains told of today */
+/* What was said over TLS a moment before is then in the journal. */
+#define DOWNGRADE_DELAY_MS 2000
+
+#define DOWNGRADE_DOMAIN_MAX 256
+#define DOWNGRADE_CLIENT_MAX 64
+
+struct downgrade_case {
+	char domain[DOWNGRADE_DOMAIN_MAX];
+	char client[DOWNGRADE_CLIENT_MAX];	/* address; "": unknown */
+	int64_t noted_ms;			/* as "now_ms" below */
+	bool refused;
+};
+
+/* All zero is a good start. */
+struct downgrades {
+	struct hash_key seed;
+	struct downgrade_case waiting[DOWNGRADE_WAITING];
+	size_t waiting_count;
+	uint64_t known[DOWNGRADE_KNOWN];	/* hashes of a domain and a time */
+	uint64_t told[DOWNGRADE_TOLD];
+	size_t told_count;
+	int64_t day;				/* of "told" */
+	int64_t second;				/* of "looked" */
+	int looked;
+};
+
+/* Remembers a decision in clear text, to be looked up a little later. */
+void downgrade_note(struct downgrades *downgrades, const struct row *row,
+    int64_t now_ms);
+
+/*
+ * Looks one case up, where one is due. Appends a warning to "text" where it is a
+ * downgrade. DB_AGAIN and the like: the case is forgotten.
+ */
+enum db_result downgrade_look(struct downgrades *downgrades, struct store_db *db,
+    int64_t now_ms, struct buffer *text);
+
+/* ------------------------------------------------------------------ *
+ * What the threads share
+ * ------------------------------------------------------------------ */
 
 /* A thread that waits for its row's commit. Under the store's lock. */
 struct row_waiter {
@@ -103,7 +347,7 @@ void store_cond_init(pthread_cond_t *cond);
 /* Milliseconds since the epoch, by the options. */
 int64_t store_now_ms(const struct journal_store *store);
 
-void store_say(struct journal_store *store, enum journal_level level,
+void store_say(struct journal_store *store, enum severity level,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Accounts for a decision that never gets into the journal. Under the lock. */
@@ -112,19 +356,10 @@ void store_drop(struct journal_store *store, enum row_kind kind, int64_t time_ms
 /* The writer's thread. */
 void *writer_run(void *store);
 
-/* What the writer does between two looks at the queue. */
-void writer_work(struct journal_store *store, bool stopping);
-
-/* Takes rows that were queued. */
-void writer_take(struct journal_store *store, struct row *rows);
-
 /* In store_trouble.c: what went wrong, and what is to be done about it. */
 void trouble_handle(struct journal_store *store, enum db_result result);
 void trouble_over(struct journal_store *store);
 void trouble_release(struct journal_store *store);
-
-/* Closes the database once the checkpointer has let go of it. */
-void writer_close(struct journal_store *store, bool keep);
 
 /* The checkpointer. Starting returns 0 or an error. */
 int checkpointer_start(struct journal_store *store);
@@ -135,5 +370,8 @@ void checkpointer_kick(struct journal_store *store);
 
 /* After a commit: sees to it that the write-ahead log does not grow for ever. */
 enum db_result checkpointer_want(struct journal_store *store);
+
+/* Closes the database once it has let go of it. */
+void checkpointer_close(struct journal_store *store, bool keep);
 
 #endif

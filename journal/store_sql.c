@@ -1,11 +1,16 @@
 /*
- * store_sql.c - the statements of the journal's writer.
+ * store_sql.c - the statements of the journal's writer: their text, and running them.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "journal/store_sql.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
-const char *const store_sql[DB_STATEMENTS] = {
+#include "journal/store_room.h"
+
+/* By statement; NULL: an insert, below. */
+static const char *const store_sql[DB_STATEMENTS] = {
 	[DB_BEGIN] = "BEGIN IMMEDIATE",
 	[DB_COMMIT] = "COMMIT",
 	[DB_ROLLBACK] = "ROLLBACK",
@@ -16,46 +21,286 @@ const char *const store_sql[DB_STATEMENTS] = {
 	    " ON CONFLICT (why) DO UPDATE SET records = records + excluded.records,"
 	    " messages = messages + excluded.messages, last = max(last, excluded.last)",
 
-	[DB_PAGES] = "PRAGMA page_count",
+	[DB_USED_BYTES] =
+	    "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,"
+	    " pragma_freelist_count, pragma_page_size",
 	[DB_FREE_PAGES] = "PRAGMA freelist_count",
-	[DB_PAGE_SIZE] = "PRAGMA page_size",
 	[DB_VACUUM] = "PRAGMA incremental_vacuum(64)",
 	[DB_RECORD_OLDEST] = "SELECT min(time) FROM record",
-	[DB_RECORD_SPAN] =
-	    "SELECT (SELECT max(id) FROM record) - (SELECT min(id) FROM record) + 1",
-	/* What a row of the last ones takes, and its entries in the indexes. */
-	[DB_RECORD_SAMPLE] =
-	    "SELECT avg(230 + 2 * (ifnull(length(domain), 0) + ifnull(length(rule), 0) +"
+	/*
+	 * Ids are given in a row and go from the oldest on, so they count the rows.
+	 * A row takes what the last ones do, with their entries in the indexes.
+	 */
+	[DB_RECORD_BYTES] =
+	    "SELECT ((SELECT max(id) FROM record) - (SELECT min(id) FROM record) + 1) *"
+	    " CAST(avg(230 + 2 * (ifnull(length(domain), 0) + ifnull(length(rule), 0) +"
 	    " ifnull(length(client_addr), 0) + ifnull(length(client_name), 0)) +"
 	    " ifnull(length(session), 0) + ifnull(length(helo), 0) +"
 	    " ifnull(length(\"from\"), 0) + ifnull(length(\"to\"), 0) +"
 	    " ifnull(length(cert_san), 0) + ifnull(length(cert_subject_dn), 0) +"
 	    " ifnull(length(cert_issuer_dn), 0) + ifnull(length(reply), 0) +"
 	    " ifnull(length(note), 0) + ifnull(length(cert_fingerprint), 0))"
+	    " AS INTEGER)"
 	    " FROM (SELECT * FROM record ORDER BY id DESC LIMIT 64)",
 	[DB_RECORD_DELETE] =
 	    "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE time < ?"
-	    " ORDER BY time LIMIT ?) RETURNING time",
+	    " ORDER BY time LIMIT ?) RETURNING time, 1",
 	[DB_ROLLUP_OLDEST] = "SELECT min(hour) FROM rollup",
 	[DB_ROLLUP_DELETE] =
 	    "DELETE FROM rollup WHERE (hour, facts) IN (SELECT hour, facts FROM rollup"
-	    " WHERE hour < ? ORDER BY hour LIMIT ?) RETURNING hour, last, messages",
+	    " WHERE hour < ? ORDER BY hour LIMIT ?)"
+	    " RETURNING hour * 3600000 + last, messages",
+	/* The last id of the next ones, and those up to it that nothing refers to. */
+	[DB_FACTS_SOME] =
+	    "SELECT max(id) FROM"
+	    " (SELECT id FROM facts WHERE id > ? ORDER BY id LIMIT 128)",
 	[DB_FACTS_SWEEP] =
-	    "SELECT id, EXISTS (SELECT 1 FROM rollup WHERE rollup.facts = facts.id)"
-	    " FROM facts WHERE id > ? ORDER BY id LIMIT ?",
-	[DB_FACTS_DELETE] = "DELETE FROM facts WHERE id = ?",
+	    "DELETE FROM facts WHERE id > ? AND id <= ? AND NOT EXISTS"
+	    " (SELECT 1 FROM rollup WHERE rollup.facts = facts.id)",
+	[DB_CERTIFICATE_SOME] =
+	    "SELECT max(id) FROM"
+	    " (SELECT id FROM certificate WHERE id > ? ORDER BY id LIMIT 128)",
 	[DB_CERTIFICATE_SWEEP] =
-	    "SELECT id, EXISTS (SELECT 1 FROM facts WHERE certificate = certificate.id)"
-	    " FROM certificate WHERE id > ? ORDER BY id LIMIT ?",
-	[DB_CERTIFICATE_DELETE] = "DELETE FROM certificate WHERE id = ?",
+	    "DELETE FROM certificate WHERE id > ? AND id <= ? AND NOT EXISTS"
+	    " (SELECT 1 FROM facts WHERE facts.certificate = certificate.id)",
 
 	/* Where a domain came from when it used TLS, and when it last did. */
 	[DB_TLS_ROLLUPS] =
 	    "SELECT client_network, (SELECT hour * 3600000 + last FROM rollup"
-	    "  WHERE rollup.facts = facts.id ORDER BY hour DESC LIMIT 1)"
+	    "  WHERE rollup.facts = facts.id ORDER BY hour DESC LIMIT 1),"
+	    " tls_version, cipher"
 	    " FROM facts WHERE domain = ? AND tls_version <> 'none' LIMIT 1000",
 	[DB_TLS_RECORDS] =
-	    "SELECT client_addr, time FROM (SELECT client_addr, time, tls_version"
+	    "SELECT client_addr, time, tls_version, cipher"
+	    " FROM (SELECT client_addr, time, tls_version, cipher"
 	    "  FROM record WHERE domain = ? ORDER BY time DESC LIMIT 200)"
 	    " WHERE tls_version <> 'none'",
 };
+
+/* Inserts of a number of columns by name, and of a table's of the list of fields. */
+static const struct insert {
+	enum db_statement statement;
+	const char *into;
+	int named;
+	unsigned table;
+	const char *tail;
+} inserts[] = {
+	{ DB_RECORD_ADD, "record (time", 1, IN_RECORD, "" },
+	{ DB_CERTIFICATE_ADD, "certificate (digest", 1, IN_CERTIFICATE, "" },
+	{ DB_FACTS_ADD, "facts (digest, certificate", 2, IN_FACTS, "" },
+	{ DB_ROLLUP_ADD, "rollup (hour, facts, messages, first, last", 5, IN_ROLLUP,
+	    " ON CONFLICT (hour, facts) DO UPDATE SET"
+	    " messages = messages + excluded.messages,"
+	    " first = min(first, excluded.first), last = max(last, excluded.last)" },
+};
+
+/* ------------------------------------------------------------------ *
+ * What went wrong
+ * ------------------------------------------------------------------ */
+
+enum db_result
+store_db_judge(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return DB_DONE;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_FULL:
+	case SQLITE_NOMEM:
+	case SQLITE_INTERRUPT:
+		return DB_AGAIN;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return DB_CORRUPT;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_TOOBIG:
+	case SQLITE_RANGE:
+		return DB_UNFIT;
+	default:
+		return DB_LOST;
+	}
+}
+
+/* Keeps the words for what went wrong. */
+enum db_result
+store_db_fail(struct store_db *store, int code)
+{
+	/* What came after the failure, as a rollback, has words of its own. */
+	const char *text = store->db != NULL &&
+	    (sqlite3_errcode(store->db) & 0xff) == (code & 0xff) ?
+	    sqlite3_errmsg(store->db) : sqlite3_errstr(code);
+	int error = store->db != NULL ? sqlite3_system_errno(store->db) : errno;
+	int kind = code & 0xff;
+
+	if (error != 0 && (kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ||
+	    kind == SQLITE_FULL))
+		(void)snprintf(store->error, sizeof(store->error), "%s: %s", text,
+		    strerror(error));
+	else
+		(void)snprintf(store->error, sizeof(store->error), "%s", text);
+	return store_db_judge(code);
+}
+
+/* ------------------------------------------------------------------ *
+ * Preparing
+ * ------------------------------------------------------------------ */
+
+static enum db_result
+sql_prepare(struct store_db *store, enum db_statement which, const char *sql)
+{
+	int code = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+	    &store->statements[which], NULL);
+
+	if (code == SQLITE_OK)
+		return DB_DONE;
+	(void)store_db_fail(store, code);
+	/* A journal by its version, without a journal's tables. */
+	return code == SQLITE_ERROR ? DB_CORRUPT : store_db_judge(code);
+}
+
+static enum db_result
+sql_prepare_insert(struct store_db *store, const struct insert *insert)
+{
+	const struct record_field *field = NULL;
+	struct buffer sql = BUFFER_INIT;
+	enum db_result result;
+
+	buffer_format(&sql, "INSERT INTO %s", insert->into);
+	while ((field = record_field_next(field, insert->table)) != NULL)
+		buffer_format(&sql, ", \"%s\"", field->name);
+	buffer_string(&sql, ") VALUES (?");
+	for (int i = 1; i < insert->named + record_field_count(insert->table); i++)
+		buffer_string(&sql, ", ?");
+	buffer_format(&sql, ")%s", insert->tail);
+	result = sql.failed ? DB_AGAIN :
+	    sql_prepare(store, insert->statement, sql.text);
+	buffer_free(&sql);
+	return result;
+}
+
+enum db_result
+store_db_prepare(struct store_db *store)
+{
+	const size_t count = sizeof(inserts) / sizeof(inserts[0]);
+	enum db_result result = DB_DONE;
+
+	for (size_t i = 0; i < count && result == DB_DONE; i++)
+		result = sql_prepare_insert(store, &inserts[i]);
+	for (int i = 0; i < DB_STATEMENTS && result == DB_DONE; i++)
+		if (store_sql[i] != NULL)
+			result = sql_prepare(store, (enum db_statement)i, store_sql[i]);
+	return result;
+}
+
+/* ------------------------------------------------------------------ *
+ * Running
+ * ------------------------------------------------------------------ */
+
+sqlite3_stmt *
+store_db_statement(struct store_db *store, enum db_statement which)
+{
+	sqlite3_stmt *statement = store->statements[which];
+
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+	return statement;
+}
+
+const char *
+store_db_bind(sqlite3_stmt *statement, int first, unsigned table, const char *columns)
+{
+	struct row_value value;
+
+	for (int i = record_field_count(table); i > 0; i--, first++) {
+		columns = row_column(columns, &value);
+		if (value.type == ROW_NUMBER)
+			(void)sqlite3_bind_int64(statement, first, value.number);
+		else if (value.type == ROW_TEXT)
+			(void)sqlite3_bind_text(statement, first, value.text,
+			    (int)value.number, SQLITE_STATIC);
+	}
+	return columns;
+}
+
+enum db_result
+store_db_step(struct store_db *store, sqlite3_stmt *statement, bool *row)
+{
+	int code = sqlite3_step(statement);
+	enum db_result result = DB_DONE;
+
+	*row = code == SQLITE_ROW;
+	if (*row)
+		return DB_DONE;
+	if (code != SQLITE_DONE)
+		result = store_db_fail(store, code);
+	(void)sqlite3_reset(statement);
+	return result;
+}
+
+enum db_result
+store_db_run(struct store_db *store, sqlite3_stmt *statement)
+{
+	enum db_result result;
+	bool row;
+
+	do {
+		result = store_db_step(store, statement, &row);
+	} while (row);
+	return result;
+}
+
+enum db_result
+store_db_number(struct store_db *store, sqlite3_stmt *statement, sqlite3_int64 none,
+    sqlite3_int64 *number)
+{
+	enum db_result result;
+	bool row;
+
+	*number = none;
+	result = store_db_step(store, statement, &row);
+	if (row && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+		*number = sqlite3_column_int64(statement, 0);
+	if (row)
+		(void)sqlite3_reset(statement);
+	return result;
+}
+
+enum db_result
+store_db_begin(struct store_db *store)
+{
+	return store_db_run(store, store_db_statement(store, DB_BEGIN));
+}
+
+enum db_result
+store_db_commit(struct store_db *store)
+{
+	return store_db_run(store, store_db_statement(store, DB_COMMIT));
+}
+
+void
+store_db_undo(struct store_db *store)
+{
+	if (store->db == NULL)
+		return;
+	for (int i = 0; i < DB_STATEMENTS; i++)
+		(void)sqlite3_reset(store->statements[i]);
+	if (sqlite3_get_autocommit(store->db) == 0)
+		(void)sqlite3_step(store->statements[DB_ROLLBACK]);
+	(void)sqlite3_reset(store->statements[DB_ROLLBACK]);
+}
+
+enum db_result
+store_db_discard(struct store_db *store, const char *why, sqlite3_int64 records,
+    sqlite3_int64 messages, sqlite3_int64 last_ms)
+{
+	sqlite3_stmt *statement = store_db_statement(store, DB_DISCARD);
+
+	(void)sqlite3_bind_text(statement, 1, why, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(statement, 2, records);
+	(void)sqlite3_bind_int64(statement, 3, messages);
+	(void)sqlite3_bind_int64(statement, 4, last_ms);
+	return store_db_run(store, statement);
+}

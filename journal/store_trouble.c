@@ -35,7 +35,7 @@ trouble_release(struct journal_store *store)
 }
 
 static void
-begin(struct journal_store *store, int64_t now)
+trouble_begin(struct journal_store *store, int64_t now)
 {
 	struct writer *writer = &store->writer;
 	bool began;
@@ -54,7 +54,7 @@ begin(struct journal_store *store, int64_t now)
 }
 
 static void
-say(struct journal_store *store, int64_t now, const char *what)
+trouble_say(struct journal_store *store, int64_t now, const char *what)
 {
 	struct writer *writer = &store->writer;
 
@@ -62,17 +62,18 @@ say(struct journal_store *store, int64_t now, const char *what)
 		return;
 	writer->said = true;
 	writer->said_at = now;
-	store_say(store, JOURNAL_ERROR, "%s: mail goes on by the policy, records are in "
+	store_say(store, SEVERITY_ERROR,
+	    "%s: mail goes on by the policy, records are in "
 	    "the log and held in memory until it can be written", what);
 }
 
 static void
-enter(struct journal_store *store, const char *what)
+trouble_enter(struct journal_store *store, const char *what)
 {
 	int64_t now = store_clock_ms();
 
-	begin(store, now);
-	say(store, now, what);
+	trouble_begin(store, now);
+	trouble_say(store, now, what);
 	store->writer.retry_at = now + RETRY_MS;
 	store->writer.wake_at = store->writer.retry_at;
 	store->writer.more = false;
@@ -80,7 +81,7 @@ enter(struct journal_store *store, const char *what)
 
 /* Try again at once: the cause is gone, or it will turn out what it is. */
 static void
-try_again(struct journal_store *store)
+trouble_try_again(struct journal_store *store)
 {
 	store->writer.retry_at = 0;
 	store->writer.wake_at = 0;
@@ -88,43 +89,45 @@ try_again(struct journal_store *store)
 }
 
 static void
-set_aside(struct journal_store *store)
+trouble_set_aside(struct journal_store *store)
 {
 	struct writer *writer = &store->writer;
 	int64_t now = store_clock_ms();
 	char name[PATH_MAX], what[DB_ERROR_MAX + 64];
 
-	writer_close(store, true);
+	checkpointer_close(store, true);
 	if (writer->aside_at != 0 && now - writer->aside_at < ASIDE_EVERY_MS) {
 		(void)snprintf(what, sizeof(what), "damaged again (%s)", store->db.error);
-		enter(store, what);
+		trouble_enter(store, what);
 		return;
 	}
 	if (store_file_set_aside(store->path, store_now_ms(store), name, sizeof(name)) !=
 	    0) {
 		(void)snprintf(what, sizeof(what), "damaged (%s), and cannot be renamed: "
 		    "%s", store->db.error, strerror(errno));
-		enter(store, what);
+		trouble_enter(store, what);
 		return;
 	}
 	writer->aside_at = now;
-	store_say(store, JOURNAL_ERROR, "damaged (%s): set aside as %s, a new one is begun",
+	store_say(store, SEVERITY_ERROR,
+	    "damaged (%s): set aside as %s, a new one is begun",
 	    store->db.error, name);
-	try_again(store);
+	trouble_try_again(store);
 }
 
 /* What was committed to the old files is made whole there, for whoever has them. */
 static void
-leave_moved(struct journal_store *store)
+trouble_leave_moved(struct journal_store *store)
 {
 	(void)pthread_mutex_lock(&store->checkpointer.lock);
 	(void)sqlite3_wal_checkpoint_v2(store->db.db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
 	    NULL, NULL);
 	(void)pthread_mutex_unlock(&store->checkpointer.lock);
-	writer_close(store, true);
-	store_say(store, JOURNAL_WARNING, "removed or renamed while it was in use: opened "
+	checkpointer_close(store, true);
+	store_say(store, SEVERITY_WARNING,
+	    "removed or renamed while it was in use: opened "
 	    "anew");
-	try_again(store);
+	trouble_try_again(store);
 }
 
 void
@@ -133,20 +136,20 @@ trouble_handle(struct journal_store *store, enum db_result result)
 	atomic_fetch_add(&store->errors, 1);
 	switch (result) {
 	case DB_MOVED:
-		leave_moved(store);
+		trouble_leave_moved(store);
 		break;
 	case DB_CORRUPT:
-		set_aside(store);
+		trouble_set_aside(store);
 		break;
 	case DB_AGAIN:
-		enter(store, store->db.error);
+		trouble_enter(store, store->db.error);
 		/* On a full disk the log's file may yet have room, if it begins anew. */
 		checkpointer_kick(store);
 		break;
 	default:
-		enter(store, store->db.error);
+		trouble_enter(store, store->db.error);
 		if (store->db.db != NULL)
-			writer_close(store, false);
+			checkpointer_close(store, false);
 		break;
 	}
 }
@@ -167,7 +170,8 @@ trouble_over(struct journal_store *store)
 	if (!over || !writer->said)
 		return;
 	lost = atomic_load(&store->lost) - writer->lost_before;
-	store_say(store, JOURNAL_WARNING, "written again after %lld seconds: %lu decisions "
+	store_say(store, SEVERITY_WARNING,
+	    "written again after %lld seconds: %lu decisions "
 	    "were held in memory, %lu were lost",
 	    (long long)((store_clock_ms() - writer->trouble_since + 500) / 1000),
 	    writer->held_before, lost);

@@ -11,9 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal/record.h"
 #include "journal/store_room.h"
-#include "base/buffer.h"
 
 /* How much one transaction takes: what comes meanwhile waits for its end. */
 #define GROUP_RECORDS 256
@@ -74,7 +72,7 @@ add_dropped(struct journal_store *store)
 }
 
 static void
-wake(struct row *row)
+writer_wake(struct row *row)
 {
 	if (row->waiter == NULL)
 		return;
@@ -91,11 +89,14 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 	struct row *done = writer->held, *row = done;
 	bool stuck;
 
+	/* Who is woken may look. */
+	atomic_fetch_add(&store->lost, unfit);
+	atomic_fetch_add(&store->written, count - unfit);
 	(void)pthread_mutex_lock(&store->lock);
 	if (store->trouble)
 		writer->held_before = store->outstanding + store->rollups.messages;
 	for (size_t i = 0; i < count; i++, row = row->next) {
-		wake(row);
+		writer_wake(row);
 		store->outstanding--;
 		store->bytes -= row->size;
 	}
@@ -116,12 +117,10 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 		free(done);
 		done = next;
 	}
-	atomic_fetch_add(&store->lost, unfit);
-	atomic_fetch_add(&store->written,
-	    count - unfit + rollups_written(&store->rollups));
+	atomic_fetch_add(&store->written, rollups_written(&store->rollups));
 	atomic_store(&store->rolled, store->rollups.messages);
 	if (stuck)
-		store_say(store, JOURNAL_WARNING, "answers again");
+		store_say(store, SEVERITY_WARNING, "answers again");
 }
 
 /*
@@ -173,7 +172,7 @@ warn_of_downgrades(struct journal_store *store)
 	if (result == DB_DONE && !text.failed && text.length > 0) {
 		atomic_fetch_add(&store->downgrades_told, 1);
 		if (store->options.say != NULL)
-			store->options.say(store->options.context, JOURNAL_WARNING,
+			store->options.say(store->options.context, SEVERITY_WARNING,
 			    text.text);
 	}
 	buffer_free(&text);
@@ -181,7 +180,7 @@ warn_of_downgrades(struct journal_store *store)
 }
 
 static enum db_result
-throw_away(struct journal_store *store, int64_t now)
+writer_throw_away(struct journal_store *store, int64_t now)
 {
 	struct writer *writer = &store->writer;
 	struct retain *retain = &store->retain;
@@ -208,7 +207,7 @@ do_chores(struct journal_store *store, int64_t now)
 	enum db_result result = warn_of_downgrades(store);
 
 	if (result == DB_DONE && now >= store->writer.chores_at)
-		result = throw_away(store, now);
+		result = writer_throw_away(store, now);
 	if (result == DB_AGAIN || result == DB_UNFIT) {
 		atomic_fetch_add(&store->errors, 1);
 		store_db_undo(&store->db);
@@ -237,14 +236,6 @@ open_journal(struct journal_store *store)
 	return result;
 }
 
-void
-writer_close(struct journal_store *store, bool keep)
-{
-	(void)pthread_mutex_lock(&store->checkpointer.lock);
-	store_db_close(&store->db, keep);
-	(void)pthread_mutex_unlock(&store->checkpointer.lock);
-}
-
 static bool
 has_dropped(struct journal_store *store)
 {
@@ -258,7 +249,7 @@ has_dropped(struct journal_store *store)
 
 /* When to look again, if nothing comes before. */
 static void
-plan(struct writer *writer, const struct journal_store *store)
+writer_plan(struct writer *writer, const struct journal_store *store)
 {
 	int64_t look_at = store_clock_ms() + DOWNGRADE_DELAY_MS / 4;
 
@@ -298,7 +289,7 @@ note_flush(struct journal_store *store, int64_t now)
 		writer->flush_at = now + FLUSH_MS;
 }
 
-void
+static void
 writer_work(struct journal_store *store, bool stopping)
 {
 	struct writer *writer = &store->writer;
@@ -329,14 +320,14 @@ writer_work(struct journal_store *store, bool stopping)
 		return;
 	}
 	writer->retry_at = 0;
-	plan(writer, store);
+	writer_plan(writer, store);
 	if (stopping)
 		writer->more = writer->held != NULL || store->rollups.dirty != NULL;
 }
 
 /* Roll-ups that have no room are lost while they cannot be written. */
 static void
-roll_up(struct journal_store *store, struct row *row)
+writer_roll_up(struct journal_store *store, struct row *row)
 {
 	int64_t time_ms = row->time_ms;
 	size_t size = row->size;
@@ -364,7 +355,7 @@ roll_up(struct journal_store *store, struct row *row)
 		free(row);
 }
 
-void
+static void
 writer_take(struct journal_store *store, struct row *rows)
 {
 	struct writer *writer = &store->writer;
@@ -377,7 +368,7 @@ writer_take(struct journal_store *store, struct row *rows)
 		if (row->clear)
 			downgrade_note(&store->downgrades, row, store_now_ms(store));
 		if (row->kind == ROW_MESSAGE) {
-			roll_up(store, row);
+			writer_roll_up(store, row);
 			continue;
 		}
 		*writer->held_last = row;
@@ -388,7 +379,7 @@ writer_take(struct journal_store *store, struct row *rows)
 
 /* Waits until there is something to do; returns what was queued. */
 static struct row *
-await(struct journal_store *store, bool *stopping)
+writer_await(struct journal_store *store, bool *stopping)
 {
 	struct writer *writer = &store->writer;
 	struct row *rows;
@@ -414,7 +405,7 @@ await(struct journal_store *store, bool *stopping)
 
 /* What is left when nothing more can be done about it. */
 static void
-give_up(struct journal_store *store)
+writer_give_up(struct journal_store *store)
 {
 	unsigned long left = store->rollups.messages;
 
@@ -422,7 +413,8 @@ give_up(struct journal_store *store)
 		left++;
 	atomic_fetch_add(&store->lost, left);
 	if (left > 0)
-		store_say(store, JOURNAL_ERROR, "%lu decisions could not be written to it "
+		store_say(store, SEVERITY_ERROR,
+		    "%lu decisions could not be written to it "
 		    "before the end: refusals among them are in the log", left);
 }
 
@@ -434,12 +426,12 @@ writer_run(void *argument)
 
 	writer_work(store, false);
 	while (!stopping || store->writer.more) {
-		writer_take(store, await(store, &stopping));
+		writer_take(store, writer_await(store, &stopping));
 		writer_work(store, stopping);
 	}
-	give_up(store);
+	writer_give_up(store);
 	checkpointer_stop(store);
-	writer_close(store, false);
+	checkpointer_close(store, false);
 	(void)pthread_mutex_lock(&store->lock);
 	trouble_release(store);
 	store->finished = true;

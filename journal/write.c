@@ -118,7 +118,7 @@ logfmt_add_list(struct buffer *buffer, const struct record_value *value,
  * ------------------------------------------------------------------ */
 
 static void
-write_name(struct buffer *buffer, enum journal_format format, const char *name,
+log_line_name(struct buffer *buffer, enum journal_format format, const char *name,
     bool first)
 {
 	if (format == JOURNAL_JSON) {
@@ -133,7 +133,7 @@ write_name(struct buffer *buffer, enum journal_format format, const char *name,
 }
 
 static void
-write_text(struct buffer *buffer, enum journal_format format, const char *text,
+log_line_text(struct buffer *buffer, enum journal_format format, const char *text,
     size_t value_max)
 {
 	size_t left = text_limit(value_max);
@@ -145,12 +145,12 @@ write_text(struct buffer *buffer, enum journal_format format, const char *text,
 }
 
 static void
-write_value(struct buffer *buffer, enum journal_format format,
+log_line_value(struct buffer *buffer, enum journal_format format,
     const struct record_value *value, size_t value_max)
 {
 	switch (value->type) {
 	case VALUE_TEXT:
-		write_text(buffer, format, value->text, value_max);
+		log_line_text(buffer, format, value->text, value_max);
 		break;
 	case VALUE_NUMBER:
 		text_decimal(buffer, value->number);
@@ -165,7 +165,7 @@ write_value(struct buffer *buffer, enum journal_format format,
 }
 
 static void
-write_end(struct buffer *buffer, enum journal_format format)
+log_line_end(struct buffer *buffer, enum journal_format format)
 {
 	if (format == JOURNAL_JSON)
 		buffer_add(buffer, "}", 1);
@@ -183,11 +183,11 @@ journal_record_write(const struct journal_record *record, enum journal_format fo
 	while ((field = record_field_next(field, IN_LINE)) != NULL) {
 		if (!record_field_value(field, &view, &value))
 			continue;
-		write_name(buffer, format, field->name, first);
-		write_value(buffer, format, &value, value_max);
+		log_line_name(buffer, format, field->name, first);
+		log_line_value(buffer, format, &value, value_max);
 		first = false;
 	}
-	write_end(buffer, format);
+	log_line_end(buffer, format);
 	buffer->failed |= view.text.failed;
 	buffer_free(&view.text);
 }
@@ -199,21 +199,21 @@ journal_message_write(int64_t time_ms, enum severity level, const char *message,
 	char time[DATE_MS_SIZE];
 
 	date_write_ms(time_ms, time);
-	write_name(buffer, format, "time", true);
-	write_text(buffer, format, time, value_max);
-	write_name(buffer, format, "level", false);
-	write_text(buffer, format, severity_name(level), value_max);
-	write_name(buffer, format, "msg", false);
-	write_text(buffer, format, message, value_max);
-	write_end(buffer, format);
+	log_line_name(buffer, format, "time", true);
+	log_line_text(buffer, format, time, value_max);
+	log_line_name(buffer, format, "level", false);
+	log_line_text(buffer, format, severity_name(level), value_max);
+	log_line_name(buffer, format, "msg", false);
+	log_line_text(buffer, format, message, value_max);
+	log_line_end(buffer, format);
 }
 
 void
 journal_error_write(const char *error, size_t line, struct buffer *buffer)
 {
-	write_name(buffer, JOURNAL_JSON, "error", true);
-	write_text(buffer, JOURNAL_JSON, error, 0);
-	write_name(buffer, JOURNAL_JSON, "line", false);
+	log_line_name(buffer, JOURNAL_JSON, "error", true);
+	log_line_text(buffer, JOURNAL_JSON, error, 0);
+	log_line_name(buffer, JOURNAL_JSON, "line", false);
 	buffer_format(buffer, "%zu}", line);
 }
 
@@ -223,7 +223,7 @@ journal_error_write(const char *error, size_t line, struct buffer *buffer)
 
 /* The name of the field at "index" of those that are facts, or are not. */
 static const char *
-write_name_at(size_t index, bool facts)
+field_name_at(size_t index, bool facts)
 {
 	const struct record_field *field = NULL;
 
@@ -236,13 +236,13 @@ write_name_at(size_t index, bool facts)
 const char *
 journal_fact_name(size_t index)
 {
-	return write_name_at(index, true);
+	return field_name_at(index, true);
 }
 
 const char *
 journal_result_name(size_t index)
 {
-	return write_name_at(index, false);
+	return field_name_at(index, false);
 }
 
 static void

@@ -314,14 +314,9 @@ listen_to_supervisor(struct worker *worker)
 }
 
 static void
-say_of_journal(void *log, enum journal_level level, const char *text)
+say_of_journal(void *log, enum severity level, const char *text)
 {
-	static const enum severity levels[] = {
-		[JOURNAL_INFO] = SEVERITY_INFO, [JOURNAL_WARNING] = SEVERITY_WARNING,
-		[JOURNAL_ERROR] = SEVERITY_ERROR,
-	};
-
-	log_message(log, levels[level], "%s", text);
+	log_message(log, level, "%s", text);
 }
 
 /*

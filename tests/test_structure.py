@@ -49,11 +49,11 @@ FUNCTION_MAX = 60
 # What does not hold yet.
 EXCEPTIONS = {
     "names": """
-        append find_name parse_block read_start throw_away write_text
+        parse_block
     """.split(),
-    "own": ["journal/record.c"],
+    "own": [],
 }
-CIRCLES = ("journal",)
+CIRCLES = ()
 # The recursion of the parser: files have statements, and some of these name files.
 PARSER = {"policy/include.c", "policy/list.c", "policy/parse.c", "policy/parse_set.c",
           "policy/parse_who.c"}

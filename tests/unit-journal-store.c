@@ -37,7 +37,7 @@ static char said[65536];
 static atomic_llong fake_now;
 
 static void
-say(void *context, enum journal_level level, const char *text)
+say(void *context, enum severity level, const char *text)
 {
 	(void)context;
 	(void)level;
@@ -561,6 +561,7 @@ static void
 looks(void **state)
 {
 	struct journal_store *store;
+	sqlite3 *db = NULL;
 	char name[128];
 
 	(void)state;
@@ -568,6 +569,11 @@ looks(void **state)
 	(void)snprintf(name, sizeof(name), "%s/no/journal.db", folder);
 	assert_int_equal(journal_store_look(name), JOURNAL_NO_FOLDER);
 	assert_int_equal(journal_store_look("/dev/null"), JOURNAL_FOREIGN);
+	(void)snprintf(name, sizeof(name), "%s/a?b%%41#c", folder);
+	assert_int_equal(sqlite3_open(name, &db), SQLITE_OK);
+	run_sql(db, "PRAGMA application_id = 5; CREATE TABLE precious (a)");
+	(void)sqlite3_close(db);
+	assert_int_equal(journal_store_look(name), JOURNAL_FOREIGN);
 	store = start();
 	stop(&store);
 	assert_int_equal(journal_store_look(path), JOURNAL_FINE);
@@ -799,6 +805,32 @@ truncated_under_it(void **state)
 	assert_sql("PRAGMA integrity_check", "ok");
 }
 
+/* What a refusal's put promised, after its process ended without a word. */
+static void
+log_overwritten_under_it(void **state)
+{
+	struct journal_store *store = start();
+	char command[512], copy[160];
+	int fd;
+
+	(void)state;
+	put_refusals(store, 10);
+	(void)snprintf(copy, sizeof(copy), "%s-wal", path);
+	fd = open(copy, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "overwritten!", 12, 8), 12);
+	(void)close(fd);
+	put_refusals(store, 1);
+	(void)snprintf(copy, sizeof(copy), "%s/copy.db", folder);
+	(void)snprintf(command, sizeof(command), "cp '%s' '%s' && cp '%s-wal' '%s-wal'",
+	    path, copy, path, copy);
+	assert_int_equal(system(command), 0);
+	ask(copy, "SELECT count(*) FROM record", command, sizeof(command));
+	assert_string_equal(command, "1");
+	stop(&store);
+	assert_int_equal(set_aside_count(), 1);
+}
+
 /* A disk that is full, for one process: no file may grow beyond a size. */
 static void
 disk_full_in_child(void)
@@ -972,8 +1004,14 @@ downgrades_are_told(void **state)
 	facts.tls_version = "none";
 	(void)strcpy(other.from_domain, "new.example");
 	facts.from = "a@new.example";
+	/* A suite that does not encrypt is clear text, before as after. */
+	facts.tls_version = "TLSv1.2";
+	facts.cipher = "ECDHE-RSA-NULL-SHA";
+	put(store, &other, &facts, NOW + 500);
+	facts.tls_version = "none";
+	facts.cipher = NULL;
 	put(store, &other, &facts, NOW + 1000);
-	await_sql("SELECT sum(messages) FROM rollup", "2");
+	await_sql("SELECT sum(messages) FROM rollup", "3");
 	atomic_fetch_add(&fake_now, 10000);
 	await_said("downgrade: acme.example sent in clear text from 192.0.2.7 (refused)");
 	assert_int_equal(times_said("from that network (192.0.2.0/24) too"), 1);
@@ -1015,6 +1053,7 @@ main(int argc, char **argv)
 		TEST(corrupt_before_it_is_opened),
 		TEST(corrupt_under_it),
 		TEST(truncated_under_it),
+		TEST(log_overwritten_under_it),
 		TEST(disk_full),
 		TEST(killed),
 		TEST(put_after_the_end),

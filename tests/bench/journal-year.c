@@ -33,10 +33,10 @@ struct year {
 };
 
 static void
-say(void *context, enum journal_level level, const char *text)
+say(void *context, enum severity level, const char *text)
 {
 	(void)context;
-	if (level == JOURNAL_ERROR)
+	if (level == SEVERITY_ERROR)
 		(void)fprintf(stderr, "%s\n", text);
 }
 
