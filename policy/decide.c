@@ -192,46 +192,34 @@ apply_sender(const struct policy *policy, const struct session *session,
 	return 0;
 }
 
+/*
+ * The rule of the recipient, or of what the MTA resolved it to: that counts where it is
+ * a full address, and the recipient itself no bare postmaster.
+ */
 static int
 apply_recipient(const struct policy *policy, const struct session *session,
-    const char *text, const struct policy_options *options, struct verdict *verdict,
-    int which)
+    const struct policy_options *options, struct verdict *verdict, int which,
+    bool *counts)
 {
+	const char *text = which == OUTCOME_TO ? session->facts->to :
+	    session->facts->to_resolved;
+	char *domain = which == OUTCOME_TO ? verdict->to_domain :
+	    verdict->to_resolved_domain;
 	struct address recipient;
 	struct match match;
 
+	if (text == NULL)
+		return 0;
 	if (address_parse(text, &recipient) == -1)
 		return -1;
-	match = match_recipient(policy, &recipient, options->recipient_delimiter);
-	apply_match(policy, &match, session, options, &verdict->outcome[which]);
-	keep_domain(which == OUTCOME_TO ? verdict->to_domain :
-	    verdict->to_resolved_domain, &recipient);
+	*counts = which == OUTCOME_TO || recipient.domain != NULL;
+	if (*counts) {
+		match = match_recipient(policy, &recipient, options->recipient_delimiter);
+		apply_match(policy, &match, session, options, &verdict->outcome[which]);
+		keep_domain(domain, &recipient);
+	}
+	*counts &= !match_is_postmaster(&recipient);
 	address_free(&recipient);
-	return 0;
-}
-
-/*
- * Whether what the MTA resolved the recipient to is looked up too: a full
- * address, and the recipient itself no bare postmaster.
- */
-static int
-resolved_counts(const struct facts *facts, bool *counts)
-{
-	struct address address;
-
-	*counts = false;
-	if (facts->to_resolved == NULL)
-		return 0;
-	if (address_parse(facts->to_resolved, &address) == -1)
-		return -1;
-	*counts = address.domain != NULL;
-	address_free(&address);
-	if (facts->to == NULL)
-		return 0;
-	if (address_parse(facts->to, &address) == -1)
-		return -1;
-	*counts &= !match_is_postmaster(&address);
-	address_free(&address);
 	return 0;
 }
 
@@ -257,20 +245,16 @@ static int
 apply_recipients(const struct policy *policy, const struct session *session,
     const struct policy_options *options, struct verdict *verdict)
 {
-	const struct facts *facts = session->facts;
-	bool resolved;
+	bool may_be_resolved = true, resolved = false;
 
-	if (facts->to != NULL && apply_recipient(policy, session, facts->to, options,
-	    verdict, OUTCOME_TO) == -1)
+	if (apply_recipient(policy, session, options, verdict, OUTCOME_TO,
+	    &may_be_resolved) == -1)
 		return -1;
-	if (resolved_counts(facts, &resolved) == -1)
+	if (may_be_resolved && apply_recipient(policy, session, options, verdict,
+	    OUTCOME_TO_RESOLVED, &resolved) == -1)
 		return -1;
-	if (!resolved)
-		return 0;
-	if (apply_recipient(policy, session, facts->to_resolved, options, verdict,
-	    OUTCOME_TO_RESOLVED) == -1)
-		return -1;
-	drop_half_exemption(verdict);
+	if (resolved)
+		drop_half_exemption(verdict);
 	return 0;
 }
 
