@@ -95,6 +95,13 @@ void *parse_keep(struct parser *p, size_t size);
 char *parse_keep_text(struct parser *p, const char *text, size_t length);
 void *parse_scratch(struct parser *p, size_t size);
 
+/*
+ * Compiles the token's pattern, which the policy keeps. NULL: it cannot be, which was
+ * reported, or memory is short.
+ */
+pcre2_code *parse_pattern(struct parser *p, const char *text, bool caseless,
+    enum pattern_use use);
+
 /* Keeps a place with its line. False when memory is short. */
 bool parse_keep_place(struct parser *p, const struct place *place,
     struct kept_place *kept);

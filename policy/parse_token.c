@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/suggest.h"
 
 #define HINT_WORDS_MAX 10
@@ -231,4 +232,25 @@ parse_absolute(struct parser *p, const char *path)
 	kept = parse_keep_text(p, path, strlen(path));
 	free(absolute);
 	return kept;
+}
+
+pcre2_code *
+parse_pattern(struct parser *p, const char *text, bool caseless, enum pattern_use use)
+{
+	struct policy *policy = p->policy;
+	pcre2_code *code;
+	char error[256];
+	size_t offset;
+
+	if (!array_reserve(policy->codes, policy->code_count + 1, &policy->code_room)) {
+		p->no_memory = true;
+		return NULL;
+	}
+	code = pattern_compile(text, caseless, use, error, sizeof(error), &offset,
+	    &p->no_memory);
+	if (code != NULL)
+		policy->codes[policy->code_count++] = code;
+	else
+		parse_error(p, &p->token.place, MSG_REGEX, error, offset);
+	return code;
 }

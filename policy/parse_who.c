@@ -267,8 +267,6 @@ add_regex(struct parser *p, size_t rule, const struct token *token,
 	struct who_table *table = &p->policy->tables[kind];
 	struct who who = new_who(p, rule, spec, WHO_REGEX);
 	pcre2_code *code;
-	char error[256];
-	size_t offset;
 	uint64_t hash;
 	uint32_t first;
 
@@ -284,11 +282,10 @@ add_regex(struct parser *p, size_t rule, const struct token *token,
 			report_twice(p, spec, regex_at(table, first));
 		return;
 	}
-	code = policy_compile(p->policy, token->text, token->caseless, PATTERN_FOR_WHO,
-	    error, sizeof(error), &offset);
+	code = parse_pattern(p, token->text, token->caseless, PATTERN_FOR_WHO);
 	if (code == NULL)
-		parse_error(p, &token->place, MSG_REGEX, error, offset);
-	else if (index_add_regex(table, &who, code, pattern_anchored(token->text)) ==
+		return;
+	if (index_add_regex(table, &who, code, pattern_anchored(token->text)) ==
 	    SIZE_MAX)
 		p->no_memory = true;
 	else

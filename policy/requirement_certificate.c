@@ -51,25 +51,16 @@ pattern_beyond_ascii(const char *text)
 	return false;
 }
 
-static void
-pattern_report(struct parser *p, const char *error, size_t offset)
-{
-	parse_error(p, &p->token.place, MSG_REGEX, error, offset);
-}
-
 /* A name beyond ASCII compares without Unicode's case, and as A-labels too. */
 static void
 pattern_compile_name(struct parser *p, struct pattern *pattern)
 {
-	size_t star = pattern->type == PATTERN_WILDCARD, offset;
+	size_t star = pattern->type == PATTERN_WILDCARD;
 	struct name name;
-	char error[256], *labels;
+	char *labels;
 	bool valid;
 
-	pattern->code = policy_compile(p->policy, pattern->text + star, true,
-	    PATTERN_LITERAL, error, sizeof(error), &offset);
-	if (pattern->code == NULL)
-		pattern_report(p, error, offset);
+	pattern->code = parse_pattern(p, pattern->text + star, true, PATTERN_LITERAL);
 	/* The star's "*." stays as it is. */
 	if (name_domain(pattern->text + star * 2, strlen(pattern->text) - star * 2,
 	    &name, &valid) == -1) {
@@ -103,8 +94,6 @@ static void
 pattern_parse(struct parser *p, struct pattern *pattern, enum policy_reason kind)
 {
 	bool name = kind == REASON_CERTIFICATE_NAME;
-	char error[256];
-	size_t offset;
 
 	pattern->text = parse_keep_text(p, p->token.text, p->token.length);
 	pattern->line = p->token.place.line;
@@ -114,11 +103,8 @@ pattern_parse(struct parser *p, struct pattern *pattern, enum policy_reason kind
 	if (p->token.type == TOKEN_REGEX) {
 		pattern->type = PATTERN_REGEX;
 		pattern->caseless = p->token.caseless;
-		pattern->code = policy_compile(p->policy, pattern->text,
-		    pattern->caseless, name ? PATTERN_FOR_NAME : PATTERN_FOR_ISSUER,
-		    error, sizeof(error), &offset);
-		if (pattern->code == NULL)
-			pattern_report(p, error, offset);
+		pattern->code = parse_pattern(p, pattern->text, pattern->caseless,
+		    name ? PATTERN_FOR_NAME : PATTERN_FOR_ISSUER);
 	} else if (p->token.length == 0)
 		parse_error(p, &p->token.place, "%s", MSG_PATTERN_EMPTY);
 	else if (name)

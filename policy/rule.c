@@ -5,14 +5,12 @@
  */
 #include "policy/rules.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/index.h"
 #include "policy/partner.h"
 #include "base/arena.h"
-#include "base/array.h"
 
 struct policy *
 policy_new(void)
@@ -51,25 +49,6 @@ policy_free(struct policy **policy)
 	arena_release(&p->arena);
 	free(p);
 	*policy = NULL;
-}
-
-pcre2_code *
-policy_compile(struct policy *policy, const char *text, bool caseless,
-    enum pattern_use use, char *error, size_t error_size, size_t *offset)
-{
-	pcre2_code *code;
-
-	*offset = 0;
-	(void)snprintf(error, error_size, "out of memory");
-	if (!array_reserve(policy->codes, policy->code_count + 1, &policy->code_room)) {
-		policy->arena.failed = true;
-		return NULL;
-	}
-	code = pattern_compile(text, caseless, use, error, error_size, offset,
-	    &policy->arena.failed);
-	if (code != NULL)
-		policy->codes[policy->code_count++] = code;
-	return code;
 }
 
 const char *

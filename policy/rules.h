@@ -209,10 +209,6 @@ const struct pinned_file *partner_files(const struct policy *policy);
 /* An empty policy, or NULL when memory is short. */
 struct policy *policy_new(void);
 
-/* Compiles a pattern that the policy keeps; as pattern_compile(). */
-pcre2_code *policy_compile(struct policy *policy, const char *text, bool caseless,
-    enum pattern_use use, char *error, size_t error_size, size_t *offset);
-
 /* Whether the period holds at "now". */
 bool period_active(const struct period *period, int64_t now);
 
