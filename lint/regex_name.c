@@ -29,7 +29,7 @@ skip(const char **text, const char *const *words, size_t count)
 }
 
 static void
-read_start(const char **text, struct regex_name *regex)
+regex_start(const char **text, struct regex_name *regex)
 {
 	static const char *const anchors[] = { "^", "\\A" };
 	static const char *const boundaries[] = {
@@ -58,7 +58,7 @@ read_start(const char **text, struct regex_name *regex)
 
 /* The characters of a name, and what dots there are between them. */
 static void
-read_name(const char **text, struct regex_name *regex)
+regex_plain(const char **text, struct regex_name *regex)
 {
 	size_t used = 0;
 	const char *c = *text;
@@ -100,9 +100,9 @@ regex_name_read(const char *text, struct regex_name *regex)
 	bool more;
 
 	memset(regex, 0, sizeof(*regex));
-	read_start(&text, regex);
+	regex_start(&text, regex);
 	regex->start = (size_t)(text - whole);
-	read_name(&text, regex);
+	regex_plain(&text, regex);
 	regex->end = (size_t)(text - whole);
 	more = skip(&text, anything, COUNT(anything));
 	regex->to_end = skip(&text, ends, COUNT(ends)) && !more;
