@@ -130,12 +130,13 @@ static const struct text_list lists[] = {
 
 static void
 write_domains(const struct report_view *view, const struct text_list *list,
-    struct buffer *text)
+    const struct mustache *template, struct buffer *text)
 {
 	size_t shown = 0, left = 0;
 
 	for (size_t i = 0; i < view->partner_count; i++) {
 		const struct report_partner *partner = &view->partners[i];
+		json_t *values;
 
 		if (!list->has(partner))
 			continue;
@@ -144,12 +145,30 @@ write_domains(const struct report_view *view, const struct text_list *list,
 			continue;
 		}
 		buffer_string(text, shown++ == 0 ? list->heading : "");
-		report_fill(list->template, report_people_partner(view, partner),
-		    MUSTACHE_SCREEN, text);
+		values = report_people_partner(view, partner);
+		if (values == NULL)
+			text->failed = true;
+		else
+			mustache_fill(template, values, MUSTACHE_SCREEN, text);
+		json_decref(values);
 	}
 	if (left > 0)
 		buffer_format(text, "\n... and %zu more domain%s: --all lists them.\n",
 		    left, left == 1 ? "" : "s");
+}
+
+static void
+write_text_list(const struct report_view *view, const struct text_list *list,
+    struct buffer *text)
+{
+	char error[MUSTACHE_ERROR_MAX];
+	struct mustache *template = mustache_parse("", list->template, error);
+
+	if (template == NULL)
+		text->failed = true;
+	else
+		write_domains(view, list, template, text);
+	mustache_free(&template);
 }
 
 void
@@ -162,7 +181,7 @@ report_text_write(const struct report_view *view, int width, struct buffer *text
 	report_people_head(&tree, view);
 	report_fill(head, tree_take(&tree), MUSTACHE_SCREEN, &whole);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		write_domains(view, &lists[i], &whole);
+		write_text_list(view, &lists[i], &whole);
 	screen_fold(&whole, width == 0 ? WIDTH : width, false, text);
 	buffer_free(&whole);
 }

@@ -19,7 +19,7 @@ tree_value(struct tree *tree, const char *name, json_t *value)
 	int result;
 
 	if (name != NULL)
-		result = json_object_set_new(in, name, value);
+		result = json_object_set_new_nocheck(in, name, value);
 	else
 		result = json_array_append_new(in, value);
 	if (result != 0)
@@ -78,17 +78,28 @@ tree_flag(struct tree *tree, const char *name, bool flag)
 	tree_value(tree, name, json_boolean(flag));
 }
 
+static json_t *
+repaired(const char *text, size_t length)
+{
+	struct buffer sound = BUFFER_INIT;
+	json_t *value = NULL;
+
+	text_repair(&sound, text, length);
+	if (!sound.failed)
+		value = json_stringn_nocheck(sound.text, sound.length);
+	buffer_free(&sound);
+	return value;
+}
+
 void
 tree_text(struct tree *tree, const char *name, const char *text)
 {
-	struct buffer sound = BUFFER_INIT;
+	size_t length = text != NULL ? strlen(text) : 0;
 
 	if (text == NULL)
 		return;
-	text_repair(&sound, text, strlen(text));
-	tree_value(tree, name, sound.failed ? NULL :
-	    json_stringn(sound.text != NULL ? sound.text : "", sound.length));
-	buffer_free(&sound);
+	tree_value(tree, name, text_utf8_length(text, length) == length ?
+	    json_stringn_nocheck(text, length) : repaired(text, length));
 }
 
 void
