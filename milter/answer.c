@@ -69,25 +69,18 @@ read_digests(struct service *service, const struct delegation *request,
 }
 
 /* Postfix shows the names of a certificate that it verified, and no others. */
-static bool
-is_verified(const struct delegation *request)
-{
-	return delegation_find(request, ATTRIBUTE_CCERT_SUBJECT) != NULL ||
-	    delegation_find(request, ATTRIBUTE_CCERT_ISSUER) != NULL;
-}
-
 static void
 gather_certificate(const struct delegation *request, struct answer_room *room,
     struct facts *facts)
 {
-	const char *subject = delegation_get(request, ATTRIBUTE_CCERT_SUBJECT);
+	const char *subject = delegation_find(request, ATTRIBUTE_CCERT_SUBJECT);
 	const char *issuer = delegation_find(request, ATTRIBUTE_CCERT_ISSUER);
 
 	if (room->digests.certificate[0] != '\0')
 		facts->cert_fingerprint = room->digests.certificate;
 	if (room->digests.pubkey[0] != '\0')
 		facts->cert_pubkey_fingerprint = room->digests.pubkey;
-	facts->cert_verified = is_verified(request) ? POLICY_YES : POLICY_NO;
+	facts->cert_verified = subject != NULL || issuer != NULL ? POLICY_YES : POLICY_NO;
 	if (facts->cert_verified != POLICY_YES)
 		return;
 	facts->cert_cn = encoded_text(subject != NULL ? subject : "",
@@ -166,26 +159,21 @@ process_of(const struct delegation *request, const struct answer_state *state)
 
 static void
 keep_request(struct service *service, const struct answer_state *state,
-    const struct delegation *request)
+    const struct delegation *request, const struct facts *facts,
+    const struct correlation_digests *digests)
 {
 	struct correlation_request heard = {
 		.connection = state->connection,
 		.process = process_of(request, state),
-		.sender = delegation_get(request, ATTRIBUTE_SENDER),
-		.recipient = delegation_get(request, ATTRIBUTE_RECIPIENT),
+		.digests = *digests,
+		.sender = facts->from,
+		.recipient = facts->to,
 	};
 
 	/* Of a session in clear text nothing is to be told; it may become another. */
-	if (delegation_find(request, ATTRIBUTE_ENCRYPTION_PROTOCOL) == NULL)
+	if (policy_encrypted(facts) != POLICY_YES)
 		return;
-	correlation_text(heard.tls.protocol, sizeof(heard.tls.protocol),
-	    delegation_get(request, ATTRIBUTE_ENCRYPTION_PROTOCOL));
-	correlation_text(heard.tls.cipher, sizeof(heard.tls.cipher),
-	    delegation_get(request, ATTRIBUTE_ENCRYPTION_CIPHER));
-	heard.tls.bits = facts_read_bits(delegation_get(request,
-	    ATTRIBUTE_ENCRYPTION_KEYSIZE));
-	heard.tls.verified = is_verified(request);
-	read_digests(service, request, &heard.digests);
+	facts_tls(facts, &heard.tls);
 	correlation_add(service->correlation, &heard, log_time_ms());
 }
 
@@ -233,18 +221,14 @@ answer_with(const struct judgement *judgement, struct buffer *out)
 
 static void
 judge_request(struct service *service, struct answer_state *state,
-    const struct delegation *request, struct buffer *out)
+    const struct delegation *request, const struct facts *facts, struct buffer *out)
 {
 	struct snapshot *snapshot = snapshots_acquire(service->snapshots);
-	struct question question = { .snapshot = snapshot, .can_quarantine = true };
-	struct answer_room room = { .subject = "" };
+	const struct question question = { .snapshot = snapshot, .facts = facts,
+	    .can_quarantine = true };
 	struct judgement judgement;
-	struct facts facts;
 
-	read_digests(service, request, &room.digests);
-	gather_request(request, state, &room, &facts);
-	counters_session(&service->counters, &facts, &state->counted);
-	question.facts = &facts;
+	counters_session(&service->counters, facts, &state->counted);
 	if (decision_make(service, &question, &judgement) == 0) {
 		if (decision_refuses(&judgement.verdict) || is_news(state,
 		    delegation_find(request, ATTRIBUTE_INSTANCE), &judgement.verdict))
@@ -298,6 +282,8 @@ answer_request(struct service *service, struct answer_state *state,
     const struct delegation *request, struct buffer *out)
 {
 	const char *stage = delegation_get(request, ATTRIBUTE_PROTOCOL_STATE);
+	struct answer_room room = { .subject = "" };
+	struct facts facts;
 
 	counters_add(&service->counters, COUNTER_REQUESTS);
 	if (stage == NULL)
@@ -311,11 +297,13 @@ answer_request(struct service *service, struct answer_state *state,
 	    delegation_find(request, ATTRIBUTE_RECIPIENT) == NULL)
 		return false;
 	note_connection(state, request);
+	read_digests(service, request, &room.digests);
+	gather_request(request, state, &room, &facts);
 	if (is_beside(service, state)) {
-		keep_request(service, state, request);
+		keep_request(service, state, request, &facts, &room.digests);
 		answer_dunno(out);
 	} else {
-		judge_request(service, state, request, out);
+		judge_request(service, state, request, &facts, out);
 	}
 	return true;
 }

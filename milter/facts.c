@@ -241,8 +241,7 @@ facts_gather(SMFICTX *ctx, const struct session *session,
 	gather_tls(ctx, session, mta, room, facts);
 }
 
-/* Those of them that the policy service hears, too. */
-static void
+void
 facts_tls(const struct facts *facts, struct correlation_tls *tls)
 {
 	bool encrypted = policy_encrypted(facts) == POLICY_YES;

@@ -48,6 +48,9 @@ const char *facts_from_resolved(SMFICTX *ctx, const char *from);
  */
 const char *facts_to_resolved(SMFICTX *ctx, const char *to);
 
+/* What correlates: those that both the milter and the policy service hear. */
+void facts_tls(const struct facts *facts, struct correlation_tls *tls);
+
 /*
  * Puts the fingerprints in that the policy service heard for this recipient, where
  * the MTA told none. They are borrowed from "digests".
