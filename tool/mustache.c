@@ -108,7 +108,7 @@ read_form(const char *name, enum piece_form *form)
 
 /* Reads what is in a tag: a name and a form, from "text" to "end". */
 static bool
-read_name(struct parser *parser, const char *text, const char *end, struct piece *piece)
+read_tag_name(struct parser *parser, const char *text, const char *end, struct piece *piece)
 {
 	char form[8] = "";
 	int length = 0;
@@ -153,7 +153,7 @@ take_tag(struct parser *parser, const char *tag)
 
 	if (end == NULL)
 		return mustache_wrong(parser, tag, "a tag has no end");
-	if (sign != '!' && !read_name(parser, tag + 2 + (sign != '\0'), end, &piece))
+	if (sign != '!' && !read_tag_name(parser, tag + 2 + (sign != '\0'), end, &piece))
 		return false;
 	if (sign == '{' && end[2] != '}')
 		return mustache_wrong(parser, tag, "a tag has no end");
