@@ -9,16 +9,23 @@
 #include "policy/requirement.h"
 #include "base/date.h"
 
-/* "until" and the day at whose start the period ends. */
+/* A setting that may end: at the start of the day behind "until". */
 static void
-print_until(const struct period *period, FILE *out)
+print_period(const char *setting, const struct period *period, const char *reason,
+    FILE *out)
 {
 	char day[11];
 
-	if (!period->limited)
+	if (!period->set)
 		return;
-	date_write_day(period->until, day);
-	(void)fprintf(out, " until %s", day);
+	(void)fprintf(out, "\t%s", setting);
+	if (period->limited) {
+		date_write_day(period->until, day);
+		(void)fprintf(out, " until %s", day);
+	}
+	if (reason != NULL)
+		requirement_print_string(reason, out);
+	(void)putc('\n', out);
 }
 
 static void
@@ -29,10 +36,8 @@ print_otherwise(const struct otherwise *otherwise, FILE *out)
 		(void)fprintf(out, " %s", otherwise->code);
 	if (otherwise->enhanced[0] != '\0')
 		(void)fprintf(out, " %s", otherwise->enhanced);
-	if (otherwise->text != NULL) {
-		(void)putc(' ', out);
+	if (otherwise->text != NULL)
 		requirement_print_string(otherwise->text, out);
-	}
 }
 
 static void
@@ -47,6 +52,17 @@ print_requirement(const struct policy_requirement *requirement, FILE *out)
 	(void)putc('\n', out);
 }
 
+/* A setting and its text, where it has one. */
+static void
+print_text(const char *setting, const char *text, FILE *out)
+{
+	if (text == NULL)
+		return;
+	(void)fprintf(out, "\t%s", setting);
+	requirement_print_string(text, out);
+	(void)putc('\n', out);
+}
+
 static void
 print_settings(const struct settings_of_rule *settings, FILE *out)
 {
@@ -58,30 +74,10 @@ print_settings(const struct settings_of_rule *settings, FILE *out)
 		print_otherwise(settings->otherwise, out);
 		(void)putc('\n', out);
 	}
-	if (settings->monitor.set) {
-		(void)fputs("\tmonitor", out);
-		print_until(&settings->monitor, out);
-		(void)putc('\n', out);
-	}
-	if (settings->exempt.set) {
-		(void)fputs("\texempt", out);
-		print_until(&settings->exempt, out);
-		if (settings->exempt_reason != NULL) {
-			(void)putc(' ', out);
-			requirement_print_string(settings->exempt_reason, out);
-		}
-		(void)putc('\n', out);
-	}
-	if (settings->contact != NULL) {
-		(void)fputs("\tcontact ", out);
-		requirement_print_string(settings->contact, out);
-		(void)putc('\n', out);
-	}
-	if (settings->note != NULL) {
-		(void)fputs("\tnote ", out);
-		requirement_print_string(settings->note, out);
-		(void)putc('\n', out);
-	}
+	print_period("monitor", &settings->monitor, NULL, out);
+	print_period("exempt", &settings->exempt, settings->exempt_reason, out);
+	print_text("contact", settings->contact, out);
+	print_text("note", settings->note, out);
 }
 
 static void
@@ -92,15 +88,13 @@ print_who(const struct who_written *written, FILE *out)
 		(void)fprintf(out, " %s", written->text);
 		break;
 	case WRITTEN_STRING:
-		(void)putc(' ', out);
 		requirement_print_string(written->text, out);
 		break;
 	case WRITTEN_REGEX:
-		(void)putc(' ', out);
 		requirement_print_regex(written->text, written->caseless, out);
 		break;
 	case WRITTEN_FILE:
-		(void)fputs(" file ", out);
+		(void)fputs(" file", out);
 		requirement_print_string(written->text, out);
 		break;
 	}

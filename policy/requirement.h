@@ -110,7 +110,7 @@ void requirement_describe(const struct policy_requirement *requirement, char *te
 void requirement_append(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* How policies write a string, and a regular expression. */
+/* How policies write a string, and a regular expression; with a space before it. */
 void requirement_print_string(const char *text, FILE *out);
 void requirement_print_regex(const char *text, bool caseless, FILE *out);
 

@@ -188,7 +188,6 @@ patterns_print(const struct policy_requirement *requirement, FILE *out)
 	for (size_t i = 0; i < requirement->u.patterns.count; i++) {
 		const struct pattern *pattern = &requirement->u.patterns.list[i];
 
-		(void)putc(' ', out);
 		if (pattern->type == PATTERN_REGEX)
 			requirement_print_regex(pattern->text, pattern->caseless, out);
 		else

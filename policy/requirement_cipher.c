@@ -93,7 +93,6 @@ static void
 list_print(const struct policy_requirement *requirement, FILE *out)
 {
 	requirement_print_name(requirement, out);
-	(void)putc(' ', out);
 	requirement_print_string(requirement->text, out);
 }
 

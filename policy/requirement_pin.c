@@ -206,7 +206,7 @@ pins_print(const struct policy_requirement *requirement, FILE *out)
 
 	(void)fputs("certificate", out);
 	for (size_t i = 0; i < requirement->u.pins.file_count; i++) {
-		(void)fputs(i == 0 ? " file " : " ", out);
+		(void)fputs(i == 0 ? " file" : "", out);
 		requirement_print_string(requirement->u.pins.files[i].path, out);
 	}
 	if (requirement->u.pins.file_count > 0)

@@ -54,7 +54,7 @@ requirement_number(const struct policy_requirement *requirement, char *text, siz
 void
 requirement_print_string(const char *text, FILE *out)
 {
-	(void)putc('"', out);
+	(void)fputs(" \"", out);
 	for (; *text != '\0'; text++) {
 		if (*text == '"' || *text == '\\')
 			(void)putc('\\', out);
@@ -66,7 +66,7 @@ requirement_print_string(const char *text, FILE *out)
 void
 requirement_print_regex(const char *text, bool caseless, FILE *out)
 {
-	(void)fprintf(out, "/%s/%s", text, caseless ? "i" : "");
+	(void)fprintf(out, " /%s/%s", text, caseless ? "i" : "");
 }
 
 void

@@ -13,46 +13,6 @@
  * Protocols
  * ------------------------------------------------------------------ */
 
-static const struct {
-	const char *fact;
-	const char *policy;
-	enum policy_protocol protocol;
-} versions[] = {
-	{ "SSLv2", NULL, PROTOCOL_SSL }, { "SSLv3", NULL, PROTOCOL_SSL },
-	{ "TLSv1", "1.0", PROTOCOL_TLS_1_0 }, { "TLSv1.0", "1.0", PROTOCOL_TLS_1_0 },
-	{ "TLSv1.1", "1.1", PROTOCOL_TLS_1_1 }, { "TLSv1.2", "1.2", PROTOCOL_TLS_1_2 },
-	{ "TLSv1.3", "1.3", PROTOCOL_TLS_1_3 }
-};
-
-enum policy_protocol
-protocol_from_fact(const char *name)
-{
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-		if (strcmp(versions[i].fact, name) == 0)
-			return versions[i].protocol;
-	return PROTOCOL_UNKNOWN;
-}
-
-enum policy_protocol
-protocol_from_policy(const char *text)
-{
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-		if (versions[i].policy != NULL &&
-		    (strcmp(versions[i].policy, text) == 0 ||
-		    strcmp(versions[i].fact, text) == 0))
-			return versions[i].protocol;
-	return PROTOCOL_UNKNOWN;
-}
-
-const char *
-protocol_version(enum policy_protocol protocol)
-{
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-		if (versions[i].protocol == protocol && versions[i].policy != NULL)
-			return versions[i].policy;
-	return "";
-}
-
 static const char *const protocol_names[PROTOCOL_COUNT] = {
 	[PROTOCOL_CLEAR] = "clear text",
 	[PROTOCOL_UNKNOWN] = "unknown",
@@ -63,10 +23,38 @@ static const char *const protocol_names[PROTOCOL_COUNT] = {
 	[PROTOCOL_TLS_1_3] = "TLSv1.3"
 };
 
+/* Where its version begins in the name of one that has any. */
+#define VERSION_AT 4
+
 const char *
 policy_protocol_name(enum policy_protocol protocol)
 {
 	return protocol_names[protocol];
+}
+
+const char *
+protocol_version(enum policy_protocol protocol)
+{
+	return protocol < PROTOCOL_TLS_1_0 ? "" : protocol_names[protocol] + VERSION_AT;
+}
+
+enum policy_protocol
+protocol_from_policy(const char *text)
+{
+	for (int i = PROTOCOL_TLS_1_0; i < PROTOCOL_COUNT; i++)
+		if (strcmp(text, protocol_names[i]) == 0 ||
+		    strcmp(text, protocol_names[i] + VERSION_AT) == 0)
+			return (enum policy_protocol)i;
+	return strcmp(text, "TLSv1") == 0 ? PROTOCOL_TLS_1_0 : PROTOCOL_UNKNOWN;
+}
+
+enum policy_protocol
+protocol_from_fact(const char *name)
+{
+	if (strcmp(name, "SSLv2") == 0 || strcmp(name, "SSLv3") == 0)
+		return PROTOCOL_SSL;
+	return strncmp(name, "TLSv", VERSION_AT) == 0 ? protocol_from_policy(name) :
+	    PROTOCOL_UNKNOWN;
 }
 
 /* ------------------------------------------------------------------ *
