@@ -8,9 +8,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "lint/provider.h"
-#include "lint/regex_name.h"
-
 /*
  * The literal name with which a regular expression ends, as bytes in "name"; a dot
  * that stands for any character is taken for the dot that was meant.

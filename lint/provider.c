@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "lint/provider.h"
+#include "lint/warn.h"
 
 #include <errno.h>
 #include <limits.h>

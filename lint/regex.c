@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lint/regex_name.h"
-
 /* What is meant by a text: each character escaped, and what holds it. */
 #define MEANT_MAX (REGEX_NAME_MAX * 4 + 16)
 

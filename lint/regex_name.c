@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "lint/regex_name.h"
+#include "lint/warn.h"
 
 #include <ctype.h>
 #include <string.h>

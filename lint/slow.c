@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lint/regex_name.h"
-
 /*
  * How many that may be slow are tried, and on what: names as long as there are, of a few
  * characters that the expression has itself or that are common, with an end that does

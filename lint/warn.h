@@ -57,14 +57,6 @@ void lint_certificate(const struct pinned_file *pinned, int64_t now,
     struct diags *diags);
 
 /*
- * Whether there is a name on which the expression "text", without its slashes, is given
- * up: where it looks so it is tried, with the limits of every match. *tries counts
- * that: after some it is not tried any more.
- */
-bool lint_is_slow(const struct policy *policy, const char *text, pcre2_code *code,
-    unsigned *tries);
-
-/*
  * Why rule "a" lets pass what rule "b" would not at "now", in words, or NULL where it
  * does not or where that cannot be told. "text" holds the words.
  */
@@ -73,5 +65,66 @@ const char *rule_looser(const struct settings_of_rule *a,
 
 /* Whether both demand the same, with the same actions, dates, contact and note. */
 bool rule_same(const struct settings_of_rule *a, const struct settings_of_rule *b);
+
+/* ------------------------------------------------------------------ *
+ * Regular expressions
+ * ------------------------------------------------------------------ */
+
+#define REGEX_NAME_MAX 256
+
+/* What a regular expression is, where it is as simple as this. */
+struct regex_name {
+	enum {
+		REGEX_OTHER,
+		REGEX_ALL,	/* matches every name, as "^.*$" does */
+		REGEX_NAME	/* a name of two labels at least */
+	} shape;
+	bool from_start;	/* nothing may stand before the name */
+	bool at_label;		/* what stands before it ends with a dot */
+	bool or_itself;		/* with "at_label": or is nothing at all */
+	bool to_end;		/* nothing may stand behind it */
+	bool loose_dot;		/* a dot in it stands for any character */
+	char name[REGEX_NAME_MAX];	/* with loose dots as dots */
+	size_t start, end;	/* where in the text the name is written */
+};
+
+/* Reads a regular expression as written, without its slashes. */
+void regex_name_read(const char *text, struct regex_name *regex);
+
+/*
+ * Writes the expression to "plain", which has room for all of it, with the first of
+ * the alternatives for each group of plain ones: "a\.com" for "a\.(com|net)".
+ */
+void regex_name_first(const char *text, char *plain);
+
+/*
+ * Whether there is a name on which the expression "text", without its slashes, is given
+ * up: where it looks so it is tried, with the limits of every match. *tries counts
+ * that: after some it is not tried any more.
+ */
+bool lint_is_slow(const struct policy *policy, const char *text, pcre2_code *code,
+    unsigned *tries);
+
+/* ------------------------------------------------------------------ *
+ * Names that the customers of a mail service have in common
+ * ------------------------------------------------------------------ */
+
+struct providers;
+
+/*
+ * Reads conf/shared-providers where it is installed, or from the folder that the
+ * environment's TLSWARD_DATADIR names. Without the file the list is empty; lines that
+ * are broken are errors. NULL: memory is short.
+ */
+struct providers *providers_read(struct diags *diags);
+void providers_free(struct providers **providers);	/* NULL-safe, clears */
+
+/*
+ * The mail service whose servers present a certificate with that name, whichever
+ * customer they send for, or NULL. "name" has "length" bytes and may be a wildcard's
+ * rest. Without case. Borrowed from the list.
+ */
+const char *provider_of(const struct providers *providers, const char *name,
+    size_t length);
 
 #endif

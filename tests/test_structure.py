@@ -48,9 +48,7 @@ FUNCTION_MAX = 60
 
 # What does not hold yet.
 EXCEPTIONS = {
-    "names": """
-       
-    """.split(),
+    "names": [],
     "own": [],
 }
 CIRCLES = ()

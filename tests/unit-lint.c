@@ -8,8 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lint/provider.h"
-#include "lint/regex_name.h"
+#include "lint/warn.h"
 
 /* The list that a folder has, which reads without an error. */
 static struct providers *
