@@ -275,10 +275,10 @@ take_journal(struct figures *figures, const struct metrics_source *source)
 	int64_t *values = figures->values;
 	struct journal_stats stats = { .queue = 0 };
 
-	figures->journal = source->journal != NULL;
+	figures->journal = source->store != NULL;
 	if (!figures->journal)
 		return;
-	source->journal(source->journal_context, &stats);
+	source->journal(source->store, &stats);
 	values[FIGURE_JOURNAL_QUEUE] = (int64_t)stats.queue;
 	values[FIGURE_JOURNAL_HELD] = (int64_t)stats.held;
 	values[FIGURE_JOURNAL_WRITTEN] = (int64_t)stats.written;

@@ -20,9 +20,9 @@ enum metrics_format { METRICS_OPENMETRICS, METRICS_TEXT };
 struct metrics_source {
 	struct service *service;
 	int64_t started_ms;		/* the worker's start; Unix time */
-	/* Fills in the journal's figures; NULL: there is no journal. Thread-safe. */
-	void (*journal)(void *context, struct journal_stats *stats);
-	void *journal_context;
+	/* Fills in the journal's figures, as journal_store_stats() does. Thread-safe. */
+	void (*journal)(struct journal_store *store, struct journal_stats *stats);
+	struct journal_store *store;	/* NULL: there is no journal */
 };
 
 /* The value of Content-Type for a format. Static. */

@@ -360,12 +360,6 @@ prepare_policy_service(struct worker *worker)
 	return worker->listener != NULL;
 }
 
-static void
-tell_journal(void *context, struct journal_stats *stats)
-{
-	journal_store_stats(context, stats);
-}
-
 /* Mail comes first: it is served where metrics cannot be. */
 static void
 prepare_metrics(struct worker *worker)
@@ -374,9 +368,8 @@ prepare_metrics(struct worker *worker)
 
 	worker->metrics.service = &worker->service;
 	worker->metrics.started_ms = log_time_ms();
-	if (worker->service.journal != NULL)
-		worker->metrics.journal = tell_journal;
-	worker->metrics.journal_context = worker->service.journal;
+	worker->metrics.journal = journal_store_stats;
+	worker->metrics.store = worker->service.journal;
 	if (daemon->sockets.metrics_fd == -1)
 		return;
 	worker->http = metrics_http_new(daemon->sockets.metrics_fd, &worker->metrics,

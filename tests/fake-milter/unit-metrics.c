@@ -337,9 +337,9 @@ test_ends(void **state)
 }
 
 static void
-tell_journal(void *context, struct journal_stats *stats)
+tell_journal(struct journal_store *store, struct journal_stats *stats)
 {
-	*stats = *(const struct journal_stats *)context;
+	memcpy(stats, store, sizeof(*stats));
 }
 
 static void
@@ -350,7 +350,7 @@ test_journal(void **state)
 
 	assert_null(strstr(render(bench, METRICS_OPENMETRICS), "journal"));
 	bench->source.journal = tell_journal;
-	bench->source.journal_context = &journal;
+	bench->source.store = (void *)&journal;
 	expect(bench, "tlsward_journal_queue_length 3");
 	expect(bench, "tlsward_journal_errors_total 2");
 	expect(bench, "tlsward_journal_lost_total 1");
