@@ -295,7 +295,7 @@ field_exempted(const struct journal_record *record)
 	{ #name, FIELD_REASONS, IN_LINE | IN_RECORD, 0, NULL, field_ ## name },
 #define COLUMN(name, places) { #name, FIELD_RESULT, places, 0, field_ ## name, NULL },
 
-static const struct record_field record_fields[] = {
+const struct record_field record_fields[] = {
 	/* The column "time" is a number, and put in by hand. */
 	COLUMN(time, IN_LINE)
 	POLICY_CLIENT_FACTS(FACT)
@@ -321,18 +321,8 @@ static const struct record_field record_fields[] = {
 	RESULT(contact, NOT)
 	RESULT(note, NOT)
 	{ "exempted", FIELD_FLAG, IN_RECORD, 0, NULL, field_exempted },
+	{ NULL, FIELD_TEXT, 0, 0, NULL, NULL },
 };
-#define FIELDS_END (record_fields + sizeof(record_fields) / sizeof(record_fields[0]))
-
-const struct record_field *
-record_field_next(const struct record_field *field, unsigned places)
-{
-	field = field == NULL ? record_fields : field + 1;
-	while (field < FIELDS_END && (field->places & places) == 0)
-		field++;
-	return field < FIELDS_END ? field : NULL;
-}
-
 int
 record_field_count(unsigned places)
 {

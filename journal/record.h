@@ -66,9 +66,18 @@ struct record_field {
 	unsigned (*number)(const struct journal_record *record);
 };
 
+/* The list, ended by one without a name. */
+extern const struct record_field record_fields[];
+
 /* The field behind "field" (NULL: the first) in one of "places", or NULL. */
-const struct record_field *record_field_next(const struct record_field *field,
-    unsigned places);
+static inline const struct record_field *
+record_field_next(const struct record_field *field, unsigned places)
+{
+	field = field == NULL ? record_fields : field + 1;
+	while (field->name != NULL && (field->places & places) == 0)
+		field++;
+	return field->name != NULL ? field : NULL;
+}
 
 /* How many there are. */
 int record_field_count(unsigned places);

@@ -69,9 +69,12 @@ logfmt_add(struct buffer *buffer, const char *text, struct text_piece piece)
 	bool quotes = logfmt_needs_quotes(text, piece.length) ||
 	    (piece.length == 0 && !piece.cut);
 
-	if (quotes)
+	if (quotes) {
 		buffer_add(buffer, "\"", 1);
-	text_escape(buffer, text, piece.length, TEXT_QUOTED);
+		text_escape(buffer, text, piece.length, TEXT_QUOTED);
+	} else {
+		buffer_add(buffer, text, piece.length);
+	}
 	if (piece.cut)
 		buffer_add(buffer, "...", 3);
 	if (quotes)
