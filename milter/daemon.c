@@ -432,7 +432,6 @@ daemon_check(const char *settings_path)
 	struct daemon daemon = { .settings_path = settings_path, .foreground = true,
 	    .ready = -1, .sockets = SOCKETS_INIT };
 	char error[PRIVILEGES_ERROR_MAX];
-	struct policy_summary summary;
 	bool startable;
 	int status = 1;
 
@@ -451,8 +450,7 @@ daemon_check(const char *settings_path)
 	if (look_as_user(&daemon, startable ? check_journal_and_warn : check_journal) &&
 	    look_as_user(&daemon, lint_policy)) {
 		status = startable || geteuid() != 0 ? 0 : 1;
-		policy_summarize(daemon.loaded.policy, &summary);
-		if (!summary.has_default)
+		if (!daemon.loaded.summary.has_default)
 			say_error(&daemon, "the policy has no default block: senders"
 			    " without a rule are accepted, in clear text too");
 	}

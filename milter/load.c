@@ -48,6 +48,8 @@ load_timed(struct loaded *loaded, const struct settings *settings,
 
 	if (diags != NULL)
 		loaded->policy = load_policy(settings, settings_path, lint, diags);
+	if (loaded->policy != NULL)
+		policy_summarize(loaded->policy, &loaded->summary);
 	loaded->at_ms = log_time_ms();
 	loaded->took_ns = histogram_clock() - began;
 	return loaded->policy != NULL;

@@ -28,6 +28,7 @@ struct policy *load_policy(const struct settings *settings, const char *settings
 /* What was loaded, and how. All zero is nothing yet. */
 struct loaded {
 	struct policy *policy;		/* owned; NULL: there is none, or it was passed on */
+	struct policy_summary summary;	/* of the one that was loaded */
 	int64_t at_ms;
 	int64_t took_ns;
 };

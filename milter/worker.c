@@ -138,13 +138,11 @@ take_first_policy(struct worker *worker)
 	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
 	struct loaded *loaded = &daemon->loaded;
-	struct policy_summary summary;
 
 	if (loaded->policy == NULL && !load_anew(worker))
 		return false;
 	counters_loaded(&service->counters, loaded->at_ms, loaded->took_ns);
-	policy_summarize(loaded->policy, &summary);
-	load_log_policy(daemon->log, "policy loaded", daemon->settings, &summary);
+	load_log_policy(daemon->log, "policy loaded", daemon->settings, &loaded->summary);
 	worker->daily.last = log_time_ms();
 	service->snapshots = snapshots_new(&loaded->policy);
 	atomic_store(&worker->health.policy, service->snapshots != NULL);
@@ -174,15 +172,11 @@ reload(struct worker *worker)
 	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
 	struct loaded *loaded = &daemon->loaded;
-	struct policy_summary summary;
 	bool replaced;
 
 	log_reopen(daemon->log);
 	free_older_policies(worker);
-	replaced = load_anew(worker);
-	if (replaced)
-		policy_summarize(loaded->policy, &summary);
-	replaced = replaced &&
+	replaced = load_anew(worker) &&
 	    snapshots_replace(service->snapshots, &loaded->policy) == 0;
 	counters_reloaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
 	if (!replaced) {
@@ -191,7 +185,8 @@ reload(struct worker *worker)
 		    "policy not reloaded: the one in force is kept");
 		return;
 	}
-	load_log_policy(daemon->log, "policy reloaded", daemon->settings, &summary);
+	load_log_policy(daemon->log, "policy reloaded", daemon->settings,
+	    &loaded->summary);
 	worker->daily.last = log_time_ms();
 }
 
