@@ -99,7 +99,8 @@ requirement_find(const char *before, const char *word)
 	return NULL;
 }
 
-bool
+/* Whether it is judged by that fact. */
+static bool
 requirement_needs(const struct requirement_kind *kind, const char *fact)
 {
 	for (size_t i = 0; kind->facts[i] != NULL; i++)

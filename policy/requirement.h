@@ -99,9 +99,6 @@ const struct reason *requirement_reason(enum policy_reason reason);
 const struct requirement_kind *requirement_find(const char *before, const char *word);
 size_t requirement_words(const char *before, const char *words[2 * KIND_END]);
 
-/* Whether it is judged by that fact. */
-bool requirement_needs(const struct requirement_kind *kind, const char *fact);
-
 /* Appends what it demands, in words; what does not fit into "size" bytes is cut. */
 void requirement_describe(const struct policy_requirement *requirement, char *text,
     size_t size);

@@ -14,10 +14,7 @@
 #include "base/arena.h"
 #include "base/table.h"
 
-/* The version that a protocol's name stands for. */
-enum policy_protocol protocol_from_fact(const char *name);
-
-/* The same for what a policy may write ("1.2", "TLSv1.2"); SSL is not among them. */
+/* The version that a policy's word stands for ("1.2", "TLSv1.2"); SSL is not among them. */
 enum policy_protocol protocol_from_policy(const char *text);
 
 /* As policies write it: "1.2"; "" for what they cannot. Static. */

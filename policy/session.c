@@ -48,7 +48,8 @@ protocol_from_policy(const char *text)
 	return strcmp(text, "TLSv1") == 0 ? PROTOCOL_TLS_1_0 : PROTOCOL_UNKNOWN;
 }
 
-enum policy_protocol
+/* The version that a protocol's name stands for. */
+static enum policy_protocol
 protocol_from_fact(const char *name)
 {
 	if (strcmp(name, "SSLv2") == 0 || strcmp(name, "SSLv3") == 0)
