@@ -22,17 +22,16 @@ struct named_sender {
 	const char *address;
 };
 
-/* The addresses that one client rule names, the first and the one behind the last. */
+/* An address: its family, then its bytes, so that they are in order. */
 struct edge {
-	int family;
-	unsigned char bytes[16];
+	unsigned char key[17];
 };
 
 struct policy_ranges {
 	const struct policy *policy;
 	struct named_sender *senders;	/* sorted by domain */
 	size_t sender_count;
-	struct edge *edges;		/* sorted */
+	struct edge *edges;		/* sorted: where client rules begin and end */
 	size_t edge_count;
 	const struct policy_rule **to_rules;
 	size_t to_count;
@@ -49,71 +48,70 @@ compare_senders(const void *a, const void *b)
 static int
 compare_edges(const void *a, const void *b)
 {
-	const struct edge *one = a, *other = b;
-
-	if (one->family != other->family)
-		return one->family - other->family;
-	return memcmp(one->bytes, other->bytes, sizeof(one->bytes));
+	return memcmp(a, b, sizeof(struct edge));
 }
 
+/* The first of "count" sorted elements that is not before "key". */
 static size_t
-address_bytes(int family)
+lower_bound(const void *list, size_t count, size_t size, const void *key,
+    int (*compare)(const void *, const void *))
 {
-	return family == 0 ? 4 : 16;
-}
+	size_t low = 0;
 
-/* The address behind the last of "network"; false where there is none. */
-static bool
-edge_behind(const struct network *network, struct edge *edge)
-{
-	unsigned prefix = network->prefix;
+	while (low < count) {
+		size_t middle = low + (count - low) / 2;
 
-	*edge = (struct edge){ .family = network->family };
-	memcpy(edge->bytes, network->bytes, sizeof(edge->bytes));
-	while (prefix > 0) {
-		unsigned byte = (prefix - 1) / 8;
-		unsigned char one = (unsigned char)(0x80u >> (prefix - 1) % 8);
-
-		if ((edge->bytes[byte] & one) == 0) {
-			edge->bytes[byte] |= one;
-			return true;
-		}
-		edge->bytes[byte] &= (unsigned char)~one;
-		prefix--;
+		if (compare((const char *)list + middle * size, key) < 0)
+			low = middle + 1;
+		else
+			count = middle;
 	}
-	return false;
+	return low;
 }
 
+static unsigned
+address_bits(const struct network *network)
+{
+	return network->family == 0 ? 32 : 128;
+}
+
+static struct edge
+edge_first(const struct network *network)
+{
+	struct edge edge;
+
+	edge.key[0] = (unsigned char)network->family;
+	memcpy(edge.key + 1, network->bytes, sizeof(network->bytes));
+	return edge;
+}
+
+static struct edge
+edge_last(const struct network *network)
+{
+	struct edge edge = edge_first(network);
+
+	for (unsigned bit = network->prefix; bit < address_bits(network); bit++)
+		edge.key[1 + bit / 8] |= (unsigned char)(0x80u >> bit % 8);
+	return edge;
+}
+
+/* The first address that one client rule names, and the one behind the last. */
 static void
-add_edges(struct policy_ranges *ranges, const struct who *who)
+add_edges(struct policy_ranges *ranges, const char *name)
 {
-	struct edge *edge = &ranges->edges[ranges->edge_count];
 	struct network network;
+	struct edge behind;
 
-	if (network_read(who->name, &network) != NETWORK_OK)
+	if (network_read(name, &network) != NETWORK_OK)
 		return;
-	*edge = (struct edge){ .family = network.family };
-	memcpy(edge->bytes, network.bytes, sizeof(edge->bytes));
-	ranges->edge_count++;
-	if (edge_behind(&network, edge + 1))
-		ranges->edge_count++;
-}
-
-static size_t
-count_type(const struct who_table *table, enum who_type type)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < table->count; i++)
-		count += table->whos[i].type == type;
-	return count;
-}
-
-/* Memory for "count" elements, of which there may be none. */
-static void *
-room_for(size_t count, size_t size)
-{
-	return calloc(count > 0 ? count : 1, size);
+	ranges->edges[ranges->edge_count++] = edge_first(&network);
+	behind = edge_last(&network);
+	for (unsigned i = address_bits(&network) / 8; i > 0; i--) {
+		if (++behind.key[i] == 0)
+			continue;
+		ranges->edges[ranges->edge_count++] = behind;
+		return;
+	}
 }
 
 static void
@@ -129,7 +127,7 @@ collect(struct policy_ranges *ranges)
 			};
 	for (size_t i = 0; i < client->count; i++)
 		if (client->whos[i].type == WHO_NETWORK)
-			add_edges(ranges, &client->whos[i]);
+			add_edges(ranges, client->whos[i].name);
 	for (size_t i = 0; i < ranges->policy->rule_count; i++)
 		if (ranges->policy->rules[i].kind == RULE_TO)
 			ranges->to_rules[ranges->to_count++] = &ranges->policy->rules[i];
@@ -146,16 +144,16 @@ policy_ranges_new(const struct policy *policy)
 	if (ranges == NULL)
 		return NULL;
 	ranges->policy = policy;
-	ranges->senders = room_for(count_type(&policy->tables[RULE_FROM], WHO_ADDRESS),
+	/* Room for all that there can be: what is not used takes no memory. */
+	ranges->senders = calloc(policy->tables[RULE_FROM].count + 1,
 	    sizeof(*ranges->senders));
-	ranges->edges = room_for(2 * count_type(&policy->tables[RULE_CLIENT],
-	    WHO_NETWORK), sizeof(*ranges->edges));
-	ranges->to_rules = room_for(policy->rule_count, sizeof(const void *));
-	if (ranges->senders == NULL || ranges->edges == NULL || ranges->to_rules == NULL) {
+	ranges->edges = calloc(2 * policy->tables[RULE_CLIENT].count + 1,
+	    sizeof(*ranges->edges));
+	ranges->to_rules = calloc(policy->rule_count + 1, sizeof(const void *));
+	if (ranges->senders == NULL || ranges->edges == NULL || ranges->to_rules == NULL)
 		policy_ranges_free(&ranges);
-		return NULL;
-	}
-	collect(ranges);
+	else
+		collect(ranges);
 	return ranges;
 }
 
@@ -222,54 +220,27 @@ recipient_matters(const struct trial *trial, const struct facts *facts)
 	return false;
 }
 
-/* The first sender of the domain among those that rules name. */
-static size_t
-first_sender(const struct policy_ranges *ranges, const char *domain)
-{
-	size_t low = 0, high = ranges->sender_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(ranges->senders[middle].domain, domain) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static int
 try_senders(struct trial *trial, const struct facts *facts)
 {
 	const struct policy_ranges *ranges = trial->ranges;
-	const char *domain = trial->verdict->from_domain;
+	const struct named_sender of_domain = { trial->verdict->from_domain, NULL };
 	struct facts other = *facts;
 	char nobody[300];
+	bool any = false;
 
-	for (size_t i = first_sender(ranges, domain); i < ranges->sender_count &&
-	    strcmp(ranges->senders[i].domain, domain) == 0; i++) {
+	for (size_t i = lower_bound(ranges->senders, ranges->sender_count,
+	    sizeof(of_domain), &of_domain, compare_senders); i < ranges->sender_count &&
+	    strcmp(ranges->senders[i].domain, of_domain.domain) == 0; i++) {
+		any = true;
 		other.from = ranges->senders[i].address;
 		if (try_facts(trial, &other) != 0)
 			return -1;
-		/* And one that no rule names: no local part is empty. */
-		(void)snprintf(nobody, sizeof(nobody), "@%s", domain);
-		other.from = nobody;
-		if (try_facts(trial, &other) != 0)
-			return -1;
 	}
-	return 0;
-}
-
-static bool
-within(const struct edge *edge, const struct network *network)
-{
-	struct edge last;
-
-	if (edge->family != network->family || memcmp(edge->bytes, network->bytes,
-	    sizeof(edge->bytes)) < 0)
-		return false;
-	return !edge_behind(network, &last) || compare_edges(edge, &last) < 0;
+	/* And one that no rule names: no local part is empty. */
+	(void)snprintf(nobody, sizeof(nobody), "@%s", of_domain.domain);
+	other.from = nobody;
+	return any ? try_facts(trial, &other) : 0;
 }
 
 static int
@@ -278,7 +249,7 @@ try_edge(struct trial *trial, const struct facts *facts, const struct edge *edge
 	struct facts other = *facts;
 	char address[INET6_ADDRSTRLEN];
 
-	if (inet_ntop(edge->family == 0 ? AF_INET : AF_INET6, edge->bytes, address,
+	if (inet_ntop(edge->key[0] == 0 ? AF_INET : AF_INET6, edge->key + 1, address,
 	    sizeof(address)) == NULL)
 		return 0;
 	other.client_addr = address;
@@ -291,28 +262,21 @@ try_clients(struct trial *trial, const struct facts *facts, const char *text)
 {
 	const struct policy_ranges *ranges = trial->ranges;
 	struct network network;
-	struct edge start;
-	size_t low = 0, high = ranges->edge_count;
+	struct edge first, last;
 	bool any = false;
 
 	if (network_read(text, &network) != NETWORK_OK)
 		return 0;
-	start = (struct edge){ .family = network.family };
-	memcpy(start.bytes, network.bytes, address_bytes(network.family));
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare_edges(&ranges->edges[middle], &start) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < ranges->edge_count && within(&ranges->edges[low], &network); low++) {
+	first = edge_first(&network);
+	last = edge_last(&network);
+	for (size_t i = lower_bound(ranges->edges, ranges->edge_count, sizeof(first),
+	    &first, compare_edges); i < ranges->edge_count &&
+	    compare_edges(&ranges->edges[i], &last) <= 0; i++) {
 		any = true;
-		if (try_edge(trial, facts, &ranges->edges[low]) != 0)
+		if (try_edge(trial, facts, &ranges->edges[i]) != 0)
 			return -1;
 	}
-	return any ? try_edge(trial, facts, &start) : 0;
+	return any ? try_edge(trial, facts, &first) : 0;
 }
 
 int
