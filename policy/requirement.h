@@ -111,13 +111,18 @@ void requirement_append(char *text, size_t size, const char *format, ...)
 void requirement_print_string(const char *text, FILE *out);
 void requirement_print_regex(const char *text, bool caseless, FILE *out);
 
+/* Reads the token into an element, which is all zero; false where it is none. */
+typedef bool requirement_element(struct parser *p,
+    struct policy_requirement *requirement, void *element);
+
 /*
- * An array that grows by doubling in the parser's scratch memory, and how it is kept
- * with the policy, "size" bytes in all. NULL when memory is short, which is noted.
+ * The list that begins at the token, of elements of "size" bytes, kept with the policy;
+ * "next" goes on to another. NULL: there is none, it ends in a token that is bad, or
+ * memory is short.
  */
-void *requirement_list_grow(struct parser *p, void *list, size_t count, size_t *room,
-    size_t size);
-void *requirement_list_keep(struct parser *p, const void *list, size_t size);
+void *requirement_list(struct parser *p, size_t size, size_t *count,
+    requirement_element *element, void (*next)(struct parser *p),
+    struct policy_requirement *requirement);
 
 /* The token as a number up to "most", or -1. */
 int requirement_read_number(const struct parser *p, int most);

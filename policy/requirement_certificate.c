@@ -90,16 +90,20 @@ pattern_of_name(struct parser *p, struct pattern *pattern)
 		pattern_compile_name(p, pattern);
 }
 
-static void
-pattern_parse(struct parser *p, struct pattern *pattern, enum policy_reason kind)
+static bool
+pattern_parse(struct parser *p, struct policy_requirement *requirement, void *element)
 {
-	bool name = kind == REASON_CERTIFICATE_NAME;
+	bool name = requirement->kind == REASON_CERTIFICATE_NAME;
+	struct pattern *pattern = element;
 
+	if (p->token.type != TOKEN_STRING && p->token.type != TOKEN_REGEX &&
+	    (p->token.type != TOKEN_WORD || parse_is(p, "otherwise")))
+		return false;
 	pattern->text = parse_keep_text(p, p->token.text, p->token.length);
 	pattern->line = p->token.place.line;
 	pattern->column = p->token.place.column;
 	if (pattern->text == NULL)
-		return;
+		return false;
 	if (p->token.type == TOKEN_REGEX) {
 		pattern->type = PATTERN_REGEX;
 		pattern->caseless = p->token.caseless;
@@ -111,30 +115,18 @@ pattern_parse(struct parser *p, struct pattern *pattern, enum policy_reason kind
 		pattern_of_name(p, pattern);
 	else
 		pattern->type = PATTERN_EXACT;
+	return true;
 }
 
 static bool
 patterns_parse(struct parser *p, struct policy_requirement *requirement)
 {
-	struct pattern *list = NULL;
-	size_t count = 0, room = 0;
-
 	parse_next_pattern(p);
-	while (p->token.type == TOKEN_STRING || p->token.type == TOKEN_REGEX ||
-	    (p->token.type == TOKEN_WORD && !parse_is(p, "otherwise"))) {
-		list = requirement_list_grow(p, list, count, &room, sizeof(*list));
-		if (list == NULL)
-			return false;
-		pattern_parse(p, &list[count++], requirement->kind);
-		parse_next_pattern(p);
-	}
-	if (count == 0 || p->token.type == TOKEN_BAD) {
+	requirement->u.patterns.list = requirement_list(p, sizeof(struct pattern),
+	    &requirement->u.patterns.count, pattern_parse, parse_next_pattern,
+	    requirement);
+	if (requirement->u.patterns.list == NULL)
 		parse_expected(p, MSG_PATTERN_EXPECTED);
-		return false;
-	}
-	requirement->u.patterns.list =
-	    requirement_list_keep(p, list, count * sizeof(*list));
-	requirement->u.patterns.count = count;
 	return requirement->u.patterns.list != NULL;
 }
 

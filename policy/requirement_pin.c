@@ -10,12 +10,17 @@
 #include "policy/parse.h"
 #include "policy/session.h"
 
-static void
-pin_read(struct parser *p, struct fingerprint *pin)
+static bool
+digest_parse(struct parser *p, struct policy_requirement *requirement, void *element)
 {
 	const struct place *place = &p->token.place;
 	const char *text = p->token.text;
+	struct fingerprint *pin = element;
 
+	(void)requirement;
+	if (p->token.type != TOKEN_STRING &&
+	    (p->token.type != TOKEN_WORD || parse_is(p, "otherwise")))
+		return false;
 	switch (fingerprint_read_pin(text, pin)) {
 	case FINGERPRINT_OK:
 		break;
@@ -32,44 +37,36 @@ pin_read(struct parser *p, struct fingerprint *pin)
 		parse_error(p, place, MSG_PIN_LENGTH, text, pin->length);
 		break;
 	}
+	return true;
 }
 
 static bool
 digests_parse(struct parser *p, struct policy_requirement *requirement)
 {
-	struct fingerprint *list = NULL;
-	size_t count = 0, room = 0;
-
-	while (p->token.type == TOKEN_STRING ||
-	    (p->token.type == TOKEN_WORD && !parse_is(p, "otherwise"))) {
-		list = requirement_list_grow(p, list, count, &room, sizeof(*list));
-		if (list == NULL)
-			return false;
-		pin_read(p, &list[count++]);
-		parse_next(p);
-	}
-	if (count == 0 || p->token.type == TOKEN_BAD) {
+	requirement->u.pins.list = requirement_list(p, sizeof(struct fingerprint),
+	    &requirement->u.pins.count, digest_parse, parse_next, requirement);
+	if (requirement->u.pins.list == NULL)
 		parse_expected(p, MSG_PIN_EXPECTED);
-		return false;
-	}
-	requirement->u.pins.list = requirement_list_keep(p, list, count * sizeof(*list));
-	requirement->u.pins.count = count;
 	return requirement->u.pins.list != NULL;
 }
 
 /* The certificate of one file. Where there is none, it is reported. */
-static void
-file_certificate(struct parser *p, struct pinned_file *pinned)
+static bool
+file_parse(struct parser *p, struct policy_requirement *requirement, void *element)
 {
 	const struct place *place = &p->token.place;
-	const char *path = parse_named_file(p, p->token.text);
-	const char *problem;
+	struct pinned_file *pinned = element;
+	const char *path, *problem;
 
+	(void)requirement;
+	if (p->token.type != TOKEN_STRING)
+		return false;
+	path = parse_named_file(p, p->token.text);
 	if (p->reader == NULL)
 		p->reader = certificate_reader_new();
 	if (path == NULL || p->reader == NULL) {
 		p->no_memory = true;
-		return;
+		return false;
 	}
 	pinned->path = parse_absolute(p, path);
 	pinned->opened = parse_keep_text(p, path, strlen(path));
@@ -80,6 +77,7 @@ file_certificate(struct parser *p, struct pinned_file *pinned)
 		p->no_memory = true;
 	else if (problem != NULL)
 		parse_error(p, place, MSG_PIN_FILE, path, problem);
+	return true;
 }
 
 /* The digests of all files, one after the other. */
@@ -103,22 +101,14 @@ files_keep_digests(struct parser *p, struct policy_requirement *requirement)
 static bool
 files_parse(struct parser *p, struct policy_requirement *requirement)
 {
-	struct pinned_file *list = NULL;
-	size_t count = 0, room = 0;
+	size_t count;
+	struct pinned_file *list = requirement_list(p, sizeof(*list), &count, file_parse,
+	    parse_next, requirement);
 
-	while (p->token.type == TOKEN_STRING) {
-		list = requirement_list_grow(p, list, count, &room, sizeof(*list));
-		if (list == NULL)
-			return false;
-		file_certificate(p, &list[count++]);
-		parse_next(p);
-	}
-	if (count == 0 || p->token.type == TOKEN_BAD) {
+	if (list == NULL) {
 		parse_expected(p, MSG_PIN_FILE_EXPECTED);
 		return false;
 	}
-	if ((list = requirement_list_keep(p, list, count * sizeof(*list))) == NULL)
-		return false;
 	for (size_t i = 0; i < count; i++) {
 		*p->last_pinned = &list[i];
 		p->last_pinned = &list[i].next;

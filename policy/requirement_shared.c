@@ -106,28 +106,30 @@ requirement_read_number(const struct parser *p, int most)
 }
 
 void *
-requirement_list_grow(struct parser *p, void *list, size_t count, size_t *room,
-    size_t size)
+requirement_list(struct parser *p, size_t size, size_t *count,
+    requirement_element *element, void (*next)(struct parser *p),
+    struct policy_requirement *requirement)
 {
-	void *moved;
+	size_t room = 0;
+	char *list = NULL, *larger;
 
-	if (count < *room)
-		return list;
-	*room = *room == 0 ? 4 : *room * 2;
-	moved = parse_scratch(p, *room * size);
-	if (moved != NULL && count > 0)
-		memcpy(moved, list, count * size);
-	return moved;
-}
-
-void *
-requirement_list_keep(struct parser *p, const void *list, size_t size)
-{
-	void *kept = parse_keep(p, size);
-
-	if (kept != NULL)
-		memcpy(kept, list, size);
-	return kept;
+	for (*count = 0;; ++*count) {
+		if (*count == room) {
+			room = room == 0 ? 4 : room * 2;
+			if ((larger = parse_scratch(p, room * size)) == NULL)
+				return NULL;
+			if (*count > 0)
+				memcpy(larger, list, *count * size);
+			list = larger;
+		}
+		if (!element(p, requirement, list + *count * size))
+			break;
+		next(p);
+	}
+	if (*count == 0 || p->token.type == TOKEN_BAD ||
+	    (larger = parse_keep(p, *count * size)) == NULL)
+		return NULL;
+	return memcpy(larger, list, *count * size);
 }
 
 /* ------------------------------------------------------------------ *
