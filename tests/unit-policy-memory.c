@@ -168,18 +168,53 @@ every_failure_of_certificates_is_seen(void **state)
 	}
 }
 
+/* A token with more room than is left in any block of an arena: it needs its own. */
+#define LARGE ((size_t)70000)
+
+static size_t
+add_large(char *out, const char *before, const char *after)
+{
+	size_t length = strlen(before);
+
+	memcpy(out, before, length);
+	memset(out + length, 'x', LARGE);
+	memcpy(out + length + LARGE, after, strlen(after));
+	return length + LARGE + strlen(after);
+}
+
+/* The policy, and behind it large tokens of each kind. */
+static char *
+with_large_tokens(const char *text, size_t *length)
+{
+	char *all = malloc(strlen(text) + 5 * (LARGE + 64));
+
+	assert_non_null(all);
+	*length = strlen(text);
+	memcpy(all, text, *length);
+	*length += add_large(all + *length, "\n", "\n");
+	*length += add_large(all + *length, "from e.example { note \"", "\" }\n");
+	*length += add_large(all + *length, "from /", "/ { }\n");
+	*length += add_large(all + *length, "from ", ".example { }\n");
+	*length += add_large(all + *length, "profile ", " { require tls }\n");
+	return all;
+}
+
 static void
 every_failure_of_an_invalid_policy_is_seen(void **state)
 {
-	static const char text[] =
+	static const char invalid[] =
 	    "from a.example {\nrequire tls >= 9\nfrom \"b.example\n{ use x; use y }\n"
 	    "profle z { }\nfrom c.example { use z; reqire /x/; note }\n"
 	    "from *.d.example /(/ b\xC3\xBC" "cher..example { require certificate name mx*.x }\n";
-	char path[32];
+	char path[32], *text;
+	size_t length;
 	int fd;
 
 	(void)state;
-	policy_text_file(text, sizeof(text) - 1, &fd, path);
+	allocation_fail(0);
+	text = with_large_tokens(invalid, &length);
+	policy_text_file(text, length, &fd, path);
+	free(text);
 	for (long n = 1;; n++) {
 		struct diags *diags;
 		struct policy *policy = NULL;
