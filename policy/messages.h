@@ -77,7 +77,7 @@
 /* Settings */
 #define MSG_USE_EXPECTED "expected the name of a profile, found %s"
 #define MSG_REQUIREMENT "unknown requirement \"%s\"%s"
-#define MSG_REQUIREMENT_EXPECTED "expected a requirement (%s), found %s"
+#define MSG_REQUIREMENT_EXPECTED "expected a requirement (%s or nothing), found %s"
 #define MSG_VERSION "unknown TLS version \"%s\": expected 1.0, 1.1, 1.2 or 1.3"
 #define MSG_VERSION_EXPECTED "expected a TLS version (1.0, 1.1, 1.2 or 1.3), found %s"
 #define MSG_AT_LEAST "expected \">=\", found %s"

@@ -14,12 +14,10 @@
 
 static const char *const action_names[] = { "accept", "quarantine", "tempfail", "reject" };
 
-/* Reports that no requirement is written so; "nothing" can stand there too. */
+/* Reports that the token is none of the words; "nothing" can stand there too. */
 static void
-unknown_requirement(struct parser *p)
+unknown_requirement(struct parser *p, const char *words[], size_t count)
 {
-	const char *words[2 * KIND_END + 1];
-	size_t count = requirement_words("", words);
 	char all[256] = "";
 
 	for (size_t i = 0; i < count; i++)
@@ -28,19 +26,14 @@ unknown_requirement(struct parser *p)
 	if (p->token.type == TOKEN_WORD)
 		parse_unexpected(p, MSG_REQUIREMENT, p->token.text,
 		    parse_hint(p, p->token.text, p->token.length, words, count));
-	else {
-		requirement_append(all, sizeof(all), " or nothing");
+	else
 		parse_unexpected(p, MSG_REQUIREMENT_EXPECTED, all,
 		    parse_found(p, &p->token));
-	}
 }
 
 static void
-unknown_of_certificate(struct parser *p, const char *before)
+unknown_of_certificate(struct parser *p, const char *const *words, size_t count)
 {
-	const char *words[2 * KIND_END];
-	size_t count = requirement_words(before, words);
-
 	if (p->token.type == TOKEN_WORD)
 		parse_unexpected(p, MSG_CERTIFICATE, p->token.text,
 		    parse_hint(p, p->token.text, p->token.length, words, count));
@@ -55,20 +48,23 @@ unknown_of_certificate(struct parser *p, const char *before)
 static const struct requirement_kind *
 parse_kind(struct parser *p)
 {
-	const struct requirement_kind *row = p->token.type != TOKEN_WORD ? NULL :
-	    requirement_find("", p->token.text);
+	const char *words[REQUIREMENT_WORDS_MAX + 1];
+	const struct requirement_kind *row;
+	size_t count;
 
+	row = requirement_find("", p->token.type == TOKEN_WORD ? p->token.text : NULL,
+	    words, &count);
 	if (row == NULL) {
-		unknown_requirement(p);
+		unknown_requirement(p, words, count);
 		return NULL;
 	}
 	parse_next(p);
 	if (row->kind != REASON_CERTIFICATE || parse_at_end(p) || parse_is(p, "otherwise"))
 		return row;
-	row = p->token.type != TOKEN_WORD ? NULL :
-	    requirement_find("certificate ", p->token.text);
+	row = requirement_find("certificate ",
+	    p->token.type == TOKEN_WORD ? p->token.text : NULL, words, &count);
 	if (row == NULL)
-		unknown_of_certificate(p, "certificate ");
+		unknown_of_certificate(p, words, count);
 	return row;
 }
 

@@ -64,42 +64,28 @@ word_behind(const char *name, const char *before)
 	return name + length;
 }
 
-size_t
-requirement_words(const char *before, const char *words[2 * KIND_END])
-{
-	size_t count = 0;
-
-	for (int i = KIND_FIRST; i < KIND_END; i++) {
-		const struct requirement_kind *row =
-		    requirement_kind((enum policy_reason)i);
-		const char *name = word_behind(row->name, before);
-		const char *other = word_behind(row->other_name, before);
-
-		if (name != NULL)
-			words[count++] = name;
-		if (other != NULL && strcmp(other, name) != 0)
-			words[count++] = other;
-	}
-	return count;
-}
-
 const struct requirement_kind *
-requirement_find(const char *before, const char *word)
+requirement_find(const char *before, const char *word, const char *words[], size_t *count)
 {
-	for (int i = KIND_FIRST; i < KIND_END; i++) {
+	*count = 0;
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
 		const struct requirement_kind *row =
-		    requirement_kind((enum policy_reason)i);
-		const char *name = word_behind(row->name, before);
-		const char *other = word_behind(row->other_name, before);
+		    requirement_kind((enum policy_reason)kind);
+		const char *const names[2] = { row->name, row->other_name };
 
-		if ((name != NULL && strcmp(name, word) == 0) ||
-		    (other != NULL && strcmp(other, word) == 0))
-			return row;
+		for (size_t i = 0; i < 2; i++) {
+			const char *behind = word_behind(names[i], before);
+
+			if (behind == NULL || (i > 0 && strcmp(names[i], names[0]) == 0))
+				continue;
+			if (word != NULL && strcmp(behind, word) == 0)
+				return row;
+			words[(*count)++] = behind;
+		}
 	}
 	return NULL;
 }
 
-/* Whether it is judged by that fact. */
 static bool
 requirement_needs(const struct requirement_kind *kind, const char *fact)
 {

@@ -93,11 +93,12 @@ const struct requirement_kind *requirement_kind(enum policy_reason kind);
 const struct reason *requirement_reason(enum policy_reason reason);
 
 /*
- * The kind that is written as "before" ("", "certificate ") and then "word", or NULL;
- * and the words that can stand there. Returns how many.
+ * The kind that is written as "before" ("", "certificate ") and then "word". NULL: there
+ * is none, and *count "words" are those that can stand there.
  */
-const struct requirement_kind *requirement_find(const char *before, const char *word);
-size_t requirement_words(const char *before, const char *words[2 * KIND_END]);
+#define REQUIREMENT_WORDS_MAX (2 * KIND_END)
+const struct requirement_kind *requirement_find(const char *before, const char *word,
+    const char *words[], size_t *count);
 
 /* Appends what it demands, in words; what does not fit into "size" bytes is cut. */
 void requirement_describe(const struct policy_requirement *requirement, char *text,
