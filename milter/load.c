@@ -12,6 +12,29 @@
 
 #define DAILY_WAIT_MAX_MS (60 * 60 * 1000)
 
+/* One line of what lint_dates() has to say: the first, and how many more there are. */
+static void
+load_tell_dates(const struct policy *policy, int64_t now, struct diags *diags)
+{
+	struct diags *dates = diags_new();
+	const struct diag *first;
+	size_t count;
+
+	if (dates == NULL)
+		return;
+	lint_dates(policy, now, dates);
+	count = diags_count(dates);
+	first = diags_at(dates, 0);
+	if (first != NULL && count == 1)
+		diags_add(diags, SEVERITY_WARNING, first->id, first->file, first->line,
+		    first->column, NULL, 0, "%s", first->message);
+	else if (first != NULL)
+		diags_add(diags, SEVERITY_WARNING, first->id, first->file, first->line,
+		    first->column, NULL, 0, "%s; and %zu more of certificates and dates:"
+		    " see tlsward check", first->message, count - 1);
+	diags_free(&dates);
+}
+
 struct policy *
 load_policy(const struct settings *settings, const char *settings_path, bool lint,
     struct diags *diags)
@@ -27,7 +50,7 @@ load_policy(const struct settings *settings, const char *settings_path, bool lin
 		result = lint ? lint_load_certificates(policy, folder, now, diags) :
 		    policy_load_certificates(policy, folder, diags);
 	if (result == POLICY_LOADED && !lint)
-		lint_dates(policy, now, diags);
+		load_tell_dates(policy, now, diags);
 	if (result == POLICY_LOADED)
 		settings_check_policy(settings, settings_path, policy, diags);
 	else if (diags_errors(diags) == 0)

@@ -17,8 +17,8 @@
 #include "settings/settings.h"
 
 /*
- * Loads the policy and the partners' certificates, with the warnings of lint_dates(), or
- * with all that there are ("lint", for a check). "settings_path" is for diagnostics.
+ * Loads the policy and the partners' certificates, with one warning for all that
+ * lint_dates() tells of, or with all that there are ("lint", for a check). "settings_path" is for diagnostics.
  * Returns it, or NULL where it has errors, contradicts the settings or could not be
  * read; "diags" says why.
  */
@@ -49,7 +49,7 @@ void load_log_policy(struct log *log, const char *what,
 
 /*
  * What certificates and dates need is said once a day: at the start and at each reload
- * by the diagnostics, in between by daily_report().
+ * in one line of the diagnostics, in between line by line by daily_report().
  */
 #define DAILY_MS (INT64_C(24) * 60 * 60 * 1000)
 

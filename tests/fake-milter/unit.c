@@ -475,6 +475,39 @@ test_daily_report(void **state)
 	assert_true(daily_due(&daily, start + DAILY_MS));
 }
 
+/* All that ends is one line at a start and at a reload; a check tells of each. */
+static void
+test_dates_are_one_line_at_a_start(void **state)
+{
+	static const char text[] =
+	    "from a.example { require tls; exempt until 2020-01-01 }\n"
+	    "from b.example { require tls; monitor until 2020-01-01 }\n"
+	    "from c.example { require tls; exempt until 2020-01-02 }\n";
+	struct settings settings = { 0 };
+	char path[] = "/tmp/tlsward-unit-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	(void)close(fd);
+	settings.policy = path;
+	for (int lint = 0; lint < 2; lint++) {
+		struct diags *diags = diags_new();
+		struct policy *policy = load_policy(&settings, NULL, lint == 1, diags);
+
+		assert_non_null(policy);
+		assert_true(lint == 1 ? diags_count(diags) > 3 :
+		    diags_count(diags) == 1);
+		assert_int_equal(diags_at(diags, 0)->line, 1);
+		assert_true((strstr(diags_at(diags, 0)->message, "and 2 more of") !=
+		    NULL) == (lint == 0));
+		policy_free(&policy);
+		diags_free(&diags);
+	}
+	(void)unlink(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -489,6 +522,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_idle_connections_are_small),
 		cmocka_unit_test(test_session_ids_differ),
 		cmocka_unit_test(test_daily_report),
+		cmocka_unit_test(test_dates_are_one_line_at_a_start),
 		cmocka_unit_test(test_queue_never_waits),
 		cmocka_unit_test(test_queue_bounds_bytes),
 		cmocka_unit_test(test_queue_that_is_stuck_is_left),
