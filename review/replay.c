@@ -173,6 +173,7 @@ static void
 count_row(struct tally_row *row, const struct item *item)
 {
 	const struct facts *facts = item->facts;
+	enum policy_tri encrypted = policy_encrypted(facts);
 	int64_t n = item->transactions;
 
 	row->transactions += n;
@@ -181,9 +182,9 @@ count_row(struct tally_row *row, const struct item *item)
 	row->uncertain += item->certain ? 0 : n;
 	if (facts->local)
 		row->local += n;
-	else if (facts->tls_version == NULL)
+	else if (encrypted == POLICY_UNKNOWN)
 		row->unknown += n;
-	else if (strcmp(facts->tls_version, "none") == 0)
+	else if (encrypted == POLICY_NO)
 		row->clear += n;
 	else
 		row->tls += n;

@@ -54,17 +54,16 @@ static void
 put_known(struct tree *tree, const struct explained *explained)
 {
 	const struct facts *facts = explained->facts;
-	bool clear = facts->tls_version != NULL && strcmp(facts->tls_version, "none") == 0;
-	bool untold = facts->tls_version == NULL && facts->cipher == NULL;
+	enum policy_tri encrypted = policy_encrypted(facts);
 	const char *name;
 
 	tree_open_object(tree, "known");
 	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++)
 		(void)put_fact(tree, name, facts, name);
 	tree_flag(tree, "here", facts->local);
-	tree_flag(tree, "clear", clear);
-	tree_flag(tree, "untold", untold);
-	tree_flag(tree, "tls", !clear && !untold);
+	tree_flag(tree, "clear", encrypted == POLICY_NO);
+	tree_flag(tree, "untold", encrypted == POLICY_UNKNOWN);
+	tree_flag(tree, "tls", encrypted == POLICY_YES);
 	tree_flag(tree, "has_bits", explained->verdict->bits >= 0);
 	tree_number(tree, "verdict_bits", explained->verdict->bits);
 	tree_close(tree);

@@ -120,6 +120,15 @@ class Recorded(Folder):
         self.assertEqual((change["to"], change["monitored"], change["reason"]),
                          ("reject", True, "tls"))
 
+    def test_what_does_not_encrypt_is_clear_text(self):
+        for cipher in ("(NONE)", "NULL-SHA256", "TLS_AES_128_GCM_SHA256"):
+            self.journal.record(ago(hours=1), "accept", sender="a@acme.example",
+                                to="b@ours.example", domain="acme.example",
+                                tls_version="TLSv1.2", cipher=cipher, bits=0)
+        result = self.judge("default { require tls; otherwise reject }\n")
+        domain, = result["domains"]
+        self.assertEqual((result["changed"], domain["clear"], domain["tls"]), (2, 2, 1))
+
     def uncertain(self, policy, **facts):
         given = {"mta": "postfix", "domain": "acme.example", "sender": "a",
                  "client_network": "192.0.2.0/24", "client_addr": "192.0.2.7",
