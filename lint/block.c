@@ -30,7 +30,7 @@ const struct block *
 lint_block_of(const struct lint *lint, size_t index)
 {
 	return lint->policy->rules[index].kind == RULE_DEFAULT ?
-	    &lint->written->fallback->block : &lint->written->rules[index].block;
+	    &lint->written->default_block->block : &lint->written->rules[index].block;
 }
 
 const struct setting *

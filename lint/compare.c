@@ -20,7 +20,8 @@ looser_in(const struct settings_of_rule *a, const struct settings_of_rule *b,
 
 	if (theirs == NULL)
 		return false;
-	version = kind == REASON_TLS_VERSION ? protocol_version((enum policy_protocol)theirs->least) : "";
+	version = kind != REASON_TLS_VERSION ? "" :
+	    protocol_version((enum policy_protocol)theirs->least);
 	wanted = requirement_action(b, theirs);
 	if (wanted == POLICY_ACCEPT)
 		return false;

@@ -37,16 +37,18 @@ lint_clear_text(struct lint *lint, size_t index)
 static void
 lint_public(struct lint *lint)
 {
-	const struct policy_rule *fallback = lint->policy->fallback;
+	const struct policy_rule *default_rule = lint->policy->default_rule;
 	const struct policy_requirement *lender;
 	enum policy_action clear;
 
-	if (fallback == NULL || period_active(&fallback->settings.exempt, lint->now) ||
-	    period_active(&fallback->settings.monitor, lint->now))
+	if (default_rule == NULL ||
+	    period_active(&default_rule->settings.exempt, lint->now) ||
+	    period_active(&default_rule->settings.monitor, lint->now))
 		return;
-	clear = clear_text_action(&fallback->settings, &lender);
+	clear = clear_text_action(&default_rule->settings, &lender);
 	if (lender != NULL && clear >= POLICY_TEMPFAIL)
-		lint_warn(lint, &lint->written->rules[lint->policy->fallback_index].place,
+		lint_warn(lint,
+		    &lint->written->rules[lint->policy->default_index].place,
 		    KIND(PUBLIC), policy_action_name(clear));
 }
 
@@ -91,7 +93,8 @@ kinds_of(const struct settings_of_rule *settings, enum policy_reason but, char *
 
 		if (limits)
 			used += (size_t)snprintf(text + used, size - used, "%s%s",
-			    used > 0 ? ", " : "", policy_kind_name((enum policy_reason)kind));
+			    used > 0 ? ", " : "",
+			    policy_kind_name((enum policy_reason)kind));
 	}
 	return used > 0 ? text : policy_kind_name(REASON_TLS_VERSION);
 }

@@ -117,7 +117,7 @@ lint_instead(struct lint *lint, enum policy_rule_kind kind, const struct who *wh
 	const struct policy_rule *rules = lint->policy->rules;
 	const struct who *below = less_specific(lint, table, who);
 	const struct policy_rule *other = below != NULL ? &rules[below->rule] :
-	    kind == RULE_FROM ? lint->policy->fallback : NULL;
+	    kind == RULE_FROM ? lint->policy->default_rule : NULL;
 	const char *name = below != NULL ? below->name :
 	    other != NULL ? "the default" : NULL;
 	uint32_t index = other == NULL ? 0 : (uint32_t)(other - rules) + 1;
@@ -148,7 +148,7 @@ lint_instead(struct lint *lint, enum policy_rule_kind kind, const struct who *wh
 /* Warns of a domain with requirements whose subdomains have none. */
 static void
 lint_subdomains(struct lint *lint, const struct who_table *table, const struct who *who,
-    const struct policy_rule *fallback)
+    const struct policy_rule *default_rule)
 {
 	const struct settings_of_rule *settings = settings_of(lint, who);
 	char key[512], text[128];
@@ -166,9 +166,10 @@ lint_subdomains(struct lint *lint, const struct who_table *table, const struct w
 	if (index_find(table, key, length + 1) != NULL ||
 	    index_find_above(table, key, length + 1) != NULL)
 		return;
-	if (fallback != NULL && rule_looser(&fallback->settings, settings, lint->now, text,
-	    sizeof(text)) == NULL && !period_active(&fallback->settings.monitor, lint->now) &&
-	    restricts(&fallback->settings, lint->now))
+	if (default_rule != NULL && rule_looser(&default_rule->settings, settings,
+	    lint->now, text, sizeof(text)) == NULL &&
+	    !period_active(&default_rule->settings.monitor, lint->now) &&
+	    restricts(&default_rule->settings, lint->now))
 		return;
 	lint_warn_who(lint, who, KIND(SUBDOMAINS), who->name, who->key);
 }
@@ -187,7 +188,8 @@ static void
 lint_table(struct lint *lint, enum policy_rule_kind kind, struct rule_state *states)
 {
 	const struct who_table *table = &lint->policy->tables[kind];
-	const struct policy_rule *fallback = kind == RULE_FROM ? lint->policy->fallback : NULL;
+	const struct policy_rule *default_rule =
+	    kind == RULE_FROM ? lint->policy->default_rule : NULL;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct who *who = &table->whos[i];
@@ -201,7 +203,7 @@ lint_table(struct lint *lint, enum policy_rule_kind kind, struct rule_state *sta
 		if (kind == RULE_CLIENT)
 			lint_client_name(lint, who);
 		else
-			lint_subdomains(lint, table, who, fallback);
+			lint_subdomains(lint, table, who, default_rule);
 		state->said |= who->listed && diags_count(lint->diags) > before;
 	}
 	lint_regexes(lint, kind);

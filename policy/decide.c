@@ -185,8 +185,8 @@ apply_sender(const struct policy *policy, const struct session *session,
 		return -1;
 	match = match_sender(policy, &sender);
 	apply_match(policy, &match, session, options, outcome);
-	if (match.who == NULL && policy->fallback != NULL)
-		evaluate(policy->fallback, &match, session, options, outcome);
+	if (match.who == NULL && policy->default_rule != NULL)
+		evaluate(policy->default_rule, &match, session, options, outcome);
 	keep_domain(verdict->from_domain, &sender);
 	address_free(&sender);
 	return 0;

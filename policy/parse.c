@@ -143,27 +143,27 @@ add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place
 static void
 parse_default(struct parser *p, const struct place *place, bool misspelt)
 {
-	struct profile *fallback = parse_scratch(p, sizeof(*fallback));
+	struct profile *block = parse_scratch(p, sizeof(*block));
 	size_t rule;
 
-	if (fallback == NULL)
+	if (block == NULL)
 		return;
-	fallback->name = "default";
-	fallback->misspelt = misspelt;
-	fallback->place = *place;
-	if (p->written->fallback != NULL) {
-		const struct place *first = &p->written->fallback->place;
+	block->name = "default";
+	block->misspelt = misspelt;
+	block->place = *place;
+	if (p->written->default_block != NULL) {
+		const struct place *first = &p->written->default_block->place;
 
-		if (!misspelt && !p->written->fallback->misspelt)
+		if (!misspelt && !p->written->default_block->misspelt)
 			parse_error(p, place, MSG_DEFAULT_TWICE, first->source->path,
-		    first->line, first->column);
+			    first->line, first->column);
 	} else {
 		if ((rule = add_rule(p, RULE_DEFAULT, place)) == SIZE_MAX)
 			return;
-		p->written->fallback = fallback;
-		p->policy->fallback_index = rule;
+		p->written->default_block = block;
+		p->policy->default_index = rule;
 	}
-	parse_its_block(p, &fallback->block);
+	parse_its_block(p, &block->block);
 }
 
 static void

@@ -53,7 +53,8 @@ parse_use(struct parser *p, struct block *block)
 
 		if (setting == NULL)
 			return;
-		setting->text = arena_text(&p->written->blocks, p->token.text, p->token.length);
+		setting->text = arena_text(&p->written->blocks, p->token.text,
+		    p->token.length);
 		p->no_memory |= setting->text == NULL;
 		setting->use_default = parse_is(p, "default");
 		any = true;

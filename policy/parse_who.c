@@ -27,7 +27,8 @@ report_twice(struct parser *p, const struct who_spec *spec, const struct who *fi
 	const char *path = policy_file(p->policy, first);
 
 	/* Records name files relative to the folder; diagnostics as opened. */
-	for (struct source_node *node = p->written->sources; node != NULL; node = node->next)
+	for (struct source_node *node = p->written->sources; node != NULL;
+	    node = node->next)
 		if (node->file == first->file)
 			path = node->source.path;
 	parse_error(p, &spec->place, MSG_WHO_TWICE, first->name, path, first->line,

@@ -22,7 +22,8 @@ static const struct reason no_reason = {
 static const struct reason clear_text = {
 	"tls", "530", "7.0",
 	"{domain} must reach us over {required}; this session was not encrypted",
-	"let it use STARTTLS%s", "Postfix: smtp_tls_security_level = encrypt for our domain"
+	"let it use STARTTLS%s",
+	"Postfix: smtp_tls_security_level = encrypt for our domain"
 };
 static const struct reason unknown_fact = {
 	"unknown-fact", "554", "7.0",
@@ -319,7 +320,7 @@ policy_summarize(const struct policy *policy, struct policy_summary *summary)
 
 	*summary = (struct policy_summary){
 		.rules = policy->rule_count, .listed = policy->listed,
-		.has_default = policy->fallback != NULL
+		.has_default = policy->default_rule != NULL
 	};
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct policy_rule *rule = &policy->rules[i];

@@ -194,8 +194,8 @@ patterns_value(const struct policy_requirement *requirement, char *text, size_t 
 		const struct pattern *pattern = &requirement->u.patterns.list[i];
 		bool regex = pattern->type == PATTERN_REGEX;
 
-		requirement_append(text, size, "%s%s%s%s", i > 0 ? " or " : "", regex ? "/" : "",
-		    pattern->text, regex ? "/" : "");
+		requirement_append(text, size, "%s%s%s%s", i > 0 ? " or " : "",
+		    regex ? "/" : "", pattern->text, regex ? "/" : "");
 	}
 }
 
@@ -484,7 +484,8 @@ const struct requirement_kind requirements_certificate[] = {
 		.looser = requirement_less, .same = requirement_same_value,
 		.implied = requirement_implied_by_pin
 	}, {
-		.kind = REASON_CERTIFICATE_SIGNATURE, .reason = REASON_CERTIFICATE_SIGNATURE,
+		.kind = REASON_CERTIFICATE_SIGNATURE,
+		.reason = REASON_CERTIFICATE_SIGNATURE,
 		.name = "certificate signature", .other_name = "certificate signature",
 		.why = {
 			"certificate-signature", "550", "7.1",

@@ -121,10 +121,10 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 	struct profile *found;
 
 	if (use->use_default) {
-		if (p->written->fallback == NULL &&
+		if (p->written->default_block == NULL &&
 		    (!p->incomplete || first_complaint(p, "default")))
 			parse_error(p, &use->place, "%s", MSG_DEFAULT_NONE);
-		return p->written->fallback;
+		return p->written->default_block;
 	}
 	for (found = p->written->profiles; found != NULL; found = found->next)
 		if (strcmp(found->name, use->text) == 0)
@@ -135,7 +135,8 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 			    hint_profile(p, use->text));
 		return NULL;
 	}
-	if (inside != NULL && inside != p->written->fallback && found->order > inside->order) {
+	if (inside != NULL && inside != p->written->default_block &&
+	    found->order > inside->order) {
 		parse_error(p, &use->place, MSG_PROFILE_LATER, use->text,
 		    found->place.source->path, found->place.line, found->place.column);
 		return NULL;
@@ -212,15 +213,15 @@ parse_resolve(struct parser *p)
 	/* All profiles, used or not, so that the errors in each are found. */
 	for (struct profile *each = p->written->profiles; each != NULL; each = each->next)
 		(void)effect_of(p, each);
-	if (p->written->fallback != NULL)
-		(void)effect_of(p, p->written->fallback);
+	if (p->written->default_block != NULL)
+		(void)effect_of(p, p->written->default_block);
 	for (size_t i = 0; i < p->policy->rule_count && !p->no_memory; i++) {
 		struct policy_rule *rule = &p->policy->rules[i];
 		struct effect effect = { 0 };
 
 		if (rule->kind == RULE_DEFAULT) {
-			rule->settings = p->written->fallback->effect->settings;
-			p->policy->fallback = rule;
+			rule->settings = p->written->default_block->effect->settings;
+			p->policy->default_rule = rule;
 			continue;
 		}
 		apply_block(p, &p->written->rules[i].block, NULL, &effect);

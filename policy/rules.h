@@ -176,8 +176,8 @@ struct policy {
 	size_t rule_count;
 	size_t rule_room;
 	struct who_table tables[3];	/* by RULE_CLIENT, RULE_TO, RULE_FROM */
-	const struct policy_rule *fallback;	/* default { }; NULL: none */
-	size_t fallback_index;
+	const struct policy_rule *default_rule;	/* default { }; NULL: none */
+	size_t default_index;
 	/* To be freed with the policy. */
 	pcre2_code **codes;
 	size_t code_count;

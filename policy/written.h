@@ -79,7 +79,7 @@ struct policy_written {
 	struct arena blocks;		/* the settings */
 	struct source_node *sources;	/* the last one first */
 	struct profile *profiles;	/* in reading order */
-	struct profile *fallback;	/* the default block */
+	struct profile *default_block;	/* the default block */
 	struct written_rule *rules;	/* by index of policy->rules */
 	size_t rule_room;
 	struct empty_include *empty;
