@@ -7,31 +7,38 @@
 
 #include <stdio.h>
 
+#include "base/buffer.h"
 #include "lint/lint.h"
 #include "milter/counters.h"
 
+#define DATES_TOLD 5	/* so many by name, in the one line of a start */
 #define DAILY_WAIT_MAX_MS (60 * 60 * 1000)
 
-/* One line of what lint_dates() has to say: the first, and how many more there are. */
+/* Adds one line of all that lint_dates() has to say: the first few, and how many more. */
 static void
-load_tell_dates(const struct policy *policy, int64_t now, struct diags *diags)
+load_tell_dates(const struct settings *settings, const struct policy *policy,
+    int64_t now, struct diags *diags)
 {
 	struct diags *dates = diags_new();
-	const struct diag *first;
-	size_t count;
+	struct buffer text = BUFFER_INIT;
+	const struct diag *each = NULL;
+	size_t count = 0;
 
 	if (dates == NULL)
 		return;
 	lint_dates(policy, now, dates);
-	count = diags_count(dates);
-	first = diags_at(dates, 0);
-	if (first != NULL && count == 1)
-		diags_add(diags, SEVERITY_WARNING, first->id, first->file, first->line,
-		    first->column, NULL, 0, "%s", first->message);
-	else if (first != NULL)
-		diags_add(diags, SEVERITY_WARNING, first->id, first->file, first->line,
-		    first->column, NULL, 0, "%s; and %zu more of certificates and dates:"
-		    " see tlsward check", first->message, count - 1);
+	while (count < DATES_TOLD && (each = diags_at(dates, count)) != NULL) {
+		buffer_format(&text, "%s%s", count++ > 0 ? "; " : "", each->file);
+		if (each->line > 0)
+			buffer_format(&text, ":%u", each->line);
+		buffer_format(&text, ": %s", each->message);
+	}
+	if (diags_count(dates) > count)
+		buffer_format(&text, "; and %zu more", diags_count(dates) - count);
+	if (count > 0 && !text.failed)
+		diags_add(diags, SEVERITY_WARNING, NULL, settings->policy, 0, 0, NULL, 0,
+		    "dates and certificates to look at (tlsward check): %s", text.text);
+	buffer_free(&text);
 	diags_free(&dates);
 }
 
@@ -50,7 +57,7 @@ load_policy(const struct settings *settings, const char *settings_path, bool lin
 		result = lint ? lint_load_certificates(policy, folder, now, diags) :
 		    policy_load_certificates(policy, folder, diags);
 	if (result == POLICY_LOADED && !lint)
-		load_tell_dates(policy, now, diags);
+		load_tell_dates(settings, policy, now, diags);
 	if (result == POLICY_LOADED)
 		settings_check_policy(settings, settings_path, policy, diags);
 	else if (diags_errors(diags) == 0)
