@@ -125,7 +125,7 @@ def test_case_messages():
     source = "".join(read("tool/" + name) for name in
                      ("case.c", "case_word.c", "test.c"))
     found = [c_string(literals) for literals, *_ in re.findall(
-        r'(?:case_error|case_suggest|line_error|diags_add)\((?:[^;"]*?[,?:])\s*((?:%s\s*)+)' % STRING,
+        r'(?:case_error|case_unknown|line_error|diags_add)\((?:[^;"]*?[,?:])\s*((?:%s\s*)+)' % STRING,
         source)]
     if len(found) < 25:
         raise Failure("tool/case*.c is not written as this test expects")

@@ -9,11 +9,10 @@
 #include "tool/case.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tool/tool.h"
 #include "base/date.h"
@@ -26,7 +25,7 @@ field_name(const struct word *word, const char *(*names)(size_t index))
 
 	for (size_t i = 0; (name = names(i)) != NULL; i++)
 		if (strlen(name) == word->name_length &&
-		    memcmp(word->name, name, word->name_length) == 0)
+		    memcmp(word->start, name, word->name_length) == 0)
 			return name;
 	return NULL;
 }
@@ -77,26 +76,20 @@ fact_given(const struct cases *cases, const char *name)
 static void
 case_fact(struct cases *cases)
 {
-	struct word *word = &cases->word;
-	const char *fact = field_name(word, journal_fact_name);
-	char name[64] = "", error[JOURNAL_ERROR_MAX];
+	const struct word *word = &cases->word;
+	bool known = field_name(word, journal_fact_name) != NULL;
+	char name[64], error[JOURNAL_ERROR_MAX];
 
-	if (field_name(word, journal_result_name) != NULL) {
-		case_error(cases, word->start, "%.*s is what comes out: it stands after "
-		    "the \"=>\"", (int)word->name_length, word->name);
-		return;
-	}
-	if (fact != NULL && fact_given(cases, fact)) {
-		case_error(cases, word->start, "%s is given twice", fact);
-		return;
-	}
-	memcpy(name, word->name, word->name_length < sizeof(name) ? word->name_length :
-	    sizeof(name) - 1);
-	if (!journal_facts_set(cases->now.facts, fact != NULL ? fact : name,
-	    word->text.text, error))
-		case_error(cases, fact != NULL ? word->value : word->start, "%s", error);
-	else if (fact != NULL)
-		add_argument(&cases->now.arguments, fact, word->text.text);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)word->name_length, word->start);
+	if (field_name(word, journal_result_name) != NULL)
+		case_error(cases, word->start, "%s is what comes out: it stands after "
+		    "the \"=>\"", name);
+	else if (known && fact_given(cases, name))
+		case_error(cases, word->start, "%s is given twice", name);
+	else if (!journal_facts_set(cases->now.facts, name, word->text.text, error))
+		case_error(cases, known ? word->value : word->start, "%s", error);
+	else if (known)
+		add_argument(&cases->now.arguments, name, word->text.text);
 }
 
 /* Before the "=>". False where there is none. */
@@ -142,39 +135,41 @@ rule_kind_words(void)
 	return words;
 }
 
-/* The fields whose values are words. */
-static const struct value_kind {
-	const char *name;
-	const char *what;
-	struct review_words (*words)(void);
-	bool is_list;
-} value_kinds[] = {
-	{ "action", "action", review_action_words, false },
-	{ "would", "action", review_action_words, false },
-	{ "reason", "reason", review_reason_words, false },
-	{ "would_reason", "reason", review_reason_words, false },
-	{ "failed", "reason", review_reason_words, true },
-	{ "would_failed", "reason", review_reason_words, true },
-	{ "rule_kind", "kind of rule", rule_kind_words, false },
-};
-
-/* The word among "words"; NULL, reported, where it is none. */
-static const char *
-find_word(struct cases *cases, const struct review_words *words, const char *text,
-    size_t length, const char *what)
+/* Beside the reasons, for the suggestion. */
+static struct review_words
+bare_reason_words(void)
 {
-	size_t found = review_words_find(words, text, length);
+	struct review_words words = review_reason_words();
 
-	if (found < words->count)
-		return words->list[found];
-	case_suggest(cases, cases->word.value, words, text, length,
-	    "unknown %s \"%.*s\"", what, (int)length, text);
-	return NULL;
+	words.list[words.count++] = "exempt";
+	return words;
 }
 
-/* "name" is a static string. */
-static void
-expect(struct cases *cases, const char *name, const char *value)
+/* A field whose value is one of some words. */
+struct word_field {
+	const char *name;
+	const char *unknown;	/* what another word is */
+	struct review_words (*words)(void);
+	bool is_list;		/* of them */
+};
+
+static const struct word_field word_fields[] = {
+	{ "action", "unknown action", review_action_words, false },
+	{ "would", "unknown action", review_action_words, false },
+	{ "reason", "unknown reason", review_reason_words, false },
+	{ "would_reason", "unknown reason", review_reason_words, false },
+	{ "failed", "unknown reason", review_reason_words, true },
+	{ "would_failed", "unknown reason", review_reason_words, true },
+	{ "rule_kind", "unknown kind of rule", rule_kind_words, false },
+};
+
+static const struct word_field bare_reason = {
+	"reason", "unknown reason", bare_reason_words, false
+};
+
+/* "name" is a static string; its value is to follow in "values". */
+static bool
+expect(struct cases *cases, const char *name)
 {
 	struct test_case *test = &cases->now;
 	size_t i = 0;
@@ -183,39 +178,42 @@ expect(struct cases *cases, const char *name, const char *value)
 		i++;
 	if (i < test->expected_count || i == EXPECTATIONS_MAX) {
 		case_error(cases, cases->word.start, "%s is given twice", name);
-		return;
+		return false;
 	}
 	test->expected[test->expected_count++] =
 	    (struct expectation){ name, test->values.length };
-	buffer_add(&test->values, value, strlen(value) + 1);
+	return true;
 }
 
-/* A list of reasons, in any order, is expected in the record's. */
-static void
-expect_list(struct cases *cases, const struct value_kind *kind, const char *name)
+/* The members of a list, in any order, as the record has them. False: it has none such. */
+static bool
+expect_words(struct cases *cases, const struct word_field *field)
 {
-	struct review_words words = kind->words();
+	struct review_words words = field->words();
+	const char *text = cases->word.text.text, *before = "";
 	bool chosen[REVIEW_WORDS_MAX] = { false };
-	struct buffer text = BUFFER_INIT;
 
-	for (const char *value = cases->word.text.text; *value != '\0'; ) {
-		size_t length = strcspn(value, ",");
+	do {
+		size_t length = field->is_list ? strcspn(text, ",") : strlen(text);
+		size_t found = review_words_find(&words, text, length);
 
-		if (find_word(cases, &words, value, length, kind->what) == NULL)
-			return;
-		chosen[review_words_find(&words, value, length)] = true;
-		value += length;
-		value += *value == ',';
-	}
-	buffer_string(&text, "");
+		if (found == words.count) {
+			case_unknown(cases, cases->word.value, field->unknown, text, length,
+			    &words);
+			return false;
+		}
+		chosen[found] = true;
+		text += length + (text[length] == ',');
+	} while (*text != '\0');
+	if (!expect(cases, field->name))
+		return true;
 	for (size_t i = 0; i < words.count; i++)
-		if (chosen[i])
-			buffer_format(&text, "%s%s", text.length > 0 ? "," : "",
-			    words.list[i]);
-	if (!text.failed)
-		expect(cases, name, text.text);
-	cases->now.values.failed |= text.failed;
-	buffer_free(&text);
+		if (chosen[i]) {
+			buffer_format(&cases->now.values, "%s%s", before, words.list[i]);
+			before = ",";
+		}
+	buffer_add(&cases->now.values, "", 1);
+	return true;
 }
 
 static void
@@ -226,14 +224,14 @@ unknown_result(struct cases *cases)
 
 	if (field_name(word, journal_fact_name) != NULL) {
 		case_error(cases, word->start, "%.*s is a fact: it stands before the "
-		    "\"=>\"", (int)word->name_length, word->name);
+		    "\"=>\"", (int)word->name_length, word->start);
 		return;
 	}
 	while (words.count < REVIEW_WORDS_MAX &&
 	    (words.list[words.count] = journal_result_name(words.count)) != NULL)
 		words.count++;
-	case_suggest(cases, word->start, &words, word->name, word->name_length,
-	    "a record has no \"%.*s\"", (int)word->name_length, word->name);
+	case_unknown(cases, word->start, "a record has no", word->start,
+	    word->name_length, &words);
 }
 
 static void
@@ -241,63 +239,36 @@ take_expected(struct cases *cases)
 {
 	const struct word *word = &cases->word;
 	const char *name = field_name(word, journal_result_name);
-	const struct value_kind *kind = NULL;
-	struct review_words words;
+	const struct word_field *field = word_fields;
+	const struct word_field *end = field + sizeof(word_fields) / sizeof(word_fields[0]);
 
-	for (size_t i = 0; i < sizeof(value_kinds) / sizeof(value_kinds[0]); i++)
-		if (name != NULL && strcmp(value_kinds[i].name, name) == 0)
-			kind = &value_kinds[i];
-	if (name == NULL)
+	if (name == NULL) {
 		unknown_result(cases);
-	else if (strcmp(name, "time") == 0)
-		case_error(cases, word->start, "the time of a record is not tested");
-	else if (kind == NULL || word->text.length == 0)
-		expect(cases, name, word->text.text);
-	else if (kind->is_list)
-		expect_list(cases, kind, name);
-	else {
-		words = kind->words();
-		if (find_word(cases, &words, word->text.text, word->text.length,
-		    kind->what) != NULL)
-			expect(cases, name, word->text.text);
+		return;
 	}
+	while (field < end && strcmp(field->name, name) != 0)
+		field++;
+	if (strcmp(name, "time") == 0)
+		case_error(cases, word->start, "the time of a record is not tested");
+	else if (field < end && word->text.length > 0)
+		(void)expect_words(cases, field);
+	else if (expect(cases, name))
+		buffer_add(&cases->now.values, word->text.text, word->text.length + 1);
 }
 
 /* False where what follows makes no sense without it. */
 static bool
 take_action(struct cases *cases)
 {
-	struct review_words words = review_action_words();
 	const struct word *word = &cases->word;
-	const char *action;
 
-	if (word->type == WORD_BAD || (word->type == WORD_END && cases->lost))
+	if (word->type == WORD_BAD || cases->lost)
 		return false;
-	if (word->type != WORD_BARE) {
-		case_error(cases, word->type == WORD_END ? word->value : word->start,
-		    "expected an action (accept, quarantine, tempfail or reject)");
-		return false;
-	}
-	action = find_word(cases, &words, word->text.text, word->text.length, "action");
-	if (action != NULL)
-		expect(cases, "action", action);
-	return action != NULL;
-}
-
-static void
-take_reason(struct cases *cases)
-{
-	struct review_words words = review_reason_words();
-	const struct word *word = &cases->word;
-	const char *reason;
-
-	/* Beside the reasons, for the suggestion. */
-	words.list[words.count++] = "exempt";
-	reason = find_word(cases, &words, word->text.text, word->text.length, "reason");
-	if (reason == words.list[words.count - 1])
-		cases->now.exempt = true;
-	else if (reason != NULL)
-		expect(cases, "reason", reason);
+	if (word->type == WORD_BARE)
+		return expect_words(cases, &word_fields[0]);
+	case_error(cases, word->start, "expected an action (accept, quarantine, tempfail or "
+	    "reject)");
+	return false;
 }
 
 /* After the "=>". */
@@ -311,7 +282,10 @@ take_results(struct cases *cases)
 	if (word->type == WORD_END)
 		return;
 	if (case_word(cases) == WORD_BARE) {
-		take_reason(cases);
+		if (strcmp(word->text.text, "exempt") == 0)
+			cases->now.exempt = true;
+		else
+			(void)expect_words(cases, &bare_reason);
 		(void)case_word(cases);
 	}
 	for (; word->type != WORD_END; (void)case_word(cases)) {
@@ -383,20 +357,22 @@ take_date(struct cases *cases)
 		    "YYYY-MM-DD", word->text.text);
 }
 
-/* The directive's argument, and the end. */
+static const struct review_words directives = { { "policy", "settings", "at" }, 3 };
+
+/* The directive of that number, its argument, and the end. */
 static void
-take_directive(struct cases *cases, const char *directive)
+take_directive(struct cases *cases, size_t number)
 {
 	const struct word *word = &cases->word;
 
 	(void)case_word(cases);
-	if (cases->lost || word->type == WORD_BAD)
+	if (cases->lost)
 		return;
-	if (strcmp(directive, "at") == 0)
+	if (word->type != WORD_BAD && number == 2)
 		take_date(cases);
-	else
-		take_path(cases, strcmp(directive, "policy") == 0 ? &cases->policy :
-		    &cases->settings, directive);
+	else if (word->type != WORD_BAD)
+		take_path(cases, number == 0 ? &cases->policy : &cases->settings,
+		    directives.list[number]);
 	if (word->type == WORD_END)
 		return;
 	if (case_word(cases) != WORD_END && word->type != WORD_BAD)
@@ -412,25 +388,24 @@ take_directive(struct cases *cases, const char *directive)
 static void
 take_statement(struct cases *cases)
 {
-	static const struct review_words directives = { { "policy", "settings", "at" }, 3 };
-	static const struct review_words none = { { NULL }, 0 };
 	const struct word *word = &cases->word;
-	const char *text = word->text.text;
-	size_t length = word->text.length, found;
+	struct review_words words = directives;
+	size_t found;
 
 	if (word->type == WORD_FIELD || word->type == WORD_ARROW ||
 	    word->type == WORD_BAD) {
 		take_case(cases);
 		return;
 	}
-	found = review_words_find(&directives, text, length);
-	if (word->type == WORD_BARE && found < directives.count) {
-		take_directive(cases, directives.list[found]);
+	if (word->type == WORD_STRING)
+		words.count = 0;
+	found = review_words_find(&words, word->text.text, word->text.length);
+	if (found < words.count) {
+		take_directive(cases, found);
 		return;
 	}
-	case_suggest(cases, word->start, word->type == WORD_BARE ? &directives : &none,
-	    text, length, "expected a fact (NAME=VALUE) or policy, settings or at, found "
-	    "\"%s\"", text);
+	case_unknown(cases, word->start, "expected a fact (NAME=VALUE) or policy, settings "
+	    "or at, found", word->text.text, word->text.length, &words);
 	cases->lost = true;
 }
 
@@ -468,7 +443,7 @@ next_statement(struct cases *cases)
 	if (now->written.failed || now->arguments.failed || now->values.failed ||
 	    cases->word.text.failed) {
 		(void)tool_trouble("not enough memory");
-		return CASE_UNREADABLE;
+		return CASE_NO_MEMORY;
 	}
 	return cases->item;
 }
@@ -489,26 +464,25 @@ cases_next(struct cases *cases, struct diags *diags)
 bool
 cases_open(struct cases *cases, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	enum file_result result;
 
-	*cases = (struct cases){ .path = path, .lines = { .fd = fd } };
-	if (fd == -1) {
-		(void)tool_trouble("cannot read \"%s\": %s", path, strerror(errno));
-		return false;
-	}
+	*cases = (struct cases){ .path = path };
+	result = file_read(path, SIZE_MAX, false, &cases->file);
+	cases->rest = cases->line = cases->end = cases->file.text;
 	cases->now.facts = journal_facts_new();
-	if (cases->now.facts != NULL && lines_open(&cases->lines, fd))
+	if (result == FILE_READ && cases->now.facts != NULL)
 		return true;
-	(void)tool_trouble("not enough memory");
+	if (result == FILE_UNREADABLE)
+		(void)tool_trouble("cannot read \"%s\": %s", path, strerror(errno));
+	else
+		(void)tool_trouble("not enough memory");
 	return false;
 }
 
 void
 cases_close(struct cases *cases)
 {
-	if (cases->lines.fd != -1)
-		(void)close(cases->lines.fd);
-	lines_close(&cases->lines);
+	free(cases->file.text);
 	journal_facts_free(&cases->now.facts);
 	buffer_free(&cases->now.written);
 	buffer_free(&cases->now.arguments);
@@ -516,10 +490,4 @@ cases_close(struct cases *cases)
 	buffer_free(&cases->word.text);
 	free(cases->policy);
 	free(cases->settings);
-}
-
-const char *
-case_value(const struct test_case *test, const struct expectation *expected)
-{
-	return test->values.text + expected->value;
 }

@@ -1,18 +1,17 @@
 /*
- * case.h - the cases of policy tests, from their files.
+ * case.h - the cases of policy tests, from their files, and how they came out.
  *
- * The language is that of tlsward-policy(5), POLICY TESTS. A file is read line by
- * line, in constant memory.
+ * The language is that of tlsward-policy(5), POLICY TESTS.
  *
  * SPDX-License-Identifier: ISC
  */
 #ifndef TLSWARD_TOOL_CASE_H
 #define TLSWARD_TOOL_CASE_H
 
-#include "tool/lines.h"
 #include "review/review.h"
 #include "base/buffer.h"
 #include "base/diag.h"
+#include "base/file.h"
 
 /* A field of the record that a case speaks of. */
 struct expectation {
@@ -42,9 +41,8 @@ enum word_type {
 /* One word of a line. */
 struct word {
 	enum word_type type;
-	const char *start;	/* in the line */
-	const char *name;	/* of a field: what is before the "=" */
-	size_t name_length;
+	const char *start;	/* in the line; there a field has its name */
+	size_t name_length;	/* of a field: what is before the "=" */
 	const char *value;	/* of a field where its value begins; else as "start" */
 	struct buffer text;	/* the value, with escapes undone */
 };
@@ -53,15 +51,15 @@ enum case_item {
 	CASE_READ,		/* a case that can be judged */
 	CASE_WRONG,		/* one with errors; they are in the diagnostics */
 	CASE_END,
-	CASE_UNREADABLE		/* the file, or memory is short: it has been said */
+	CASE_NO_MEMORY		/* it has been said */
 };
 
 struct cases {
 	const char *path;
-	struct lines lines;
+	struct file file;
 	struct diags *diags;		/* borrowed */
-	const char *line;		/* the one that is being read */
-	size_t length;
+	const char *rest;		/* of the file: what has not been read */
+	const char *line, *end;		/* the one that is being read */
 	const char *next;		/* in it */
 	struct word word;
 	unsigned number;		/* of the line */
@@ -88,9 +86,6 @@ void cases_close(struct cases *cases);
  */
 enum case_item cases_next(struct cases *cases, struct diags *diags);
 
-/* The value that an expectation names. */
-const char *case_value(const struct test_case *test, const struct expectation *expected);
-
 /* Appends a value in single quotes, as a shell takes it. */
 void case_quote(const char *value, struct buffer *text);
 
@@ -111,9 +106,31 @@ enum word_type case_word(struct cases *cases);
 void case_error(struct cases *cases, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same, with the one of the words that "text" was meant to be. */
-void case_suggest(struct cases *cases, const char *at, const struct review_words *words,
-    const char *text, size_t length, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+/* Reports "what" a text is, and the one of the words that it was meant to be. */
+void case_unknown(struct cases *cases, const char *at, const char *what,
+    const char *text, size_t length, const struct review_words *words);
+
+/* ------------------------------------------------------------------ *
+ * How one came out
+ * ------------------------------------------------------------------ */
+
+/* A case that was judged. All of it is borrowed. */
+struct test_result {
+	const char *file;		/* of cases */
+	const struct test_case *test;
+	const struct journal_record *record;
+	const char *policy;		/* for explain: the file */
+	const char *config;		/* for explain: the settings; NULL: none named */
+	bool has_day;			/* it was judged as on a day that is named */
+};
+
+/* Whether all came out that was expected. Failure of memory shows in *failed. */
+bool test_passed(const struct test_result *result, bool *failed);
+
+/* Appends what differs, for people. */
+void test_text(const struct test_result *result, struct buffer *text);
+
+/* Appends a line of JSON, without the newline, of a case that passed or did not. */
+void test_json(const struct test_result *result, bool passed, struct buffer *text);
 
 #endif

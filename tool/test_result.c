@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/test_result.h"
+#include "tool/case.h"
 
 #include <string.h>
 
@@ -13,38 +13,45 @@
 #include "base/date.h"
 #include "base/text.h"
 
-/* The value that came out; "" where there is none. In "found", to be freed. */
-static const char *
-found_value(const struct test_result *result, const char *name, struct buffer *found)
-{
-	buffer_clear(found);
-	buffer_string(found, "");
-	(void)journal_record_text(result->record, name, found);
-	return found->failed ? "" : found->text;
-}
+struct difference {
+	const char *name, *expected, *got;	/* "": nothing */
+};
 
-static bool
-as_expected(const struct test_result *result, const struct expectation *expected,
-    struct buffer *found)
-{
-	return strcmp(case_value(result->test, expected),
-	    found_value(result, expected->name, found)) == 0;
-}
+/* The name of the field that has another rule's place: what is missing is none of it. */
+static const char missing_exempt[] = "exempt";
 
+/* The next difference from *index on, which moves behind it; with "found" to be freed. */
 static bool
-exempt_missing(const struct test_result *result)
+next_difference(const struct test_result *result, size_t *index, struct buffer *found,
+    struct difference *difference)
 {
-	return result->test->exempt && !result->record->verdict->exempt;
+	const struct test_case *test = result->test;
+
+	for (; *index < test->expected_count; ) {
+		const struct expectation *expected = &test->expected[(*index)++];
+
+		buffer_clear(found);
+		buffer_string(found, "");
+		(void)journal_record_text(result->record, expected->name, found);
+		*difference = (struct difference){ expected->name,
+		    test->values.text + expected->value,
+		    found->failed ? "" : found->text };
+		if (strcmp(difference->expected, difference->got) != 0)
+			return true;
+	}
+	*difference = (struct difference){ missing_exempt, missing_exempt, "" };
+	return (*index)++ == test->expected_count && test->exempt &&
+	    !result->record->verdict->exempt;
 }
 
 bool
 test_passed(const struct test_result *result, bool *failed)
 {
 	struct buffer found = BUFFER_INIT;
-	bool passed = !exempt_missing(result);
+	struct difference difference;
+	size_t index = 0;
+	bool passed = !next_difference(result, &index, &found, &difference);
 
-	for (size_t i = 0; i < result->test->expected_count && passed; i++)
-		passed = as_expected(result, &result->test->expected[i], &found);
 	*failed = found.failed;
 	buffer_free(&found);
 	return passed;
@@ -65,30 +72,23 @@ add_result_value(const char *value, struct buffer *text)
 }
 
 static void
-add_difference(const char *name, const char *expected, const char *found,
-    struct buffer *text)
-{
-	buffer_format(text, "  %s: expected ", name);
-	add_result_value(expected, text);
-	buffer_string(text, ", got ");
-	add_result_value(found, text);
-	buffer_string(text, "\n");
-}
-
-static void
 add_differences(const struct test_result *result, struct buffer *text)
 {
 	struct buffer found = BUFFER_INIT;
+	struct difference difference;
 
-	for (size_t i = 0; i < result->test->expected_count; i++) {
-		const struct expectation *expected = &result->test->expected[i];
-
-		if (!as_expected(result, expected, &found))
-			add_difference(expected->name,
-			    case_value(result->test, expected), found.text, text);
+	for (size_t i = 0; next_difference(result, &i, &found, &difference); ) {
+		buffer_format(text, "  %s: expected", difference.name);
+		if (difference.name == missing_exempt) {
+			buffer_string(text, ", got none\n");
+			continue;
+		}
+		buffer_string(text, " ");
+		add_result_value(difference.expected, text);
+		buffer_string(text, ", got ");
+		add_result_value(difference.got, text);
+		buffer_string(text, "\n");
 	}
-	if (exempt_missing(result))
-		buffer_string(text, "  exempt: expected, got none\n");
 	text->failed |= found.failed;
 	buffer_free(&found);
 }
@@ -153,31 +153,19 @@ test_text(const struct test_result *result, struct buffer *text)
 }
 
 static void
-put_difference(struct tree *tree, const char *name, const char *expected,
-    const char *got)
-{
-	tree_open_object(tree, NULL);
-	tree_text(tree, "name", name);
-	tree_text(tree, "expected", expected);
-	tree_text(tree, "got", got);
-	tree_close(tree);
-}
-
-static void
 put_differences(const struct test_result *result, struct tree *tree)
 {
 	struct buffer found = BUFFER_INIT;
+	struct difference difference;
 
 	tree_open_array(tree, "differences");
-	for (size_t i = 0; i < result->test->expected_count; i++) {
-		const struct expectation *expected = &result->test->expected[i];
-
-		if (!as_expected(result, expected, &found))
-			put_difference(tree, expected->name,
-			    case_value(result->test, expected), found.text);
+	for (size_t i = 0; next_difference(result, &i, &found, &difference); ) {
+		tree_open_object(tree, NULL);
+		tree_text(tree, "name", difference.name);
+		tree_text(tree, "expected", difference.expected);
+		tree_text(tree, "got", difference.got);
+		tree_close(tree);
 	}
-	if (exempt_missing(result))
-		put_difference(tree, "exempt", "exempt", "");
 	tree_close(tree);
 	tree->failed |= found.failed;
 	buffer_free(&found);
