@@ -291,6 +291,24 @@ every_failure_of_decide_is_seen(void **state)
 	policy_free(&policy);
 }
 
+static void
+every_failure_of_reading_a_domain_is_seen(void **state)
+{
+	static char text[] = "b\xC3\xBC" "cher.example", out[256];
+	bool good = false;
+
+	(void)state;
+	for (long n = 1; !good; n++) {
+		allocation_fail(n);
+		good = policy_domain(text, out, sizeof(out));
+		assert_true(good || allocation_count() >= n);
+		assert_true(n < ALLOCATIONS_MAX);
+	}
+	allocation_fail(0);
+	assert_string_equal(out, "xn--bcher-kva.example");
+	assert_int_equal(allocation_live(), 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -298,6 +316,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(every_failure_of_load_is_seen),
 		cmocka_unit_test(every_failure_of_certificates_is_seen),
 		cmocka_unit_test(every_failure_of_an_invalid_policy_is_seen),
+		cmocka_unit_test(every_failure_of_reading_a_domain_is_seen),
 		cmocka_unit_test(every_failure_of_decide_is_seen)
 	};
 

@@ -234,12 +234,54 @@ names_of_enumerations(void **state)
 		assert_true(*policy_kind_name((enum policy_reason)kind) != '\0');
 }
 
+/* Whether a domain that this code point follows is told to have white space. */
+static bool
+is_told_as_space(uint32_t code)
+{
+	struct diags *diags = diags_new();
+	struct policy *policy = NULL;
+	char text[64], path[32], said[1024] = "";
+	FILE *out = fmemopen(said, sizeof(said), "w");
+	int fd, length;
+
+	assert_non_null(diags);
+	assert_non_null(out);
+	length = snprintf(text, sizeof(text), code < 0x800 ? "from a.example%c%c { }\n" :
+	    "from a.example%c%c%c { }\n", code < 0x800 ? 0xc0 | code >> 6 :
+	    0xe0 | code >> 12, code < 0x800 ? 0x80 | (code & 0x3f) :
+	    0x80 | (code >> 6 & 0x3f), 0x80 | (code & 0x3f));
+	policy_text_file(text, (size_t)length, &fd, path);
+	(void)policy_load(path, &policy, diags);
+	policy_free(&policy);
+	diags_print(diags, out);
+	(void)fclose(out);
+	(void)close(fd);
+	diags_free(&diags);
+	return strstr(said, "white space beyond ASCII") != NULL;
+}
+
+static void
+white_space_beyond_ascii(void **state)
+{
+	static const uint32_t spaces[] = { 0x80, 0x85, 0xa0, 0x1680, 0x2000, 0x2005, 0x200a,
+	    0x2028, 0x2029, 0x202f, 0x205f, 0x3000 };
+	static const uint32_t others[] = { 0xa1, 0x167f, 0x1681, 0x1fff, 0x200b, 0x2027,
+	    0x202a, 0x202e, 0x2030, 0x205e, 0x2060, 0x2fff, 0x3001 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
+		assert_true(is_told_as_space(spaces[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(is_told_as_space(others[i]));
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(anchors),
+		cmocka_unit_test(white_space_beyond_ascii),
 		cmocka_unit_test(addresses_that_are_the_same),
 		cmocka_unit_test(unreadable_and_invalid_policies_are_none),
 		cmocka_unit_test(summaries),
