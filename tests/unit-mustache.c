@@ -11,32 +11,44 @@
 #include "tool/tool.h"
 #include "tool/tree.h"
 
+static char filled_text[4096], trouble[512];
+
 int
 tool_trouble(const char *format, ...)
 {
-	fail_msg("%s", format);
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(trouble, sizeof(trouble), format, arguments);
+	va_end(arguments);
 	return STATUS_TROUBLE;
 }
 
-static char filled_text[4096];
+static bool
+fill(enum mustache_use use, const char *text, json_t *values, struct buffer *out)
+{
+	struct mustache template = { .path = "t", .use = use };
+	bool done;
+
+	template.text = strdup(text);
+	if (template.text == NULL)
+		json_decref(values);
+	done = template.text != NULL && mustache_fill(&template, values, out);
+	free(template.text);
+	return done;
+}
 
 static const char *
 filled_for(enum mustache_use use, const char *text, const char *values)
 {
-	char error[MUSTACHE_ERROR_MAX] = "";
-	struct mustache *template = mustache_parse("t", text, error);
 	json_t *document = json_loads(values, 0, NULL);
 	struct buffer out = BUFFER_INIT;
 
-	assert_string_equal(error, "");
 	assert_non_null(document);
-	mustache_fill(template, document, use, &out);
-	assert_false(out.failed);
+	assert_true(fill(use, text, document, &out));
 	(void)snprintf(filled_text, sizeof(filled_text), "%s",
 	    out.text != NULL ? out.text : "");
 	buffer_free(&out);
-	json_decref(document);
-	mustache_free(&template);
 	return filled_text;
 }
 
@@ -84,6 +96,8 @@ hostile_text_stays_text(void **state)
 	    "{\"t\":\"<\\u00E4\\u202E\\u001B\"}"), "<\xC3\xA4\\u202E\\u001B");
 	assert_string_equal(filled_for(MUSTACHE_ASCII, "{{t}}", "{\"t\":\"<\\u00E4\"}"),
 	    "<\\u00E4");
+	assert_string_equal(filled_for(MUSTACHE_CSV, "{{t}},{{f}},{{n}},{{no}}",
+	    "{\"t\":\"a,\\\"b\",\"f\":true,\"n\":1000}"), "\"a,\"\"b\",yes,1000,");
 	memset(end, '<', 500);
 	memcpy(end + 500, "\"}", 3);
 	assert_int_equal(strlen(filled("{{t}}", many)), 4 * MUSTACHE_VALUE_MAX + 3);
@@ -98,6 +112,10 @@ sections(void **state)
 	assert_string_equal(filled("{{#a}}x{{/a}}{{^a}}none{{/a}}", "{\"a\":[]}"), "none");
 	assert_string_equal(filled("{{#a}}{{b}}{{/a}}", "{\"a\":{\"b\":\"x\"}}"), "x");
 	assert_string_equal(filled("{{#n}}{{.}},{{/n}}", "{\"n\":[1,2]}"), "1,2,");
+	assert_string_equal(filled("{{#n}}{{#,}}, {{/,}}{{^,}}({{/,}}{{.}}{{/n}}",
+	    "{\"n\":[1,2,3]}"), "(1, 2, 3");
+	assert_string_equal(filled("{{#a}}{{#b}}{{#,}}, {{/,}}{{c}}{{/b}}{{/a}}",
+	    "{\"a\":[{\"b\":{\"c\":1}},{\"b\":{\"c\":2}}]}"), "1, 2");
 	for (const char *none = "0 \0\"\" \0false \0null \0"; *none != '\0';
 	    none += strlen(none) + 1) {
 		char values[64];
@@ -118,6 +136,22 @@ tags_alone_take_their_line(void **state)
 	assert_string_equal(filled("{{#v}}\n{{v}}\n{{/v}}", "{\"v\":7}"), "7\n");
 }
 
+/* Whatever it is filled with. */
+static void
+is_broken(const char *text, const char *expected)
+{
+	static const char *const values[] = { "{}", "{\"a\":{\"b\":1}}", "{\"a\":[1,{}]}" };
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct buffer out = BUFFER_INIT;
+
+		assert_false(fill(MUSTACHE_HTML, text, json_loads(values[i], 0, NULL),
+		    &out));
+		assert_string_equal(trouble, expected);
+		buffer_free(&out);
+	}
+}
+
 static void
 broken_templates(void **state)
 {
@@ -133,22 +167,20 @@ broken_templates(void **state)
 		{ "{{#a}}\n{{/b}}", "t:2: another section is to end first" },
 		{ "{{/a}}", "t:1: a section ends that has not begun" },
 		{ "\n{{#a}}\n\n", "t:2: a section has no end" },
+		{ "{{^a}}{{#b}}{{/a}}", "t:1: another section is to end first" },
 	};
-	char error[MUSTACHE_ERROR_MAX], deep[MUSTACHE_DEPTH_MAX * 6 + 1] = "";
+	char deep[16 * 6 + 1] = "";
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-		assert_null(mustache_parse("t", broken[i][0], error));
-		assert_string_equal(error, broken[i][1]);
-	}
-	for (int i = 0; i < MUSTACHE_DEPTH_MAX; i++)
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+		is_broken(broken[i][0], broken[i][1]);
+	for (int i = 0; i < 16; i++)
 		(void)strcat(deep, "{{#a}}");
-	assert_null(mustache_parse("t", deep, error));
-	assert_string_equal(error, "t:1: sections are nested too deeply");
+	is_broken(deep, "t:1: sections are nested too deeply");
 	memset(deep, 'a', sizeof(deep) - 1);
 	memcpy(deep, "{{", 2);
 	memcpy(deep + sizeof(deep) - 3, "}}", 2);
-	assert_null(mustache_parse("t", deep, error));
+	is_broken(deep, "t:1: this is no name, or no form of a value");
 }
 
 static void
@@ -206,7 +238,8 @@ lines_are_folded(void **state)
 	folds_to(10, false, "  aaaa bbb cccc dd", "  aaaa bbb\n    cccc\n    dd\n");
 	folds_to(5, false, "aaaaaaaa b", "aaaaaaaa\n  b\n");
 	folds_to(5, true, "aaaaaaaa b", "aaaaa\naaa b\n");
-	folds_to(6, true, "  aaaaaa b", "  aaaa\n    aa\n    b\n");
+	folds_to(6, true, "  aaaaaa b", "  aaaa\n  aa b\n");
+	folds_to(9, true, "  * aaaaaa b", "  *\n    aaaaa\n    a b\n");
 	folds_to(8, false, "\xE6\xBC\xA2\xE5\xAD\x97 \xE6\xBC\xA2\xE5\xAD\x97",
 	    "\xE6\xBC\xA2\xE5\xAD\x97\n  \xE6\xBC\xA2\xE5\xAD\x97\n");
 }
@@ -215,11 +248,8 @@ lines_are_folded(void **state)
 static bool
 make_and_fill(void)
 {
-	char error[MUSTACHE_ERROR_MAX];
-	struct mustache *template = mustache_parse("t", "{{#o}}{{t}} {{n}}{{/o}}", error);
 	struct tree tree = { .depth = 0 };
 	struct buffer text = BUFFER_INIT;
-	json_t *values;
 	bool done;
 
 	tree_open_object(&tree, NULL);
@@ -227,16 +257,9 @@ make_and_fill(void)
 	tree_text(&tree, "t", "<text>");
 	tree_number(&tree, "n", 1);
 	tree_close(&tree);
-	values = tree_take(&tree);
-	if (template != NULL && values != NULL)
-		mustache_fill(template, values, MUSTACHE_HTML, &text);
-	done = template != NULL && values != NULL && !text.failed;
+	done = fill(MUSTACHE_HTML, "{{#o}}{{t}} {{n}}{{/o}}", tree_take(&tree), &text);
 	if (done)
 		assert_string_equal(text.text, "&lt;text&gt; 1");
-	if (template == NULL)
-		assert_string_equal(error, "t:1: not enough memory");
-	mustache_free(&template);
-	json_decref(values);
 	buffer_free(&text);
 	return done;
 }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tool/mustache.h"
+#include "tool/screen.h"
 #include "tool/tool.h"
 #include "journal/journal.h"
 #include "base/buffer.h"
@@ -116,6 +118,30 @@ set_time(const struct run *run, struct explained *explained)
 }
 
 static int
+print_explained(const struct explained *explained, bool json)
+{
+	struct buffer text = BUFFER_INIT, sentence = BUFFER_INIT;
+	json_t *document;
+	int status = STATUS_TROUBLE;
+
+	if (explain_sentence(explained, &sentence)) {
+		document = explain_model(explained, &sentence, !json);
+		if (json) {
+			tree_write(document, false, &text);
+			buffer_string(&text, "\n");
+			status = STATUS_FINE;
+		} else if (mustache_fill_file("page/explain.txt", MUSTACHE_SCREEN, document,
+		    &text))
+			status = STATUS_FINE;
+	}
+	if (status == STATUS_FINE && screen_write(&text) == SCREEN_FAILED)
+		status = STATUS_TROUBLE;
+	buffer_free(&sentence);
+	buffer_free(&text);
+	return status;
+}
+
+static int
 explain(struct run *run)
 {
 	struct facts facts = *journal_facts_get(run->facts);
@@ -127,23 +153,11 @@ explain(struct run *run)
 		.recorded_action = journal_facts_result(run->facts, "action"),
 		.recorded_reason = journal_facts_result(run->facts, "reason")
 	};
-	struct buffer text = BUFFER_INIT;
-	int status = STATUS_FINE;
 
 	set_time(run, &explained);
 	if (!judge_facts(&run->judge.loaded, explained.time_ms / 1000, &facts, &verdict))
 		return tool_trouble("not enough memory");
-	if (run->json) {
-		tree_write(explain_model(&explained, false), false, &text);
-		buffer_string(&text, "\n");
-	} else
-		explain_text(&explained, &text);
-	if (text.failed)
-		status = tool_trouble("not enough memory");
-	else
-		(void)fputs(text.text, stdout);
-	buffer_free(&text);
-	return status;
+	return print_explained(&explained, run->json);
 }
 
 static int

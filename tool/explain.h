@@ -11,6 +11,8 @@
 #include "policy/policy.h"
 #include "base/buffer.h"
 
+#define EXPLAIN_REQUIRED_MAX 1024	/* bytes of a requirement in words */
+
 /* A verdict, and what it was made of. All of it is borrowed. */
 struct explained {
 	const struct policy *policy;
@@ -27,13 +29,25 @@ struct explained {
 };
 
 /*
- * The document: for scripts, or for people, which is what the words are made of. NULL
- * where memory is short.
+ * The document: for scripts, or for people, which is what the words are made of; with the
+ * sentence, whose buffer is freed. NULL where memory is short.
  */
-json_t *explain_model(const struct explained *explained, bool people);
+json_t *explain_model(const struct explained *explained, struct buffer *sentence,
+    bool people);
 
-/* What came, what is required, and the verdict, in words. */
-void explain_text(const struct explained *explained, struct buffer *text);
+/*
+ * Appends the one sentence for whoever must act, on one line: for the partner's
+ * postmaster, or where a fact is missing on our side, for ourselves; nothing where there
+ * is nothing to ask for. What came from the network is escaped. False, having said why,
+ * where that fails.
+ */
+bool explain_sentence(const struct explained *explained, struct buffer *text);
+
+/* The rule of which something is to be said: the one that refused, or would have. */
+const struct policy_outcome *explain_blamed(const struct verdict *verdict);
+
+/* Whether that sentence is for ourselves. */
+bool explain_is_ours(const struct policy_outcome *blamed);
 
 /* FILE:LINE (KIND WHO) of a rule. */
 void explain_place(const struct policy_place *place, struct buffer *text);
@@ -49,17 +63,12 @@ void explain_session(enum policy_reason kind, const struct verdict *verdict,
 void explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdict,
     const struct facts *facts, const char *indent, struct buffer *text);
 
-/* The rule of which something is to be said: the one that refused, or would have. */
-const struct policy_outcome *explain_blamed(const struct verdict *verdict);
-
 /*
- * The one sentence for whoever must act, on one line: for the partner's postmaster, or
- * where a fact is missing on our side, for ourselves. What came from the network is
- * escaped. False, and nothing is written, where there is nothing to ask for.
+ * Puts what to ask of a partner, said of its server, as "enable TLS 1.3 or newer on it";
+ * what is required is taken from the outcome of the rule, where that still has such a
+ * requirement.
  */
-bool explain_sentence(const struct explained *explained, struct buffer *text);
-
-/* Whether that sentence is for ourselves. */
-bool explain_is_ours(const struct policy_outcome *blamed);
+void explain_advice(struct tree *tree, const char *name, enum policy_reason reason,
+    const struct policy_outcome *rule);
 
 #endif

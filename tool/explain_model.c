@@ -17,9 +17,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define REQUIRED_MAX 1024
 #define FILE_MAX (1 << 24)	/* bytes of a policy file, to quote from it */
-#define WIDTH 77		/* of the list of what was not given */
+#define WIDTH 78		/* of the list of what was not given */
 
 /* The rules that apply: for scripts, and for people. */
 static const struct {
@@ -35,19 +34,27 @@ static const struct {
  * What came, for people
  * ------------------------------------------------------------------ */
 
-/* A fact as people read it. False, and nothing is put, where it is not known. */
 static bool
-put_fact(struct tree *tree, const char *member, const struct facts *facts,
-    const char *name)
+is_known(const struct facts *facts, const char *name)
 {
 	struct buffer value = BUFFER_INIT;
 	bool known = journal_fact_text(facts, name, &value);
 
-	if (known)
+	buffer_free(&value);
+	return known;
+}
+
+/* A fact as people read it, where it is known. */
+static void
+put_fact(struct tree *tree, const char *member, const struct facts *facts,
+    const char *name)
+{
+	struct buffer value = BUFFER_INIT;
+
+	if (journal_fact_text(facts, name, &value))
 		tree_text(tree, member, value.text != NULL ? value.text : "");
 	tree->failed |= value.failed;
 	buffer_free(&value);
-	return known;
 }
 
 static void
@@ -59,7 +66,7 @@ put_known(struct tree *tree, const struct explained *explained)
 
 	tree_open_object(tree, "known");
 	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++)
-		(void)put_fact(tree, name, facts, name);
+		put_fact(tree, name, facts, name);
 	tree_flag(tree, "here", facts->local);
 	tree_flag(tree, "clear", encrypted == POLICY_NO);
 	tree_flag(tree, "untold", encrypted == POLICY_UNKNOWN);
@@ -69,7 +76,7 @@ put_known(struct tree *tree, const struct explained *explained)
 	tree_close(tree);
 }
 
-/* What is known of a certificate, with commas between. */
+/* What is known of a certificate. */
 static void
 put_certificate_words(struct tree *tree, const struct facts *facts)
 {
@@ -79,72 +86,78 @@ put_certificate_words(struct tree *tree, const struct facts *facts)
 		{ "cert_cn", "name " }, { "cert_issuer", "issued by " },
 		{ "cert_fingerprint", "" }
 	};
-	struct buffer text = BUFFER_INIT, value = BUFFER_INIT;
 
+	tree_open_array(tree, "certificate");
 	if (facts->cert_verified != POLICY_UNKNOWN)
-		buffer_string(&text, facts->cert_verified == POLICY_YES ? "verified" :
+		tree_text(tree, NULL, facts->cert_verified == POLICY_YES ? "verified" :
 		    "none that was verified");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		buffer_clear(&value);
-		if (journal_fact_text(facts, parts[i].name, &value))
-			buffer_format(&text, "%s%s%s", text.length > 0 ? ", " : "",
-			    parts[i].before, value.text != NULL ? value.text : "");
+		struct buffer text = BUFFER_INIT;
+
+		buffer_string(&text, parts[i].before);
+		if (journal_fact_text(facts, parts[i].name, &text))
+			tree_buffer(tree, NULL, &text);
+		buffer_free(&text);
 	}
-	if (text.length == 0)
-		buffer_string(&text, "nothing is known of one");
-	tree->failed |= value.failed;
-	buffer_free(&value);
-	tree_buffer(tree, "certificate", &text);
+	tree_close(tree);
 }
 
 /* Where a fact of the certificate came from. */
 static void
 put_source(struct tree *tree, const struct explained *explained, const char *name)
 {
-	struct buffer value = BUFFER_INIT, source = BUFFER_INIT;
-
-	if (strncmp(name, "cert_", 5) == 0 && strcmp(name, "cert_source") != 0) {
-		if (journal_fact_text(explained->given, name, &value))
-			buffer_string(&source, " (given)");
-		else if (strcmp(name, "cert_verified") == 0)
-			buffer_string(&source, " (Postfix reports those that it verified)");
-		else if (journal_fact_text(explained->facts, "cert_source", &value))
-			buffer_format(&source, " (known certificate %s)", value.text);
-	}
-	tree->failed |= value.failed;
-	buffer_free(&value);
-	tree_buffer(tree, "source", &source);
+	if (strncmp(name, "cert_", 5) != 0 || strcmp(name, "cert_source") == 0)
+		return;
+	if (is_known(explained->given, name))
+		tree_flag(tree, "given", true);
+	else if (strcmp(name, "cert_verified") == 0)
+		tree_flag(tree, "reported", true);
+	else
+		put_fact(tree, "source", explained->facts, "cert_source");
 }
 
 static void
 put_facts(struct tree *tree, const struct explained *explained)
 {
-	struct buffer absent = BUFFER_INIT, folded = BUFFER_INIT, value = BUFFER_INIT;
 	const char *name;
 
 	tree_open_array(tree, "facts");
 	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++) {
 		char padded[32];
 
-		buffer_clear(&value);
-		if (!journal_fact_text(explained->facts, name, &value)) {
-			buffer_format(&absent, "%s%s", absent.length == 0 ?
-			    "  not given: " : ", ", name);
+		if (!is_known(explained->facts, name))
 			continue;
-		}
 		(void)snprintf(padded, sizeof(padded), "%-24s", name);
 		tree_open_object(tree, NULL);
 		tree_text(tree, "name", padded);
-		tree_text(tree, "value", value.text != NULL ? value.text : "");
+		put_fact(tree, "value", explained->facts, name);
 		put_source(tree, explained, name);
 		tree_close(tree);
 	}
 	tree_close(tree);
-	screen_fold(&absent, WIDTH, false, &folded);
-	tree_buffer(tree, "not_given", &folded);
-	tree->failed |= value.failed;
-	buffer_free(&value);
-	buffer_free(&absent);
+}
+
+/* The names of those that are not known, in lines of their own. */
+static void
+put_not_given(struct tree *tree, const struct facts *facts)
+{
+	struct buffer list = BUFFER_INIT;
+	const char *name, *before = "  not given: ";
+	size_t column = WIDTH;
+
+	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++) {
+		if (is_known(facts, name))
+			continue;
+		if (column + strlen(name) + 2 > WIDTH) {
+			buffer_string(&list, before);
+			column = strlen(before);
+			before = ",\n    ";
+		} else
+			buffer_string(&list, ", ");
+		buffer_string(&list, name);
+		column += strlen(name) + 2;
+	}
+	tree_buffer(tree, "not_given", &list);
 }
 
 static void
@@ -155,6 +168,7 @@ put_came(struct tree *tree, const struct explained *explained)
 	put_known(tree, explained);
 	put_certificate_words(tree, explained->facts);
 	put_facts(tree, explained);
+	put_not_given(tree, explained->facts);
 }
 
 /* ------------------------------------------------------------------ *
@@ -271,7 +285,7 @@ put_requirement(struct tree *tree, const struct explained *explained,
     const struct policy_place *statement)
 {
 	bool people = statement != NULL;
-	char required[REQUIRED_MAX];
+	char required[EXPLAIN_REQUIRED_MAX];
 	struct policy_place place;
 
 	tree_open_object(tree, NULL);
@@ -479,10 +493,9 @@ record_of(const struct explained *explained)
 }
 
 json_t *
-explain_model(const struct explained *explained, bool people)
+explain_model(const struct explained *explained, struct buffer *sentence, bool people)
 {
 	const struct policy_outcome *blamed = explain_blamed(explained->verdict);
-	struct buffer sentence = BUFFER_INIT;
 	struct tree tree = { .depth = 0 };
 
 	tree_open_object(&tree, NULL);
@@ -494,13 +507,10 @@ explain_model(const struct explained *explained, bool people)
 	put_reply(explained, &tree);
 	if (people)
 		put_result(&tree, explained);
-	if (explain_sentence(explained, &sentence)) {
-		if (people)
-			tree_flag(&tree, "is_ours", explain_is_ours(blamed));
-		else
-			tree_text(&tree, "sentence_for", explain_is_ours(blamed) ? "us" :
-			    "partner");
-	}
-	tree_buffer(&tree, "sentence", &sentence);
+	if (blamed != NULL && people)
+		tree_flag(&tree, "is_ours", explain_is_ours(blamed));
+	else if (blamed != NULL)
+		tree_text(&tree, "sentence_for", explain_is_ours(blamed) ? "us" : "partner");
+	tree_buffer(&tree, "sentence", sentence);
 	return tree_take(&tree);
 }

@@ -2,75 +2,51 @@
  * explain_sentence.c - one sentence that can be mailed to whoever must act.
  *
  * It speaks of this session and of nothing else: what other sessions of the partner
- * are like is not known.
+ * are like is not known. conf/page/sentence.txt has its words.
  *
  * SPDX-License-Identifier: ISC
  */
+#include "tool/explain.h"
+
 #include <string.h>
 
-#include "tool/explain.h"
-#include "base/buffer.h"
-#include "tool/advice.h"
+#include "tool/mustache.h"
+#include "base/date.h"
 #include "base/text.h"
-
-#define REQUIRED_MAX 1024
 
 /* So many names of a certificate are told. */
 #define NAMES_SHOWN 3
 
-/* What the network said: in quotes where it is more than a name. */
+/* What the network said: in quotes where it is more than a name. NULL is left out. */
 static void
-add_value(const char *value, struct buffer *text)
+put_word(struct tree *tree, const char *name, const char *value)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	    "0123456789._-:*@+";
+	struct buffer text = BUFFER_INIT;
 
-	if (value[0] != '\0' && value[strspn(value, plain)] == '\0')
-		buffer_string(text, value);
-	else
-		text_json(text, value);
-}
-
-/* A fact between some words, where it is of the matter and known. */
-static void
-add_detail(bool matters, const char *before, const char *value, const char *after,
-    struct buffer *text)
-{
-	if (!matters || value == NULL)
+	if (value == NULL)
 		return;
-	buffer_string(text, before);
-	add_value(value, text);
-	buffer_string(text, after);
-}
-
-static void
-add_server(const struct facts *facts, struct buffer *text)
-{
-	buffer_string(text, "Your server");
-	add_detail(true, " ", facts->client_name, "", text);
-	add_detail(true, " [", facts->client_addr, "]", text);
-	add_detail(facts->client_name == NULL, ", which called itself ", facts->helo, ",",
-	    text);
+	if (value[0] != '\0' && value[strspn(value, plain)] == '\0')
+		buffer_string(&text, value);
+	else
+		text_json(&text, value);
+	tree_buffer(tree, name, &text);
 }
 
 /* The day that a record's time begins with, and where it is known the time. */
 static void
-add_time(const struct explained *explained, struct buffer *text)
+put_day(struct tree *tree, const struct explained *explained)
 {
-	const struct journal_record record = {
-		.time_ms = explained->time_ms, .facts = explained->facts
-	};
-	struct buffer time = BUFFER_INIT;
+	char time[DATE_MS_SIZE];
 
 	if (!explained->has_day && !explained->has_time)
 		return;
-	if (journal_record_text(&record, "time", &time) && !time.failed) {
-		buffer_format(text, " on %.10s", time.text);
-		if (explained->has_time)
-			buffer_format(text, " at %.8s UTC", time.text + 11);
-	}
-	text->failed |= time.failed;
-	buffer_free(&time);
+	date_write_ms(explained->time_ms, time);
+	time[10] = time[19] = '\0';
+	tree_text(tree, "day", time);
+	if (explained->has_time)
+		tree_text(tree, "time", time + 11);
 }
 
 /* Whether one of the kinds from "first" to "last" is not met. */
@@ -91,17 +67,18 @@ is_unmet(const struct policy_outcome *outcome, enum policy_reason kind)
 }
 
 static void
-add_names(const struct facts *facts, struct buffer *text)
+put_names(struct tree *tree, const struct facts *facts)
 {
 	size_t count = facts->cert_san != NULL ? facts->cert_san_count : 0;
 
+	tree_open_array(tree, "names");
 	if (count == 0)
-		add_detail(true, " for ", facts->cert_cn != NULL ? facts->cert_cn : "", "",
-		    text);
+		put_word(tree, NULL, facts->cert_cn != NULL ? facts->cert_cn : "");
 	for (size_t i = 0; i < count && i < NAMES_SHOWN; i++)
-		add_detail(true, i == 0 ? " for " : ", ", facts->cert_san[i], "", text);
+		put_word(tree, NULL, facts->cert_san[i]);
+	tree_close(tree);
 	if (count > NAMES_SHOWN)
-		buffer_format(text, " and %zu more", count - NAMES_SHOWN);
+		tree_number(tree, "more", (int64_t)(count - NAMES_SHOWN));
 }
 
 static bool
@@ -110,134 +87,117 @@ says_none(const char *digest)
 	return digest != NULL && strcmp(digest, "none") == 0;
 }
 
+/* Of a certificate that was presented: what is the matter with it, and what that is. */
 static void
-add_certificate(const struct policy_outcome *outcome, const struct facts *facts,
-    struct buffer *text)
+put_presented(struct tree *tree, const struct policy_outcome *outcome,
+    const struct facts *facts)
 {
-	const char *digest = facts->cert_fingerprint != NULL ? facts->cert_fingerprint :
-	    facts->cert_pubkey_fingerprint;
-	bool unverified =
-	    any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_ISSUER) &&
-	    facts->cert_verified != POLICY_YES;
+	const struct {
+		enum policy_reason kind;
+		const char *name, *value;
+	} details[] = {
+		{ REASON_CERTIFICATE_FINGERPRINT, "fingerprint", facts->cert_fingerprint },
+		{ REASON_CERTIFICATE_FINGERPRINT, "key_fingerprint",
+		    facts->cert_fingerprint == NULL ? facts->cert_pubkey_fingerprint : NULL },
+		{ REASON_CERTIFICATE_KEY, "key", facts->cert_key },
+		{ REASON_CERTIFICATE_SIGNATURE, "signature", facts->cert_signature },
+		{ REASON_CERTIFICATE_VALIDITY, "end", facts->cert_not_after },
+	};
+	bool unverified = facts->cert_verified != POLICY_YES &&
+	    any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_ISSUER);
 
-	if (says_none(facts->cert_fingerprint) ||
-	    says_none(facts->cert_pubkey_fingerprint)) {
-		buffer_string(text, " and presented no client certificate");
-		return;
-	}
-	buffer_string(text, unverified ?
-	    " and presented no client certificate that we could verify" :
-	    " and presented a client certificate");
+	tree_flag(tree, "unverified", unverified);
 	if (!unverified && is_unmet(outcome, REASON_CERTIFICATE_NAME))
-		add_names(facts, text);
-	add_detail(!unverified && is_unmet(outcome, REASON_CERTIFICATE_ISSUER),
-	    " issued by ", facts->cert_issuer, "", text);
-	add_detail(is_unmet(outcome, REASON_CERTIFICATE_FINGERPRINT),
-	    facts->cert_fingerprint != NULL ? " with the fingerprint " :
-	    " whose key has the fingerprint ", digest, "", text);
-	add_detail(is_unmet(outcome, REASON_CERTIFICATE_KEY), " with the key ",
-	    facts->cert_key, "", text);
-	add_detail(is_unmet(outcome, REASON_CERTIFICATE_SIGNATURE),
-	    " with the signature ", facts->cert_signature, "", text);
-	add_detail(is_unmet(outcome, REASON_CERTIFICATE_VALIDITY), " that expires on ",
-	    facts->cert_not_after, "", text);
+		put_names(tree, facts);
+	if (!unverified && is_unmet(outcome, REASON_CERTIFICATE_ISSUER))
+		put_word(tree, "issuer", facts->cert_issuer);
+	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++)
+		if (is_unmet(outcome, details[i].kind))
+			put_word(tree, details[i].name, details[i].value);
 }
 
 /* How the session was. */
 static void
-add_how(const struct explained *explained, const struct policy_outcome *outcome,
-    struct buffer *text)
+put_how(struct tree *tree, const struct explained *explained,
+    const struct policy_outcome *outcome)
 {
 	const struct facts *facts = explained->facts;
 
-	if (outcome->reason == REASON_TLS) {
-		buffer_string(text, " without encryption");
+	tree_flag(tree, "clear", outcome->reason == REASON_TLS);
+	if (outcome->reason == REASON_TLS)
 		return;
-	}
-	add_detail(true, " with ", facts->tls_version, "", text);
-	add_detail(any_unmet(outcome, REASON_BITS, REASON_AEAD),
-	    facts->tls_version != NULL ? " and the cipher " : " with the cipher ",
-	    facts->cipher, "", text);
-	if (is_unmet(outcome, REASON_BITS) && explained->verdict->bits >= 0)
-		buffer_format(text, " of %d bits", explained->verdict->bits);
-	if (any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_VALIDITY))
-		add_certificate(outcome, facts, text);
+	put_word(tree, "tls_version", facts->tls_version);
+	if (any_unmet(outcome, REASON_BITS, REASON_AEAD))
+		put_word(tree, "cipher", facts->cipher);
+	tree_flag(tree, "has_bits",
+	    is_unmet(outcome, REASON_BITS) && explained->verdict->bits >= 0);
+	tree_number(tree, "bits", explained->verdict->bits);
+	if (!any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_VALIDITY))
+		return;
+	tree_open_object(tree, "certificate");
+	if (says_none(facts->cert_fingerprint) || says_none(facts->cert_pubkey_fingerprint))
+		tree_flag(tree, "none", true);
+	else
+		put_presented(tree, outcome, facts);
+	tree_close(tree);
 }
 
 /* Whose mail it is about: that is what the rule is for. */
 static void
-add_mail(const struct explained *explained, const struct policy_outcome *outcome,
-    struct buffer *text)
+put_mail(struct tree *tree, const struct explained *explained,
+    const struct policy_outcome *outcome)
 {
 	const struct verdict *verdict = explained->verdict;
-	const char *domain = verdict->from_domain;
 	bool recipient = outcome->place.kind == RULE_TO;
+	const char *domain = !recipient ? verdict->from_domain :
+	    outcome == &verdict->outcome[OUTCOME_TO_RESOLVED] ?
+	    verdict->to_resolved_domain : verdict->to_domain;
 
-	if (outcome->place.kind == RULE_CLIENT) {
-		buffer_string(text, "its mail");
-		return;
-	}
-	if (recipient)
-		domain = outcome == &verdict->outcome[OUTCOME_TO_RESOLVED] ?
-		    verdict->to_resolved_domain : verdict->to_domain;
-	if (domain[0] != '\0')
-		add_detail(true, recipient ? "mail to " : "mail from ", domain, "", text);
+	if (outcome->place.kind == RULE_CLIENT)
+		tree_flag(tree, "any_mail", true);
+	else if (domain[0] != '\0')
+		put_word(tree, recipient ? "to" : "from", domain);
 	else if (recipient)
-		buffer_string(text, "mail to that recipient");
+		tree_flag(tree, "that_recipient", true);
 	else
-		buffer_string(text, strcmp(explained->facts->from, "<>") == 0 ?
-		    "mail with the null sender <>" : "mail from that sender");
+		tree_flag(tree, strcmp(explained->facts->from, "<>") == 0 ? "null_sender" :
+		    "that_sender", true);
 }
 
-/* The text of a requirement; of TLS that is only implied, "TLS". */
+/* What is required, and what to ask for. */
 static void
-required_text(const struct policy_outcome *outcome, enum policy_reason kind,
-    char required[REQUIRED_MAX])
+put_wishes(struct tree *tree, const struct policy_outcome *outcome)
 {
-	if (!policy_required_text(outcome, kind, required, REQUIRED_MAX))
-		(void)strcpy(required, "TLS");
-}
-
-static void
-add_required(const struct policy_outcome *outcome, struct buffer *text)
-{
-	const char *before = " ";
-
-	for (unsigned kind = KIND_FIRST; kind < KIND_END; kind++) {
-		char required[REQUIRED_MAX];
-
-		if (!is_unmet(outcome, (enum policy_reason)kind))
-			continue;
-		required_text(outcome, (enum policy_reason)kind, required);
-		buffer_string(text, before);
-		buffer_string(text, kind == REASON_TLS_VERSION ? "over " : "with ");
-		text_visible(text, required);
-		before = " and ";
-	}
-}
-
-static void
-add_advice(const struct policy_outcome *outcome, struct buffer *text)
-{
-	const char *before = ": please ";
+	char required[EXPLAIN_REQUIRED_MAX];
 	enum policy_reason last = REASON_NONE;
 
-	if (outcome->reason == REASON_TLS) {
-		buffer_string(text, before);
-		advice_write(REASON_TLS, outcome, text);
+	tree_open_array(tree, "required");
+	for (enum policy_reason kind = KIND_FIRST; kind < KIND_END; kind++) {
+		struct buffer text = BUFFER_INIT;
+
+		if (!is_unmet(outcome, kind))
+			continue;
+		/* TLS that is only implied has no text. */
+		if (!policy_required_text(outcome, kind, required, sizeof(required)))
+			(void)strcpy(required, "TLS");
+		buffer_string(&text, kind == REASON_TLS_VERSION ? "over " : "with ");
+		text_visible(&text, required);
+		tree_buffer(tree, NULL, &text);
 	}
-	for (int k = KIND_FIRST; k < KIND_END && outcome->reason != REASON_TLS; k++) {
-		enum policy_reason kind = (enum policy_reason)k;
+	tree_close(tree);
+	tree_open_array(tree, "asks");
+	if (outcome->reason == REASON_TLS)
+		explain_advice(tree, NULL, REASON_TLS, outcome);
+	for (enum policy_reason kind = KIND_FIRST;
+	    kind < KIND_END && outcome->reason != REASON_TLS; kind++) {
 		enum policy_reason asked = policy_asked_for(outcome, kind);
 
 		if (!is_unmet(outcome, kind) || asked == last)
 			continue;
-		buffer_string(text, before);
-		advice_write(asked, outcome, text);
-		before = ", and ";
+		explain_advice(tree, NULL, asked, outcome);
 		last = asked;
 	}
-	buffer_string(text, ".");
+	tree_close(tree);
 }
 
 const struct policy_outcome *
@@ -259,75 +219,88 @@ explain_is_ours(const struct policy_outcome *blamed)
 
 /* The facts that a requirement wants and nobody told. */
 static void
-add_missing(const struct explained *explained, const struct policy_outcome *outcome,
-    struct buffer *text)
+put_missing(struct tree *tree, const struct explained *explained,
+    const struct policy_outcome *outcome)
 {
 	struct buffer value = BUFFER_INIT;
-	const char *before = "";
 
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
-		const char *const *names = policy_kind_facts((enum policy_reason)kind);
-
-		for (size_t i = 0; outcome->check[kind] == CHECK_UNKNOWN &&
-		    names[i] != NULL; i++) {
-			const char *name = names[i];
-
-			if (journal_fact_text(explained->facts, name, &value))
-				continue;
-			buffer_format(text, "%s%s", before, name);
-			before = ", ";
-		}
-	}
-	if (before[0] == '\0')
-		buffer_string(text, "a fact of the form that the policy asks for");
-	text->failed |= value.failed;
+	tree_open_array(tree, "missing");
+	for (enum policy_reason kind = KIND_FIRST; kind < KIND_END; kind++)
+		for (const char *const *name = policy_kind_facts(kind);
+		    outcome->check[kind] == CHECK_UNKNOWN && *name != NULL; name++)
+			if (!journal_fact_text(explained->facts, *name, &value))
+				tree_text(tree, NULL, *name);
+	tree_close(tree);
+	tree->failed |= value.failed;
 	buffer_free(&value);
 }
 
 static void
-add_ours(const struct explained *explained, const struct policy_outcome *outcome,
-    struct buffer *text)
+put_ours(struct tree *tree, const struct explained *explained,
+    const struct policy_outcome *outcome)
 {
-	buffer_string(text, "This session could not be judged by the rule ");
-	explain_place(&outcome->place, text);
-	if (outcome->undecided) {
-		buffer_string(text, ", whose regular expression hit the limit: please "
-		    "write a simpler one.");
-		return;
-	}
-	buffer_string(text, ", for nothing told us ");
-	add_missing(explained, outcome, text);
-	buffer_string(text, ": please configure the MTA or the policy service to report "
-	    "it (see \"Unknown facts\" in tlsward-policy(5)).");
+	struct buffer rule = BUFFER_INIT;
+
+	tree_open_object(tree, "ours");
+	explain_place(&outcome->place, &rule);
+	tree_buffer(tree, "rule", &rule);
+	tree_flag(tree, "undecided", outcome->undecided);
+	put_missing(tree, explained, outcome);
+	tree_close(tree);
 }
 
-static const char *
-must(const struct policy_outcome *outcome)
+static void
+put_theirs(struct tree *tree, const struct explained *explained,
+    const struct policy_outcome *outcome)
 {
-	if (outcome->action == POLICY_ACCEPT)
-		return " should reach us";
-	return outcome->monitored ? " will have to reach us" : " must reach us";
+	const struct facts *facts = explained->facts;
+
+	tree_open_object(tree, "theirs");
+	put_word(tree, "client_name", facts->client_name);
+	put_word(tree, "client_addr", facts->client_addr);
+	put_word(tree, "helo", facts->client_name == NULL ? facts->helo : NULL);
+	put_day(tree, explained);
+	put_how(tree, explained, outcome);
+	put_mail(tree, explained, outcome);
+	tree_flag(tree, "monitored", outcome->monitored);
+	tree_flag(tree, "accepted", outcome->action == POLICY_ACCEPT);
+	put_wishes(tree, outcome);
+	tree_close(tree);
+}
+
+/* The template has a line for each part. */
+static void
+join_lines(const struct buffer *lines, struct buffer *text)
+{
+	const char *at = lines->text;
+
+	while (*at != '\0') {
+		size_t length = strcspn(at, "\n");
+
+		buffer_add(text, at, length);
+		at += length + (at[length] == '\n');
+	}
 }
 
 bool
 explain_sentence(const struct explained *explained, struct buffer *text)
 {
 	const struct policy_outcome *outcome = explain_blamed(explained->verdict);
+	struct tree tree = { .depth = 0 };
+	struct buffer lines = BUFFER_INIT;
+	bool made;
 
 	if (outcome == NULL)
-		return false;
-	if (explain_is_ours(outcome)) {
-		add_ours(explained, outcome, text);
 		return true;
-	}
-	add_server(explained->facts, text);
-	buffer_string(text, " connected");
-	add_time(explained, text);
-	add_how(explained, outcome, text);
-	buffer_string(text, "; ");
-	add_mail(explained, outcome, text);
-	buffer_string(text, must(outcome));
-	add_required(outcome, text);
-	add_advice(outcome, text);
-	return true;
+	tree_open_object(&tree, NULL);
+	if (explain_is_ours(outcome))
+		put_ours(&tree, explained, outcome);
+	else
+		put_theirs(&tree, explained, outcome);
+	made = mustache_fill_file("page/sentence.txt", MUSTACHE_SCREEN, tree_take(&tree),
+	    &lines);
+	if (made)
+		join_lines(&lines, text);
+	buffer_free(&lines);
+	return made;
 }

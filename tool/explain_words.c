@@ -1,6 +1,6 @@
 /*
- * explain_words.c - a rule's place, and what of it is not met, in words; a failed test
- * has them too.
+ * explain_words.c - a rule's place, what of it is not met and what to ask for, in words;
+ * a failed test and the message to a partner have them too.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,8 +9,6 @@
 #include <string.h>
 
 #include "base/text.h"
-
-#define REQUIRED_MAX 1024
 
 void
 explain_place(const struct policy_place *place, struct buffer *text)
@@ -47,7 +45,7 @@ void
 explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdict,
     const struct facts *facts, const char *indent, struct buffer *text)
 {
-	char required[REQUIRED_MAX];
+	char required[EXPLAIN_REQUIRED_MAX];
 
 	if (outcome->undecided) {
 		buffer_format(text, "%swhether the rule ", indent);
@@ -55,8 +53,7 @@ explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdic
 		buffer_string(text, " applies is unknown: its regular expression hit "
 		    "the limit\n");
 	}
-	for (unsigned k = KIND_FIRST; k < KIND_END; k++) {
-		enum policy_reason kind = (enum policy_reason)k;
+	for (enum policy_reason kind = KIND_FIRST; kind < KIND_END; kind++) {
 		bool unknown = outcome->check[kind] == CHECK_UNKNOWN;
 		struct policy_place place;
 
@@ -76,4 +73,37 @@ explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdic
 		explain_session(kind, verdict, facts, text);
 		buffer_string(text, "\n");
 	}
+}
+
+/* What stands for %s: of clear text, which version STARTTLS is to have, if any. */
+static void
+add_required_words(enum policy_reason reason, const struct policy_outcome *rule,
+    struct buffer *text)
+{
+	char required[EXPLAIN_REQUIRED_MAX];
+	bool known = rule->rule != NULL && policy_required_text(rule, REASON_TLS_VERSION,
+	    required, sizeof(required)) && strcmp(required, "TLS") != 0;
+
+	if (reason == REASON_TLS && known)
+		buffer_string(text, " with ");
+	if (known)
+		text_visible(text, required);
+	else if (reason != REASON_TLS)
+		buffer_string(text, "TLS");
+}
+
+void
+explain_advice(struct tree *tree, const char *name, enum policy_reason reason,
+    const struct policy_outcome *rule)
+{
+	const char *ask = policy_advice(reason);
+	size_t plain = strcspn(ask, "%");
+	struct buffer text = BUFFER_INIT;
+
+	buffer_add(&text, ask, plain);
+	if (ask[plain] != '\0') {
+		add_required_words(reason, rule, &text);
+		buffer_string(&text, ask + plain + 2);
+	}
+	tree_buffer(tree, name, &text);
 }

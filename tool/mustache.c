@@ -1,228 +1,127 @@
 /*
  * mustache.c - text with places for values, filled from JSON.
  *
+ * A template is interpreted as it stands: what is not to be written is read all the same,
+ * so that each filling finds every broken tag.
+ *
  * SPDX-License-Identifier: ISC
  */
 #include "tool/mustache.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tool/screen.h"
+#include "tool/tool.h"
 #include "tool/tree.h"
-#include "base/array.h"
+#include "journal/journal.h"
+#include "base/file.h"
 #include "base/text.h"
 
-enum piece_kind { PIECE_PLAIN, PIECE_VALUE, PIECE_SECTION, PIECE_INVERTED };
-enum piece_form {
-	FORM_ESCAPED, FORM_DIGITS, FORM_PLURAL, FORM_DAY, FORM_MINUTE, FORM_SECOND,
-	FORM_RAW
+#define TEMPLATE_MAX (1 << 20)	/* bytes of a file */
+#define DEPTH_MAX 16		/* of sections in each other, and of what is around them */
+#define TAG_NAME_MAX 64
+
+enum form { FORM_PEOPLE, FORM_PLAIN, FORM_PLURAL, FORM_DAY, FORM_MINUTE, FORM_SECOND,
+	FORM_WORD, FORM_RAW };
+
+struct tag {
+	const char *from, *to;	/* what of the text it takes */
+	char sign;		/* one of #^/!{ or '\0' */
+	enum form form;
+	char name[TAG_NAME_MAX];
 };
 
-struct piece {
-	enum piece_kind kind;
-	enum piece_form form;
-	const char *text;		/* plain text, or where a section's tag is */
-	size_t length;
-	char name[MUSTACHE_NAME_MAX];
-	size_t end;			/* the first piece behind a section */
-};
-
-struct mustache {
-	struct piece *pieces;
-	size_t count, room;
-};
-
-/* ------------------------------------------------------------------ *
- * Parsing
- * ------------------------------------------------------------------ */
-
-struct parser {
-	struct mustache *template;
-	const char *name, *begin, *at;
-	size_t open[MUSTACHE_DEPTH_MAX];	/* pieces: sections that have no end yet */
+struct filler {
+	const struct mustache *template;
+	json_t *values[DEPTH_MAX];	/* the innermost is the last */
+	bool later[DEPTH_MAX];		/* within an element that is not the first */
 	size_t depth;
-	char *error;
+	struct buffer *text;
 };
 
-static bool
-mustache_wrong(struct parser *parser, const char *at, const char *what)
+static const char *
+mustache_wrong(const struct filler *filler, const char *at, const char *what)
 {
 	unsigned line = 1;
 
-	for (const char *c = parser->begin; c < at; c++)
+	for (const char *c = filler->template->text; c < at; c++)
 		line += *c == '\n';
-	(void)snprintf(parser->error, MUSTACHE_ERROR_MAX, "%s:%u: %s", parser->name, line,
-	    what);
-	return false;
+	(void)tool_trouble("%s:%u: %s", filler->template->path, line, what);
+	return NULL;
 }
 
-static bool
-add_piece(struct parser *parser, struct piece piece)
-{
-	struct mustache *template = parser->template;
-
-	if (!array_reserve(template->pieces, template->count + 1, &template->room))
-		return mustache_wrong(parser, parser->at, "not enough memory");
-	template->pieces[template->count++] = piece;
-	return true;
-}
-
-static bool
-add_plain(struct parser *parser, const char *end)
-{
-	return add_piece(parser, (struct piece){
-		.kind = PIECE_PLAIN, .text = parser->at,
-		.length = (size_t)(end - parser->at)
-	});
-}
+/* ------------------------------------------------------------------ *
+ * Tags
+ * ------------------------------------------------------------------ */
 
 /* A tag that writes nothing and is alone on its line takes the line with it. */
 static void
-take_tag_line(const struct parser *parser, const char **from, const char **to)
+take_tag_line(const char *begin, const char *at, struct tag *tag)
 {
-	const char *start = *from, *end = *to + strspn(*to, " \t");
+	const char *start = tag->from, *end = tag->to + strspn(tag->to, " \t");
 
-	while (start > parser->at && strchr(" \t", start[-1]) != NULL)
+	while (start > at && strchr(" \t", start[-1]) != NULL)
 		start--;
-	if ((start == parser->begin || start[-1] == '\n') &&
-	    (*end == '\n' || *end == '\0')) {
-		*from = start;
-		*to = end + (*end == '\n');
+	if ((start == begin || start[-1] == '\n') && (*end == '\n' || *end == '\0')) {
+		tag->from = start;
+		tag->to = end + (*end == '\n');
 	}
 }
 
+/* Reads a name and a form, from "text" to "end". */
 static bool
-read_form(const char *name, enum piece_form *form)
+read_tag_name(const char *text, const char *end, struct tag *tag)
 {
-	static const char *const forms[] = { "", "plain", "s", "day", "minute", "second" };
+	static const char *const forms[] = {
+		"", "plain", "s", "day", "minute", "second"
+	};
+	const char *name = text + strspn(text, " "), *form;
+	size_t length = strcspn(name, " |}"), written;
 
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-		if (strcmp(name, forms[i]) == 0) {
-			*form = (enum piece_form)i;
+	form = name + length + strspn(name + length, " ");
+	written = *form == '|' ? strcspn(++form, " }") : 0;
+	if (length == 0 || length >= sizeof(tag->name) ||
+	    form + written + strspn(form + written, " ") != end)
+		return false;
+	(void)memcpy(tag->name, name, length);
+	tag->name[length] = '\0';
+	for (size_t i = form[-1] == '|'; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (strlen(forms[i]) == written && memcmp(form, forms[i], written) == 0) {
+			tag->form = (enum form)i;
 			return true;
 		}
 	return false;
 }
 
-/* Reads what is in a tag: a name and a form, from "text" to "end". */
+/* Reads the tag at "found", behind what was written up to "at". */
 static bool
-read_tag_name(struct parser *parser, const char *text, const char *end, struct piece *piece)
+read_tag(const struct filler *filler, const char *at, const char *found, struct tag *tag)
 {
-	char form[8] = "";
-	int length = 0;
+	const char *end = strstr(found, "}}");
 
-	if (sscanf(text, " %63[A-Za-z0-9_.-] %n|%7[a-z] %n", piece->name, &length, form,
-	    &length) < 1 || text + length != end || !read_form(form, &piece->form))
-		return mustache_wrong(parser, piece->text,
-		    "this is no name, or no form of a value");
-	return true;
-}
-
-static bool
-open_section(struct parser *parser, struct piece piece)
-{
-	if (parser->depth == MUSTACHE_DEPTH_MAX - 1)
-		return mustache_wrong(parser, piece.text, "sections are nested too deeply");
-	parser->open[parser->depth++] = parser->template->count;
-	return add_piece(parser, piece);
-}
-
-static bool
-close_section(struct parser *parser, struct piece end)
-{
-	struct piece *piece;
-
-	if (parser->depth == 0)
-		return mustache_wrong(parser, end.text, "a section ends that has not begun");
-	piece = &parser->template->pieces[parser->open[--parser->depth]];
-	if (strcmp(piece->name, end.name) != 0)
-		return mustache_wrong(parser, end.text, "another section is to end first");
-	piece->end = parser->template->count;
-	return true;
-}
-
-/* Takes the tag that begins at "tag", and the text before it. */
-static bool
-take_tag(struct parser *parser, const char *tag)
-{
-	struct piece piece = { .text = tag };
-	const char *end = strstr(tag, "}}"), *from = tag, *to;
-	char sign = tag[2] != '\0' && strchr("#^/!{", tag[2]) != NULL ? tag[2] : '\0';
-
+	*tag = (struct tag){ .from = found };
+	if (found[2] != '\0' && strchr("#^/!{", found[2]) != NULL)
+		tag->sign = found[2];
 	if (end == NULL)
-		return mustache_wrong(parser, tag, "a tag has no end");
-	if (sign != '!' && !read_tag_name(parser, tag + 2 + (sign != '\0'), end, &piece))
-		return false;
-	if (sign == '{' && end[2] != '}')
-		return mustache_wrong(parser, tag, "a tag has no end");
-	to = end + (sign == '{' ? 3 : 2);
-	if (sign != '\0' && sign != '{')
-		take_tag_line(parser, &from, &to);
-	if (!add_plain(parser, from))
-		return false;
-	parser->at = to;
-	piece.kind = sign == '#' ? PIECE_SECTION :
-	    sign == '^' ? PIECE_INVERTED : PIECE_VALUE;
-	if (sign == '{')
-		piece.form = FORM_RAW;
-	return sign == '!' ? true : sign == '/' ? close_section(parser, piece) :
-	    piece.kind != PIECE_VALUE ? open_section(parser, piece) :
-	    add_piece(parser, piece);
-}
-
-static bool
-parse_template(struct parser *parser)
-{
-	const char *tag;
-
-	while ((tag = strstr(parser->at, "{{")) != NULL)
-		if (!take_tag(parser, tag))
-			return false;
-	if (parser->depth > 0)
-		return mustache_wrong(parser,
-		    parser->template->pieces[parser->open[parser->depth - 1]].text,
-		    "a section has no end");
-	return add_plain(parser, parser->at + strlen(parser->at));
-}
-
-struct mustache *
-mustache_parse(const char *name, const char *text, char error[MUSTACHE_ERROR_MAX])
-{
-	struct mustache *template = calloc(1, sizeof(*template));
-	struct parser parser = {
-		.template = template, .name = name, .begin = text, .at = text,
-		.error = error
-	};
-
-	if (template == NULL)
-		(void)mustache_wrong(&parser, text, "not enough memory");
-	else if (!parse_template(&parser))
-		mustache_free(&template);
-	return template;
-}
-
-void
-mustache_free(struct mustache **template)
-{
-	if (*template != NULL)
-		free((*template)->pieces);
-	free(*template);
-	*template = NULL;
+		return mustache_wrong(filler, found, "a tag has no end") != NULL;
+	tag->to = end + 2;
+	if (tag->sign != '!' && !read_tag_name(found + 2 + (tag->sign != '\0'), end, tag))
+		return mustache_wrong(filler, found,
+		    "this is no name, or no form of a value") != NULL;
+	if (tag->sign == '{') {
+		tag->form = FORM_RAW;
+		if (*tag->to++ != '}')
+			return mustache_wrong(filler, found, "a tag has no end") != NULL;
+	} else if (tag->sign != '\0')
+		take_tag_line(filler->template->text, at, tag);
+	return true;
 }
 
 /* ------------------------------------------------------------------ *
- * Filling
+ * Values
  * ------------------------------------------------------------------ */
-
-struct filler {
-	const struct mustache *template;
-	json_t *values[MUSTACHE_DEPTH_MAX];	/* the innermost is the last */
-	size_t depth;
-	enum mustache_use use;
-	struct buffer *text;
-};
 
 /* What an object does not have is not looked for around it. */
 static json_t *
@@ -234,6 +133,8 @@ find_value(const struct filler *filler, const char *name)
 		return filler->values[at];
 	while (at > 0 && !json_is_object(filler->values[at]))
 		at--;
+	if (strcmp(name, ",") == 0)
+		return json_boolean(filler->later[filler->depth - 1]);
 	return tree_at(filler->values[at], name);
 }
 
@@ -262,19 +163,9 @@ fill_html(const char *value, struct buffer *text)
 	buffer_free(&visible);
 }
 
-static void
-fill_text(const char *value, enum mustache_use use, struct buffer *text)
-{
-	if (use == MUSTACHE_HTML)
-		fill_html(value, text);
-	else
-		text_escape(text, value, strlen(value), use == MUSTACHE_ASCII ?
-		    TEXT_QUOTED_ASCII : TEXT_PLAIN);
-}
-
 /* YYYY-MM-DDThh:mm:ss: so many characters of it. */
 static void
-fill_time(const char *time, enum piece_form form, struct buffer *text)
+fill_time(const char *time, enum form form, struct buffer *text)
 {
 	if (time == NULL || strlen(time) < 19)
 		buffer_string(text, "\xE2\x80\x93");
@@ -283,35 +174,6 @@ fill_time(const char *time, enum piece_form form, struct buffer *text)
 	else
 		buffer_format(text, "%.10s %.*s", time, form == FORM_MINUTE ? 5 : 8,
 		    time + 11);
-}
-
-static void
-fill_number(json_int_t number, enum piece_form form, struct buffer *text)
-{
-	if (form == FORM_PLURAL)
-		buffer_string(text, number == 1 ? "" : "s");
-	else if (form == FORM_DIGITS)
-		buffer_format(text, "%lld", (long long)number);
-	else
-		screen_number(text, number);
-}
-
-static void
-fill_value(const struct filler *filler, const struct piece *piece)
-{
-	const json_t *value = find_value(filler, piece->name);
-	struct buffer *text = filler->text;
-
-	if (piece->form >= FORM_DAY && piece->form <= FORM_SECOND)
-		fill_time(json_string_value(value), piece->form, text);
-	else if (json_is_string(value) && piece->form == FORM_RAW)
-		buffer_add(text, json_string_value(value), json_string_length(value));
-	else if (json_is_string(value))
-		fill_text(json_string_value(value), filler->use, text);
-	else if (json_is_integer(value))
-		fill_number(json_integer_value(value), piece->form, text);
-	else if (json_is_real(value))
-		buffer_format(text, "%.2f", json_real_value(value));
 }
 
 static bool
@@ -326,59 +188,182 @@ is_true_value(const json_t *value)
 	return value != NULL && !json_is_false(value) && !json_is_null(value);
 }
 
-static void fill_pieces(struct filler *filler, size_t from, size_t to);
-
 static void
-fill_with(struct filler *filler, json_t *value, size_t from, size_t to)
+fill_string(const struct filler *filler, enum form form, const json_t *value)
 {
-	filler->values[filler->depth++] = value;
-	fill_pieces(filler, from, to);
-	filler->depth--;
+	const char *string = json_string_value(value);
+	struct buffer *text = filler->text;
+
+	if (form == FORM_RAW)
+		buffer_string(text, string);
+	else if (filler->template->use == MUSTACHE_HTML)
+		fill_html(string, text);
+	else if (filler->template->use == MUSTACHE_CSV)
+		journal_row_csv_value(string, text);
+	else
+		text_escape(text, string, strlen(string),
+		    filler->template->use == MUSTACHE_ASCII ? TEXT_QUOTED_ASCII :
+		    TEXT_PLAIN);
 }
 
 static void
-fill_section(struct filler *filler, size_t at)
+fill_number(const struct filler *filler, enum form form, json_int_t number)
 {
-	const struct piece *piece = &filler->template->pieces[at];
-	json_t *value = find_value(filler, piece->name), *element;
+	if (form == FORM_PLURAL)
+		buffer_string(filler->text, number == 1 ? "" : "s");
+	else if (form == FORM_PLAIN || filler->template->use == MUSTACHE_CSV)
+		buffer_format(filler->text, "%lld", (long long)number);
+	else
+		screen_number(filler->text, number);
+}
+
+static void
+fill_value(const struct filler *filler, const struct tag *tag)
+{
+	const json_t *value = find_value(filler, tag->name);
+
+	if (tag->form >= FORM_DAY && tag->form <= FORM_SECOND)
+		fill_time(json_string_value(value), tag->form, filler->text);
+	else if (json_is_string(value))
+		fill_string(filler, tag->form, value);
+	else if (json_is_integer(value))
+		fill_number(filler, tag->form, json_integer_value(value));
+	else if (json_is_real(value))
+		buffer_format(filler->text, "%.2f", json_real_value(value));
+	else if (json_is_boolean(value) && filler->template->use == MUSTACHE_CSV)
+		buffer_string(filler->text, json_is_true(value) ? "yes" : "no");
+}
+
+/* ------------------------------------------------------------------ *
+ * Sections
+ * ------------------------------------------------------------------ */
+
+static const char *fill_block(struct filler *filler, const struct tag *open,
+    json_t *value, bool writing);
+
+static const char *
+fill_section(struct filler *filler, const struct tag *tag, bool writing)
+{
+	json_t *value = writing ? find_value(filler, tag->name) : NULL, *element;
+	const char *end = tag->to;
 	size_t i;
 
-	if (piece->kind == PIECE_INVERTED) {
-		if (!is_true_value(value))
-			fill_pieces(filler, at + 1, piece->end);
-	} else if (json_is_array(value)) {
-		json_array_foreach(value, i, element)
-			fill_with(filler, element, at + 1, piece->end);
-	} else if (is_true_value(value))
-		fill_with(filler, value, at + 1, piece->end);
+	if (filler->depth == DEPTH_MAX)
+		return mustache_wrong(filler, tag->from, "sections are nested too deeply");
+	filler->later[filler->depth] = filler->later[filler->depth - 1];
+	if (tag->sign == '^')
+		return fill_block(filler, tag, filler->values[filler->depth - 1],
+		    writing && !is_true_value(value));
+	if (json_array_size(value) == 0)
+		return fill_block(filler, tag, value, writing && is_true_value(value));
+	json_array_foreach(value, i, element)
+		if (end != NULL) {
+			filler->later[filler->depth] = i > 0;
+			end = fill_block(filler, tag, element, true);
+		}
+	return end;
 }
 
-static void
-fill_pieces(struct filler *filler, size_t from, size_t to)
+/* The block ends: with the text, or with the tag of its section's end. */
+static const char *
+end_block(const struct filler *filler, const struct tag *open, const struct tag *end,
+    const char *at)
 {
-	const struct piece *pieces = filler->template->pieces;
-
-	while (from < to) {
-		const struct piece *piece = &pieces[from];
-
-		if (piece->kind == PIECE_PLAIN)
-			buffer_add(filler->text, piece->text, piece->length);
-		else if (piece->kind == PIECE_VALUE)
-			fill_value(filler, piece);
-		else
-			fill_section(filler, from);
-		from = piece->end > from ? piece->end : from + 1;
-	}
+	if (end == NULL)
+		return open->sign == '\0' ? at :
+		    mustache_wrong(filler, open->from, "a section has no end");
+	if (open->sign == '\0')
+		return mustache_wrong(filler, end->from, "a section ends that has not begun");
+	return strcmp(open->name, end->name) == 0 ? end->to :
+	    mustache_wrong(filler, end->from, "another section is to end first");
 }
 
-void
-mustache_fill(const struct mustache *template, json_t *values, enum mustache_use use,
+/* What is behind the tag "open", up to its end. Returns what is behind that; or NULL. */
+static const char *
+fill_block(struct filler *filler, const struct tag *open, json_t *value, bool writing)
+{
+	const char *at = open->to, *found;
+	struct tag tag = { .sign = '\0' };
+
+	filler->values[filler->depth++] = value;
+	while (at != NULL && tag.sign != '/' && (found = strstr(at, "{{")) != NULL) {
+		if (!read_tag(filler, at, found, &tag))
+			return NULL;
+		if (writing)
+			buffer_add(filler->text, at, (size_t)(tag.from - at));
+		at = tag.to;
+		if (tag.sign == '#' || tag.sign == '^')
+			at = fill_section(filler, &tag, writing);
+		else if (writing && (tag.sign == '\0' || tag.sign == '{'))
+			fill_value(filler, &tag);
+	}
+	filler->depth--;
+	if (at != NULL && tag.sign != '/' && writing)
+		buffer_string(filler->text, at);
+	return at == NULL ? NULL :
+	    end_block(filler, open, tag.sign == '/' ? &tag : NULL, at);
+}
+
+bool
+mustache_fill(const struct mustache *template, json_t *values, struct buffer *text)
+{
+	struct filler filler = { .template = template, .text = text };
+	const struct tag whole = { .to = template->text };
+	bool filled = values != NULL && !text->failed;
+
+	if (!filled)
+		(void)tool_trouble("not enough memory");
+	else
+		filled = fill_block(&filler, &whole, values, true) != NULL;
+	if (filled && text->failed) {
+		(void)tool_trouble("not enough memory");
+		filled = false;
+	}
+	json_decref(values);
+	return filled;
+}
+
+/* ------------------------------------------------------------------ *
+ * Files
+ * ------------------------------------------------------------------ */
+
+bool
+mustache_read(const char *name, enum mustache_use use, struct mustache *template)
+{
+	struct file file;
+
+	template->use = use;
+	file_data_path(name, template->path, sizeof(template->path));
+	switch (file_read(template->path, TEMPLATE_MAX, false, &file)) {
+	case FILE_READ:
+		template->text = file.text;
+		return true;
+	case FILE_NO_MEMORY:
+		(void)tool_trouble("not enough memory");
+		break;
+	case FILE_LARGE:
+		(void)tool_trouble("%s is too large", template->path);
+		break;
+	case FILE_UNREADABLE:
+	case FILE_IRREGULAR:
+		(void)tool_trouble("cannot read %s: %s", template->path, strerror(errno));
+		break;
+	}
+	template->text = NULL;
+	return false;
+}
+
+bool
+mustache_fill_file(const char *name, enum mustache_use use, json_t *values,
     struct buffer *text)
 {
-	struct filler filler = {
-		.template = template, .values = { values }, .depth = 1, .use = use,
-		.text = text
-	};
+	struct mustache template;
+	bool filled = false;
 
-	fill_pieces(&filler, 0, template->count);
+	if (mustache_read(name, use, &template))
+		filled = mustache_fill(&template, values, text);
+	else
+		json_decref(values);
+	free(template.text);
+	return filled;
 }

@@ -13,6 +13,7 @@
  *   {{#name}}...{{/name}}  once for each element of an array, or once for any other
  *                          value but false, 0 and ""
  *   {{^name}}...{{/name}}  once where {{#name}} writes nothing
+ *   {{#,}}, {{/,}}         in an array's element: for all but the first
  *   {{! ... }}             nothing
  *
  * A name is a path: {{totals.held}}; {{.}} is the innermost value itself. Names are those
@@ -26,36 +27,44 @@
 #ifndef TLSWARD_TOOL_MUSTACHE_H
 #define TLSWARD_TOOL_MUSTACHE_H
 
+#include <limits.h>
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "base/buffer.h"
 
 #define MUSTACHE_VALUE_MAX 320	/* bytes of a value in HTML, then an ellipsis */
-#define MUSTACHE_NAME_MAX 64
-#define MUSTACHE_DEPTH_MAX 16	/* of sections in each other */
-#define MUSTACHE_ERROR_MAX 512
 
 /* What text is escaped for. */
 enum mustache_use {
 	MUSTACHE_HTML,		/* and XML: without their markup */
 	MUSTACHE_SCREEN,
-	MUSTACHE_ASCII		/* without a letter beyond ASCII */
+	MUSTACHE_ASCII,		/* without a letter beyond ASCII */
+	MUSTACHE_CSV		/* numbers are plain, and flags "yes" or "no" */
 };
 
-struct mustache;
+/* A template. */
+struct mustache {
+	char path[PATH_MAX];	/* for what is said of it */
+	char *text;
+	enum mustache_use use;
+};
 
 /*
- * Parses "text", which has to outlive the template; "name" is for the error. NULL where
- * a tag is broken or memory is short: then "error" says so, as NAME:LINE: what is wrong.
- * To be freed with mustache_free().
+ * Reads one of the program's data files, as "page/report.html". "template->text" is to be
+ * freed in any case. False, having said why, where that fails.
  */
-struct mustache *mustache_parse(const char *name, const char *text,
-    char error[MUSTACHE_ERROR_MAX]);
+bool mustache_read(const char *name, enum mustache_use use, struct mustache *template);
 
-/* Appends the text with the values of an object. May be done more than once. */
-void mustache_fill(const struct mustache *template, json_t *values,
-    enum mustache_use use, struct buffer *text);
+/*
+ * Appends the text with the values of an object, whose reference is taken; NULL: no
+ * memory for it. False, having said why, where a tag is broken or memory is short.
+ */
+bool mustache_fill(const struct mustache *template, json_t *values, struct buffer *text);
 
-void mustache_free(struct mustache **template);	/* NULL-safe, clears */
+/* Both, of a file that is filled once. */
+bool mustache_fill_file(const char *name, enum mustache_use use, json_t *values,
+    struct buffer *text);
 
 #endif

@@ -126,10 +126,10 @@ write_report(struct report_run *run)
 	else if (run->form == FORM_JSON)
 		report_json_write(&run->view, &run->output);
 	else if (run->form == FORM_CSV)
-		report_csv_write(&run->view, &run->output);
+		status = report_csv_write(&run->view, &run->output);
 	else {
 		screen_open(&screen);
-		report_text_write(&run->view, screen.width, &run->output);
+		status = report_text_write(&run->view, screen.width, &run->output);
 	}
 	if (status == STATUS_FINE && screen_write(&run->output) == SCREEN_FAILED)
 		status = STATUS_TROUBLE;

@@ -80,10 +80,10 @@ bool report_is_listed(const struct report_partner *partner);
 /* The name to show: "(bounces)" and "(no domain)" for what has none. */
 const char *report_domain_name(const struct review_domain *domain);
 
-/* Append the report as text, JSON, CSV. */
-void report_text_write(const struct report_view *view, int width, struct buffer *text);
+/* Append the report as JSON, text, CSV; and return the status, having said why not. */
 void report_json_write(const struct report_view *view, struct buffer *text);
-void report_csv_write(const struct report_view *view, struct buffer *text);
+int report_text_write(const struct report_view *view, int width, struct buffer *text);
+int report_csv_write(const struct report_view *view, struct buffer *text);
 
 /* Members of the JSON, into an object that is open. */
 void report_json_head(struct tree *tree, const struct report_view *view);
@@ -119,13 +119,6 @@ json_t *report_people_partner(const struct report_view *view,
     const struct report_partner *partner);
 void report_page(struct tree *tree, const struct report_view *view);
 void report_points(struct tree *tree, const struct report_view *view);
-
-/*
- * Appends what a template of ours (a string of the program) makes of a document, whose
- * reference is taken. Where something fails, the buffer has failed.
- */
-void report_fill(const char *template, json_t *values, enum mustache_use use,
-    struct buffer *text);
 
 /* Transactions that met what their rule asks: neither exempted nor only monitored. */
 int64_t report_complied(const struct review_counts *counts);

@@ -1,5 +1,5 @@
 /*
- * report_json.c - a report as JSON, and as CSV, which is made of that.
+ * report_json.c - a report as JSON.
  *
  * The names of the members are documented in tlsward(1); what is unknown or does not
  * apply is left out.
@@ -7,10 +7,6 @@
  * SPDX-License-Identifier: ISC
  */
 #include "tool/report.h"
-
-#include <string.h>
-
-#include "journal/journal.h"
 
 static void
 put_protocols(struct tree *tree, const int64_t *protocols)
@@ -269,86 +265,4 @@ report_json_write(const struct report_view *view, struct buffer *text)
 	buffer_string(text, "],");
 	put_members(report_json_tail, view, text);
 	buffer_string(text, "}\n");
-}
-
-/* ------------------------------------------------------------------ *
- * CSV
- * ------------------------------------------------------------------ */
-
-static const struct {
-	const char *name, *path;
-	const char *absent;	/* what stands for a member that is not there */
-} csv_columns[] = {
-	{ "domain", "domain", "" },
-	{ "state", "state", "" },
-	{ "policy", "policy", "" },
-	{ "until", "until", "" },
-	{ "rule", "rule", "" },
-	{ "contact", "contact", "" },
-	{ "ready", "ready", "" },
-	{ "transactions", "transactions", "" },
-	{ "encrypted", "encrypted", "" },
-	{ "clear_text", "protocols.clear text", "0" },
-	{ "accepted", "accepted", "" },
-	{ "exempted", "exempted", "" },
-	{ "held", "held", "" },
-	{ "rejected", "rejected", "" },
-	{ "tempfailed", "tempfailed", "" },
-	{ "would", "would", "" },
-	{ "first", "first", "" },
-	{ "last", "last", "" },
-	{ "weakest", "weakest.protocol", "" },
-	{ "weakest_cipher", "weakest.cipher", "" },
-	{ "weakest_time", "weakest.time", "" },
-	{ "weakest_host", "weakest.host", "" },
-	{ "last_refused", "last_refused.time", "" },
-	{ "last_refused_reason", "last_refused.reason", "" },
-	{ "last_refused_host", "last_refused.host", "" },
-	{ "last_would", "last_would.time", "" },
-	{ "last_would_reason", "last_would.reason", "" },
-	{ "last_would_host", "last_would.host", "" },
-	{ "downgrade", "downgrade.transactions", "0" },
-	{ "downgrade_same_network", "downgrade.same_network", "" },
-	{ "certificate", "certificates.0.cert_cn", "" },
-	{ "certificate_not_after", "certificates.0.cert_not_after", "" },
-	{ "candidate", "candidate", "" },
-};
-#define CSV_COUNT (sizeof(csv_columns) / sizeof(csv_columns[0]))
-
-static void
-csv_value(json_t *value, const char *absent, struct buffer *line)
-{
-	if (json_is_integer(value))
-		buffer_format(line, "%lld", (long long)json_integer_value(value));
-	else if (json_is_boolean(value))
-		buffer_string(line, json_is_true(value) ? "yes" : "no");
-	else
-		journal_row_csv_value(value != NULL ? json_string_value(value) : absent,
-		    line);
-}
-
-static void
-csv_partner(const struct report_partner *partner, struct buffer *text)
-{
-	json_t *row = one_partner(partner);
-
-	if (row == NULL)
-		text->failed = true;
-	for (size_t i = 0; i < CSV_COUNT; i++) {
-		buffer_string(text, i == 0 ? "" : ",");
-		csv_value(tree_at(row, csv_columns[i].path), csv_columns[i].absent, text);
-	}
-	buffer_string(text, "\r\n");
-	json_decref(row);
-}
-
-void
-report_csv_write(const struct report_view *view, struct buffer *text)
-{
-	for (size_t i = 0; i < CSV_COUNT; i++)
-		buffer_format(text, "%s%s", i == 0 ? "" : ",", csv_columns[i].name);
-	buffer_string(text, "\r\n");
-	for (size_t i = 0; i < view->partner_count; i++)
-		if (report_is_listed(&view->partners[i]))
-			csv_partner(&view->partners[i], text);
 }

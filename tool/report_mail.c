@@ -6,63 +6,16 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
-
 #include "tool/report.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "tool/advice.h"
+#include "tool/explain.h"
 #include "tool/screen.h"
 
 /* Of a line of the body. */
 #define MAIL_WIDTH 76
-
-static const char body[] =
-    "Hello,\n\n"
-    "this is about mail from senders of {{domain}} that reached us from {{since|day}} to "
-    "{{until|day}} (UTC). What follows is known of these sessions alone.\n\n"
-    "What we saw from you:\n\n"
-    "  * {{transactions}} transaction{{transactions|s}}, {{encrypted}} of them encrypted"
-    "{{#protocol_list}}: {{protocol_list}}{{/protocol_list}}\n"
-    "{{#certificates}}\n"
-    "  * certificate {{cert_cn}}{{^cert_cn}}without a name{{/cert_cn}}"
-    "{{#cert_not_after}}, valid until {{cert_not_after|day}}{{/cert_not_after}}\n"
-    "{{/certificates}}\n"
-    "{{#has_agreement}}\n"
-    "\nWhat we require of these sessions:\n\n"
-    "{{/has_agreement}}\n"
-    "{{#agreement}}\n"
-    "  * {{.}}\n"
-    "{{/agreement}}\n"
-    "\n"
-    "{{^first_failed}}\n"
-    "Nothing of this failed our requirements: there is nothing to change.\n"
-    "{{/first_failed}}\n"
-    "{{#first_failed}}\n"
-    "What failed, since {{first_failed|second}} UTC:\n\n"
-    "{{#failures}}\n"
-    "{{#counts}}\n"
-    "  * {{reason}}: {{count}} {{#refused}}refused{{/refused}}{{^refused}}let through for "
-    "now, which we will refuse one day{{/refused}}\n"
-    "{{/counts}}\n"
-    "{{#last}}\n"
-    "    the last at {{time|second}}{{#host}} from {{host}}{{/host}}"
-    "{{#other_addr}} [{{other_addr}}]{{/other_addr}} ({{protocol}}"
-    "{{#cipher}} {{cipher}}{{/cipher}}){{#reason}}: {{reason}}{{/reason}}\n"
-    "{{/last}}\n"
-    "{{/failures}}\n"
-    "\nWhat to change on your outgoing mail server:\n\n"
-    "{{#changes}}\n"
-    "  * {{reason}}: {{advice}}{{#hint}} ({{hint}}){{/hint}}\n"
-    "{{/changes}}\n"
-    "{{/first_failed}}\n"
-    "\n"
-    "Counted are transactions, and refused recipients: whether a message arrived later is "
-    "not known here. Times are UTC.\n";
 
 /* An address that cannot end a header, or be two. */
 static bool
@@ -178,37 +131,24 @@ static void
 put_agreement(struct tree *tree, const struct policy_outcome *rule)
 {
 	char required[512];
-	bool any = false;
 
 	tree_open_array(tree, "agreement");
 	for (int kind = KIND_FIRST; kind < KIND_END && rule->rule != NULL; kind++)
 		if (policy_required_text(rule, (enum policy_reason)kind, required,
-		    sizeof(required))) {
+		    sizeof(required)))
 			tree_text(tree, NULL, required);
-			any = true;
-		}
 	tree_close(tree);
-	tree_flag(tree, "has_agreement", any);
 }
 
-/* Refusals, or what would be: how often for which reasons, and the last session. */
+/* Refusals, or what would be: how often for which reasons. */
 static void
-put_failures(struct tree *tree, const int64_t *reasons, bool refused, json_t *last)
+put_failures(struct tree *tree, const char *name, const int64_t *reasons)
 {
-	tree_open_object(tree, NULL);
-	tree_open_array(tree, "counts");
-	for (int i = 0; i < REASON_COUNT; i++) {
-		if (reasons[i] == 0)
-			continue;
-		tree_open_object(tree, NULL);
-		tree_text(tree, "reason", report_reason_name(i));
-		tree_number(tree, "count", reasons[i]);
-		tree_flag(tree, "refused", refused);
-		tree_close(tree);
-	}
-	tree_close(tree);
-	if (last != NULL)
-		tree_value(tree, "last", json_incref(last));
+	tree_open_array(tree, name);
+	for (int i = 0; i < REASON_COUNT; i++)
+		if (reasons[i] != 0)
+			tree_value(tree, NULL, json_pack("{s:s, s:I}", "reason",
+			    report_reason_name(i), "count", (json_int_t)reasons[i]));
 	tree_close(tree);
 }
 
@@ -218,14 +158,11 @@ put_changes(struct tree *tree, const struct review_domain *seen,
 {
 	tree_open_array(tree, "changes");
 	for (int i = 0; i < REASON_COUNT; i++) {
-		struct buffer text = BUFFER_INIT;
-
 		if (seen->refused[i] == 0 && seen->would[i] == 0)
 			continue;
 		tree_open_object(tree, NULL);
 		tree_text(tree, "reason", report_reason_name(i));
-		advice_write((enum policy_reason)i, rule, &text);
-		tree_buffer(tree, "advice", &text);
+		explain_advice(tree, "advice", (enum policy_reason)i, rule);
 		tree_text(tree, "hint", policy_advice_hint((enum policy_reason)i));
 		tree_close(tree);
 	}
@@ -240,15 +177,20 @@ mail_values(const struct report_mail *request, const struct policy_outcome *rule
 	const struct review_domain *seen = request->partner->seen;
 	json_t *partner = report_people_partner(view, request->partner);
 	struct tree tree = { .open = { partner }, .depth = 1, .failed = partner == NULL };
+	const char *name;
+	json_t *count;
 
 	tree_time(&tree, "since", view->report->since_ms);
 	tree_time(&tree, "until", view->report->until_ms);
+	tree_open_array(&tree, "sessions_by");
+	json_object_foreach(json_object_get(partner, "protocols"), name, count)
+		tree_value(&tree, NULL, json_pack("{s:s, s:O}", "protocol", name, "count",
+		    count));
+	tree_close(&tree);
 	put_agreement(&tree, rule);
 	tree_time(&tree, "first_failed", seen->first_failed_ms);
-	tree_open_array(&tree, "failures");
-	put_failures(&tree, seen->refused, true, json_object_get(partner, "last_refused"));
-	put_failures(&tree, seen->would, false, json_object_get(partner, "last_would"));
-	tree_close(&tree);
+	put_failures(&tree, "refusals_by", seen->refused);
+	put_failures(&tree, "would_by", seen->would);
 	put_changes(&tree, seen, rule);
 	return tree_take(&tree);
 }
@@ -258,14 +200,15 @@ report_mail_write(const struct report_mail *request, struct buffer *mail)
 {
 	struct verdict verdict;
 	struct buffer text = BUFFER_INIT;
+	bool made;
 
 	if (put_headers(request, mail) != STATUS_FINE)
 		return STATUS_TROUBLE;
 	if (!find_rule(request, &verdict))
 		return tool_trouble("not enough memory");
-	report_fill(body, mail_values(request, &verdict.outcome[OUTCOME_FROM]),
-	    MUSTACHE_ASCII, &text);
+	made = mustache_fill_file("page/mail.txt", MUSTACHE_ASCII,
+	    mail_values(request, &verdict.outcome[OUTCOME_FROM]), &text);
 	screen_fold(&text, MAIL_WIDTH, true, mail);
 	buffer_free(&text);
-	return STATUS_FINE;
+	return made ? STATUS_FINE : STATUS_TROUBLE;
 }

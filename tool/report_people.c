@@ -115,21 +115,6 @@ mark_certificates(struct tree *tree, const struct report_view *view,
 	}
 }
 
-static void
-put_cipher_list(struct tree *tree, const struct review_domain *seen)
-{
-	tree_flag(tree, "has_ciphers", seen->cipher_count > 0);
-	tree_open_array(tree, "cipher_list");
-	for (size_t i = 0; i < seen->cipher_count; i++) {
-		tree_open_object(tree, NULL);
-		tree_flag(tree, "more", i > 0);
-		tree_text(tree, "cipher", seen->ciphers[i].name);
-		tree_number(tree, "transactions", seen->ciphers[i].transactions);
-		tree_close(tree);
-	}
-	tree_close(tree);
-}
-
 json_t *
 report_people_partner(const struct report_view *view,
     const struct report_partner *partner)
@@ -155,7 +140,7 @@ report_people_partner(const struct report_view *view,
 	put_list(&tree, "would_list", seen->would, REASON_COUNT, report_reason_name,
 	    false);
 	tree_number(&tree, "least_bits", seen->bits_least);
-	put_cipher_list(&tree, seen);
+	tree_number(&tree, "clear", counts->protocol[PROTOCOL_CLEAR]);
 	mark_session(&tree, "last_refused", &seen->last_refused);
 	mark_session(&tree, "last_would", &seen->last_would);
 	mark_session(&tree, "weakest", &seen->weakest);
@@ -165,20 +150,14 @@ report_people_partner(const struct report_view *view,
 
 /* What is no longer in the journal, in words. */
 static void
-put_lost(struct tree *tree, const struct review *report)
+mark_discarded(struct tree *tree, const struct review *report)
 {
-	tree_open_array(tree, "lost");
-	for (size_t i = 0; i < report->discarded_count; i++) {
-		const struct review_discarded *row = &report->discarded[i];
+	json_t *list = json_object_get(tree->open[tree->depth - 1], "discarded");
 
-		tree_open_object(tree, NULL);
-		tree_text(tree, "meaning", row->meaning);
-		tree_number(tree, "records", row->records);
-		tree_number(tree, "messages", row->messages);
-		tree_time(tree, "last", row->last_ms);
-		tree_close(tree);
-	}
-	tree_close(tree);
+	for (size_t i = 0; i < report->discarded_count; i++)
+		if (json_object_set_new(json_array_get(list, i), "meaning",
+		    json_string(report->discarded[i].meaning)) != 0)
+			tree->failed = true;
 }
 
 void
@@ -201,21 +180,6 @@ report_people_head(struct tree *tree, const struct report_view *view)
 	    true);
 	put_list(tree, "refused_list", report->refused, REASON_COUNT, report_reason_name,
 	    false);
-	put_lost(tree, report);
 	report_json_tail(tree, view);
-}
-
-void
-report_fill(const char *template, json_t *values, enum mustache_use use,
-    struct buffer *text)
-{
-	char error[MUSTACHE_ERROR_MAX];
-	struct mustache *parsed = mustache_parse("", template, error);
-
-	if (parsed == NULL || values == NULL)
-		text->failed = true;
-	else
-		mustache_fill(parsed, values, use, text);
-	mustache_free(&parsed);
-	json_decref(values);
+	mark_discarded(tree, report);
 }

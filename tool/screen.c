@@ -193,7 +193,7 @@ fold_line(const char *line, size_t length, int width, bool hard, struct buffer *
 {
 	const char *end = line + length;
 	int indent = (int)strspn(line, " "), column = indent;
-	int hang = hard && indent == 0 ? 0 : indent + 2;
+	int hang = hard && line[indent] != '*' ? indent : indent + 2;
 
 	buffer_add(out, line, (size_t)indent);
 	for (line += indent; line < end; ) {
