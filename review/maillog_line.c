@@ -164,31 +164,3 @@ maillog_line_read(char *line, time_t latest, struct maillog_line *parts)
 	parts->text = at;
 	return true;
 }
-
-bool
-maillog_client_read(char *text, struct maillog_client *client)
-{
-	char *open = strchr(text, '['), *close;
-
-	if (open == NULL || (close = strchr(open, ']')) == NULL)
-		return false;
-	*open = '\0';
-	*close = '\0';
-	client->name = strcmp(text, "unknown") == 0 || *text == '\0' ? NULL : text;
-	client->address = open + 1;
-	return true;
-}
-
-char *
-maillog_value(char *text, const char *name, const char *end)
-{
-	char *value = strstr(text, name), *stop;
-
-	if (value == NULL)
-		return NULL;
-	value += strlen(name);
-	stop = strstr(value, end);
-	if (stop != NULL)
-		*stop = '\0';
-	return value;
-}

@@ -230,14 +230,14 @@ judge_item(struct replaying *replaying, const struct facts *facts,
 }
 
 static bool
-take_message(void *context, const struct maillog_message *message)
+take_message(void *context, const struct facts *facts, int64_t time_ms)
 {
 	struct item item = {
-		.transactions = 1, .last_ms = message->time_ms, .was = POLICY_ACCEPT
+		.transactions = 1, .last_ms = time_ms, .was = POLICY_ACCEPT
 	};
 	const struct policy_hidden hidden = { .recipient = true };
 
-	return judge_item(context, message->facts, &hidden, &item);
+	return judge_item(context, facts, &hidden, &item);
 }
 
 /* ------------------------------------------------------------------ *

@@ -33,11 +33,11 @@ maillog_files_read(const char *const *paths, int count, maillog_line_taker *take
 }
 
 static bool
-take(void *context, const struct maillog_message *message)
+take(void *context, const struct facts *facts, int64_t time_ms)
 {
 	(void)context;
-	if (message->facts->from == NULL ||
-	    (message->facts->tls_version == NULL && message->facts->local))
+	(void)time_ms;
+	if (facts->from == NULL || (facts->tls_version == NULL && facts->local))
 		abort();
 	return true;
 }
