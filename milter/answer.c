@@ -12,7 +12,6 @@
 #include "base/hash.h"
 #include "base/limiter.h"
 #include "milter/decision.h"
-#include "milter/encoded.h"
 #include "milter/facts.h"
 
 /* Where names are decoded to. A longer one becomes the empty name. */
@@ -104,7 +103,7 @@ gather_request_tls(const struct delegation *request, struct answer_room *room,
 	}
 	facts->tls_version = protocol;
 	facts->cipher = delegation_find(request, ATTRIBUTE_ENCRYPTION_CIPHER);
-	facts->bits = facts_read_bits(delegation_get(request, ATTRIBUTE_ENCRYPTION_KEYSIZE));
+	facts->bits = correlation_number(delegation_get(request, ATTRIBUTE_ENCRYPTION_KEYSIZE));
 	gather_certificate(request, room, facts);
 }
 

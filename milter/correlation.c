@@ -79,19 +79,16 @@ correlation_free(struct correlation **table)
  * Connections
  * ------------------------------------------------------------------ */
 
-static uint16_t
-read_port(const char *text)
+int
+correlation_number(const char *text)
 {
-	unsigned long port = 0;
+	char *end;
+	long number;
 
-	if (text == NULL || text[0] == '\0' || strlen(text) > 5)
-		return 0;
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9')
-			return 0;
-		port = port * 10 + (unsigned long)(*text - '0');
-	}
-	return port <= UINT16_MAX ? (uint16_t)port : 0;
+	if (text == NULL || text[0] < '0' || text[0] > '9')
+		return -1;
+	number = strtol(text, &end, 10);
+	return *end == '\0' && number <= UINT16_MAX ? (int)number : -1;
 }
 
 /* The address without what some put around it; false where it is too long. */
@@ -120,8 +117,10 @@ endpoint_read(struct endpoint *end, const char *address, const char *port)
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char text[INET6_ADDRSTRLEN];
 
+	int number = correlation_number(port);
+
 	memset(end, 0, sizeof(*end));
-	end->port = read_port(port);
+	end->port = number > 0 ? (uint16_t)number : 0;
 	if (address == NULL || !strip_address(address, text, sizeof(text)))
 		return;
 	if (inet_pton(AF_INET, text, end->address + sizeof(mapped)) == 1) {

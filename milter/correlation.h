@@ -117,6 +117,9 @@ void correlation_free(struct correlation **table);
  */
 void endpoint_read(struct endpoint *end, const char *address, const char *port);
 
+/* A number of at most 65535, as bits and ports are written; -1: it is none. */
+int correlation_number(const char *text);
+
 /* Whether both may be the same connection. */
 bool connection_same(const struct connection *a, const struct connection *b);
 

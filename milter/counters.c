@@ -103,25 +103,9 @@ counters_reloaded(struct counters *counters, bool loaded, int64_t now_ms,
  * ------------------------------------------------------------------ */
 
 /* From less than a decision should take to what a client would begin to notice. */
-static const struct {
-	int64_t nanoseconds;
-	const char *seconds;
-} bounds[HISTOGRAM_CLASSES] = {
-	{ 500, "5e-07" },
-	{ 1000, "1e-06" },
-	{ 2500, "2.5e-06" },
-	{ 5000, "5e-06" },
-	{ 10000, "1e-05" },
-	{ 25000, "2.5e-05" },
-	{ 50000, "5e-05" },
-	{ 100000, "0.0001" },
-	{ 250000, "0.00025" },
-	{ 500000, "0.0005" },
-	{ 1000000, "0.001" },
-	{ 2500000, "0.0025" },
-	{ 5000000, "0.005" },
-	{ 10000000, "0.01" },
-	{ INT64_MAX, "+Inf" },
+static const int64_t bounds[HISTOGRAM_CLASSES] = {
+	500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
+	1000000, 2500000, 5000000, 10000000, INT64_MAX
 };
 
 int64_t
@@ -140,15 +124,15 @@ histogram_add(struct histogram *histogram, int64_t nanoseconds)
 
 	if (nanoseconds < 0)
 		nanoseconds = 0;
-	while (nanoseconds > bounds[i].nanoseconds)
+	while (nanoseconds > bounds[i])
 		i++;
 	atomic_fetch_add_explicit(&histogram->classes[i], 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&histogram->sum_ns, (unsigned long long)nanoseconds,
 	    memory_order_relaxed);
 }
 
-const char *
+int64_t
 histogram_bound(size_t index)
 {
-	return bounds[index].seconds;
+	return bounds[index];
 }

@@ -88,7 +88,7 @@ int64_t histogram_clock(void);
 /* Adds one duration. A negative one is none. */
 void histogram_add(struct histogram *histogram, int64_t nanoseconds);
 
-/* A class's upper bound, which belongs to it, in seconds as OpenMetrics writes it. */
-const char *histogram_bound(size_t index);
+/* A class's upper bound, which belongs to it, in nanoseconds; INT64_MAX: the last. */
+int64_t histogram_bound(size_t index);
 
 #endif

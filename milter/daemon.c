@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "base/diag.h"
-#include "milter/supervisor.h"
 
 static void say_error(const struct daemon *daemon, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -106,15 +105,8 @@ look_as_user(struct daemon *daemon, user_function *look)
 static void
 read_policy(struct daemon *daemon, struct diags *diags)
 {
-	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path, false,
-	    diags);
-}
-
-static void
-lint_policy(struct daemon *daemon, struct diags *diags)
-{
-	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path, true,
-	    diags);
+	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path,
+	    daemon->only_check, diags);
 }
 
 /*
@@ -219,14 +211,8 @@ done:
 static void
 check_journal(struct daemon *daemon, struct diags *diags)
 {
-	settings_check_journal(daemon->settings, daemon->settings_path, false, diags);
-}
-
-static void
-check_journal_and_warn(struct daemon *daemon, struct diags *diags)
-{
 	settings_check_journal(daemon->settings, daemon->settings_path,
-	    !daemon->identity.other, diags);
+	    daemon->only_check && !daemon->identity.other, diags);
 }
 
 static void
@@ -430,7 +416,7 @@ int
 daemon_check(const char *settings_path)
 {
 	struct daemon daemon = { .settings_path = settings_path, .foreground = true,
-	    .ready = -1, .sockets = SOCKETS_INIT };
+	    .only_check = true, .ready = -1, .sockets = SOCKETS_INIT };
 	char error[PRIVILEGES_ERROR_MAX];
 	bool startable;
 	int status = 1;
@@ -446,9 +432,9 @@ daemon_check(const char *settings_path)
 		say_error(&daemon, "%s: the daemon would not start here", error);
 		daemon.identity.change = false;
 		startable = settings_user_is_default(daemon.settings);
+		daemon.identity.other = daemon.identity.other || !startable;
 	}
-	if (look_as_user(&daemon, startable ? check_journal_and_warn : check_journal) &&
-	    look_as_user(&daemon, lint_policy)) {
+	if (look_as_user(&daemon, check_journal) && look_as_user(&daemon, read_policy)) {
 		status = startable || geteuid() != 0 ? 0 : 1;
 		if (!daemon.loaded.summary.has_default)
 			say_error(&daemon, "the policy has no default block: senders"

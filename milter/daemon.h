@@ -1,11 +1,18 @@
 /*
- * daemon.h - from the command line to a process that serves.
+ * daemon.h - from the command line to processes that serve: the first one, the
+ * supervisor, the worker.
+ *
+ * libmilter takes SIGHUP, SIGTERM and SIGINT for itself, and HUP ends it. So it
+ * runs in a worker, in a session of its own, that is told what to do through a
+ * socket; the supervisor has one thread, waits for signals and starts a new worker
+ * when one dies. The worker ends when the supervisor does.
  *
  * SPDX-License-Identifier: ISC
  */
 #ifndef TLSWARD_MILTER_DAEMON_H
 #define TLSWARD_MILTER_DAEMON_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "milter/load.h"
@@ -18,6 +25,7 @@
 struct daemon {
 	const char *settings_path;
 	bool foreground;
+	bool only_check;		/* -t: warn of what can be warned of */
 	struct settings *settings;
 	struct identity identity;
 	struct log *log;
@@ -38,5 +46,24 @@ int daemon_check(const char *settings_path);
  * when it could not.
  */
 int daemon_run(const char *settings_path, bool foreground);
+
+/* The signals that the supervisor waits for, to be blocked before it runs. */
+void supervisor_signals(sigset_t *signals);
+
+/* Runs until told to end, or until workers keep dying. Returns the exit status. */
+int supervisor_run(struct daemon *daemon);
+
+/* What the supervisor asks of the worker, one byte each, and what it answers. */
+#define CONTROL_RELOAD 'R'
+#define CONTROL_COUNTERS 'C'
+#define CONTROL_STOP 'S'
+#define CONTROL_SERVING 'U'
+
+/*
+ * Serves until the supervisor says so on "control" or is gone. Returns the exit
+ * status, for _exit(): libmilter's threads are still there. Takes the policy
+ * of daemon->loaded over, or loads it where there is none.
+ */
+int worker_run(struct daemon *daemon, int control);
 
 #endif

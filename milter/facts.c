@@ -12,13 +12,93 @@
  */
 #include "milter/facts.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "milter/encoded.h"
 #include "milter/log.h"
 #include "milter/macros.h"
 #include "base/text.h"
+
+/* ------------------------------------------------------------------ *
+ * Encoded text
+ * ------------------------------------------------------------------ */
+
+/* Encoders write digits in upper case alone. */
+static int
+encoded_digit(char c)
+{
+	return c < 'a' ? text_hex(c) : -1;
+}
+
+/* The byte that two upper-case hex digits stand for, or -1. */
+static int
+encoded_byte(const char *text)
+{
+	int high = encoded_digit(text[0]);
+	int low = high >= 0 ? encoded_digit(text[1]) : -1;
+
+	return low >= 0 ? high * 16 + low : -1;
+}
+
+const char *
+encoded_text(const char *encoded, char *out, size_t size)
+{
+	size_t length = 0;
+
+	out[0] = '\0';
+	while (*encoded != '\0') {
+		int byte = encoded[0] == '+' ? encoded_byte(encoded + 1) : -1;
+
+		if (byte == 0 || length + 1 >= size) {
+			out[0] = '\0';
+			return out;
+		}
+		out[length++] = byte > 0 ? (char)byte : encoded[0];
+		encoded += byte > 0 ? 3 : 1;
+	}
+	out[length] = '\0';
+	return out;
+}
+
+const char *
+encoded_common_name(const char *encoded, char *out, size_t size)
+{
+	if (strncmp(encoded, "BadCertificate", 14) == 0)
+		encoded = "";
+	return encoded_text(encoded, out, size);
+}
+
+/* What X509_NAME_oneline() writes as \xXX; any other \xXX was in the name itself. */
+static bool
+is_escaped_byte(int byte)
+{
+	return (byte > 0 && byte < ' ') || byte > '~';
+}
+
+const char *
+encoded_full_name(const char *encoded, char *out, size_t size)
+{
+	const char *in = encoded_text(encoded, out, size);
+	size_t length = 0;
+
+	while (*in != '\0') {
+		int byte = strncmp(in, "\\x", 2) == 0 ? encoded_byte(in + 2) : -1;
+
+		if (is_escaped_byte(byte)) {
+			out[length++] = (char)byte;
+			in += 4;
+			continue;
+		}
+		if (in[0] == '\\' && (in[1] == '/' || in[1] == '+'))
+			in++;
+		out[length++] = *in++;
+	}
+	out[length] = '\0';
+	return out;
+}
+
+/* ------------------------------------------------------------------ *
+ * At MAIL
+ * ------------------------------------------------------------------ */
 
 /* A macro that is there but empty tells nothing. */
 static const char *
@@ -127,25 +207,13 @@ gather_sendmail_certificate(SMFICTX *ctx, struct facts_room *room,
 	    room->issuer_dn, sizeof(room->issuer_dn));
 }
 
-int
-facts_read_bits(const char *text)
-{
-	char *end;
-	long bits;
-
-	if (text == NULL || text[0] < '0' || text[0] > '9')
-		return -1;
-	bits = strtol(text, &end, 10);
-	return *end == '\0' && bits <= 65535 ? (int)bits : -1;
-}
-
 static void
 gather_tls(SMFICTX *ctx, const struct session *session, enum settings_mta mta,
     struct facts_room *room, struct facts *facts)
 {
 	facts->tls_version = get_macro(ctx, MACRO_TLS_VERSION);
 	facts->cipher = get_macro(ctx, MACRO_CIPHER);
-	facts->bits = facts_read_bits(get_macro(ctx, MACRO_CIPHER_BITS));
+	facts->bits = correlation_number(get_macro(ctx, MACRO_CIPHER_BITS));
 	if (facts->tls_version == NULL && facts->cipher == NULL) {
 		facts->bits = -1;
 		if (session->macros_chosen)

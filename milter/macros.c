@@ -17,59 +17,68 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Not const only because libmilter's prototypes are not. */
-static char names[MACRO_COUNT][20] = {
-#define NAME(name, text) text,
-	MACROS(NAME)
-#undef NAME
+/* Where a macro is asked for, and which not always. */
+enum {
+	AT_CONNECT = 1, AT_MAIL = 2, AT_RCPT = 4, AT_DATA = 8, AT_END = 16,
+	SENDMAIL_ONLY = 32, FOR_CORRELATION = 64
 };
 
-#define BIT(macro) (1ul << (macro))
-/* What Postfix never has. */
-#define SENDMAIL_ONLY \
-	(BIT(MACRO_VERIFY) | BIT(MACRO_CN_SUBJECT) | BIT(MACRO_CN_ISSUER) | \
-	BIT(MACRO_CERT_FP) | BIT(MACRO_CERT_MD5))
-#define AT_MAIL \
-	(BIT(MACRO_QUEUE_ID) | BIT(MACRO_MAIL_ADDR) | BIT(MACRO_AUTH_AUTHEN) | \
-	BIT(MACRO_CLIENT_NAME) | BIT(MACRO_CLIENT_PTR) | BIT(MACRO_CLIENT_RESOLVE) | \
-	BIT(MACRO_TLS_VERSION) | BIT(MACRO_CIPHER) | BIT(MACRO_CIPHER_BITS) | \
-	BIT(MACRO_CERT_SUBJECT) | BIT(MACRO_CERT_ISSUER) | SENDMAIL_ONLY)
-
-#define FOR_CORRELATION (BIT(MACRO_DAEMON_ADDR) | BIT(MACRO_DAEMON_PORT))
+/* Not const only because libmilter's prototypes are not. */
+static struct {
+	char name[20];
+	unsigned where;
+} macros[MACRO_COUNT] = {
+	[MACRO_VERSION] = { "v", AT_CONNECT },
+	[MACRO_QUEUE_ID] = { "i", AT_MAIL | AT_RCPT | AT_DATA | AT_END },
+	[MACRO_MAIL_ADDR] = { "{mail_addr}", AT_MAIL },
+	[MACRO_RCPT_ADDR] = { "{rcpt_addr}", AT_RCPT },
+	[MACRO_AUTH_AUTHEN] = { "{auth_authen}", AT_MAIL },
+	[MACRO_CLIENT_NAME] = { "{client_name}", AT_MAIL },
+	[MACRO_CLIENT_PTR] = { "{client_ptr}", AT_MAIL },
+	[MACRO_CLIENT_RESOLVE] = { "{client_resolve}", AT_MAIL },
+	[MACRO_TLS_VERSION] = { "{tls_version}", AT_MAIL },
+	[MACRO_CIPHER] = { "{cipher}", AT_MAIL },
+	[MACRO_CIPHER_BITS] = { "{cipher_bits}", AT_MAIL },
+	[MACRO_CERT_SUBJECT] = { "{cert_subject}", AT_MAIL },
+	[MACRO_CERT_ISSUER] = { "{cert_issuer}", AT_MAIL },
+	[MACRO_VERIFY] = { "{verify}", AT_MAIL | SENDMAIL_ONLY },
+	[MACRO_CN_SUBJECT] = { "{cn_subject}", AT_MAIL | SENDMAIL_ONLY },
+	[MACRO_CN_ISSUER] = { "{cn_issuer}", AT_MAIL | SENDMAIL_ONLY },
+	[MACRO_CERT_FP] = { "{cert_fp}", AT_MAIL | SENDMAIL_ONLY },
+	[MACRO_CERT_MD5] = { "{cert_md5}", AT_MAIL | SENDMAIL_ONLY },
+	[MACRO_DAEMON_ADDR] = { "{daemon_addr}", AT_CONNECT | FOR_CORRELATION },
+	[MACRO_DAEMON_PORT] = { "{daemon_port}", AT_CONNECT | FOR_CORRELATION },
+};
 
 static const struct {
 	int stage;
-	unsigned long macros;
+	unsigned where;
 } stages[] = {
 	/* First: without this one the MTA's own HELO list must stay. */
-	{ SMFIM_ENVFROM, AT_MAIL },
-	{ SMFIM_HELO, 0 },
-	{ SMFIM_CONNECT, BIT(MACRO_VERSION) | FOR_CORRELATION },
-	{ SMFIM_ENVRCPT, BIT(MACRO_QUEUE_ID) | BIT(MACRO_RCPT_ADDR) },
-	{ SMFIM_DATA, BIT(MACRO_QUEUE_ID) },
-	{ SMFIM_EOH, 0 },
-	{ SMFIM_EOM, BIT(MACRO_QUEUE_ID) },
+	{ SMFIM_ENVFROM, AT_MAIL }, { SMFIM_HELO, 0 }, { SMFIM_CONNECT, AT_CONNECT },
+	{ SMFIM_ENVRCPT, AT_RCPT }, { SMFIM_DATA, AT_DATA }, { SMFIM_EOH, 0 },
+	{ SMFIM_EOM, AT_END },
 };
 
 static int
-write_list(unsigned long wanted, char *list)
+write_list(unsigned where, unsigned unwanted, char *list)
 {
 	size_t length = 0;
 	int count = 0;
 
 	list[0] = '\0';
 	for (int i = 0; i < MACRO_COUNT; i++) {
-		if ((wanted & BIT(i)) == 0)
+		if ((macros[i].where & where) == 0 || (macros[i].where & unwanted) != 0)
 			continue;
 		length += (size_t)snprintf(list + length, MACROS_LIST_MAX - length,
-		    "%s%s", count > 0 ? " " : "", names[i]);
+		    "%s%s", count > 0 ? " " : "", macros[i].name);
 		count++;
 	}
 	return count;
 }
 
 /* The MTA says which one it is only after it was told what to send. */
-static unsigned long
+static unsigned
 left_out(enum settings_mta mta)
 {
 	return mta == SETTINGS_MTA_POSTFIX ? SENDMAIL_ONLY : 0;
@@ -80,18 +89,18 @@ macros_list(int stage, enum settings_mta mta, char *list)
 {
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
 		if (stages[i].stage == stage)
-			return write_list(stages[i].macros & ~left_out(mta), list);
+			return write_list(stages[i].where, left_out(mta), list);
 	return -1;
 }
 
 bool
 macros_choose(SMFICTX *ctx, enum settings_mta mta, bool correlated)
 {
-	const unsigned long unwanted = correlated ? 0 : FOR_CORRELATION;
+	unsigned unwanted = left_out(mta) | (correlated ? 0 : FOR_CORRELATION);
 	char list[MACROS_LIST_MAX];
 
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-		(void)write_list(stages[i].macros & ~left_out(mta) & ~unwanted, list);
+		(void)write_list(stages[i].where, unwanted, list);
 		if (smfi_setsymlist(ctx, stages[i].stage, list) != MI_SUCCESS)
 			return false;
 	}
@@ -101,5 +110,5 @@ macros_choose(SMFICTX *ctx, enum settings_mta mta, bool correlated)
 const char *
 macros_get(SMFICTX *ctx, enum macro macro)
 {
-	return smfi_getsymval(ctx, names[macro]);
+	return smfi_getsymval(ctx, macros[macro].name);
 }

@@ -15,33 +15,14 @@
 
 #include "settings/settings.h"
 
-#define MACROS(X) \
-	X(VERSION, "v") /* which MTA this is */ \
-	X(QUEUE_ID, "i") \
-	X(MAIL_ADDR, "{mail_addr}") \
-	X(RCPT_ADDR, "{rcpt_addr}") \
-	X(AUTH_AUTHEN, "{auth_authen}") \
-	X(CLIENT_NAME, "{client_name}") \
-	X(CLIENT_PTR, "{client_ptr}") \
-	X(CLIENT_RESOLVE, "{client_resolve}") \
-	X(TLS_VERSION, "{tls_version}") \
-	X(CIPHER, "{cipher}") \
-	X(CIPHER_BITS, "{cipher_bits}") \
-	X(CERT_SUBJECT, "{cert_subject}") \
-	X(CERT_ISSUER, "{cert_issuer}") \
-	X(VERIFY, "{verify}") \
-	X(CN_SUBJECT, "{cn_subject}") \
-	X(CN_ISSUER, "{cn_issuer}") \
-	X(CERT_FP, "{cert_fp}") /* with CertFingerprintAlgorithm, */ \
-	X(CERT_MD5, "{cert_md5}") /* and without it */ \
-	X(DAEMON_ADDR, "{daemon_addr}") /* asked for beside a policy service, */ \
-	X(DAEMON_PORT, "{daemon_port}") /* likewise */
-
 enum macro {
-#define ENUMERATOR(name, text) MACRO_##name,
-	MACROS(ENUMERATOR)
-#undef ENUMERATOR
-	MACRO_COUNT
+	MACRO_VERSION, MACRO_QUEUE_ID, MACRO_MAIL_ADDR, MACRO_RCPT_ADDR,
+	MACRO_AUTH_AUTHEN, MACRO_CLIENT_NAME, MACRO_CLIENT_PTR, MACRO_CLIENT_RESOLVE,
+	MACRO_TLS_VERSION, MACRO_CIPHER, MACRO_CIPHER_BITS, MACRO_CERT_SUBJECT,
+	MACRO_CERT_ISSUER, MACRO_VERIFY, MACRO_CN_SUBJECT, MACRO_CN_ISSUER,
+	MACRO_CERT_FP,			/* with CertFingerprintAlgorithm, */
+	MACRO_CERT_MD5,			/* and without it */
+	MACRO_DAEMON_ADDR, MACRO_DAEMON_PORT, MACRO_COUNT
 };
 
 /* Sendmail breaks off every SMTP session when a stage has more than this. */

@@ -125,9 +125,14 @@ write_latency(const struct figures *figures, struct buffer *out)
 	unsigned long count = 0;
 
 	for (size_t i = 0; i < HISTOGRAM_CLASSES; i++) {
+		int64_t bound = histogram_bound(i);
+
 		count += atomic_load(&histogram->classes[i]);
-		buffer_format(out, "%s_bucket{le=\"%s\"} %lu\n", name,
-		    histogram_bound(i), count);
+		if (bound < INT64_MAX)
+			buffer_format(out, "%s_bucket{le=\"%g\"} %lu\n", name,
+			    (double)bound / 1e9, count);
+		else
+			buffer_format(out, "%s_bucket{le=\"+Inf\"} %lu\n", name, count);
 	}
 	buffer_format(out, "%s_count %lu\n%s_sum ", name, count, name);
 	write_fraction(out, sum, 1000000000);

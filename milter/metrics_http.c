@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "milter/metrics_http.h"
+#include "milter/metrics.h"
 
 #include <microhttpd.h>
 #include <poll.h>

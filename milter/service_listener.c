@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,7 +30,6 @@
 
 /* What is not a client, in an event. */
 #define THE_LISTENER UINT32_MAX
-#define THE_STOP (UINT32_MAX - 1)
 
 const struct service_limits service_limits = {
 	.clients = 4096,
@@ -44,7 +42,6 @@ const struct service_limits service_limits = {
 struct service_listener {
 	int fd;
 	int epoll;
-	int stop;
 	struct service *service;
 	const struct service_limits *limits;
 	uint64_t serial;
@@ -92,22 +89,16 @@ flush_answers(struct service_client *client, int64_t now_ms)
 static enum client_end
 take_request(struct service_client *client, struct service *service)
 {
+	static const enum client_end ends[] = {
+		[DELEGATION_EMPTY] = CLIENT_GOES_ON, [DELEGATION_PARTIAL] = CLIENT_GOES_ON,
+		[DELEGATION_GARBAGE] = CLIENT_GARBAGE,
+		[DELEGATION_TOO_LARGE] = CLIENT_TOO_LARGE,
+		[DELEGATION_NO_MEMORY] = CLIENT_NO_MEMORY,
+	};
 	bool answered;
 
-	switch (client->request.state) {
-	case DELEGATION_EMPTY:
-	case DELEGATION_PARTIAL:
-		return CLIENT_GOES_ON;
-	case DELEGATION_COMPLETE:
-		break;
-	case DELEGATION_TOO_LARGE:
-		return CLIENT_TOO_LARGE;
-	case DELEGATION_NO_MEMORY:
-		return CLIENT_NO_MEMORY;
-	case DELEGATION_GARBAGE:
-	default:
-		return CLIENT_GARBAGE;
-	}
+	if (client->request.state != DELEGATION_COMPLETE)
+		return ends[client->request.state];
 	answered = answer_request(service, &client->state, &client->request,
 	    &client->answers);
 	delegation_clear(&client->request);
@@ -218,10 +209,8 @@ service_listener_new(int fd, struct service *service,
 	listener->service = service;
 	listener->limits = limits;
 	listener->epoll = epoll_create1(EPOLL_CLOEXEC);
-	listener->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (listener->epoll == -1 || listener->stop == -1 ||
-	    watch_fd(listener, EPOLL_CTL_ADD, fd, EPOLLIN, THE_LISTENER) != 0 ||
-	    watch_fd(listener, EPOLL_CTL_ADD, listener->stop, EPOLLIN, THE_STOP) != 0) {
+	if (listener->epoll == -1 ||
+	    watch_fd(listener, EPOLL_CTL_ADD, fd, EPOLLIN, THE_LISTENER) != 0) {
 		int saved = errno;
 
 		service_listener_free(&listener);
@@ -245,8 +234,6 @@ service_listener_free(struct service_listener **listener)
 		(void)close(old->fd);
 	if (old->epoll != -1)
 		(void)close(old->epoll);
-	if (old->stop != -1)
-		(void)close(old->stop);
 	free(old);
 	*listener = NULL;
 }
@@ -254,33 +241,21 @@ service_listener_free(struct service_listener **listener)
 void
 service_listener_stop(struct service_listener *listener)
 {
-	uint64_t one = 1;
-
-	(void)!write(listener->stop, &one, sizeof(one));
+	(void)shutdown(listener->fd, SHUT_RDWR);
 }
 
 /* ------------------------------------------------------------------ *
  * Clients that go
  * ------------------------------------------------------------------ */
 
-static const char *
-why_of(enum client_end end)
-{
-	switch (end) {
-	case CLIENT_GARBAGE:
-		return "what it sent is no policy delegation request";
-	case CLIENT_TOO_LARGE:
-		return "its request is too large";
-	case CLIENT_TOO_SLOW:
-		return "it is too slow";
-	case CLIENT_TOO_MANY:
-		return "there are too many, and it was silent longest";
-	case CLIENT_NO_MEMORY:
-		return "not enough memory";
-	default:
-		return NULL;
-	}
-}
+/* NULL: nobody needs to be told. */
+static const char *const reasons[CLIENT_ENDS] = {
+	[CLIENT_GARBAGE] = "what it sent is no policy delegation request",
+	[CLIENT_TOO_LARGE] = "its request is too large",
+	[CLIENT_TOO_SLOW] = "it is too slow",
+	[CLIENT_TOO_MANY] = "there are too many, and it was silent longest",
+	[CLIENT_NO_MEMORY] = "not enough memory",
+};
 
 static void
 drop_client(struct service_listener *listener, struct service_client *client,
@@ -288,10 +263,10 @@ drop_client(struct service_listener *listener, struct service_client *client,
 {
 	struct service *service = listener->service;
 
-	if (why_of(end) != NULL) {
+	if (reasons[end] != NULL) {
 		counters_add(&service->counters, COUNTER_CLIENTS_CLOSED);
 		log_limited(service->log, &listener->limiters[end], SEVERITY_WARNING,
-		    "policy service: a client is not served any more: %s", why_of(end));
+		    "policy service: a client is not served any more: %s", reasons[end]);
 	}
 	service_client_close(client);
 	listener->count--;
@@ -445,9 +420,9 @@ service_listener_run(void *argument)
 {
 	struct service_listener *listener = argument;
 	struct epoll_event events[EVENTS_AT_ONCE];
-	bool connecting, stopping = false;
+	bool connecting, serving = true;
 
-	while (!stopping) {
+	while (serving) {
 		int count = epoll_wait(listener->epoll, events, EVENTS_AT_ONCE,
 		    patience(listener, histogram_clock() / 1000000));
 		int64_t now_ms = histogram_clock() / 1000000;
@@ -456,12 +431,12 @@ service_listener_run(void *argument)
 		for (int i = 0; i < count; i++) {
 			uint32_t what = events[i].data.u32;
 
-			if (what == THE_LISTENER)
-				connecting = true;
-			else if (what == THE_STOP)
-				stopping = true;
-			else
+			if (what != THE_LISTENER)
 				serve_client(listener, &listener->clients[what], now_ms);
+			else if ((events[i].events & EPOLLHUP) != 0)
+				serving = false;
+			else
+				connecting = true;
 		}
 		drop_overdue(listener, now_ms);
 		resume_accepting(listener, now_ms);

@@ -73,7 +73,7 @@ struct service_listener *service_listener_new(int fd, struct service *service,
 /* Serves until it is told to stop: for a thread, whose argument is the listener. */
 void *service_listener_run(void *listener);
 
-/* Tells it to. Any thread. */
+/* Tells it to, by shutting the socket down. Any thread. */
 void service_listener_stop(struct service_listener *listener);
 
 /* Closes all connections and frees it. NULL-safe. It must not run any more. */

@@ -202,20 +202,18 @@ is_there(const struct socket_file *file)
 const char *
 sockets_lost(const struct sockets *sockets)
 {
-	if (sockets->milter.path != NULL && !is_there(&sockets->milter))
-		return sockets->milter.path;
-	if (sockets->service.path != NULL && !is_there(&sockets->service))
-		return sockets->service.path;
+	for (size_t i = 0; i < SOCKETS_FILES; i++)
+		if (sockets->files[i].path != NULL && !is_there(&sockets->files[i]))
+			return sockets->files[i].path;
 	return NULL;
 }
 
 void
 sockets_remove(const struct sockets *sockets)
 {
-	if (sockets->milter.path != NULL && is_there(&sockets->milter))
-		(void)unlink(sockets->milter.path);
-	if (sockets->service.path != NULL && is_there(&sockets->service))
-		(void)unlink(sockets->service.path);
+	for (size_t i = 0; i < SOCKETS_FILES; i++)
+		if (sockets->files[i].path != NULL && is_there(&sockets->files[i]))
+			(void)unlink(sockets->files[i].path);
 }
 
 /* ------------------------------------------------------------------ *
@@ -345,11 +343,11 @@ sockets_open(struct sockets *sockets, const struct settings *settings,
 {
 	const char *path = settings_unix_path(settings->policy_service);
 
-	if (!open_milter(&sockets->milter, settings, identity, error))
+	if (!open_milter(&sockets->files[0], settings, identity, error))
 		return false;
 	words_go_to = log;
 	if (path != NULL)
-		sockets->service_fd = listen_unix(&sockets->service, path, settings,
+		sockets->service_fd = listen_unix(&sockets->files[1], path, settings,
 		    identity, error);
 	else if (settings->policy_service != NULL)
 		sockets->service_fd = listen_inet(settings->policy_service, BACKLOG,

@@ -23,9 +23,10 @@ struct socket_file {
 	struct stat made;
 };
 
+#define SOCKETS_FILES 2
+
 struct sockets {
-	struct socket_file milter;	/* libmilter has its descriptor */
-	struct socket_file service;
+	struct socket_file files[SOCKETS_FILES];	/* libmilter's; the policy service's */
 	int service_fd;			/* the policy service's; -1: there is none */
 	int metrics_fd;			/* what metrics are fetched from; -1: likewise */
 };

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "milter/supervisor.h"
+#include "milter/daemon.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,6 @@
 
 #include "base/diag.h"
 #include "milter/snapshot.h"
-#include "milter/worker.h"
 
 /* A worker that dies this often within a minute is not started again. */
 #define DEATHS_MAX 5

@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "milter/worker.h"
+#include "milter/daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@
 #include "base/diag.h"
 #include "milter/callbacks.h"
 #include "milter/load.h"
-#include "milter/metrics_http.h"
+#include "milter/metrics.h"
 #include "milter/service_listener.h"
 
 /* How long the end may take: messages under way, and the log's queue. */

@@ -155,7 +155,7 @@ test_classes_of_duration(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < HISTOGRAM_CLASSES - 1; i++) {
-		int64_t bound = (int64_t)(strtod(histogram_bound(i), NULL) * 1e9 + 0.5);
+		int64_t bound = histogram_bound(i);
 
 		histogram_add(&histogram, bound);
 		histogram_add(&histogram, bound + 1);
@@ -163,7 +163,7 @@ test_classes_of_duration(void **state)
 		assert_int_equal(atomic_load(&histogram.classes[i]), i == 0 ? 1 : 2);
 		assert_int_equal(atomic_load(&histogram.classes[i + 1]), 1);
 	}
-	assert_string_equal(histogram_bound(HISTOGRAM_CLASSES - 1), "+Inf");
+	assert_true(histogram_bound(HISTOGRAM_CLASSES - 1) == INT64_MAX);
 	histogram_add(&histogram, INT64_MAX / 2);
 	assert_int_equal(atomic_load(&histogram.classes[HISTOGRAM_CLASSES - 1]), 2);
 	histogram_add(&histogram, -5);

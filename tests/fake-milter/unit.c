@@ -12,7 +12,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "milter/encoded.h"
 #include "milter/facts.h"
 #include "milter/load.h"
 #include "milter/log.h"
