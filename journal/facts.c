@@ -1,19 +1,294 @@
 /*
- * facts.c - facts by the record's names, from text and from JSON.
+ * facts.c - facts by the record's names: from text and from JSON, and copies.
  *
  * The strings of the facts stay where jansson put them; "kept" holds all those
  * values until the facts are cleared.
  *
  * SPDX-License-Identifier: ISC
  */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <jansson.h>
 
 #include "journal/record.h"
 #include "base/arena.h"
+#include "base/date.h"
 #include "base/suggest.h"
+
+/* ------------------------------------------------------------------ *
+ * One fact
+ * ------------------------------------------------------------------ */
+
+/* MD5 has the shortest digest that an MTA is known to report, SHA-512 the longest. */
+#define DIGEST_MIN 32
+#define DIGEST_MAX 128
+
+static void *
+fact_slot(struct facts *facts, const struct record_field *field)
+{
+	return (char *)facts + field->offset;
+}
+
+static bool __attribute__((format(printf, 2, 3)))
+fact_error(char error[JOURNAL_ERROR_MAX], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(error, JOURNAL_ERROR_MAX, format, args);
+	va_end(args);
+	return false;
+}
+
+static int
+fact_most(const struct record_field *field)
+{
+	return field->kind == FIELD_NUMBER ? INT_MAX : 65535;
+}
+
+static bool
+fact_wrong_type(const struct record_field *field, char error[JOURNAL_ERROR_MAX])
+{
+	if (record_field_is_number(field))
+		return fact_error(error, "%s must be an integer from 0 to %d",
+		    field->name, fact_most(field));
+	if (field->kind == FIELD_LOCAL || field->kind == FIELD_VERIFIED)
+		return fact_error(error, "%s must be \"yes\" or \"no\"", field->name);
+	return fact_error(error, "%s must be a string", field->name);
+}
+
+static bool
+fact_from_number(struct facts *facts, const struct record_field *field,
+    long long number, char error[JOURNAL_ERROR_MAX])
+{
+	if (number < 0 || number > fact_most(field))
+		return fact_wrong_type(field, error);
+	*(int *)fact_slot(facts, field) = (int)number;
+	return true;
+}
+
+static bool
+fact_from_digits(struct facts *facts, const struct record_field *field,
+    const char *text, char error[JOURNAL_ERROR_MAX])
+{
+	size_t digits = strspn(text, "0123456789");
+
+	/* Eighteen digits always fit. */
+	if (digits == 0 || digits > 18 || text[digits] != '\0')
+		return fact_wrong_type(field, error);
+	return fact_from_number(facts, field, strtoll(text, NULL, 10), error);
+}
+
+static bool
+fact_from_yes_or_no(struct facts *facts, const struct record_field *field,
+    const char *text, char error[JOURNAL_ERROR_MAX])
+{
+	bool yes = strcmp(text, "yes") == 0;
+
+	if (!yes && strcmp(text, "no") != 0)
+		return fact_wrong_type(field, error);
+	if (field->kind == FIELD_LOCAL)
+		*(bool *)fact_slot(facts, field) = yes;
+	else
+		*(enum policy_tri *)fact_slot(facts, field) =
+		    yes ? POLICY_YES : POLICY_NO;
+	return true;
+}
+
+static bool
+fact_is_address(const char *text)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	return inet_pton(AF_INET, text, &v4) == 1 ||
+	    inet_pton(AF_INET6, text, &v6) == 1;
+}
+
+/* An algorithm's name and its colon: "sha512:"; 0 where there is none. */
+static size_t
+fact_algorithm_length(const char *text)
+{
+	size_t length = strcspn(text, ":");
+
+	/* Two digits before a colon are a digest's first byte. */
+	if (text[length] == '\0' || length <= 2)
+		return 0;
+	return length + 1;
+}
+
+/* A digest of another algorithm than the two that pins can name. */
+static bool
+fact_is_other_digest(const char *text)
+{
+	size_t digits = 0;
+
+	if (strncasecmp(text, "sha1:", 5) == 0 || strncasecmp(text, "sha256:", 7) == 0)
+		return false;
+	for (text += fact_algorithm_length(text); *text != '\0'; text++) {
+		if (isxdigit((unsigned char)*text))
+			digits++;
+		else if (*text != ':' || digits == 0 || digits % 2 != 0 ||
+		    !isxdigit((unsigned char)text[1]))
+			return false;
+	}
+	return digits % 2 == 0 && digits >= DIGEST_MIN && digits <= DIGEST_MAX;
+}
+
+static bool
+fact_is_time(const char *text)
+{
+	int64_t when;
+
+	return date_read_time(text, &when);
+}
+
+static bool
+fact_is_digest(const char *text)
+{
+	char normal[128];
+
+	return strcmp(text, "none") == 0 ||
+	    policy_fingerprint_normalize(text, normal, sizeof(normal)) ||
+	    fact_is_other_digest(text);
+}
+
+static bool
+fact_is_something(const char *text)
+{
+	return text[0] != '\0';
+}
+
+static bool
+fact_is_mta(const char *text)
+{
+	return strcmp(text, "postfix") == 0 || strcmp(text, "sendmail") == 0;
+}
+
+/* What a text must be, and what is said of one that is not. */
+static const struct {
+	bool (*is)(const char *text);
+	const char *objection;
+} fact_kinds[] = {
+	[FIELD_NAME] = { fact_is_something,
+	    "is empty: leave it out when it is unknown or does not apply" },
+	[FIELD_PROTOCOL] = { fact_is_something,
+	    "is empty: clear text is \"none\"; leave it out when it is unknown" },
+	[FIELD_MTA] = { fact_is_mta, "must be \"postfix\" or \"sendmail\"" },
+	[FIELD_ADDRESS] = { fact_is_address, "must be an IPv4 or IPv6 address" },
+	[FIELD_DIGEST] = { fact_is_digest,
+	    "must be a digest (\"sha256:\" and 64 hex digits) or \"none\"" },
+	[FIELD_TIME] = { fact_is_time,
+	    "must be a time of the form 2026-01-31T12:00:00Z" },
+};
+
+static bool
+fact_from_text(struct facts *facts, const struct record_field *field,
+    const char *text, char error[JOURNAL_ERROR_MAX])
+{
+	if (record_field_is_number(field))
+		return fact_from_digits(facts, field, text, error);
+	if (field->kind == FIELD_LOCAL || field->kind == FIELD_VERIFIED)
+		return fact_from_yes_or_no(facts, field, text, error);
+	if (fact_kinds[field->kind].is != NULL && !fact_kinds[field->kind].is(text))
+		return fact_error(error, "%s %s", field->name,
+		    fact_kinds[field->kind].objection);
+	if (field->kind == FIELD_SENDER && text[0] == '\0')
+		text = "<>";
+	*(const char **)fact_slot(facts, field) = text;
+	return true;
+}
+
+/* ------------------------------------------------------------------ *
+ * Copies
+ * ------------------------------------------------------------------ */
+
+/* Where copies go; where there is no room, what they take is counted. */
+struct fact_room {
+	char *at;
+	size_t size;
+};
+
+static void *
+fact_copy_bytes(struct fact_room *room, const void *bytes, size_t size, size_t align)
+{
+	char *copy;
+
+	room->size += size + align - 1;
+	if (room->at == NULL)
+		return NULL;
+	copy = room->at + (align - (uintptr_t)room->at % align) % align;
+	room->at = copy + size;
+	return memcpy(copy, bytes, size);
+}
+
+static void
+fact_copy_string(struct fact_room *room, const char **string)
+{
+	if (*string != NULL)
+		*string = fact_copy_bytes(room, *string, strlen(*string) + 1, 1);
+}
+
+static void
+fact_copy_list(struct fact_room *room, struct fact_list *list)
+{
+	const char *const *strings = list->strings;
+	const char **copies, *string;
+
+	if (strings == NULL)
+		return;
+	copies = fact_copy_bytes(room, strings, list->count * sizeof(*strings),
+	    alignof(char *));
+	for (size_t i = 0; i < list->count; i++) {
+		string = strings[i];
+		fact_copy_string(room, &string);
+		if (copies != NULL)
+			copies[i] = string;
+	}
+	list->strings = copies;
+}
+
+static void
+fact_copy_all(struct fact_room *room, struct facts *facts)
+{
+	const struct record_field *field = NULL;
+
+	while ((field = record_field_next(field, IN_LINE)) != NULL)
+		if (field->kind == FIELD_LIST)
+			fact_copy_list(room, fact_slot(facts, field));
+		else if (field->kind <= FIELD_TIME)
+			fact_copy_string(room, fact_slot(facts, field));
+}
+
+size_t
+facts_copy_size(const struct facts *facts)
+{
+	struct fact_room room = { NULL, 0 };
+	struct facts counted = *facts;
+
+	fact_copy_all(&room, &counted);
+	return room.size;
+}
+
+void
+facts_copy(struct facts *copy, const struct facts *facts, char *room)
+{
+	*copy = *facts;
+	fact_copy_all(&(struct fact_room){ room, 0 }, copy);
+}
+
+/* ------------------------------------------------------------------ *
+ * Facts with strings of their own
+ * ------------------------------------------------------------------ */
 
 struct journal_facts {
 	struct facts facts;
@@ -69,22 +344,20 @@ facts_no_memory(char error[JOURNAL_ERROR_MAX])
 	return fact_error(error, "not enough memory");
 }
 
+/* Takes the value over, which is NULL where memory was short. */
 static bool
-facts_check_list(const struct record_field *field, const json_t *value,
-    char error[JOURNAL_ERROR_MAX])
+facts_keep(struct journal_facts *owned, json_t *value, char error[JOURNAL_ERROR_MAX])
 {
-	const json_t *name;
-	size_t i;
+	return json_array_append_new(owned->kept, value) == 0 || facts_no_memory(error);
+}
 
-	if (!json_is_array(value))
-		return fact_error(error, "%s must be a list of strings", field->name);
-	json_array_foreach(value, i, name) {
-		if (!json_is_string(name))
-			return fact_error(error, "%s must be a list of strings",
-			    field->name);
-		if (json_string_length(name) != strlen(json_string_value(name)))
-			return fact_error(error, "%s holds a NUL", field->name);
-	}
+static bool
+facts_take_string(const struct record_field *field, const json_t *value,
+    const char **string, char error[JOURNAL_ERROR_MAX])
+{
+	*string = json_string_value(value);
+	if (strlen(*string) != json_string_length(value))
+		return fact_error(error, "%s holds a NUL", field->name);
 	return true;
 }
 
@@ -92,18 +365,26 @@ static bool
 facts_take_list(struct journal_facts *owned, const struct record_field *field,
     const json_t *value, char error[JOURNAL_ERROR_MAX])
 {
-	size_t count = json_array_size(value);
+	struct fact_list *list = fact_slot(&owned->facts, field);
 	const char **strings;
+	const json_t *name;
+	size_t i;
 
-	if (!facts_check_list(field, value, error))
-		return false;
+	if (!json_is_array(value))
+		return fact_error(error, "%s must be a list of strings", field->name);
 	/* An empty list is one too. */
-	strings = arena_alloc(&owned->lists, (count + 1) * sizeof(*strings));
+	strings = arena_alloc(&owned->lists,
+	    (json_array_size(value) + 1) * sizeof(*strings));
 	if (strings == NULL)
 		return facts_no_memory(error);
-	for (size_t i = 0; i < count; i++)
-		strings[i] = json_string_value(json_array_get(value, i));
-	fact_list_set(&owned->facts, field, (struct fact_list){ strings, count });
+	json_array_foreach(value, i, name) {
+		if (!json_is_string(name))
+			return fact_error(error, "%s must be a list of strings",
+			    field->name);
+		if (!facts_take_string(field, name, &strings[i], error))
+			return false;
+	}
+	*list = (struct fact_list){ strings, json_array_size(value) };
 	return true;
 }
 
@@ -123,10 +404,8 @@ facts_take(struct journal_facts *owned, const struct record_field *field,
 		    error);
 	if (!json_is_string(value))
 		return fact_wrong_type(field, error);
-	text = json_string_value(value);
-	if (strlen(text) != json_string_length(value))
-		return fact_error(error, "%s holds a NUL", field->name);
-	return fact_from_text(&owned->facts, field, text, error);
+	return facts_take_string(field, value, &text, error) &&
+	    fact_from_text(&owned->facts, field, text, error);
 }
 
 static bool
@@ -200,9 +479,7 @@ journal_facts_set(struct journal_facts *owned, const char *name, const char *val
 		return facts_unknown(name, error);
 	kept = field->kind == FIELD_LIST ? facts_split_list(value) :
 	    json_string_nocheck(value);
-	if (json_array_append_new(owned->kept, kept) != 0)
-		return facts_no_memory(error);
-	return facts_take(owned, field, kept, error);
+	return facts_keep(owned, kept, error) && facts_take(owned, field, kept, error);
 }
 
 bool
@@ -217,9 +494,7 @@ journal_facts_set_json(struct journal_facts *owned, const char *name, const char
 	kept = json_loads(json, JSON_DECODE_ANY, NULL);
 	if (kept == NULL)
 		return fact_error(error, "%s is not valid JSON", field->name);
-	if (json_array_append_new(owned->kept, kept) != 0)
-		return facts_no_memory(error);
-	return facts_take(owned, field, kept, error);
+	return facts_keep(owned, kept, error) && facts_take(owned, field, kept, error);
 }
 
 static bool
@@ -259,8 +534,8 @@ journal_facts_read(struct journal_facts *owned, const char *line, size_t length,
 	if (root == NULL)
 		return fact_error(error, "not valid JSON at column %d: %s",
 		    problem.column, problem.text);
-	if (json_array_append_new(owned->kept, root) != 0)
-		return facts_no_memory(error);
+	if (!facts_keep(owned, root, error))
+		return false;
 	if (!json_is_object(root))
 		return fact_error(error, "not a JSON object");
 	if (!facts_read_object(owned, root, error)) {

@@ -22,6 +22,10 @@ journal_action(const char *name)
 	return POLICY_ACCEPT;
 }
 
+/* ------------------------------------------------------------------ *
+ * What came out, and what is made of facts
+ * ------------------------------------------------------------------ */
+
 /* Begins a text; where memory was short for one before, that is not forgotten. */
 static void
 field_begin(struct record_view *view)
@@ -32,53 +36,41 @@ field_begin(struct record_view *view)
 	view->text.failed = failed;
 }
 
-/* ------------------------------------------------------------------ *
- * What came out
- * ------------------------------------------------------------------ */
-
 static const char *
-field_time(struct record_view *view)
+field_moment(struct record_view *view, int64_t time_ms)
 {
-	date_write_ms(view->record->time_ms, view->room);
+	date_write_ms(time_ms, view->room);
 	return view->room;
 }
 
 static const char *
-field_domain(struct record_view *view)
+field_filled(const char *text)
 {
-	const char *domain = view->record->verdict->from_domain;
-
-	return domain[0] == '\0' ? NULL : domain;
+	return text[0] == '\0' ? NULL : text;
 }
 
-/* The outcome at "index" of the verdict, or NULL. */
+static const struct policy_outcome no_outcome = { .place = { .file = NULL } };
+
+/* The outcome at "index" of the verdict, or one that says nothing. */
 static const struct policy_outcome *
-field_outcome(const struct journal_record *record, int index)
+field_outcome(const struct verdict *verdict, int index)
 {
-	if (index < 0 || index >= OUTCOME_COUNT)
-		return NULL;
-	return &record->verdict->outcome[index];
+	return index < 0 || index >= OUTCOME_COUNT ? &no_outcome :
+	    &verdict->outcome[index];
 }
 
 static const struct policy_outcome *
-field_reported(const struct journal_record *record)
+field_reported(const struct verdict *verdict)
 {
-	return field_outcome(record, record->verdict->reported);
+	return field_outcome(verdict, verdict->reported);
 }
 
-/* What the strictest rule under monitor said; NULL where none would refuse. */
+/* What the strictest rule under monitor said; nothing where none would refuse. */
 static const struct policy_outcome *
-field_monitored(const struct journal_record *record)
+field_monitored(const struct verdict *verdict)
 {
-	if (record->verdict->would == POLICY_ACCEPT)
-		return NULL;
-	return field_outcome(record, record->verdict->would_by);
-}
-
-static const char *
-field_action(struct record_view *view)
-{
-	return policy_action_name(view->record->verdict->action);
+	return field_outcome(verdict,
+	    verdict->would == POLICY_ACCEPT ? -1 : verdict->would_by);
 }
 
 static const char *
@@ -88,21 +80,9 @@ field_reason_name(enum policy_reason reason)
 }
 
 static const char *
-field_reason(struct record_view *view)
-{
-	return field_reason_name(view->record->verdict->reason);
-}
-
-static unsigned
-field_failed(const struct journal_record *record)
-{
-	return record->verdict->failed;
-}
-
-static const char *
 field_place(struct record_view *view, const struct policy_outcome *outcome)
 {
-	if (outcome == NULL || outcome->place.file == NULL)
+	if (outcome->place.file == NULL)
 		return NULL;
 	field_begin(view);
 	buffer_string(&view->text, outcome->place.file);
@@ -112,67 +92,7 @@ field_place(struct record_view *view, const struct policy_outcome *outcome)
 }
 
 static const char *
-field_rule(struct record_view *view)
-{
-	return field_place(view, field_reported(view->record));
-}
-
-static const char *
-field_rule_kind(struct record_view *view)
-{
-	const struct policy_outcome *outcome = field_reported(view->record);
-
-	return outcome == NULL ? NULL : policy_rule_kind_name(outcome->place.kind);
-}
-
-static const char *
-field_rule_name(struct record_view *view)
-{
-	const struct policy_outcome *outcome = field_reported(view->record);
-
-	return outcome == NULL ? NULL : outcome->place.name;
-}
-
-static const char *
-field_would(struct record_view *view)
-{
-	enum policy_action would = view->record->verdict->would;
-
-	return would == POLICY_ACCEPT ? NULL : policy_action_name(would);
-}
-
-static const char *
-field_would_reason(struct record_view *view)
-{
-	const struct policy_outcome *outcome = field_monitored(view->record);
-
-	return outcome == NULL ? NULL : field_reason_name(outcome->reason);
-}
-
-static unsigned
-field_would_failed(const struct journal_record *record)
-{
-	const struct policy_outcome *outcome = field_monitored(record);
-
-	return outcome == NULL ? 0 : outcome->failed;
-}
-
-static const char *
-field_would_rule(struct record_view *view)
-{
-	return field_place(view, field_monitored(view->record));
-}
-
-static const char *
-field_exempt(struct record_view *view)
-{
-	const struct verdict *verdict = view->record->verdict;
-
-	return verdict->exempt ? verdict->exempt_reason : NULL;
-}
-
-static const char *
-field_reply(struct record_view *view)
+field_reply_line(struct record_view *view)
 {
 	struct policy_reply reply;
 
@@ -186,22 +106,6 @@ field_reply(struct record_view *view)
 	buffer_string(&view->text, reply.text);
 	return view->text.text;
 }
-
-static const char *
-field_contact(struct record_view *view)
-{
-	return view->record->verdict->contact;
-}
-
-static const char *
-field_note(struct record_view *view)
-{
-	return view->record->verdict->note;
-}
-
-/* ------------------------------------------------------------------ *
- * What the tables alone have
- * ------------------------------------------------------------------ */
 
 bool
 journal_network(const char *address, char network[JOURNAL_NETWORK_SIZE])
@@ -229,100 +133,122 @@ journal_network(const char *address, char network[JOURNAL_NETWORK_SIZE])
 }
 
 static const char *
-field_client_network(struct record_view *view)
+field_network(struct record_view *view)
 {
 	const char *address = view->record->facts->client_addr;
 
-	if (address == NULL || !journal_network(address, view->room))
-		return NULL;
-	return view->room;
+	return address != NULL && journal_network(address, view->room) ?
+	    view->room : NULL;
 }
 
-static const char *
-field_authenticated(struct record_view *view)
+static bool
+field_is_null_sender(const char *from)
 {
-	return view->record->facts->sasl_username != NULL ? "yes" : NULL;
+	return from != NULL && (from[0] == '\0' || strcmp(from, "<>") == 0);
 }
 
 static const char *
-field_null_sender(struct record_view *view)
-{
-	const char *from = view->record->facts->from;
-
-	if (from == NULL || (from[0] != '\0' && strcmp(from, "<>") != 0))
-		return NULL;
-	return "yes";
-}
-
-/* The local part. */
-static const char *
-field_sender(struct record_view *view)
+field_local_part(struct record_view *view)
 {
 	const char *from = view->record->facts->from;
 	const char *at = from != NULL ? strrchr(from, '@') : NULL;
 
-	if (field_null_sender(view) != NULL)
-		return NULL;
-	if (at == NULL)
-		return from;
+	if (field_is_null_sender(from) || at == NULL)
+		return field_is_null_sender(from) ? NULL : from;
 	field_begin(view);
 	buffer_add(&view->text, from, (size_t)(at - from));
 	return view->text.text;
-}
-
-static unsigned
-field_exempted(const struct journal_record *record)
-{
-	return record->verdict->exempt ? 1 : 0;
 }
 
 /* ------------------------------------------------------------------ *
  * The list
  * ------------------------------------------------------------------ */
 
+#define IN_BOTH (IN_LINE | IN_RECORD)
+
+/*
+ * In their order: facts; texts, and what they are, NULL where unknown; numbers; and
+ * what rows alone have.
+ */
+#define RECORD_FIELDS(FACT, TEXT, NUMBER, ROWS) \
+	/* The column "time" is a number, and put in by hand. */ \
+	TEXT(time, MOMENT, IN_LINE, field_moment(view, view->record->time_ms)) \
+	POLICY_CLIENT_FACTS(FACT) \
+	TEXT(client_network, RESULT, IN_FACTS, field_network(view)) \
+	POLICY_MAIL_FACTS(FACT) \
+	TEXT(authenticated, RESULT, IN_FACTS, \
+	    view->record->facts->sasl_username != NULL ? "yes" : NULL) \
+	TEXT(null_sender, RESULT, IN_FACTS, \
+	    field_is_null_sender(view->record->facts->from) ? "yes" : NULL) \
+	TEXT(sender, RESULT, IN_ROLLUP, field_local_part(view)) \
+	TEXT(domain, RESULT, IN_BOTH | IN_FACTS, field_filled(verdict->from_domain)) \
+	POLICY_TLS_FACTS(FACT) \
+	TEXT(action, RESULT, IN_BOTH, policy_action_name(verdict->action)) \
+	TEXT(reason, RESULT, IN_BOTH, field_reason_name(verdict->reason)) \
+	NUMBER(failed, REASONS, IN_BOTH, verdict->failed) \
+	TEXT(rule, RESULT, IN_BOTH | IN_FACTS, \
+	    field_place(view, field_reported(verdict))) \
+	TEXT(rule_kind, RESULT, IN_BOTH | IN_FACTS, \
+	    field_reported(verdict) == &no_outcome ? NULL : \
+	    policy_rule_kind_name(field_reported(verdict)->place.kind)) \
+	TEXT(rule_name, RESULT, IN_BOTH | IN_FACTS, \
+	    field_reported(verdict)->place.name) \
+	TEXT(would, RESULT, IN_BOTH, verdict->would == POLICY_ACCEPT ? NULL : \
+	    policy_action_name(verdict->would)) \
+	TEXT(would_reason, RESULT, IN_BOTH, \
+	    field_reason_name(field_monitored(verdict)->reason)) \
+	NUMBER(would_failed, REASONS, IN_BOTH, field_monitored(verdict)->failed) \
+	TEXT(would_rule, RESULT, IN_BOTH, field_place(view, field_monitored(verdict))) \
+	TEXT(exempt, RESULT, IN_BOTH, verdict->exempt ? verdict->exempt_reason : NULL) \
+	TEXT(reply, RESULT, IN_BOTH, field_reply_line(view)) \
+	TEXT(contact, RESULT, IN_BOTH, verdict->contact) \
+	TEXT(note, RESULT, IN_BOTH, verdict->note) \
+	NUMBER(exempted, FLAG, IN_RECORD, verdict->exempt) \
+	ROWS("messages", FLAG) \
+	ROWS("first", MOMENT) \
+	ROWS("last", MOMENT) \
+	ROWS("client_network", RESULT)
+
+#define NO_FUNCTION(...)
+#define TEXT_FUNCTION(name, kind, places, value) \
+	static const char * \
+	field_ ## name(struct record_view *view) \
+	{ \
+		const struct verdict *verdict = view->record->verdict; \
+	\
+		(void)verdict; \
+		return value; \
+	}
+#define NUMBER_FUNCTION(name, kind, places, value) \
+	static unsigned \
+	field_ ## name(struct record_view *view) \
+	{ \
+		const struct verdict *verdict = view->record->verdict; \
+	\
+		return value; \
+	}
+RECORD_FIELDS(NO_FUNCTION, TEXT_FUNCTION, NUMBER_FUNCTION, NO_FUNCTION)
+
+/* What a roll-up has of a fact. */
 #define FIELD_NOT 0
 #define FIELD_ONE IN_ROLLUP
 #define FIELD_SET IN_FACTS
 #define FIELD_CERTIFICATE IN_CERTIFICATE
 
-#define FACT(name, kind, rolled) \
-	{ #name, FIELD_ ## kind, IN_LINE | IN_RECORD | FIELD_ ## rolled, \
+#define FACT_FIELD(name, kind, rolled) \
+	{ #name, FIELD_ ## kind, IN_BOTH | FIELD_ ## rolled, \
 	    offsetof(struct facts, name), NULL, NULL },
-#define RESULT(name, rolled) \
-	{ #name, FIELD_RESULT, IN_LINE | IN_RECORD | FIELD_ ## rolled, 0, \
-	    field_ ## name, NULL },
-#define REASONS(name) \
-	{ #name, FIELD_REASONS, IN_LINE | IN_RECORD, 0, NULL, field_ ## name },
-#define COLUMN(name, places) { #name, FIELD_RESULT, places, 0, field_ ## name, NULL },
+#define TEXT_FIELD(name, kind, places, value) \
+	{ #name, FIELD_ ## kind, places, 0, field_ ## name, NULL },
+#define NUMBER_FIELD(name, kind, places, value) \
+	{ #name, FIELD_ ## kind, places, 0, NULL, field_ ## name },
+#define ROWS_FIELD(name, kind) { name, FIELD_ ## kind, IN_ROWS, 0, NULL, NULL },
 
 const struct record_field record_fields[] = {
-	/* The column "time" is a number, and put in by hand. */
-	COLUMN(time, IN_LINE)
-	POLICY_CLIENT_FACTS(FACT)
-	COLUMN(client_network, IN_FACTS)
-	POLICY_MAIL_FACTS(FACT)
-	COLUMN(authenticated, IN_FACTS)
-	COLUMN(null_sender, IN_FACTS)
-	COLUMN(sender, IN_ROLLUP)
-	RESULT(domain, SET)
-	POLICY_TLS_FACTS(FACT)
-	RESULT(action, NOT)
-	RESULT(reason, NOT)
-	REASONS(failed)
-	RESULT(rule, SET)
-	RESULT(rule_kind, SET)
-	RESULT(rule_name, SET)
-	RESULT(would, NOT)
-	RESULT(would_reason, NOT)
-	REASONS(would_failed)
-	RESULT(would_rule, NOT)
-	RESULT(exempt, NOT)
-	RESULT(reply, NOT)
-	RESULT(contact, NOT)
-	RESULT(note, NOT)
-	{ "exempted", FIELD_FLAG, IN_RECORD, 0, NULL, field_exempted },
+	RECORD_FIELDS(FACT_FIELD, TEXT_FIELD, NUMBER_FIELD, ROWS_FIELD)
 	{ NULL, FIELD_TEXT, 0, 0, NULL, NULL },
 };
+
 int
 record_field_count(unsigned places)
 {
@@ -371,118 +297,93 @@ record_field_is_list(const struct record_field *field)
  * Values
  * ------------------------------------------------------------------ */
 
-struct fact_list
-fact_list_get(const struct facts *facts, const struct record_field *field)
+static struct record_value
+value_text(const char *text)
 {
-	struct fact_list list;
-
-	memcpy(&list, (const char *)facts + field->offset, sizeof(list));
-	return list;
+	return (struct record_value){ .type = text != NULL ? VALUE_TEXT : VALUE_NONE,
+	    .text = text };
 }
 
-void
-fact_list_set(struct facts *facts, const struct record_field *field,
-    struct fact_list list)
+static struct record_value
+value_number(int number, int least)
 {
-	memcpy((char *)facts + field->offset, &list, sizeof(list));
-}
-
-static bool
-value_text(struct record_value *value, const char *text)
-{
-	value->type = VALUE_TEXT;
-	value->text = text;
-	return text != NULL;
-}
-
-static bool
-value_number(struct record_value *value, int number, int least)
-{
-	value->type = VALUE_NUMBER;
-	value->number = number < 0 ? 0 : (unsigned)number;
-	return number >= least;
-}
-
-static bool
-value_list(struct record_value *value, struct fact_list list)
-{
-	value->type = VALUE_LIST;
-	value->list = list.strings;
-	value->count = list.count;
-	return list.strings != NULL;
+	return (struct record_value){
+	    .type = number >= least ? VALUE_NUMBER : VALUE_NONE,
+	    .number = (unsigned)number };
 }
 
 /* The reasons in a set of bits, in their order. */
-static bool
-value_reasons(struct record_value *value, struct record_view *view, unsigned set)
+static struct record_value
+value_reasons(struct record_view *view, unsigned set)
 {
-	value->type = VALUE_LIST;
-	value->list = view->reasons;
-	value->count = 0;
+	struct record_value value = { .list = { view->reasons, 0 } };
+
 	for (unsigned r = REASON_NONE + 1; r < REASON_COUNT; r++)
 		if (set & 1u << r)
-			view->reasons[value->count++] =
+			view->reasons[value.list.count++] =
 			    policy_reason_name((enum policy_reason)r);
-	return value->count > 0;
+	value.type = value.list.count > 0 ? VALUE_LIST : VALUE_NONE;
+	return value;
 }
 
-static bool
-value_digest(struct record_value *value, struct record_view *view, const char *digest)
+static struct record_value
+value_digest(struct record_view *view, const char *digest)
 {
-	if (digest != NULL &&
-	    policy_fingerprint_normalize(digest, view->room, sizeof(view->room)))
-		digest = view->room;
-	return value_text(value, digest);
+	bool normal = digest != NULL &&
+	    policy_fingerprint_normalize(digest, view->room, sizeof(view->room));
+
+	return value_text(normal ? view->room : digest);
 }
 
-static bool
-value_verified(struct record_value *value, enum policy_tri verified)
+static struct record_value
+value_verified(enum policy_tri verified)
 {
-	return value_text(value, verified == POLICY_UNKNOWN ? NULL :
+	return value_text(verified == POLICY_UNKNOWN ? NULL :
 	    verified == POLICY_YES ? "yes" : "no");
 }
 
-static bool
-value_sender(struct record_value *value, const char *from)
+static struct record_value
+value_sender(const char *from)
 {
-	return value_text(value, from != NULL && from[0] == '\0' ? "<>" : from);
+	return value_text(from != NULL && from[0] == '\0' ? "<>" : from);
 }
 
-bool
-record_field_value(const struct record_field *field, struct record_view *view,
-    struct record_value *value)
+static struct record_value
+value_list(const struct fact_list *list)
+{
+	return (struct record_value){
+	    .type = list->strings != NULL ? VALUE_LIST : VALUE_NONE, .list = *list };
+}
+
+struct record_value
+record_field_value(const struct record_field *field, struct record_view *view)
 {
 	const void *fact = (const char *)view->record->facts + field->offset;
 
 	switch (field->kind) {
 	case FIELD_RESULT:
-		return value_text(value, field->text(view));
+	case FIELD_MOMENT:
+		return value_text(field->text(view));
 	case FIELD_REASONS:
-		return value_reasons(value, view, field->number(view->record));
+		return value_reasons(view, field->number(view));
 	case FIELD_FLAG:
-		return value_number(value, (int)field->number(view->record), 0);
+		return value_number((int)field->number(view), 0);
 	case FIELD_LOCAL:
-		return value_text(value, *(const bool *)fact ? "yes" : NULL);
+		return value_text(*(const bool *)fact ? "yes" : NULL);
 	case FIELD_VERIFIED:
-		return value_verified(value, *(const enum policy_tri *)fact);
+		return value_verified(*(const enum policy_tri *)fact);
 	case FIELD_LIST:
-		return value_list(value, fact_list_get(view->record->facts, field));
+		return value_list(fact);
 	case FIELD_NUMBER:
 	case FIELD_PORT:
-		return value_number(value, *(const int *)fact, 1);
+		return value_number(*(const int *)fact, 1);
 	case FIELD_BITS:
-		return value_number(value, *(const int *)fact, 0);
+		return value_number(*(const int *)fact, 0);
 	case FIELD_SENDER:
-		return value_sender(value, *(const char *const *)fact);
+		return value_sender(*(const char *const *)fact);
 	case FIELD_DIGEST:
-		return value_digest(value, view, *(const char *const *)fact);
-	case FIELD_TEXT:
-	case FIELD_NAME:
-	case FIELD_PROTOCOL:
-	case FIELD_MTA:
-	case FIELD_ADDRESS:
-	case FIELD_TIME:
-		break;
+		return value_digest(view, *(const char *const *)fact);
+	default:
+		return value_text(*(const char *const *)fact);
 	}
-	return value_text(value, *(const char *const *)fact);
 }

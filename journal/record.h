@@ -36,13 +36,18 @@ enum field_kind {
 	FIELD_BITS,		/* int; -1 is unknown */
 	/* No facts: these came out of the decision, or are made of facts. */
 	FIELD_RESULT,		/* a text */
+	FIELD_MOMENT,		/* a text; in the tables milliseconds */
 	FIELD_REASONS,		/* a list */
 	FIELD_FLAG		/* a number, 0 or 1 */
 };
 
-/* Where a field is: in the record as it is written, and in which tables a column. */
+/*
+ * Where a field is: in the record as it is written; in which tables a column; and
+ * behind all these in what rows of the journal give (store.h).
+ */
 enum {
-	IN_LINE = 1, IN_RECORD = 2, IN_FACTS = 4, IN_CERTIFICATE = 8, IN_ROLLUP = 16
+	IN_LINE = 1, IN_RECORD = 2, IN_FACTS = 4, IN_CERTIFICATE = 8, IN_ROLLUP = 16,
+	IN_ROWS = 32
 };
 
 /* With its terminator: sha256:hex. */
@@ -63,7 +68,7 @@ struct record_field {
 	size_t offset;		/* of a fact, in struct facts */
 	/* What is no fact: a text or NULL, a set of reasons, a flag. */
 	const char *(*text)(struct record_view *view);
-	unsigned (*number)(const struct journal_record *record);
+	unsigned (*number)(struct record_view *view);
 };
 
 /* The list, ended by one without a name. */
@@ -94,55 +99,27 @@ bool record_field_is_fact(const struct record_field *field);
 bool record_field_is_number(const struct record_field *field);
 bool record_field_is_list(const struct record_field *field);
 
-enum value_type { VALUE_TEXT, VALUE_NUMBER, VALUE_LIST };
-
-struct record_value {
-	enum value_type type;
-	const char *text;
-	unsigned number;
-	const char *const *list;
-	size_t count;
-};
-
-/* The field's value; false where it is unknown or does not apply. */
-bool record_field_value(const struct record_field *field, struct record_view *view,
-    struct record_value *value);
-
-/* Appends a JSON array of strings of "value_max" bytes together (0: no limit). */
-void record_json_list(struct buffer *buffer, const char *const *list, size_t count,
-    size_t value_max);
-
-/* ------------------------------------------------------------------ *
- * One fact from outside
- * ------------------------------------------------------------------ */
-
-/*
- * Check a value and put it into "facts", which borrow it. False, with a reason
- * in "error", where it is not one for this field; "facts" are then unchanged.
- */
-bool fact_from_text(struct facts *facts, const struct record_field *field,
-    const char *text, char error[JOURNAL_ERROR_MAX]);
-bool fact_from_number(struct facts *facts, const struct record_field *field,
-    long long number, char error[JOURNAL_ERROR_MAX]);
-
 /* A fact of FIELD_LIST, as FACT_MEMBER_LIST has it: NULL is unknown. */
 struct fact_list {
 	const char *const *strings;
 	size_t count;
 };
 
-struct fact_list fact_list_get(const struct facts *facts,
-    const struct record_field *field);
-void fact_list_set(struct facts *facts, const struct record_field *field,
-    struct fact_list list);
+enum value_type { VALUE_NONE, VALUE_TEXT, VALUE_NUMBER, VALUE_LIST };
 
-/* Says what type the field's value must have, and returns false. */
-bool fact_wrong_type(const struct record_field *field,
-    char error[JOURNAL_ERROR_MAX]);
+/* VALUE_NONE: it is unknown or does not apply. */
+struct record_value {
+	enum value_type type;
+	unsigned number;
+	const char *text;
+	struct fact_list list;
+};
 
-/* Writes an error and returns false. */
-bool fact_error(char error[JOURNAL_ERROR_MAX], const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+struct record_value record_field_value(const struct record_field *field,
+    struct record_view *view);
+
+/* Appends a JSON array of strings of "value_max" bytes together (0: no limit). */
+void record_json_list(struct buffer *buffer, struct fact_list list, size_t value_max);
 
 /* ------------------------------------------------------------------ *
  * Rows: a decision as it goes into the tables
@@ -165,7 +142,6 @@ struct row {
 	int64_t time_ms;
 	size_t size;			/* of the block */
 	size_t key;			/* ROW_MESSAGE: bytes of its set of facts */
-	size_t length;			/* of the columns */
 	enum row_kind kind;
 	bool refused;
 	bool clear;			/* clear text over SMTP, from a domain */
@@ -193,7 +169,7 @@ struct row_value {
 /* Reads one column and returns where the next one is. */
 const char *row_column(const char *at, struct row_value *value);
 
-/* The column called "name", which is there. */
+/* The column of the field called "name"; ROW_NULL: there is none. */
 struct row_value row_find(const struct row *row, const char *name);
 
 /* ------------------------------------------------------------------ *

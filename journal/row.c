@@ -27,77 +27,46 @@ row_add_head(struct buffer *columns, enum row_type type, uint32_t number)
 	buffer_add(columns, head, type == ROW_NULL ? 1 : sizeof(head));
 }
 
+
 static void
-row_add_null(struct buffer *columns)
+row_add_text(struct buffer *columns, const char *text)
 {
-	row_add_head(columns, ROW_NULL, 0);
+	size_t left = ROW_VALUE_MAX;
+	struct text_piece piece = text_take(text, &left);
+
+	text_repair(columns, text, piece.length);
+	if (piece.cut)
+		buffer_add(columns, "...", 3);
 }
 
-/* Puts in the length of the text that was added behind the head at "at". */
+/* The length of what is text is known, and put in, behind it. */
 static void
-row_end_text(struct buffer *columns, size_t at)
+row_add_value(struct buffer *columns, const struct record_value *value)
 {
+	size_t at = columns->length;
 	uint32_t length;
 
+	if (value->type == VALUE_NONE || value->type == VALUE_NUMBER) {
+		row_add_head(columns, value->type == VALUE_NONE ? ROW_NULL : ROW_NUMBER,
+		    value->number);
+		return;
+	}
+	row_add_head(columns, ROW_TEXT, 0);
+	if (value->type == VALUE_LIST)
+		record_json_list(columns, value->list, ROW_VALUE_MAX);
+	else
+		row_add_text(columns, value->text);
 	if (columns->failed)
 		return;
 	length = (uint32_t)(columns->length - at - 1 - sizeof(length));
 	memcpy(columns->text + at + 1, &length, sizeof(length));
 }
 
-static void
-row_add_text(struct buffer *columns, const char *text)
-{
-	size_t at = columns->length, left = ROW_VALUE_MAX;
-	struct text_piece piece;
-
-	if (text == NULL) {
-		row_add_null(columns);
-		return;
-	}
-	row_add_head(columns, ROW_TEXT, 0);
-	piece = text_take(text, &left);
-	text_repair(columns, text, piece.length);
-	if (piece.cut)
-		buffer_add(columns, "...", 3);
-	row_end_text(columns, at);
-}
-
-static void
-row_add_list(struct buffer *columns, const struct record_value *value)
-{
-	size_t at = columns->length;
-
-	row_add_head(columns, ROW_TEXT, 0);
-	record_json_list(columns, value->list, value->count, ROW_VALUE_MAX);
-	row_end_text(columns, at);
-}
-
-static void
-row_add_value(struct buffer *columns, const struct record_value *value)
-{
-	if (value->type == VALUE_NUMBER)
-		row_add_head(columns, ROW_NUMBER, value->number);
-	else if (value->type == VALUE_LIST)
-		row_add_list(columns, value);
-	else
-		row_add_text(columns, value->text);
-}
-
-/* All columns of a table. */
-static void
-row_add(struct buffer *columns, struct record_view *view, unsigned table)
-{
-	const struct record_field *field = NULL;
-	struct record_value value = { 0 };
-
-	while ((field = record_field_next(field, table)) != NULL) {
-		if (!record_field_value(field, view, &value))
-			row_add_null(columns);
-		else
-			row_add_value(columns, &value);
-	}
-}
+/* The tables in whose order a row has its columns. */
+static const unsigned row_tables[][4] = {
+	[ROW_RECORD] = { IN_RECORD },
+	[ROW_MESSAGE] = { IN_FACTS, IN_CERTIFICATE, IN_ROLLUP },
+};
 
 const char *
 row_column(const char *at, struct row_value *value)
@@ -116,35 +85,37 @@ row_column(const char *at, struct row_value *value)
 	return at;
 }
 
-static const char *
-row_find_in(const char *at, unsigned table, const char *name, struct row_value *value)
-{
-	const struct record_field *field = NULL;
-
-	while ((field = record_field_next(field, table)) != NULL) {
-		at = row_column(at, value);
-		if (strcmp(field->name, name) == 0)
-			return NULL;
-	}
-	return at;
-}
-
 struct row_value
 row_find(const struct row *row, const char *name)
 {
 	struct row_value value = { ROW_NULL, 0, NULL };
+	const struct record_field *field = NULL;
 	const char *at = row->columns;
 
-	if (row->kind == ROW_RECORD) {
-		(void)row_find_in(at, IN_RECORD, name, &value);
-		return value;
+	for (const unsigned *table = row_tables[row->kind]; *table != 0; table++)
+		while ((field = record_field_next(field, *table)) != NULL) {
+			at = row_column(at, &value);
+			if (strcmp(field->name, name) == 0)
+				return value;
+		}
+	return (struct row_value){ ROW_NULL, 0, NULL };
+}
+
+/* Puts the columns behind the row's head. */
+static void
+row_fill(struct buffer *block, struct record_view *view, struct row *head)
+{
+	const struct record_field *field = NULL;
+	struct record_value value;
+
+	for (const unsigned *table = row_tables[head->kind]; *table != 0; table++) {
+		if (*table == IN_ROLLUP)
+			head->key = block->length - offsetof(struct row, columns);
+		while ((field = record_field_next(field, *table)) != NULL) {
+			value = record_field_value(field, view);
+			row_add_value(block, &value);
+		}
 	}
-	at = row_find_in(at, IN_FACTS, name, &value);
-	if (at != NULL)
-		at = row_find_in(at, IN_CERTIFICATE, name, &value);
-	if (at != NULL)
-		(void)row_find_in(at, IN_ROLLUP, name, &value);
-	return value;
 }
 
 /* ------------------------------------------------------------------ *
@@ -183,18 +154,10 @@ row_new(const struct journal_record *record, enum row_kind kind)
 	struct row *row = NULL;
 
 	buffer_add(&block, (const char *)&head, offsetof(struct row, columns));
-	if (kind == ROW_RECORD) {
-		row_add(&block, &view, IN_RECORD);
-	} else {
-		row_add(&block, &view, IN_FACTS);
-		row_add(&block, &view, IN_CERTIFICATE);
-		head.key = block.length - offsetof(struct row, columns);
-		row_add(&block, &view, IN_ROLLUP);
-	}
+	row_fill(&block, &view, &head);
 	if (block.failed || view.text.failed) {
 		buffer_free(&block);
 	} else {
-		head.length = block.length - offsetof(struct row, columns);
 		head.size = block.room;
 		memcpy(block.text, &head, offsetof(struct row, columns));
 		row = (struct row *)(void *)block.text;

@@ -15,37 +15,42 @@
 #include "base/date.h"
 #include "base/text.h"
 
-static const char *const extra[] = { "messages", "first", "last", "client_network" };
-enum { EXTRA_MESSAGES, EXTRA_FIRST, EXTRA_LAST, EXTRA_NETWORK, EXTRA_COUNT };
+/* What a row has: a record's fields, and what roll-ups alone have; then the id. */
+#define ROWS_COLUMNS (IN_LINE | IN_ROWS)
+
+/* What is no column of a roll-up's own tables. */
+static const struct {
+	const char *name, *sql;
+} rolled_up[] = {
+	{ "time", "rollup.hour * 3600000 + rollup.last" },
+	{ "from", "CASE facts.null_sender WHEN 'yes' THEN '<>' END" },
+	{ "action", "'accept'" },
+	{ "messages", "rollup.messages" },
+	{ "first", "rollup.hour * 3600000 + rollup.first" },
+	{ "last", "rollup.hour * 3600000 + rollup.last" },
+	{ "client_network", "facts.client_network" },
+};
 
 void
 journal_row_columns(struct buffer *sql)
 {
 	const struct record_field *field = NULL;
 
-	while ((field = record_field_next(field, IN_LINE)) != NULL)
-		buffer_format(sql, "\"%s\", ", field->name);
-	buffer_string(sql, "NULL, NULL, NULL, NULL, id");
+	while ((field = record_field_next(field, ROWS_COLUMNS)) != NULL)
+		if (field->places & IN_LINE)
+			buffer_format(sql, "\"%s\", ", field->name);
+		else
+			buffer_string(sql, "NULL, ");
+	buffer_string(sql, "id");
 }
 
-/* What a roll-up has of a field. */
-static void
-rows_add_rolled_up(struct buffer *sql, const struct record_field *field)
+static const char *
+rows_rolled_up(const struct record_field *field)
 {
-	if (field->places & IN_FACTS)
-		buffer_format(sql, "facts.\"%s\", ", field->name);
-	else if (field->places & IN_CERTIFICATE)
-		buffer_format(sql, "certificate.\"%s\", ", field->name);
-	else if (field->places & IN_ROLLUP)
-		buffer_format(sql, "rollup.\"%s\", ", field->name);
-	else if (strcmp(field->name, "time") == 0)
-		buffer_string(sql, "rollup.hour * 3600000 + rollup.last, ");
-	else if (strcmp(field->name, "action") == 0)
-		buffer_string(sql, "'accept', ");
-	else if (strcmp(field->name, "from") == 0)
-		buffer_string(sql, "CASE facts.null_sender WHEN 'yes' THEN '<>' END, ");
-	else
-		buffer_string(sql, "NULL, ");
+	for (size_t i = 0; i < sizeof(rolled_up) / sizeof(rolled_up[0]); i++)
+		if (strcmp(field->name, rolled_up[i].name) == 0)
+			return rolled_up[i].sql;
+	return "NULL";
 }
 
 void
@@ -53,51 +58,32 @@ journal_row_rollup_columns(struct buffer *sql)
 {
 	const struct record_field *field = NULL;
 
-	while ((field = record_field_next(field, IN_LINE)) != NULL)
-		rows_add_rolled_up(sql, field);
-	buffer_string(sql, "rollup.messages, rollup.hour * 3600000 + rollup.first,"
-	    " rollup.hour * 3600000 + rollup.last, facts.client_network, 0");
+	while ((field = record_field_next(field, ROWS_COLUMNS)) != NULL)
+		if (field->places & IN_FACTS)
+			buffer_format(sql, "facts.\"%s\", ", field->name);
+		else if (field->places & IN_CERTIFICATE)
+			buffer_format(sql, "certificate.\"%s\", ", field->name);
+		else if (field->places & IN_ROLLUP)
+			buffer_format(sql, "rollup.\"%s\", ", field->name);
+		else
+			buffer_format(sql, "%s, ", rows_rolled_up(field));
+	buffer_string(sql, "0");
 }
 
 /* ------------------------------------------------------------------ *
  * Columns
  * ------------------------------------------------------------------ */
 
-struct rows_column {
-	int at;
-	const char *name;
-	bool is_time, is_list;
-	const struct record_field *field;	/* NULL behind the record's fields */
-};
-#define ROWS_BEFORE_FIRST { .at = -1 }
-
-static bool
-rows_next_extra(struct rows_column *column)
+/* Where the column called "name" is, or -1. */
+static int
+rows_column(const char *name)
 {
-	int which = column->at - record_field_count(IN_LINE);
+	const struct record_field *field = NULL;
 
-	column->name = which < EXTRA_COUNT ? extra[which] : NULL;
-	column->is_time = which == EXTRA_FIRST || which == EXTRA_LAST;
-	column->is_list = false;
-	return column->name != NULL;
-}
-
-/* Goes on to the next column of a row; the id is none. */
-static bool
-rows_next(struct rows_column *column)
-{
-	const struct record_field *field = column->field;
-
-	if (column->at++ < 0 || field != NULL)
-		field = record_field_next(field, IN_LINE);
-	column->field = field;
-	if (field != NULL) {
-		column->name = field->name;
-		column->is_time = column->at == 0;
-		column->is_list = record_field_is_list(field);
-		return true;
-	}
-	return rows_next_extra(column);
+	for (int at = 0; (field = record_field_next(field, ROWS_COLUMNS)) != NULL; at++)
+		if (strcmp(field->name, name) == 0)
+			return at;
+	return -1;
 }
 
 static const char *
@@ -109,12 +95,7 @@ rows_text_at(sqlite3_stmt *row, int column)
 const char *
 journal_row_text(sqlite3_stmt *row, const char *name)
 {
-	struct rows_column column = ROWS_BEFORE_FIRST;
-
-	while (rows_next(&column))
-		if (strcmp(column.name, name) == 0)
-			return rows_text_at(row, column.at);
-	return NULL;
+	return rows_text_at(row, rows_column(name));
 }
 
 int64_t
@@ -126,13 +107,13 @@ journal_row_time(sqlite3_stmt *row)
 int64_t
 journal_row_id(sqlite3_stmt *row)
 {
-	return sqlite3_column_int64(row, record_field_count(IN_LINE) + EXTRA_COUNT);
+	return sqlite3_column_int64(row, record_field_count(ROWS_COLUMNS));
 }
 
 int64_t
 journal_row_messages(sqlite3_stmt *row)
 {
-	return sqlite3_column_int64(row, record_field_count(IN_LINE) + EXTRA_MESSAGES);
+	return sqlite3_column_int64(row, rows_column("messages"));
 }
 
 /* ------------------------------------------------------------------ *
@@ -160,36 +141,35 @@ rows_write_list(const char *text, struct buffer *line)
 	json_decref(list);
 }
 
-static void
-rows_write_value(sqlite3_stmt *row, const struct rows_column *column,
-    struct buffer *line)
+/* The text of a column; of a time, as it is in the record. */
+static const char *
+rows_text(sqlite3_stmt *row, int at, const struct record_field *field,
+    char time[DATE_MS_SIZE])
 {
-	char time[DATE_MS_SIZE];
-
-	if (column->is_time) {
-		date_write_ms(sqlite3_column_int64(row, column->at), time);
-		text_json(line, time);
-	} else if (sqlite3_column_type(row, column->at) == SQLITE_INTEGER)
-		buffer_format(line, "%lld",
-		    (long long)sqlite3_column_int64(row, column->at));
-	else if (column->is_list)
-		rows_write_list(rows_text_at(row, column->at), line);
-	else
-		text_json(line, rows_text_at(row, column->at));
+	if (field->kind != FIELD_MOMENT)
+		return rows_text_at(row, at);
+	date_write_ms(sqlite3_column_int64(row, at), time);
+	return time;
 }
 
 void
 journal_row_json(sqlite3_stmt *row, struct buffer *line)
 {
-	struct rows_column column = ROWS_BEFORE_FIRST;
+	const struct record_field *field = NULL;
+	char time[DATE_MS_SIZE];
 
-	while (rows_next(&column)) {
-		if (sqlite3_column_type(row, column.at) == SQLITE_NULL)
+	for (int at = 0; (field = record_field_next(field, ROWS_COLUMNS)) != NULL; at++) {
+		if (sqlite3_column_type(row, at) == SQLITE_NULL)
 			continue;
 		/* The time is always there, and the first. */
-		buffer_string(line, column.at == 0 ? "{" : ",");
-		buffer_format(line, "\"%s\":", column.name);
-		rows_write_value(row, &column, line);
+		buffer_format(line, "%s\"%s\":", at == 0 ? "{" : ",", field->name);
+		if (record_field_is_list(field))
+			rows_write_list(rows_text_at(row, at), line);
+		else if (field->kind != FIELD_MOMENT &&
+		    sqlite3_column_type(row, at) == SQLITE_INTEGER)
+			buffer_string(line, rows_text_at(row, at));
+		else
+			text_json(line, rows_text(row, at, field, time));
 	}
 	buffer_add(line, "}", 1);
 }
@@ -224,28 +204,24 @@ journal_row_csv_value(const char *text, struct buffer *line)
 void
 journal_row_csv_names(struct buffer *line)
 {
-	struct rows_column column = ROWS_BEFORE_FIRST;
+	const struct record_field *field = NULL;
 
-	while (rows_next(&column))
-		buffer_format(line, "%s%s", column.at == 0 ? "" : ",", column.name);
+	while ((field = record_field_next(field, ROWS_COLUMNS)) != NULL)
+		buffer_format(line, "%s%s", field == record_fields ? "" : ",",
+		    field->name);
 	buffer_string(line, "\r\n");
 }
 
 void
 journal_row_csv(sqlite3_stmt *row, struct buffer *line)
 {
-	struct rows_column column = ROWS_BEFORE_FIRST;
+	const struct record_field *field = NULL;
 	char time[DATE_MS_SIZE];
 
-	while (rows_next(&column)) {
-		if (column.at > 0)
-			buffer_add(line, ",", 1);
-		if (sqlite3_column_type(row, column.at) == SQLITE_NULL)
-			continue;
-		if (column.is_time)
-			date_write_ms(sqlite3_column_int64(row, column.at), time);
-		journal_row_csv_value(column.is_time ? time :
-		    rows_text_at(row, column.at), line);
+	for (int at = 0; (field = record_field_next(field, ROWS_COLUMNS)) != NULL; at++) {
+		buffer_string(line, at == 0 ? "" : ",");
+		if (sqlite3_column_type(row, at) != SQLITE_NULL)
+			journal_row_csv_value(rows_text(row, at, field, time), line);
 	}
 	buffer_string(line, "\r\n");
 }

@@ -34,16 +34,15 @@ json_add_text(struct buffer *buffer, const char *text, size_t *left)
 }
 
 void
-record_json_list(struct buffer *buffer, const char *const *list, size_t count,
-    size_t value_max)
+record_json_list(struct buffer *buffer, struct fact_list list, size_t value_max)
 {
 	size_t left = text_limit(value_max);
 
 	buffer_add(buffer, "[", 1);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < list.count; i++) {
 		if (i > 0)
 			buffer_add(buffer, ",", 1);
-		if (json_add_text(buffer, list[i], &left))
+		if (json_add_text(buffer, list.strings[i], &left))
 			break;
 	}
 	buffer_add(buffer, "]", 1);
@@ -94,19 +93,18 @@ logfmt_add_element(struct buffer *buffer, const char *text, size_t length)
 
 /* The elements have commas between, and then all of it is quoted as one value. */
 static void
-logfmt_add_list(struct buffer *buffer, const struct record_value *value,
-    size_t value_max)
+logfmt_add_list(struct buffer *buffer, struct fact_list list, size_t value_max)
 {
 	struct buffer whole = BUFFER_INIT;
 	struct text_piece piece = { 0, false };
 	size_t left = text_limit(value_max);
 
 	buffer_string(&whole, "");
-	for (size_t i = 0; i < value->count && !piece.cut; i++) {
-		piece = text_take(value->list[i], &left);
+	for (size_t i = 0; i < list.count && !piece.cut; i++) {
+		piece = text_take(list.strings[i], &left);
 		if (i > 0)
 			buffer_add(&whole, ",", 1);
-		logfmt_add_element(&whole, value->list[i], piece.length);
+		logfmt_add_element(&whole, list.strings[i], piece.length);
 	}
 	if (whole.failed)
 		buffer->failed = true;
@@ -151,20 +149,14 @@ static void
 log_line_value(struct buffer *buffer, enum journal_format format,
     const struct record_value *value, size_t value_max)
 {
-	switch (value->type) {
-	case VALUE_TEXT:
+	if (value->type == VALUE_TEXT)
 		log_line_text(buffer, format, value->text, value_max);
-		break;
-	case VALUE_NUMBER:
+	else if (value->type == VALUE_NUMBER)
 		text_decimal(buffer, value->number);
-		break;
-	case VALUE_LIST:
-		if (format == JOURNAL_JSON)
-			record_json_list(buffer, value->list, value->count, value_max);
-		else
-			logfmt_add_list(buffer, value, value_max);
-		break;
-	}
+	else if (format == JOURNAL_JSON)
+		record_json_list(buffer, value->list, value_max);
+	else
+		logfmt_add_list(buffer, value->list, value_max);
 }
 
 static void
@@ -180,11 +172,12 @@ journal_record_write(const struct journal_record *record, enum journal_format fo
 {
 	struct record_view view = { .record = record, .text = BUFFER_INIT };
 	const struct record_field *field = NULL;
-	struct record_value value = { 0 };
+	struct record_value value;
 	bool first = true;
 
 	while ((field = record_field_next(field, IN_LINE)) != NULL) {
-		if (!record_field_value(field, &view, &value))
+		value = record_field_value(field, &view);
+		if (value.type == VALUE_NONE)
 			continue;
 		log_line_name(buffer, format, field->name, first);
 		log_line_value(buffer, format, &value, value_max);
@@ -248,22 +241,37 @@ journal_result_name(size_t index)
 	return field_name_at(index, false);
 }
 
+/* The value as it is, or for people: then a list has spaces behind its commas. */
 static void
-show_value(const struct record_value *value, struct buffer *buffer)
+record_add_value(const struct record_value *value, bool visible, struct buffer *buffer)
 {
+	void (*add)(struct buffer *, const char *) =
+	    visible ? text_visible : buffer_string;
+
 	if (value->type == VALUE_NUMBER)
 		text_decimal(buffer, value->number);
-	else if (value->type == VALUE_TEXT && value->text[0] == '\0')
-		buffer_string(buffer, "\"\"");
 	else if (value->type == VALUE_TEXT)
-		text_visible(buffer, value->text);
-	else if (value->count == 0)
+		add(buffer, visible && value->text[0] == '\0' ? "\"\"" : value->text);
+	else if (visible && value->list.count == 0)
 		buffer_string(buffer, "(none)");
-	else
-		for (size_t i = 0; i < value->count; i++) {
-			buffer_string(buffer, i == 0 ? "" : ", ");
-			text_visible(buffer, value->list[i]);
-		}
+	for (size_t i = 0; i < value->list.count; i++) {
+		buffer_string(buffer, i == 0 ? "" : visible ? ", " : ",");
+		add(buffer, value->list.strings[i]);
+	}
+}
+
+static bool
+record_show(const struct journal_record *record, const struct record_field *field,
+    bool visible, struct buffer *buffer)
+{
+	struct record_view view = { .record = record, .text = BUFFER_INIT };
+	struct record_value value = record_field_value(field, &view);
+
+	if (value.type != VALUE_NONE)
+		record_add_value(&value, visible, buffer);
+	buffer->failed |= view.text.failed;
+	buffer_free(&view.text);
+	return value.type != VALUE_NONE;
 }
 
 bool
@@ -271,14 +279,9 @@ journal_fact_text(const struct facts *facts, const char *name, struct buffer *bu
 {
 	const struct journal_record record = { .facts = facts };
 	const struct record_field *field = record_field_find(name, NULL);
-	struct record_view view = { .record = &record, .text = BUFFER_INIT };
-	struct record_value value = { 0 };
 
-	if (field == NULL || !record_field_is_fact(field) ||
-	    !record_field_value(field, &view, &value))
-		return false;
-	show_value(&value, buffer);
-	return true;
+	return field != NULL && record_field_is_fact(field) &&
+	    record_show(&record, field, true, buffer);
 }
 
 bool
@@ -286,19 +289,6 @@ journal_record_text(const struct journal_record *record, const char *name,
     struct buffer *buffer)
 {
 	const struct record_field *field = record_field_find(name, NULL);
-	struct record_view view = { .record = record, .text = BUFFER_INIT };
-	struct record_value value = { 0 };
-	bool known = field != NULL && record_field_value(field, &view, &value);
 
-	if (known && value.type == VALUE_TEXT)
-		buffer_string(buffer, value.text);
-	else if (known && value.type == VALUE_NUMBER)
-		text_decimal(buffer, value.number);
-	for (size_t i = 0; known && value.type == VALUE_LIST && i < value.count; i++) {
-		buffer_string(buffer, i == 0 ? "" : ",");
-		buffer_string(buffer, value.list[i]);
-	}
-	buffer->failed |= view.text.failed;
-	buffer_free(&view.text);
-	return known;
+	return field != NULL && record_show(record, field, false, buffer);
 }

@@ -187,8 +187,8 @@ def test_settings_file():
 def test_fields():
     """The record's fields: their order, and which are numbers and lists."""
     facts = re.findall(r"^\tX\((\w+), (\w+), \w+\)", read("policy/policy.h"), re.M)
-    results = [(name, kind) for kind, name in re.findall(
-        r"^\t(RESULT|REASONS)\((\w+)", read("journal/record.c"), re.M)]
+    results = re.findall(r"^\t(?:TEXT|NUMBER)\((\w+), (\w+), IN_BOTH",
+                         read("journal/record.c"), re.M)
     before = [name for name, _ in facts].index("tls_version")
     fields = facts[:before] + results[:1] + facts[before:]
     fields += [("time", "")] + results[1:]
