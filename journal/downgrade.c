@@ -73,16 +73,14 @@ struct seen {
 };
 
 /* Rows of a network or an address, a time, and how it was protected. */
-static enum db_result
+static void
 downgrade_find(struct store_db *db, enum db_statement which, const char *domain,
     const char *network, struct seen *seen)
 {
-	sqlite3_stmt *statement = store_db_statement(db, which);
-	enum db_result result;
-	bool row;
+	sqlite3_stmt *statement = store_db_statement(db, which, 0, NULL);
 
 	(void)sqlite3_bind_text(statement, 1, domain, -1, SQLITE_STATIC);
-	while ((result = store_db_step(db, statement, &row)) == DB_DONE && row) {
+	while (store_db_step(db, statement)) {
 		const char *from = (const char *)sqlite3_column_text(statement, 0);
 		sqlite3_int64 time = sqlite3_column_int64(statement, 1);
 		const struct facts facts = {
@@ -101,7 +99,6 @@ downgrade_find(struct store_db *db, enum db_statement which, const char *domain,
 			from = own;
 		seen->same_network = seen->same_network || strcmp(from, network) == 0;
 	}
-	return result;
 }
 
 /* Whether the domain may be told of: not yet today, and there is room to know. */
@@ -165,29 +162,25 @@ downgrade_is_due(const struct downgrades *downgrades, int64_t now_ms)
 	return downgrades->waiting_count > 0 && (since >= DOWNGRADE_DELAY_MS || since < 0);
 }
 
-enum db_result
+void
 downgrade_look(struct downgrades *downgrades, struct store_db *db, int64_t now_ms,
     struct buffer *text)
 {
 	struct seen seen = { 0, false };
 	char network[JOURNAL_NETWORK_SIZE] = "";
 	struct downgrade_case found;
-	enum db_result result;
 
 	if (!downgrade_is_due(downgrades, now_ms) ||
 	    !downgrade_may_look(downgrades, now_ms))
-		return DB_DONE;
+		return;
 	found = downgrades->waiting[0];
 	downgrades->waiting_count--;
 	memmove(downgrades->waiting, downgrades->waiting + 1,
 	    downgrades->waiting_count * sizeof(found));
 	(void)journal_network(found.client, network);
-	result = downgrade_find(db, DB_TLS_ROLLUPS, found.domain, network, &seen);
-	if (result == DB_DONE)
-		result = downgrade_find(db, DB_TLS_RECORDS, found.domain, network,
-		    &seen);
-	if (result == DB_DONE && seen.last_ms != 0 &&
+	downgrade_find(db, DB_TLS_ROLLUPS, found.domain, network, &seen);
+	downgrade_find(db, DB_TLS_RECORDS, found.domain, network, &seen);
+	if (db->result == DB_DONE && seen.last_ms != 0 &&
 	    downgrade_may_tell(downgrades, found.domain, now_ms))
 		downgrade_tell(&found, &seen, network, text);
-	return result;
 }

@@ -72,7 +72,7 @@ checkpointer_kick(struct journal_store *store)
 }
 
 /* Little is left to do where the other thread has just been at it. */
-static enum db_result
+static int
 checkpointer_help(struct journal_store *store)
 {
 	struct checkpointer *checkpointer = &store->checkpointer;
@@ -81,26 +81,26 @@ checkpointer_help(struct journal_store *store)
 
 	if (now < store->writer.own_checkpoint_at ||
 	    pthread_mutex_trylock(&checkpointer->lock) != 0)
-		return DB_DONE;
+		return SQLITE_OK;
 	store->writer.own_checkpoint_at = now + OWN_EVERY_MS;
 	result = sqlite3_wal_checkpoint_v2(store->db.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
 	    NULL, NULL);
 	(void)pthread_mutex_unlock(&checkpointer->lock);
-	return store_db_judge(result);
+	return result;
 }
 
 /* Only damage is trouble: of what cannot be moved yet, nothing is lost. */
-enum db_result
+void
 checkpointer_want(struct journal_store *store)
 {
-	struct checkpointer *checkpointer = &store->checkpointer;
-	enum db_result result = store_db_judge(atomic_load(&checkpointer->result));
+	int code = atomic_load(&store->checkpointer.result);
 
-	if (result == DB_DONE && store->db.wal_pages >= LARGE_PAGES)
-		result = checkpointer_help(store);
+	if (store_db_judge(code) == DB_DONE && store->db.wal_pages >= LARGE_PAGES)
+		code = checkpointer_help(store);
 	else if (store->db.wal_pages >= WANTED_PAGES)
 		checkpointer_kick(store);
-	return result == DB_CORRUPT ? DB_CORRUPT : DB_DONE;
+	if (store_db_judge(code) == DB_CORRUPT)
+		(void)store_db_refuse(&store->db, DB_CORRUPT, sqlite3_errstr(code));
 }
 
 void

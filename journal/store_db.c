@@ -1,13 +1,16 @@
 /*
- * store_db.c - the connection to the journal's database, for one thread.
+ * store_db.c - the connection to the journal's database, and to its files.
  *
  * SPDX-License-Identifier: ISC
  */
+#include "journal/store_room.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "journal/store_room.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* How long another connection may hold the lock before it is trouble. */
 #define BUSY_MS 500
@@ -16,13 +19,6 @@
 #define PRAGMAS "PRAGMA synchronous = NORMAL;" \
 	"PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY;" \
 	"PRAGMA foreign_keys = OFF"
-
-static enum db_result
-db_refuse(struct store_db *store, const char *why)
-{
-	(void)snprintf(store->error, sizeof(store->error), "%s", why);
-	return DB_REFUSED;
-}
 
 static int
 db_note_wal(void *context, sqlite3 *db, const char *name, int pages)
@@ -35,85 +31,78 @@ db_note_wal(void *context, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-static enum db_result
+static bool
 db_execute(struct store_db *store, const char *sql)
 {
-	int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-
-	return code == SQLITE_OK ? DB_DONE : store_db_fail(store, code);
+	return store_db_did(store, sqlite3_exec(store->db, sql, NULL, NULL, NULL));
 }
 
-static enum db_result
+static bool
 db_use_wal(struct store_db *store)
 {
 	sqlite3_stmt *statement = NULL;
-	enum db_result result = DB_DONE;
-	const unsigned char *mode = NULL;
+	bool wal = false, ok;
 	int code = sqlite3_prepare_v2(store->db, "PRAGMA journal_mode = WAL", -1,
 	    &statement, NULL);
 
 	if (code == SQLITE_OK)
 		code = sqlite3_step(statement);
+	ok = store_db_did(store, code);
 	if (code == SQLITE_ROW)
-		mode = sqlite3_column_text(statement, 0);
-	if (code != SQLITE_ROW)
-		result = store_db_fail(store, code);
-	else if (mode == NULL || strcmp((const char *)mode, "wal") != 0)
-		result = db_refuse(store, "this file system does not let SQLite keep a "
-		    "write-ahead log");
+		wal = sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0),
+		    "wal") == 0;
 	(void)sqlite3_finalize(statement);
-	return result;
+	if (ok && !wal)
+		return store_db_refuse(store, DB_REFUSED, "this file system does not let "
+		    "SQLite keep a write-ahead log");
+	return ok;
 }
 
-static enum db_result
+static bool
 db_make_tables(struct store_db *store)
 {
-	enum db_result result = db_use_wal(store);
-	int code;
-
-	if (result != DB_DONE)
-		return result;
-	code = schema_migrate(store->db);
-	if (code != SQLITE_OK)
-		return store_db_fail(store, code);
+	if (!db_use_wal(store) || !store_db_did(store, schema_migrate(store->db)))
+		return false;
 	/* So that whoever looks at the file's first bytes knows it. */
 	(void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
 	    NULL);
-	return DB_DONE;
+	return true;
 }
 
-static enum db_result
+static bool
 db_take_schema(struct store_db *store)
 {
-	enum db_result result;
+	enum journal_look look = journal_look_at(store->db);
 
-	switch (journal_look_at(store->db)) {
+	switch (look) {
 	case JOURNAL_FINE:
 		return db_use_wal(store);
 	case JOURNAL_EMPTY:
-		result = db_execute(store, "PRAGMA auto_vacuum = INCREMENTAL");
-		return result == DB_DONE ? db_make_tables(store) : result;
+		return db_execute(store, "PRAGMA auto_vacuum = INCREMENTAL") &&
+		    db_make_tables(store);
 	case JOURNAL_OLDER:
 		return db_make_tables(store);
 	case JOURNAL_NEWER:
-		return db_refuse(store, journal_look_text(JOURNAL_NEWER));
 	case JOURNAL_FOREIGN:
-		return db_refuse(store, journal_look_text(JOURNAL_FOREIGN));
+		return store_db_refuse(store, DB_REFUSED, journal_look_text(look));
 	default:
-		return store_db_fail(store, sqlite3_errcode(store->db));
+		return store_db_did(store, sqlite3_errcode(store->db));
 	}
 }
 
-static enum db_result
-db_connect(struct store_db *store, const char *path)
+static bool
+db_connect(struct store_db *store)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	int code = sqlite3_open_v2(path, &store->db, flags, NULL);
+	int fd = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_open_v2(path, &store->second, flags, NULL);
-	if (code != SQLITE_OK)
-		return store_db_fail(store, code);
+	/* With the journal's permissions, where there is none. */
+	if (fd != -1)
+		(void)close(fd);
+	if (!store_db_did(store, sqlite3_open_v2(store->path, &store->db, flags, NULL)) ||
+	    !store_db_did(store, sqlite3_open_v2(store->path, &store->second, flags,
+	    NULL)))
+		return false;
 	(void)sqlite3_extended_result_codes(store->db, 1);
 	(void)sqlite3_busy_timeout(store->db, BUSY_MS);
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -122,40 +111,59 @@ db_connect(struct store_db *store, const char *path)
 	return db_execute(store, PRAGMAS);
 }
 
+/* Which files stand at the path now. False: one of them cannot be told. */
+static bool
+db_find_files(const char *path, struct store_files *files)
+{
+	static const char *const suffixes[] = STORE_SUFFIXES;
+	char name[PATH_MAX];
+	struct stat status;
+
+	for (int i = 0; i < STORE_FILES; i++) {
+		int length = snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+
+		if (length < 0 || (size_t)length >= sizeof(name) ||
+		    stat(name, &status) != 0)
+			return false;
+		files->devices[i] = status.st_dev;
+		files->inodes[i] = status.st_ino;
+	}
+	return true;
+}
+
 /* The connection must be to the file that has the name. */
-static enum db_result
-db_note_files(struct store_db *store, const char *path)
+static bool
+db_note_files(struct store_db *store)
 {
 	int moved = 0;
 
-	if (store_file_note(path, store->files) && sqlite3_file_control(store->db, "main",
-	    SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved == 0)
-		return DB_DONE;
-	(void)snprintf(store->error, sizeof(store->error), "removed while it was opened");
-	return DB_LOST;
+	return (db_find_files(store->path, &store->files) &&
+	    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
+	    SQLITE_OK && moved == 0) ||
+	    store_db_refuse(store, DB_LOST, "removed while it was opened");
 }
 
-enum db_result
+void
 store_db_open(struct store_db *store, const char *path)
 {
-	enum db_result result;
-
 	memset(store, 0, sizeof(*store));
-	store_file_make(path);
-	result = db_connect(store, path);
-	if (result == DB_DONE)
-		result = db_take_schema(store);
-	if (result == DB_DONE)
-		result = store_db_prepare(store);
-	/* Until it has read the header it takes the log for none of its business. */
-	if (result == DB_DONE && sqlite3_exec(store->second, "PRAGMA schema_version",
-	    NULL, NULL, NULL) != SQLITE_OK)
-		result = store_db_fail(store, sqlite3_errcode(store->second));
-	if (result == DB_DONE)
-		result = db_note_files(store, path);
-	if (result != DB_DONE)
-		store_db_close(store, result == DB_CORRUPT || result == DB_REFUSED);
-	return result;
+	store->path = path;
+	if (db_connect(store) && db_take_schema(store) && store_db_prepare(store) &&
+	    /* Until it has read the header it takes the log for none of its business. */
+	    (sqlite3_exec(store->second, "PRAGMA schema_version", NULL, NULL, NULL) ==
+	    SQLITE_OK || store_db_did(store, sqlite3_errcode(store->second))) &&
+	    db_note_files(store))
+		return;
+	store_db_close(store, store->result == DB_CORRUPT || store->result == DB_REFUSED);
+}
+
+static void
+db_disconnect(sqlite3 **db, bool keep)
+{
+	if (keep && *db != NULL)
+		(void)sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	(void)sqlite3_close(*db);
+	*db = NULL;
 }
 
 void
@@ -165,16 +173,8 @@ store_db_close(struct store_db *store, bool keep)
 		(void)sqlite3_finalize(store->statements[i]);
 		store->statements[i] = NULL;
 	}
-	if (keep && store->second != NULL)
-		(void)sqlite3_db_config(store->second, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
-		    NULL);
-	if (keep && store->db != NULL)
-		(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
-		    NULL);
-	(void)sqlite3_close(store->second);
-	(void)sqlite3_close(store->db);
-	store->second = NULL;
-	store->db = NULL;
+	db_disconnect(&store->second, keep);
+	db_disconnect(&store->db, keep);
 	store->wal_pages = 0;
 }
 
@@ -235,17 +235,18 @@ db_is_log(struct store_db *store)
 	    length >= LOG_HEADER + (sqlite3_int64)store->wal_pages * PAGE_MIN;
 }
 
-bool
-store_db_sound(struct store_db *store)
+void
+store_db_look(struct store_db *store)
 {
-	const char *what = NULL;
+	struct store_files now;
 
-	if (!db_is_database(store))
-		what = "file";
+	if (!db_find_files(store->path, &now) ||
+	    memcmp(&now, &store->files, sizeof(now)) != 0)
+		(void)store_db_refuse(store, DB_MOVED, "removed or renamed");
+	else if (!db_is_database(store))
+		(void)store_db_refuse(store, DB_CORRUPT,
+		    "its file was overwritten or cut");
 	else if (store->wal_pages > 0 && !db_is_log(store))
-		what = "write-ahead log";
-	if (what != NULL)
-		(void)snprintf(store->error, sizeof(store->error),
-		    "its %s was overwritten or cut", what);
-	return what == NULL;
+		(void)store_db_refuse(store, DB_CORRUPT,
+		    "its write-ahead log was overwritten or cut");
 }

@@ -21,34 +21,7 @@
 #include "base/buffer.h"
 #include "base/diag.h"
 #include "base/hash.h"
-
-/* ------------------------------------------------------------------ *
- * The files
- * ------------------------------------------------------------------ */
-
-/* The database, its write-ahead log and the index of that. */
-#define STORE_FILES 3
-
-struct store_file {
-	dev_t device;
-	ino_t inode;
-};
-
-/* Makes the file with the journal's permissions where there is none. */
-void store_file_make(const char *path);
-
-/* Notes which files stand at "path" now. False: one of them cannot be told. */
-bool store_file_note(const char *path, struct store_file files[STORE_FILES]);
-
-/* Whether they still stand there. */
-bool store_file_same(const char *path, const struct store_file files[STORE_FILES]);
-
-/*
- * Renames a damaged journal, with what belongs to it, to PATH.corrupt-TIME; "name"
- * (of "size" bytes) is that name. Only a regular file of our own. Returns 0, or -1
- * with errno set.
- */
-int store_file_set_aside(const char *path, int64_t now_ms, char *name, size_t size);
+#include "base/table.h"
 
 /* ------------------------------------------------------------------ *
  * The database: for one thread
@@ -77,28 +50,44 @@ enum db_statement {
 	DB_STATEMENTS
 };
 
+/* The database, its write-ahead log and the index of that. */
+#define STORE_SUFFIXES { "", "-wal", "-shm" }
+#define STORE_FILES 3
+
+struct store_files {
+	dev_t devices[STORE_FILES];
+	ino_t inodes[STORE_FILES];
+};
+
 #define DB_ERROR_MAX 256
 
+/*
+ * Once a call failed, those that run statements do nothing, until the writer begins
+ * anew and sets "result" to DB_DONE.
+ */
 struct store_db {
+	const char *path;		/* borrowed */
 	sqlite3 *db;			/* NULL: not open */
 	sqlite3 *second;		/* for checkpoints in another thread */
 	sqlite3_stmt *statements[DB_STATEMENTS];
-	struct store_file files[STORE_FILES];
+	struct store_files files;
 	int wal_pages;			/* after the last commit */
-	char error[DB_ERROR_MAX];	/* of the last call that failed */
+	enum db_result result;		/* of the call that failed, or DB_DONE, */
+	char error[DB_ERROR_MAX];	/* and the words for it */
 };
 
 /* Opens the journal at "path", or makes it, or migrates it. */
-enum db_result store_db_open(struct store_db *store, const char *path);
+void store_db_open(struct store_db *store, const char *path);
 
 /* Closes it. With "keep", the write-ahead log is left as it is. */
 void store_db_close(struct store_db *store, bool keep);
 
 /* Prepares all statements. */
-enum db_result store_db_prepare(struct store_db *store);
+bool store_db_prepare(struct store_db *store);
 
-/* The statement, reset and with no parameter bound. */
-sqlite3_stmt *store_db_statement(struct store_db *store, enum db_statement which);
+/* The statement, reset, with "count" numbers bound from the first parameter on. */
+sqlite3_stmt *store_db_statement(struct store_db *store, enum db_statement which,
+    int count, const int64_t *numbers);
 
 /*
  * Binds the columns of a table, from the parameter "first" on; returns where the next
@@ -108,34 +97,42 @@ const char *store_db_bind(sqlite3_stmt *statement, int first, unsigned table,
     const char *columns);
 
 /* Runs a statement that gives no row (or whose rows do not matter). */
-enum db_result store_db_run(struct store_db *store, sqlite3_stmt *statement);
+void store_db_run(struct store_db *store, sqlite3_stmt *statement);
 
-/*
- * Takes one step: *row says whether there is a row. The statement is reset where
- * there is none.
- */
-enum db_result store_db_step(struct store_db *store, sqlite3_stmt *statement,
-    bool *row);
+/* Takes one step: whether there is a row. The statement is reset where there is none. */
+bool store_db_step(struct store_db *store, sqlite3_stmt *statement);
 
 /* The one number that the statement gives; "none" where it gives none. */
-enum db_result store_db_number(struct store_db *store, sqlite3_stmt *statement,
-    sqlite3_int64 none, sqlite3_int64 *number);
+sqlite3_int64 store_db_number(struct store_db *store, sqlite3_stmt *statement,
+    sqlite3_int64 none);
 
-/* A transaction that writes. Undoing cannot fail. */
-enum db_result store_db_begin(struct store_db *store);
-enum db_result store_db_commit(struct store_db *store);
+/*
+ * A transaction that writes. A commit returns whether it was one: where anything failed
+ * all is undone. Undoing cannot fail.
+ */
+void store_db_begin(struct store_db *store);
+bool store_db_commit(struct store_db *store);
 void store_db_undo(struct store_db *store);
 
-/* False: somebody else wrote over the files, or cut them; "error" says so. */
-bool store_db_sound(struct store_db *store);
+/* Whether the row was unfit; that is no failure any more. */
+bool store_db_was_unfit(struct store_db *store);
+
+/*
+ * Looks whether the files still have their names (else DB_MOVED), and whether nobody
+ * wrote over them, or cut them (DB_CORRUPT).
+ */
+void store_db_look(struct store_db *store);
 
 /* Adds to what the table "discarded" tells. */
-enum db_result store_db_discard(struct store_db *store, const char *why,
-    sqlite3_int64 records, sqlite3_int64 messages, sqlite3_int64 last_ms);
+void store_db_discard(struct store_db *store, const char *why, int64_t records,
+    int64_t messages, int64_t last_ms);
 
-/* What an SQLite result code means to us; "fail" keeps the words for it in "error". */
+/* What an SQLite result code means to us. */
 enum db_result store_db_judge(int code);
-enum db_result store_db_fail(struct store_db *store, int code);
+
+/* Whether the code is no failure; one is kept. The other keeps one, and is false. */
+bool store_db_did(struct store_db *store, int code);
+bool store_db_refuse(struct store_db *store, enum db_result result, const char *why);
 
 /* ------------------------------------------------------------------ *
  * What is thrown away, in small steps
@@ -154,18 +151,17 @@ struct retain {
 	bool shrinking;			/* until it is well below the limit */
 	bool orphans;			/* facts may be without a roll-up */
 	bool sweeping_certificates;
-	sqlite3_int64 swept;		/* up to this id */
+	int64_t swept;			/* up to this id */
 	int64_t sweep_at;		/* not before, milliseconds */
 	unsigned long discarded;	/* by the last step */
 	bool facts_removed;		/* by the last step */
 };
 
 /*
- * Takes one step, in a transaction of its own; some milliseconds at most. *more:
- * there is more to do. What fails is undone.
+ * Takes one step, in a transaction of its own; some milliseconds at most. Returns
+ * whether there is more to do. What fails is undone.
  */
-enum db_result retain_step(struct retain *retain, struct store_db *db, int64_t now_ms,
-    bool *more);
+bool retain_step(struct retain *retain, struct store_db *db, int64_t now_ms);
 
 /* ------------------------------------------------------------------ *
  * Accepted messages, rolled up in memory until they are written: for one thread
@@ -175,18 +171,23 @@ enum db_result retain_step(struct retain *retain, struct store_db *db, int64_t n
 #define ROLLUPS_MAX 4096
 #define ROLLUPS_BYTES_MAX (4u << 20)
 
-struct rollup;
+struct rollup {
+	struct row *row;		/* the first message's */
+	int64_t hour;
+	int64_t facts;			/* the row's id; 0: not known */
+	unsigned long messages;		/* not written */
+	int first, last;		/* milliseconds in the hour */
+	bool writing;			/* in the transaction under way */
+};
 
 /* All zero is a good start. */
 struct rollups {
-	struct hash_key seed;
-	struct rollup *buckets[ROLLUPS_MAX];
-	struct rollup *dirty;		/* with messages that are not written, */
-	struct rollup *dirty_last;	/* the oldest first; unset where none is */
-	struct rollup *writing;		/* those of the transaction under way */
+	struct table table;		/* of the list, by facts and hour */
+	struct rollup list[ROLLUPS_MAX];
 	size_t count;
+	size_t next;			/* where writing goes on */
 	size_t bytes;
-	size_t dirty_count;
+	size_t dirty;			/* those with messages that no one writes yet */
 	unsigned long messages;		/* not written */
 };
 
@@ -194,15 +195,15 @@ struct rollups {
 bool rollups_add(struct rollups *rollups, struct row *row);
 
 /* Writes at most "max" of them in the transaction that was begun. */
-enum db_result rollups_write(struct rollups *rollups, struct store_db *db, size_t max);
+void rollups_write(struct rollups *rollups, struct store_db *db, size_t max);
 
 /* The transaction was committed; returns how many messages it wrote. */
 unsigned long rollups_written(struct rollups *rollups);
 
-/* The transaction was undone: nothing of it is known to be in the journal. */
-void rollups_undo(struct rollups *rollups);
-
-/* Another database, or rows are gone: what is known of it is wrong. */
+/*
+ * The transaction was undone, it is another database, or rows are gone: nothing is
+ * known to be in the journal.
+ */
 void rollups_forget(struct rollups *rollups);
 
 /* Frees those that have nothing to write, or all. */
@@ -252,9 +253,9 @@ void downgrade_note(struct downgrades *downgrades, const struct row *row,
 
 /*
  * Looks one case up, where one is due. Appends a warning to "text" where it is a
- * downgrade. DB_AGAIN and the like: the case is forgotten.
+ * downgrade. Where looking fails the case is forgotten.
  */
-enum db_result downgrade_look(struct downgrades *downgrades, struct store_db *db,
+void downgrade_look(struct downgrades *downgrades, struct store_db *db,
     int64_t now_ms, struct buffer *text);
 
 /* ------------------------------------------------------------------ *
@@ -269,7 +270,7 @@ struct row_waiter {
 
 /* What never got into the journal, until the journal could be told. */
 struct dropped {
-	sqlite3_int64 records, messages, last_ms;
+	int64_t records, messages, last_ms;
 };
 
 /* The thread that moves what is in the write-ahead log into the database. */
@@ -357,8 +358,11 @@ void store_drop(struct journal_store *store, enum row_kind kind, int64_t time_ms
 void *writer_run(void *store);
 
 /* In store_trouble.c: what went wrong, and what is to be done about it. */
-void trouble_handle(struct journal_store *store, enum db_result result);
+void trouble_handle(struct journal_store *store);
 void trouble_over(struct journal_store *store);
+
+/* Whoever waits for the row, or for any row, waits no more. Under the lock. */
+void trouble_wake(struct row *row);
 void trouble_release(struct journal_store *store);
 
 /* The checkpointer. Starting returns 0 or an error. */
@@ -369,7 +373,7 @@ void checkpointer_stop(struct journal_store *store);
 void checkpointer_kick(struct journal_store *store);
 
 /* After a commit: sees to it that the write-ahead log does not grow for ever. */
-enum db_result checkpointer_want(struct journal_store *store);
+void checkpointer_want(struct journal_store *store);
 
 /* Closes the database once it has let go of it. */
 void checkpointer_close(struct journal_store *store, bool keep);

@@ -17,7 +17,7 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	[DB_CERTIFICATE_FIND] = "SELECT id FROM certificate WHERE digest = ?",
 	[DB_FACTS_FIND] = "SELECT id FROM facts WHERE digest = ?",
 	[DB_DISCARD] =
-	    "INSERT INTO discarded (why, records, messages, last) VALUES (?, ?, ?, ?)"
+	    "INSERT INTO discarded (records, messages, last, why) VALUES (?, ?, ?, ?)"
 	    " ON CONFLICT (why) DO UPDATE SET records = records + excluded.records,"
 	    " messages = messages + excluded.messages, last = max(last, excluded.last)",
 
@@ -124,9 +124,17 @@ store_db_judge(int code)
 	}
 }
 
-/* Keeps the words for what went wrong. */
-enum db_result
-store_db_fail(struct store_db *store, int code)
+bool
+store_db_refuse(struct store_db *store, enum db_result result, const char *why)
+{
+	store->result = result;
+	(void)snprintf(store->error, sizeof(store->error), "%s", why);
+	return false;
+}
+
+/* Keeps what went wrong, and the words for it. */
+static bool
+sql_fail(struct store_db *store, int code)
 {
 	/* What came after the failure, as a rollback, has words of its own. */
 	const char *text = store->db != NULL &&
@@ -135,38 +143,53 @@ store_db_fail(struct store_db *store, int code)
 	int error = store->db != NULL ? sqlite3_system_errno(store->db) : errno;
 	int kind = code & 0xff;
 
+	(void)store_db_refuse(store, store_db_judge(code), text);
 	if (error != 0 && (kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ||
 	    kind == SQLITE_FULL))
 		(void)snprintf(store->error, sizeof(store->error), "%s: %s", text,
 		    strerror(error));
-	else
-		(void)snprintf(store->error, sizeof(store->error), "%s", text);
-	return store_db_judge(code);
+	return false;
+}
+
+bool
+store_db_did(struct store_db *store, int code)
+{
+	return store_db_judge(code) == DB_DONE || sql_fail(store, code);
+}
+
+bool
+store_db_was_unfit(struct store_db *store)
+{
+	if (store->result != DB_UNFIT)
+		return false;
+	store->result = DB_DONE;
+	return true;
 }
 
 /* ------------------------------------------------------------------ *
  * Preparing
  * ------------------------------------------------------------------ */
 
-static enum db_result
+static bool
 sql_prepare(struct store_db *store, enum db_statement which, const char *sql)
 {
 	int code = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
 	    &store->statements[which], NULL);
 
-	if (code == SQLITE_OK)
-		return DB_DONE;
-	(void)store_db_fail(store, code);
+	if (store_db_did(store, code))
+		return true;
 	/* A journal by its version, without a journal's tables. */
-	return code == SQLITE_ERROR ? DB_CORRUPT : store_db_judge(code);
+	if (code == SQLITE_ERROR)
+		store->result = DB_CORRUPT;
+	return false;
 }
 
-static enum db_result
+static bool
 sql_prepare_insert(struct store_db *store, const struct insert *insert)
 {
 	const struct record_field *field = NULL;
 	struct buffer sql = BUFFER_INIT;
-	enum db_result result;
+	bool ok;
 
 	buffer_format(&sql, "INSERT INTO %s", insert->into);
 	while ((field = record_field_next(field, insert->table)) != NULL)
@@ -175,24 +198,23 @@ sql_prepare_insert(struct store_db *store, const struct insert *insert)
 	for (int i = 1; i < insert->named + record_field_count(insert->table); i++)
 		buffer_string(&sql, ", ?");
 	buffer_format(&sql, ")%s", insert->tail);
-	result = sql.failed ? DB_AGAIN :
+	ok = sql.failed ? store_db_did(store, SQLITE_NOMEM) :
 	    sql_prepare(store, insert->statement, sql.text);
 	buffer_free(&sql);
-	return result;
+	return ok;
 }
 
-enum db_result
+bool
 store_db_prepare(struct store_db *store)
 {
-	const size_t count = sizeof(inserts) / sizeof(inserts[0]);
-	enum db_result result = DB_DONE;
-
-	for (size_t i = 0; i < count && result == DB_DONE; i++)
-		result = sql_prepare_insert(store, &inserts[i]);
-	for (int i = 0; i < DB_STATEMENTS && result == DB_DONE; i++)
-		if (store_sql[i] != NULL)
-			result = sql_prepare(store, (enum db_statement)i, store_sql[i]);
-	return result;
+	for (size_t i = 0; i < sizeof(inserts) / sizeof(inserts[0]); i++)
+		if (!sql_prepare_insert(store, &inserts[i]))
+			return false;
+	for (int i = 0; i < DB_STATEMENTS; i++)
+		if (store_sql[i] != NULL &&
+		    !sql_prepare(store, (enum db_statement)i, store_sql[i]))
+			return false;
+	return true;
 }
 
 /* ------------------------------------------------------------------ *
@@ -200,12 +222,15 @@ store_db_prepare(struct store_db *store)
  * ------------------------------------------------------------------ */
 
 sqlite3_stmt *
-store_db_statement(struct store_db *store, enum db_statement which)
+store_db_statement(struct store_db *store, enum db_statement which, int count,
+    const int64_t *numbers)
 {
 	sqlite3_stmt *statement = store->statements[which];
 
 	(void)sqlite3_reset(statement);
 	(void)sqlite3_clear_bindings(statement);
+	for (int i = 0; i < count; i++)
+		(void)sqlite3_bind_int64(statement, i + 1, numbers[i]);
 	return statement;
 }
 
@@ -225,59 +250,52 @@ store_db_bind(sqlite3_stmt *statement, int first, unsigned table, const char *co
 	return columns;
 }
 
-enum db_result
-store_db_step(struct store_db *store, sqlite3_stmt *statement, bool *row)
+bool
+store_db_step(struct store_db *store, sqlite3_stmt *statement)
 {
-	int code = sqlite3_step(statement);
-	enum db_result result = DB_DONE;
+	int code;
 
-	*row = code == SQLITE_ROW;
-	if (*row)
-		return DB_DONE;
-	if (code != SQLITE_DONE)
-		result = store_db_fail(store, code);
+	if (store->result != DB_DONE)
+		return false;
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		return true;
+	(void)store_db_did(store, code);
 	(void)sqlite3_reset(statement);
-	return result;
+	return false;
 }
 
-enum db_result
+void
 store_db_run(struct store_db *store, sqlite3_stmt *statement)
 {
-	enum db_result result;
-	bool row;
-
-	do {
-		result = store_db_step(store, statement, &row);
-	} while (row);
-	return result;
+	while (store_db_step(store, statement))
+		continue;
 }
 
-enum db_result
-store_db_number(struct store_db *store, sqlite3_stmt *statement, sqlite3_int64 none,
-    sqlite3_int64 *number)
+sqlite3_int64
+store_db_number(struct store_db *store, sqlite3_stmt *statement, sqlite3_int64 none)
 {
-	enum db_result result;
-	bool row;
-
-	*number = none;
-	result = store_db_step(store, statement, &row);
-	if (row && sqlite3_column_type(statement, 0) != SQLITE_NULL)
-		*number = sqlite3_column_int64(statement, 0);
-	if (row)
-		(void)sqlite3_reset(statement);
-	return result;
+	if (!store_db_step(store, statement))
+		return none;
+	if (sqlite3_column_type(statement, 0) != SQLITE_NULL)
+		none = sqlite3_column_int64(statement, 0);
+	(void)sqlite3_reset(statement);
+	return none;
 }
 
-enum db_result
+void
 store_db_begin(struct store_db *store)
 {
-	return store_db_run(store, store_db_statement(store, DB_BEGIN));
+	store_db_run(store, store_db_statement(store, DB_BEGIN, 0, NULL));
 }
 
-enum db_result
+bool
 store_db_commit(struct store_db *store)
 {
-	return store_db_run(store, store_db_statement(store, DB_COMMIT));
+	store_db_run(store, store_db_statement(store, DB_COMMIT, 0, NULL));
+	if (store->result != DB_DONE)
+		store_db_undo(store);
+	return store->result == DB_DONE;
 }
 
 void
@@ -292,15 +310,13 @@ store_db_undo(struct store_db *store)
 	(void)sqlite3_reset(store->statements[DB_ROLLBACK]);
 }
 
-enum db_result
-store_db_discard(struct store_db *store, const char *why, sqlite3_int64 records,
-    sqlite3_int64 messages, sqlite3_int64 last_ms)
+void
+store_db_discard(struct store_db *store, const char *why, int64_t records,
+    int64_t messages, int64_t last_ms)
 {
-	sqlite3_stmt *statement = store_db_statement(store, DB_DISCARD);
+	sqlite3_stmt *statement = store_db_statement(store, DB_DISCARD, 3,
+	    (const int64_t[]){ records, messages, last_ms });
 
-	(void)sqlite3_bind_text(statement, 1, why, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(statement, 2, records);
-	(void)sqlite3_bind_int64(statement, 3, messages);
-	(void)sqlite3_bind_int64(statement, 4, last_ms);
-	return store_db_run(store, statement);
+	(void)sqlite3_bind_text(statement, 4, why, -1, SQLITE_STATIC);
+	store_db_run(store, statement);
 }

@@ -3,12 +3,15 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "journal/store_room.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "journal/store_room.h"
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #define RETRY_MS 1000
 
@@ -18,20 +21,23 @@
 /* Trouble that comes and goes is told no more often than that. */
 #define SAY_EVERY_MS 60000
 
-/* Nobody waits any more. Under the lock. */
+void
+trouble_wake(struct row *row)
+{
+	if (row->waiter == NULL)
+		return;
+	row->waiter->done = true;
+	(void)pthread_cond_signal(&row->waiter->ready);
+	row->waiter = NULL;
+}
+
 void
 trouble_release(struct journal_store *store)
 {
-	struct row *lists[2] = { store->writer.held, store->first };
-
-	for (int i = 0; i < 2; i++)
-		for (struct row *row = lists[i]; row != NULL; row = row->next) {
-			if (row->waiter == NULL)
-				continue;
-			row->waiter->done = true;
-			(void)pthread_cond_signal(&row->waiter->ready);
-			row->waiter = NULL;
-		}
+	for (struct row *row = store->writer.held; row != NULL; row = row->next)
+		trouble_wake(row);
+	for (struct row *row = store->first; row != NULL; row = row->next)
+		trouble_wake(row);
 }
 
 static void
@@ -88,6 +94,66 @@ trouble_try_again(struct journal_store *store)
 	store->writer.more = true;
 }
 
+/* A name that nothing has yet. */
+static bool
+file_find_name(const char *path, int64_t now_ms, char *name, size_t size)
+{
+	time_t seconds = (time_t)(now_ms / 1000);
+	struct tm tm = { 0 };
+	struct stat status;
+	char stamp[32];
+
+	(void)gmtime_r(&seconds, &tm);
+	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+	for (int i = 1; i < 100; i++) {
+		int length = i == 1 ?
+		    snprintf(name, size, "%s.corrupt-%s", path, stamp) :
+		    snprintf(name, size, "%s.corrupt-%s-%d", path, stamp, i);
+
+		if (length < 0 || (size_t)length >= size)
+			break;
+		if (lstat(name, &status) != 0 && errno == ENOENT)
+			return true;
+	}
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+/* Whether renaming it does no harm to anybody else. */
+static bool
+file_is_ours(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) != 0)
+		return false;
+	errno = EPERM;
+	return S_ISREG(status.st_mode) && status.st_uid == geteuid();
+}
+
+/*
+ * Renames a damaged journal, with what belongs to it, to PATH.corrupt-TIME; "name" (of
+ * "size" bytes) is that name. Only a regular file of our own. False with errno set.
+ */
+static bool
+file_set_aside(const char *path, int64_t now_ms, char *name, size_t size)
+{
+	static const char *const suffixes[] = STORE_SUFFIXES;
+	char from[PATH_MAX], to[PATH_MAX];
+
+	if (!file_is_ours(path) || !file_find_name(path, now_ms, name, size) ||
+	    rename(path, name) != 0)
+		return false;
+	/* Together they may yet be read; alone the old log would spoil a new journal. */
+	for (int i = 1; i < STORE_FILES; i++) {
+		(void)snprintf(from, sizeof(from), "%s%s", path, suffixes[i]);
+		(void)snprintf(to, sizeof(to), "%s%s", name, suffixes[i]);
+		if (rename(from, to) != 0 && errno != ENOENT)
+			return false;
+	}
+	return true;
+}
+
 static void
 trouble_set_aside(struct journal_store *store)
 {
@@ -101,8 +167,7 @@ trouble_set_aside(struct journal_store *store)
 		trouble_enter(store, what);
 		return;
 	}
-	if (store_file_set_aside(store->path, store_now_ms(store), name, sizeof(name)) !=
-	    0) {
+	if (!file_set_aside(store->path, store_now_ms(store), name, sizeof(name))) {
 		(void)snprintf(what, sizeof(what), "damaged (%s), and cannot be renamed: "
 		    "%s", store->db.error, strerror(errno));
 		trouble_enter(store, what);
@@ -131,10 +196,10 @@ trouble_leave_moved(struct journal_store *store)
 }
 
 void
-trouble_handle(struct journal_store *store, enum db_result result)
+trouble_handle(struct journal_store *store)
 {
 	atomic_fetch_add(&store->errors, 1);
-	switch (result) {
+	switch (store->db.result) {
 	case DB_MOVED:
 		trouble_leave_moved(store);
 		break;

@@ -28,36 +28,28 @@
  * A group
  * ------------------------------------------------------------------ */
 
-static enum db_result
-add_record(struct store_db *db, const struct row *row)
-{
-	sqlite3_stmt *add = store_db_statement(db, DB_RECORD_ADD);
-
-	(void)sqlite3_bind_int64(add, 1, row->time_ms);
-	(void)store_db_bind(add, 2, IN_RECORD, row->columns);
-	return store_db_run(db, add);
-}
-
 /* A row that the database does not take is given up: others wait behind it. */
-static enum db_result
+static void
 add_records(struct journal_store *store, size_t *count, size_t *unfit)
 {
-	const struct row *row = store->writer.held;
+	struct store_db *db = &store->db;
 
-	for (; row != NULL && *count < GROUP_RECORDS; row = row->next) {
-		enum db_result result = add_record(&store->db, row);
+	for (const struct row *row = store->writer.held;
+	    row != NULL && *count < GROUP_RECORDS; row = row->next) {
+		sqlite3_stmt *add = store_db_statement(db, DB_RECORD_ADD, 1,
+		    &row->time_ms);
 
-		if (result == DB_UNFIT)
-			(*unfit)++;
-		else if (result != DB_DONE)
-			return result;
+		(void)store_db_bind(add, 2, IN_RECORD, row->columns);
+		store_db_run(db, add);
+		*unfit += store_db_was_unfit(db);
+		if (db->result != DB_DONE)
+			return;
 		(*count)++;
 	}
-	return DB_DONE;
 }
 
 /* What was lost, as the journal itself tells it. */
-static enum db_result
+static void
 add_dropped(struct journal_store *store)
 {
 	struct dropped *dropping = &store->writer.dropping;
@@ -65,20 +57,9 @@ add_dropped(struct journal_store *store)
 	(void)pthread_mutex_lock(&store->lock);
 	*dropping = store->dropped;
 	(void)pthread_mutex_unlock(&store->lock);
-	if (dropping->records + dropping->messages == 0)
-		return DB_DONE;
-	return store_db_discard(&store->db, "memory", dropping->records,
-	    dropping->messages, dropping->last_ms);
-}
-
-static void
-writer_wake(struct row *row)
-{
-	if (row->waiter == NULL)
-		return;
-	row->waiter->done = true;
-	(void)pthread_cond_signal(&row->waiter->ready);
-	row->waiter = NULL;
+	if (dropping->records + dropping->messages > 0)
+		store_db_discard(&store->db, "memory", dropping->records,
+		    dropping->messages, dropping->last_ms);
 }
 
 /* The group is committed: its rows are nobody's any more. */
@@ -96,7 +77,7 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 	if (store->trouble)
 		writer->held_before = store->outstanding + store->rollups.messages;
 	for (size_t i = 0; i < count; i++, row = row->next) {
-		writer_wake(row);
+		trouble_wake(row);
 		store->outstanding--;
 		store->bytes -= row->size;
 	}
@@ -128,112 +109,96 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
  * files still have their names when it is committed, and nobody wrote over them: it
  * could not be found.
  */
-static enum db_result
+static void
 write_group(struct journal_store *store, bool flush)
 {
+	struct store_db *db = &store->db;
 	size_t count = 0, unfit = 0;
-	enum db_result result = store_db_begin(&store->db);
 
-	if (result == DB_DONE)
-		result = add_records(store, &count, &unfit);
-	if (result == DB_DONE && flush)
-		result = rollups_write(&store->rollups, &store->db, GROUP_ROLLUPS);
-	if (result == DB_DONE)
-		result = add_dropped(store);
-	if (result == DB_DONE)
-		result = store_db_commit(&store->db);
-	if (result == DB_DONE && !store_file_same(store->path, store->db.files))
-		result = DB_MOVED;
-	if (result == DB_DONE && !store_db_sound(&store->db))
-		result = DB_CORRUPT;
-	if (result != DB_DONE) {
-		store_db_undo(&store->db);
-		rollups_undo(&store->rollups);
-		return result;
+	store_db_begin(db);
+	add_records(store, &count, &unfit);
+	if (flush)
+		rollups_write(&store->rollups, db, GROUP_ROLLUPS);
+	add_dropped(store);
+	if (store_db_commit(db))
+		store_db_look(db);
+	if (db->result != DB_DONE) {
+		rollups_forget(&store->rollups);
+		return;
 	}
 	finish_group(store, count, unfit);
 	trouble_over(store);
-	return checkpointer_want(store);
+	checkpointer_want(store);
 }
 
 /* ------------------------------------------------------------------ *
  * What is not urgent
  * ------------------------------------------------------------------ */
 
-static enum db_result
+static void
 warn_of_downgrades(struct journal_store *store)
 {
 	struct buffer text = BUFFER_INIT;
-	enum db_result result;
 
 	if (store->downgrades.waiting_count == 0)
-		return DB_DONE;
-	result = downgrade_look(&store->downgrades, &store->db, store_now_ms(store), &text);
-	if (result == DB_DONE && !text.failed && text.length > 0) {
+		return;
+	downgrade_look(&store->downgrades, &store->db, store_now_ms(store), &text);
+	if (!text.failed && text.length > 0) {
 		atomic_fetch_add(&store->downgrades_told, 1);
 		if (store->options.say != NULL)
 			store->options.say(store->options.context, SEVERITY_WARNING,
 			    text.text);
 	}
 	buffer_free(&text);
-	return result;
 }
 
-static enum db_result
+static void
 writer_throw_away(struct journal_store *store, int64_t now)
 {
 	struct writer *writer = &store->writer;
 	struct retain *retain = &store->retain;
-	enum db_result result;
-	bool more = false;
+	bool more;
 
-	if (!store_file_same(store->path, store->db.files))
-		return DB_MOVED;
-	if (!store_db_sound(&store->db))
-		return DB_CORRUPT;
-	result = retain_step(retain, &store->db, store_now_ms(store), &more);
+	store_db_look(&store->db);
+	if (store->db.result != DB_DONE)
+		return;
+	more = retain_step(retain, &store->db, store_now_ms(store));
 	writer->since_chores = 0;
 	writer->chores_at = now + (more ? CHORES_PAUSE_MS : CHORES_MS);
 	atomic_fetch_add(&store->discarded, retain->discarded);
 	if (retain->facts_removed)
 		rollups_forget(&store->rollups);
-	return result;
 }
 
 /* What can wait until it is possible is no trouble. */
-static enum db_result
+static void
 do_chores(struct journal_store *store, int64_t now)
 {
-	enum db_result result = warn_of_downgrades(store);
-
-	if (result == DB_DONE && now >= store->writer.chores_at)
-		result = writer_throw_away(store, now);
-	if (result == DB_AGAIN || result == DB_UNFIT) {
+	warn_of_downgrades(store);
+	if (store->db.result == DB_DONE && now >= store->writer.chores_at)
+		writer_throw_away(store, now);
+	if (store->db.result == DB_AGAIN || store->db.result == DB_UNFIT) {
 		atomic_fetch_add(&store->errors, 1);
 		store_db_undo(&store->db);
 		store->writer.chores_at = now + CHORES_RETRY_MS;
-		result = DB_DONE;
+		store->db.result = DB_DONE;
 	}
-	return result;
 }
 
 /* ------------------------------------------------------------------ *
  * The loop
  * ------------------------------------------------------------------ */
 
-static enum db_result
+static void
 open_journal(struct journal_store *store)
 {
-	enum db_result result;
-
 	(void)pthread_mutex_lock(&store->checkpointer.lock);
-	result = store_db_open(&store->db, store->path);
+	store_db_open(&store->db, store->path);
 	(void)pthread_mutex_unlock(&store->checkpointer.lock);
 	rollups_forget(&store->rollups);
 	atomic_store(&store->checkpointer.result, SQLITE_OK);
-	if (result == DB_DONE)
+	if (store->db.result == DB_DONE)
 		store->writer.chores_at = 0;
-	return result;
 }
 
 static bool
@@ -255,7 +220,7 @@ writer_plan(struct writer *writer, const struct journal_store *store)
 
 	writer->more = writer->held != NULL;
 	writer->wake_at = writer->chores_at;
-	if (store->rollups.dirty != NULL && writer->flush_at < writer->wake_at)
+	if (store->rollups.dirty > 0 && writer->flush_at < writer->wake_at)
 		writer->wake_at = writer->flush_at;
 	if (store->downgrades.waiting_count > 0 && look_at < writer->wake_at)
 		writer->wake_at = look_at;
@@ -268,11 +233,11 @@ must_flush(struct journal_store *store, int64_t now, bool stopping)
 	struct writer *writer = &store->writer;
 	struct rollups *rollups = &store->rollups;
 
-	if (rollups->dirty == NULL)
+	if (rollups->dirty == 0)
 		return false;
 	if (writer->flush_left == 0 && (stopping || now >= writer->flush_at ||
-	    rollups->dirty_count > ROLLUPS_MAX / 2)) {
-		writer->flush_left = rollups->dirty_count;
+	    rollups->dirty > ROLLUPS_MAX / 2)) {
+		writer->flush_left = rollups->dirty;
 		writer->flush_at = now;
 	}
 	return writer->flush_left > 0;
@@ -293,36 +258,36 @@ static void
 writer_work(struct journal_store *store, bool stopping)
 {
 	struct writer *writer = &store->writer;
+	struct store_db *db = &store->db;
 	int64_t now = store_clock_ms();
-	enum db_result result = DB_DONE;
-	bool flush, opened = false;
+	bool flush, opening = db->db == NULL;
 
 	if (now < writer->retry_at && !stopping) {
 		writer->wake_at = writer->retry_at;
 		writer->more = false;
 		return;
 	}
-	if (store->db.db == NULL) {
-		result = open_journal(store);
-		opened = result == DB_DONE;
-	}
+	db->result = DB_DONE;
+	if (opening)
+		open_journal(store);
 	flush = must_flush(store, now, stopping);
-	if (result == DB_DONE && (writer->held != NULL || flush || has_dropped(store)))
-		result = write_group(store, flush);
-	else if (opened && result == DB_DONE)
+	if (db->result == DB_DONE && (writer->held != NULL || flush ||
+	    has_dropped(store)))
+		write_group(store, flush);
+	else if (db->result == DB_DONE && opening)
 		trouble_over(store);
-	if (result == DB_DONE && flush)
+	if (db->result == DB_DONE && flush)
 		note_flush(store, now);
-	if (result == DB_DONE && !stopping)
-		result = do_chores(store, now);
-	if (result != DB_DONE) {
-		trouble_handle(store, result);
+	if (db->result == DB_DONE && !stopping)
+		do_chores(store, now);
+	if (db->result != DB_DONE) {
+		trouble_handle(store);
 		return;
 	}
 	writer->retry_at = 0;
 	writer_plan(writer, store);
 	if (stopping)
-		writer->more = writer->held != NULL || store->rollups.dirty != NULL;
+		writer->more = writer->held != NULL || store->rollups.dirty > 0;
 }
 
 /* Roll-ups that have no room are lost while they cannot be written. */
@@ -340,7 +305,7 @@ writer_roll_up(struct journal_store *store, struct row *row)
 	}
 	if (!added && store->db.db != NULL && store->writer.retry_at == 0) {
 		store->writer.flush_at = 0;
-		while (store->rollups.dirty != NULL && store->writer.retry_at == 0)
+		while (store->rollups.dirty > 0 && store->writer.retry_at == 0)
 			writer_work(store, false);
 		rollups_drop(&store->rollups, false);
 		added = rollups_add(&store->rollups, row);
