@@ -131,55 +131,37 @@ static const struct schema_table {
 };
 #define SCHEMA_TABLES (sizeof(schema_tables) / sizeof(schema_tables[0]))
 
-/* Whether the table has a column of each of its fields. */
+/*
+ * Looks for the columns of all fields, and adds those that are not there, or says that
+ * they are not. Returns an SQLite result code.
+ */
 static int
-schema_has_columns(sqlite3 *db, const struct schema_table *table, bool *has)
+schema_columns(sqlite3 *db, bool add, bool *whole)
 {
 	const struct record_field *field = NULL;
-	struct buffer sql = BUFFER_INIT;
-	int found = 0, result;
-
-	buffer_format(&sql, "SELECT count(*) FROM pragma_table_info('%s')"
-	    " WHERE name IN (''", table->name);
-	while ((field = record_field_next(field, table->place)) != NULL)
-		buffer_format(&sql, ", '%s'", field->name);
-	buffer_string(&sql, ")");
-	result = sql.failed ? SQLITE_NOMEM : schema_integer(db, sql.text, &found);
-	buffer_free(&sql);
-	*has = found == record_field_count(table->place);
-	return result;
-}
-
-/* Adds the column of a field, where it is not there yet. */
-static int
-schema_add_column(sqlite3 *db, const struct schema_table *table,
-    const struct record_field *field)
-{
 	char sql[160];
-	int found = 0, result;
 
-	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s')"
-	    " WHERE name = '%s'", table->name, field->name);
-	result = schema_integer(db, sql, &found);
-	if (result != SQLITE_OK || found > 0)
-		return result;
-	(void)snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN \"%s\" %s",
-	    table->name, field->name,
-	    record_field_is_number(field) ? "INTEGER" : "TEXT");
-	return sqlite3_exec(db, sql, NULL, NULL, NULL);
-}
+	*whole = true;
+	for (size_t i = 0; i < SCHEMA_TABLES; i++)
+		while ((field = record_field_next(field, schema_tables[i].place)) != NULL) {
+			const char *table = schema_tables[i].name;
+			int code = sqlite3_table_column_metadata(db, "main", table,
+			    field->name, NULL, NULL, NULL, NULL, NULL);
 
-static int
-schema_add_columns(sqlite3 *db)
-{
-	const struct record_field *field = NULL;
-	int result = SQLITE_OK;
-
-	for (size_t i = 0; i < SCHEMA_TABLES && result == SQLITE_OK; i++)
-		while (result == SQLITE_OK && (field = record_field_next(field,
-		    schema_tables[i].place)) != NULL)
-			result = schema_add_column(db, &schema_tables[i], field);
-	return result;
+			if (code == SQLITE_ERROR && add) {
+				(void)snprintf(sql, sizeof(sql),
+				    "ALTER TABLE %s ADD COLUMN \"%s\" %s", table,
+				    field->name, record_field_is_number(field) ?
+				    "INTEGER" : "TEXT");
+				code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+			} else if (code == SQLITE_ERROR) {
+				*whole = false;
+				code = SQLITE_OK;
+			}
+			if (code != SQLITE_OK)
+				return code;
+		}
+	return SQLITE_OK;
 }
 
 /* ------------------------------------------------------------------ *
@@ -190,7 +172,7 @@ enum journal_look
 journal_look_at(sqlite3 *db)
 {
 	int application, version, tables;
-	bool has = true;
+	bool whole;
 
 	if (schema_integer(db, "PRAGMA application_id", &application) != SQLITE_OK ||
 	    schema_integer(db, "PRAGMA user_version", &version) != SQLITE_OK ||
@@ -203,10 +185,9 @@ journal_look_at(sqlite3 *db)
 		return JOURNAL_FOREIGN;
 	if (version > SCHEMA_VERSION)
 		return JOURNAL_NEWER;
-	for (size_t i = 0; i < SCHEMA_TABLES && has; i++)
-		if (schema_has_columns(db, &schema_tables[i], &has) != SQLITE_OK)
-			return JOURNAL_UNUSABLE;
-	return version < SCHEMA_VERSION || !has ? JOURNAL_OLDER : JOURNAL_FINE;
+	if (schema_columns(db, false, &whole) != SQLITE_OK)
+		return JOURNAL_UNUSABLE;
+	return version < SCHEMA_VERSION || !whole ? JOURNAL_OLDER : JOURNAL_FINE;
 }
 
 int64_t
@@ -221,6 +202,7 @@ schema_take_steps(sqlite3 *db)
 {
 	char pragmas[96];
 	int version = 0, result;
+	bool whole;
 
 	/* Read again: another process may have been here first. */
 	result = schema_integer(db, "PRAGMA user_version", &version);
@@ -229,7 +211,7 @@ schema_take_steps(sqlite3 *db)
 	for (; result == SQLITE_OK && version < SCHEMA_VERSION; version++)
 		result = sqlite3_exec(db, steps[version], NULL, NULL, NULL);
 	if (result == SQLITE_OK)
-		result = schema_add_columns(db);
+		result = schema_columns(db, true, &whole);
 	if (result != SQLITE_OK)
 		return result;
 	(void)snprintf(pragmas, sizeof(pragmas),
