@@ -9,28 +9,7 @@
 #include "policy/parse.h"
 #include "base/text.h"
 
-static bool
-is_list_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static char *
-skip_blank(char *c, const char *end)
-{
-	while (c < end && is_list_blank(*c))
-		c++;
-	return c;
-}
-
-/* The end of a word. */
-static char *
-skip_entry(char *c, const char *end)
-{
-	while (c < end && !is_list_blank(*c) && *c != '#')
-		c++;
-	return c;
-}
+#define BLANKS " \t\r"
 
 /* The place of "at" in the line from "start": columns count code points. */
 static struct place
@@ -39,100 +18,86 @@ place_at(const struct source *source, const char *start, unsigned line, const ch
 	struct place place = { source, start, line, 1 };
 
 	for (; start < at; start++)
-		place.column += ((unsigned char)start[1] & 0xc0) != 0x80;
+		place.column += text_begins(start[1]);
 	return place;
 }
 
 static void
-take_entry(struct parser *p, size_t rule, const struct source_node *node,
-    const struct place *place, char *word, size_t length)
+take_entry(struct parser *p, struct who_spec *spec)
 {
-	struct who_spec spec = {
-		.length = length, .listed = true, .kept = word, .file = node->file,
-		.place = *place
-	};
 	char text[512];
 
-	if (memchr(word, SOURCE_BAD, length) != NULL)
+	if (memchr(spec->kept, SOURCE_BAD, spec->length) != NULL)
 		return;
-	if (length >= sizeof(text)) {
-		parse_error(p, place, MSG_WHO_DOMAIN, "(too long)");
+	if (spec->length >= sizeof(text)) {
+		parse_error(p, &spec->place, MSG_WHO_DOMAIN, "(too long)");
 		return;
 	}
-	memcpy(text, word, length);
-	text[length] = '\0';
-	spec.text = text;
-	parse_who(p, rule, &spec);
+	memcpy(text, spec->kept, spec->length);
+	text[spec->length] = '\0';
+	spec->text = text;
+	parse_who(p, spec);
 }
 
 /* One line: its first word, without comment. A second word is an error. */
 static void
-read_entry(struct parser *p, size_t rule, const struct source_node *node, char *start,
-    const char *end, unsigned line)
+read_entry(struct parser *p, struct who_spec *spec, char *start, unsigned line)
 {
-	char *word = skip_blank(start, end), *after = skip_entry(word, end);
-	char *rest = skip_blank(after, end), *last = rest;
-	struct place place;
+	const struct source *source = spec->place.source;
+	char *word = start + strspn(start, BLANKS);
+	size_t length = strcspn(word, BLANKS "#\n");
+	const char *rest = word + length + strspn(word + length, BLANKS);
 
-	while (last < end && !is_list_blank(*last))
-		last++;
-	place = place_at(&node->source, start, line,
-	    rest < end && *rest != '#' ? rest : word);
-	if (rest < end && *rest != '#')
-		parse_error(p, &place, MSG_LIST_ENTRY, (int)(last - rest), rest);
-	else if (after > word)
-		take_entry(p, rule, node, &place, word, (size_t)(after - word));
+	if (strchr("#\n", *rest) == NULL) {
+		spec->place = place_at(source, start, line, rest);
+		parse_error(p, &spec->place, MSG_LIST_ENTRY,
+		    (int)strcspn(rest, BLANKS "\n"), rest);
+	} else if (length > 0) {
+		spec->place = place_at(source, start, line, word);
+		spec->kept = word;
+		spec->length = length;
+		take_entry(p, spec);
+	}
 }
 
-/* The names stay in the text, which the policy takes. False: memory is short. */
+/* Keeps the text, in which the names stay, with room for them all. */
 static bool
-keep_text(struct parser *p, struct source *source)
+keep_list(struct parser *p, struct source *source, enum policy_rule_kind kind)
 {
 	struct policy_text *kept = parse_keep(p, sizeof(*kept));
+	size_t lines = 1;
 
 	if (kept == NULL)
 		return false;
 	*kept = (struct policy_text){ p->policy->texts, source_take(source) };
 	p->policy->texts = kept;
-	return true;
-}
-
-static size_t
-count_lines(const struct source *source)
-{
-	const char *c = source->text, *end = c + source->length;
-	size_t count = 1;
-
-	for (; (c = memchr(c, '\n', (size_t)(end - c))) != NULL; c++)
-		count++;
-	return count;
+	for (const char *c = kept->text; (c = strchr(c, '\n')) != NULL; c++)
+		lines++;
+	return index_reserve(&p->policy->tables[kind], lines);
 }
 
 void
-parse_list(struct parser *p, size_t rule, const char *path, const struct place *from)
+parse_list(struct parser *p, const struct who_spec *from, const char *path)
 {
+	struct who_spec spec = { .rule = from->rule, .kind = from->kind, .listed = true };
 	struct source_node *node;
 	int error = parse_open(p, path, &node);
 	char *line, *newline;
-	const char *end;
 
-	if (error == ENOMEM)
-		p->no_memory = true;
-	else if (error != 0)
-		parse_error(p, from, MSG_LIST_MISSING, path, strerror(error));
-	if (error != 0)
+	if (error != 0 && error != ENOMEM) {
+		parse_error(p, &from->place, MSG_LIST_MISSING, path, strerror(error));
 		return;
-	if (!keep_text(p, &node->source) ||
-	    !index_reserve(&p->policy->tables[p->policy->rules[rule].kind],
-	    count_lines(&node->source))) {
+	}
+	if (error != 0 || !keep_list(p, &node->source, spec.kind)) {
 		p->no_memory = true;
 		return;
 	}
-	end = node->source.text + node->source.length;
+	spec.file = node->file;
+	spec.place.source = &node->source;
 	line = node->source.text;
-	for (unsigned number = 1; !p->no_memory && line < end; number++) {
-		newline = memchr(line, '\n', (size_t)(end - line));
-		read_entry(p, rule, node, line, newline != NULL ? newline : end, number);
-		line = newline != NULL ? newline + 1 : line + (end - line);
+	for (unsigned number = 1; !p->no_memory && line != NULL; number++) {
+		newline = strchr(line, '\n');
+		read_entry(p, &spec, line, number);
+		line = newline != NULL ? newline + 1 : NULL;
 	}
 }

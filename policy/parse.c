@@ -177,16 +177,7 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 
 	if (rule == SIZE_MAX)
 		return;
-	switch (parse_whos(p, rule)) {
-	case WHO_BLOCK:
-		parse_block(p, &block);
-		break;
-	case WHO_SETTINGS:
-		parse_settings(p, &block, NULL);
-		break;
-	case WHO_NOTHING:
-		break;
-	}
+	parse_whos(p, rule, &block);
 	p->written->rules[rule].block = block;
 	/*
 	 * There may be many rules, and their words are of no more use, but where files

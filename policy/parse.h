@@ -28,6 +28,7 @@ struct parser {
 	struct certificate_reader *reader;	/* NULL: not needed so far */
 	const struct pinned_file **last_pinned;	/* where the next one goes */
 	const struct dated **last_dated;
+	struct who_written **last_who;
 	unsigned owed;			/* "}" of blocks that were reported as open */
 	bool panic;			/* more errors would only follow from one */
 	bool incomplete;		/* names may be missing for an error's sake */
@@ -122,17 +123,8 @@ void parse_block(struct parser *p, struct block *block);
  */
 void parse_settings(struct parser *p, struct block *block, const struct place *open);
 
-/* From the first WHO to the block; fills the rule's "written" and the tables. */
-enum who_end {
-	WHO_BLOCK,		/* the block comes next */
-	WHO_SETTINGS,		/* its "{" is missing, its settings are not */
-	WHO_NOTHING		/* no block */
-};
-enum who_end parse_whos(struct parser *p, size_t rule);
-
-/* The entries of the list file that the token names. */
-void parse_list(struct parser *p, size_t rule, const char *path,
-    const struct place *place);
+/* From the first WHO to behind the "}"; fills the rule's "written" and the tables. */
+void parse_whos(struct parser *p, size_t rule, struct block *block);
 
 /* One WHO from text, for a rule's statement or a list. */
 struct who_spec {
@@ -145,10 +137,15 @@ struct who_spec {
 	 * the list and terminated when it is taken.
 	 */
 	char *kept;
+	size_t rule;
+	enum policy_rule_kind kind;	/* the rule's */
 	uint32_t file;		/* an index of policy->files */
 	struct place place;
 };
-void parse_who(struct parser *p, size_t rule, const struct who_spec *spec);
+void parse_who(struct parser *p, const struct who_spec *spec);
+
+/* The entries of a list file, which "from" names. */
+void parse_list(struct parser *p, const struct who_spec *from, const char *path);
 
 /* From behind "require" to its end. */
 void parse_require(struct parser *p, struct setting *setting);

@@ -13,13 +13,6 @@
 
 #include "policy/parse.h"
 
-static bool
-is(const struct who_spec *spec, const char *word)
-{
-	return spec->word && strlen(word) == spec->length &&
-	    strncasecmp(spec->text, word, spec->length) == 0;
-}
-
 /* Finds the place of the WHO with which one collides, for the diagnostic. */
 static void
 report_twice(struct parser *p, const struct who_spec *spec, const struct who *first)
@@ -45,11 +38,11 @@ byte_behind(const struct who_spec *spec)
 }
 
 static struct who
-new_who(struct parser *p, size_t rule, const struct who_spec *spec, enum who_type type)
+new_who(struct parser *p, const struct who_spec *spec, enum who_type type)
 {
 	unsigned column = spec->place.column;
 	struct who who = {
-		.name = spec->kept, .rule = (uint32_t)rule, .line = spec->place.line,
+		.name = spec->kept, .rule = (uint32_t)spec->rule, .line = spec->place.line,
 		.file = spec->file & WHO_FILE_MAX, .type = type & 0xf
 	};
 
@@ -63,11 +56,11 @@ new_who(struct parser *p, size_t rule, const struct who_spec *spec, enum who_typ
 
 /* Adds a WHO whose key is known; a key equal to the name is not kept twice. */
 static void
-add_key(struct parser *p, size_t rule, const struct who_spec *spec, enum who_type type,
+add_key(struct parser *p, const struct who_spec *spec, enum who_type type,
     const char *key)
 {
-	struct who_table *table = &p->policy->tables[p->policy->rules[rule].kind];
-	struct who who = new_who(p, rule, spec, type);
+	struct who_table *table = &p->policy->tables[spec->kind];
+	struct who who = new_who(p, spec, type);
 	size_t length = strlen(key), before = table->count, at;
 
 	if (who.name != NULL)
@@ -94,51 +87,42 @@ is_literal(const char *domain, size_t length)
 }
 
 /*
- * A domain, or with its leading dot the domains below it, as a key. False (and
- * reported) where it is none.
+ * A domain, or with its leading dot the domains below it. An address literal stands for
+ * a domain where mail goes.
  */
-static bool
-domain_key(struct parser *p, size_t rule, const struct who_spec *spec, char *key,
-    size_t size)
-{
-	bool client = p->policy->rules[rule].kind == RULE_CLIENT, valid, fits;
-	size_t dot = spec->text[0] == '.';
-	struct name name;
-
-	if (name_domain(spec->text + dot, spec->length - dot, &name, &valid) == -1) {
-		p->no_memory = true;
-		return false;
-	}
-	fits = valid && name.length + 2 < size && (name_is_domain(name.text, name.length) ||
-	    (!client && dot == 0 && is_literal(name.text, name.length)));
-	if (fits) {
-		key[0] = '.';
-		memcpy(key + dot, name.text, name.length + 1);
-	} else if (client)
-		parse_error(p, &spec->place, MSG_WHO_CLIENT, spec->text);
-	else
-		parse_error(p, &spec->place, MSG_WHO_DOMAIN, spec->text);
-	name_free(&name);
-	return fits;
-}
-
 static void
-add_domain(struct parser *p, size_t rule, const struct who_spec *spec)
+add_domain(struct parser *p, const struct who_spec *spec)
 {
-	char key[NAME_INLINE];
+	bool client = spec->kind == RULE_CLIENT, valid, fits;
+	size_t dot = spec->text[0] == '.';
+	char key[NAME_INLINE] = ".";
+	struct name name;
 
 	if (spec->length > 2 && strncmp(spec->text, "*.", 2) == 0) {
 		parse_error(p, &spec->place, MSG_WHO_WILDCARD, spec->text,
 		    spec->text + 1);
 		return;
 	}
-	if (domain_key(p, rule, spec, key, sizeof(key)))
-		add_key(p, rule, spec,
-		    key[0] == '.' ? WHO_SUBDOMAINS : WHO_DOMAIN, key);
+	if (name_domain(spec->text + dot, spec->length - dot, &name, &valid) == -1) {
+		p->no_memory = true;
+		return;
+	}
+	fits = valid && name.length + 2 < sizeof(key) &&
+	    (name_is_domain(name.text, name.length) ||
+	    (!client && dot == 0 && is_literal(name.text, name.length)));
+	if (fits)
+		memcpy(key + dot, name.text, name.length + 1);
+	name_free(&name);
+	if (fits)
+		add_key(p, spec, dot != 0 ? WHO_SUBDOMAINS : WHO_DOMAIN, key);
+	else if (client)
+		parse_error(p, &spec->place, MSG_WHO_CLIENT, spec->text);
+	else
+		parse_error(p, &spec->place, MSG_WHO_DOMAIN, spec->text);
 }
 
 static void
-add_address(struct parser *p, size_t rule, const struct who_spec *spec)
+add_address(struct parser *p, const struct who_spec *spec)
 {
 	struct address address;
 
@@ -155,95 +139,99 @@ add_address(struct parser *p, size_t rule, const struct who_spec *spec)
 	    !is_literal(address.domain, address.domain_length)))
 		parse_error(p, &spec->place, MSG_WHO_DOMAIN, spec->text);
 	else
-		add_key(p, rule, spec, WHO_ADDRESS, address.name.text);
+		add_key(p, spec, WHO_ADDRESS, address.name.text);
 	address_free(&address);
-}
-
-static void
-add_mail_who(struct parser *p, size_t rule, const struct who_spec *spec)
-{
-	bool to = p->policy->rules[rule].kind == RULE_TO;
-	struct network network;
-
-	if (is(spec, "postmaster") && !to)
-		parse_error(p, &spec->place, "%s", MSG_WHO_POSTMASTER);
-	else if (is(spec, "postmaster"))
-		add_key(p, rule, spec, WHO_POSTMASTER, "postmaster@");
-	else if (memchr(spec->text, '@', spec->length) != NULL)
-		add_address(p, rule, spec);
-	else if (network_read(spec->text, &network) != NETWORK_NONE)
-		parse_error(p, &spec->place, MSG_WHO_IP, spec->text);
-	else
-		add_domain(p, rule, spec);
 }
 
 /* The network that was meant where host bits are set. */
 static void
-report_host_bits(struct parser *p, const struct who_spec *spec)
+report_host_bits(struct parser *p, const struct who_spec *spec, struct network *network)
 {
-	const char *slash = strchr(spec->text, '/');
-	unsigned prefix = (unsigned)strtoul(slash + 1, NULL, 10);
-	char address[INET6_ADDRSTRLEN + 1] = "", meant[INET6_ADDRSTRLEN + 5];
-	bool six = strchr(spec->text, ':') != NULL;
-	unsigned char bytes[16];
+	char meant[INET6_ADDRSTRLEN];
 
-	memcpy(address, spec->text, (size_t)(slash - spec->text));
-	(void)inet_pton(six ? AF_INET6 : AF_INET, address, bytes);
-	for (unsigned bit = prefix; bit < (six ? 128u : 32u); bit++)
-		bytes[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
-	(void)inet_ntop(six ? AF_INET6 : AF_INET, bytes, address, sizeof(address));
-	(void)snprintf(meant, sizeof(meant), "%s/%u", address, prefix);
-	parse_error(p, &spec->place, MSG_WHO_HOST_BITS, spec->text, meant);
+	for (unsigned bit = network->prefix; bit < 128; bit++)
+		network->bytes[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
+	(void)inet_ntop(network->family == 0 ? AF_INET : AF_INET6, network->bytes, meant,
+	    sizeof(meant));
+	parse_error(p, &spec->place, MSG_WHO_HOST_BITS, spec->text,
+	    parse_print(p, "%s/%u", meant, network->prefix));
 }
 
+/* What begins with an IP address. */
 static void
-add_client_who(struct parser *p, size_t rule, const struct who_spec *spec)
+add_network(struct parser *p, const struct who_spec *spec, enum network_error error,
+    struct network *network)
 {
 	char key[NETWORK_KEY_MAX];
-	struct network network;
 
-	if (is(spec, "authenticated")) {
-		add_key(p, rule, spec, WHO_AUTHENTICATED, "=authenticated");
-		return;
-	}
-	if (is(spec, "local")) {
-		add_key(p, rule, spec, WHO_LOCAL, "=local");
-		return;
-	}
-	switch (network_read(spec->text, &network)) {
-	case NETWORK_OK:
-		(void)network_key(&network, network.prefix, key);
-		add_key(p, rule, spec, WHO_NETWORK, key);
-		return;
-	case NETWORK_PREFIX:
+	if (spec->kind != RULE_CLIENT)
+		parse_error(p, &spec->place, MSG_WHO_IP, spec->text);
+	else if (error == NETWORK_PREFIX)
 		parse_error(p, &spec->place, MSG_WHO_PREFIX, spec->text,
-		    network.family == 0 ? 32 : 128);
-		return;
-	case NETWORK_HOST_BITS:
-		report_host_bits(p, spec);
-		return;
-	case NETWORK_NONE:
-		break;
+		    network->family == 0 ? 32 : 128);
+	else if (error == NETWORK_HOST_BITS)
+		report_host_bits(p, spec, network);
+	else {
+		(void)network_key(network, network->prefix, key);
+		add_key(p, spec, WHO_NETWORK, key);
 	}
-	if (memchr(spec->text, '@', spec->length) != NULL)
-		parse_error(p, &spec->place, MSG_WHO_CLIENT_ADDRESS, spec->text);
+}
+
+/* The keywords of a kind of rule. */
+static const struct keyword {
+	const char *word;
+	enum policy_rule_kind kind;
+	enum who_type type;
+	const char *key;	/* NULL: that rule cannot name it */
+	const char *error;
+} keywords[] = {
+	{ "<>", RULE_FROM, WHO_NULL_SENDER, "<>", NULL },
+	{ "<>", RULE_TO, WHO_NULL_SENDER, NULL, MSG_WHO_NULL },
+	{ "<>", RULE_CLIENT, WHO_NULL_SENDER, NULL, MSG_WHO_NULL },
+	{ "postmaster", RULE_TO, WHO_POSTMASTER, "postmaster@", NULL },
+	{ "postmaster", RULE_FROM, WHO_POSTMASTER, NULL, MSG_WHO_POSTMASTER },
+	{ "authenticated", RULE_CLIENT, WHO_AUTHENTICATED, "=authenticated", NULL },
+	{ "local", RULE_CLIENT, WHO_LOCAL, "=local", NULL },
+	{ NULL, RULE_DEFAULT, WHO_DOMAIN, NULL, NULL }
+};
+
+static bool
+add_keyword(struct parser *p, const struct who_spec *spec)
+{
+	const struct keyword *each = keywords;
+
+	while (each->word != NULL && (each->kind != spec->kind ||
+	    strcasecmp(each->word, spec->text) != 0))
+		each++;
+	if (each->word == NULL)
+		return false;
+	if (each->key != NULL)
+		add_key(p, spec, each->type, each->key);
 	else
-		add_domain(p, rule, spec);
+		parse_error(p, &spec->place, "%s", each->error);
+	return true;
 }
 
 void
-parse_who(struct parser *p, size_t rule, const struct who_spec *spec)
+parse_who(struct parser *p, const struct who_spec *spec)
 {
-	enum policy_rule_kind kind = p->policy->rules[rule].kind;
+	bool client = spec->kind == RULE_CLIENT;
+	bool address = memchr(spec->text, '@', spec->length) != NULL;
+	enum network_error error = NETWORK_NONE;
+	struct network network;
 
-	if (is(spec, "<>") && kind == RULE_FROM)
-		add_key(p, rule, spec, WHO_NULL_SENDER, "<>");
-	else if (is(spec, "<>"))
-		parse_error(p, &spec->place, "%s", MSG_WHO_NULL);
-	else if (kind == RULE_CLIENT)
-		add_client_who(p, rule, spec);
+	if (spec->word && add_keyword(p, spec))
+		return;
+	if (client || !address)
+		error = network_read(spec->text, &network);
+	if (error != NETWORK_NONE)
+		add_network(p, spec, error, &network);
+	else if (!address)
+		add_domain(p, spec);
+	else if (client)
+		parse_error(p, &spec->place, MSG_WHO_CLIENT_ADDRESS, spec->text);
 	else
-		add_mail_who(p, rule, spec);
+		add_address(p, spec);
 }
 
 static const struct who *
@@ -261,51 +249,40 @@ is_regex(const void *owner, uint32_t number, const void *name, size_t length)
 }
 
 static void
-add_regex(struct parser *p, size_t rule, const struct token *token,
-    const struct who_spec *spec)
+add_regex(struct parser *p, const struct who_spec *spec)
 {
-	enum policy_rule_kind kind = p->policy->rules[rule].kind;
-	struct who_table *table = &p->policy->tables[kind];
-	struct who who = new_who(p, rule, spec, WHO_REGEX);
+	struct who_table *table = &p->policy->tables[spec->kind];
+	struct table *texts = &p->regexes[spec->kind];
+	struct who who = new_who(p, spec, WHO_REGEX);
 	pcre2_code *code;
 	uint64_t hash;
 	uint32_t first;
 
-	if (who.name == NULL || !table_reserve(&p->regexes[kind], 1)) {
+	if (who.name == NULL || !table_reserve(texts, 1)) {
 		p->no_memory = true;
 		return;
 	}
-	hash = table_hash(&p->regexes[kind], who.name, spec->length);
-	first = table_find(&p->regexes[kind], hash, who.name, spec->length, is_regex,
-	    table);
+	hash = table_hash(texts, who.name, spec->length);
+	first = table_find(texts, hash, who.name, spec->length, is_regex, table);
 	if (first != TABLE_NONE) {
-		if (regex_at(table, first)->rule != rule)
+		if (regex_at(table, first)->rule != spec->rule)
 			report_twice(p, spec, regex_at(table, first));
 		return;
 	}
-	code = parse_pattern(p, token->text, token->caseless, PATTERN_FOR_WHO);
+	code = parse_pattern(p, p->token.text, p->token.caseless, PATTERN_FOR_WHO);
 	if (code == NULL)
 		return;
-	if (index_add_regex(table, &who, code, pattern_anchored(token->text)) ==
+	if (index_add_regex(table, &who, code, pattern_anchored(p->token.text)) ==
 	    SIZE_MAX)
 		p->no_memory = true;
 	else
-		table_add(&p->regexes[kind], hash, (uint32_t)table->regex_count - 1);
-}
-
-static void
-token_regex(struct parser *p, size_t rule, struct who_spec *spec)
-{
-	spec->text = parse_print(p, "/%s/%s", p->token.text, p->token.caseless ? "i" : "");
-	spec->length = strlen(spec->text);
-	add_regex(p, rule, &p->token, spec);
+		table_add(texts, hash, (uint32_t)table->regex_count - 1);
 }
 
 /* file "PATH" */
 static void
-token_file(struct parser *p, size_t rule, struct who_written *written)
+add_list(struct parser *p, struct who_spec *spec, struct who_written *written)
 {
-	struct place place;
 	const char *path;
 
 	parse_next(p);
@@ -315,64 +292,51 @@ token_file(struct parser *p, size_t rule, struct who_written *written)
 			parse_next_pattern(p);
 		return;
 	}
-	place = p->token.place;
+	spec->place = p->token.place;
 	path = parse_named_file(p, p->token.text);
 	if (p->no_memory)
 		return;
 	written->form = WRITTEN_FILE;
 	written->text = parse_absolute(p, path);
-	parse_list(p, rule, path, &place);
+	parse_list(p, spec, path);
 	parse_next_pattern(p);
 }
 
-/* Notes how the token is written, for printing the policy. */
-static struct who_written *
-add_written(struct parser *p, size_t rule, size_t *room)
-{
-	struct policy_rule *r = &p->policy->rules[rule];
-	struct who_written *list;
-
-	if (r->written_count == *room) {
-		*room = *room == 0 ? 2 : *room * 2;
-		list = parse_keep(p, *room * sizeof(*list));
-		if (list == NULL)
-			return NULL;
-		if (r->written_count > 0)
-			memcpy(list, r->written, r->written_count * sizeof(*list));
-		r->written = list;
-	} else
-		list = r->written;
-	return &list[r->written_count++];
-}
-
+/* The WHO of the token, and how that is written, for printing the policy. */
 static void
-one_who(struct parser *p, size_t rule, size_t *room)
+one_who(struct parser *p, size_t rule)
 {
-	char *kept;
-	struct who_written *written = add_written(p, rule, room);
+	struct who_written *written = parse_keep(p, sizeof(*written));
 	struct who_spec spec = {
 		.text = p->token.text, .length = p->token.length,
 		.word = p->token.type == TOKEN_WORD || p->token.type == TOKEN_NULL_SENDER,
+		.rule = rule, .kind = p->policy->rules[rule].kind,
 		.file = p->current->file, .place = p->token.place
 	};
 
 	if (written == NULL)
 		return;
+	*p->last_who = written;
+	p->last_who = &written->next;
 	if (parse_is(p, "file")) {
-		token_file(p, rule, written);
+		add_list(p, &spec, written);
 		return;
 	}
-	if ((kept = parse_keep_text(p, p->token.text, p->token.length)) == NULL)
+	spec.kept = parse_keep_text(p, p->token.text, p->token.length);
+	if (spec.kept == NULL)
 		return;
-	written->text = kept;
+	written->text = spec.kept;
 	written->caseless = p->token.caseless;
 	if (p->token.type == TOKEN_REGEX) {
 		written->form = WRITTEN_REGEX;
-		token_regex(p, rule, &spec);
+		spec.kept = NULL;
+		spec.text = parse_print(p, "/%s/%s", p->token.text,
+		    p->token.caseless ? "i" : "");
+		spec.length = strlen(spec.text);
+		add_regex(p, &spec);
 	} else {
 		written->form = spec.word ? WRITTEN_WORD : WRITTEN_STRING;
-		spec.kept = kept;
-		parse_who(p, rule, &spec);
+		parse_who(p, &spec);
 	}
 	parse_next_pattern(p);
 }
@@ -391,8 +355,9 @@ open_is_missing(const struct parser *p, bool line_start, bool any)
 	    (parse_at_statement(p) || parse_at_setting(p)));
 }
 
-static enum who_end
-report_missing_open(struct parser *p, bool any)
+/* Reports that the "{" is missing; its settings may not be. */
+static void
+without_open(struct parser *p, bool any, struct block *block)
 {
 	if (any)
 		parse_expected(p, MSG_OPEN_EXPECTED);
@@ -400,17 +365,18 @@ report_missing_open(struct parser *p, bool any)
 		parse_expected(p, MSG_WHO_EXPECTED);
 	if (p->token.type == TOKEN_CLOSE)
 		parse_next(p);
-	return parse_at_setting(p) ? WHO_SETTINGS : WHO_NOTHING;
+	if (parse_at_setting(p))
+		parse_settings(p, block, NULL);
 }
 
 static void
-next_who(struct parser *p, size_t rule, size_t *room)
+next_who(struct parser *p, size_t rule)
 {
 	enum token_type type = p->token.type;
 
 	if (type == TOKEN_WORD || type == TOKEN_STRING || type == TOKEN_REGEX ||
 	    type == TOKEN_NULL_SENDER)
-		one_who(p, rule, room);
+		one_who(p, rule);
 	else {
 		/* One bad name says nothing of the next. */
 		if (type != TOKEN_BAD)
@@ -419,31 +385,33 @@ next_who(struct parser *p, size_t rule, size_t *room)
 	}
 }
 
-enum who_end
-parse_whos(struct parser *p, size_t rule)
+void
+parse_whos(struct parser *p, size_t rule, struct block *block)
 {
 	bool line_start = false, any = false;
-	size_t room = 0;
 
+	p->last_who = &p->policy->rules[rule].written;
 	while (!parse_at_block(p) && !p->no_memory) {
 		if (p->lexer.opened > 0) {
 			/* An unclosed string took all of a one-line rule along. */
 			p->lexer.opened = p->lexer.closed = 0;
 			parse_skip_setting(p);
-			return WHO_NOTHING;
+			return;
 		}
 		if (p->token.type == TOKEN_NEWLINE) {
 			parse_next_pattern(p);
 			line_start = true;
 			continue;
 		}
-		if (open_is_missing(p, line_start, any))
-			return report_missing_open(p, any);
+		if (open_is_missing(p, line_start, any)) {
+			without_open(p, any, block);
+			return;
+		}
 		any = true;
 		line_start = false;
-		next_who(p, rule, &room);
+		next_who(p, rule);
 	}
 	if (!any && p->token.type == TOKEN_OPEN)
 		parse_expected(p, MSG_WHO_EXPECTED);
-	return WHO_BLOCK;
+	parse_block(p, block);
 }

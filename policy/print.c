@@ -105,12 +105,13 @@ policy_print(const struct policy *policy, FILE *out)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
+		const struct who_written *who;
 
 		if (i > 0)
 			(void)putc('\n', out);
 		(void)fputs(policy_rule_kind_name(rule->kind), out);
-		for (size_t j = 0; j < rule->written_count; j++)
-			print_who(&rule->written[j], out);
+		for (who = rule->written; who != NULL; who = who->next)
+			print_who(who, out);
 		(void)fputs(" {\n", out);
 		print_settings(&rule->settings, out);
 		(void)fputs("}\n", out);

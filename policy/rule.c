@@ -104,7 +104,7 @@ first_who(const struct policy *policy, size_t rule)
 	const struct who_written *first = policy->rules[rule].written;
 	const char *slash;
 
-	if (policy->rules[rule].written_count == 0)
+	if (first == NULL)
 		return NULL;
 	if (first->form == WRITTEN_REGEX)
 		return first_regex(policy, rule);

@@ -105,6 +105,7 @@ struct settings_of_rule {
 
 /* How a statement named its WHO, for printing. */
 struct who_written {
+	struct who_written *next;
 	enum { WRITTEN_WORD, WRITTEN_STRING, WRITTEN_REGEX, WRITTEN_FILE } form;
 	bool caseless;
 	const char *text;	/* a list's absolute path */
@@ -115,8 +116,7 @@ struct policy_rule {
 	const char *file;	/* relative to the policy's folder */
 	unsigned line;
 	struct settings_of_rule settings;
-	struct who_written *written;
-	size_t written_count;
+	struct who_written *written;	/* in reading order */
 };
 
 enum who_type {
