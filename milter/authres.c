@@ -1,10 +1,16 @@
 /*
- * authres.c - whose an Authentication-Results field is.
+ * authres.c - whose an Authentication-Results field is, and how ours is written.
+ *
+ * Reading is a row of substitutions, each of which takes out of the value what does
+ * not count. None goes back over what it has passed, and each has its limits: a value
+ * that reaches one is taken for ours.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "milter/authres.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,170 +21,152 @@
 /* The longest authserv-id that is compared by its A-labels. */
 #define LABELS_MAX 480
 
-bool
-authres_is_field(const char *name)
-{
-	size_t length = sizeof(AUTHRES_FIELD) - 1;
-
-	return strncasecmp(name, AUTHRES_FIELD, length) == 0 &&
-	    name[length + strspn(name + length, " \t\r\n")] == '\0';
-}
+/* For one step of the reading; the heap's is in kibibytes. */
+#define MATCH_LIMIT 1000000
+#define HEAP_LIMIT 1024
 
 /* ------------------------------------------------------------------ *
  * The grammar
  * ------------------------------------------------------------------ */
 
-static bool
-is_blank(char c)
+/*
+ * What shows nothing: blanks and controls, and in UTF-8 the C1 controls, the blanks of
+ * U+2000 to U+202F and U+3000, and the byte order mark.
+ */
+#define HIDDEN "[\\x01-\\x20\\x7f]|\\xc2[\\x80-\\xa0]|\\xe2\\x80[\\x80-\\xaf]|" \
+	"\\xe3\\x80\\x80|\\xef\\xbb\\xbf"
+
+/* A comment (c), CFWS (w) and the inside of a quoted string (q): RFC 5322, 3.2. */
+#define GRAMMAR "(?(DEFINE)(?<c>\\((?:[^()\\\\]++|\\\\.|(?&c))*+\\))" \
+	"(?<w>(?:[ \\t\\r\\n]++|(?&c))*+)(?<q>(?:[^\"\\\\]++|\\\\.)*+)" \
+	"(?<h>" HIDDEN "))"
+
+/* What the group behind these four has matched. */
+#define MATCHED "$5"
+
+/* A token (RFC 2045, section 5.1); bytes of UTF-8 too (RFC 8601, section 2.2). */
+#define TOKEN "[^\\x01-\\x20\\x7f()<>@,;:\\\\\"/\\[\\]?=]++"
+
+#define OF_NAME "[-_.0-9A-Za-z\\x80-\\xff]"
+
+enum step {
+	STEP_ID,		/* leaves the authserv-id, where the grammar is kept */
+	STEP_UNQUOTE, STEP_SHOW,
+	STEP_PART,		/* leaves the first part; all, if something is not closed */
+	STEP_WORD,		/* finds our id as a word of its own */
+	STEP_UNCOMMENT,		/* up to a comment that is not closed */
+	STEP_OPEN, STEP_BARE,
+	STEPS
+};
+
+/* What is matched, and what it becomes; our id stands before "behind", where there is. */
+static const struct {
+	const char *what, *behind, *with;
+	uint32_t options;
+} steps[STEPS] = {
+	[STEP_ID] = { GRAMMAR "\\A(?&w)(?|\"((?&q))\"|(" TOKEN "))(?&w)[0-9]*+(?&w)"
+	    "(?:;.*+|\\z)", NULL, MATCHED, 0 },
+	[STEP_UNQUOTE] = { "\\\\(.)", NULL, "$1", 0 },
+	[STEP_SHOW] = { HIDDEN, NULL, "", 0 },
+	/* What is empty before a ";" is no part. */
+	[STEP_PART] = { GRAMMAR "\\A((?=(?:[^;(\"]++|(?&c)|\"(?&q)\")*+(?:;|\\z))"
+	    "(?:;|(?&h))*+[^;]*+|.*+).*+", NULL, MATCHED, 0 },
+	[STEP_WORD] = { "(?<!" OF_NAME ")\\Q", "\\E\\.*+(?!" OF_NAME ")", "",
+	    PCRE2_CASELESS },
+	[STEP_UNCOMMENT] = { GRAMMAR "([^(]*+)(?&c)", NULL, MATCHED, PCRE2_ANCHORED },
+	[STEP_OPEN] = { "\\(", NULL, "", 0 },
+	[STEP_BARE] = { "[\"\\\\;]|" HIDDEN, NULL, "", 0 },
+};
+
+struct authres {
+	const char *id;
+	pcre2_match_context *limits;
+	pcre2_code *codes[STEPS];
+};
+
+static pcre2_code *
+compile_step(enum step step, const char *id)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+	const char *behind = steps[step].behind;
+	PCRE2_SIZE offset;
+	pcre2_code *code;
+	char *pattern;
+	int error;
 
-/* Of a token (RFC 2045, section 5.1); bytes of UTF-8 too (RFC 8601, section 2.2). */
-static bool
-is_token(char c)
-{
-	return (unsigned char)c > ' ' && c != '\x7f' &&
-	    strchr("()<>@,;:\\\"/[]?=", c) == NULL;
-}
-
-/* The byte behind the comment at "at", comments within it too; NULL: it has no end. */
-static const char *
-skip_comment(const char *at)
-{
-	size_t depth = 0;
-
-	for (; *at != '\0'; at++) {
-		if (*at == '\\' && at[1] != '\0')
-			at++;
-		else if (*at == '(')
-			depth++;
-		else if (*at == ')' && --depth == 0)
-			return at + 1;
-	}
-	return NULL;
-}
-
-/* CFWS of RFC 5322, section 3.2.2. NULL: a comment has no end. */
-static const char *
-skip_cfws(const char *at)
-{
-	while (at != NULL && (is_blank(*at) || *at == '('))
-		at = *at == '(' ? skip_comment(at) : at + 1;
-	return at;
-}
-
-/* The byte behind the quoted string at "at"; NULL: it has no end. */
-static const char *
-skip_quoted(const char *at)
-{
-	for (at++; *at != '\0' && *at != '"'; at++)
-		if (*at == '\\' && at[1] != '\0')
-			at++;
-	return *at == '"' ? at + 1 : NULL;
-}
-
-static const char *
-read_quoted(const char *at, char *out)
-{
-	const char *end = skip_quoted(at);
-
-	if (end == NULL)
+	if (asprintf(&pattern, "%s%s%s", steps[step].what, behind != NULL ? id : "",
+	    behind != NULL ? behind : "") == -1)
 		return NULL;
-	for (at++; at + 1 < end; at++) {
-		if (*at == '\\')
-			at++;
-		*out++ = *at;
+	code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+	    PCRE2_DOTALL | steps[step].options, &error, &offset, NULL);
+	free(pattern);
+	return code;
+}
+
+struct authres *
+authres_new(const char *id)
+{
+	struct authres *authres = calloc(1, sizeof(*authres));
+	bool made;
+
+	if (authres == NULL)
+		return NULL;
+	authres->id = id;
+	authres->limits = pcre2_match_context_create(NULL);
+	made = authres->limits != NULL;
+	for (int step = 0; step < STEPS && made; step++) {
+		authres->codes[step] = compile_step((enum step)step, id);
+		made = authres->codes[step] != NULL;
 	}
-	*out = '\0';
-	return end;
+	if (!made) {
+		authres_free(&authres);
+		return NULL;
+	}
+	(void)pcre2_set_match_limit(authres->limits, MATCH_LIMIT);
+	(void)pcre2_set_heap_limit(authres->limits, HEAP_LIMIT);
+	return authres;
 }
 
-/* Reads a value: a token or a quoted string. NULL: there is none, or it has no end. */
-static const char *
-read_value(const char *at, char *out)
+void
+authres_free(struct authres **authres)
 {
-	const char *start = at;
-
-	if (*at == '"')
-		return read_quoted(at, out);
-	while (is_token(*at))
-		*out++ = *at++;
-	*out = '\0';
-	return at > start ? at : NULL;
-}
-
-/* Reads the authserv-id into "out". False where the grammar is broken. */
-static bool
-read_id(const char *value, char *out)
-{
-	const char *at = skip_cfws(value);
-
-	at = at != NULL ? read_value(at, out) : NULL;
-	at = skip_cfws(at);
-	if (at == NULL)
-		return false;
-	at = skip_cfws(at + strspn(at, "0123456789"));
-	return at != NULL && (*at == ';' || *at == '\0');
+	if (*authres == NULL)
+		return;
+	for (int step = 0; step < STEPS; step++)
+		pcre2_code_free((*authres)->codes[step]);
+	pcre2_match_context_free((*authres)->limits);
+	free(*authres);
+	*authres = NULL;
 }
 
 /* ------------------------------------------------------------------ *
- * Comparing
+ * Reading
  * ------------------------------------------------------------------ */
 
-/*
- * How many bytes at "at" show nothing: blanks and controls, and in UTF-8 the C1
- * controls, the blanks of U+2000 to U+202F and U+3000, and the byte order mark.
- */
-static size_t
-invisible(const char *at)
-{
-	const unsigned char *byte = (const unsigned char *)at;
+/* What is left of a value. */
+struct reading {
+	const struct authres *authres;
+	char *text, *other;		/* what comes of "text" is written into "other" */
+	size_t size;			/* of each */
+	bool no_memory, given_up;
+};
 
-	if (byte[0] <= ' ' || byte[0] == 0x7f)
-		return byte[0] != '\0';
-	if (byte[0] == 0xc2 && byte[1] >= 0x80 && byte[1] <= 0xa0)
-		return 2;
-	if ((byte[0] == 0xe2 && byte[1] == 0x80 && byte[2] >= 0x80 &&
-	    byte[2] <= 0xaf) ||
-	    (byte[0] == 0xe3 && byte[1] == 0x80 && byte[2] == 0x80) ||
-	    (byte[0] == 0xef && byte[1] == 0xbb && byte[2] == 0xbf))
-		return 3;
-	return 0;
-}
-
-/* Takes out of "text" what shows nothing, and the characters of "also". */
-static void
-squeeze(char *text, const char *also)
-{
-	char *out = text;
-
-	while (*text != '\0') {
-		size_t length = invisible(text);
-
-		if (length == 0 && strchr(also, *text) == NULL)
-			*out++ = *text;
-		text += length > 0 ? length : 1;
-	}
-	*out = '\0';
-}
-
-static size_t
-length_without_dot(const char *text)
-{
-	size_t length = strlen(text);
-
-	while (length > 0 && text[length - 1] == '.')
-		length--;
-	return length;
-}
-
+/* Takes a step. Whether it changed anything; not where it could not be taken. */
 static bool
-is_id_ascii(const char *text)
+take_reading_step(struct reading *reading, enum step step)
 {
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text >= 0x80)
-			return false;
+	PCRE2_SIZE length = reading->size;
+	char *before = reading->text;
+	int count = pcre2_substitute(reading->authres->codes[step], (PCRE2_SPTR)before,
+	    PCRE2_ZERO_TERMINATED, 0, PCRE2_SUBSTITUTE_GLOBAL, NULL,
+	    reading->authres->limits, (PCRE2_SPTR)steps[step].with,
+	    PCRE2_ZERO_TERMINATED, (PCRE2_UCHAR *)reading->other, &length);
+
+	reading->no_memory = reading->no_memory || count == PCRE2_ERROR_NOMEMORY;
+	reading->given_up = reading->given_up || count < 0;
+	if (count <= 0)
+		return false;
+	reading->text = reading->other;
+	reading->other = before;
 	return true;
 }
 
@@ -195,138 +183,73 @@ same_labels(const char *a, const char *b)
 	return policy_same_address(left, right);
 }
 
+/* Whether what the grammar has for an authserv-id is ours. */
 static bool
-same_id(char *found, const char *id)
+is_our_id(struct reading *reading)
 {
-	size_t length;
+	const char *id = reading->authres->id;
+	size_t length = strlen(id);
 
-	squeeze(found, "");
-	length = length_without_dot(found);
-	if (length == length_without_dot(id) && strncasecmp(found, id, length) == 0)
+	(void)take_reading_step(reading, STEP_UNQUOTE);
+	(void)take_reading_step(reading, STEP_SHOW);
+	if (strncasecmp(reading->text, id, length) == 0 &&
+	    strspn(reading->text + length, ".") == strlen(reading->text + length))
 		return true;
-	return !is_id_ascii(found) && same_labels(found, id);
+	return same_labels(reading->text, id);
 }
 
-/* ------------------------------------------------------------------ *
- * What is broken
- * ------------------------------------------------------------------ */
-
+/* Whether some reader might take what is no grammar for ours. */
 static bool
-is_of_name(char c)
+could_be_ours(struct reading *reading)
 {
-	static const char others[] = "-_.0123456789"
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-	return (unsigned char)c >= 0x80 || (c != '\0' && strchr(others, c) != NULL);
-}
-
-/* Whether "id" stands in "text" as a word of its own, with or without a last dot. */
-static bool
-has_word(const char *text, const char *id)
-{
-	size_t length = length_without_dot(id);
-
-	for (const char *at = text; *at != '\0'; at++) {
-		const char *end = at + length;
-
-		if (strncasecmp(at, id, length) != 0 ||
-		    (at > text && is_of_name(at[-1])))
-			continue;
-		end += strspn(end, ".");
-		if (!is_of_name(*end))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Takes the comments out. From one that has no end on, only the parentheses go:
- * looking for the end of each would take a hostile value's length squared.
- */
-static void
-strip_comments(char *text)
-{
-	const char *at = text;
-	char *out = text;
-	bool open = false;
-
-	while (*at != '\0') {
-		const char *behind = *at == '(' && !open ? skip_comment(at) : NULL;
-
-		open = open || (*at == '(' && behind == NULL);
-		if (behind != NULL)
-			at = behind;
-		else if (*at++ != '(')
-			*out++ = at[-1];
-	}
-	*out = '\0';
-}
-
-/* Whether a comment or a quoted string before the first ";" is not closed. */
-static bool
-is_open(const char *value)
-{
-	const char *at = value;
-
-	while (at != NULL && *at != '\0' && *at != ';') {
-		if (*at == '(')
-			at = skip_comment(at);
-		else if (*at == '"')
-			at = skip_quoted(at);
-		else
-			at++;
-	}
-	return at == NULL;
-}
-
-/* Where the value's first part ends; what is empty before a ";" is none. */
-static size_t
-first_part(const char *value)
-{
-	const char *start = value;
-
-	while (*start == ';' || invisible(start) > 0)
-		start += *start == ';' ? 1 : invisible(start);
-	return (size_t)(start - value) + strcspn(start, ";");
-}
-
-static bool
-could_be_ours(const char *value, const char *id, char *scratch)
-{
-	size_t length = is_open(value) ? strlen(value) : first_part(value);
-
-	memcpy(scratch, value, length);
-	scratch[length] = '\0';
-	if (has_word(scratch, id) || strstr(scratch, "=?") != NULL)
+	(void)take_reading_step(reading, STEP_PART);
+	if (strstr(reading->text, "=?") != NULL || take_reading_step(reading, STEP_WORD))
 		return true;
-	strip_comments(scratch);
-	squeeze(scratch, "\"\\;");
-	return scratch[0] == '\0' || has_word(scratch, id);
+	(void)take_reading_step(reading, STEP_UNCOMMENT);
+	(void)take_reading_step(reading, STEP_OPEN);
+	(void)take_reading_step(reading, STEP_BARE);
+	return reading->text[0] == '\0' || take_reading_step(reading, STEP_WORD);
 }
 
 enum authres_claim
-authres_claims(const char *value, const char *id)
+authres_claims(const struct authres *authres, const char *value)
 {
-	char *scratch = malloc(strlen(value) + 1);
+	size_t size = strlen(value) + 1;
+	char *room = malloc(2 * size);
+	struct reading reading = { .authres = authres, .text = room, .size = size };
 	bool ours;
 
-	if (scratch == NULL)
+	if (room == NULL)
 		return AUTHRES_NO_MEMORY;
-	ours = read_id(value, scratch) ? same_id(scratch, id) :
-	    could_be_ours(value, id, scratch);
-	free(scratch);
-	return ours ? AUTHRES_OURS : AUTHRES_OTHER;
+	memcpy(room, value, size);
+	reading.other = room + size;
+	ours = take_reading_step(&reading, STEP_ID) ? is_our_id(&reading) :
+	    could_be_ours(&reading);
+	free(room);
+	if (reading.no_memory)
+		return AUTHRES_NO_MEMORY;
+	return ours || reading.given_up ? AUTHRES_OURS : AUTHRES_OTHER;
+}
+
+bool
+authres_is_field(const char *name)
+{
+	size_t length = sizeof(AUTHRES_FIELD) - 1;
+
+	return strncasecmp(name, AUTHRES_FIELD, length) == 0 &&
+	    name[length + strspn(name + length, " \t\r\n")] == '\0';
 }
 
 void
-forged_look(struct forged *forged, const char *name, const char *value, const char *id)
+forged_look(struct forged *forged, const char *name, const char *value,
+    const struct authres *authres)
 {
 	enum authres_claim claim;
 
 	if (forged->lost || !authres_is_field(name))
 		return;
 	forged->seen++;
-	claim = authres_claims(value, id);
+	claim = authres_claims(authres, value);
 	if (claim == AUTHRES_OTHER)
 		return;
 	if (claim == AUTHRES_NO_MEMORY || forged->count >= FORGED_MAX ||

@@ -24,20 +24,30 @@ enum authres_claim { AUTHRES_OTHER, AUTHRES_OURS, AUTHRES_NO_MEMORY };
 /* Whether "name" names the field: without case, blanks at its end aside. */
 bool authres_is_field(const char *name);
 
+/* Knows our authserv-id. Immutable, to be shared by threads. */
+struct authres;
+
+/* "id" must outlive it. NULL: memory is short. */
+struct authres *authres_new(const char *id);
+
+/* Frees *authres and clears the pointer. NULL-safe. */
+void authres_free(struct authres **authres);
+
 /*
- * Whether a field with this value claims to come from "id", our authserv-id
+ * Whether a field with this value claims to come from us
  * (RFC 8601, sections 2.2, 2.5 and 5). "value" may be anything the network sent,
  * folded or not, and is not changed.
  *
  * A value that begins as the grammar wants it ([CFWS] authserv-id [CFWS version],
  * then ";" or the end) is ours exactly when its authserv-id, with comments and
- * quoting undone, is "id": without case, without a dot at its end, U-labels read as
+ * quoting undone, is our id: without case, without a dot at its end, U-labels read as
  * A-labels. Of one that does not, whatever some reader might take for ours is ours:
- * "id" as a word of its own before the first ";" (anywhere, where a comment or a
+ * our id as a word of its own before the first ";" (anywhere, where a comment or a
  * quoted string is not closed), with or without comments, quotes and blanks, and an
- * encoded word, or nothing at all, where the authserv-id should be.
+ * encoded word, or nothing at all, where the authserv-id should be. And so is one that
+ * takes too long to read.
  */
-enum authres_claim authres_claims(const char *value, const char *id);
+enum authres_claim authres_claims(const struct authres *authres, const char *value);
 
 /* A message with more of them is not taken: removing one takes the MTA a search. */
 #define FORGED_MAX 1000
@@ -51,9 +61,9 @@ struct forged {
 	bool lost;		/* too many, or memory was short: not all is known */
 };
 
-/* Looks at the next header field of the message; "id" is our authserv-id. */
+/* Looks at the next header field of the message. */
 void forged_look(struct forged *forged, const char *name, const char *value,
-    const char *id);
+    const struct authres *authres);
 
 /* Forgets them and frees what is owned. */
 void forged_clear(struct forged *forged);

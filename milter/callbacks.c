@@ -70,20 +70,13 @@ session_of(SMFICTX *ctx, bool begins)
 	return session;
 }
 
-/* Our authserv-id; NULL: header fields are not looked at. */
-static const char *
-authserv_id(void)
-{
-	return service->settings->authentication_results;
-}
-
 /* Ends a message at once; never with header fields that nobody has looked at. */
 static sfsistat
 fail_message(SMFICTX *ctx, const struct session *session)
 {
 	const char *id = session != NULL ? session->id : "unknown";
 
-	if (authserv_id() != NULL) {
+	if (service->authres != NULL) {
 		decision_put_off(service, &service->internal, DECISION_NO_MEMORY, id);
 		return reply_internal_error(ctx);
 	}
@@ -113,7 +106,7 @@ take_step(SMFICTX *ctx, message_step *take)
 static unsigned long
 header_actions(void)
 {
-	return authserv_id() != NULL ? SMFIF_ADDHDRS | SMFIF_CHGHDRS : 0;
+	return service->authres != NULL ? SMFIF_ADDHDRS | SMFIF_CHGHDRS : 0;
 }
 
 /*
@@ -124,7 +117,7 @@ header_actions(void)
 static unsigned long
 header_steps(unsigned long steps)
 {
-	if (authserv_id() != NULL)
+	if (service->authres != NULL)
 		return SMFIP_NR_HDR | SMFIP_NR_EOH | (steps & SMFIP_NODATA);
 	return steps & (SMFIP_NOHDRS | SMFIP_NOEOH);
 }
@@ -256,7 +249,7 @@ judge_sender(SMFICTX *ctx, const struct session *session,
 		return reply_refuse(ctx, &judgement);
 	}
 	if (snapshot->summary.has_to_rules || service->settings->follow_accepted ||
-	    authserv_id() != NULL || message_follows(&judgement.verdict))
+	    service->authres != NULL || message_follows(&judgement.verdict))
 		return SMFIS_CONTINUE;
 	decision_record(service, &judgement);
 	return SMFIS_ACCEPT;
@@ -378,7 +371,7 @@ record_message(SMFICTX *ctx, struct message *message, int recipients)
 static bool
 must_follow(const struct message *message)
 {
-	return authserv_id() != NULL || message->undecided || (message->is_judged &&
+	return service->authres != NULL || message->undecided || (message->is_judged &&
 	    (message_follows(&message->judged.verdict) ||
 	    service->settings->follow_accepted));
 }
@@ -408,12 +401,12 @@ on_header(SMFICTX *ctx, char *name, char *value)
 {
 	struct session *session;
 
-	if (authserv_id() == NULL)
+	if (service->authres == NULL)
 		return SMFIS_CONTINUE;
 	callback_enter();
 	session = smfi_getpriv(ctx);
 	if (session != NULL && session->message != NULL)
-		forged_look(&session->message->forged, name, value, authserv_id());
+		forged_look(&session->message->forged, name, value, service->authres);
 	return callback_leave(SMFIS_NOREPLY);
 }
 
@@ -421,7 +414,7 @@ static sfsistat
 on_header_end(SMFICTX *ctx)
 {
 	(void)ctx;
-	return authserv_id() != NULL ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+	return service->authres != NULL ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 static sfsistat

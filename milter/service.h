@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/limiter.h"
+#include "milter/authres.h"
 #include "milter/correlation.h"
 #include "milter/counters.h"
 #include "milter/log.h"
@@ -20,6 +21,7 @@ struct service {
 	struct snapshots *snapshots;
 	struct log *log;
 	struct correlation *correlation;	/* NULL: no policy service */
+	struct authres *authres;	/* NULL: header fields are not looked at */
 	struct journal_store *journal;	/* NULL: none */
 	struct counters counters;
 	struct limiter unknown[KIND_END];	/* by the first unknown requirement */

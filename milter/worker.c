@@ -340,6 +340,17 @@ start_journal(const struct settings *settings, struct log *log)
 	return journal;
 }
 
+/* False: no memory. */
+static bool
+prepare_authres(struct service *service)
+{
+	const char *id = service->settings->authentication_results;
+
+	if (id != NULL)
+		service->authres = authres_new(id);
+	return id == NULL || service->authres != NULL;
+}
+
 /* Everything the policy service needs, before the milter's callbacks need it. */
 static bool
 prepare_policy_service(struct worker *worker)
@@ -428,7 +439,8 @@ worker_run(struct daemon *daemon, int control)
 	worker.service.settings = daemon->settings;
 	worker.service.log = daemon->log;
 	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
-	    !take_first_policy(&worker) || !prepare_policy_service(&worker)) {
+	    !take_first_policy(&worker) || !prepare_authres(&worker.service) ||
+	    !prepare_policy_service(&worker)) {
 		log_message(daemon->log, SEVERITY_ERROR, "the worker cannot serve");
 		log_stop(daemon->log, LOG_MS);
 		return 1;

@@ -345,6 +345,8 @@ start(struct play *play)
 	play->service.log = play->log;
 	if (play->settings->policy_service != NULL)
 		play->service.correlation = correlation_new();
+	if (play->settings->authentication_results != NULL)
+		play->service.authres = authres_new(play->settings->authentication_results);
 	for (size_t i = 0; i < CLIENTS; i++)
 		play->clients[i].serial = i + 1;
 	play->milter = callbacks_description();
@@ -386,6 +388,7 @@ stop(struct play *play)
 	if (play->written != NULL)
 		(void)fclose(play->written);
 	correlation_free(&play->service.correlation);
+	authres_free(&play->service.authres);
 	snapshots_free(&play->service.snapshots);
 	log_free(&play->log);
 	settings_free(&play->settings);
