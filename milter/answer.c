@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "milter/answer.h"
+#include "milter/delegation.h"
 
 #include <string.h>
 

@@ -20,11 +20,8 @@
 
 #include "base/diag.h"
 #include "base/limiter.h"
-#include "milter/decision.h"
 #include "milter/facts.h"
 #include "milter/macros.h"
-#include "milter/reply.h"
-#include "milter/session.h"
 
 static struct service *service;
 

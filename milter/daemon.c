@@ -109,6 +109,17 @@ read_policy(struct daemon *daemon, struct diags *diags)
 	    daemon->only_check, diags);
 }
 
+/* Gives the user what root has made, and closes it. */
+static void
+give_to_user(const struct daemon *daemon, int fd, const char *what, const char *path)
+{
+	if (fd == -1 || fchown(fd, daemon->identity.uid, daemon->identity.gid) != 0)
+		say_error(daemon, "cannot give %s %s to user %s: %s", what, path,
+		    daemon->identity.user, strerror(errno));
+	if (fd != -1)
+		(void)close(fd);
+}
+
 /*
  * Creates the log file where the user may not, and gives it to the user. What is
  * there already is left alone: root must not be led to a file by somebody's link.
@@ -119,12 +130,8 @@ create_log(const struct daemon *daemon)
 	int fd = open(daemon->settings->log_path,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 
-	if (fd == -1)
-		return;
-	if (fchown(fd, daemon->identity.uid, daemon->identity.gid) != 0)
-		say_error(daemon, "cannot give the log %s to user %s: %s",
-		    daemon->settings->log_path, daemon->identity.user, strerror(errno));
-	(void)close(fd);
+	if (fd != -1)
+		give_to_user(daemon, fd, "the log", daemon->settings->log_path);
 }
 
 /* Whether the user can make the log anew after it was renamed. */
@@ -186,21 +193,14 @@ static void
 make_journal_folder(const struct daemon *daemon)
 {
 	const char *path = daemon->settings->journal;
-	char *folder = path == NULL ? NULL : strdup(path);
-	int fd = -1;
+	char *folder = path == NULL || !daemon->identity.change ? NULL : strdup(path);
 
-	if (folder == NULL || !daemon->identity.change)
-		goto done;
+	if (folder == NULL)
+		return;
 	*strrchr(folder, '/') = '\0';
-	if (folder[0] == '\0' || mkdir(folder, 0750) != 0)
-		goto done;
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1 || fchown(fd, daemon->identity.uid, daemon->identity.gid) != 0)
-		say_error(daemon, "cannot give the journal's folder %s to user %s: %s",
-		    folder, daemon->identity.user, strerror(errno));
-	if (fd != -1)
-		(void)close(fd);
-done:
+	if (folder[0] != '\0' && mkdir(folder, 0750) == 0)
+		give_to_user(daemon, open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+		    O_CLOEXEC), "the journal's folder", folder);
 	free(folder);
 }
 

@@ -1,5 +1,5 @@
 /*
- * delegation.h - one request of Postfix's policy delegation protocol.
+ * delegation.h - a request of Postfix's policy delegation protocol, and its answer.
  *
  * See SMTPD_POLICY_README: lines of name=value, ended by an empty line. This reads
  * them as they come, in pieces of any size, and bounds what a stranger can send.
@@ -11,6 +11,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "milter/service.h"
+#include "milter/session.h"
 
 /* Postfix sends some 30 lines, and addresses of at most some KB. */
 #define DELEGATION_BYTES_MAX 16384
@@ -87,5 +92,30 @@ const char *delegation_find(const struct delegation *request,
 
 /* Makes it empty again and gives its memory back. */
 void delegation_clear(struct delegation *request);
+
+/*
+ * What is kept between the requests of one client, which is one Postfix process and
+ * does one message after the other. All zero but its serial is a good start.
+ */
+struct answer_state {
+	uint64_t serial;		/* tells clients apart */
+	struct connection connection;		/* of the SMTP session asked about last */
+	char session[SESSION_ID_SIZE];	/* its id; "": none yet */
+	char instance[128];		/* the message last recorded; "": none */
+	int rank;			/* and how much its record said */
+	unsigned char counted;		/* by its protocol: see counters_session() */
+};
+
+/*
+ * Appends the answer to a complete request, with its empty line, to "out". Beside the
+ * milter that is always DUNNO, and what was heard goes into the correlation; alone it
+ * is the verdict, with its record. Only requests at RCPT matter: there the recipient
+ * is known, and all that Postfix will know of the session. False
+ * where the request lacks what Postfix always sends: then there is none. Thread-safe
+ * as long as no two threads share an state. Failure of memory is answered as
+ * on-internal-error says, or shows in out->failed.
+ */
+bool answer_request(struct service *service, struct answer_state *state,
+    const struct delegation *request, struct buffer *out);
 
 #endif

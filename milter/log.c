@@ -18,7 +18,6 @@
 
 #include "base/buffer.h"
 #include "base/diag.h"
-#include "milter/queue.h"
 #include "milter/sink.h"
 
 /* What one syslog message holds for sure; a longer record is written shorter. */

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "milter/reply.h"
+#include "milter/callbacks.h"
 
 #include <stdio.h>
 

@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "milter/answer.h"
 #include "milter/delegation.h"
 #include "milter/service.h"
 

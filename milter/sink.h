@@ -1,7 +1,8 @@
 /*
  * sink.h - what takes the log's lines: a file, the system's log, or standard error.
  *
- * syslog(3) blocks, holding a lock, when the system's log does not read. This speaks
+ * Before the two that may block stands a bounded queue of lines, with a thread that
+ * hands them out in order. syslog(3) blocks, holding a lock, when the system's log does not read. This speaks
  * the same protocol to /dev/log and gives up when told to. A file takes whole lines
  * from many threads without a lock: O_APPEND keeps the lines of several threads, and
  * of several processes, apart. The system's log is for one thread at a time.
@@ -46,5 +47,28 @@ bool sink_reopen(struct sink *sink);
  */
 bool sink_write(struct sink *sink, int priority, const char *line, size_t length,
     int milliseconds);
+
+/* At most this many lines and bytes wait; what comes then is refused. */
+#define QUEUE_LINES_MAX 8192
+#define QUEUE_BYTES_MAX (4u << 20)
+
+/* Writes one line. Runs on the queue's thread and may block. */
+typedef void queue_writer(void *context, int priority, const char *line,
+    size_t length);
+
+struct queue;
+
+/* Returns a queue whose thread is running, or NULL with errno set. */
+struct queue *queue_new(queue_writer *writer, void *context);
+
+/* Appends a copy of the line. False: full, or no memory. Any thread; never waits. */
+bool queue_put(struct queue *queue, int priority, const char *line, size_t length);
+
+/*
+ * Ends the thread once all is written, or after "milliseconds". True: all was
+ * written, and *queue is freed. False: the thread is stuck in its writer; it is
+ * left behind, with the queue, for the end of the process.
+ */
+bool queue_stop(struct queue **queue, int milliseconds);
 
 #endif

@@ -15,7 +15,6 @@
 
 #include "allocation.h"
 #include "fake.h"
-#include "milter/answer.h"
 #include "milter/callbacks.h"
 #include "milter/correlation.h"
 #include "milter/delegation.h"

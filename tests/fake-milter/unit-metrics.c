@@ -9,7 +9,7 @@
 
 #include "allocation.h"
 #include "fake.h"
-#include "milter/answer.h"
+#include "milter/delegation.h"
 #include "milter/callbacks.h"
 #include "milter/load.h"
 #include "milter/metrics.h"

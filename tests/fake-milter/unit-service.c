@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "allocation.h"
-#include "milter/answer.h"
 #include "milter/delegation.h"
 #include "milter/correlation.h"
 #include "milter/load.h"
