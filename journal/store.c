@@ -88,12 +88,7 @@ journal_store_start(const struct journal_options *options)
 
 	if (store == NULL)
 		return NULL;
-	error = checkpointer_start(store);
-	if (error == 0) {
-		error = pthread_create(&store->thread, NULL, writer_run, store);
-		if (error != 0)
-			checkpointer_stop(store);
-	}
+	error = pthread_create(&store->thread, NULL, writer_run, store);
 	if (error != 0) {
 		journal_store_free(&store);
 		errno = error;

@@ -9,7 +9,6 @@
 #define TLSWARD_JOURNAL_STORE_ROOM_H
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -276,11 +275,9 @@ struct dropped {
 /* The thread that moves what is in the write-ahead log into the database. */
 struct checkpointer {
 	pthread_t thread;
-	sem_t wanted;
-	pthread_mutex_t lock;		/* held while it works on db.second */
-	atomic_bool working;
-	atomic_bool stopping;
-	atomic_int result;		/* SQLite's, of the last time */
+	bool started;			/* and not joined yet */
+	atomic_bool working;		/* on db.second */
+	int result;			/* SQLite's, once it works no more */
 };
 
 /* The writer's own: no other thread looks at it. */
@@ -288,7 +285,7 @@ struct writer {
 	struct row *held;		/* records that are not committed yet */
 	struct row **held_last;
 	struct dropped dropping;	/* in the transaction under way */
-	int64_t wake_at;		/* monotonic milliseconds, as all of these */
+	int64_t wake_at;		/* monotonic milliseconds, as all of these; 0: now */
 	int64_t retry_at;
 	int64_t flush_at;
 	size_t flush_left;		/* roll-ups that this flush has yet to write */
@@ -299,7 +296,6 @@ struct writer {
 	int64_t said_at;		/* when trouble was last told; 0: never */
 	int64_t trouble_since;
 	bool said;			/* this trouble was told */
-	bool more;			/* there is work that need not wait */
 	unsigned long held_before;	/* how many waited for the end of trouble */
 	unsigned long lost_before;	/* stats.lost when it began */
 };
@@ -365,12 +361,11 @@ void trouble_over(struct journal_store *store);
 void trouble_wake(struct row *row);
 void trouble_release(struct journal_store *store);
 
-/* The checkpointer. Starting returns 0 or an error. */
-int checkpointer_start(struct journal_store *store);
-void checkpointer_stop(struct journal_store *store);
-
-/* Has it work, unless it does. */
+/* Starts the checkpointer, unless it works. All of these are for the writer's thread. */
 void checkpointer_kick(struct journal_store *store);
+
+/* Waits for its end. Returns SQLite's code of its work; SQLITE_OK where it had none. */
+int checkpointer_join(struct journal_store *store);
 
 /* After a commit: sees to it that the write-ahead log does not grow for ever. */
 void checkpointer_want(struct journal_store *store);

@@ -82,7 +82,6 @@ trouble_enter(struct journal_store *store, const char *what)
 	trouble_say(store, now, what);
 	store->writer.retry_at = now + RETRY_MS;
 	store->writer.wake_at = store->writer.retry_at;
-	store->writer.more = false;
 }
 
 /* Try again at once: the cause is gone, or it will turn out what it is. */
@@ -91,7 +90,6 @@ trouble_try_again(struct journal_store *store)
 {
 	store->writer.retry_at = 0;
 	store->writer.wake_at = 0;
-	store->writer.more = true;
 }
 
 /* A name that nothing has yet. */
@@ -184,10 +182,9 @@ trouble_set_aside(struct journal_store *store)
 static void
 trouble_leave_moved(struct journal_store *store)
 {
-	(void)pthread_mutex_lock(&store->checkpointer.lock);
+	(void)checkpointer_join(store);
 	(void)sqlite3_wal_checkpoint_v2(store->db.db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
 	    NULL, NULL);
-	(void)pthread_mutex_unlock(&store->checkpointer.lock);
 	checkpointer_close(store, true);
 	store_say(store, SEVERITY_WARNING,
 	    "removed or renamed while it was in use: opened "

@@ -192,11 +192,8 @@ do_chores(struct journal_store *store, int64_t now)
 static void
 open_journal(struct journal_store *store)
 {
-	(void)pthread_mutex_lock(&store->checkpointer.lock);
 	store_db_open(&store->db, store->path);
-	(void)pthread_mutex_unlock(&store->checkpointer.lock);
 	rollups_forget(&store->rollups);
-	atomic_store(&store->checkpointer.result, SQLITE_OK);
 	if (store->db.result == DB_DONE)
 		store->writer.chores_at = 0;
 }
@@ -218,8 +215,7 @@ writer_plan(struct writer *writer, const struct journal_store *store)
 {
 	int64_t look_at = store_clock_ms() + DOWNGRADE_DELAY_MS / 4;
 
-	writer->more = writer->held != NULL;
-	writer->wake_at = writer->chores_at;
+	writer->wake_at = writer->held != NULL ? 0 : writer->chores_at;
 	if (store->rollups.dirty > 0 && writer->flush_at < writer->wake_at)
 		writer->wake_at = writer->flush_at;
 	if (store->downgrades.waiting_count > 0 && look_at < writer->wake_at)
@@ -264,7 +260,6 @@ writer_work(struct journal_store *store, bool stopping)
 
 	if (now < writer->retry_at && !stopping) {
 		writer->wake_at = writer->retry_at;
-		writer->more = false;
 		return;
 	}
 	db->result = DB_DONE;
@@ -287,7 +282,8 @@ writer_work(struct journal_store *store, bool stopping)
 	writer->retry_at = 0;
 	writer_plan(writer, store);
 	if (stopping)
-		writer->more = writer->held != NULL || store->rollups.dirty > 0;
+		writer->wake_at = writer->held != NULL || store->rollups.dirty > 0 ? 0 :
+		    INT64_MAX;
 }
 
 /* Roll-ups that have no room are lost while they cannot be written. */
@@ -350,7 +346,7 @@ writer_await(struct journal_store *store, bool *stopping)
 	struct row *rows;
 
 	(void)pthread_mutex_lock(&store->lock);
-	while (!store->stopping && !writer->more) {
+	while (!store->stopping) {
 		int64_t until = store->due < writer->wake_at ? store->due :
 		    writer->wake_at;
 		struct timespec time = store_until(until);
@@ -390,12 +386,11 @@ writer_run(void *argument)
 	bool stopping = false;
 
 	writer_work(store, false);
-	while (!stopping || store->writer.more) {
+	while (!stopping || store->writer.wake_at == 0) {
 		writer_take(store, writer_await(store, &stopping));
 		writer_work(store, stopping);
 	}
 	writer_give_up(store);
-	checkpointer_stop(store);
 	checkpointer_close(store, false);
 	(void)pthread_mutex_lock(&store->lock);
 	trouble_release(store);
