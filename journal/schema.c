@@ -330,16 +330,12 @@ journal_store_look(const char *path)
 const char *
 journal_look_text(enum journal_look look)
 {
-	switch (look) {
-	case JOURNAL_NO_FOLDER:
-		return "its folder is not there";
-	case JOURNAL_UNUSABLE:
-		return "it cannot be written";
-	case JOURNAL_NEWER:
-		return "it was written by a newer version of tlsward";
-	case JOURNAL_FOREIGN:
-		return "it is not a journal of tlsward";
-	default:
-		return "it can be written";
-	}
+	static const char *const texts[] = {
+		[JOURNAL_NO_FOLDER] = "its folder is not there",
+		[JOURNAL_UNUSABLE] = "it cannot be written",
+		[JOURNAL_NEWER] = "it was written by a newer version of tlsward",
+		[JOURNAL_FOREIGN] = "it is not a journal of tlsward",
+	};
+
+	return texts[look] != NULL ? texts[look] : "it can be written";
 }

@@ -122,15 +122,11 @@ static void
 log_line_name(struct buffer *buffer, enum journal_format format, const char *name,
     bool first)
 {
-	if (format == JOURNAL_JSON) {
-		buffer_string(buffer, first ? "{\"" : ",\"");
-		buffer_string(buffer, name);
-		buffer_add(buffer, "\":", 2);
-	} else {
-		buffer_string(buffer, first ? "" : " ");
-		buffer_string(buffer, name);
-		buffer_add(buffer, "=", 1);
-	}
+	bool json = format == JOURNAL_JSON;
+
+	buffer_string(buffer, json ? first ? "{\"" : ",\"" : first ? "" : " ");
+	buffer_string(buffer, name);
+	buffer_string(buffer, json ? "\":" : "=");
 }
 
 static void

@@ -1,15 +1,40 @@
 /*
- * parse.c - the text of a settings file.
+ * parse.c - the table of settings, and the text of a settings file.
  *
  * SPDX-License-Identifier: ISC
  */
+#include "settings/table.h"
+
 #include <stdarg.h>
 #include <string.h>
 
-#include "settings/table.h"
 #include "base/buffer.h"
 #include "base/diag.h"
+#include "base/suggest.h"
 #include "base/text.h"
+
+#define SETTING_ROW(type, member, name, take, values, fallback, without, about) \
+	{ name, setting_take_##take, offsetof(struct settings, member), \
+	    _Generic(((struct settings *)0)->member, char *: true, default: false), \
+	    values, fallback, without, about },
+
+const struct setting settings_table[SETTING_COUNT] = { SETTINGS(SETTING_ROW) };
+
+void
+settings_describe(FILE *out)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++) {
+		const struct setting *setting = &settings_table[i];
+
+		(void)fprintf(out, "%s %s\n    %s\n    default: %s\n", setting->name,
+		    setting->values, setting->about,
+		    setting->fallback != NULL ? setting->fallback : setting->without);
+	}
+}
+
+/* ------------------------------------------------------------------ *
+ * Lines
+ * ------------------------------------------------------------------ */
 
 struct parser {
 	const char *file;
@@ -144,14 +169,25 @@ line_value(struct parser *parser, size_t at)
 	return true;
 }
 
+/* The setting called "name", or NULL. */
+static const struct setting *
+setting_find(const char *name)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (strcmp(settings_table[i].name, name) == 0)
+			return &settings_table[i];
+	return NULL;
+}
+
 static void
 complain_of_name(struct parser *parser, size_t at)
 {
-	const char *name = parser->name.text;
-	const char *meant;
+	const char *names[SETTING_COUNT], *name = parser->name.text, *meant;
 
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		names[i] = settings_table[i].name;
 	parser->name.text[strcspn(name, "=")] = '\0';
-	meant = setting_suggest(name);
+	meant = suggest_word(name, strlen(name), names, SETTING_COUNT);
 	if (setting_find(name) != NULL)
 		line_fault(parser, at, "a setting is written without \"=\": %s VALUE",
 		    name);
@@ -164,26 +200,22 @@ complain_of_name(struct parser *parser, size_t at)
 
 /* Was this setting seen before? If not, it is now. */
 static bool
-is_first(struct parser *parser, size_t at,
-    const struct setting *setting)
+is_first(struct parser *parser, size_t at, const struct setting *setting)
 {
-	size_t number = (size_t)(setting - settings_table);
-	unsigned *seen = &parser->settings->set_at[number].line;
-	unsigned *column = &parser->settings->set_at[number].column;
+	struct setting_place *first =
+	    &parser->settings->set_at[setting - settings_table];
 
-	if (*seen != 0) {
+	if (first->line != 0) {
 		line_fault(parser, at, "%s is set twice: first at %.200s:%u:%u",
-		    setting->name, parser->file, *seen, *column);
+		    setting->name, parser->file, first->line, first->column);
 		return false;
 	}
-	*seen = parser->number;
-	*column = line_column(parser, at);
+	*first = (struct setting_place){ parser->number, line_column(parser, at) };
 	return true;
 }
 
 static void
-take_value(struct parser *parser, size_t at,
-    const struct setting *setting)
+take_value(struct parser *parser, size_t at, const struct setting *setting)
 {
 	struct setting_value value = {
 		setting, parser->settings, NULL, parser->value.text, ""

@@ -105,15 +105,18 @@ enum {
 	SETTING_COUNT
 };
 
+/* Where a setting is set; line 0: nowhere. */
+struct setting_place {
+	unsigned line, column;
+};
+
 /* All strings belong to the settings. Paths are absolute or as the user wrote. */
 struct settings {
 #define SETTING_MEMBER(type, member, ...) type member;
 	SETTINGS(SETTING_MEMBER)
 	int syslog_facility;		/* LOG_MAIL and so on */
 	char *log_path;			/* SETTINGS_LOG_FILE */
-	struct {
-		unsigned line, column;	/* line 0: nowhere */
-	} set_at[SETTING_COUNT];
+	struct setting_place set_at[SETTING_COUNT];
 };
 
 enum settings_load_result {

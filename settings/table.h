@@ -37,12 +37,6 @@ struct setting {
 /* In the order of SETTINGS(). */
 extern const struct setting settings_table[SETTING_COUNT];
 
-/* The setting called "name", or NULL. */
-const struct setting *setting_find(const char *name);
-
-/* The setting's name that "name" was probably meant to be, or NULL. */
-const char *setting_suggest(const char *name);
-
 /*
  * The ways to take a value.
  */
