@@ -66,38 +66,29 @@ take_facts(struct journal_facts *facts, int count, char **arguments)
 	return ok;
 }
 
-/* Gives the first line of standard input. False, having said why, where there is none. */
-static bool
-first_line(char **line, size_t *length)
-{
-	size_t room = 0;
-	ssize_t got;
-
-	errno = 0;
-	got = getline(line, &room, stdin);
-	if (got < 0 && errno != 0)
-		(void)tool_trouble("cannot read standard input: %s", strerror(errno));
-	else if (got < 0)
-		(void)tool_trouble("standard input: there is no record");
-	else if (got > RECORD_MAX)
-		(void)tool_trouble("standard input: the line is longer than 1 MiB");
-	*length = got < 0 ? 0 : (size_t)got;
-	return got >= 0 && got <= RECORD_MAX;
-}
-
+/* Takes the record on the first line of standard input. False, having said why not. */
 static bool
 read_first_record(struct journal_facts *facts)
 {
 	char error[JOURNAL_ERROR_MAX], *line = NULL;
-	size_t length;
-	bool ok = first_line(&line, &length);
+	size_t room = 0;
+	ssize_t length;
+	bool ok = false;
 
-	if (ok && line[length - 1] == '\n')
+	errno = 0;
+	length = getline(&line, &room, stdin);
+	if (length > 0 && line[length - 1] == '\n')
 		length--;
-	if (ok && !journal_facts_read(facts, line, length, error)) {
+	if (length < 0 && errno != 0)
+		(void)tool_trouble("cannot read standard input: %s", strerror(errno));
+	else if (length < 0)
+		(void)tool_trouble("standard input: there is no record");
+	else if (length > RECORD_MAX)
+		(void)tool_trouble("standard input: the line is longer than 1 MiB");
+	else if (!journal_facts_read(facts, line, (size_t)length, error))
 		(void)tool_trouble("standard input: %s", error);
-		ok = false;
-	}
+	else
+		ok = true;
 	free(line);
 	return ok;
 }
@@ -130,8 +121,8 @@ print_explained(const struct explained *explained, bool json)
 			tree_write(document, false, &text);
 			buffer_string(&text, "\n");
 			status = STATUS_FINE;
-		} else if (mustache_fill_file("page/explain.txt", MUSTACHE_SCREEN, document,
-		    &text))
+		} else if (mustache_fill_file("page/explain.txt", MUSTACHE_SCREEN,
+		    document, &text))
 			status = STATUS_FINE;
 	}
 	if (status == STATUS_FINE && screen_write(&text) == SCREEN_FAILED)

@@ -160,17 +160,6 @@ put_not_given(struct tree *tree, const struct facts *facts)
 	tree_buffer(tree, "not_given", &list);
 }
 
-static void
-put_came(struct tree *tree, const struct explained *explained)
-{
-	if (explained->has_time)
-		tree_time(tree, "when", explained->time_ms);
-	put_known(tree, explained);
-	put_certificate_words(tree, explained->facts);
-	put_facts(tree, explained);
-	put_not_given(tree, explained->facts);
-}
-
 /* ------------------------------------------------------------------ *
  * The rules and their requirements
  * ------------------------------------------------------------------ */
@@ -231,22 +220,14 @@ is_same_line(const struct policy_place *a, const struct policy_place *b)
 	    strcmp(a->file, b->file) == 0;
 }
 
-static const char *
-status_of(unsigned char check, bool people)
-{
-	switch ((enum policy_check)check) {
-	case CHECK_MET:
-		return "met";
-	case CHECK_UNMET:
-		return people ? "not met" : "unmet";
-	case CHECK_UNKNOWN:
-		return people ? "unknown, so not met" : "unknown";
-	case CHECK_MOOT:
-	case CHECK_ABSENT:
-		break;
-	}
-	return people ? "not looked at" : "moot";
-}
+/* How a requirement came out: for scripts, and for people. */
+static const char *const statuses[][2] = {
+	[CHECK_ABSENT] = { "moot", "not looked at" },
+	[CHECK_MOOT] = { "moot", "not looked at" },
+	[CHECK_MET] = { "met", "met" },
+	[CHECK_UNMET] = { "unmet", "not met" },
+	[CHECK_UNKNOWN] = { "unknown", "unknown, so not met" },
+};
 
 /* The facts that it was held against, as an object of texts. */
 static void
@@ -291,7 +272,7 @@ put_requirement(struct tree *tree, const struct explained *explained,
 	tree_open_object(tree, NULL);
 	tree_text(tree, "kind", policy_kind_name(kind));
 	tree_text(tree, people ? "outcome" : "status",
-	    status_of(outcome->check[kind], people));
+	    statuses[outcome->check[kind]][people]);
 	/* TLS that another requirement implies has neither. */
 	if (policy_required_text(outcome, kind, required, sizeof(required))) {
 		tree_text(tree, "required", required);
@@ -499,9 +480,14 @@ explain_model(const struct explained *explained, struct buffer *sentence, bool p
 	struct tree tree = { .depth = 0 };
 
 	tree_open_object(&tree, NULL);
-	if (people)
-		put_came(&tree, explained);
-	else
+	if (people) {
+		if (explained->has_time)
+			tree_time(&tree, "when", explained->time_ms);
+		put_known(&tree, explained);
+		put_certificate_words(&tree, explained->facts);
+		put_facts(&tree, explained);
+		put_not_given(&tree, explained->facts);
+	} else
 		tree_value(&tree, "record", record_of(explained));
 	put_rules(&tree, explained, people);
 	put_reply(explained, &tree);

@@ -1,6 +1,6 @@
 /*
- * report_people.c - what people are told of a report: what the page, the text and the
- * message to a partner are filled from.
+ * report_people.c - what people are told of a report: what the page and its tables, the
+ * text and the message to a partner are filled from.
  *
  * The members of report --json, and beside them names to show, shares, lists in words.
  *
@@ -12,6 +12,13 @@
 #include <string.h>
 
 #include "tool/screen.h"
+
+/* So many rows of a table, and so many domains in detail. */
+#define ROWS_MAX 500
+#define DETAILS_MAX 100
+
+/* Certificates are listed so long before they end. */
+#define ENDS_MS (INT64_C(90) * 86400 * 1000)
 
 int64_t
 report_complied(const struct review_counts *counts)
@@ -96,23 +103,35 @@ mark_session(struct tree *tree, const char *which, const struct review_session *
 		tree->failed = true;
 }
 
-/* How a certificate is to be looked at. */
+static bool
+ends_within(const struct report_view *view, const struct review_certificate *certificate,
+    int64_t within_ms)
+{
+	return certificate->not_after_ms != 0 &&
+	    certificate->not_after_ms - view->now_ms < within_ms;
+}
+
+/* How a certificate is to be looked at that ends in "left" milliseconds. */
+static void
+mark_end(struct tree *tree, json_t *certificate, int64_t left)
+{
+	const char *how = left < 0 ? "expired" : left < REPORT_SOON_MS ? "soon" : "later";
+
+	if (json_object_set_new(certificate, how, json_true()) != 0 ||
+	    json_object_set_new(certificate, "hours", json_integer(left / 3600000)) != 0)
+		tree->failed = true;
+}
+
 static void
 mark_certificates(struct tree *tree, const struct report_view *view,
     const struct review_domain *seen)
 {
 	json_t *list = json_object_get(tree->open[tree->depth - 1], "certificates");
 
-	for (size_t i = 0; i < seen->certificate_count; i++) {
-		int64_t end = seen->certificates[i].not_after_ms;
-		int64_t left = end - view->now_ms;
-		const char *how = left < 0 ? "expired" : left < REPORT_SOON_MS ? "soon" :
-		    "later";
-
-		if (end != 0 && json_object_set_new(json_array_get(list, i), how,
-		    json_true()) != 0)
-			tree->failed = true;
-	}
+	for (size_t i = 0; i < seen->certificate_count; i++)
+		if (seen->certificates[i].not_after_ms != 0)
+			mark_end(tree, json_array_get(list, i),
+			    seen->certificates[i].not_after_ms - view->now_ms);
 }
 
 json_t *
@@ -182,4 +201,166 @@ report_people_head(struct tree *tree, const struct report_view *view)
 	    false);
 	report_json_tail(tree, view);
 	mark_discarded(tree, report);
+}
+
+/* ------------------------------------------------------------------ *
+ * The tables
+ * ------------------------------------------------------------------ */
+
+static bool
+in_partners(const struct report_partner *partner)
+{
+	return partner->has_rule;
+}
+
+static bool
+in_details(const struct report_partner *partner)
+{
+	return partner->state <= REPORT_EXPIRY;
+}
+
+static bool
+in_candidates(const struct report_partner *partner)
+{
+	return partner->candidate;
+}
+
+static bool
+in_downgrades(const struct report_partner *partner)
+{
+	return partner->seen->downgrade.transactions > 0;
+}
+
+static const struct {
+	const char *name;
+	size_t most;
+	bool (*has)(const struct report_partner *partner);
+} tables[] = {
+	{ "partners", ROWS_MAX, in_partners },
+	{ "details", DETAILS_MAX, in_details },
+	{ "candidates", ROWS_MAX, in_candidates },
+	{ "downgrades", ROWS_MAX, in_downgrades },
+};
+
+/* The rows of one table; each is made for itself, so that no two tables share one. */
+static void
+put_table(struct tree *tree, const struct report_view *view, size_t which)
+{
+	size_t shown = 0, left = 0;
+
+	tree_open_object(tree, tables[which].name);
+	tree_open_array(tree, "rows");
+	for (size_t i = 0; i < view->partner_count; i++) {
+		if (!tables[which].has(&view->partners[i]))
+			continue;
+		if (shown == tables[which].most)
+			left++;
+		else {
+			tree_value(tree, NULL, report_people_partner(view,
+			    &view->partners[i]));
+			shown++;
+		}
+	}
+	tree_close(tree);
+	tree_number(tree, "left", (int64_t)left);
+	tree_close(tree);
+}
+
+/* How many certificates of a domain end within "within_ms". */
+static size_t
+count_ends(const struct report_view *view, const struct review_domain *seen,
+    int64_t within_ms)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < seen->certificate_count; i++)
+		count += ends_within(view, &seen->certificates[i], within_ms);
+	return count;
+}
+
+static void
+put_certificate_row(struct tree *tree, const struct report_view *view,
+    const struct review_domain *seen, const struct review_certificate *certificate)
+{
+	tree_open_object(tree, NULL);
+	tree_text(tree, "name", report_domain_name(seen));
+	report_json_certificate(tree, certificate);
+	mark_end(tree, tree->open[tree->depth - 1], certificate->not_after_ms - view->now_ms);
+	tree_close(tree);
+}
+
+static void
+put_certificates_table(struct tree *tree, const struct report_view *view)
+{
+	size_t count = 0;
+
+	tree_open_object(tree, "certificates");
+	tree_open_array(tree, "rows");
+	for (size_t i = 0; i < view->partner_count; i++) {
+		const struct review_domain *seen = view->partners[i].seen;
+
+		for (size_t j = 0; j < seen->certificate_count; j++)
+			if (ends_within(view, &seen->certificates[j], ENDS_MS) &&
+			    count++ < ROWS_MAX)
+				put_certificate_row(tree, view, seen,
+				    &seen->certificates[j]);
+	}
+	tree_close(tree);
+	tree_number(tree, "left", count > ROWS_MAX ? (int64_t)(count - ROWS_MAX) : 0);
+	tree_close(tree);
+}
+
+/* ------------------------------------------------------------------ *
+ * What wants attention
+ * ------------------------------------------------------------------ */
+
+static bool
+exemption_ends(const struct report_view *view, const struct report_partner *partner)
+{
+	return partner->has_rule && partner->standing.state == STATE_EXEMPT &&
+	    partner->standing.limited &&
+	    partner->standing.until * 1000 - view->now_ms < REPORT_SOON_MS;
+}
+
+static void
+put_attention(struct tree *tree, const struct report_view *view)
+{
+	enum { REFUSED, DOWNGRADED, WOULD, ENDING, EXEMPTIONS, READY, COUNT };
+	static const char *const names[COUNT] = {
+		"refused", "downgraded", "would", "ending", "exemptions", "ready"
+	};
+	int64_t found[COUNT] = { 0 }, all = 0;
+
+	for (size_t i = 0; i < view->partner_count; i++) {
+		const struct report_partner *partner = &view->partners[i];
+		const struct review_domain *seen = partner->seen;
+
+		found[REFUSED] += report_refusals(&seen->counts) > 0;
+		found[DOWNGRADED] += seen->downgrade.transactions > 0 &&
+		    seen->downgrade.same_network;
+		found[WOULD] += seen->counts.would > 0;
+		found[ENDING] += count_ends(view, seen, REPORT_SOON_MS) > 0;
+		found[EXEMPTIONS] += exemption_ends(view, partner);
+		found[READY] += partner->ready;
+	}
+	tree_open_object(tree, "attention");
+	for (int i = 0; i < COUNT; i++) {
+		all += found[i];
+		if (found[i] > 0)
+			tree_value(tree, names[i], json_pack("{s:I}", "count",
+			    (json_int_t)found[i]));
+	}
+	tree_flag(tree, "any", all > 0);
+	tree_close(tree);
+}
+
+void
+report_page(struct tree *tree, const struct report_view *view)
+{
+	report_people_head(tree, view);
+	put_attention(tree, view);
+	report_points(tree, view);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		put_table(tree, view, i);
+	put_certificates_table(tree, view);
 }

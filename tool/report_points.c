@@ -175,10 +175,14 @@ put_column(struct tree *tree, const struct times *times, size_t at, size_t first
 	tree_open_object(tree, NULL);
 	tree_text(tree, "label", label);
 	tree_number(tree, "total", column_total(column, first));
-	tree_real(tree, "x", step * ((double)at + 1.0 / 12));
-	tree_real(tree, "width", step * 5 / 6);
+	tree_value(tree, "x", json_real(step * ((double)at + 1.0 / 12)));
+	tree_value(tree, "width", json_real(step * 5 / 6));
 	put_parts(tree, protocol_series + first, column->values + first,
 	    PROTOCOL_COUNT - first, end);
+	tree_open_array(tree, "counts");
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+		tree_number(tree, NULL, column->values[i]);
+	tree_close(tree);
 	tree_close(tree);
 }
 
@@ -222,25 +226,6 @@ put_times_chart(struct tree *tree, const struct times *times, size_t first)
 }
 
 static void
-put_times_rows(struct tree *tree, const struct times *times)
-{
-	char label[21];
-
-	tree_open_array(tree, "rows");
-	for (size_t at = 0; at < times->count; at++) {
-		label_of(times, at, label);
-		tree_open_object(tree, NULL);
-		tree_text(tree, "label", label);
-		tree_open_array(tree, "counts");
-		for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-			tree_number(tree, NULL, times->columns[at].values[i]);
-		tree_close(tree);
-		tree_close(tree);
-	}
-	tree_close(tree);
-}
-
-static void
 put_legend(struct tree *tree, const struct times *times)
 {
 	tree_open_array(tree, "series");
@@ -274,7 +259,6 @@ put_times(struct tree *tree, const struct review *report)
 	if (weak > 0)
 		put_times_chart(tree, times, STRONG_SERIES);
 	tree_close(tree);
-	put_times_rows(tree, times);
 	tree_close(tree);
 	free(times);
 }
@@ -289,6 +273,12 @@ struct bar {
 	int64_t whole;		/* what the full width stands for */
 };
 
+static int64_t
+bar_total(const struct bar *bar)
+{
+	return bar->parts[0] + bar->parts[1] + bar->parts[2];
+}
+
 /* The first bytes of a name, which a chart has room for. */
 static void
 put_short(struct tree *tree, const char *name)
@@ -302,23 +292,36 @@ put_short(struct tree *tree, const char *name)
 	tree_buffer(tree, "short", &text);
 }
 
-/* What all bars have. The object stays open. */
+/* A chart of them; so many are "left" out. */
 static void
-open_bar(struct tree *tree, const struct bar *bar, size_t at, const struct series *series)
+put_bars(struct tree *tree, const char *name, const struct series *series,
+    const struct bar *bars, size_t count, size_t left)
 {
-	tree_open_object(tree, NULL);
-	tree_text(tree, "name", bar->name);
-	put_short(tree, bar->name);
-	tree_number(tree, "y", (int64_t)at * BAR_STEP);
-	put_parts(tree, series, bar->parts, BAR_PARTS, bar->whole);
+	tree_open_object(tree, name);
+	tree_open_array(tree, "bars");
+	for (size_t i = 0; i < count; i++) {
+		tree_open_object(tree, NULL);
+		tree_text(tree, "name", bars[i].name);
+		put_short(tree, bars[i].name);
+		tree_number(tree, "y", (int64_t)i * BAR_STEP);
+		put_parts(tree, series, bars[i].parts, BAR_PARTS, bars[i].whole);
+		tree_number(tree, "first", bars[i].parts[0]);
+		tree_number(tree, "second", bars[i].parts[1]);
+		tree_number(tree, "total", bar_total(&bars[i]));
+		report_share(tree, "share", bars[i].parts[0], bar_total(&bars[i]));
+		tree_close(tree);
+	}
+	tree_close(tree);
+	tree_number(tree, "height", (int64_t)count * BAR_STEP);
+	tree_number(tree, "left", (int64_t)left);
+	tree_close(tree);
 }
 
 static int
 most_first(const void *a, const void *b)
 {
 	const struct bar *one = a, *other = b;
-	int64_t first = one->parts[0] + one->parts[1];
-	int64_t second = other->parts[0] + other->parts[1];
+	int64_t first = bar_total(one), second = bar_total(other);
 
 	if (first != second)
 		return first > second ? -1 : 1;
@@ -326,7 +329,7 @@ most_first(const void *a, const void *b)
 }
 
 static void
-put_reason_bars(struct tree *tree, const struct review *report)
+put_reasons_chart(struct tree *tree, const struct review *report)
 {
 	static const struct series series[BAR_PARTS] = {
 		{ "refused", "bad" }, { "would be refused", "warn" }, { NULL, NULL }
@@ -340,52 +343,35 @@ put_reason_bars(struct tree *tree, const struct review *report)
 				.name = report_reason_name(i),
 				.parts = { report->refused[i], report->would[i] }
 			};
-	if (count == 0)
-		return;
 	qsort(bars, count, sizeof(bars[0]), most_first);
-	tree_open_object(tree, "reasons");
-	tree_number(tree, "height", (int64_t)count * BAR_STEP);
-	tree_open_array(tree, "bars");
-	for (size_t i = 0; i < count; i++) {
-		bars[i].whole = bars[0].parts[0] + bars[0].parts[1];
-		open_bar(tree, &bars[i], i, series);
-		tree_number(tree, "refused", bars[i].parts[0]);
-		tree_number(tree, "would", bars[i].parts[1]);
-		tree_number(tree, "total", bars[i].parts[0] + bars[i].parts[1]);
-		tree_close(tree);
-	}
-	tree_close(tree);
-	tree_close(tree);
+	for (size_t i = 0; i < count; i++)
+		bars[i].whole = bar_total(&bars[0]);
+	put_bars(tree, "reasons", series, bars, count, 0);
 }
 
-static void
-put_compliance_bar(struct tree *tree, const struct review_domain *seen, size_t at)
+static struct bar
+compliance_of(const struct review_domain *seen)
 {
-	static const struct series series[BAR_PARTS] = {
-		{ "complied", "complied" }, { "exempted, held, would be refused", "warn" },
-		{ "refused", "bad" }
-	};
 	const struct review_counts *counts = &seen->counts;
 	int64_t complied = report_complied(counts);
 	int64_t between = counts->accepted + counts->held - complied;
-	const struct bar bar = {
+
+	return (struct bar){
 		.name = report_domain_name(seen), .whole = counts->transactions,
 		.parts = { complied, between, counts->transactions - complied - between }
 	};
-
-	open_bar(tree, &bar, at, series);
-	report_share(tree, "complied", complied, counts->transactions);
-	tree_number(tree, "transactions", counts->transactions);
-	tree_close(tree);
 }
 
 static void
 put_compliance(struct tree *tree, const struct report_view *view)
 {
+	static const struct series series[BAR_PARTS] = {
+		{ "complied", "complied" }, { "exempted, held, would be refused", "warn" },
+		{ "refused", "bad" }
+	};
+	struct bar bars[BARS_MAX];
 	size_t count = 0, left = 0;
 
-	tree_open_object(tree, "compliance");
-	tree_open_array(tree, "bars");
 	for (size_t i = 0; i < view->partner_count; i++) {
 		const struct report_partner *partner = &view->partners[i];
 
@@ -394,12 +380,9 @@ put_compliance(struct tree *tree, const struct report_view *view)
 		if (count == BARS_MAX)
 			left++;
 		else
-			put_compliance_bar(tree, partner->seen, count++);
+			bars[count++] = compliance_of(partner->seen);
 	}
-	tree_close(tree);
-	tree_number(tree, "height", (int64_t)count * BAR_STEP);
-	tree_number(tree, "left", (int64_t)left);
-	tree_close(tree);
+	put_bars(tree, "compliance", series, bars, count, left);
 }
 
 void
@@ -407,6 +390,6 @@ report_points(struct tree *tree, const struct report_view *view)
 {
 	if (view->report->bucket_count > 0 && view->report->totals.transactions > 0)
 		put_times(tree, view->report);
-	put_reason_bars(tree, view->report);
+	put_reasons_chart(tree, view->report);
 	put_compliance(tree, view);
 }

@@ -67,12 +67,6 @@ tree_number(struct tree *tree, const char *name, int64_t number)
 }
 
 void
-tree_real(struct tree *tree, const char *name, double number)
-{
-	tree_value(tree, name, json_real(number));
-}
-
-void
 tree_flag(struct tree *tree, const char *name, bool flag)
 {
 	tree_value(tree, name, json_boolean(flag));

@@ -32,7 +32,6 @@ void tree_open_array(struct tree *tree, const char *name);
 void tree_close(struct tree *tree);
 
 void tree_number(struct tree *tree, const char *name, int64_t number);
-void tree_real(struct tree *tree, const char *name, double number);
 void tree_flag(struct tree *tree, const char *name, bool flag);
 
 /* Whatever bytes there are; broken UTF-8 becomes U+FFFD. Left out where it is NULL. */
