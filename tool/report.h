@@ -117,7 +117,7 @@ int report_html_save(const struct report_view *view, const char *path);
 void report_people_head(struct tree *tree, const struct report_view *view);
 json_t *report_people_partner(const struct report_view *view,
     const struct report_partner *partner);
-void report_page(struct tree *tree, const struct report_view *view);
+void report_tables(struct tree *tree, const struct report_view *view);
 void report_points(struct tree *tree, const struct report_view *view);
 
 /* Transactions that met what their rule asks: neither exempted nor only monitored. */

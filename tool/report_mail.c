@@ -140,15 +140,17 @@ put_agreement(struct tree *tree, const struct policy_outcome *rule)
 	tree_close(tree);
 }
 
-/* Refusals, or what would be: how often for which reasons. */
+/* Counts by protocol or reason, which are an object, one by one. */
 static void
-put_failures(struct tree *tree, const char *name, const int64_t *reasons)
+put_pairs(struct tree *tree, const char *name, json_t *counts)
 {
+	const char *what;
+	json_t *count;
+
 	tree_open_array(tree, name);
-	for (int i = 0; i < REASON_COUNT; i++)
-		if (reasons[i] != 0)
-			tree_value(tree, NULL, json_pack("{s:s, s:I}", "reason",
-			    report_reason_name(i), "count", (json_int_t)reasons[i]));
+	json_object_foreach(counts, what, count)
+		tree_value(tree, NULL, json_pack("{s:s, s:O}", "what", what, "count",
+		    count));
 	tree_close(tree);
 }
 
@@ -177,20 +179,14 @@ mail_values(const struct report_mail *request, const struct policy_outcome *rule
 	const struct review_domain *seen = request->partner->seen;
 	json_t *partner = report_people_partner(view, request->partner);
 	struct tree tree = { .open = { partner }, .depth = 1, .failed = partner == NULL };
-	const char *name;
-	json_t *count;
 
 	tree_time(&tree, "since", view->report->since_ms);
 	tree_time(&tree, "until", view->report->until_ms);
-	tree_open_array(&tree, "sessions_by");
-	json_object_foreach(json_object_get(partner, "protocols"), name, count)
-		tree_value(&tree, NULL, json_pack("{s:s, s:O}", "protocol", name, "count",
-		    count));
-	tree_close(&tree);
+	put_pairs(&tree, "sessions_by", json_object_get(partner, "protocols"));
+	put_pairs(&tree, "refusals_by", json_object_get(partner, "refused"));
+	put_pairs(&tree, "would_by", json_object_get(partner, "would_reasons"));
 	put_agreement(&tree, rule);
 	tree_time(&tree, "first_failed", seen->first_failed_ms);
-	put_failures(&tree, "refusals_by", seen->refused);
-	put_failures(&tree, "would_by", seen->would);
 	put_changes(&tree, seen, rule);
 	return tree_take(&tree);
 }

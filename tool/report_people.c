@@ -355,11 +355,9 @@ put_attention(struct tree *tree, const struct report_view *view)
 }
 
 void
-report_page(struct tree *tree, const struct report_view *view)
+report_tables(struct tree *tree, const struct report_view *view)
 {
-	report_people_head(tree, view);
 	put_attention(tree, view);
-	report_points(tree, view);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		put_table(tree, view, i);
 	put_certificates_table(tree, view);

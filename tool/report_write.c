@@ -187,8 +187,11 @@ make_page(const struct report_view *view, struct buffer *page)
 	made = mustache_read("page/report.html", MUSTACHE_HTML, &template) &&
 	    put_part(&tree, "page/report.css", "style", "style_hash") &&
 	    put_part(&tree, "page/report.js", "script", "script_hash");
-	if (made)
-		report_page(&tree, view);
+	if (made) {
+		report_people_head(&tree, view);
+		report_points(&tree, view);
+		report_tables(&tree, view);
+	}
 	values = tree_take(&tree);
 	if (made)
 		made = mustache_fill(&template, values, page);

@@ -203,6 +203,15 @@ class Explain(unittest.TestCase):
     def test_step_by_step(self):
         self.assertEqual(explain(*AT, *SESSION), (0, EXPLAINED, ""))
 
+    def test_without_its_words(self):
+        policy = ("--policy", "policy.conf", "from=a@acme.example", "tls_version=none")
+        for arguments in ((), ("--json",)):
+            status, out, errors = run("explain", *policy, *arguments, env={
+                **os.environ, "TLSWARD_DATADIR": "/nonexistent"})
+            self.assertEqual((status, out, errors), (
+                2, "", "tlsward: cannot read /nonexistent/page/sentence.txt: "
+                "No such file or directory\n"))
+
     def test_sources_of_a_certificates_facts(self):
         case = os.path.join(HERE, "..", "cases", "policy", "good", "known-certificates")
         with open(os.path.join(case, "facts.jsonl"), encoding="utf-8") as lines:
