@@ -20,11 +20,20 @@ struct partner {
 	char key_digest[72];		/* as a fact */
 };
 
+/* A digest by which a certificate is found. */
+struct digest_entry {
+	struct fingerprint digest;
+	bool of_key;
+	const struct partner *partner;
+};
+
 struct partners {
 	struct arena arena;
 	struct partner *list;		/* in byte order of their names */
 	size_t count;
 	size_t room;
+	struct digest_entry *digests;	/* sorted */
+	size_t digest_count;
 };
 
 void
@@ -34,6 +43,7 @@ partners_free(struct partners **partners)
 		return;
 	arena_release(&(*partners)->arena);
 	free((*partners)->list);
+	free((*partners)->digests);
 	free(*partners);
 	*partners = NULL;
 }
@@ -43,6 +53,26 @@ partner_files(const struct policy *policy)
 {
 	return policy->partners != NULL && policy->partners->count > 0 ?
 	    &policy->partners->list[0].file : NULL;
+}
+
+static int
+compare_digests(const struct digest_entry *a, const struct digest_entry *b)
+{
+	if (a->of_key != b->of_key)
+		return a->of_key ? 1 : -1;
+	if (a->digest.algorithm != b->digest.algorithm)
+		return a->digest.algorithm < b->digest.algorithm ? -1 : 1;
+	return memcmp(a->digest.digest, b->digest.digest, sizeof(a->digest.digest));
+}
+
+static int
+by_digest(const void *a, const void *b)
+{
+	const struct digest_entry *x = a, *y = b;
+	int order = compare_digests(x, y);
+
+	return order != 0 ? order : x->partner < y->partner ? -1 :
+	    x->partner > y->partner;
 }
 
 /* ------------------------------------------------------------------ *
@@ -108,6 +138,31 @@ add_partner(struct partners *partners, struct certificate_reader *reader,
 	return 0;
 }
 
+/* Once all are there. Returns 0, or -1 when memory is short. */
+static int
+index_partners(struct partners *partners)
+{
+	partners->digests = calloc(partners->count * CERTIFICATE_DIGESTS + 1,
+	    sizeof(*partners->digests));
+	if (partners->digests == NULL)
+		return -1;
+	for (size_t i = 0; i < partners->count; i++) {
+		struct partner *partner = &partners->list[i];
+
+		if (i + 1 < partners->count)
+			partner->file.next = &partners->list[i + 1].file;
+		for (int d = 0; d < CERTIFICATE_DIGESTS; d++)
+			partners->digests[partners->digest_count++] = (struct digest_entry){
+				.digest = partner->file.certificate.digests[d],
+				.of_key = d == OF_KEY_SHA256 || d == OF_KEY_SHA1,
+				.partner = partner
+			};
+	}
+	qsort(partners->digests, partners->digest_count, sizeof(*partners->digests),
+	    by_digest);
+	return 0;
+}
+
 /* Reads all files of the folder. Returns 0, an errno, or ENOMEM. */
 static int
 read_folder(struct partners *partners, struct certificate_reader *reader,
@@ -125,9 +180,9 @@ read_folder(struct partners *partners, struct certificate_reader *reader,
 	}
 	if (count >= 0)
 		free(entries);
-	for (size_t i = 0; i + 1 < partners->count; i++)
-		partners->list[i].file.next = &partners->list[i + 1].file;
-	return error == 0 && partners->arena.failed ? ENOMEM : error;
+	if (error == 0 && (index_partners(partners) != 0 || partners->arena.failed))
+		error = ENOMEM;
+	return error;
 }
 
 enum policy_load_result
@@ -157,22 +212,73 @@ policy_load_certificates(struct policy *policy, const char *folder,
  * Facts
  * ------------------------------------------------------------------ */
 
-/*
- * The first partner from "at" on whose certificate, or its key, has that digest; NULL:
- * there is none.
- */
-static const struct partner *
-find_partner(const struct partners *partners, const struct partner *at,
-    const struct fingerprint *digest, bool of_key)
-{
-	bool sha1 = digest->algorithm == DIGEST_SHA1;
-	enum certificate_digest which = of_key ? (sha1 ? OF_KEY_SHA1 : OF_KEY_SHA256) :
-	    sha1 ? OF_CERTIFICATE_SHA1 : OF_CERTIFICATE_SHA256;
+/* The certificates that a fingerprint fits, next to each other in the index. */
+struct range {
+	const struct digest_entry *first;
+	size_t count;
+};
 
-	for (; at < partners->list + partners->count; at++)
-		if (fingerprint_equal(&at->file.certificate.digests[which], digest))
-			return at;
-	return NULL;
+static struct range
+find_range(const struct partners *partners, const char *fingerprint, bool of_key)
+{
+	struct digest_entry wanted = { .of_key = of_key };
+	size_t low = 0, high = partners->digest_count, end;
+
+	if (!fingerprint_read_fact(fingerprint, &wanted.digest))
+		return (struct range){ 0 };
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_digests(&partners->digests[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < partners->digest_count &&
+	    compare_digests(&partners->digests[end], &wanted) == 0; end++)
+		continue;
+	return (struct range){ partners->digests + low, end - low };
+}
+
+static const struct certificate *
+certificate_at(const struct range *range, size_t i)
+{
+	return &range->first[i].partner->file.certificate;
+}
+
+#define FACT_TEXTS 5
+
+/* What a certificate says, in the order of the facts of set_texts(). */
+static void
+texts_of(const struct certificate *certificate, const char *texts[FACT_TEXTS])
+{
+	texts[0] = certificate->cn;
+	texts[1] = certificate->issuer;
+	texts[2] = certificate->key;
+	texts[3] = certificate->signature;
+	texts[4] = certificate->not_after_text;
+}
+
+/* Sets facts that are not given to what all certificates of the range say. */
+static void
+set_texts(struct facts *facts, const struct range *range)
+{
+	const char **const slots[FACT_TEXTS] = {
+		&facts->cert_cn, &facts->cert_issuer, &facts->cert_key,
+		&facts->cert_signature, &facts->cert_not_after
+	};
+	const char *first[FACT_TEXTS], *texts[FACT_TEXTS];
+
+	texts_of(certificate_at(range, 0), first);
+	for (size_t i = 1; i < range->count; i++) {
+		texts_of(certificate_at(range, i), texts);
+		for (size_t t = 0; t < FACT_TEXTS; t++)
+			if (first[t] != NULL && strcmp(first[t], texts[t]) != 0)
+				first[t] = NULL;
+	}
+	for (size_t t = 0; t < FACT_TEXTS; t++)
+		if (*slots[t] == NULL)
+			*slots[t] = first[t];
 }
 
 static bool
@@ -186,86 +292,43 @@ same_names(const struct certificate *a, const struct certificate *b)
 	return true;
 }
 
-/* What all certificates of one fingerprint say. */
-#define SAID_TEXTS 7
-#define SAID_ALIKE 5		/* the first of them; the others are the first's */
-
-struct said {
-	const char *texts[SAID_TEXTS];
-	const struct certificate *names;	/* the one whose they are; NULL: none */
-};
-
-static struct said
-said_by(const struct partner *partner)
-{
-	const struct certificate *certificate = &partner->file.certificate;
-
-	return (struct said){
-		.texts = {
-			certificate->cn, certificate->issuer, certificate->key,
-			certificate->signature, certificate->not_after_text,
-			partner->key_digest, partner->name
-		},
-		.names = certificate
-	};
-}
-
-/* Drops what another certificate does not say as well. */
 static void
-drop_other(struct said *said, const struct partner *partner)
+set_names(struct facts *facts, const struct range *range)
 {
-	struct said other = said_by(partner);
+	const struct certificate *first = certificate_at(range, 0);
 
-	for (size_t i = 0; i < SAID_ALIKE; i++)
-		if (said->texts[i] != NULL &&
-		    strcmp(said->texts[i], other.texts[i]) != 0)
-			said->texts[i] = NULL;
-	if (said->names != NULL && !same_names(said->names, other.names))
-		said->names = NULL;
-}
-
-/* Sets the facts that are not given. */
-static void
-add_said(struct facts *facts, const struct said *said)
-{
-	const char **const slots[SAID_TEXTS] = {
-		&facts->cert_cn, &facts->cert_issuer, &facts->cert_key,
-		&facts->cert_signature, &facts->cert_not_after,
-		&facts->cert_pubkey_fingerprint, &facts->cert_source
-	};
-
-	for (size_t i = 0; i < SAID_TEXTS; i++)
-		if (*slots[i] == NULL)
-			*slots[i] = said->texts[i];
-	if (facts->cert_san == NULL && said->names != NULL) {
-		facts->cert_san = said->names->san;
-		facts->cert_san_count = said->names->san_count;
+	for (size_t i = 1; i < range->count; i++)
+		if (!same_names(first, certificate_at(range, i)))
+			return;
+	if (facts->cert_san == NULL && first->san_count > 0) {
+		facts->cert_san = first->san;
+		facts->cert_san_count = first->san_count;
 	}
 }
 
 struct facts
 policy_complete_facts(const struct policy *policy, const struct facts *facts)
 {
-	bool of_key = facts->cert_fingerprint == NULL;
-	const char *fingerprint = of_key ? facts->cert_pubkey_fingerprint :
-	    facts->cert_fingerprint;
-	const struct partner *partner;
+	const char *fingerprint = facts->cert_fingerprint;
+	bool of_key = fingerprint == NULL;
 	struct facts all = *facts;
-	struct fingerprint digest;
-	struct said said;
+	struct range range;
 
-	if (partner_files(policy) == NULL || fingerprint == NULL ||
-	    !fingerprint_read_fact(fingerprint, &digest) ||
-	    (partner = find_partner(policy->partners, policy->partners->list, &digest,
-	    of_key)) == NULL)
+	if (of_key)
+		fingerprint = facts->cert_pubkey_fingerprint;
+	if (policy->partners == NULL || fingerprint == NULL)
+		return all;
+	range = find_range(policy->partners, fingerprint, of_key);
+	if (range.count == 0)
 		return all;
 	/* What is added must not look like what an MTA says of those it verified. */
 	all.cert_verified = session_verified(facts);
-	said = said_by(partner);
-	while ((partner = find_partner(policy->partners, partner + 1, &digest,
-	    of_key)) != NULL)
-		drop_other(&said, partner);
-	add_said(&all, &said);
+	set_texts(&all, &range);
+	set_names(&all, &range);
+	if (all.cert_pubkey_fingerprint == NULL)
+		all.cert_pubkey_fingerprint = range.first[0].partner->key_digest;
+	if (all.cert_source == NULL)
+		all.cert_source = range.first[0].partner->name;
 	return all;
 }
 
