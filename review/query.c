@@ -18,19 +18,31 @@
 
 #include "base/buffer.h"
 
-enum lead {
-	LEAD_ID, LEAD_FOUND, LEAD_CLIENT, LEAD_DOMAIN, LEAD_RULE, LEAD_REASON,
-	LEAD_WOULD, LEAD_ACTION, LEAD_TIME
-};
-
-/* The parameters, by number. */
+/* The parameters, by number; NULL or "": all there is. */
 #define P_SINCE "?1"
 #define P_UNTIL "?2"
 #define P_AFTER "?3"
 #define P_DOMAIN "?4"
-#define P_CLIENT "?5"
-#define P_RULE "?6"
-#define P_LIMIT "?7"
+#define P_ADDR "?5"
+#define P_NAME "?6"
+#define P_RULE "?7"
+#define P_LIMIT "?8"
+#define P_ACTIONS "?9"		/* ",reject,tempfail," */
+#define P_REASONS "?10"
+
+/* What a row has to meet; with so much about it, none of these leads. */
+#define MEETS_NAME(column, name) \
+	"(" name " = '' OR " column " = " name " OR (substr(" name ", 1, 1) = '.' AND" \
+	" substr(" column ", -length(" name ")) = " name "))"
+#define MEETS_DOMAIN(column, null_sender) \
+	"(" MEETS_NAME(column, P_DOMAIN) " OR (" P_DOMAIN " = '<>' AND " column \
+	" IS NULL AND " null_sender "))"
+#define MEETS_WORDS(column, words) \
+	"(" words " IS NULL OR instr(" words ", ',' || " column " || ','))"
+/* With FILE all of its lines; ';' comes after ':'. */
+#define MEETS_RULE(column) \
+	"(" P_RULE " IS NULL OR " column " = " P_RULE " OR (" column " >= " P_RULE \
+	" || ':' AND " column " < " P_RULE " || ';'))"
 
 /* So many lines of a file are asked for one by one, and so many rows by number. */
 #define RULES_MAX 64
@@ -147,108 +159,56 @@ review_filter_meets(const struct review_filter *filter, sqlite3_stmt *row)
 }
 
 /* ------------------------------------------------------------------ *
- * Conditions
- * ------------------------------------------------------------------ */
-
-/* A column is equal to a parameter, or where that is so, a name below it. */
-static void
-query_name(struct buffer *sql, const char *plus, const char *column, const char *name,
-    const char *parameter)
-{
-	if (name[0] == '.')
-		buffer_format(sql, " AND substr(%s, -length(%s)) = %s", column, parameter,
-		    parameter);
-	else if (name[0] != '\0')
-		buffer_format(sql, " AND %s%s = %s", plus, column, parameter);
-}
-
-/* With FILE all of its lines; ';' comes after ':'. */
-static void
-query_rule(struct buffer *sql, const char *plus, const char *column)
-{
-	buffer_format(sql, " AND (%s%s = " P_RULE " OR (%s%s >= " P_RULE " || ':' AND"
-	    " %s%s < " P_RULE " || ';'))", plus, column, plus, column, plus, column);
-}
-
-/* One of the words, where there are some; of a leading filter "value". */
-static void
-query_words(struct buffer *sql, const char *column, const struct review_words *words,
-    const char *value)
-{
-	if (value != NULL)
-		buffer_format(sql, " AND %s = '%s'", column, value);
-	else if (words->count > 0) {
-		buffer_format(sql, " AND +%s IN (", column);
-		for (size_t i = 0; i < words->count; i++)
-			buffer_format(sql, "%s'%s'", i == 0 ? "" : ", ", words->list[i]);
-		buffer_string(sql, ")");
-	}
-}
-
-/* ------------------------------------------------------------------ *
  * Records
  * ------------------------------------------------------------------ */
 
-static enum lead
-choose_lead(const struct review_filter *filter, bool by_id)
-{
-	if (by_id)
-		return LEAD_ID;
-	if (filter->client == CLIENT_ADDR ||
-	    (filter->client == CLIENT_NAME && filter->client_text[0] != '.'))
-		return LEAD_CLIENT;
-	if (filter->domain[0] != '\0' && filter->domain[0] != '.')
-		return LEAD_DOMAIN;
-	if (filter->would)
-		return LEAD_WOULD;
-	if (filter->rule != NULL)
-		return LEAD_RULE;
-	if (filter->reasons.count > 0)
-		return LEAD_REASON;
-	return filter->actions.count > 0 ? LEAD_ACTION : LEAD_TIME;
-}
-
-/* One question. "value": what the leading filter asks for, where it has a list. */
+/*
+ * One question, led by a condition; "plus" before the time where that is not by an
+ * index that goes on with the time.
+ */
 static void
-query_question(struct buffer *sql, const struct review_filter *filter, enum lead lead,
-    const char *value)
+query_question(struct buffer *sql, const struct review_filter *filter, const char *lead,
+    const char *plus)
 {
-	/* "+" keeps the index of a column from being used. */
-	const char *time = lead > LEAD_FOUND ? "" : "+";
-	const char *domain = lead == LEAD_DOMAIN ? "" : "+";
-	const char *client = lead == LEAD_CLIENT ? "" : "+";
-
 	buffer_string(sql, sql->length > 0 ? " UNION ALL SELECT " : "SELECT ");
 	journal_row_columns(sql);
-	buffer_string(sql, " FROM record WHERE " P_AFTER " IS NOT NULL");
-	if (lead == LEAD_ID)
-		buffer_string(sql, " AND id > " P_AFTER);
-	else if (lead == LEAD_FOUND)
-		buffer_format(sql, " AND id IN (%s)", value);
+	buffer_format(sql, " FROM record WHERE %s", lead);
 	if (filter->since_ms != 0)
-		buffer_format(sql, " AND %stime >= " P_SINCE, time);
+		buffer_format(sql, " AND %stime >= " P_SINCE, plus);
 	if (filter->until_ms != 0)
-		buffer_format(sql, " AND %stime < " P_UNTIL, time);
-	query_words(sql, "action", &filter->actions, lead == LEAD_ACTION ? value : NULL);
-	query_words(sql, filter->would ? "would_reason" : "reason", &filter->reasons,
-	    lead == LEAD_REASON ? value : NULL);
-	if (lead == LEAD_WOULD)
-		buffer_format(sql, " AND would = '%s'", value);
-	else if (filter->would)
-		buffer_string(sql, " AND +would IS NOT NULL");
-	if (strcmp(filter->domain, "<>") == 0)
-		buffer_format(sql, " AND %sdomain IS NULL AND \"from\" = '<>'", domain);
+		buffer_format(sql, " AND %stime < " P_UNTIL, plus);
+	buffer_string(sql, " AND " MEETS_WORDS("action", P_ACTIONS)
+	    " AND " MEETS_DOMAIN("domain", "\"from\" = '<>'")
+	    " AND (" P_ADDR " IS NULL OR client_addr = " P_ADDR ")"
+	    " AND " MEETS_NAME("client_name", P_NAME));
+	buffer_string(sql, filter->would ? " AND +would IS NOT NULL"
+	    " AND " MEETS_WORDS("would_reason", P_REASONS)
+	    " AND " MEETS_RULE("would_rule") :
+	    " AND " MEETS_WORDS("reason", P_REASONS) " AND " MEETS_RULE("rule"));
+}
+
+/* The same, led by a value: "before" and "after" make a condition of it. */
+static void
+query_value(struct buffer *sql, const struct review_filter *filter, const char *before,
+    const char *value, const char *after)
+{
+	struct buffer lead = BUFFER_INIT;
+
+	buffer_format(&lead, "%s%s%s", before, value, after);
+	if (lead.failed)
+		sql->failed = true;
 	else
-		query_name(sql, domain, "domain", filter->domain, P_DOMAIN);
-	if (filter->client == CLIENT_ADDR)
-		query_name(sql, client, "client_addr", filter->client_text, P_CLIENT);
-	else if (filter->client == CLIENT_NAME)
-		query_name(sql, client, "client_name", filter->client_text, P_CLIENT);
-	if (lead == LEAD_RULE && value != NULL)
-		buffer_format(sql, " AND rule = %s", value);
-	else if (filter->rule != NULL)
-		query_rule(sql, lead == LEAD_RULE ? "" : "+",
-		    filter->would ? "would_rule" : "rule");
+		query_question(sql, filter, lead.text, "");
+	buffer_free(&lead);
+}
+
+/* A question for each word from the number "first" on. */
+static void
+query_words(struct buffer *sql, const struct review_filter *filter, const char *before,
+    const struct review_words *words, size_t first)
+{
+	for (size_t i = first; i < words->count; i++)
+		query_value(sql, filter, before, words->list[i], "'");
 }
 
 /* A question for each rule of a file; false where there are too many to list. */
@@ -262,7 +222,7 @@ query_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
 	bool ok = sqlite3_prepare_v2(db, next, -1, &row, NULL) == SQLITE_OK;
 	int count = 0;
 
-	query_question(sql, filter, LEAD_RULE, P_RULE);
+	query_value(sql, filter, "rule = ", P_RULE, "");
 	buffer_format(&from, "%s:", filter->rule);
 	buffer_format(&to, "%s;", filter->rule);
 	for (ok = ok && !from.failed && !to.failed; ok; ) {
@@ -273,8 +233,8 @@ query_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
 			break;
 		buffer_clear(&from);
 		buffer_string(&from, (const char *)sqlite3_column_text(row, 0));
-		query_question(sql, filter, LEAD_RULE,
-		    (const char *)sqlite3_column_text(row, 1));
+		query_value(sql, filter, "rule = ",
+		    (const char *)sqlite3_column_text(row, 1), "");
 		(void)sqlite3_reset(row);
 		ok = ++count < RULES_MAX && !from.failed;
 	}
@@ -284,24 +244,17 @@ query_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
 	return ok;
 }
 
+/* Binds the words as MEETS_WORDS() has them. */
 static void
-query_questions(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
-    enum lead lead)
+bind_words(sqlite3_stmt *rows, int number, const struct review_words *words)
 {
-	struct review_words would = review_action_words();
-	const struct review_words *words = lead == LEAD_ACTION ? &filter->actions :
-	    lead == LEAD_REASON ? &filter->reasons : lead == LEAD_WOULD ? &would : NULL;
+	struct buffer text = BUFFER_INIT;
 
-	if (lead == LEAD_RULE) {
-		if (query_rules(db, sql, filter))
-			return;
-		buffer_clear(sql);
-	}
-	if (words == NULL)
-		query_question(sql, filter, lead, NULL);
-	/* No rule under monitor would accept. */
-	for (size_t i = lead == LEAD_WOULD; words != NULL && i < words->count; i++)
-		query_question(sql, filter, lead, words->list[i]);
+	for (size_t i = 0; i < words->count; i++)
+		buffer_format(&text, "%s%s,", i == 0 ? "," : "", words->list[i]);
+	if (text.text != NULL)
+		(void)sqlite3_bind_text(rows, number, text.text, -1, SQLITE_TRANSIENT);
+	buffer_free(&text);
 }
 
 static int
@@ -320,15 +273,20 @@ query_prepare(sqlite3 *db, struct buffer *sql, const struct review_filter *filte
 	(void)sqlite3_bind_int64(*rows, 2, filter->until_ms);
 	(void)sqlite3_bind_int64(*rows, 3, after);
 	(void)sqlite3_bind_text(*rows, 4, filter->domain, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_text(*rows, 5, filter->client_text, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_text(*rows, 6, filter->rule, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(*rows, 7, filter->limit);
+	(void)sqlite3_bind_text(*rows, 5, filter->client == CLIENT_ADDR ?
+	    filter->client_text : NULL, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(*rows, 6, filter->client == CLIENT_NAME ?
+	    filter->client_text : "", -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(*rows, 7, filter->rule, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(*rows, 8, filter->limit);
+	bind_words(*rows, 9, &filter->actions);
+	bind_words(*rows, 10, &filter->reasons);
 	return SQLITE_OK;
 }
 
 /*
- * The numbers of the rows whose column is below a name or (NULL) in the network asked
- * for. False where there are too many, or they could not be read.
+ * The rows whose column is below a name or (NULL) in the network asked for, as a
+ * condition. False where there are too many, or they could not be read.
  */
 static bool
 find_rows(sqlite3 *db, const char *column, const char *below,
@@ -338,7 +296,7 @@ find_rows(sqlite3 *db, const char *column, const char *below,
 	sqlite3_stmt *row = NULL;
 	int result = SQLITE_NOMEM, count = 0;
 
-	buffer_string(found, "");
+	buffer_string(found, "id IN (");
 	buffer_format(&sql, "SELECT id, %s FROM record INDEXED BY record_%s WHERE %s IS NOT"
 	    " NULL%s%s%s", column, column, column, below != NULL ? " AND substr(" : "",
 	    below != NULL ? column : "", below != NULL ? ", -length(?1)) = ?1" : "");
@@ -358,16 +316,14 @@ find_rows(sqlite3 *db, const char *column, const char *below,
 			break;
 	}
 	(void)sqlite3_finalize(row);
+	buffer_string(found, ")");
 	return result == SQLITE_DONE && !found->failed;
 }
 
 /* Looks for the rows of a filter that no index leads to. */
 static bool
-find_rows_of(sqlite3 *db, const struct review_filter *filter, enum lead lead,
-    struct buffer *found)
+find_rows_of(sqlite3 *db, const struct review_filter *filter, struct buffer *found)
 {
-	if (lead <= LEAD_CLIENT)
-		return false;
 	if (filter->client == CLIENT_NETWORK)
 		return find_rows(db, "client_addr", NULL, filter, found);
 	if (filter->client == CLIENT_NAME)
@@ -376,24 +332,57 @@ find_rows_of(sqlite3 *db, const struct review_filter *filter, enum lead lead,
 	    find_rows(db, "domain", filter->domain, filter, found);
 }
 
+/* The questions whose filter leads: where there are several, the one for fewest rows. */
+static void
+query_questions(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
+{
+	const struct review_words actions = review_action_words();
+	struct buffer found = BUFFER_INIT;
+
+	if (filter->client == CLIENT_ADDR)
+		query_question(sql, filter, "client_addr = " P_ADDR, "");
+	else if (filter->client == CLIENT_NAME && filter->client_text[0] != '.')
+		query_question(sql, filter, "client_name = " P_NAME, "");
+	else if (find_rows_of(db, filter, &found))
+		query_question(sql, filter, found.text, "+");
+	else if (strcmp(filter->domain, "<>") == 0)
+		query_question(sql, filter, "domain IS NULL AND \"from\" = '<>'", "");
+	else if (filter->domain[0] != '\0' && filter->domain[0] != '.')
+		query_question(sql, filter, "domain = " P_DOMAIN, "");
+	else if (filter->would)
+		/* No rule under monitor would accept. */
+		query_words(sql, filter, "would = '", &actions, 1);
+	else if (filter->rule != NULL) {
+		if (!query_rules(db, sql, filter)) {
+			buffer_clear(sql);
+			query_question(sql, filter, "(rule = " P_RULE " OR (rule >= " P_RULE
+			    " || ':' AND rule < " P_RULE " || ';'))", "");
+		}
+	} else if (filter->reasons.count > 0)
+		query_words(sql, filter, "reason = '", &filter->reasons, 0);
+	else if (filter->actions.count > 0)
+		query_words(sql, filter, "action = '", &filter->actions, 0);
+	else
+		query_question(sql, filter, "1", "");
+	buffer_free(&found);
+}
+
 int
 review_records(sqlite3 *db, const struct review_filter *filter, int64_t after,
     sqlite3_stmt **rows)
 {
-	struct buffer sql = BUFFER_INIT, found = BUFFER_INIT;
+	struct buffer sql = BUFFER_INIT;
 	bool by_id = after >= 0;
-	enum lead lead = choose_lead(filter, by_id);
 
-	if (find_rows_of(db, filter, lead, &found))
-		query_question(&sql, filter, LEAD_FOUND, found.text);
+	if (by_id)
+		query_question(&sql, filter, "id > " P_AFTER, "+");
 	else
-		query_questions(db, &sql, filter, lead);
-	buffer_free(&found);
+		query_questions(db, &sql, filter);
 	/* "time" and "id" are the first and the last column of each question. */
 	buffer_string(&sql, by_id ? " ORDER BY id" : " ORDER BY time DESC, id DESC");
 	if (!by_id && filter->limit > 0 && filter->client != CLIENT_NETWORK)
 		buffer_string(&sql, " LIMIT " P_LIMIT);
-	return query_prepare(db, &sql, filter, by_id ? after : 0, rows);
+	return query_prepare(db, &sql, filter, after, rows);
 }
 
 /* ------------------------------------------------------------------ *
@@ -424,22 +413,16 @@ review_rollups(sqlite3 *db, const struct review_filter *filter, sqlite3_stmt **r
 	buffer_string(&sql, named ?
 	    " FROM facts CROSS JOIN rollup ON rollup.facts = facts.id" :
 	    " FROM rollup CROSS JOIN facts ON facts.id = rollup.facts");
-	buffer_string(&sql, " LEFT JOIN certificate ON certificate.id = facts.certificate"
-	    " WHERE " P_AFTER " IS NOT NULL");
+	buffer_format(&sql, " LEFT JOIN certificate ON certificate.id = facts.certificate"
+	    " WHERE %s", named && filter->domain[0] != '.' ? "facts.domain = " P_DOMAIN : "1");
 	if (filter->since_ms != 0)
 		buffer_string(&sql, " AND rollup.hour >= " P_SINCE " / 3600000"
 		    " AND rollup.hour * 3600000 + rollup.last >= " P_SINCE);
 	if (filter->until_ms != 0)
 		buffer_string(&sql, " AND rollup.hour <= " P_UNTIL " / 3600000"
 		    " AND rollup.hour * 3600000 + rollup.first < " P_UNTIL);
-	if (strcmp(filter->domain, "<>") == 0)
-		buffer_string(&sql, " AND facts.domain IS NULL AND facts.null_sender = 'yes'");
-	else
-		query_name(&sql, "", "facts.domain", filter->domain, P_DOMAIN);
-	if (filter->client == CLIENT_NAME)
-		query_name(&sql, "", "facts.client_name", filter->client_text, P_CLIENT);
-	if (filter->rule != NULL)
-		query_rule(&sql, "", "facts.rule");
+	buffer_string(&sql, " AND " MEETS_DOMAIN("facts.domain", "facts.null_sender = 'yes'")
+	    " AND " MEETS_NAME("facts.client_name", P_NAME) " AND " MEETS_RULE("facts.rule"));
 	buffer_string(&sql, " ORDER BY rollup.hour DESC, rollup.last DESC");
 	return query_prepare(db, &sql, filter, 0, rows);
 }
