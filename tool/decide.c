@@ -7,13 +7,118 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "tool/lines.h"
 #include "tool/screen.h"
 #include "base/buffer.h"
+
+/* ------------------------------------------------------------------ *
+ * Lines of standard input, in constant memory
+ * ------------------------------------------------------------------ */
+
+/* The longest line that is taken, without its newline. */
+#define LINE_LENGTH_MAX (1024u * 1024u)
+
+#define CHUNK (64u * 1024u)
+#define ROOM (LINE_LENGTH_MAX + CHUNK)
+
+enum line_result {
+	LINE_READ,
+	LINE_LONG,	/* one that is too long has been passed over */
+	LINE_MORE,	/* there is no whole line: call lines_fill() */
+	LINE_END
+};
+
+struct lines {
+	char *text;
+	size_t start, scanned, end;
+	size_t number;		/* of the line last given */
+	bool skipping;		/* within a line that is too long */
+	bool ended;
+};
+
+/* A line is complete; it takes "length" bytes. */
+static enum line_result
+lines_give(struct lines *lines, const char **line, size_t length, size_t newline)
+{
+	bool is_long = lines->skipping || length > LINE_LENGTH_MAX;
+
+	*line = lines->text + lines->start;
+	lines->start += length + newline;
+	lines->scanned = lines->start;
+	lines->skipping = false;
+	lines->number++;
+	return is_long ? LINE_LONG : LINE_READ;
+}
+
+/* Gives the next line, which is valid until lines_fill(); never waits. */
+static enum line_result
+lines_next(struct lines *lines, const char **line, size_t *length)
+{
+	const char *newline = memchr(lines->text + lines->scanned, '\n',
+	    lines->end - lines->scanned);
+
+	if (newline != NULL) {
+		*length = (size_t)(newline - lines->text) - lines->start;
+		return lines_give(lines, line, *length, 1);
+	}
+	lines->scanned = lines->end;
+	*length = lines->end - lines->start;
+	if (lines->ended)
+		return *length > 0 || lines->skipping ? lines_give(lines, line, *length, 0) :
+		    LINE_END;
+	if (*length > LINE_LENGTH_MAX) {
+		lines->skipping = true;
+		lines->start = lines->scanned = lines->end = 0;
+	}
+	return LINE_MORE;
+}
+
+/* Whether reading would not wait; a wait (-1) may also end by a signal. */
+static bool
+input_ready(int timeout_ms)
+{
+	struct pollfd pollfd = { .fd = STDIN_FILENO, .events = POLLIN };
+	int result = poll(&pollfd, 1, timeout_ms);
+
+	return timeout_ms == 0 ? result != 0 : result >= 0 || errno == EINTR;
+}
+
+/* Waits for more. False, with errno set, where reading failed. */
+static bool
+lines_fill(struct lines *lines)
+{
+	if (lines->start > 0) {
+		memmove(lines->text, lines->text + lines->start,
+		    lines->end - lines->start);
+		lines->scanned -= lines->start;
+		lines->end -= lines->start;
+		lines->start = 0;
+	}
+	for (;;) {
+		size_t room = ROOM - lines->end;
+		ssize_t got = read(STDIN_FILENO, lines->text + lines->end,
+		    room < CHUNK ? room : CHUNK);
+
+		if (got >= 0) {
+			lines->end += (size_t)got;
+			lines->ended = got == 0;
+			return true;
+		}
+		if ((errno == EAGAIN || errno == EWOULDBLOCK) && input_ready(-1))
+			continue;
+		if (errno != EINTR)
+			return false;
+	}
+}
+
+/* ------------------------------------------------------------------ *
+ * Answers
+ * ------------------------------------------------------------------ */
 
 /* So much output is gathered while there is more input to go on with. */
 #define OUTPUT_ENOUGH (64u * 1024u)
@@ -73,7 +178,7 @@ decide_line(struct decide_run *run, const char *line, size_t length)
 static bool
 decide_fill(struct decide_run *run)
 {
-	if (!lines_ready(&run->lines) && !decide_flush(run))
+	if (!input_ready(0) && !decide_flush(run))
 		return false;
 	if (lines_fill(&run->lines))
 		return true;
@@ -116,13 +221,14 @@ decide(struct decide_run *run)
 
 	if (status == STATUS_FINE) {
 		run->facts = journal_facts_new();
-		if (run->facts == NULL || !lines_open(&run->lines, STDIN_FILENO))
+		run->lines.text = malloc(ROOM);
+		if (run->facts == NULL || run->lines.text == NULL)
 			status = tool_trouble("not enough memory");
 		else
 			status = decide_all(run);
 	}
 	journal_facts_free(&run->facts);
-	lines_close(&run->lines);
+	free(run->lines.text);
 	buffer_free(&run->output);
 	judge_free(&run->judge);
 	return status;
