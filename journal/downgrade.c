@@ -74,10 +74,10 @@ struct seen {
 
 /* Rows of a network or an address, a time, and how it was protected. */
 static void
-downgrade_find(struct store_db *db, enum db_statement which, const char *domain,
-    const char *network, struct seen *seen)
+downgrade_find(struct store_db *db, const char *domain, const char *network,
+    struct seen *seen)
 {
-	sqlite3_stmt *statement = store_db_statement(db, which, 0, NULL);
+	sqlite3_stmt *statement = store_db_statement(db, DB_TLS_SEEN, 0, NULL);
 
 	(void)sqlite3_bind_text(statement, 1, domain, -1, SQLITE_STATIC);
 	while (store_db_step(db, statement)) {
@@ -95,7 +95,7 @@ downgrade_find(struct store_db *db, enum db_statement which, const char *domain,
 		seen->last_ms = time > seen->last_ms ? time : seen->last_ms;
 		if (from == NULL)
 			continue;
-		if (which == DB_TLS_RECORDS && journal_network(from, own))
+		if (journal_network(from, own))
 			from = own;
 		seen->same_network = seen->same_network || strcmp(from, network) == 0;
 	}
@@ -178,8 +178,7 @@ downgrade_look(struct downgrades *downgrades, struct store_db *db, int64_t now_m
 	memmove(downgrades->waiting, downgrades->waiting + 1,
 	    downgrades->waiting_count * sizeof(found));
 	(void)journal_network(found.client, network);
-	downgrade_find(db, DB_TLS_ROLLUPS, found.domain, network, &seen);
-	downgrade_find(db, DB_TLS_RECORDS, found.domain, network, &seen);
+	downgrade_find(db, found.domain, network, &seen);
 	if (db->result == DB_DONE && seen.last_ms != 0 &&
 	    downgrade_may_tell(downgrades, found.domain, now_ms))
 		downgrade_tell(&found, &seen, network, text);

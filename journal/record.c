@@ -274,25 +274,6 @@ record_field_find(const char *name, const struct record_field *after)
 	return NULL;
 }
 
-bool
-record_field_is_fact(const struct record_field *field)
-{
-	return field->kind < FIELD_RESULT;
-}
-
-bool
-record_field_is_number(const struct record_field *field)
-{
-	return field->kind == FIELD_NUMBER || field->kind == FIELD_PORT ||
-	    field->kind == FIELD_BITS || field->kind == FIELD_FLAG;
-}
-
-bool
-record_field_is_list(const struct record_field *field)
-{
-	return field->kind == FIELD_LIST || field->kind == FIELD_REASONS;
-}
-
 /* ------------------------------------------------------------------ *
  * Values
  * ------------------------------------------------------------------ */

@@ -94,10 +94,24 @@ int record_field_count(unsigned places);
 const struct record_field *record_field_find(const char *name,
     const struct record_field *after);
 
-/* Whether it is a fact, an integer, a list. */
-bool record_field_is_fact(const struct record_field *field);
-bool record_field_is_number(const struct record_field *field);
-bool record_field_is_list(const struct record_field *field);
+static inline bool
+record_field_is_fact(const struct record_field *field)
+{
+	return field->kind < FIELD_RESULT;
+}
+
+static inline bool
+record_field_is_number(const struct record_field *field)
+{
+	return field->kind == FIELD_NUMBER || field->kind == FIELD_PORT ||
+	    field->kind == FIELD_BITS || field->kind == FIELD_FLAG;
+}
+
+static inline bool
+record_field_is_list(const struct record_field *field)
+{
+	return field->kind == FIELD_LIST || field->kind == FIELD_REASONS;
+}
 
 /* A fact of FIELD_LIST, as FACT_MEMBER_LIST has it: NULL is unknown. */
 struct fact_list {
@@ -151,9 +165,6 @@ struct row {
 	 */
 	char columns[];
 };
-
-/* Whether a decision is kept in full, whatever the settings say. */
-bool row_is_kept(const struct verdict *verdict);
 
 /* Returns the caller's row, or NULL when memory is short. */
 struct row *row_new(const struct journal_record *record, enum row_kind kind);

@@ -132,13 +132,6 @@ row_is_clear(const struct journal_record *record)
 	    facts->sasl_username == NULL && record->verdict->from_domain[0] != '\0';
 }
 
-bool
-row_is_kept(const struct verdict *verdict)
-{
-	return verdict->action != POLICY_ACCEPT || verdict->would != POLICY_ACCEPT ||
-	    verdict->exempt;
-}
-
 struct row *
 row_new(const struct journal_record *record, enum row_kind kind)
 {

@@ -213,6 +213,7 @@ store_say_news(struct journal_store *store, enum news news)
 void
 journal_store_put(struct journal_store *store, const struct journal_record *record)
 {
+	const struct verdict *verdict;
 	enum row_kind kind = ROW_MESSAGE;
 	enum news news = NEWS_NONE;
 	struct row *row;
@@ -220,8 +221,11 @@ journal_store_put(struct journal_store *store, const struct journal_record *reco
 
 	if (store == NULL)
 		return;
-	waits = record->verdict->action != POLICY_ACCEPT;
-	if (store->options.accepted_full || row_is_kept(record->verdict))
+	verdict = record->verdict;
+	waits = verdict->action != POLICY_ACCEPT;
+	/* What could have been refused is kept in full, whatever the settings say. */
+	if (store->options.accepted_full || waits || verdict->would != POLICY_ACCEPT ||
+	    verdict->exempt)
 		kind = ROW_RECORD;
 	row = row_new(record, kind);
 	(void)pthread_mutex_lock(&store->lock);

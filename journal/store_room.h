@@ -45,7 +45,7 @@ enum db_statement {
 	DB_RECORD_OLDEST, DB_RECORD_BYTES, DB_RECORD_DELETE,
 	DB_ROLLUP_OLDEST, DB_ROLLUP_DELETE,
 	DB_FACTS_SOME, DB_FACTS_SWEEP, DB_CERTIFICATE_SOME, DB_CERTIFICATE_SWEEP,
-	DB_TLS_ROLLUPS, DB_TLS_RECORDS,
+	DB_TLS_SEEN,
 	DB_STATEMENTS
 };
 
@@ -284,7 +284,7 @@ struct checkpointer {
 struct writer {
 	struct row *held;		/* records that are not committed yet */
 	struct row **held_last;
-	struct dropped dropping;	/* in the transaction under way */
+	struct dropped dropping;	/* by the next transaction */
 	int64_t wake_at;		/* monotonic milliseconds, as all of these; 0: now */
 	int64_t retry_at;
 	int64_t flush_at;

@@ -65,15 +65,13 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	    " (SELECT 1 FROM facts WHERE facts.certificate = certificate.id)",
 
 	/* Where a domain came from when it used TLS, and when it last did. */
-	[DB_TLS_ROLLUPS] =
-	    "SELECT client_network, (SELECT hour * 3600000 + last FROM rollup"
-	    "  WHERE rollup.facts = facts.id ORDER BY hour DESC LIMIT 1),"
-	    " tls_version, cipher"
-	    " FROM facts WHERE domain = ? AND tls_version <> 'none' LIMIT 1000",
-	[DB_TLS_RECORDS] =
-	    "SELECT client_addr, time, tls_version, cipher"
-	    " FROM (SELECT client_addr, time, tls_version, cipher"
-	    "  FROM record WHERE domain = ? ORDER BY time DESC LIMIT 200)"
+	[DB_TLS_SEEN] =
+	    "SELECT * FROM (SELECT client_network, (SELECT hour * 3600000 + last"
+	    "   FROM rollup WHERE rollup.facts = facts.id ORDER BY hour DESC LIMIT 1),"
+	    "  tls_version, cipher"
+	    "  FROM facts WHERE domain = ?1 AND tls_version <> 'none' LIMIT 1000)"
+	    " UNION ALL SELECT * FROM (SELECT client_addr, time, tls_version, cipher"
+	    "  FROM record WHERE domain = ?1 ORDER BY time DESC LIMIT 200)"
 	    " WHERE tls_version <> 'none'",
 };
 

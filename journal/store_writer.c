@@ -50,15 +50,10 @@ add_records(struct journal_store *store, size_t *count, size_t *unfit)
 
 /* What was lost, as the journal itself tells it. */
 static void
-add_dropped(struct journal_store *store)
+add_dropped(struct store_db *db, const struct dropped *dropping)
 {
-	struct dropped *dropping = &store->writer.dropping;
-
-	(void)pthread_mutex_lock(&store->lock);
-	*dropping = store->dropped;
-	(void)pthread_mutex_unlock(&store->lock);
 	if (dropping->records + dropping->messages > 0)
-		store_db_discard(&store->db, "memory", dropping->records,
+		store_db_discard(db, "memory", dropping->records,
 		    dropping->messages, dropping->last_ms);
 }
 
@@ -85,6 +80,7 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 	store->stuck = false;
 	store->dropped.records -= writer->dropping.records;
 	store->dropped.messages -= writer->dropping.messages;
+	writer->dropping = (struct dropped){ 0 };
 	(void)pthread_mutex_unlock(&store->lock);
 	writer->held = row;
 	writer->since_chores += count;
@@ -119,7 +115,7 @@ write_group(struct journal_store *store, bool flush)
 	add_records(store, &count, &unfit);
 	if (flush)
 		rollups_write(&store->rollups, db, GROUP_ROLLUPS);
-	add_dropped(store);
+	add_dropped(db, &store->writer.dropping);
 	if (store_db_commit(db))
 		store_db_look(db);
 	if (db->result != DB_DONE) {
@@ -198,17 +194,6 @@ open_journal(struct journal_store *store)
 		store->writer.chores_at = 0;
 }
 
-static bool
-has_dropped(struct journal_store *store)
-{
-	bool has;
-
-	(void)pthread_mutex_lock(&store->lock);
-	has = store->dropped.records + store->dropped.messages > 0;
-	(void)pthread_mutex_unlock(&store->lock);
-	return has;
-}
-
 /* When to look again, if nothing comes before. */
 static void
 writer_plan(struct writer *writer, const struct journal_store *store)
@@ -267,7 +252,7 @@ writer_work(struct journal_store *store, bool stopping)
 		open_journal(store);
 	flush = must_flush(store, now, stopping);
 	if (db->result == DB_DONE && (writer->held != NULL || flush ||
-	    has_dropped(store)))
+	    writer->dropping.records + writer->dropping.messages > 0))
 		write_group(store, flush);
 	else if (db->result == DB_DONE && opening)
 		trouble_over(store);
@@ -336,6 +321,9 @@ writer_take(struct journal_store *store, struct row *rows)
 		writer->held_last = &row->next;
 	}
 	atomic_store(&store->rolled, store->rollups.messages);
+	(void)pthread_mutex_lock(&store->lock);
+	writer->dropping = store->dropped;
+	(void)pthread_mutex_unlock(&store->lock);
 }
 
 /* Waits until there is something to do; returns what was queued. */

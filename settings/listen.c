@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: ISC
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -39,33 +38,22 @@ struct endpoint {
 	char port[64];
 };
 
-static bool
-is_label(const char *label, size_t length)
-{
-	if (length == 0 || length > LABEL_MAX || label[0] == '-' ||
-	    label[length - 1] == '-')
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)label[i] >= 0x80 ||
-		    (!isalnum((unsigned char)label[i]) && label[i] != '-'))
-			return false;
-	return true;
-}
-
 /* A host's name; its last label is not a number, or it were an address gone wrong. */
 static bool
 is_host_name(const char *host)
 {
-	const char *label = host;
-
 	for (;;) {
-		size_t length = strcspn(label, ".");
+		size_t length = strspn(host, "0123456789-abcdefghijklmnopqrstuvwxyz"
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-		if (!is_label(label, length))
+		if (length == 0 || length > LABEL_MAX || host[0] == '-' ||
+		    host[length - 1] == '-')
 			return false;
-		if (label[length] == '\0')
-			return strspn(label, "0123456789") < length;
-		label += length + 1;
+		if (host[length] == '\0')
+			return strspn(host, "0123456789") < length;
+		if (host[length] != '.')
+			return false;
+		host += length + 1;
 	}
 }
 
