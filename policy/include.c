@@ -154,16 +154,6 @@ include_matches(struct parser *p, const char *pattern, const struct place *place
 	globfree(&found);
 }
 
-/* After a statement there is nothing more on its line but the next, after ";". */
-static void
-end_statement(struct parser *p, const char *what)
-{
-	if (parse_at_end(p))
-		return;
-	parse_unexpected(p, MSG_END_EXPECTED, what, parse_found(p, &p->token));
-	parse_skip_setting(p);
-}
-
 void
 parse_include(struct parser *p)
 {
@@ -177,7 +167,7 @@ parse_include(struct parser *p)
 		return;
 	}
 	parse_next(p);
-	end_statement(p, "statement");
+	parse_end(p, "statement");
 	path = parse_beside(p, argument.text);
 	if (p->no_memory)
 		return;

@@ -16,16 +16,12 @@ void
 lexer_start(struct lexer *lexer, const struct source *source, struct arena *arena,
     struct diags *diags)
 {
-	lexer->source = source;
-	lexer->arena = arena;
-	lexer->diags = diags;
-	lexer->next = source->text;
-	lexer->end = source->text + source->length;
-	lexer->place = (struct place){ source, source->text, 1, 1 };
-	lexer->after = lexer->place;
-	lexer->opened = 0;
-	lexer->closed = 0;
-	lexer->quiet = false;
+	struct place place = { source, source->text, 1, 1 };
+
+	*lexer = (struct lexer){
+		.arena = arena, .diags = diags, .next = source->text,
+		.end = source->text + source->length, .place = place, .after = place
+	};
 }
 
 #define report(lexer, place, ...) \
@@ -44,18 +40,14 @@ step(struct lexer *lexer)
 		lexer->place.line++;
 		lexer->place.column = 1;
 		lexer->place.start = lexer->next;
-	} else if (lexer->next == lexer->end ||
-	    text_begins(*lexer->next))
+	} else if (text_begins(*lexer->next))
 		lexer->place.column++;
 }
 
 static bool
 at(const struct lexer *lexer, const char *text)
 {
-	size_t length = strlen(text);
-
-	return (size_t)(lexer->end - lexer->next) >= length &&
-	    memcmp(lexer->next, text, length) == 0;
+	return strncmp(lexer->next, text, strlen(text)) == 0;
 }
 
 static bool
@@ -99,13 +91,6 @@ in_word(const struct lexer *lexer)
 	    (c >= '0' && c <= '9') || (c != '\0' && strchr("._-:/@*+=", c) != NULL);
 }
 
-static struct token
-bad(struct token token)
-{
-	token.type = TOKEN_BAD;
-	return token;
-}
-
 /* Counts the braces of a token that has no end. */
 static void
 count_braces(struct lexer *lexer, const char *start)
@@ -117,12 +102,12 @@ count_braces(struct lexer *lexer, const char *start)
 }
 
 static void
-set_text(struct lexer *lexer, struct token *token, const char *text, size_t length)
+set_text(struct lexer *lexer, struct token *token, enum token_type type,
+    const char *text, size_t length)
 {
 	token->length = length;
 	token->text = arena_text(lexer->arena, text, length);
-	if (token->text == NULL)
-		token->type = TOKEN_BAD;
+	token->type = token->text != NULL ? type : TOKEN_BAD;
 }
 
 static struct token
@@ -132,65 +117,37 @@ word(struct lexer *lexer, struct token token)
 
 	while (in_word(lexer))
 		step(lexer);
-	token.type = TOKEN_WORD;
-	set_text(lexer, &token, start, (size_t)(lexer->next - start));
+	set_text(lexer, &token, TOKEN_WORD, start, (size_t)(lexer->next - start));
 	return token;
 }
 
-/* Undoes \" and \\ in place and returns the new length. */
-static size_t
-undo_escapes(char *text, size_t length)
+/* Undoes \" and \\. */
+static void
+undo_escapes(struct token *token)
 {
+	char *text = token->text;
 	size_t out = 0;
 
-	for (size_t i = 0; i < length; i++) {
+	for (size_t i = 0; i < token->length; i++) {
 		if (text[i] == '\\')
 			i++;
 		text[out++] = text[i];
 	}
 	text[out] = '\0';
-	return out;
+	token->length = out;
 }
 
-static struct token
-string(struct lexer *lexer, struct token token)
+/* Steps over a backslash of a string. False, and reported: it escapes nothing. */
+static bool
+escape(struct lexer *lexer, bool damaged)
 {
-	const char *start;
-	bool damaged = false;
-	char *text;
+	struct place place = lexer->place;
 
 	step(lexer);
-	start = lexer->next;
-	while (!at_line_end(lexer) && *lexer->next != '"') {
-		damaged |= *lexer->next == SOURCE_BAD;
-		if (*lexer->next == '\\') {
-			struct place place = lexer->place;
-
-			step(lexer);
-			if (!at(lexer, "\"") && !at(lexer, "\\") && !damaged) {
-				report(lexer, &place, "%s", MSG_ESCAPE);
-				damaged = true;
-			}
-			if (at_line_end(lexer))
-				break;
-		}
-		step(lexer);
-	}
-	if (at_line_end(lexer)) {
-		if (!damaged)
-			report(lexer, &token.place, "%s", MSG_STRING_OPEN);
-		count_braces(lexer, start);
-		return bad(token);
-	}
-	text = arena_text(lexer->arena, start, (size_t)(lexer->next - start));
-	token.length = (size_t)(lexer->next - start);
-	step(lexer);
-	if (damaged || text == NULL)
-		return bad(token);
-	token.length = undo_escapes(text, token.length);
-	token.text = text;
-	token.type = TOKEN_STRING;
-	return token;
+	if (at(lexer, "\"") || at(lexer, "\\") || damaged)
+		return true;
+	report(lexer, &place, "%s", MSG_ESCAPE);
+	return false;
 }
 
 /* What follows a regular expression's last slash. */
@@ -211,31 +168,40 @@ regex_flags(struct lexer *lexer, struct token *token)
 	return false;
 }
 
+/* A string, or with slashes for its quotes a regular expression. */
 static struct token
-regex(struct lexer *lexer, struct token token)
+quoted(struct lexer *lexer, struct token token, bool is_string)
 {
-	const char *start;
+	char quote = *lexer->next;
 	bool damaged = false;
+	const char *start;
 	size_t length;
 
 	step(lexer);
 	start = lexer->next;
-	while (!at_line_end(lexer) && (*lexer->next != '/' || lexer->next[-1] == '\\')) {
+	while (!at_line_end(lexer) && (*lexer->next != quote ||
+	    (!is_string && lexer->next[-1] == '\\'))) {
 		damaged |= *lexer->next == SOURCE_BAD;
-		step(lexer);
+		if (is_string && *lexer->next == '\\')
+			damaged |= !escape(lexer, damaged);
+		if (!at_line_end(lexer))
+			step(lexer);
 	}
 	length = (size_t)(lexer->next - start);
 	if (at_line_end(lexer)) {
 		if (!damaged)
-			report(lexer, &token.place, "%s", MSG_REGEX_OPEN);
+			report(lexer, &token.place, "%s",
+			    is_string ? MSG_STRING_OPEN : MSG_REGEX_OPEN);
 		count_braces(lexer, start);
-		return bad(token);
+		return token;
 	}
 	step(lexer);
-	if (!regex_flags(lexer, &token) || damaged)
-		return bad(token);
-	token.type = TOKEN_REGEX;
-	set_text(lexer, &token, start, length);
+	damaged |= !is_string && !regex_flags(lexer, &token);
+	if (damaged)
+		return token;
+	set_text(lexer, &token, is_string ? TOKEN_STRING : TOKEN_REGEX, start, length);
+	if (token.type == TOKEN_STRING)
+		undo_escapes(&token);
 	return token;
 }
 
@@ -267,7 +233,7 @@ symbol(struct lexer *lexer, struct token token, enum token_type type, const char
 		step(lexer);
 	token.type = type;
 	if (type == TOKEN_WORD || type == TOKEN_NULL_SENDER)
-		set_text(lexer, &token, text, strlen(text));
+		set_text(lexer, &token, type, text, strlen(text));
 	return token;
 }
 
@@ -305,7 +271,8 @@ stray(struct lexer *lexer, struct token token)
 		report(lexer, &place, MSG_CHARACTER, length, start);
 	while (!at_delimiter(lexer) && !is_wide_space(lexer, start))
 		step(lexer);
-	return bad(token);
+	token.type = TOKEN_BAD;
+	return token;
 }
 
 static struct token
@@ -326,12 +293,11 @@ scan(struct lexer *lexer, bool with_regex)
 
 	if (lexer->next == lexer->end)
 		return token;
+	token.type = TOKEN_BAD;
 	if (!clean)
 		return stray(lexer, token);
-	if (*lexer->next == '"')
-		return string(lexer, token);
-	if (*lexer->next == '/' && with_regex)
-		return regex(lexer, token);
+	if (*lexer->next == '"' || (*lexer->next == '/' && with_regex))
+		return quoted(lexer, token, *lexer->next == '"');
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
 		if (at(lexer, symbols[i].text))
 			return symbol(lexer, token, symbols[i].type, symbols[i].text);

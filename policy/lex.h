@@ -26,13 +26,12 @@ struct token {
 	 * Of a word, a string (escapes undone) or a regular expression (between
 	 * the slashes); terminated, in the lexer's arena.
 	 */
-	const char *text;
+	char *text;
 	size_t length;
 	bool caseless;		/* a regular expression's flag i */
 };
 
 struct lexer {
-	const struct source *source;
 	struct arena *arena;
 	struct diags *diags;
 	const char *next;

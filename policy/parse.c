@@ -193,47 +193,35 @@ static void
 parse_rest(struct parser *p, enum statement statement, const struct place *place,
     bool misspelt)
 {
-	switch (statement) {
-	case STATEMENT_INCLUDE:
+	static const enum policy_rule_kind kinds[] = {
+		[STATEMENT_FROM] = RULE_FROM, [STATEMENT_TO] = RULE_TO,
+		[STATEMENT_CLIENT] = RULE_CLIENT
+	};
+
+	if (statement == STATEMENT_INCLUDE)
 		parse_include(p);
-		break;
-	case STATEMENT_PROFILE:
+	else if (statement == STATEMENT_PROFILE)
 		parse_profile(p, misspelt);
-		break;
-	case STATEMENT_DEFAULT:
+	else if (statement == STATEMENT_DEFAULT)
 		parse_default(p, place, misspelt);
-		break;
-	case STATEMENT_FROM:
-		parse_rule(p, RULE_FROM, place);
-		break;
-	case STATEMENT_TO:
-		parse_rule(p, RULE_TO, place);
-		break;
-	case STATEMENT_CLIENT:
-		parse_rule(p, RULE_CLIENT, place);
-		break;
-	case STATEMENT_COUNT:
-		break;
-	}
+	else
+		parse_rule(p, kinds[statement], place);
 }
 
 /* A word that begins no statement. What it would have defined is not known. */
 static void
 misspelt_statement(struct parser *p)
 {
-	/* What others use is read all the same, lest they be blamed for using it. */
-	static const enum statement used[] = { STATEMENT_PROFILE, STATEMENT_DEFAULT };
 	struct place place = p->token.place;
 	const char *meant = suggest_word(p->token.text, p->token.length,
 	    statement_names, STATEMENT_COUNT);
 
-	parse_unexpected(p, MSG_STATEMENT, p->token.text,
-	    parse_hint(p, p->token.text, p->token.length, statement_names,
-	    STATEMENT_COUNT));
-	for (size_t i = 0; i < 2; i++) {
-		if (meant == statement_names[used[i]]) {
+	parse_unknown(p, MSG_STATEMENT, statement_names, STATEMENT_COUNT);
+	/* What others use is read all the same, lest they be blamed for using it. */
+	for (size_t i = STATEMENT_PROFILE; i <= STATEMENT_DEFAULT; i++) {
+		if (meant == statement_names[i]) {
 			parse_next(p);
-			parse_rest(p, used[i], &place, true);
+			parse_rest(p, (enum statement)i, &place, true);
 			return;
 		}
 	}

@@ -52,6 +52,12 @@ size_t parse_word(const struct parser *p, const char *const *words, size_t count
 /* The end of a setting or statement: newline, ";", "}" or the end of the file. */
 bool parse_at_end(const struct parser *p);
 
+/*
+ * Reports and skips what stands behind the end of a "statement" or a "setting": nothing
+ * more may but the next, after ";".
+ */
+void parse_end(struct parser *p, const char *what);
+
 /* Skips a block, from its "{" on, and the rest of a setting, with its blocks. */
 void parse_skip_block(struct parser *p);
 void parse_skip_setting(struct parser *p);
@@ -72,6 +78,9 @@ const char *parse_found(struct parser *p, const struct token *token);
     } while (0)
 #define parse_expected(p, format) \
     parse_unexpected((p), format, parse_found((p), &(p)->token))
+#define parse_unknown(p, format, words, count) \
+    parse_unexpected((p), format, (p)->token.text, \
+	parse_hint((p), (p)->token.text, (p)->token.length, words, count))
 void parse_panic(struct parser *p);
 
 /* Where a statement or a setting ends, errors count again. */

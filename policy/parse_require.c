@@ -24,8 +24,7 @@ unknown_requirement(struct parser *p, const char *words[], size_t count)
 		requirement_append(all, sizeof(all), "%s%s", i > 0 ? ", " : "", words[i]);
 	words[count++] = "nothing";
 	if (p->token.type == TOKEN_WORD)
-		parse_unexpected(p, MSG_REQUIREMENT, p->token.text,
-		    parse_hint(p, p->token.text, p->token.length, words, count));
+		parse_unknown(p, MSG_REQUIREMENT, words, count);
 	else
 		parse_unexpected(p, MSG_REQUIREMENT_EXPECTED, all,
 		    parse_found(p, &p->token));
@@ -35,8 +34,7 @@ static void
 unknown_of_certificate(struct parser *p, const char *const *words, size_t count)
 {
 	if (p->token.type == TOKEN_WORD)
-		parse_unexpected(p, MSG_CERTIFICATE, p->token.text,
-		    parse_hint(p, p->token.text, p->token.length, words, count));
+		parse_unknown(p, MSG_CERTIFICATE, words, count);
 	else
 		parse_expected(p, MSG_END_EXPECTED_SETTING);
 }
@@ -200,22 +198,18 @@ const struct otherwise *
 parse_otherwise(struct parser *p)
 {
 	struct otherwise *otherwise = parse_keep(p, sizeof(*otherwise));
+	size_t action = parse_word(p, action_names, COUNT(action_names));
 	bool code_is_good;
-	size_t i = 0;
 
-	while (i < COUNT(action_names) && !parse_is(p, action_names[i]))
-		i++;
-	if (otherwise == NULL || i == COUNT(action_names)) {
+	if (otherwise == NULL || action == COUNT(action_names)) {
 		if (p->token.type == TOKEN_WORD)
-			parse_unexpected(p, MSG_ACTION, p->token.text,
-			    parse_hint(p, p->token.text, p->token.length, action_names,
-			    COUNT(action_names)));
+			parse_unknown(p, MSG_ACTION, action_names, COUNT(action_names));
 		else
 			parse_expected(p, MSG_ACTION_EXPECTED);
 		parse_skip_setting(p);
 		return NULL;
 	}
-	otherwise->action = (enum policy_action)i;
+	otherwise->action = (enum policy_action)action;
 	parse_next(p);
 	if (p->token.type == TOKEN_WORD) {
 		code_is_good = read_code(p, otherwise);

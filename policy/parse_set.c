@@ -12,7 +12,7 @@
 
 #define SETTINGS "use, require, otherwise, monitor, exempt, enforce, contact or note"
 
-enum { USE, REQUIRE, OTHERWISE, MONITOR, EXEMPT, ENFORCE, CONTACT, NOTE, SETTING_COUNT };
+#define SETTING_COUNT SET_NOTHING
 
 static const char *const setting_names[SETTING_COUNT] = {
 	"use", "require", "otherwise", "monitor", "exempt", "enforce", "contact", "note"
@@ -33,8 +33,7 @@ add_setting(struct parser *p, struct block *block, enum setting_type type,
 	p->no_memory |= setting == NULL;
 	if (setting == NULL)
 		return NULL;
-	setting->type = type;
-	setting->place = *place;
+	*setting = (struct setting){ .type = type, .place = *place };
 	if (block->last == NULL)
 		block->last = &block->first;
 	*block->last = setting;
@@ -162,9 +161,7 @@ static void
 unknown_setting(struct parser *p)
 {
 	if (p->token.type == TOKEN_WORD)
-		parse_unexpected(p, MSG_SETTING, p->token.text,
-		    parse_hint(p, p->token.text, p->token.length, setting_names,
-		    SETTING_COUNT));
+		parse_unknown(p, MSG_SETTING, setting_names, SETTING_COUNT);
 	else
 		parse_unexpected(p, MSG_SETTING_EXPECTED, SETTINGS,
 		    parse_found(p, &p->token));
@@ -174,41 +171,25 @@ unknown_setting(struct parser *p)
 static void
 parse_setting(struct parser *p, struct block *block)
 {
-	static const struct {
-		enum setting_type type;
-		void (*read)(struct parser *p, struct setting *setting);
-	} rows[SETTING_COUNT] = {
-		[REQUIRE] = { SET_REQUIRE, parse_require },
-		[OTHERWISE] = { SET_OTHERWISE, parse_otherwise_setting },
-		[MONITOR] = { SET_MONITOR, parse_period },
-		[EXEMPT] = { SET_EXEMPT, parse_period },
-		[ENFORCE] = { SET_ENFORCE, NULL },
-		[CONTACT] = { SET_CONTACT, parse_contact },
-		[NOTE] = { SET_NOTE, parse_note }
+	static void (*const readers[SETTING_COUNT])(struct parser *, struct setting *) = {
+		[SET_REQUIRE] = parse_require, [SET_OTHERWISE] = parse_otherwise_setting,
+		[SET_MONITOR] = parse_period, [SET_EXEMPT] = parse_period,
+		[SET_CONTACT] = parse_contact, [SET_NOTE] = parse_note
 	};
-	size_t which = parse_word(p, setting_names, SETTING_COUNT);
+	size_t type = parse_word(p, setting_names, SETTING_COUNT);
 	struct place place = p->token.place;
 	struct setting *setting;
 
-	if (which == SETTING_COUNT) {
+	if (type == SETTING_COUNT) {
 		unknown_setting(p);
 		return;
 	}
 	parse_next(p);
-	if (which == USE)
+	if (type == SET_USE)
 		parse_use(p, block);
-	else if ((setting = add_setting(p, block, rows[which].type, &place)) != NULL &&
-	    rows[which].read != NULL)
-		rows[which].read(p, setting);
-}
-
-static void
-end_setting(struct parser *p)
-{
-	if (parse_at_end(p))
-		return;
-	parse_unexpected(p, MSG_END_EXPECTED, "setting", parse_found(p, &p->token));
-	parse_skip_setting(p);
+	else if ((setting = add_setting(p, block, (enum setting_type)type, &place)) !=
+	    NULL && readers[type] != NULL)
+		readers[type](p, setting);
 }
 
 /* The next setting, or the gap before it. False: the block is at its end. */
@@ -238,7 +219,7 @@ parse_item(struct parser *p, struct block *block, const struct place *open)
 		return false;
 	}
 	parse_setting(p, block);
-	end_setting(p);
+	parse_end(p, "setting");
 	/* An unclosed string may have taken the "}" along. */
 	ends = p->lexer.closed > p->lexer.opened;
 	p->lexer.opened = p->lexer.closed = 0;

@@ -119,6 +119,15 @@ parse_skip_setting(struct parser *p)
 	}
 }
 
+void
+parse_end(struct parser *p, const char *what)
+{
+	if (parse_at_end(p))
+		return;
+	parse_unexpected(p, MSG_END_EXPECTED, what, parse_found(p, &p->token));
+	parse_skip_setting(p);
+}
+
 /* ": expected A, B or C" */
 static const char *
 expected_words(struct parser *p, const char *const *candidates, size_t count)

@@ -16,91 +16,46 @@
 #include "base/file.h"
 #include "base/text.h"
 
-/* Steps over one code point. False: it is NUL, or broken. */
-static bool
-step_over(char **c, const char *end)
-{
-	uint32_t code;
-
-	*c += text_next(*c, (size_t)(end - *c), &code);
-	return code != 0 && code != TEXT_BROKEN;
-}
-
-/* Replaces NUL and broken UTF-8 from "c" to the end of its line. */
-static void
-clean_line(char *c, const char *end)
-{
-	while (c < end && *c != '\n') {
-		char *start = c;
-
-		if (!step_over(&c, end))
-			memset(start, SOURCE_BAD, (size_t)(c - start));
-	}
-}
-
-static const char *
-damage(char byte)
-{
-	return byte == '\0' ? MSG_NUL : byte == SOURCE_BAD ? MSG_CONTROL : MSG_UTF8;
-}
-
-/* Over all that is ASCII and neither NUL nor the byte that stands for errors. */
-static char *
-skip_ascii(char *c, const char *end)
-{
-	const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
-	uint64_t word;
-
-	for (; end - c >= (ptrdiff_t)sizeof(word); c += sizeof(word)) {
-		memcpy(&word, c, sizeof(word));
-		if (((word | ((word - ones * 2) & ~word)) & high) != 0)
-			break;
-	}
-	while (c < end && (unsigned char)*c < 0x80 && *c != '\0' && *c != SOURCE_BAD)
-		c++;
-	return c;
-}
-
-/* Moves a place on to "at". */
-static void
-find_place(struct place *place, const char *at)
-{
-	const char *newline;
-
-	while ((newline = memchr(place->start, '\n', (size_t)(at - place->start))) != NULL) {
-		place->line++;
-		place->start = newline + 1;
-	}
-	place->column = 1;
-	for (const char *c = place->start; c < at; c++)
-		place->column += text_begins(*c);
-}
-
 /*
- * Replaces NUL and broken UTF-8, reporting the first of each line; so is the
- * control character that stands for them, where it was there before.
+ * Replaces NUL and broken UTF-8 in the line, which ends at "end", and reports the first
+ * of them; so is the control character that stands for them, where it was there before.
  */
+static void
+check_line(struct place place, char *line, const char *end, struct diags *diags)
+{
+	uint32_t code, damage = ' ';
+	unsigned column = 1;
+	size_t took;
+
+	for (char *c = line; c < end; c += took, column++) {
+		took = 1;
+		/* Most are these. */
+		if (*c >= ' ' && *c <= '~')
+			continue;
+		took = text_next(c, (size_t)(end - c), &code);
+		if (code != '\0' && code != SOURCE_BAD && code != TEXT_BROKEN)
+			continue;
+		memset(c, SOURCE_BAD, took);
+		if (damage == ' ') {
+			damage = code;
+			place.column = column;
+		}
+	}
+	if (damage != ' ')
+		source_error(diags, &place, "%s", damage == '\0' ? MSG_NUL :
+		    damage == SOURCE_BAD ? MSG_CONTROL : MSG_UTF8);
+}
+
 static void
 check_bytes(struct source *source, struct diags *diags)
 {
-	struct place place = { source, source->text, 1, 1 };
-	const char *end = source->text + source->length;
-	char *c = source->text;
+	char *line = source->text, *end = line + source->length, *newline;
 
-	while ((c = skip_ascii(c, end)) < end) {
-		char *next = c;
-		const char *message;
-
-		if (step_over(&next, end) && *c != SOURCE_BAD) {
-			c = next;
-			continue;
-		}
-		find_place(&place, c);
-		message = damage(*c);
-		clean_line(c, end);
-		source_error(diags, &place, "%s", message);
-		if ((c = memchr(c, '\n', (size_t)(end - c))) == NULL)
-			return;
+	for (unsigned number = 1; line < end; number++) {
+		newline = memchr(line, '\n', (size_t)(end - line));
+		check_line((struct place){ source, line, number, 1 }, line,
+		    newline != NULL ? newline : end, diags);
+		line = newline != NULL ? newline + 1 : end;
 	}
 }
 

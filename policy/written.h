@@ -12,8 +12,9 @@
 #include "base/diag.h"
 
 enum setting_type {
-	SET_USE, SET_REQUIRE, SET_NOTHING, SET_OTHERWISE, SET_MONITOR, SET_EXEMPT,
-	SET_ENFORCE, SET_CONTACT, SET_NOTE
+	SET_USE, SET_REQUIRE, SET_OTHERWISE, SET_MONITOR, SET_EXEMPT, SET_ENFORCE,
+	SET_CONTACT, SET_NOTE,
+	SET_NOTHING		/* "require nothing" */
 };
 
 /* One setting as written, before profiles are taken in. */
