@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -142,15 +143,9 @@ take_names(X509 *x509, struct arena *arena, struct certificate *certificate)
 static int64_t
 take_time(const ASN1_TIME *time)
 {
-	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int days, seconds;
-	int64_t when = 0;
+	struct tm tm;
 
-	if (epoch != NULL && time != NULL &&
-	    ASN1_TIME_diff(&days, &seconds, epoch, time) == 1)
-		when = (int64_t)days * 86400 + seconds;
-	ASN1_TIME_free(epoch);
-	return when;
+	return time != NULL && ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
 }
 
 static void
@@ -215,28 +210,22 @@ take_signature(X509 *x509, struct certificate *certificate)
 	lower_name(certificate->signature);
 }
 
-static bool
-digest(const EVP_MD *md, enum digest_algorithm algorithm, const unsigned char *data,
-    int size, struct fingerprint *fingerprint)
-{
-	unsigned length = 0;
-
-	if (size <= 0 || (size_t)EVP_MD_get_size(md) > sizeof(fingerprint->digest) ||
-	    EVP_Digest(data, (size_t)size, fingerprint->digest, &length, md, NULL) != 1)
-		return false;
-	fingerprint->algorithm = algorithm;
-	fingerprint->length = length;
-	return true;
-}
-
-/* Both digests of some DER, which it frees. */
+/* Both digests of some DER, of sha256 and of sha1, which it frees. */
 static bool
 take_digests(const struct certificate_reader *reader, unsigned char *der, int size,
-    struct fingerprint *sha256, struct fingerprint *sha1)
+    struct fingerprint digests[2])
 {
-	bool ok = digest(reader->sha256, DIGEST_SHA256, der, size, sha256) &&
-	    digest(reader->sha1, DIGEST_SHA1, der, size, sha1);
+	const EVP_MD *const md[] = { reader->sha256, reader->sha1 };
+	bool ok = size > 0;
 
+	for (size_t i = 0; ok && i < 2; i++) {
+		unsigned length = 0;
+
+		ok = EVP_Digest(der, (size_t)size, digests[i].digest, &length, md[i],
+		    NULL) == 1;
+		digests[i].algorithm = i == 0 ? DIGEST_SHA256 : DIGEST_SHA1;
+		digests[i].length = length;
+	}
 	OPENSSL_free(der);
 	return ok;
 }
@@ -245,16 +234,14 @@ static bool
 take_certificate(const struct certificate_reader *reader, X509 *x509,
     struct arena *arena, struct certificate *certificate)
 {
-	struct fingerprint *digests = certificate->digests;
 	unsigned char *whole = NULL, *key = NULL;
 	int size = i2d_X509(x509, &whole);
 
-	if (!take_digests(reader, whole, size, &digests[OF_CERTIFICATE_SHA256],
-	    &digests[OF_CERTIFICATE_SHA1]))
+	if (!take_digests(reader, whole, size,
+	    &certificate->digests[OF_CERTIFICATE_SHA256]))
 		return false;
 	size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &key);
-	if (!take_digests(reader, key, size, &digests[OF_KEY_SHA256],
-	    &digests[OF_KEY_SHA1]))
+	if (!take_digests(reader, key, size, &certificate->digests[OF_KEY_SHA256]))
 		return false;
 	certificate->cn = take_common_name(X509_get_subject_name(x509), arena);
 	certificate->issuer = take_common_name(X509_get_issuer_name(x509), arena);

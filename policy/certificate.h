@@ -21,11 +21,11 @@
 #define CERTIFICATE_NAMES_MAX 256
 #define CERTIFICATE_NAME_MAX 511
 
-/* With their terminators: 2026-01-31T12:00:00Z; ec:brainpoolP256r1 and the like. */
-
+/* With their terminators: ec:brainpoolP256r1 and the like. */
 #define CERTIFICATE_KEY_SIZE 40
 #define CERTIFICATE_SIGNATURE_SIZE 24
 
+/* Of each sha256's comes first. */
 enum certificate_digest {
 	OF_CERTIFICATE_SHA256, OF_CERTIFICATE_SHA1, OF_KEY_SHA256, OF_KEY_SHA1,
 	CERTIFICATE_DIGESTS
