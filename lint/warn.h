@@ -50,22 +50,6 @@ void lint_blocks(struct lint *lint);		/* settings as written, profiles */
 void lint_certificates(struct lint *lint);	/* certificates that prove little */
 void lint_regexes(struct lint *lint, enum policy_rule_kind kind);
 
-/* What else is in the file of a certificate. */
-void lint_file(const struct pinned_file *pinned, struct diags *diags);
-/* A certificate that has expired or soon will, is not valid yet, or is weak. */
-void lint_certificate(const struct pinned_file *pinned, int64_t now,
-    struct diags *diags);
-
-/*
- * Why rule "a" lets pass what rule "b" would not at "now", in words, or NULL where it
- * does not or where that cannot be told. "text" holds the words.
- */
-const char *rule_looser(const struct settings_of_rule *a,
-    const struct settings_of_rule *b, int64_t now, char *text, size_t size);
-
-/* Whether both demand the same, with the same actions, dates, contact and note. */
-bool rule_same(const struct settings_of_rule *a, const struct settings_of_rule *b);
-
 /* ------------------------------------------------------------------ *
  * Regular expressions
  * ------------------------------------------------------------------ */

@@ -21,7 +21,7 @@
  * of them; so is the control character that stands for them, where it was there before.
  */
 static void
-check_line(struct place place, char *line, const char *end, struct diags *diags)
+source_check_line(struct place place, char *line, const char *end, struct diags *diags)
 {
 	uint32_t code, damage = ' ';
 	unsigned column = 1;
@@ -53,7 +53,7 @@ check_bytes(struct source *source, struct diags *diags)
 
 	for (unsigned number = 1; line < end; number++) {
 		newline = memchr(line, '\n', (size_t)(end - line));
-		check_line((struct place){ source, line, number, 1 }, line,
+		source_check_line((struct place){ source, line, number, 1 }, line,
 		    newline != NULL ? newline : end, diags);
 		line = newline != NULL ? newline + 1 : end;
 	}
