@@ -40,24 +40,6 @@ say_error(const struct daemon *daemon, const char *format, ...)
 		log_message(daemon->log, SEVERITY_ERROR, "%s", text);
 }
 
-static bool
-read_settings(struct daemon *daemon)
-{
-	struct diags *diags = diags_new();
-	enum settings_load_result result;
-
-	if (diags == NULL) {
-		say_error(daemon, "not enough memory");
-		return false;
-	}
-	result = settings_load(daemon->settings_path, &daemon->settings, diags);
-	diags_print(diags, stderr);
-	if (result != SETTINGS_LOADED && diags_errors(diags) == 0)
-		say_error(daemon, "cannot read the settings %s", daemon->settings_path);
-	diags_free(&diags);
-	return result == SETTINGS_LOADED;
-}
-
 /* What is done as the user that the daemon will be. "diags" may be NULL. */
 typedef void user_function(struct daemon *daemon, struct diags *diags);
 
@@ -100,6 +82,21 @@ look_as_user(struct daemon *daemon, user_function *look)
 		load_log_diags(daemon->log, diags);
 	diags_free(&diags);
 	return fine;
+}
+
+/* Before there is a user: as whoever has started it. */
+static void
+daemon_load_settings(struct daemon *daemon, struct diags *diags)
+{
+	if (settings_load(daemon->settings_path, &daemon->settings, diags) !=
+	    SETTINGS_LOADED && diags_errors(diags) == 0)
+		say_error(daemon, "cannot read the settings %s", daemon->settings_path);
+}
+
+static bool
+read_settings(struct daemon *daemon)
+{
+	return look_as_user(daemon, daemon_load_settings) && daemon->settings != NULL;
 }
 
 static void

@@ -54,11 +54,10 @@ void metrics_line(const struct metrics_source *source, struct buffer *out);
 #define METRICS_HTTP_CLIENTS 32
 #define METRICS_HTTP_SECONDS 10
 
-/* Whether the worker serves. Each flag is set by the thread that knows. */
+/* Whether the worker, which has a policy, serves. Each flag is set by the thread that knows. */
 struct health {
 	const struct settings *settings;
 	const struct sockets *sockets;
-	atomic_bool policy;		/* one is in force */
 	atomic_bool milter;		/* libmilter's thread runs */
 	atomic_bool policy_service;	/* the policy service's does */
 	atomic_bool ending;

@@ -99,8 +99,6 @@ health_trouble(const struct health *health)
 {
 	if (atomic_load(&health->ending))
 		return "the daemon is ending";
-	if (!atomic_load(&health->policy))
-		return "no policy is loaded";
 	if (!atomic_load(&health->milter))
 		return "the milter does not run";
 	if (health->settings->policy_service != NULL &&

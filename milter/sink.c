@@ -40,6 +40,17 @@ await_room(int fd, int milliseconds)
 	return poll(&waiting, 1, milliseconds) != 0;
 }
 
+void
+sink_close(struct sink *sink)
+{
+	int saved = errno;
+
+	if (sink->fd != -1)
+		(void)close(sink->fd);
+	sink->fd = -1;
+	errno = saved;
+}
+
 /* ------------------------------------------------------------------ *
  * A file
  * ------------------------------------------------------------------ */
@@ -92,17 +103,6 @@ reopen_file(struct sink *sink)
  * The system's log
  * ------------------------------------------------------------------ */
 
-static void
-hang_up(struct sink *sink)
-{
-	int saved = errno;
-
-	if (sink->fd != -1)
-		(void)close(sink->fd);
-	sink->fd = -1;
-	errno = saved;
-}
-
 static bool
 dial_syslog(struct sink *sink, int type)
 {
@@ -114,7 +114,7 @@ dial_syslog(struct sink *sink, int type)
 	sink->stream = type == SOCK_STREAM;
 	if (connect(sink->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return true;
-	hang_up(sink);
+	sink_close(sink);
 	return false;
 }
 
@@ -130,7 +130,7 @@ send_once(struct sink *sink, const char *header, const char *line, size_t length
 	if (sent == -1 || !sink->stream ||
 	    (size_t)sent == parts[0].iov_len + parts[1].iov_len + parts[2].iov_len)
 		return sent != -1;
-	hang_up(sink);
+	sink_close(sink);
 	errno = EMSGSIZE;
 	return false;
 }
@@ -158,7 +158,7 @@ write_syslog(struct sink *sink, int priority, const char *line, size_t length,
 	bool renewed = false;
 
 	if (atomic_exchange(&sink->renew, false))
-		hang_up(sink);
+		sink_close(sink);
 	write_header(sink->facility | priority, header, sizeof(header));
 	for (;;) {
 		if (sink->fd == -1 && !dial_syslog(sink, SOCK_DGRAM) &&
@@ -177,7 +177,7 @@ write_syslog(struct sink *sink, int priority, const char *line, size_t length,
 		/* The system's log was started anew, most likely. */
 		if (renewed || errno == EMSGSIZE)
 			return false;
-		hang_up(sink);
+		sink_close(sink);
 		renewed = true;
 	}
 }
@@ -222,12 +222,6 @@ sink_open(struct sink *sink, const struct settings *settings)
 		return true;
 	sink->fd = sink_open_file(sink->path);
 	return sink->fd != -1;
-}
-
-void
-sink_close(struct sink *sink)
-{
-	hang_up(sink);
 }
 
 bool

@@ -31,6 +31,7 @@ struct sink {
 /* Opens a file, creating it where there is none. False with errno set. */
 bool sink_open(struct sink *sink, const struct settings *settings);
 
+/* Keeps errno. */
 void sink_close(struct sink *sink);
 
 /*

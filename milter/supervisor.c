@@ -38,12 +38,11 @@ struct supervisor {
 void
 supervisor_signals(sigset_t *signals)
 {
+	static const int waited_for[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGCHLD };
+
 	(void)sigemptyset(signals);
-	(void)sigaddset(signals, SIGHUP);
-	(void)sigaddset(signals, SIGTERM);
-	(void)sigaddset(signals, SIGINT);
-	(void)sigaddset(signals, SIGUSR1);
-	(void)sigaddset(signals, SIGCHLD);
+	for (size_t i = 0; i < sizeof(waited_for) / sizeof(waited_for[0]); i++)
+		(void)sigaddset(signals, waited_for[i]);
 }
 
 /* Waits for the worker's word that it serves. False: it died, or takes too long. */
@@ -121,6 +120,14 @@ worker_ended(struct supervisor *supervisor, bool expected)
 	return true;
 }
 
+static void
+kill_worker(struct supervisor *supervisor, bool expected)
+{
+	(void)kill(supervisor->worker, SIGKILL);
+	while (!worker_ended(supervisor, expected))
+		(void)poll(NULL, 0, 10);
+}
+
 /* Whether one more death is too many. */
 static bool
 dies_too_often(struct supervisor *supervisor)
@@ -165,9 +172,7 @@ replace_worker(struct supervisor *supervisor)
 			return false;
 		}
 		/* It hung up, or hangs: either way it is over with it. */
-		(void)kill(supervisor->worker, SIGKILL);
-		while (!worker_ended(supervisor, false))
-			(void)poll(NULL, 0, 10);
+		kill_worker(supervisor, false);
 	} while (true);
 }
 
@@ -187,9 +192,7 @@ stop_worker(struct supervisor *supervisor)
 	}
 	log_message(supervisor->daemon->log, SEVERITY_WARNING,
 	    "the worker does not end: killing it");
-	(void)kill(supervisor->worker, SIGKILL);
-	while (!worker_ended(supervisor, true))
-		(void)poll(NULL, 0, 10);
+	kill_worker(supervisor, true);
 }
 
 /* Acts on one signal. False: the end, with its exit status in *status. */

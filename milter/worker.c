@@ -145,7 +145,6 @@ take_first_policy(struct worker *worker)
 	load_log_policy(daemon->log, "policy loaded", daemon->settings, &loaded->summary);
 	worker->daily.last = log_time_ms();
 	service->snapshots = snapshots_new(&loaded->policy);
-	atomic_store(&worker->health.policy, service->snapshots != NULL);
 	return service->snapshots != NULL;
 }
 
