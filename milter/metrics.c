@@ -280,10 +280,10 @@ take_journal(struct figures *figures, const struct metrics_source *source)
 	int64_t *values = figures->values;
 	struct journal_stats stats = { .queue = 0 };
 
-	figures->journal = source->store != NULL;
+	figures->journal = source->service->journal != NULL;
 	if (!figures->journal)
 		return;
-	source->journal(source->store, &stats);
+	source->journal(source->service->journal, &stats);
 	values[FIGURE_JOURNAL_QUEUE] = (int64_t)stats.queue;
 	values[FIGURE_JOURNAL_HELD] = (int64_t)stats.held;
 	values[FIGURE_JOURNAL_WRITTEN] = (int64_t)stats.written;

@@ -25,7 +25,6 @@ struct metrics_source {
 	int64_t started_ms;		/* the worker's start; Unix time */
 	/* Fills in the journal's figures, as journal_store_stats() does. Thread-safe. */
 	void (*journal)(struct journal_store *store, struct journal_stats *stats);
-	struct journal_store *store;	/* NULL: there is no journal */
 };
 
 /* The value of Content-Type for a format. Static. */

@@ -251,9 +251,9 @@ metrics_http_new(int fd, const struct metrics_source *source,
 	http->health = health;
 	for (size_t i = 0; i < METRICS_HTTP_CLIENTS; i++)
 		http->clients[i].fd = -1;
-	if (pthread_mutex_init(&http->lock, NULL) == 0 &&
-	    pthread_cond_init(&http->begun, NULL) == 0)
-		http->daemon = start(http, fd);
+	(void)pthread_mutex_init(&http->lock, NULL);
+	(void)pthread_cond_init(&http->begun, NULL);
+	http->daemon = start(http, fd);
 	if (http->daemon != NULL)
 		return http;
 	free(http);

@@ -61,39 +61,30 @@ session_restart(struct session *session, struct snapshots *snapshots)
 	session->counted = 0;
 }
 
-static void
-set_ipv6(struct session *session, const struct sockaddr_in6 *address)
-{
-	const void *bytes = &address->sin6_addr;
-	int family = AF_INET6;
-
-	if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
-		family = AF_INET;
-		bytes = &address->sin6_addr.s6_addr[12];
-	}
-	(void)inet_ntop(family, bytes, session->address, sizeof(session->address));
-	session->port = ntohs(address->sin6_port);
-	session->peer = PEER_INET;
-}
-
 void
 session_set_peer(struct session *session, const struct sockaddr *address)
 {
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
+	const void *bytes = NULL;
+	int family = AF_INET;
 
 	if (address == NULL) {
 		session->peer = PEER_NONE;
 	} else if (address->sa_family == AF_INET) {
 		memcpy(&in, address, sizeof(in));
-		(void)inet_ntop(AF_INET, &in.sin_addr, session->address,
-		    sizeof(session->address));
+		bytes = &in.sin_addr;
 		session->port = ntohs(in.sin_port);
-		session->peer = PEER_INET;
 	} else if (address->sa_family == AF_INET6) {
 		memcpy(&in6, address, sizeof(in6));
-		set_ipv6(session, &in6);
+		family = IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) ? AF_INET : AF_INET6;
+		bytes = &in6.sin6_addr.s6_addr[family == AF_INET ? 12 : 0];
+		session->port = ntohs(in6.sin6_port);
 	}
+	if (bytes == NULL)
+		return;
+	(void)inet_ntop(family, bytes, session->address, sizeof(session->address));
+	session->peer = PEER_INET;
 }
 
 void

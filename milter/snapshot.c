@@ -78,16 +78,12 @@ snapshots_new(struct policy **policy)
 
 	if (snapshots == NULL)
 		return NULL;
-	if (pthread_mutex_init(&snapshots->lock, NULL) != 0) {
-		free(snapshots);
-		return NULL;
-	}
 	snapshots->current = snapshot_new(policy);
 	if (snapshots->current == NULL) {
-		(void)pthread_mutex_destroy(&snapshots->lock);
 		free(snapshots);
 		return NULL;
 	}
+	(void)pthread_mutex_init(&snapshots->lock, NULL);
 	return snapshots;
 }
 

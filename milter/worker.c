@@ -374,7 +374,6 @@ prepare_metrics(struct worker *worker)
 	worker->metrics.service = &worker->service;
 	worker->metrics.started_ms = log_time_ms();
 	worker->metrics.journal = journal_store_stats;
-	worker->metrics.store = worker->service.journal;
 	if (daemon->sockets.metrics_fd == -1)
 		return;
 	worker->http = metrics_http_new(daemon->sockets.metrics_fd, &worker->metrics,

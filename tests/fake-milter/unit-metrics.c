@@ -350,7 +350,7 @@ test_journal(void **state)
 
 	assert_null(strstr(render(bench, METRICS_OPENMETRICS), "journal"));
 	bench->source.journal = tell_journal;
-	bench->source.store = (void *)&journal;
+	bench->service.journal = (void *)&journal;
 	expect(bench, "tlsward_journal_queue_length 3");
 	expect(bench, "tlsward_journal_errors_total 2");
 	expect(bench, "tlsward_journal_lost_total 1");
