@@ -76,26 +76,15 @@ counters_decision(struct counters *counters, const struct verdict *verdict)
 }
 
 void
-counters_loaded(struct counters *counters, int64_t now_ms, int64_t nanoseconds)
-{
-	atomic_store(&counters->loaded_ms, now_ms);
-	atomic_store(&counters->loading_ns, nanoseconds);
-	atomic_store(&counters->tried_ms, now_ms);
-	atomic_store(&counters->last_failed, false);
-}
-
-void
-counters_reloaded(struct counters *counters, bool loaded, int64_t now_ms,
+counters_loaded(struct counters *counters, bool loaded, int64_t now_ms,
     int64_t nanoseconds)
 {
-	if (loaded) {
-		counters_add(counters, COUNTER_RELOADS);
-		counters_loaded(counters, now_ms, nanoseconds);
-		return;
-	}
-	counters_add(counters, COUNTER_RELOADS_FAILED);
 	atomic_store(&counters->tried_ms, now_ms);
-	atomic_store(&counters->last_failed, true);
+	atomic_store(&counters->last_failed, !loaded);
+	if (!loaded)
+		return;
+	atomic_store(&counters->loaded_ms, now_ms);
+	atomic_store(&counters->loading_ns, nanoseconds);
 }
 
 /* ------------------------------------------------------------------ *

@@ -74,12 +74,8 @@ void counters_decision(struct counters *counters, const struct verdict *verdict)
 void counters_session(struct counters *counters, const struct facts *facts,
     unsigned char *counted);
 
-/*
- * A policy was loaded at "now_ms", which took "nanoseconds": at the start; or at a
- * reload, unless "loaded" is false.
- */
-void counters_loaded(struct counters *counters, int64_t now_ms, int64_t nanoseconds);
-void counters_reloaded(struct counters *counters, bool loaded, int64_t now_ms,
+/* A policy was loaded at "now_ms", which took "nanoseconds"; or could not be. */
+void counters_loaded(struct counters *counters, bool loaded, int64_t now_ms,
     int64_t nanoseconds);
 
 /* Nanoseconds of a clock that nobody sets, to take differences of. */

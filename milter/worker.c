@@ -18,7 +18,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,7 +39,7 @@
 /* How long a reload waits for messages that use a policy before the one in force. */
 #define OLDER_MS 500
 
-/* How much less urgent a reload is than messages: for setpriority(2). */
+/* How much less urgent a reload is than messages: for nice(2). */
 #define RELOAD_NICE 5
 
 /* What a callback decided still has to be written to the MTA by libmilter. */
@@ -141,7 +140,7 @@ take_first_policy(struct worker *worker)
 
 	if (loaded->policy == NULL && !load_anew(worker))
 		return false;
-	counters_loaded(&service->counters, loaded->at_ms, loaded->took_ns);
+	counters_loaded(&service->counters, true, loaded->at_ms, loaded->took_ns);
 	load_log_policy(daemon->log, "policy loaded", daemon->settings, &loaded->summary);
 	worker->daily.last = log_time_ms();
 	service->snapshots = snapshots_new(&loaded->policy);
@@ -177,7 +176,9 @@ reload(struct worker *worker)
 	free_older_policies(worker);
 	replaced = load_anew(worker) &&
 	    snapshots_replace(service->snapshots, &loaded->policy) == 0;
-	counters_reloaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
+	counters_add(&service->counters,
+	    replaced ? COUNTER_RELOADS : COUNTER_RELOADS_FAILED);
+	counters_loaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
 	if (!replaced) {
 		policy_free(&loaded->policy);
 		log_message(daemon->log, SEVERITY_ERROR,
@@ -257,21 +258,6 @@ do_housework(struct worker *worker)
 	}
 	wait = daily_wait(&worker->daily, now);
 	return old && wait > COLLECT_MS ? COLLECT_MS : wait;
-}
-
-/*
- * A reload takes no processor from messages that want it. On Linux it is the calling
- * thread that becomes nicer, not all of the process.
- */
-static void
-yield_to_messages(void)
-{
-	int nice_now;
-
-	errno = 0;
-	nice_now = getpriority(PRIO_PROCESS, 0);
-	if (errno == 0)
-		(void)setpriority(PRIO_PROCESS, 0, nice_now + RELOAD_NICE);
 }
 
 /* Listens to the supervisor. Returns the exit status. */
@@ -445,7 +431,8 @@ worker_run(struct daemon *daemon, int control)
 	}
 	worker.service.journal = start_journal(daemon->settings, daemon->log);
 	if (begin_serving(&worker)) {
-		yield_to_messages();
+		/* On Linux it is this thread that becomes nicer, not all of the process. */
+		(void)!nice(RELOAD_NICE);
 		status = listen_to_supervisor(&worker);
 	}
 	atomic_store(&worker.health.ending, true);

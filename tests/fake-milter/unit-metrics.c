@@ -301,19 +301,21 @@ test_policy_and_its_loading(void **state)
 	struct bench *bench = *state;
 	struct counters *counters = &bench->service.counters;
 
-	counters_loaded(counters, 1700000000045, 1500000);
+	counters_loaded(counters, true, 1700000000045, 1500000);
 	expect(bench, "tlsward_policy_load_duration_seconds 0.001500000");
 	expect(bench, "tlsward_policy_loaded_timestamp_seconds 1700000000.045");
 	expect(bench, "tlsward_policy_last_reload_timestamp_seconds 1700000000.045");
 	expect(bench, "tlsward_policy_last_reload_successful 1");
 	expect(bench, "tlsward_policy_reloads_total{result=\"success\"} 0");
-	counters_reloaded(counters, false, 1700000001000, 7);
+	counters_add(counters, COUNTER_RELOADS_FAILED);
+	counters_loaded(counters, false, 1700000001000, 7);
 	expect(bench, "tlsward_policy_load_duration_seconds 0.001500000");
 	expect(bench, "tlsward_policy_loaded_timestamp_seconds 1700000000.045");
 	expect(bench, "tlsward_policy_last_reload_timestamp_seconds 1700000001.000");
 	expect(bench, "tlsward_policy_last_reload_successful 0");
 	expect(bench, "tlsward_policy_reloads_total{result=\"failure\"} 1");
-	counters_reloaded(counters, true, 1700000002000, 2000000000);
+	counters_add(counters, COUNTER_RELOADS);
+	counters_loaded(counters, true, 1700000002000, 2000000000);
 	expect(bench, "tlsward_policy_load_duration_seconds 2.000000000");
 	expect(bench, "tlsward_policy_loaded_timestamp_seconds 1700000002.000");
 	expect(bench, "tlsward_policy_last_reload_successful 1");
