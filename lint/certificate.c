@@ -74,70 +74,60 @@ place_of(const struct setting *setting, const struct pattern *pattern)
 	return place;
 }
 
-/* One pattern: of a proof, and not beside a pin, it must not be a service's name. */
-static void
+/*
+ * One pattern: of a proof, and not beside a pin, it must not be a service's name. Returns
+ * whether it matches every name.
+ */
+static bool
 lint_pattern(struct lint *lint, const struct setting *setting,
     const struct pattern *pattern, bool names_partner, bool is_proof)
 {
 	const char *provider = names_partner && is_proof ?
 	    provider_of_pattern(lint->providers, pattern) : NULL;
 	struct place place = place_of(setting, pattern);
-	struct regex_name regex = { .shape = REGEX_OTHER };
+	struct regex_name regex;
 
 	if (provider != NULL)
 		lint_warn(lint, &place, KIND(PROVIDER), pattern->text, provider);
 	if (pattern->type != PATTERN_REGEX)
-		return;
+		return false;
 	regex_name_read(pattern->text, &regex);
 	if (names_partner && regex.shape == REGEX_NAME && regex.loose_dot)
 		lint_warn(lint, &place, KIND(REGEX_DOT));
 	else if (lint_is_slow(lint->policy, pattern->text, pattern->code,
 	    &lint->tries))
 		lint_warn(lint, &place, KIND(REGEX_SLOW));
+	return regex.shape == REGEX_ALL;
 }
 
-static void
+/* Returns whether one of the patterns, or that there is none, lets everybody in. */
+static bool
 lint_patterns(struct lint *lint, const struct block *block,
     const struct policy_requirement *names, bool is_proof)
 {
 	const struct setting *setting = names != NULL ? lint_setting(block, names) : NULL;
+	bool anybody = names == NULL;
 
 	for (size_t i = 0; setting != NULL && i < names->u.patterns.count; i++)
-		lint_pattern(lint, setting, &names->u.patterns.list[i],
+		anybody |= lint_pattern(lint, setting, &names->u.patterns.list[i],
 		    names->kind == REASON_CERTIFICATE_NAME, is_proof);
-}
-
-/* Whether one of the patterns matches every name. */
-static bool
-names_anybody(const struct policy_requirement *names)
-{
-	for (size_t i = 0; i < names->u.patterns.count; i++) {
-		const struct pattern *pattern = &names->u.patterns.list[i];
-		struct regex_name regex;
-
-		if (pattern->type != PATTERN_REGEX)
-			continue;
-		regex_name_read(pattern->text, &regex);
-		if (regex.shape == REGEX_ALL)
-			return true;
-	}
-	return false;
+	return anybody;
 }
 
 static void
 lint_proofs(struct lint *lint, const struct block *block,
     const struct settings_of_rule *settings)
 {
-	const struct policy_requirement *name = settings->require[REASON_CERTIFICATE_NAME];
 	const struct policy_requirement *issuer =
 	    settings->require[REASON_CERTIFICATE_ISSUER];
 	/* With a pin the key is the proof. */
 	bool pinned = settings->require[REASON_CERTIFICATE_FINGERPRINT] != NULL;
+	bool anybody = lint_patterns(lint, block,
+	    settings->require[REASON_CERTIFICATE_NAME], !pinned);
 	const struct setting *setting;
 
-	lint_patterns(lint, block, name, !pinned);
-	lint_patterns(lint, block, issuer, !pinned);
-	if (!pinned && issuer != NULL && (name == NULL || names_anybody(name)) &&
+	(void)lint_patterns(lint, block, issuer, !pinned);
+	if (!pinned && issuer != NULL && anybody &&
 	    (setting = lint_setting(block, issuer)) != NULL)
 		lint_warn(lint, &setting->value, KIND(ISSUER));
 }

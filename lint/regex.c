@@ -5,12 +5,13 @@
  */
 #include "lint/warn.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 /* What is meant by a text: each character escaped, and what holds it. */
 #define MEANT_MAX (REGEX_NAME_MAX * 4 + 16)
+
+#define UPPER_CASE "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 struct regex {
 	const struct who *who;
@@ -36,13 +37,6 @@ read_regex(const struct who_table *table, size_t index, struct regex *regex)
 		memcpy(regex->text, name, (size_t)(end - name));
 	if (regex->text[0] != '\0' || end == name)
 		regex_name_read(regex->text, &regex->name);
-}
-
-static void
-lint_shadow(struct lint *lint, const struct regex *regex, const struct who *by)
-{
-	lint_warn_who(lint, regex->who, KIND(REGEX_SHADOWED), by->name, by->line,
-	    policy_file(lint->policy, by));
 }
 
 /* The WHO that applies to all that the expression can match, or NULL. */
@@ -120,15 +114,6 @@ lint_name(struct lint *lint, const struct regex *regex, bool exempts)
 	lint_warn_who(lint, regex->who, KIND(REGEX_END), other, meant);
 }
 
-static bool
-has_upper_case(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if (isupper((unsigned char)*text))
-			return true;
-	return false;
-}
-
 void
 lint_regexes(struct lint *lint, enum policy_rule_kind kind)
 {
@@ -147,10 +132,11 @@ lint_regexes(struct lint *lint, enum policy_rule_kind kind)
 			lint_warn_who(lint, regex.who, KIND(UNANCHORED));
 		lint_name(lint, &regex, exempts);
 		if (regex.name.shape == REGEX_NAME && !regex.caseless &&
-		    has_upper_case(regex.name.name))
+		    strpbrk(regex.name.name, UPPER_CASE) != NULL)
 			lint_warn_who(lint, regex.who, KIND(REGEX_CASE));
 		else if ((by = all != NULL ? all : applies_before(lint, table, &regex)) != NULL)
-			lint_shadow(lint, &regex, by);
+			lint_warn_who(lint, regex.who, KIND(REGEX_SHADOWED), by->name,
+			    by->line, policy_file(lint->policy, by));
 		if (all == NULL && regex.name.shape == REGEX_ALL)
 			all = regex.who;
 		if (lint_is_slow(lint->policy, regex.text, table->regex_codes[i], &tries))

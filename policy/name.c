@@ -53,30 +53,6 @@ is_ascii(const char *text, size_t length)
 	return true;
 }
 
-/*
- * The A-label form of a name that is not ASCII, malloc'd by libidn2. *ascii is
- * NULL where it has none. Returns 0, or -1 when memory is short.
- */
-static int
-to_a_labels(const char *text, size_t length, char **ascii)
-{
-	char *copy = malloc(length + 1);
-	uint8_t *mapped = NULL;
-	int result;
-
-	*ascii = NULL;
-	if (copy == NULL)
-		return -1;
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-	result = idn2_lookup_u8((const uint8_t *)copy, &mapped,
-	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	free(copy);
-	if (result == IDN2_OK)
-		*ascii = (char *)mapped;
-	return result == IDN2_MALLOC ? -1 : 0;
-}
-
 /* Copies in lower case, without a trailing dot. */
 static void
 copy_lower(char *out, const char *text, size_t *length)
@@ -92,18 +68,23 @@ copy_lower(char *out, const char *text, size_t *length)
 static int
 append_domain(struct name *name, const char *text, size_t length, bool *valid)
 {
-	char *ascii = NULL;
-	int result;
+	uint8_t *ascii = NULL;
+	int result = IDN2_OK;
+	char *copy;
 
-	*valid = true;
 	if (!is_ascii(text, length)) {
-		if (to_a_labels(text, length, &ascii) == -1)
+		if ((copy = strndup(text, length)) == NULL)
 			return -1;
-		*valid = ascii != NULL;
+		result = idn2_lookup_u8((const uint8_t *)copy, &ascii,
+		    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+		free(copy);
 	}
-	if (ascii != NULL) {
-		text = ascii;
-		length = strlen(ascii);
+	*valid = result == IDN2_OK;
+	if (result == IDN2_MALLOC)
+		return -1;
+	if (*valid && ascii != NULL) {
+		text = (const char *)ascii;
+		length = strlen(text);
 	}
 	result = reserve_name(name, name->length + length);
 	if (result == 0) {
