@@ -7,11 +7,9 @@
 
 #include <string.h>
 
-/* What a setting sets: a kind of requirement, or one of these. */
-enum slot {
-	SLOT_OTHERWISE = KIND_END, SLOT_MONITOR, SLOT_EXEMPT, SLOT_CONTACT, SLOT_NOTE,
-	SLOT_COUNT
-};
+/* What a setting sets: a kind of requirement, or behind those itself. */
+#define SLOT(type) ((int)KIND_END + (int)(type))
+#define SLOT_COUNT SLOT(SET_NOTHING)
 
 /* A requirement that a profile brought in. */
 struct used {
@@ -55,7 +53,8 @@ static const char *
 slot_name(int slot)
 {
 	static const char *const names[] = {
-		"otherwise", "monitor", "exempt", "contact", "note"
+		[SET_OTHERWISE] = "otherwise", [SET_MONITOR] = "monitor",
+		[SET_EXEMPT] = "exempt", [SET_CONTACT] = "contact", [SET_NOTE] = "note"
 	};
 
 	return slot < KIND_END ? policy_kind_name((enum policy_reason)slot) :
@@ -66,15 +65,11 @@ slot_name(int slot)
 static int
 own_slot(const struct setting *setting)
 {
-	static const enum slot slots[] = {
-		[SET_USE] = SLOT_COUNT, [SET_NOTHING] = SLOT_COUNT,
-		[SET_ENFORCE] = SLOT_COUNT, [SET_OTHERWISE] = SLOT_OTHERWISE,
-		[SET_MONITOR] = SLOT_MONITOR, [SET_EXEMPT] = SLOT_EXEMPT,
-		[SET_CONTACT] = SLOT_CONTACT, [SET_NOTE] = SLOT_NOTE
-	};
+	enum setting_type type = setting->type;
 
-	return setting->type == SET_REQUIRE ? (int)setting->require->kind :
-	    (int)slots[setting->type];
+	return type == SET_REQUIRE ? (int)setting->require->kind :
+	    type == SET_USE || type == SET_NOTHING || type == SET_ENFORCE ? SLOT_COUNT :
+	    SLOT(type);
 }
 
 /* How a setting does away with what was written for a slot before; NULL: it does not. */
@@ -86,12 +81,13 @@ does_away(const struct setting *setting, int slot)
 
 	if (setting->type == SET_USE)
 		return used != NULL && (slot < KIND_END ? used->require[slot] != NULL :
-		    slot == SLOT_OTHERWISE && used->otherwise != NULL) ?
+		    slot == SLOT(SET_OTHERWISE) && used->otherwise != NULL) ?
 		    "comes from a profile" : NULL;
 	if (setting->type == SET_NOTHING)
 		return slot < KIND_END ? "is dropped" : NULL;
 	if (setting->type == SET_ENFORCE)
-		return slot == SLOT_MONITOR || slot == SLOT_EXEMPT ? "is undone" : NULL;
+		return slot == SLOT(SET_MONITOR) || slot == SLOT(SET_EXEMPT) ?
+		    "is undone" : NULL;
 	return slot == own_slot(setting) ? "is set again" : NULL;
 }
 
@@ -235,9 +231,9 @@ lint_block(struct lint *lint, const struct block *block,
 		used = resolved->require[kind] != NULL &&
 		    resolved->require[kind]->own == NULL;
 	}
-	if (!used && written.by[SLOT_OTHERWISE] != NULL)
-		lint_warn(lint, &written.by[SLOT_OTHERWISE]->place, KIND(OTHERWISE),
-		    any ? "each has one of its own" : "there is none");
+	if (!used && written.by[SLOT(SET_OTHERWISE)] != NULL)
+		lint_warn(lint, &written.by[SLOT(SET_OTHERWISE)]->place,
+		    KIND(OTHERWISE), any ? "each has one of its own" : "there is none");
 }
 
 static bool

@@ -75,8 +75,8 @@ place_of(const struct setting *setting, const struct pattern *pattern)
 }
 
 /*
- * One pattern: of a proof, and not beside a pin, it must not be a service's name. Returns
- * whether it matches every name.
+ * One pattern: of a proof, and not beside a pin, it must not be a service's name.
+ * Returns whether it matches every name.
  */
 static bool
 lint_pattern(struct lint *lint, const struct setting *setting,

@@ -47,19 +47,15 @@ providers_free(struct providers **providers)
 static bool
 read_line(struct providers *providers, unsigned number, char *line, struct diags *diags)
 {
-	char *name, *service, *end;
+	char *name, *service, *rest;
 
 	line[strcspn(line, "#")] = '\0';
-	name = line + strspn(line, BLANKS);
-	if (*name == '\0')
+	if ((name = strtok_r(line, BLANKS, &rest)) == NULL)
 		return true;
-	service = name + strcspn(name, BLANKS);
-	if (*service != '\0')
-		*service++ = '\0';
-	service += strspn(service, BLANKS);
-	for (end = service + strlen(service);
-	    end > service && strchr(BLANKS, end[-1]) != NULL;)
-		*--end = '\0';
+	service = rest + strspn(rest, BLANKS);
+	for (size_t end = strlen(service); end > 0 &&
+	    strchr(BLANKS, service[end - 1]) != NULL; end--)
+		service[end - 1] = '\0';
 	if (*service == '\0') {
 		diags_add(diags, SEVERITY_ERROR, NULL, providers->path, number,
 		    (unsigned)(name - line) + 1, line, strlen(line),

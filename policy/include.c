@@ -59,6 +59,13 @@ parse_open(struct parser *p, const char *path, struct source_node **opened)
 	return node->source.name != NULL && add_file(p, node) ? 0 : ENOMEM;
 }
 
+static bool
+same_file(const struct source_node *a, const struct source_node *b)
+{
+	return a->source.device == b->source.device &&
+	    a->source.inode == b->source.inode;
+}
+
 /* Whether the file is one of those that are being read. */
 static bool
 includes_itself(const struct parser *p, const struct source_node *node, int *depth)
@@ -66,8 +73,7 @@ includes_itself(const struct parser *p, const struct source_node *node, int *dep
 	const struct source_node *above = p->current;
 
 	for (*depth = 0; above != NULL; above = above->parent, (*depth)++)
-		if (above->source.device == node->source.device &&
-		    above->source.inode == node->source.inode)
+		if (same_file(above, node))
 			return true;
 	return false;
 }
@@ -79,8 +85,7 @@ included_before(const struct parser *p, const struct source_node *node)
 	const struct source_node *other = p->written->sources;
 
 	while (other != NULL && (other->included.source == NULL ||
-	    other->source.device != node->source.device ||
-	    other->source.inode != node->source.inode))
+	    !same_file(other, node)))
 		other = other->next;
 	return other;
 }

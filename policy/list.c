@@ -79,7 +79,9 @@ keep_list(struct parser *p, struct source *source, enum policy_rule_kind kind)
 void
 parse_list(struct parser *p, const struct who_spec *from, const char *path)
 {
-	struct who_spec spec = { .rule = from->rule, .kind = from->kind, .listed = true };
+	struct who_spec spec = {
+		.rule = from->rule, .kind = from->kind, .listed = true
+	};
 	struct source_node *node;
 	int error = parse_open(p, path, &node);
 	char *line, *newline;

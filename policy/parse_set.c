@@ -171,8 +171,9 @@ unknown_setting(struct parser *p)
 static void
 parse_setting(struct parser *p, struct block *block)
 {
-	static void (*const readers[SETTING_COUNT])(struct parser *, struct setting *) = {
-		[SET_REQUIRE] = parse_require, [SET_OTHERWISE] = parse_otherwise_setting,
+	static void (*const readers[])(struct parser *, struct setting *) = {
+		[SET_REQUIRE] = parse_require,
+		[SET_OTHERWISE] = parse_otherwise_setting,
 		[SET_MONITOR] = parse_period, [SET_EXEMPT] = parse_period,
 		[SET_CONTACT] = parse_contact, [SET_NOTE] = parse_note
 	};

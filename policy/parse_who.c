@@ -42,8 +42,8 @@ new_who(struct parser *p, const struct who_spec *spec, enum who_type type)
 {
 	unsigned column = spec->place.column;
 	struct who who = {
-		.name = spec->kept, .rule = (uint32_t)spec->rule, .line = spec->place.line,
-		.file = spec->file & WHO_FILE_MAX, .type = type & 0xf
+		.name = spec->kept, .rule = (uint32_t)spec->rule,
+		.line = spec->place.line, .file = spec->file & WHO_FILE_MAX, .type = type & 0xf
 	};
 
 	who.column = (column < WHO_COLUMN_MAX ? column : WHO_COLUMN_MAX) & WHO_COLUMN_MAX;
@@ -151,8 +151,8 @@ report_host_bits(struct parser *p, const struct who_spec *spec, struct network *
 
 	for (unsigned bit = network->prefix; bit < 128; bit++)
 		network->bytes[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
-	(void)inet_ntop(network->family == 0 ? AF_INET : AF_INET6, network->bytes, meant,
-	    sizeof(meant));
+	(void)inet_ntop(network->family == 0 ? AF_INET : AF_INET6, network->bytes,
+	    meant, sizeof(meant));
 	parse_error(p, &spec->place, MSG_WHO_HOST_BITS, spec->text,
 	    parse_print(p, "%s/%u", meant, network->prefix));
 }
