@@ -103,7 +103,8 @@ gather_request_tls(const struct delegation *request, struct answer_room *room,
 	}
 	facts->tls_version = protocol;
 	facts->cipher = delegation_find(request, ATTRIBUTE_ENCRYPTION_CIPHER);
-	facts->bits = correlation_number(delegation_get(request, ATTRIBUTE_ENCRYPTION_KEYSIZE));
+	facts->bits = correlation_number(delegation_get(request,
+	    ATTRIBUTE_ENCRYPTION_KEYSIZE));
 	gather_certificate(request, room, facts);
 }
 

@@ -52,14 +52,14 @@
 enum step {
 	STEP_ID,		/* leaves the authserv-id, where the grammar is kept */
 	STEP_UNQUOTE, STEP_SHOW,
-	STEP_PART,		/* leaves the first part; all, if something is not closed */
+	STEP_PART,		/* leaves the first part, or all of what is not closed */
 	STEP_WORD,		/* finds our id as a word of its own */
 	STEP_UNCOMMENT,		/* up to a comment that is not closed */
 	STEP_OPEN, STEP_BARE,
 	STEPS
 };
 
-/* What is matched, and what it becomes; our id stands before "behind", where there is. */
+/* What is matched, and what becomes of it; our id stands before "behind". */
 static const struct {
 	const char *what, *behind, *with;
 	uint32_t options;

@@ -34,9 +34,8 @@ struct authres *authres_new(const char *id);
 void authres_free(struct authres **authres);
 
 /*
- * Whether a field with this value claims to come from us
- * (RFC 8601, sections 2.2, 2.5 and 5). "value" may be anything the network sent,
- * folded or not, and is not changed.
+ * Whether a field with this value claims to come from us (RFC 8601, sections 2.2, 2.5
+ * and 5). "value" may be anything the network sent, folded or not.
  *
  * A value that begins as the grammar wants it ([CFWS] authserv-id [CFWS version],
  * then ";" or the end) is ours exactly when its authserv-id, with comments and

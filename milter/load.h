@@ -19,8 +19,8 @@
 /*
  * Loads the policy and the partners' certificates, with one warning for all that
  * lint_dates() tells of, or with all that there are ("lint", for a check).
- * "settings_path" is for diagnostics. Returns it, or NULL where it has errors, contradicts the settings or could not be
- * read; "diags" says why.
+ * "settings_path" is for diagnostics. Returns it, or NULL where it has errors,
+ * contradicts the settings or could not be read; "diags" says why.
  */
 struct policy *load_policy(const struct settings *settings, const char *settings_path,
     bool lint, struct diags *diags);

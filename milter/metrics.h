@@ -53,7 +53,7 @@ void metrics_line(const struct metrics_source *source, struct buffer *out);
 #define METRICS_HTTP_CLIENTS 32
 #define METRICS_HTTP_SECONDS 10
 
-/* Whether the worker, which has a policy, serves. Each flag is set by the thread that knows. */
+/* Whether the worker, once it has a policy, serves. Set by the threads that know. */
 struct health {
 	const struct settings *settings;
 	const struct sockets *sockets;

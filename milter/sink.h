@@ -2,8 +2,9 @@
  * sink.h - what takes the log's lines: a file, the system's log, or standard error.
  *
  * Before the two that may block stands a bounded queue of lines, with a thread that
- * hands them out in order. syslog(3) blocks, holding a lock, when the system's log does not read. This speaks
- * the same protocol to /dev/log and gives up when told to. A file takes whole lines
+ * hands them out in order. syslog(3) blocks, holding a lock, when the system's log
+ * does not read. This speaks the same protocol to /dev/log and gives up when told to.
+ * A file takes whole lines
  * from many threads without a lock: O_APPEND keeps the lines of several threads, and
  * of several processes, apart. The system's log is for one thread at a time.
  *
