@@ -155,6 +155,39 @@ summaries(void **state)
 	policy_free(&policy);
 }
 
+/* To the letter, for who keeps it in a file. */
+static void
+a_policy_as_it_is_printed(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "profile p { require certificate fingerprint sha1:" HEX40 " }\n"
+	    "default { require tls >= 1.2; contact \"a \\\"b\\\"\"; note \"n\" }\n"
+	    "from a.example .a.example /x/ {\n"
+	    "use p; require bits >= 128 otherwise reject 550 5.7.1 \"no {{ {bits}\"\n"
+	    "require certificate name n.example /y/i; otherwise quarantine\n"
+	    "monitor until 2030-01-02\n}\n"
+	    "client 192.0.2.0/24 { require tls; exempt \"old\" }\n");
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(out);
+	assert_int_equal(policy_print(policy, out), 0);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(text,
+	    "default {\n\trequire tls >= 1.2\n"
+	    "\tcontact \"a \\\"b\\\"\"\n\tnote \"n\"\n}\n\n"
+	    "from a.example .a.example /x/ {\n"
+	    "\trequire bits >= 128 otherwise reject 550 5.7.1 \"no {{ {bits}\"\n"
+	    "\trequire certificate name \"n.example\" /y/i\n"
+	    "\trequire certificate fingerprint sha1:" HEX40 "\n"
+	    "\totherwise quarantine\n\tmonitor until 2030-01-02\n}\n\n"
+	    "client 192.0.2.0/24 {\n\trequire tls\n\texempt \"old\"\n}\n");
+	free(text);
+	policy_free(&policy);
+}
+
 /* Nothing of a kind can be forgotten. */
 static void
 each_kind_of_requirement_has_a_whole_row(void **state)
@@ -285,6 +318,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(addresses_that_are_the_same),
 		cmocka_unit_test(unreadable_and_invalid_policies_are_none),
 		cmocka_unit_test(summaries),
+		cmocka_unit_test(a_policy_as_it_is_printed),
 		cmocka_unit_test(each_kind_of_requirement_has_a_whole_row),
 		cmocka_unit_test(reasons_go_one_by_one),
 		cmocka_unit_test(names_of_enumerations)
