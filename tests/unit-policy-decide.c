@@ -622,6 +622,73 @@ rules_are_told_one_by_one(void **state)
 	policy_free(&policy);
 }
 
+/* The standing of x@DOMAIN. */
+static struct policy_standing
+standing_of(const struct policy *policy, const char *domain, bool monitor, int64_t now)
+{
+	const struct policy_options options = { .now = now, .monitor = monitor };
+	struct policy_standing standing;
+	char sender[64];
+
+	(void)snprintf(sender, sizeof(sender), "x@%s", domain);
+	assert_int_equal(policy_standing(policy, sender, &options, &standing), 0);
+	return standing;
+}
+
+static void
+standings(void **state)
+{
+	static const struct {
+		const char *domain;
+		bool monitor;
+		enum policy_state state;
+		bool limited, demands;
+	} known[] = {
+		{ "enforced.example", false, STATE_ENFORCED, false, true },
+		{ "enforced.example", true, STATE_MONITORED, false, true },
+		{ "nothing.example", false, STATE_ENFORCED, false, false },
+		{ "monitored.example", false, STATE_MONITORED, true, true },
+		{ "monitored.example", true, STATE_MONITORED, true, true },
+		{ "was.example", false, STATE_ENFORCED, false, true },
+		{ "was.example", true, STATE_MONITORED, false, true },
+		{ "exempt.example", false, STATE_EXEMPT, false, false },
+		{ "until.example", false, STATE_EXEMPT, true, true },
+		{ "until.example", true, STATE_EXEMPT, true, true },
+		{ "other.example", false, STATE_NO_RULE, false, false }
+	};
+	struct policy *policy = policy_text_load(
+	    "from enforced.example { require tls; contact \"c\"; note \"n\" }\n"
+	    "from nothing.example { }\n"
+	    "from monitored.example { require tls; monitor until 2026-06-16 }\n"
+	    "from was.example { require tls; monitor until 2026-06-15\n"
+	    "exempt until 2026-06-15 \"old\" }\n"
+	    "from exempt.example { monitor until 2026-06-16; exempt \"x\" }\n"
+	    "from until.example { require tls; exempt until 2026-06-16 \"y\" }\n");
+	struct policy_standing standing;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		standing = standing_of(policy, known[i].domain, known[i].monitor, JUNE_2026);
+		assert_int_equal(standing.state, known[i].state);
+		assert_int_equal(standing.limited, known[i].limited);
+		assert_int_equal(standing.demands, known[i].demands);
+		if (known[i].limited)
+			assert_int_equal(standing.until, JUNE_2026 + 86400);
+		assert_int_equal(standing.place.file != NULL, i + 1 <
+		    sizeof(known) / sizeof(known[0]));
+	}
+	standing = standing_of(policy, "enforced.example", false, JUNE_2026);
+	assert_string_equal(standing.contact, "c");
+	assert_string_equal(standing.note, "n");
+	assert_int_equal(standing.place.line, 1);
+	standing = standing_of(policy, "until.example", false, JUNE_2026 + 86399);
+	assert_string_equal(standing.exempt_reason, "y");
+	standing = standing_of(policy, "until.example", false, JUNE_2026 + 86400);
+	assert_int_equal(standing.state, STATE_ENFORCED);
+	assert_null(standing.exempt_reason);
+	policy_free(&policy);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -643,6 +710,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(what_is_not_refused_has_no_reply),
 		cmocka_unit_test(before_the_first_recipient),
 		cmocka_unit_test(rules_are_told_one_by_one),
+		cmocka_unit_test(standings),
 		cmocka_unit_test(threads_share_a_policy)
 	};
 

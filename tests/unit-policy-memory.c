@@ -291,6 +291,29 @@ every_failure_of_decide_is_seen(void **state)
 	policy_free(&policy);
 }
 
+/* A standing that is not known is not "no rule". */
+static void
+every_failure_of_a_standing_is_seen(void **state)
+{
+	struct policy *policy = policy_text_load("default { require tls }\n");
+	struct policy_standing standing;
+	struct facts facts;
+	char from[512];
+	int result = -1;
+
+	(void)state;
+	fill(&facts, from, sizeof(from));
+	for (long n = 1; result != 0; n++) {
+		allocation_fail(n);
+		result = policy_standing(policy, from, &policy_text_options, &standing);
+		assert_true(result == (allocation_count() < n ? 0 : -1));
+		assert_true(n < ALLOCATIONS_MAX);
+	}
+	assert_int_equal(standing.state, STATE_ENFORCED);
+	allocation_fail(0);
+	policy_free(&policy);
+}
+
 static void
 every_failure_of_reading_a_domain_is_seen(void **state)
 {
@@ -317,6 +340,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(every_failure_of_certificates_is_seen),
 		cmocka_unit_test(every_failure_of_an_invalid_policy_is_seen),
 		cmocka_unit_test(every_failure_of_reading_a_domain_is_seen),
+		cmocka_unit_test(every_failure_of_a_standing_is_seen),
 		cmocka_unit_test(every_failure_of_decide_is_seen)
 	};
 
