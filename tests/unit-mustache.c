@@ -140,7 +140,9 @@ tags_alone_take_their_line(void **state)
 static void
 is_broken(const char *text, const char *expected)
 {
-	static const char *const values[] = { "{}", "{\"a\":{\"b\":1}}", "{\"a\":[1,{}]}" };
+	static const char *const values[] = {
+		"{}", "{\"a\":{\"b\":1}}", "{\"a\":[1,{}]}"
+	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		struct buffer out = BUFFER_INIT;

@@ -29,16 +29,16 @@ struct explained {
 };
 
 /*
- * The document: for scripts, or for people, which is what the words are made of; with the
- * sentence, whose buffer is freed. NULL where memory is short.
+ * The document: for scripts, or for people, which is what the words are made of; with
+ * the sentence, whose buffer is freed. NULL where memory is short.
  */
 json_t *explain_model(const struct explained *explained, struct buffer *sentence,
     bool people);
 
 /*
  * Appends the one sentence for whoever must act, on one line: for the partner's
- * postmaster, or where a fact is missing on our side, for ourselves; nothing where there
- * is nothing to ask for. What came from the network is escaped. False, having said why,
+ * postmaster, or where a fact is missing on our side, for ourselves; nothing where
+ * there is nothing to ask for. What came from the network is escaped. False, having said why,
  * where that fails.
  */
 bool explain_sentence(const struct explained *explained, struct buffer *text);
@@ -64,8 +64,8 @@ void explain_unmet(const struct policy_outcome *outcome, const struct verdict *v
     const struct facts *facts, const char *indent, struct buffer *text);
 
 /*
- * Puts what to ask of a partner, said of its server, as "enable TLS 1.3 or newer on it";
- * what is required is taken from the outcome of the rule, where that still has such a
+ * Puts what to ask of a partner, said of its server, as "enable TLS 1.3 or newer on
+ * it"; what is required is taken from the outcome of the rule, where that still has such a
  * requirement.
  */
 void explain_advice(struct tree *tree, const char *name, enum policy_reason reason,

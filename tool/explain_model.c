@@ -496,7 +496,8 @@ explain_model(const struct explained *explained, struct buffer *sentence, bool p
 	if (blamed != NULL && people)
 		tree_flag(&tree, "is_ours", explain_is_ours(blamed));
 	else if (blamed != NULL)
-		tree_text(&tree, "sentence_for", explain_is_ours(blamed) ? "us" : "partner");
+		tree_text(&tree, "sentence_for", explain_is_ours(blamed) ? "us" :
+		    "partner");
 	tree_buffer(&tree, "sentence", sentence);
 	return tree_take(&tree);
 }

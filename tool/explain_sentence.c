@@ -96,9 +96,11 @@ put_presented(struct tree *tree, const struct policy_outcome *outcome,
 		enum policy_reason kind;
 		const char *name, *value;
 	} details[] = {
-		{ REASON_CERTIFICATE_FINGERPRINT, "fingerprint", facts->cert_fingerprint },
+		{ REASON_CERTIFICATE_FINGERPRINT, "fingerprint",
+		    facts->cert_fingerprint },
 		{ REASON_CERTIFICATE_FINGERPRINT, "key_fingerprint",
-		    facts->cert_fingerprint == NULL ? facts->cert_pubkey_fingerprint : NULL },
+		    facts->cert_fingerprint == NULL ?
+		    facts->cert_pubkey_fingerprint : NULL },
 		{ REASON_CERTIFICATE_KEY, "key", facts->cert_key },
 		{ REASON_CERTIFICATE_SIGNATURE, "signature", facts->cert_signature },
 		{ REASON_CERTIFICATE_VALIDITY, "end", facts->cert_not_after },
@@ -135,7 +137,8 @@ put_how(struct tree *tree, const struct explained *explained,
 	if (!any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_VALIDITY))
 		return;
 	tree_open_object(tree, "certificate");
-	if (says_none(facts->cert_fingerprint) || says_none(facts->cert_pubkey_fingerprint))
+	if (says_none(facts->cert_fingerprint) ||
+	    says_none(facts->cert_pubkey_fingerprint))
 		tree_flag(tree, "none", true);
 	else
 		put_presented(tree, outcome, facts);
@@ -160,8 +163,8 @@ put_mail(struct tree *tree, const struct explained *explained,
 	else if (recipient)
 		tree_flag(tree, "that_recipient", true);
 	else
-		tree_flag(tree, strcmp(explained->facts->from, "<>") == 0 ? "null_sender" :
-		    "that_sender", true);
+		tree_flag(tree, strcmp(explained->facts->from, "<>") == 0 ?
+		    "null_sender" : "that_sender", true);
 }
 
 /* What is required, and what to ask for. */
@@ -297,8 +300,8 @@ explain_sentence(const struct explained *explained, struct buffer *text)
 		put_ours(&tree, explained, outcome);
 	else
 		put_theirs(&tree, explained, outcome);
-	made = mustache_fill_file("page/sentence.txt", MUSTACHE_SCREEN, tree_take(&tree),
-	    &lines);
+	made = mustache_fill_file("page/sentence.txt", MUSTACHE_SCREEN,
+	    tree_take(&tree), &lines);
 	if (made)
 		join_lines(&lines, text);
 	buffer_free(&lines);

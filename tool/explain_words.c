@@ -1,6 +1,6 @@
 /*
- * explain_words.c - a rule's place, what of it is not met and what to ask for, in words;
- * a failed test and the message to a partner have them too.
+ * explain_words.c - a rule's place, what of it is not met and what to ask for, in
+ * words; a failed test and the message to a partner have them too.
  *
  * SPDX-License-Identifier: ISC
  */

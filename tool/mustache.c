@@ -1,8 +1,8 @@
 /*
  * mustache.c - text with places for values, filled from JSON.
  *
- * A template is interpreted as it stands: what is not to be written is read all the same,
- * so that each filling finds every broken tag.
+ * A template is interpreted as it stands: what is not to be written is read all the
+ * same, so that each filling finds every broken tag.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,7 +20,7 @@
 #include "base/text.h"
 
 #define TEMPLATE_MAX (1 << 20)	/* bytes of a file */
-#define DEPTH_MAX 16		/* of sections in each other, and of what is around them */
+#define DEPTH_MAX 16		/* of sections in each other, and what is around them */
 #define TAG_NAME_MAX 64
 
 enum form { FORM_PEOPLE, FORM_PLAIN, FORM_PLURAL, FORM_DAY, FORM_MINUTE, FORM_SECOND,
@@ -88,7 +88,8 @@ read_tag_name(const char *text, const char *end, struct tag *tag)
 	(void)memcpy(tag->name, name, length);
 	tag->name[length] = '\0';
 	for (size_t i = form[-1] == '|'; i < sizeof(forms) / sizeof(forms[0]); i++)
-		if (strlen(forms[i]) == written && memcmp(form, forms[i], written) == 0) {
+		if (strlen(forms[i]) == written &&
+		    memcmp(form, forms[i], written) == 0) {
 			tag->form = (enum form)i;
 			return true;
 		}
@@ -97,7 +98,8 @@ read_tag_name(const char *text, const char *end, struct tag *tag)
 
 /* Reads the tag at "found", behind what was written up to "at". */
 static bool
-read_tag(const struct filler *filler, const char *at, const char *found, struct tag *tag)
+read_tag(const struct filler *filler, const char *at, const char *found,
+    struct tag *tag)
 {
 	const char *end = strstr(found, "}}");
 
@@ -107,13 +109,15 @@ read_tag(const struct filler *filler, const char *at, const char *found, struct 
 	if (end == NULL)
 		return mustache_wrong(filler, found, "a tag has no end") != NULL;
 	tag->to = end + 2;
-	if (tag->sign != '!' && !read_tag_name(found + 2 + (tag->sign != '\0'), end, tag))
+	if (tag->sign != '!' &&
+	    !read_tag_name(found + 2 + (tag->sign != '\0'), end, tag))
 		return mustache_wrong(filler, found,
 		    "this is no name, or no form of a value") != NULL;
 	if (tag->sign == '{') {
 		tag->form = FORM_RAW;
 		if (*tag->to++ != '}')
-			return mustache_wrong(filler, found, "a tag has no end") != NULL;
+			return mustache_wrong(filler, found,
+			    "a tag has no end") != NULL;
 	} else if (tag->sign != '\0')
 		take_tag_line(filler->template->text, at, tag);
 	return true;
@@ -249,7 +253,8 @@ fill_section(struct filler *filler, const struct tag *tag, bool writing)
 	size_t i;
 
 	if (filler->depth == DEPTH_MAX)
-		return mustache_wrong(filler, tag->from, "sections are nested too deeply");
+		return mustache_wrong(filler, tag->from,
+		    "sections are nested too deeply");
 	filler->later[filler->depth] = filler->later[filler->depth - 1];
 	if (tag->sign == '^')
 		return fill_block(filler, tag, filler->values[filler->depth - 1],
@@ -273,12 +278,13 @@ end_block(const struct filler *filler, const struct tag *open, const struct tag 
 		return open->sign == '\0' ? at :
 		    mustache_wrong(filler, open->from, "a section has no end");
 	if (open->sign == '\0')
-		return mustache_wrong(filler, end->from, "a section ends that has not begun");
+		return mustache_wrong(filler, end->from,
+		    "a section ends that has not begun");
 	return strcmp(open->name, end->name) == 0 ? end->to :
 	    mustache_wrong(filler, end->from, "another section is to end first");
 }
 
-/* What is behind the tag "open", up to its end. Returns what is behind that; or NULL. */
+/* What is behind the tag "open", to its end. Returns what is behind that; or NULL. */
 static const char *
 fill_block(struct filler *filler, const struct tag *open, json_t *value, bool writing)
 {
@@ -346,7 +352,8 @@ mustache_read(const char *name, enum mustache_use use, struct mustache *template
 		break;
 	case FILE_UNREADABLE:
 	case FILE_IRREGULAR:
-		(void)tool_trouble("cannot read %s: %s", template->path, strerror(errno));
+		(void)tool_trouble("cannot read %s: %s", template->path,
+		    strerror(errno));
 		break;
 	}
 	template->text = NULL;

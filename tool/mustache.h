@@ -52,8 +52,8 @@ struct mustache {
 };
 
 /*
- * Reads one of the program's data files, as "page/report.html". "template->text" is to be
- * freed in any case. False, having said why, where that fails.
+ * Reads one of the program's data files, as "page/report.html". "template->text" is to
+ * be freed in any case. False, having said why, where that fails.
  */
 bool mustache_read(const char *name, enum mustache_use use, struct mustache *template);
 
@@ -61,7 +61,8 @@ bool mustache_read(const char *name, enum mustache_use use, struct mustache *tem
  * Appends the text with the values of an object, whose reference is taken; NULL: no
  * memory for it. False, having said why, where a tag is broken or memory is short.
  */
-bool mustache_fill(const struct mustache *template, json_t *values, struct buffer *text);
+bool mustache_fill(const struct mustache *template, json_t *values,
+    struct buffer *text);
 
 /* Both, of a file that is filled once. */
 bool mustache_fill_file(const char *name, enum mustache_use use, json_t *values,

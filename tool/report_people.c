@@ -104,8 +104,8 @@ mark_session(struct tree *tree, const char *which, const struct review_session *
 }
 
 static bool
-ends_within(const struct report_view *view, const struct review_certificate *certificate,
-    int64_t within_ms)
+ends_within(const struct report_view *view,
+    const struct review_certificate *certificate, int64_t within_ms)
 {
 	return certificate->not_after_ms != 0 &&
 	    certificate->not_after_ms - view->now_ms < within_ms;
@@ -115,10 +115,12 @@ ends_within(const struct report_view *view, const struct review_certificate *cer
 static void
 mark_end(struct tree *tree, json_t *certificate, int64_t left)
 {
-	const char *how = left < 0 ? "expired" : left < REPORT_SOON_MS ? "soon" : "later";
+	const char *how = left < 0 ? "expired" : left < REPORT_SOON_MS ? "soon" :
+	    "later";
 
 	if (json_object_set_new(certificate, how, json_true()) != 0 ||
-	    json_object_set_new(certificate, "hours", json_integer(left / 3600000)) != 0)
+	    json_object_set_new(certificate, "hours",
+	    json_integer(left / 3600000)) != 0)
 		tree->failed = true;
 }
 
@@ -285,7 +287,8 @@ put_certificate_row(struct tree *tree, const struct report_view *view,
 	tree_open_object(tree, NULL);
 	tree_text(tree, "name", report_domain_name(seen));
 	report_json_certificate(tree, certificate);
-	mark_end(tree, tree->open[tree->depth - 1], certificate->not_after_ms - view->now_ms);
+	mark_end(tree, tree->open[tree->depth - 1],
+	    certificate->not_after_ms - view->now_ms);
 	tree_close(tree);
 }
 

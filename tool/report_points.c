@@ -358,7 +358,8 @@ compliance_of(const struct review_domain *seen)
 
 	return (struct bar){
 		.name = report_domain_name(seen), .whole = counts->transactions,
-		.parts = { complied, between, counts->transactions - complied - between }
+		.parts = { complied, between,
+		    counts->transactions - complied - between }
 	};
 }
 
@@ -366,8 +367,8 @@ static void
 put_compliance(struct tree *tree, const struct report_view *view)
 {
 	static const struct series series[BAR_PARTS] = {
-		{ "complied", "complied" }, { "exempted, held, would be refused", "warn" },
-		{ "refused", "bad" }
+		{ "complied", "complied" },
+		{ "exempted, held, would be refused", "warn" }, { "refused", "bad" }
 	};
 	struct bar bars[BARS_MAX];
 	size_t count = 0, left = 0;

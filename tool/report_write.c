@@ -87,8 +87,8 @@ write_text_list(const struct report_view *view, const struct text_list *list,
 			continue;
 		}
 		buffer_string(text, shown++ == 0 ? list->heading : "");
-		if (!fill_part(template, list->part, report_people_partner(view, partner),
-		    text))
+		if (!fill_part(template, list->part,
+		    report_people_partner(view, partner), text))
 			return false;
 	}
 	return left == 0 || fill_part(template, list->part,

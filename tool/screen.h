@@ -50,8 +50,8 @@ void screen_time(struct buffer *line, int64_t time_ms);
 /*
  * Appends "text" with the lines that are wider than "width" broken between words, what
  * goes on indented two more than the line itself. "hard", for a letter in ASCII: words
- * that are wider than a line are broken too, and what goes on is indented as its line, or
- * as the words behind its bullet.
+ * that are wider than a line are broken too, and what goes on is indented as its line,
+ * or as the words behind its bullet.
  */
 void screen_fold(const struct buffer *text, int width, bool hard, struct buffer *out);
 
