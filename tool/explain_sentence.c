@@ -49,14 +49,19 @@ put_day(struct tree *tree, const struct explained *explained)
 		tree_text(tree, "time", time + 11);
 }
 
-/* Whether one of the kinds from "first" to "last" is not met. */
+/* Whether what is unmet is judged by a fact of that name, or of names that begin so. */
 static bool
-any_unmet(const struct policy_outcome *outcome, enum policy_reason first,
-    enum policy_reason last)
+any_unmet_by(const struct policy_outcome *outcome, const char *name)
 {
-	for (unsigned kind = first; kind <= last; kind++)
-		if (outcome->check[kind] == CHECK_UNMET)
-			return true;
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
+		const char *const *fact = policy_kind_facts((enum policy_reason)kind);
+
+		if (outcome->check[kind] != CHECK_UNMET)
+			continue;
+		for (; *fact != NULL; fact++)
+			if (strncmp(*fact, name, strlen(name)) == 0)
+				return true;
+	}
 	return false;
 }
 
@@ -106,7 +111,7 @@ put_presented(struct tree *tree, const struct policy_outcome *outcome,
 		{ REASON_CERTIFICATE_VALIDITY, "end", facts->cert_not_after },
 	};
 	bool unverified = facts->cert_verified != POLICY_YES &&
-	    any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_ISSUER);
+	    any_unmet_by(outcome, "cert_verified");
 
 	tree_flag(tree, "unverified", unverified);
 	if (!unverified && is_unmet(outcome, REASON_CERTIFICATE_NAME))
@@ -129,12 +134,12 @@ put_how(struct tree *tree, const struct explained *explained,
 	if (outcome->reason == REASON_TLS)
 		return;
 	put_word(tree, "tls_version", facts->tls_version);
-	if (any_unmet(outcome, REASON_BITS, REASON_AEAD))
+	if (any_unmet_by(outcome, "cipher"))
 		put_word(tree, "cipher", facts->cipher);
 	tree_flag(tree, "has_bits",
 	    is_unmet(outcome, REASON_BITS) && explained->verdict->bits >= 0);
 	tree_number(tree, "bits", explained->verdict->bits);
-	if (!any_unmet(outcome, REASON_CERTIFICATE, REASON_CERTIFICATE_VALIDITY))
+	if (!any_unmet_by(outcome, "cert_"))
 		return;
 	tree_open_object(tree, "certificate");
 	if (says_none(facts->cert_fingerprint) ||
