@@ -71,7 +71,8 @@ class Milter:
         os.makedirs(self.policies, exist_ok=True)
         for path in (os.path.dirname(self.socket), os.path.dirname(self.log)):
             os.makedirs(path, exist_ok=True)
-            os.chown(path, user.pw_uid, user.pw_gid)
+            if os.geteuid() == 0:
+                os.chown(path, user.pw_uid, user.pw_gid)
 
     def _write_settings(self, settings):
         merged = {"listen": self.address, "socket_mode": "0666", "user": USER,
