@@ -340,20 +340,28 @@ mustache_read(const char *name, enum mustache_use use, struct mustache *template
 
 	template->use = use;
 	file_data_path(name, template->path, sizeof(template->path));
-	switch (file_read(template->path, TEMPLATE_MAX, false, &file)) {
+	switch (file_read(template->path, TEMPLATE_MAX, true, &file)) {
 	case FILE_READ:
 		template->text = file.text;
-		return true;
+		if (file.length > 0 && strlen(file.text) == file.length)
+			return true;
+		free(file.text);
+		(void)tool_trouble("%s is empty or no text: install tlsward again",
+		    template->path);
+		break;
 	case FILE_NO_MEMORY:
 		(void)tool_trouble("not enough memory");
 		break;
 	case FILE_LARGE:
-		(void)tool_trouble("%s is too large", template->path);
+		(void)tool_trouble("%s is too large: install tlsward again",
+		    template->path);
+		break;
+	case FILE_IRREGULAR:
+		(void)tool_trouble("%s is no file: install tlsward again", template->path);
 		break;
 	case FILE_UNREADABLE:
-	case FILE_IRREGULAR:
-		(void)tool_trouble("cannot read %s: %s", template->path,
-		    strerror(errno));
+		(void)tool_trouble("cannot read %s: %s: install tlsward again, or set "
+		    "TLSWARD_DATADIR", template->path, strerror(errno));
 		break;
 	}
 	template->text = NULL;

@@ -170,7 +170,11 @@ class Page(Made):
         os.unlink(page)
         template = os.path.join(data, "page", "report.html")
         for text, error in (("a\n{{#b}}\n", template + ":2: a section has no end"),
-                            ("x" * (2 << 20), template + " is too large")):
+                            ("", template + " is empty or no text: install tlsward again"),
+                            ("a\0b", template +
+                             " is empty or no text: install tlsward again"),
+                            ("x" * (2 << 20), template +
+                             " is too large: install tlsward again")):
             with open(template, "w", encoding="utf-8") as file:
                 file.write(text)
             done = report(self.folder, page, TLSWARD_DATADIR=data)
@@ -181,6 +185,10 @@ class Page(Made):
             done = report(self.folder, page, TLSWARD_DATADIR=data)
             self.assertEqual(done.returncode, 2)
         self.assertIn(b"report.html: No such file", done.stderr)
+        os.mkfifo(template)
+        done = report(self.folder, page, TLSWARD_DATADIR=data)
+        self.assertEqual((done.returncode, done.stderr.decode()), (
+            2, f"tlsward: {template} is no file: install tlsward again\n"))
         self.assertFalse(os.path.exists(page))
 
 
