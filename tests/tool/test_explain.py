@@ -210,7 +210,8 @@ class Explain(unittest.TestCase):
                 **os.environ, "TLSWARD_DATADIR": "/nonexistent"})
             self.assertEqual((status, out, errors), (
                 2, "", "tlsward: cannot read /nonexistent/page/sentence.txt: "
-                "No such file or directory\n"))
+                "No such file or directory: install tlsward again, or set "
+                "TLSWARD_DATADIR\n"))
 
     def test_sources_of_a_certificates_facts(self):
         case = os.path.join(HERE, "..", "cases", "policy", "good", "known-certificates")
