@@ -39,13 +39,24 @@ take_entry(struct parser *p, struct who_spec *spec)
 	parse_who(p, spec);
 }
 
+/* The length of an entry: a list may have millions, too many for strcspn(). */
+static size_t
+entry_length(const char *entry)
+{
+	const char *c = entry;
+
+	while (*c > '#' || (*c != '\0' && strchr(BLANKS "#\n", *c) == NULL))
+		c++;
+	return (size_t)(c - entry);
+}
+
 /* One line: its first word, without comment. A second word is an error. */
 static void
 read_entry(struct parser *p, struct who_spec *spec, char *start, unsigned line)
 {
 	const struct source *source = spec->place.source;
 	char *word = start + strspn(start, BLANKS);
-	size_t length = strcspn(word, BLANKS "#\n");
+	size_t length = entry_length(word);
 	const char *rest = word + length + strspn(word + length, BLANKS);
 
 	if (strchr("#\n", *rest) == NULL) {
