@@ -120,6 +120,22 @@ unreadable_and_invalid_policies_are_none(void **state)
 	diags_free(&diags);
 }
 
+/* Whether that requirement on a certificate needs what only a known one tells. */
+static bool
+needs_known(const char *requirement)
+{
+	struct policy_summary summary;
+	struct policy *policy;
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), "default { require certificate %s }\n",
+	    requirement);
+	policy = policy_text_load(text);
+	policy_summarize(policy, &summary);
+	policy_free(&policy);
+	return summary.needs_known;
+}
+
 static void
 summaries(void **state)
 {
@@ -153,6 +169,10 @@ summaries(void **state)
 	assert_true(summary.uses_fingerprint);
 	assert_false(summary.needs_known);
 	policy_free(&policy);
+	assert_true(needs_known("key >= 2048"));
+	assert_true(needs_known("signature >= sha256"));
+	assert_true(needs_known("valid-for >= 7 days"));
+	assert_false(needs_known("name a.example"));
 }
 
 /* To the letter, for who keeps it in a file. */
