@@ -137,7 +137,7 @@ static bool
 file_set_aside(const char *path, int64_t now_ms, char *name, size_t size)
 {
 	static const char *const suffixes[] = STORE_SUFFIXES;
-	char from[PATH_MAX], to[PATH_MAX];
+	char from[PATH_MAX + 8], to[PATH_MAX + 8];	/* and a suffix */
 
 	if (!file_is_ours(path) || !file_find_name(path, now_ms, name, size) ||
 	    rename(path, name) != 0)

@@ -94,6 +94,8 @@ does_away(const struct setting *setting, int slot)
 static void
 write_setting(struct lint *lint, struct written *written, const struct setting *setting)
 {
+	unsigned own = (unsigned)own_slot(setting);
+
 	for (int slot = 0; slot < SLOT_COUNT; slot++) {
 		const struct setting *before = written->by[slot];
 		const char *how = before != NULL ? does_away(setting, slot) : NULL;
@@ -105,8 +107,8 @@ write_setting(struct lint *lint, struct written *written, const struct setting *
 			lint_warn(lint, &before->place, KIND(OVERRIDDEN),
 			    setting->place.line, slot_name(slot), how);
 	}
-	if (own_slot(setting) < SLOT_COUNT)
-		written->by[own_slot(setting)] = setting;
+	if (own < SLOT_COUNT)
+		written->by[own] = setting;
 }
 
 /* Warns where less is demanded than by a profile before. */
