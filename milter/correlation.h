@@ -20,7 +20,7 @@
  *    session's too.
  *  - where what is left does not agree, nothing is known.
  *
- * In doubt facts are unknown, and a message is put off. All functions are safe to
+ * In doubt facts are unknown, and a message is tempfailed. All functions are safe to
  * call from any thread; none waits for more than another's walk along a short chain.
  *
  * SPDX-License-Identifier: ISC

@@ -49,14 +49,14 @@ void decision_record(struct service *service, const struct judgement *judgement)
 
 #define DECISION_NO_MEMORY "internal error (out of memory)"
 
-/* Says, at most once a minute, that a message was put off and why, and counts it. */
+/* Says, at most once a minute, that a message was tempfailed and why, and counts it. */
 void decision_put_off(struct service *service, struct limiter *limiter,
     const char *why, const char *session);
 
 /*
  * Whether mail that cannot be judged is let through: memory was short, or what the
  * MTA does makes no sense. Counts it and logs it: what is let through in each case,
- * what is put off at most once a minute. "session" is its id.
+ * what is tempfailed at most once a minute. "session" is its id.
  */
 bool decision_error_accepts(struct service *service, const char *session);
 

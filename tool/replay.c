@@ -167,7 +167,7 @@ replay_json_write(const struct replay_run *run, struct buffer *text)
 /* For "would now be". */
 static const char *const participles[] = {
 	[POLICY_ACCEPT] = "accepted", [POLICY_QUARANTINE] = "held",
-	[POLICY_TEMPFAIL] = "put off (tempfail)", [POLICY_REJECT] = "rejected"
+	[POLICY_TEMPFAIL] = "tempfailed", [POLICY_REJECT] = "rejected"
 };
 
 static void

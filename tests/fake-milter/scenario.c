@@ -418,7 +418,7 @@ status_name(sfsistat status)
 }
 
 /*
- * Memory was short: then the message may be put off, now or at its end, or (where
+ * Memory was short: then the message may be tempfailed, now or at its end, or (where
  * the settings say so) let through; it goes another way than the scenario's.
  */
 static void
