@@ -443,7 +443,7 @@ next_statement(struct cases *cases)
 	if (now->written.failed || now->arguments.failed || now->values.failed ||
 	    cases->word.text.failed) {
 		(void)tool_trouble("not enough memory");
-		return CASE_NO_MEMORY;
+		return CASE_TROUBLE;
 	}
 	return cases->item;
 }
@@ -464,15 +464,12 @@ cases_next(struct cases *cases, struct diags *diags)
 bool
 cases_open(struct cases *cases, const char *path)
 {
-	enum file_result result;
-
-	*cases = (struct cases){ .path = path };
-	result = file_read(path, SIZE_MAX, false, &cases->file);
-	cases->rest = cases->line = cases->end = cases->file.text;
+	*cases = (struct cases){ .path = path, .line = "", .end = "" };
+	cases->file = fopen(path, "re");
 	cases->now.facts = journal_facts_new();
-	if (result == FILE_READ && cases->now.facts != NULL)
+	if (cases->file != NULL && cases->now.facts != NULL)
 		return true;
-	if (result == FILE_UNREADABLE)
+	if (cases->file == NULL)
 		(void)tool_trouble("cannot read \"%s\": %s", path, strerror(errno));
 	else
 		(void)tool_trouble("not enough memory");
@@ -482,7 +479,9 @@ cases_open(struct cases *cases, const char *path)
 void
 cases_close(struct cases *cases)
 {
-	free(cases->file.text);
+	if (cases->file != NULL)
+		(void)fclose(cases->file);
+	free(cases->text);
 	journal_facts_free(&cases->now.facts);
 	buffer_free(&cases->now.written);
 	buffer_free(&cases->now.arguments);

@@ -11,7 +11,6 @@
 #include "review/review.h"
 #include "base/buffer.h"
 #include "base/diag.h"
-#include "base/file.h"
 
 /* A field of the record that a case speaks of. */
 struct expectation {
@@ -51,14 +50,15 @@ enum case_item {
 	CASE_READ,		/* a case that can be judged */
 	CASE_WRONG,		/* one with errors; they are in the diagnostics */
 	CASE_END,
-	CASE_NO_MEMORY		/* it has been said */
+	CASE_TROUBLE		/* memory is short, or the file cannot be read: it was said */
 };
 
 struct cases {
 	const char *path;
-	struct file file;
+	FILE *file;
 	struct diags *diags;		/* borrowed */
-	const char *rest;		/* of the file: what has not been read */
+	char *text;			/* of a line, "room" bytes, by getline() */
+	size_t room;
 	const char *line, *end;		/* the one that is being read */
 	const char *next;		/* in it */
 	struct word word;

@@ -5,12 +5,14 @@
  */
 #include "tool/case.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/suggest.h"
 #include "base/text.h"
+#include "tool/tool.h"
 
 /* The longest line that is taken, without its newline. */
 #define LINE_MAX_LENGTH (1024 * 1024)
@@ -80,16 +82,17 @@ check_line(struct cases *cases)
 bool
 case_line(struct cases *cases)
 {
-	const char *line = cases->rest, *stop = cases->file.text + cases->file.length;
-	const char *end = memchr(line, '\n', (size_t)(stop - line));
+	ssize_t length = getline(&cases->text, &cases->room, cases->file);
+	const char *line = cases->text, *end;
 
-	if (line == stop) {
-		cases->item = CASE_END;
+	if (length < 0) {
+		cases->item = feof(cases->file) ? CASE_END : CASE_TROUBLE;
+		if (cases->item == CASE_TROUBLE)
+			(void)tool_trouble("cannot read \"%s\": %s", cases->path,
+			    strerror(errno));
 		return false;
 	}
-	if (end == NULL)
-		end = stop;
-	cases->rest = end < stop ? end + 1 : stop;
+	end = line + length - (line[length - 1] == '\n');
 	cases->number++;
 	if (end - line > LINE_MAX_LENGTH) {
 		line_error(cases, "the line is longer than 1 MiB");

@@ -301,7 +301,7 @@ take_item(struct test_run *run, struct cases *cases, struct suite **suite)
 	if (item == CASE_END && cases->count == 0 && !cases->has_errors)
 		diags_add(diags, SEVERITY_ERROR, NULL, cases->path, 0, 0, NULL, 0,
 		    "there is no case in it");
-	run->trouble |= diags_count(diags) > 0 || item == CASE_NO_MEMORY;
+	run->trouble |= diags_count(diags) > 0 || item == CASE_TROUBLE;
 	(void)fflush(stdout);
 	diags_print(diags, stderr);
 	diags_free(&diags);
