@@ -78,6 +78,8 @@ retain_size(struct retain *retain, struct store_db *db)
 	if (retain->max_bytes == 0)
 		return false;
 	used = retain_number(db, DB_USED_BYTES, 0);
+	if (db->result != DB_DONE)
+		return false;
 	if (used > retain->max_bytes)
 		retain->shrinking = true;
 	else if (used <= retain->max_bytes - retain->max_bytes / 64)

@@ -167,7 +167,8 @@ journal_row_json(sqlite3_stmt *row, struct buffer *line)
 			rows_write_list(rows_text_at(row, at), line);
 		else if (field->kind != FIELD_MOMENT &&
 		    sqlite3_column_type(row, at) == SQLITE_INTEGER)
-			buffer_string(line, rows_text_at(row, at));
+			buffer_format(line, "%lld",
+			    (long long)sqlite3_column_int64(row, at));
 		else
 			text_json(line, rows_text(row, at, field, time));
 	}

@@ -142,7 +142,12 @@ schema_columns(sqlite3 *db, bool add, bool *whole)
 	char sql[160];
 
 	*whole = true;
-	for (size_t i = 0; i < SCHEMA_TABLES; i++)
+	for (size_t i = 0; i < SCHEMA_TABLES; i++) {
+		/* A journal by its version, without a journal's tables. */
+		if (add && sqlite3_table_column_metadata(db, "main",
+		    schema_tables[i].name, NULL, NULL, NULL, NULL, NULL, NULL) ==
+		    SQLITE_ERROR)
+			return SQLITE_CORRUPT;
 		while ((field = record_field_next(field, schema_tables[i].place)) != NULL) {
 			const char *table = schema_tables[i].name;
 			int code = sqlite3_table_column_metadata(db, "main", table,
@@ -161,6 +166,7 @@ schema_columns(sqlite3 *db, bool add, bool *whole)
 			if (code != SQLITE_OK)
 				return code;
 		}
+	}
 	return SQLITE_OK;
 }
 
@@ -294,6 +300,8 @@ look_at_numbers(sqlite3 *db, int result)
 		return JOURNAL_FINE;
 	if (result != SQLITE_OK) {
 		errno = result == SQLITE_NOMEM ? ENOMEM : sqlite3_system_errno(db);
+		if (errno == 0)
+			errno = EIO;
 		return JOURNAL_UNUSABLE;
 	}
 	/* A journal that was made a moment before the power failed. */

@@ -72,7 +72,10 @@ struct service_listener *service_listener_new(int fd, struct service *service,
 /* Serves until it is told to stop: for a thread, whose argument is the listener. */
 void *service_listener_run(void *listener);
 
-/* Tells it to, by shutting the socket down. Any thread. */
+/*
+ * Tells it to. Any thread. For tests: the socket itself is shut down, for all processes
+ * that have it.
+ */
 void service_listener_stop(struct service_listener *listener);
 
 /* Closes all connections and frees it. NULL-safe. It must not run any more. */

@@ -13,7 +13,7 @@
 #include "policy/cipher_legacy.h"
 
 /* Room for all names of cipher_legacy[]. */
-#define LEGACY_SIZE 2048
+#define LEGACY_SIZE 4096
 
 struct cipher_table {
 	OSSL_LIB_CTX *library;

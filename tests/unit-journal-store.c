@@ -767,6 +767,25 @@ corrupt_before_it_is_opened(void **state)
 	assert_int_equal(times_said("set aside as"), 1);
 }
 
+/* A journal by its numbers, and nothing of one in it. */
+static void
+without_its_tables(void **state)
+{
+	struct journal_store *store;
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	run_sql(db, "PRAGMA application_id = 1414288215; PRAGMA user_version = 1;"
+	    "CREATE TABLE other (a)");
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	store = start();
+	put_refusals(store, 3);
+	assert_sql("SELECT count(*) FROM record", "3");
+	stop(&store);
+	assert_int_equal(set_aside_count(), 1);
+}
+
 static void
 corrupt_under_it(void **state)
 {
@@ -1053,6 +1072,7 @@ main(int argc, char **argv)
 		TEST(one_of_its_files_removed),
 		TEST(renamed_under_it),
 		TEST(corrupt_before_it_is_opened),
+		TEST(without_its_tables),
 		TEST(corrupt_under_it),
 		TEST(truncated_under_it),
 		TEST(log_overwritten_under_it),

@@ -466,8 +466,9 @@ cases_open(struct cases *cases, const char *path)
 {
 	*cases = (struct cases){ .path = path, .line = "", .end = "" };
 	cases->file = fopen(path, "re");
+	cases->text = malloc(CASE_LINE_MAX + 2);
 	cases->now.facts = journal_facts_new();
-	if (cases->file != NULL && cases->now.facts != NULL)
+	if (cases->file != NULL && cases->text != NULL && cases->now.facts != NULL)
 		return true;
 	if (cases->file == NULL)
 		(void)tool_trouble("cannot read \"%s\": %s", path, strerror(errno));

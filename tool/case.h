@@ -19,6 +19,7 @@ struct expectation {
 };
 
 #define EXPECTATIONS_MAX 32
+#define CASE_LINE_MAX ((size_t)1024 * 1024)
 
 /* What to judge, and what is to come out. */
 struct test_case {
@@ -57,8 +58,7 @@ struct cases {
 	const char *path;
 	FILE *file;
 	struct diags *diags;		/* borrowed */
-	char *text;			/* of a line, "room" bytes, by getline() */
-	size_t room;
+	char *text;			/* of a line, as it is in the file */
 	const char *line, *end;		/* the one that is being read */
 	const char *next;		/* in it */
 	struct word word;

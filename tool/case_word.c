@@ -15,7 +15,6 @@
 #include "tool/tool.h"
 
 /* The longest line that is taken, without its newline. */
-#define LINE_MAX_LENGTH (1024 * 1024)
 
 /* ------------------------------------------------------------------ *
  * Errors
@@ -79,14 +78,30 @@ check_line(struct cases *cases)
 	cases->lost = true;
 }
 
+/* Reads a line; of one that is too long what shows that. 0: the end, or trouble. */
+static size_t
+read_case_line(struct cases *cases)
+{
+	size_t length = 0;
+	int c;
+
+	while ((c = getc_unlocked(cases->file)) != EOF) {
+		if (length <= CASE_LINE_MAX || (c == '\n' && length == CASE_LINE_MAX + 1))
+			cases->text[length++] = (char)c;
+		if (c == '\n')
+			break;
+	}
+	return ferror(cases->file) ? 0 : length;
+}
+
 bool
 case_line(struct cases *cases)
 {
-	ssize_t length = getline(&cases->text, &cases->room, cases->file);
+	size_t length = read_case_line(cases);
 	const char *line = cases->text, *end;
 
-	if (length < 0) {
-		cases->item = feof(cases->file) ? CASE_END : CASE_TROUBLE;
+	if (length == 0) {
+		cases->item = ferror(cases->file) ? CASE_TROUBLE : CASE_END;
 		if (cases->item == CASE_TROUBLE)
 			(void)tool_trouble("cannot read \"%s\": %s", cases->path,
 			    strerror(errno));
@@ -94,7 +109,7 @@ case_line(struct cases *cases)
 	}
 	end = line + length - (line[length - 1] == '\n');
 	cases->number++;
-	if (end - line > LINE_MAX_LENGTH) {
+	if ((size_t)(end - line) > CASE_LINE_MAX) {
 		line_error(cases, "the line is longer than 1 MiB");
 		return false;
 	}

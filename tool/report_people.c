@@ -95,7 +95,7 @@ badge_of(const struct report_partner *partner)
 static void
 mark_session(struct tree *tree, const char *which, const struct review_session *session)
 {
-	json_t *made = json_object_get(tree->open[tree->depth - 1], which);
+	json_t *made = json_object_get(tree_innermost(tree), which);
 
 	if (made != NULL && session->host != NULL && session->client_addr != NULL &&
 	    strcmp(session->host, session->client_addr) != 0 &&
@@ -128,7 +128,7 @@ static void
 mark_certificates(struct tree *tree, const struct report_view *view,
     const struct review_domain *seen)
 {
-	json_t *list = json_object_get(tree->open[tree->depth - 1], "certificates");
+	json_t *list = json_object_get(tree_innermost(tree), "certificates");
 
 	for (size_t i = 0; i < seen->certificate_count; i++)
 		if (seen->certificates[i].not_after_ms != 0)
@@ -173,7 +173,7 @@ report_people_partner(const struct report_view *view,
 static void
 mark_discarded(struct tree *tree, const struct review *report)
 {
-	json_t *list = json_object_get(tree->open[tree->depth - 1], "discarded");
+	json_t *list = json_object_get(tree_innermost(tree), "discarded");
 
 	for (size_t i = 0; i < report->discarded_count; i++)
 		if (json_object_set_new(json_array_get(list, i), "meaning",
@@ -287,7 +287,7 @@ put_certificate_row(struct tree *tree, const struct report_view *view,
 	tree_open_object(tree, NULL);
 	tree_text(tree, "name", report_domain_name(seen));
 	report_json_certificate(tree, certificate);
-	mark_end(tree, tree->open[tree->depth - 1],
+	mark_end(tree, tree_innermost(tree),
 	    certificate->not_after_ms - view->now_ms);
 	tree_close(tree);
 }

@@ -12,10 +12,16 @@
 #include "base/date.h"
 #include "base/text.h"
 
+json_t *
+tree_innermost(const struct tree *tree)
+{
+	return tree->depth > 0 ? tree->open[tree->depth - 1] : NULL;
+}
+
 void
 tree_value(struct tree *tree, const char *name, json_t *value)
 {
-	json_t *in = tree->depth > 0 ? tree->open[tree->depth - 1] : NULL;
+	json_t *in = tree_innermost(tree);
 	int result;
 
 	if (name != NULL)

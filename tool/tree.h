@@ -52,6 +52,9 @@ void tree_value(struct tree *tree, const char *name, json_t *value);
 /* The document, which is the caller's then; NULL where something failed. */
 json_t *tree_take(struct tree *tree);
 
+/* What was opened last and is not closed; NULL: nothing is, as after a failure. */
+json_t *tree_innermost(const struct tree *tree);
+
 /*
  * What a path of names leads to, from an object on: "weakest.host"; a digit is a place
  * in an array. NULL where there is none. A name has at most 63 bytes.
