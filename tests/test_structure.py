@@ -274,7 +274,7 @@ def test_no_state():
         text = subprocess.run(["objdump", "-t", there], check=True, capture_output=True,
                               text=True).stdout
         if "__asan" in text or "__ubsan" in text:
-            raise Skipped("sanitizers have variables of their own")
+            return	# The sanitizers have variables of their own: other builds tell.
         found += [(path, "has the variable " + name) for name in re.findall(
             r"^\S+ .{7} \.(?:data|bss)\t\S+ +(?!\.)(\S+)$", text, re.M)]
     wrong(found)
