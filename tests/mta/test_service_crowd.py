@@ -2,6 +2,7 @@
 """The policy service under a crowd: of sessions, and of clients that misbehave."""
 
 import concurrent.futures
+import errno
 import queue
 import random
 import resource
@@ -60,7 +61,16 @@ class Crowd(ServiceCase):
         domain = "%s.%s.example" % (pinned, chance.choice(("cert", "key")))
         port = self.ports.get()
         try:
-            conversation = self.dial(source="127.0.0.1", source_port=port)
+            while True:
+                try:
+                    conversation = self.dial(source="127.0.0.1", source_port=port)
+                    break
+                except OSError as error:
+                    # Somebody else's by now: another one.
+                    if error.errno != errno.EADDRINUSE:
+                        raise
+                    self.ports.put(port)
+                    port = self.ports.get()
             try:
                 return self.verdict(conversation, chance, shown, pinned, domain)
             finally:
