@@ -6,7 +6,7 @@
 
 BUILD_PACKAGES="autoconf automake pkg-config gcc make libc6-dev libmilter-dev
 libssl-dev libpcre2-dev libidn2-dev libjansson-dev libsqlite3-dev
-libmicrohttpd-dev zlib1g-dev"
+libmicrohttpd-dev zlib1g-dev libseccomp-dev"
 CLIENT_PACKAGES="python3 openssl"
 POSTFIX_PACKAGES="postfix"
 # Sendmail itself is not installed: it would take the place of the mail server that
