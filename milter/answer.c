@@ -234,7 +234,7 @@ judge_request(struct service *service, struct answer_state *state,
 		    delegation_find(request, ATTRIBUTE_INSTANCE), &judgement.verdict))
 			decision_record(service, &judgement);
 		answer_with(&judgement, out);
-	} else if (decision_error_accepts(service, state->session)) {
+	} else if (decision_error_accepts(service, FAULT_MEMORY, state->session)) {
 		answer_dunno(out);
 	} else {
 		answer_internal_error(out);

@@ -44,55 +44,75 @@ callback_leave(sfsistat status)
 	return status;
 }
 
+/* Stands for the session of a connection for which memory was short. */
+static struct session no_room;
+
+/* The session of this connection, or NULL. */
+static struct session *
+session_now(SMFICTX *ctx)
+{
+	struct session *session = smfi_getpriv(ctx);
+
+	return session != &no_room ? session : NULL;
+}
+
 /*
  * The session of this connection, made where there is none yet. One that is made
- * after the negotiation lacks what was told before: memory was short then.
+ * after the negotiation lacks what was told before: memory was short then, or it is
+ * another session on a connection whose own has ended (QUIT_NC).
  */
 static struct session *
 session_of(SMFICTX *ctx, bool begins)
 {
-	struct session *session = smfi_getpriv(ctx);
+	struct session *session = session_now(ctx);
+	bool was_short = smfi_getpriv(ctx) == &no_room;
 
 	if (session != NULL)
 		return session;
 	session = session_new();
-	if (session == NULL)
-		return NULL;
-	if (smfi_setpriv(ctx, session) != MI_SUCCESS) {
+	if (session == NULL || smfi_setpriv(ctx, session) != MI_SUCCESS) {
 		session_free(&session, service->snapshots);
+		(void)smfi_setpriv(ctx, &no_room);
 		return NULL;
 	}
-	session->incomplete = !begins;
+	session->fault = begins ? FAULT_NONE : was_short ? FAULT_MEMORY : FAULT_UNKNOWN;
 	counters_add(&service->counters, COUNTER_CONNECTIONS);
 	return session;
 }
 
 /* Ends a message at once; never with header fields that nobody has looked at. */
 static sfsistat
-fail_message(SMFICTX *ctx, const struct session *session)
+fail_message(SMFICTX *ctx, const struct session *session, enum fault fault)
 {
 	const char *id = session != NULL ? session->id : "unknown";
 
 	if (service->authres != NULL) {
-		decision_put_off(service, &service->internal, DECISION_NO_MEMORY, id);
+		decision_put_off(service, &service->faults[fault], decision_fault(fault),
+		    id);
 		return reply_internal_error(ctx);
 	}
-	return decision_error_accepts(service, id) ? SMFIS_ACCEPT : reply_internal_error(ctx);
+	return decision_error_accepts(service, fault, id) ? SMFIS_ACCEPT :
+	    reply_internal_error(ctx);
 }
 
-typedef sfsistat message_step(SMFICTX *ctx, struct session *session);
+typedef sfsistat message_step(SMFICTX *ctx, struct session *session, char *argument);
 
 /* Takes a step that only a message can take. */
 static sfsistat
-take_step(SMFICTX *ctx, message_step *take)
+take_step(SMFICTX *ctx, message_step *take, char *argument)
 {
 	struct session *session;
+	sfsistat status;
 
 	callback_enter();
-	session = smfi_getpriv(ctx);
-	if (session == NULL || session->message == NULL)
-		return callback_leave(fail_message(ctx, session));
-	return callback_leave(take(ctx, session));
+	session = session_now(ctx);
+	if (session == NULL)
+		status = fail_message(ctx, NULL, FAULT_UNKNOWN);
+	else if (session->message == NULL)
+		status = fail_message(ctx, session, FAULT_ORDER);
+	else
+		status = take(ctx, session, argument);
+	return callback_leave(status);
 }
 
 /* ------------------------------------------------------------------ *
@@ -182,6 +202,7 @@ on_smtp_client(SMFICTX *ctx, char *host, struct sockaddr *address)
 		end_correlation(session);
 		session_restart(session, service->snapshots);
 		session_set_peer(session, address);
+		session->version = macros_get(ctx, MACRO_VERSION);
 		begin_correlation(ctx, session);
 	}
 	return callback_leave(SMFIS_NOREPLY);
@@ -238,7 +259,7 @@ judge_sender(SMFICTX *ctx, const struct session *session,
 	    question->facts)) && !refuses_at_mail(snapshot, question->facts))
 		return SMFIS_CONTINUE;
 	if (decision_make(service, question, &judgement) != 0)
-		return fail_message(ctx, session);
+		return fail_message(ctx, session, FAULT_MEMORY);
 	if (decision_refuses(&judgement.verdict)) {
 		if (!refuses_at_mail(snapshot, question->facts))
 			return SMFIS_CONTINUE;
@@ -272,7 +293,7 @@ begin_message(SMFICTX *ctx, struct session *session, char *address)
 	status = judge_sender(ctx, session, &question);
 	if (status == SMFIS_CONTINUE &&
 	    session_begin(session, &snapshot, &facts, question.from_resolved) != 0)
-		status = fail_message(ctx, session);
+		status = fail_message(ctx, session, FAULT_MEMORY);
 	snapshots_release(service->snapshots, &snapshot);
 	return status;
 }
@@ -285,12 +306,14 @@ on_mail(SMFICTX *ctx, char **arguments)
 	callback_enter();
 	session = session_of(ctx, false);
 	if (session == NULL)
-		return callback_leave(fail_message(ctx, NULL));
+		return callback_leave(fail_message(ctx, NULL, FAULT_MEMORY));
 	session_end(session, service->snapshots);
 	if (service->correlation != NULL)
 		correlation_mail(service->correlation, &session->correlation);
-	if (session->incomplete)
-		return callback_leave(fail_message(ctx, session));
+	if (session->fault == FAULT_NONE && facts_of_another(ctx, session))
+		session->fault = FAULT_REUSED;
+	if (session->fault != FAULT_NONE)
+		return callback_leave(fail_message(ctx, session, session->fault));
 	return callback_leave(begin_message(ctx, session, arguments[0]));
 }
 
@@ -304,7 +327,8 @@ fail_recipient(SMFICTX *ctx, const struct session *session)
 {
 	struct message *message = session->message;
 
-	if (message->facts.local || decision_error_accepts(service, session->id)) {
+	if (message->facts.local ||
+	    decision_error_accepts(service, FAULT_MEMORY, session->id)) {
 		message->accepted++;
 		message->undecided = message->undecided || message->facts.local;
 		return SMFIS_CONTINUE;
@@ -313,7 +337,7 @@ fail_recipient(SMFICTX *ctx, const struct session *session)
 }
 
 static sfsistat
-judge_recipient(SMFICTX *ctx, const struct session *session, char *address)
+judge_recipient(SMFICTX *ctx, struct session *session, char *address)
 {
 	struct message *message = session->message;
 	struct facts facts = message->facts;
@@ -344,13 +368,7 @@ judge_recipient(SMFICTX *ctx, const struct session *session, char *address)
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **arguments)
 {
-	struct session *session;
-
-	callback_enter();
-	session = smfi_getpriv(ctx);
-	if (session == NULL || session->message == NULL)
-		return callback_leave(fail_message(ctx, session));
-	return callback_leave(judge_recipient(ctx, session, arguments[0]));
+	return take_step(ctx, judge_recipient, arguments[0]);
 }
 
 /* ------------------------------------------------------------------ *
@@ -374,10 +392,11 @@ must_follow(const struct message *message)
 }
 
 static sfsistat
-end_recipients(SMFICTX *ctx, struct session *session)
+end_recipients(SMFICTX *ctx, struct session *session, char *unused)
 {
 	struct message *message = session->message;
 
+	(void)unused;
 	/* Without a recipient it is the MTA that answers. */
 	if (message->accepted == 0 || must_follow(message))
 		return SMFIS_CONTINUE;
@@ -390,7 +409,7 @@ end_recipients(SMFICTX *ctx, struct session *session)
 static sfsistat
 on_data(SMFICTX *ctx)
 {
-	return take_step(ctx, end_recipients);
+	return take_step(ctx, end_recipients, NULL);
 }
 
 static sfsistat
@@ -401,7 +420,7 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	if (service->authres == NULL)
 		return SMFIS_CONTINUE;
 	callback_enter();
-	session = smfi_getpriv(ctx);
+	session = session_now(ctx);
 	if (session != NULL && session->message != NULL)
 		forged_look(&session->message->forged, name, value, service->authres);
 	return callback_leave(SMFIS_NOREPLY);
@@ -421,7 +440,8 @@ finish_message(SMFICTX *ctx, const struct session *session)
 	struct verdict *verdict = &message->judged.verdict;
 	sfsistat status = SMFIS_ACCEPT;
 
-	if (message->undecided && !decision_error_accepts(service, session->id))
+	if (message->undecided && 
+	    !decision_error_accepts(service, FAULT_MEMORY, session->id))
 		return reply_internal_error(ctx);
 	if (message->is_judged && verdict->action == POLICY_QUARANTINE &&
 	    !reply_hold(ctx, verdict))
@@ -436,10 +456,11 @@ finish_message(SMFICTX *ctx, const struct session *session)
 }
 
 static sfsistat
-end_message(SMFICTX *ctx, struct session *session)
+end_message(SMFICTX *ctx, struct session *session, char *unused)
 {
 	sfsistat status = SMFIS_CONTINUE;
 
+	(void)unused;
 	if (session->message->accepted > 0)
 		status = finish_message(ctx, session);
 	session_end(session, service->snapshots);
@@ -449,7 +470,7 @@ end_message(SMFICTX *ctx, struct session *session)
 static sfsistat
 on_end(SMFICTX *ctx)
 {
-	return take_step(ctx, end_message);
+	return take_step(ctx, end_message, NULL);
 }
 
 /* Called in the middle of a message, and at times when there is none. */
@@ -459,7 +480,7 @@ on_abort(SMFICTX *ctx)
 	struct session *session;
 
 	callback_enter();
-	session = smfi_getpriv(ctx);
+	session = session_now(ctx);
 	if (session != NULL)
 		session_end(session, service->snapshots);
 	return callback_leave(SMFIS_CONTINUE);
@@ -471,9 +492,9 @@ on_close(SMFICTX *ctx)
 	struct session *session;
 
 	callback_enter();
-	session = smfi_getpriv(ctx);
+	session = session_now(ctx);
+	(void)smfi_setpriv(ctx, NULL);
 	if (session != NULL) {
-		(void)smfi_setpriv(ctx, NULL);
 		end_correlation(session);
 		session_free(&session, service->snapshots);
 	}

@@ -142,16 +142,34 @@ decision_put_off(struct service *service, struct limiter *limiter, const char *w
 	    session);
 }
 
-bool
-decision_error_accepts(struct service *service, const char *session)
+const char *
+decision_fault(enum fault fault)
 {
-	if (service->settings->on_internal_error != SETTINGS_ON_ERROR_ACCEPT) {
-		decision_put_off(service, &service->internal, DECISION_NO_MEMORY, session);
+	static const char *const words[FAULT_COUNT] = {
+		[FAULT_NONE] = "",
+		[FAULT_MEMORY] = "internal error (out of memory)",
+		[FAULT_REUSED] = "a milter connection was used for a second session",
+		[FAULT_UNKNOWN] = "a milter connection was used for a second session, or"
+		    " without a negotiation",
+		[FAULT_ORDER] = "a recipient or content came after the end of its message,"
+		    " without another MAIL",
+	};
+
+	return words[fault];
+}
+
+bool
+decision_error_accepts(struct service *service, enum fault fault, const char *session)
+{
+	if (fault != FAULT_MEMORY ||
+	    service->settings->on_internal_error != SETTINGS_ON_ERROR_ACCEPT) {
+		decision_put_off(service, &service->faults[fault], decision_fault(fault),
+		    session);
 		return false;
 	}
 	counters_add(&service->counters, COUNTER_INTERNAL_ERRORS);
-	log_message(service->log, SEVERITY_ERROR, DECISION_NO_MEMORY ": accepted"
-	    " undecided, as on-internal-error says; session %s", session);
+	log_message(service->log, SEVERITY_ERROR, "%s: accepted undecided, as"
+	    " on-internal-error says; session %s", decision_fault(fault), session);
 	return true;
 }
 

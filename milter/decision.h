@@ -47,18 +47,21 @@ bool decision_refuses(const struct verdict *verdict);
  */
 void decision_record(struct service *service, const struct judgement *judgement);
 
-#define DECISION_NO_MEMORY "internal error (out of memory)"
+/* What the log says of a fault; not of FAULT_NONE. */
+const char *decision_fault(enum fault fault);
 
 /* Says, at most once a minute, that a message was tempfailed and why, and counts it. */
 void decision_put_off(struct service *service, struct limiter *limiter,
     const char *why, const char *session);
 
 /*
- * Whether mail that cannot be judged is let through: memory was short, or what the
- * MTA does makes no sense. Counts it and logs it: what is let through in each case,
- * what is tempfailed at most once a minute. "session" is its id.
+ * Whether mail that cannot be judged is let through: where memory was short and the
+ * settings say so. What makes no sense never is: it may be a way past the policy.
+ * Counts it and logs it: what is let through in each case, what is tempfailed at most
+ * once a minute for each fault. "session" is its id.
  */
-bool decision_error_accepts(struct service *service, const char *session);
+bool decision_error_accepts(struct service *service, enum fault fault,
+    const char *session);
 
 /* Why a message is held. The text names nothing that came from the network. */
 #define DECISION_REASON_SIZE 128

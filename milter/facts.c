@@ -289,6 +289,50 @@ gather_client(SMFICTX *ctx, const struct session *session, enum settings_mta mta
 	facts->sasl_username = sasl_username(ctx, mta, room);
 }
 
+/*
+ * Postfix, Sendmail and proxies before them give the same client in both places, and
+ * no address, or port 0, where they know none.
+ */
+static bool
+is_other_client(SMFICTX *ctx, const struct session *session)
+{
+	struct endpoint told, now;
+
+	endpoint_read(&now, get_macro(ctx, MACRO_CLIENT_ADDR),
+	    get_macro(ctx, MACRO_CLIENT_PORT));
+	if (now.port != 0 && now.port != session->port)
+		return true;
+	endpoint_read(&told, session->address, NULL);
+	return now.known && told.known &&
+	    memcmp(now.address, told.address, sizeof(now.address)) != 0;
+}
+
+/*
+ * libmilter keeps the packet of a stage until a new one comes, so that a value stays
+ * where it is. An MTA that gives {v} at other stages too is none to learn this from.
+ */
+static bool
+was_connected_again(SMFICTX *ctx, struct session *session)
+{
+	const char *version = macros_get(ctx, MACRO_VERSION);
+	bool first = !session->heard_mail;
+
+	session->heard_mail = true;
+	if (session->version == NULL || version == session->version)
+		return false;
+	if (first)
+		session->version = NULL;
+	return !first;
+}
+
+bool
+facts_of_another(SMFICTX *ctx, struct session *session)
+{
+	bool again = was_connected_again(ctx, session);
+
+	return again || is_other_client(ctx, session);
+}
+
 void
 facts_gather(SMFICTX *ctx, const struct session *session,
     enum settings_mta setting, const char *from, struct facts_room *room,

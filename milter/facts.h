@@ -48,6 +48,16 @@ const char *facts_from_resolved(SMFICTX *ctx, const char *from);
  */
 const char *facts_to_resolved(SMFICTX *ctx, const char *to);
 
+/*
+ * Whether the MAIL command is one of another session than xxfi_connect told of. A
+ * milter connection is good for one, and libmilter ignores a second CONNECT (and a
+ * QUIT_NC, outside a message): all that is known of the client is the first's then.
+ * It shows where the macros name another client, or where those of the connect are not
+ * the ones that were there at the first MAIL. Macros that an MTA does not give tell
+ * nothing.
+ */
+bool facts_of_another(SMFICTX *ctx, struct session *session);
+
 /* What correlates: those that both the milter and the policy service hear. */
 void facts_tls(const struct facts *facts, struct correlation_tls *tls);
 

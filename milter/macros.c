@@ -33,6 +33,8 @@ static struct {
 	[MACRO_MAIL_ADDR] = { "{mail_addr}", AT_MAIL },
 	[MACRO_RCPT_ADDR] = { "{rcpt_addr}", AT_RCPT },
 	[MACRO_AUTH_AUTHEN] = { "{auth_authen}", AT_MAIL },
+	[MACRO_CLIENT_ADDR] = { "{client_addr}", AT_MAIL },
+	[MACRO_CLIENT_PORT] = { "{client_port}", AT_MAIL },
 	[MACRO_CLIENT_NAME] = { "{client_name}", AT_MAIL },
 	[MACRO_CLIENT_PTR] = { "{client_ptr}", AT_MAIL },
 	[MACRO_CLIENT_RESOLVE] = { "{client_resolve}", AT_MAIL },

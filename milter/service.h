@@ -16,6 +16,16 @@
 #include "milter/snapshot.h"
 #include "settings/settings.h"
 
+/* Why mail cannot be judged. */
+enum fault {
+	FAULT_NONE,
+	FAULT_MEMORY,		/* it was short */
+	FAULT_REUSED,		/* the connection serves a second session */
+	FAULT_UNKNOWN,		/* nothing is known of the session */
+	FAULT_ORDER,		/* recipients or content came without a MAIL */
+	FAULT_COUNT
+};
+
 struct service {
 	const struct settings *settings;
 	struct snapshots *snapshots;
@@ -25,7 +35,7 @@ struct service {
 	struct journal_store *journal;	/* NULL: none */
 	struct counters counters;
 	struct limiter unknown[KIND_END];	/* by the first unknown requirement */
-	struct limiter internal;
+	struct limiter faults[FAULT_COUNT];
 	struct limiter forged;			/* fields that cannot be removed */
 	struct limiter unadded;			/* fields that cannot be added */
 	struct limiter digest;			/* fingerprints of no use */

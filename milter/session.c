@@ -59,6 +59,10 @@ session_restart(struct session *session, struct snapshots *snapshots)
 	session->port = 0;
 	session->peer = PEER_UNKNOWN;
 	session->counted = 0;
+	session->version = NULL;
+	session->heard_mail = false;
+	if (session->fault == FAULT_REUSED)
+		session->fault = FAULT_NONE;
 }
 
 void
@@ -93,7 +97,7 @@ session_set_helo(struct session *session, const char *helo)
 	char *copy = strndup(helo, SESSION_HELO_MAX);
 
 	if (copy == NULL) {
-		session->incomplete = true;
+		session->fault = FAULT_MEMORY;
 		return;
 	}
 	free(session->helo);

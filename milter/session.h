@@ -43,7 +43,9 @@ struct session {
 	bool can_quarantine;
 	bool can_add;			/* header fields */
 	bool can_change;		/* or remove them */
-	bool incomplete;		/* memory was short: not all is known */
+	enum fault fault;		/* why nothing of it can be judged */
+	const char *version;		/* libmilter's {v} of the connect; or NULL */
+	bool heard_mail;
 	unsigned char counted;		/* by its protocol: see counters_session() */
 	char *helo;			/* owned; NULL: none */
 	struct message *message;	/* owned; NULL: between messages */
@@ -85,7 +87,7 @@ void session_restart(struct session *session, struct snapshots *snapshots);
 /* Takes the client's address; "address" may be NULL. */
 void session_set_peer(struct session *session, const struct sockaddr *address);
 
-/* Copies the HELO name. When memory is short the session is incomplete. */
+/* Copies the HELO name. When memory is short nothing of it can be judged. */
 void session_set_helo(struct session *session, const char *helo);
 
 /*

@@ -495,6 +495,19 @@ check_silence(const SMFICTX *ctx, unsigned long step, sfsistat status)
 		fault("no reply was agreed on, or was not", "connect, helo or header");
 }
 
+/* Both MTAs tell of the client in macros too; of none, in no way that can be read. */
+static void
+tell_of_client(SMFICTX *ctx, const struct sockaddr *given, const char *address, int port)
+{
+	char text[INET6_ADDRSTRLEN + 8];
+
+	(void)snprintf(text, sizeof(text), "%s%s", given != NULL &&
+	    given->sa_family == AF_INET6 ? "IPv6:" : "", given != NULL ? address : "unknown");
+	fake_macro(ctx, "{client_addr}", text);
+	(void)snprintf(text, sizeof(text), "%d", port);
+	fake_macro(ctx, "{client_port}", text);
+}
+
 sfsistat
 fake_connect(SMFICTX *ctx, const char *host, const char *address, int port)
 {
@@ -514,6 +527,7 @@ fake_connect(SMFICTX *ctx, const char *host, const char *address, int port)
 		in6.sin6_port = htons((in_port_t)port);
 		given = (struct sockaddr *)&in6;
 	}
+	tell_of_client(ctx, given, address, port);
 	status = command(ctx, 'C', SMFIM_CONNECT, host, given);
 	check_silence(ctx, SMFIP_NR_CONN, status);
 	return status;

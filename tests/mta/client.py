@@ -103,13 +103,17 @@ def connected(port, host, source, source_port):
 class Client:
     """One connection."""
 
-    def __init__(self, port, host="127.0.0.1", source=None, source_port=0):
-        """"source_port" is bound even where a connection with it was just ended."""
+    def __init__(self, port, host="127.0.0.1", source=None, source_port=0, before=b""):
+        """"source_port" is bound even where a connection with it was just ended.
+
+        "before" is what a proxy says before the server does.
+        """
         self.socket = connected(port, host, source, source_port)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self.socket.getsockname()[1]
         self._lines = self.socket.makefile("rb")
         try:
+            self.write(before)
             self.banner = self.reply()
         except BaseException:
             self.close()

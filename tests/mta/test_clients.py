@@ -5,6 +5,7 @@ import os
 import unittest
 
 from . import sasl
+from .client import Client
 from .case import ACCEPTED, MilterCase
 from .replies import queue_id
 from .postfix import has_ipv6
@@ -26,6 +27,19 @@ client 127.0.0.66 { require tls; otherwise tempfail }
 client ::1 { exempt "the loopback" }
 """
     parameters = {"smtpd_authorized_xclient_hosts": "127.0.0.0/8"}
+    listeners = {"proxied": "-o smtpd_upstream_proxy_protocol=haproxy"}
+
+    def test_behind_haproxy(self):
+        """Macros and connect tell of the same client: no second session."""
+        for line, address, port in ((b"TCP4 192.0.2.7 192.0.2.1 4720 25", "192.0.2.7", 4720),
+                                    (b"TCP6 2001:db8::7 2001:db8::1 4721 25",
+                                     "2001:db8::7", 4721)):
+            with Client(self.postfix.ports["proxied"],
+                        before=b"PROXY %s\r\n" % line) as conversation:
+                conversation.open()
+                self.assertEqual(conversation.message(STRICT, OURS)[OURS], ACCEPTED)
+                self.assert_record(self.milter.wait_record(client_port=port),
+                                   client_addr=address)
 
     def xclient(self, attributes, context=None):
         """A client that Postfix takes for somebody else."""

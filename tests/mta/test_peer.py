@@ -54,5 +54,125 @@ class Sessions(PeerCase):
         self.assertEqual(record["client_port"], 4711)
 
 
+def client(address, port=25000):
+    """The macros of MAIL that both MTAs give of a client."""
+    return {"{client_addr}": address, "{client_port}": str(port)}
+
+
+class SecondSession(PeerCase):
+    """A connection that is used again: what libmilter tells of it is the first's."""
+
+    policy = """
+client 192.0.2.1 { exempt }
+default { require tls; otherwise reject }
+"""
+    WORDS = "a milter connection was used for a second session"
+
+    def begun(self, version="Postfix 3.7.11"):
+        """A session of the trusted client, in clear text."""
+        peer = self.peer()
+        peer.connect("192.0.2.1", 25000, macros={"v": version})
+        peer.helo("trusted.example")
+        return peer
+
+    def assert_second_is_deferred(self, peer, macros=None, **more):
+        """It begins, for another client, and is not judged by the first one's facts."""
+        peer.connect("198.51.100.1", 25001, macros={"v": "Postfix 3.7.11"})
+        if more.get("helo", True):
+            peer.helo("stranger.example")
+        for sender in "<a@acme.example>", "<b@acme.example>":
+            self.assertEqual(peer.mail(sender, macros=macros or client(
+                "198.51.100.1", 25001)), "451 4.3.0 Internal error, please try again later")
+        lines = [line["msg"] for line in self.milter.messages()]
+        # The limiter lets one line in a minute through.
+        self.assertFalse([line for line in lines if "memory" in line], lines)
+        self.assertEqual(self.milter.records(client_addr="192.0.2.1",
+                                             **{"from": sender[1:-1]}), [])
+
+
+class SecondSessions(SecondSession):
+    """All the ways to it."""
+
+    def test_after_messages(self):
+        """Between messages, within one, after one, after an ABORT, without HELO."""
+        def nothing(_):
+            pass
+
+        def sender(peer):
+            peer.mail("<a@acme.example>", macros=client("192.0.2.1"))
+
+        def recipient(peer):
+            sender(peer)
+            peer.rcpt(OURS)
+
+        def whole(peer):
+            recipient(peer)
+            peer.data()
+            self.assertEqual(peer.end(), "accept")
+
+        def aborted(peer):
+            recipient(peer)
+            peer.abort()
+
+        for before in nothing, sender, recipient, whole, aborted:
+            for quits in True, False:
+                for helo in True, False:
+                    with self.subTest(before=before.__name__, quits=quits, helo=helo):
+                        peer = self.begun()
+                        before(peer)
+                        if quits:
+                            peer.quit_nc()
+                        self.assert_second_is_deferred(peer, helo=helo)
+
+    def test_without_macros_of_the_client(self):
+        """Then a second connect shows, once there was a message."""
+        peer = self.begun()
+        peer.mail("<a@acme.example>", macros={"{client_name}": "x"})
+        peer.abort()
+        peer.mail("<a@acme.example>", macros={"{client_name}": "x"})
+        peer.rcpt(OURS)
+        peer.data()
+        self.assertEqual(peer.end(), "accept")
+        peer.quit_nc()
+        self.assert_second_is_deferred(peer, macros={"{client_name}": "y"})
+
+    def test_one_session_of_many_messages(self):
+        """What is the first one's, however it is told."""
+        for macros in (client("192.0.2.1"), client("[192.0.2.1]"), {}, client("unknown", 0),
+                       client("IPv6:::ffff:192.0.2.1"),
+                       {"v": "Postfix 3.7.11", **client("192.0.2.1")}):
+            with self.subTest(macros):
+                peer = self.begun()
+                for name in "first.example", "second.example", None:
+                    if name is not None:
+                        peer.helo(name, macros=macros)
+                    self.assertEqual(peer.mail("<a@acme.example>", macros=macros),
+                                     "continue")
+                    self.assertEqual(peer.rcpt(OURS, macros=macros), "continue")
+                    self.assertEqual(peer.data(macros=macros), "continue")
+                    self.assertEqual(peer.end(macros=macros), "accept")
+                    peer.abort()
+
+    def test_without_a_negotiation(self):
+        peer = Peer(self.milter.socket)
+        self.addCleanup(peer.close)
+        peer.macros(b"M", client("192.0.2.1"))
+        self.assertRegex(peer.mail("<a@acme.example>"), "^451 ")
+
+
+class Words(SecondSession):
+    """One line in a minute: hence a daemon of its own."""
+
+    def test_words(self):
+        peer = self.begun()
+        peer.mail("<a@acme.example>", macros=client("192.0.2.1"))
+        peer.rcpt(OURS)
+        peer.data()
+        self.assertEqual(peer.end(), "accept")
+        peer.quit_nc()
+        self.assert_second_is_deferred(peer)
+        self.milter.wait_message(self.WORDS)
+
+
 if __name__ == "__main__":
     unittest.main()
