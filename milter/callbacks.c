@@ -7,7 +7,8 @@
  * change the verdict: at MAIL where no recipient matters, else at DATA; to its end
  * go those that are to be held, that a rule under monitor would have refused, that
  * an exemption let in, and local mail that is to be refused; and all of them where
- * header fields are to be removed and added (authentication-results).
+ * header fields are to be removed and added (authentication-results). Where the MTA
+ * shows nothing after DATA, what is left is done there.
  *
  * Local mail (Postfix's non_smtpd_milters) is never refused at RCPT: Postfix takes
  * that for an error of configuration and offers the message again for ever.
@@ -17,11 +18,14 @@
 #include "milter/callbacks.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/diag.h"
 #include "base/limiter.h"
 #include "milter/facts.h"
 #include "milter/macros.h"
+
+#define CALLBACKS_UNSEEN "the MTA shows no content after DATA (smtpd_proxy_filter)"
 
 static struct service *service;
 
@@ -128,14 +132,13 @@ header_actions(void)
 
 /*
  * The header's end is wanted with its fields: of a message without any, libmilter
- * would take the end for out of turn and never answer. DATA is no place to decide
- * then.
+ * would take the end for out of turn and never answer.
  */
 static unsigned long
 header_steps(unsigned long steps)
 {
 	if (service->authres != NULL)
-		return SMFIP_NR_HDR | SMFIP_NR_EOH | (steps & SMFIP_NODATA);
+		return SMFIP_NR_HDR | SMFIP_NR_EOH;
 	return steps & (SMFIP_NOHDRS | SMFIP_NOEOH);
 }
 
@@ -391,6 +394,48 @@ must_follow(const struct message *message)
 	    service->settings->follow_accepted));
 }
 
+/*
+ * Whether anything after DATA will be shown. Postfix has a queue id by then; it has
+ * none where a filter before the queue takes the message (smtpd_proxy_filter), and
+ * then it tells a milter nothing more of it.
+ */
+static bool
+shows_content(SMFICTX *ctx, const struct message *message)
+{
+	const char *mta = message->facts.mta;
+
+	return facts_queue_id(ctx) != NULL || message->facts.local ||
+	    (mta != NULL && strcmp(mta, "sendmail") == 0);
+}
+
+/*
+ * The end of a message that is followed, where its end will not be seen. Should it be
+ * after all, no second record is written.
+ */
+static sfsistat
+finish_unseen(SMFICTX *ctx, const struct session *session)
+{
+	struct message *message = session->message;
+	struct verdict *verdict = &message->judged.verdict;
+	bool held = message->is_judged && verdict->action == POLICY_QUARANTINE;
+
+	if (held) {
+		verdict->action = POLICY_TEMPFAIL;
+		log_limited(service->log, &service->unheld, SEVERITY_ERROR, "a message"
+		    " that is to be held is deferred: " CALLBACKS_UNSEEN " (see"
+		    " quarantine-as); session %s", session->id);
+	} else if (service->authres != NULL &&
+	    !atomic_exchange(&service->unseen_told, true)) {
+		log_message(service->log, SEVERITY_ERROR, "Authentication-Results fields"
+		    " that claim to be ours are not removed, and ours is not added: "
+		    CALLBACKS_UNSEEN "; this is said once");
+	}
+	if (message->is_judged)
+		record_message(ctx, message, message->accepted);
+	message->recorded = true;
+	return held ? reply_refuse(ctx, &message->judged) : SMFIS_CONTINUE;
+}
+
 static sfsistat
 end_recipients(SMFICTX *ctx, struct session *session, char *unused)
 {
@@ -398,8 +443,11 @@ end_recipients(SMFICTX *ctx, struct session *session, char *unused)
 
 	(void)unused;
 	/* Without a recipient it is the MTA that answers. */
-	if (message->accepted == 0 || must_follow(message))
+	if (message->accepted == 0)
 		return SMFIS_CONTINUE;
+	if (must_follow(message))
+		return shows_content(ctx, message) ? SMFIS_CONTINUE :
+		    finish_unseen(ctx, session);
 	if (message->is_judged)
 		record_message(ctx, message, 0);
 	session_end(session, service->snapshots);
@@ -450,7 +498,7 @@ finish_message(SMFICTX *ctx, const struct session *session)
 		status = reply_refuse(ctx, &message->judged);
 	else if (!reply_edit_header(ctx, service, session))
 		return reply_internal_error(ctx);
-	if (message->is_judged)
+	if (message->is_judged && !message->recorded)
 		record_message(ctx, message, message->accepted);
 	return status;
 }

@@ -38,6 +38,8 @@ struct service {
 	struct limiter faults[FAULT_COUNT];
 	struct limiter forged;			/* fields that cannot be removed */
 	struct limiter unadded;			/* fields that cannot be added */
+	struct limiter unheld;			/* messages that cannot be held */
+	atomic_bool unseen_told;		/* header fields out of reach */
 	struct limiter digest;			/* fingerprints of no use */
 	atomic_int active;			/* callbacks under way */
 };

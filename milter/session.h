@@ -63,6 +63,7 @@ struct message {
 	int accepted;			/* recipients */
 	bool is_judged;			/* "judged" is set */
 	bool undecided;			/* a recipient could not be judged */
+	bool recorded;			/* before its end, which may never be seen */
 	struct judgement judged;	/* the strictest of those accepted */
 	struct forged forged;		/* header fields to remove */
 	char *judged_room;		/* owned: the strings of judged.facts */

@@ -274,10 +274,13 @@ find_exempt(struct verdict *verdict)
 	return false;
 }
 
+/* What a rule's action is given as. */
 static enum policy_action
-effective(const struct policy_outcome *outcome)
+given_action(const struct policy_outcome *outcome, const struct policy_options *options)
 {
-	return outcome->monitored ? POLICY_ACCEPT : outcome->action;
+	return outcome->action == POLICY_QUARANTINE &&
+	    options->quarantine_as != POLICY_ACCEPT ? options->quarantine_as :
+	    outcome->action;
 }
 
 static bool
@@ -288,24 +291,25 @@ has_unmet(const struct policy_outcome *outcome)
 
 /* The strictest outcome; of equals one with something unmet, then in order. */
 static void
-find_strictest(struct verdict *verdict)
+find_strictest(struct verdict *verdict, const struct policy_options *options)
 {
 	for (int i = 0; i < OUTCOME_COUNT; i++) {
 		const struct policy_outcome *outcome = &verdict->outcome[i];
-		bool unmet;
+		enum policy_action action, effective;
 
 		if (outcome->rule == NULL)
 			continue;
-		unmet = has_unmet(outcome);
-		if (unmet && (verdict->reason == REASON_NONE ||
-		    effective(outcome) > verdict->action)) {
-			verdict->action = effective(outcome);
+		action = given_action(outcome, options);
+		effective = outcome->monitored ? POLICY_ACCEPT : action;
+		if (has_unmet(outcome) && (verdict->reason == REASON_NONE ||
+		    effective > verdict->action)) {
+			verdict->action = effective;
 			verdict->reason = outcome->reason;
 			verdict->failed = outcome->failed;
 			verdict->reported = i;
 		}
-		if (outcome->monitored && outcome->action > verdict->would) {
-			verdict->would = outcome->action;
+		if (outcome->monitored && action > verdict->would) {
+			verdict->would = action;
 			verdict->would_by = i;
 		}
 	}
@@ -336,7 +340,7 @@ static void
 conclude(struct verdict *verdict, const struct policy_options *options)
 {
 	if (!find_exempt(verdict))
-		find_strictest(verdict);
+		find_strictest(verdict, options);
 	report(verdict, options);
 }
 

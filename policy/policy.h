@@ -301,6 +301,8 @@ struct policy_options {
 	const char *recipient_delimiter;/* NULL: none */
 	bool monitor;			/* every rule under monitor */
 	bool soft_bounce;		/* every reject is given as a tempfail */
+	/* What a quarantine is given as; POLICY_ACCEPT: as itself. */
+	enum policy_action quarantine_as;
 };
 
 /*

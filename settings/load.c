@@ -144,6 +144,11 @@ fail:
 	return result;
 }
 
+/* In the order of enum settings_hold. */
+static const enum policy_action quarantines[] = {
+	POLICY_ACCEPT, POLICY_TEMPFAIL, POLICY_REJECT
+};
+
 struct policy_options
 settings_policy_options(const struct settings *settings, int64_t now)
 {
@@ -153,6 +158,7 @@ settings_policy_options(const struct settings *settings, int64_t now)
 		    NULL : settings->recipient_delimiter,
 		.monitor = settings->mode_monitor,
 		.soft_bounce = settings->soft_bounce,
+		.quarantine_as = quarantines[settings->quarantine_as],
 	};
 
 	return options;

@@ -24,6 +24,7 @@ enum settings_reply_at { SETTINGS_REPLY_AT_RCPT, SETTINGS_REPLY_AT_MAIL };
 enum settings_answers {
 	SETTINGS_ANSWERS_FACTS, SETTINGS_ANSWERS_VERDICT, SETTINGS_ANSWERS_AUTO
 };
+enum settings_hold { SETTINGS_HOLD, SETTINGS_HOLD_TEMPFAIL, SETTINGS_HOLD_REJECT };
 enum settings_on_error { SETTINGS_ON_ERROR_TEMPFAIL, SETTINGS_ON_ERROR_ACCEPT };
 enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE };
 
@@ -64,6 +65,9 @@ enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE 
 	    NULL, "\"monitor\" puts every rule under monitor") \
 	SETTING(bool, soft_bounce, "soft-bounce", yes, "yes | no", "no", NULL, \
 	    "give every reject as a tempfail") \
+	SETTING(enum settings_hold, quarantine_as, "quarantine-as", word, \
+	    "hold | tempfail | reject", "hold", NULL, \
+	    "what a quarantine is given as; what cannot be held is a tempfail") \
 	SETTING(char *, recipient_delimiter, "recipient-delimiter", delimiter, \
 	    "characters", "+", NULL, \
 	    "what separates a recipient's detail, as in user+detail@") \

@@ -117,7 +117,7 @@ every_setting_is_taken(void **state)
 	struct settings *s = good("listen inet:127.0.0.1:8893\nsocket-mode 600\n"
 	    "socket-group postfix\npolicy /etc/p.conf\nuser mail\ngroup 8\n"
 	    "mta postfix\npolicy-service none\npartner-certificates none\n"
-	    "reply-at mail\nmode monitor\nsoft-bounce yes\n"
+	    "reply-at mail\nmode monitor\nsoft-bounce yes\nquarantine-as reject\n"
 	    "recipient-delimiter +-\non-internal-error accept\n"
 	    "log file:/var/log/tlsward.log\nlog-format json\nlog-accepted no\n"
 	    "follow-accepted yes\nauthentication-results mx.ours.example\n"
@@ -138,6 +138,7 @@ every_setting_is_taken(void **state)
 	assert_int_equal(s->set_at[SETTING_reply_at].line, 10);
 	assert_true(s->mode_monitor);
 	assert_true(s->soft_bounce);
+	assert_int_equal(s->quarantine_as, SETTINGS_HOLD_REJECT);
 	assert_string_equal(s->recipient_delimiter, "+-");
 	assert_int_equal(s->on_internal_error, SETTINGS_ON_ERROR_ACCEPT);
 	assert_int_equal(s->log, SETTINGS_LOG_FILE);
@@ -148,7 +149,7 @@ every_setting_is_taken(void **state)
 	assert_string_equal(s->authentication_results, "mx.ours.example");
 	assert_string_equal(s->pid_file, "/run/tlsward.pid");
 	assert_string_equal(s->metrics, "inet6:8894@::1");
-	assert_int_equal(s->set_at[SETTING_metrics].line, 25);
+	assert_int_equal(s->set_at[SETTING_metrics].line, 26);
 	assert_string_equal(s->journal, "/srv/j.db");
 	assert_true(s->journal_keep_ms == INT64_C(42) * 24 * 3600 * 1000);
 	assert_true(s->journal_max == INT64_C(500) << 20);
@@ -417,7 +418,14 @@ options_follow_the_settings(void **state)
 	assert_int_equal(options.now, 1234);
 	assert_true(options.monitor);
 	assert_true(options.soft_bounce);
+	assert_int_equal(options.quarantine_as, POLICY_ACCEPT);
 	assert_string_equal(options.recipient_delimiter, "+");
+	settings_free(&s);
+	s = good("quarantine-as tempfail\n");
+	assert_int_equal(settings_policy_options(s, 0).quarantine_as, POLICY_TEMPFAIL);
+	settings_free(&s);
+	s = good("quarantine-as reject\n");
+	assert_int_equal(settings_policy_options(s, 0).quarantine_as, POLICY_REJECT);
 	settings_free(&s);
 }
 

@@ -325,6 +325,7 @@ fake_new(const struct smfiDesc *milter, const struct fake_options *options)
 	if (!options->no_version)
 		fake_macro(ctx, "v",
 		    options->mta == FAKE_POSTFIX ? "Postfix 3.7.11" : "8.17.1.9/x");
+	fake_queue_id(ctx, "4fake");
 	return ctx;
 }
 

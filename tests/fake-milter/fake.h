@@ -43,7 +43,10 @@ void fake_free(SMFICTX **ctx);		/* NULL-safe */
 /* Sets a macro from now on, or (value NULL) takes it away. */
 void fake_macro(SMFICTX *ctx, const char *name, const char *value);
 
-/* The queue id, which each MTA gives at other stages. NULL: none yet. */
+/*
+ * The queue id, which each MTA gives at other stages. NULL: there is none, as where
+ * Postfix has a filter before the queue.
+ */
 void fake_queue_id(SMFICTX *ctx, const char *id);
 
 /* The callbacks. "address": NULL, "unix", or an IPv4 or IPv6 address. */

@@ -23,16 +23,18 @@ static const char commands[] = "CHMRDEA";	/* as the first letters say */
 static const struct {
 	const char *policy;
 	bool holds;		/* the end may accept, but only what is held */
+	bool proxied;		/* a filter before the queue takes it */
 } kinds[] = {
-	{ "default { require tls; otherwise reject }\n", false },
-	{ "to ours.example { require tls; otherwise tempfail }\n", false },
-	{ "default { require tls; otherwise quarantine }\n", true },
+	{ "default { require tls; otherwise reject }\n", false, false },
+	{ "to ours.example { require tls; otherwise tempfail }\n", false, false },
+	{ "default { require tls; otherwise quarantine }\n", true, false },
+	{ "default { require tls; otherwise quarantine }\n", true, true },
 };
 
 struct orders {
 	struct service service;
 	struct smfiDesc milter;
-	bool holds;
+	bool holds, proxied;
 	unsigned long played;
 	unsigned long wrong;
 };
@@ -76,6 +78,8 @@ play(struct orders *orders, const char *order)
 	if (ctx == NULL)
 		abort();
 	(void)fake_negotiate(ctx);
+	if (orders->proxied)
+		fake_queue_id(ctx, NULL);
 	for (const char *at = order; *at != '\0'; at++)
 		right = is_right(orders, ctx, *at, play_command(ctx, *at)) && right;
 	(void)fake_close(ctx);
@@ -125,6 +129,7 @@ play_kind(struct orders *orders, const struct settings *settings, size_t kind)
 		return false;
 	orders->service.snapshots = snapshots_new(&policy);
 	orders->holds = kinds[kind].holds;
+	orders->proxied = kinds[kind].proxied;
 	if (orders->service.snapshots == NULL)
 		return false;
 	play_from(orders, order, 0);
