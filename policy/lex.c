@@ -5,6 +5,7 @@
  */
 #include "policy/lex.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "policy/messages.h"
@@ -24,11 +25,17 @@ lexer_start(struct lexer *lexer, const struct source *source, struct arena *aren
 	};
 }
 
-#define report(lexer, place, ...) \
-    do { \
-	if (!(lexer)->quiet) \
-		source_error((lexer)->diags, (place), __VA_ARGS__); \
-    } while (0)
+__attribute__((format(printf, 3, 4)))
+static void
+lex_report(struct lexer *lexer, const struct place *place, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (!lexer->quiet)
+		source_verror(lexer->diags, place, format, arguments);
+	va_end(arguments);
+}
 
 /* Steps over one byte, keeping the place. */
 static void
@@ -146,7 +153,7 @@ escape(struct lexer *lexer, bool damaged)
 	step(lexer);
 	if (at(lexer, "\"") || at(lexer, "\\") || damaged)
 		return true;
-	report(lexer, &place, "%s", MSG_ESCAPE);
+	lex_report(lexer, &place, "%s", MSG_ESCAPE);
 	return false;
 }
 
@@ -164,7 +171,7 @@ regex_flags(struct lexer *lexer, struct token *token)
 	token->caseless = length == 1 && *start == 'i';
 	if (length == 0 || token->caseless)
 		return true;
-	report(lexer, &place, MSG_REGEX_FLAG, (int)length, start);
+	lex_report(lexer, &place, MSG_REGEX_FLAG, (int)length, start);
 	return false;
 }
 
@@ -190,7 +197,7 @@ quoted(struct lexer *lexer, struct token token, bool is_string)
 	length = (size_t)(lexer->next - start);
 	if (at_line_end(lexer)) {
 		if (!damaged)
-			report(lexer, &token.place, "%s",
+			lex_report(lexer, &token.place, "%s",
 			    is_string ? MSG_STRING_OPEN : MSG_REGEX_OPEN);
 		count_braces(lexer, start);
 		return token;
@@ -262,13 +269,13 @@ stray(struct lexer *lexer, struct token token)
 	while (lexer->next < lexer->end && !text_begins(*lexer->next));
 	length = (int)(lexer->next - start);
 	if (*start == '\\')
-		report(lexer, &place, "%s", MSG_JOIN);
+		lex_report(lexer, &place, "%s", MSG_JOIN);
 	else if (control && *start != SOURCE_BAD)
-		report(lexer, &place, "%s", MSG_CONTROL);
+		lex_report(lexer, &place, "%s", MSG_CONTROL);
 	else if (is_wide_space(lexer, start))
-		report(lexer, &place, "%s", MSG_SPACE);
+		lex_report(lexer, &place, "%s", MSG_SPACE);
 	else if (!control)
-		report(lexer, &place, MSG_CHARACTER, length, start);
+		lex_report(lexer, &place, MSG_CHARACTER, length, start);
 	while (!at_delimiter(lexer) && !is_wide_space(lexer, start))
 		step(lexer);
 	token.type = TOKEN_BAD;

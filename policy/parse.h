@@ -70,12 +70,8 @@ const char *parse_found(struct parser *p, const struct token *token);
  * comes before that would only follow from it. A token that was reported already
  * counts as such an error.
  */
-#define parse_unexpected(p, ...) \
-    do { \
-	if ((p)->token.type != TOKEN_BAD && !(p)->panic) \
-	    parse_error((p), &(p)->token.place, __VA_ARGS__); \
-	parse_panic(p); \
-    } while (0)
+void parse_unexpected(struct parser *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 #define parse_expected(p, format) \
     parse_unexpected((p), format, parse_found((p), &(p)->token))
 #define parse_unknown(p, format, words, count) \

@@ -38,6 +38,18 @@ parse_panic(struct parser *p)
 }
 
 void
+parse_unexpected(struct parser *p, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (p->token.type != TOKEN_BAD && !p->panic)
+		source_verror(p->diags, &p->token.place, format, arguments);
+	va_end(arguments);
+	parse_panic(p);
+}
+
+void
 parse_resync(struct parser *p)
 {
 	p->panic = false;

@@ -106,17 +106,25 @@ source_free(struct source *source)
 }
 
 void
-source_error(struct diags *diags, const struct place *place, const char *format, ...)
+source_verror(struct diags *diags, const struct place *place, const char *format,
+    va_list arguments)
 {
 	const char *end = place->source->text + place->source->length;
 	const char *newline = memchr(place->start, '\n', (size_t)(end - place->start));
 	size_t length = (size_t)((newline != NULL ? newline : end) - place->start);
-	va_list arguments;
 
 	if (length > 0 && place->start[length - 1] == '\r')
 		length--;
-	va_start(arguments, format);
 	diags_vadd(diags, SEVERITY_ERROR, NULL, place->source->path, place->line,
 	    place->column, place->start, length, format, arguments);
+}
+
+void
+source_error(struct diags *diags, const struct place *place, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	source_verror(diags, place, format, arguments);
 	va_end(arguments);
 }

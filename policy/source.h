@@ -6,6 +6,7 @@
 #ifndef TLSWARD_POLICY_SOURCE_H
 #define TLSWARD_POLICY_SOURCE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,5 +53,7 @@ struct place {
 /* Reports an error at a place, with its line. */
 void source_error(struct diags *diags, const struct place *place,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
+void source_verror(struct diags *diags, const struct place *place,
+    const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
 
 #endif
