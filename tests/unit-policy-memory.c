@@ -1,17 +1,25 @@
 /*
  * unit-policy-memory.c - each allocation of policy/ fails once.
  *
- * Reached are the allocations of this project's own code, those that PCRE2 asks
- * for while a name is matched among them.
+ * Reached are the allocations of this project's own code, each that an arena is asked
+ * for, those that PCRE2 asks for while a name is matched, and what is asked of the
+ * libraries as a whole.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "tests/policy-text.h"
 
+#include <glob.h>
+#include <idn2.h>
 #include <limits.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 
 #include "lint/lint.h"
 #include "tests/fake-milter/allocation.h"
+#include "base/arena.h"
 #include "base/diag.h"
 
 #define HEX64 "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c"
@@ -57,6 +65,85 @@ __wrap_realpath(const char *path, char *resolved)
 		free(memory);
 	return NULL;
 }
+
+/* An arena has room for many: each of its users is to see it fail all the same. */
+void *__real_arena_alloc(struct arena *arena, size_t size);
+void *__wrap_arena_alloc(struct arena *arena, size_t size);
+char *__real_arena_text(struct arena *arena, const char *text, size_t length);
+char *__wrap_arena_text(struct arena *arena, const char *text, size_t length);
+
+void *
+__wrap_arena_alloc(struct arena *arena, size_t size)
+{
+	if (!allocation_fails())
+		return __real_arena_alloc(arena, size);
+	arena->failed = true;
+	return NULL;
+}
+
+char *
+__wrap_arena_text(struct arena *arena, const char *text, size_t length)
+{
+	if (!allocation_fails())
+		return __real_arena_text(arena, text, length);
+	arena->failed = true;
+	return NULL;
+}
+
+/*
+ * The libraries' own memory is out of reach: they are asked in vain instead. "fails" is
+ * what they return then, and do.
+ */
+#define LIBRARY(type, name, parameters, arguments, fails) \
+    type __real_##name parameters; \
+    type __wrap_##name parameters; \
+    type __wrap_##name parameters \
+    { \
+	return allocation_fails() ? fails : __real_##name arguments; \
+    }
+
+static int
+openssl_fails(int result)
+{
+	ERR_raise(ERR_LIB_X509, ERR_R_MALLOC_FAILURE);
+	return result;
+}
+
+static X509 *
+no_certificate(X509 **x509)
+{
+	X509_free(*x509);
+	*x509 = NULL;
+	(void)openssl_fails(0);
+	return NULL;
+}
+
+LIBRARY(OSSL_LIB_CTX *, OSSL_LIB_CTX_new, (void), (), NULL)
+LIBRARY(EVP_MD *, EVP_MD_fetch, (OSSL_LIB_CTX *library, const char *name,
+    const char *properties), (library, name, properties), NULL)
+LIBRARY(SSL_CTX *, SSL_CTX_new_ex, (OSSL_LIB_CTX *library, const char *properties,
+    const SSL_METHOD *method), (library, properties, method), NULL)
+LIBRARY(SSL *, SSL_new, (SSL_CTX *context), (context), NULL)
+LIBRARY(BIO *, BIO_new_mem_buf, (const void *text, int length), (text, length), NULL)
+LIBRARY(X509 *, X509_new_ex, (OSSL_LIB_CTX *library, const char *properties),
+    (library, properties), (openssl_fails(0), NULL))
+LIBRARY(X509 *, d2i_X509, (X509 **x509, const unsigned char **der, long length),
+    (x509, der, length), no_certificate(x509))
+LIBRARY(X509 *, d2i_X509_AUX, (X509 **x509, const unsigned char **der, long length),
+    (x509, der, length), no_certificate(x509))
+LIBRARY(int, i2d_X509, (const X509 *x509, unsigned char **der), (x509, der),
+    openssl_fails(-1))
+LIBRARY(int, i2d_X509_PUBKEY, (const X509_PUBKEY *key, unsigned char **der), (key, der),
+    openssl_fails(-1))
+LIBRARY(int, EVP_Digest, (const void *data, size_t size, unsigned char *digest,
+    unsigned *length, const EVP_MD *md, ENGINE *engine),
+    (data, size, digest, length, md, engine), openssl_fails(0))
+LIBRARY(int, idn2_lookup_u8, (const uint8_t *text, uint8_t **ascii, int flags),
+    (text, ascii, flags), IDN2_MALLOC)
+LIBRARY(int, glob, (const char *pattern, int flags, int (*error)(const char *, int),
+    glob_t *found), (pattern, flags, error, found), GLOB_NOSPACE)
+LIBRARY(pcre2_match_context *, pcre2_match_context_create_8,
+    (pcre2_general_context *context), (context), NULL)
 
 static char *baseline;
 static size_t baseline_warnings;

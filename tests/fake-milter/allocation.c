@@ -62,8 +62,8 @@ allocation_live(void)
 	return result;
 }
 
-static int
-fails(void)
+int
+allocation_fails(void)
 {
 	long n;
 
@@ -106,19 +106,19 @@ forget(const void *memory)
 void *
 __wrap_malloc(size_t size)
 {
-	return fails() ? NULL : track(__real_malloc(size));
+	return allocation_fails() ? NULL : track(__real_malloc(size));
 }
 
 void *
 __wrap_calloc(size_t members, size_t size)
 {
-	return fails() ? NULL : track(__real_calloc(members, size));
+	return allocation_fails() ? NULL : track(__real_calloc(members, size));
 }
 
 void *
 __wrap_realloc(void *memory, size_t size)
 {
-	if (fails())
+	if (allocation_fails())
 		return NULL;
 	forget(memory);
 	return track(__real_realloc(memory, size));
@@ -135,11 +135,11 @@ __wrap_free(void *memory)
 char *
 __wrap_strdup(const char *string)
 {
-	return fails() ? NULL : track(__real_strdup(string));
+	return allocation_fails() ? NULL : track(__real_strdup(string));
 }
 
 char *
 __wrap_strndup(const char *string, size_t length)
 {
-	return fails() ? NULL : track(__real_strndup(string, length));
+	return allocation_fails() ? NULL : track(__real_strndup(string, length));
 }

@@ -15,6 +15,9 @@ void allocation_watch(void);
 /* The n-th of them from now on fails, once; 0: none does. */
 void allocation_fail(long n);
 
+/* Counts an allocation, such as one of a library's own. True: it is to fail. */
+int allocation_fails(void);
+
 /* How many allocations there were since allocation_fail(). */
 long allocation_count(void);
 
