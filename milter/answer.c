@@ -117,12 +117,21 @@ host_name(const struct delegation *request, enum attribute attribute)
 	return name != NULL && strcmp(name, "unknown") != 0 ? name : NULL;
 }
 
+/* As the milter takes it, in the request's own text: once for each. */
+static const char *
+trimmed_address(const struct delegation *request, enum attribute attribute)
+{
+	size_t value = request->values[attribute];
+
+	return value != 0 ? address_trim(request->text + value) : NULL;
+}
+
 static void
 gather_request(const struct delegation *request, const struct answer_state *state,
     struct answer_room *room, struct facts *facts)
 {
 	const struct facts nothing = FACTS_INIT;
-	const char *sender = delegation_find(request, ATTRIBUTE_SENDER);
+	const char *sender = trimmed_address(request, ATTRIBUTE_SENDER);
 
 	*facts = nothing;
 	facts->mta = "postfix";
@@ -136,7 +145,7 @@ gather_request(const struct delegation *request, const struct answer_state *stat
 	facts->helo = delegation_find(request, ATTRIBUTE_HELO_NAME);
 	facts->sasl_username = delegation_find(request, ATTRIBUTE_SASL_USERNAME);
 	facts->from = sender != NULL ? sender : "<>";
-	facts->to = delegation_get(request, ATTRIBUTE_RECIPIENT);
+	facts->to = trimmed_address(request, ATTRIBUTE_RECIPIENT);
 	facts->queue_id = delegation_find(request, ATTRIBUTE_QUEUE_ID);
 	gather_request_tls(request, room, facts);
 }

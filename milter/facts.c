@@ -436,14 +436,30 @@ facts_to_resolved(SMFICTX *ctx, const char *to)
 	return resolved;
 }
 
+/* Takes the blanks at both ends off. Those within quotes are at neither. */
+static char *
+trim_blanks(char *text)
+{
+	static const char blanks[] = " \t\r\n";
+	size_t length;
+
+	text += strspn(text, blanks);
+	length = strlen(text);
+	while (length > 0 && strchr(blanks, text[length - 1]) != NULL)
+		length--;
+	text[length] = '\0';
+	return text;
+}
+
 const char *
 address_trim(char *address)
 {
-	size_t length = strlen(address);
+	char *text = trim_blanks(address);
+	size_t length = strlen(text);
+	bool opens = text[0] == '<', closes = length > 0 && text[length - 1] == '>';
 
-	if (length == 0 || strcmp(address, "<>") == 0)
-		return "<>";
-	if (address[length - 1] == '>')
-		address[length - 1] = '\0';
-	return address[0] == '<' ? address + 1 : address;
+	if (closes)
+		text[length - 1] = '\0';
+	text = trim_blanks(opens ? text + 1 : text);
+	return text[0] == '\0' && opens == closes ? "<>" : text;
 }

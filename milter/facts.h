@@ -74,8 +74,9 @@ void facts_correlate(struct correlation *correlation,
 const char *facts_queue_id(SMFICTX *ctx);
 
 /*
- * Takes the outer angle brackets off an address, within its own bytes. The null
- * sender is "<>" afterwards, also where it came as nothing at all.
+ * Takes the outer angle brackets off an address, and the blanks around it and within
+ * them, within its own bytes. The null sender is "<>" afterwards, also where it came as
+ * nothing at all.
  */
 const char *address_trim(char *address);
 

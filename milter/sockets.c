@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -57,7 +58,8 @@ sockets_fail(char *error, const char *what, const char *path, const char *why)
  * It speaks through syslog(3) alone. That would block its threads, and with them
  * mail, when the system's log does not read; and "cannot bind" would be seen where
  * nobody who starts a daemon looks. So this program has a syslog() of its own,
- * which stands before the C library's.
+ * which stands before the C library's. Whoever may connect can make libmilter speak:
+ * a line of a kind comes once a minute.
  * ------------------------------------------------------------------ */
 
 /* The numbers of RFC 5424, section 6.2.1. */
@@ -65,6 +67,30 @@ enum { PRIORITY_MASK = 7, PRIORITY_ERROR = 3, PRIORITY_WARNING = 4 };
 
 /* NULL: standard error. Set before threads start. */
 static struct log *words_go_to;
+
+/* What libmilter has to say is of some 80 kinds; its formats are constants. */
+#define KINDS 128
+
+static struct {
+	const char *_Atomic format;
+	struct limiter limiter;
+} kinds[KINDS + 1];
+
+/* The limiter of a kind of line; those that find no place share the last one. */
+static struct limiter *
+limiter_of(const char *format)
+{
+	size_t i;
+
+	for (i = 0; i < KINDS; i++) {
+		const char *there = NULL;
+
+		if (atomic_compare_exchange_strong(&kinds[i].format, &there, format) ||
+		    there == format)
+			break;
+	}
+	return &kinds[i].limiter;
+}
 
 void syslog(int priority, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -75,12 +101,16 @@ static void __attribute__((format(printf, 2, 0)))
 say_words(int priority, const char *format, va_list arguments)
 {
 	int level = priority & PRIORITY_MASK;
+	enum severity severity = level <= PRIORITY_ERROR ? SEVERITY_ERROR :
+	    level == PRIORITY_WARNING ? SEVERITY_WARNING : SEVERITY_INFO;
 	char text[1024];
 
 	(void)vsnprintf(text, sizeof(text), format, arguments);
-	log_message(words_go_to, level <= PRIORITY_ERROR ? SEVERITY_ERROR :
-	    level == PRIORITY_WARNING ? SEVERITY_WARNING : SEVERITY_INFO,
-	    "libmilter: %s", text);
+	if (words_go_to != NULL)
+		log_limited(words_go_to, limiter_of(format), severity, "libmilter: %s",
+		    text);
+	else
+		log_message(NULL, severity, "libmilter: %s", text);
 }
 
 void

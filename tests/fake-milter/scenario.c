@@ -568,7 +568,7 @@ follow_address(struct play *play, const char *macro, const char *said,
 	length = strlen(plain);
 	if (said == NULL && length > 0 && plain[length - 1] == '>')
 		plain[length - 1] = '\0';
-	fake_macro(play->ctx, macro, plain);
+	fake_macro(play->ctx, macro, said != NULL ? plain : trim(plain));
 }
 
 static void

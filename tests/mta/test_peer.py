@@ -160,6 +160,24 @@ class SecondSessions(SecondSession):
         self.assertRegex(peer.mail("<a@acme.example>"), "^451 ")
 
 
+class Floods(PeerCase):
+    """What libmilter says of nonsense: a line of each kind in a minute."""
+
+    def test_kinds_are_limited_each(self):
+        for _ in range(50):
+            with Peer(self.milter.socket) as peer:
+                self.assertIsNone(peer.negotiate(version=1))
+        with Peer(self.milter.socket) as peer:
+            self.assertIsNotNone(peer.negotiate())
+            # NR_CONN was agreed on: the connection's end is what is heard.
+            peer.send(b"C", b"client.example\0" + b"4" + b"\0\x19" + b"not-an-address\0")
+            self.assertIsNone(peer.receive())
+        self.milter.wait_message("inet_aton failed")
+        lines = [line["msg"] for line in self.milter.messages()
+                 if "protocol version too old" in line["msg"]]
+        self.assertEqual(len(lines), 1, lines)
+
+
 class Words(SecondSession):
     """One line in a minute: hence a daemon of its own."""
 
