@@ -130,7 +130,7 @@ lint_load(const char *path, int64_t now, struct policy **policy, struct diags *d
 	size_t before = diags_count(diags);
 	struct policy_written *written;
 	enum policy_load_result result =
-	    policy_load_written(path, policy, &written, diags);
+	    policy_load_written(path, NULL, policy, &written, diags);
 	struct lint lint = {
 		.policy = *policy, .written = written, .now = now, .diags = diags
 	};

@@ -102,8 +102,15 @@ read_settings(struct daemon *daemon)
 static void
 read_policy(struct daemon *daemon, struct diags *diags)
 {
-	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path,
-	    daemon->only_check, diags);
+	struct loaded *loaded = &daemon->loaded;
+
+	if (!daemon->only_check) {
+		(void)load_timed(loaded, daemon->settings, daemon->settings_path, -1, diags);
+		return;
+	}
+	loaded->policy = load_checked(daemon->settings, daemon->settings_path, diags);
+	if (loaded->policy != NULL)
+		policy_summarize(loaded->policy, &loaded->summary);
 }
 
 /* Gives the user what root has made, and closes it. */
@@ -383,7 +390,7 @@ prepare_start(struct daemon *daemon)
 static void
 release_daemon(struct daemon *daemon)
 {
-	policy_free(&daemon->loaded.policy);
+	load_release(&daemon->loaded);
 	sockets_close(&daemon->sockets);
 	log_free(&daemon->log);
 	settings_free(&daemon->settings);

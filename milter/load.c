@@ -5,9 +5,12 @@
  */
 #include "milter/load.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buffer.h"
+#include "base/tape.h"
 #include "lint/lint.h"
 #include "milter/counters.h"
 
@@ -42,22 +45,11 @@ load_tell_dates(const struct settings *settings, const struct policy *policy,
 	diags_free(&dates);
 }
 
-struct policy *
-load_policy(const struct settings *settings, const char *settings_path, bool lint,
-    struct diags *diags)
+/* What every load ends with. */
+static struct policy *
+load_finish(const struct settings *settings, const char *settings_path,
+    enum policy_load_result result, struct policy *policy, struct diags *diags)
 {
-	const char *folder = settings->partner_certificates;
-	int64_t now = log_time_ms() / 1000;
-	struct policy *policy = NULL;
-	enum policy_load_result result = lint ?
-	    lint_load(settings->policy, now, &policy, diags) :
-	    policy_load(settings->policy, &policy, diags);
-
-	if (result == POLICY_LOADED && folder != NULL)
-		result = lint ? lint_load_certificates(policy, folder, now, diags) :
-		    policy_load_certificates(policy, folder, diags);
-	if (result == POLICY_LOADED && !lint)
-		load_tell_dates(settings, policy, now, diags);
 	if (result == POLICY_LOADED)
 		settings_check_policy(settings, settings_path, policy, diags);
 	else if (diags_errors(diags) == 0)
@@ -70,19 +62,64 @@ load_policy(const struct settings *settings, const char *settings_path, bool lin
 	return policy;
 }
 
+struct policy *
+load_policy(const struct settings *settings, const char *settings_path,
+    struct tape *tape, struct diags *diags)
+{
+	struct policy *policy = NULL;
+	enum policy_load_result result = policy_load_taped(settings->policy,
+	    settings->partner_certificates, tape, &policy, diags);
+
+	if (result == POLICY_LOADED)
+		load_tell_dates(settings, policy, log_time_ms() / 1000, diags);
+	/* Else the next worker would have another policy, or none. */
+	if (tape != NULL && tape_failed(tape))
+		diags_add(diags, SEVERITY_ERROR, NULL, settings->policy, 0, 0, NULL, 0,
+		    "the policy cannot be kept for the next worker: %s", strerror(errno));
+	return load_finish(settings, settings_path, result, policy, diags);
+}
+
+struct policy *
+load_checked(const struct settings *settings, const char *settings_path,
+    struct diags *diags)
+{
+	const char *folder = settings->partner_certificates;
+	int64_t now = log_time_ms() / 1000;
+	struct policy *policy = NULL;
+	enum policy_load_result result = lint_load(settings->policy, now, &policy, diags);
+
+	if (result == POLICY_LOADED && folder != NULL)
+		result = lint_load_certificates(policy, folder, now, diags);
+	return load_finish(settings, settings_path, result, policy, diags);
+}
+
 bool
 load_timed(struct loaded *loaded, const struct settings *settings,
-    const char *settings_path, bool lint, struct diags *diags)
+    const char *settings_path, int tape, struct diags *diags)
 {
 	int64_t began = histogram_clock();
 
-	if (diags != NULL)
-		loaded->policy = load_policy(settings, settings_path, lint, diags);
+	tape_free(&loaded->tape);
+	loaded->tape = tape != -1 ? tape_play(tape) : tape_record();
+	if (loaded->tape == NULL && diags != NULL)
+		diags_add(diags, SEVERITY_ERROR, NULL, settings->policy, 0, 0, NULL, 0,
+		    "the policy cannot be kept in memory: %s", strerror(errno));
+	if (loaded->tape != NULL && diags != NULL)
+		loaded->policy = load_policy(settings, settings_path, loaded->tape, diags);
 	if (loaded->policy != NULL)
 		policy_summarize(loaded->policy, &loaded->summary);
+	else
+		tape_free(&loaded->tape);
 	loaded->at_ms = log_time_ms();
 	loaded->took_ns = histogram_clock() - began;
 	return loaded->policy != NULL;
+}
+
+void
+load_release(struct loaded *loaded)
+{
+	policy_free(&loaded->policy);
+	tape_free(&loaded->tape);
 }
 
 void

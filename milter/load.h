@@ -18,27 +18,36 @@
 
 /*
  * Loads the policy and the partners' certificates, with one warning for all that
- * lint_dates() tells of, or with all that there are ("lint", for a check).
- * "settings_path" is for diagnostics. Returns it, or NULL where it has errors,
- * contradicts the settings or could not be read; "diags" says why.
+ * lint_dates() tells of. "settings_path" is for diagnostics. "tape" (base/tape.h; NULL:
+ * none) records what is read, or plays what was read. Returns it, or NULL where it has
+ * errors, contradicts the settings, could not be read or recorded; "diags" says why.
  */
 struct policy *load_policy(const struct settings *settings, const char *settings_path,
-    bool lint, struct diags *diags);
+    struct tape *tape, struct diags *diags);
+
+/* The same for a check, with all warnings that there are. */
+struct policy *load_checked(const struct settings *settings, const char *settings_path,
+    struct diags *diags);
 
 /* What was loaded, and how. All zero is nothing yet. */
 struct loaded {
 	struct policy *policy;		/* owned; NULL: there is none, or it was passed on */
+	struct tape *tape;		/* owned; what it was loaded from; NULL likewise */
 	struct policy_summary summary;	/* of the one that was loaded */
 	int64_t at_ms;
 	int64_t took_ns;
 };
 
 /*
- * The same into *loaded, which must not have a policy, taking the time. False where it
- * has errors, which are in "diags" (NULL: memory is short).
+ * load_policy() into *loaded, which must not have a policy, taking the time: from disk,
+ * with a new tape of it, or from the tape that was recorded into "tape" (-1: none).
+ * False where it has errors, which are in "diags" (NULL: memory is short).
  */
 bool load_timed(struct loaded *loaded, const struct settings *settings,
-    const char *settings_path, bool lint, struct diags *diags);
+    const char *settings_path, int tape, struct diags *diags);
+
+/* Frees what *loaded owns and clears the pointers. */
+void load_release(struct loaded *loaded);
 
 /* Logs each diagnostic as one line: FILE:LINE:COLUMN: error|warning: MESSAGE. */
 void load_log_diags(struct log *log, const struct diags *diags);

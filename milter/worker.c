@@ -122,7 +122,7 @@ load_anew(struct worker *worker)
 	const struct daemon *daemon = worker->daemon;
 	struct diags *diags = diags_new();
 	bool loaded = load_timed(&worker->daemon->loaded, daemon->settings,
-	    daemon->settings_path, false, diags);
+	    daemon->settings_path, -1, diags);
 
 	if (diags != NULL)
 		load_log_diags(daemon->log, diags);

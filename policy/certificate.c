@@ -23,7 +23,7 @@
 #include "policy/name.h"
 #include "base/arena.h"
 #include "base/date.h"
-#include "base/file.h"
+#include "base/tape.h"
 #include "base/text.h"
 
 const char certificate_no_memory[] = "memory is short";
@@ -32,15 +32,17 @@ struct certificate_reader {
 	OSSL_LIB_CTX *library;
 	EVP_MD *sha256;
 	EVP_MD *sha1;
+	struct tape *tape;
 };
 
 struct certificate_reader *
-certificate_reader_new(void)
+certificate_reader_new(struct tape *tape)
 {
 	struct certificate_reader *reader = calloc(1, sizeof(*reader));
 
 	if (reader == NULL)
 		return NULL;
+	reader->tape = tape;
 	reader->library = OSSL_LIB_CTX_new();
 	if (reader->library != NULL) {
 		reader->sha256 = EVP_MD_fetch(reader->library, "SHA256", NULL);
@@ -359,7 +361,7 @@ certificate_read(struct certificate_reader *reader, const char *path,
 	struct file file;
 
 	memset(certificate, 0, sizeof(*certificate));
-	switch (file_read(path, CERTIFICATE_FILE_MAX, true, &file)) {
+	switch (tape_ask(reader->tape, TAPE_PEM, path, &file)) {
 	case FILE_READ:
 		problem = read_pem(reader, &file, arena, certificate);
 		break;

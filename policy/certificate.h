@@ -14,9 +14,6 @@
 #include "base/arena.h"
 #include "base/date.h"
 
-/* A file that is larger holds no partner's certificate. */
-#define CERTIFICATE_FILE_MAX ((size_t)1024 * 1024)
-
 /* More names than this are not kept, nor are longer ones. */
 #define CERTIFICATE_NAMES_MAX 256
 #define CERTIFICATE_NAME_MAX 511
@@ -53,9 +50,13 @@ extern const char certificate_no_memory[];
 
 /* OpenSSL in a context of its own, which no openssl.cnf reaches. */
 struct certificate_reader;
+struct tape;
 
-/* NULL when memory is short. One thread at a time. */
-struct certificate_reader *certificate_reader_new(void);
+/*
+ * NULL when memory is short. One thread at a time. Files are read by way of "tape", which
+ * must outlive it (NULL: from disk).
+ */
+struct certificate_reader *certificate_reader_new(struct tape *tape);
 
 /* Frees *reader and clears the pointer. NULL-safe. */
 void certificate_reader_free(struct certificate_reader **reader);

@@ -4,12 +4,12 @@
  * SPDX-License-Identifier: ISC
  */
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/parse.h"
 #include "base/array.h"
+#include "base/tape.h"
 
 #define INCLUDE_DEPTH_MAX 32
 
@@ -48,7 +48,7 @@ parse_open(struct parser *p, const char *path, struct source_node **opened)
 
 	if (node == NULL)
 		return ENOMEM;
-	error = source_read(path, p->diags, &node->source);
+	error = source_read(path, p->tape, p->diags, &node->source);
 	if (error != 0)
 		return error;
 	node->next = p->written->sources;
@@ -117,12 +117,6 @@ include_file(struct parser *p, const char *path, const struct place *place)
 	p->incomplete = true;
 }
 
-static int
-by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Remembers for lint that a pattern matches nothing. */
 static void
 note_empty(struct parser *p, const char *pattern, const struct place *place)
@@ -138,25 +132,22 @@ note_empty(struct parser *p, const char *pattern, const struct place *place)
 static void
 include_matches(struct parser *p, const char *pattern, const struct place *place)
 {
-	glob_t found = { 0 };
-	int result = glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found);
-	/* A folder that is not there holds no match; one that is closed may. */
-	bool none = result == GLOB_NOMATCH || (result == GLOB_ABORTED && errno == ENOENT);
+	enum file_result result;
+	const char *name = NULL;
+	struct file found;
 
-	if (result == GLOB_NOSPACE)
+	result = tape_ask(p->tape, TAPE_GLOB, pattern, &found);
+	if (result == FILE_NO_MEMORY)
 		p->no_memory = true;
-	else if (none)
-		note_empty(p, pattern, place);
-	else if (result != 0) {
-		parse_error(p, place, MSG_INCLUDE_MISSING, pattern,
-		    strerror(errno != 0 ? errno : EIO));
+	else if (result != FILE_READ) {
+		parse_error(p, place, MSG_INCLUDE_MISSING, pattern, strerror(errno));
 		p->incomplete = true;
-	} else {
-		qsort(found.gl_pathv, found.gl_pathc, sizeof(char *), by_bytes);
-		for (size_t i = 0; i < found.gl_pathc && !p->no_memory; i++)
-			include_file(p, found.gl_pathv[i], place);
-	}
-	globfree(&found);
+	} else if (found.length == 0)
+		note_empty(p, pattern, place);
+	while (!p->no_memory && found.length > 0 &&
+	    (name = tape_name(&found, name)) != NULL)
+		include_file(p, name, place);
+	free(found.text);
 }
 
 void

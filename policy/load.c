@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "policy/parse.h"
+#include "policy/partner.h"
 
 void
 policy_written_free(struct policy_written **written)
@@ -84,11 +85,11 @@ load(struct parser *p, const char *path)
 }
 
 enum policy_load_result
-policy_load_written(const char *path, struct policy **policy,
+policy_load_written(const char *path, struct tape *tape, struct policy **policy,
     struct policy_written **written, struct diags *diags)
 {
 	struct parser p = {
-		.policy = policy_new(), .diags = diags,
+		.policy = policy_new(), .diags = diags, .tape = tape,
 		.written = calloc(1, sizeof(struct policy_written))
 	};
 	size_t before = diags_count(diags);
@@ -116,8 +117,24 @@ policy_load(const char *path, struct policy **policy, struct diags *diags)
 {
 	struct policy_written *written;
 	enum policy_load_result result =
-	    policy_load_written(path, policy, &written, diags);
+	    policy_load_written(path, NULL, policy, &written, diags);
 
 	policy_written_free(&written);
+	return result;
+}
+
+enum policy_load_result
+policy_load_taped(const char *path, const char *folder, struct tape *tape,
+    struct policy **policy, struct diags *diags)
+{
+	struct policy_written *written;
+	enum policy_load_result result =
+	    policy_load_written(path, tape, policy, &written, diags);
+
+	policy_written_free(&written);
+	if (result == POLICY_LOADED && folder != NULL)
+		result = partners_load(*policy, folder, tape, diags);
+	if (result != POLICY_LOADED)
+		policy_free(policy);
 	return result;
 }

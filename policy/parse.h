@@ -16,6 +16,7 @@
 struct parser {
 	struct policy *policy;
 	struct diags *diags;
+	struct tape *tape;		/* by which files are read; NULL: from disk */
 	struct policy_written *written;
 	char *folder;			/* of the policy file, with its slash, or "" */
 	struct source_node *current;

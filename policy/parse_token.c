@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/suggest.h"
+#include "base/tape.h"
 
 #define HINT_WORDS_MAX 10
 
@@ -236,22 +236,28 @@ const char *
 parse_named_file(struct parser *p, const char *path)
 {
 	const char *joined = parse_print(p, "%s%s", path[0] == '/' ? "" : p->folder, path);
+	enum file_result result;
+	struct file nothing;
 
-	return access(joined, F_OK) == 0 ? joined : parse_beside(p, path);
+	if (joined == NULL)
+		return NULL;
+	result = tape_ask(p->tape, TAPE_PRESENT, joined, &nothing);
+	free(nothing.text);
+	return result == FILE_READ ? joined : parse_beside(p, path);
 }
 
 const char *
 parse_absolute(struct parser *p, const char *path)
 {
-	char *absolute = realpath(path, NULL);
+	struct file absolute;
 	const char *kept;
 
-	if (absolute == NULL && errno == ENOMEM)
+	if (tape_ask(p->tape, TAPE_ABSOLUTE, path, &absolute) == FILE_NO_MEMORY)
 		p->no_memory = true;
-	if (absolute != NULL)
-		path = absolute;
+	if (absolute.text != NULL)
+		path = absolute.text;
 	kept = parse_keep_text(p, path, strlen(path));
-	free(absolute);
+	free(absolute.text);
 	return kept;
 }
 

@@ -5,7 +5,6 @@
  */
 #include "policy/partner.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "policy/session.h"
 #include "base/array.h"
 #include "base/diag.h"
+#include "base/tape.h"
 
 struct partner {
 	struct pinned_file file;
@@ -79,19 +79,13 @@ by_digest(const void *a, const void *b)
  * Loading
  * ------------------------------------------------------------------ */
 
-static int
-is_certificate_file(const struct dirent *entry)
+static bool
+is_certificate_file(const char *name)
 {
-	const char *dot = strrchr(entry->d_name, '.');
+	const char *dot = strrchr(name, '.');
 
-	return entry->d_name[0] != '.' && dot != NULL &&
+	return name[0] != '.' && dot != NULL &&
 	    (strcmp(dot, ".pem") == 0 || strcmp(dot, ".crt") == 0);
-}
-
-static int
-by_file_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 /* FOLDER/NAME, in the arena, and where in it NAME begins. */
@@ -166,35 +160,33 @@ index_partners(struct partners *partners)
 /* Reads all files of the folder. Returns 0, an errno, or ENOMEM. */
 static int
 read_folder(struct partners *partners, struct certificate_reader *reader,
-    const char *folder, struct diags *diags)
+    struct tape *tape, const char *folder, struct diags *diags)
 {
-	struct dirent **entries;
-	int count = scandir(folder, &entries, is_certificate_file, by_file_name);
-	int error = count == -1 ? errno : 0;
+	struct file names;
+	enum file_result result = tape_ask(tape, TAPE_FOLDER, folder, &names);
+	int error = result == FILE_READ ? 0 : result == FILE_NO_MEMORY ? ENOMEM : errno;
+	const char *name = NULL;
 
-	for (int i = 0; i < count; i++) {
-		if (error == 0 && add_partner(partners, reader, folder,
-		    entries[i]->d_name, diags) != 0)
+	while (error == 0 && (name = tape_name(&names, name)) != NULL)
+		if (is_certificate_file(name) &&
+		    add_partner(partners, reader, folder, name, diags) != 0)
 			error = ENOMEM;
-		free(entries[i]);
-	}
-	if (count >= 0)
-		free(entries);
+	free(names.text);
 	if (error == 0 && (index_partners(partners) != 0 || partners->arena.failed))
 		error = ENOMEM;
 	return error;
 }
 
 enum policy_load_result
-policy_load_certificates(struct policy *policy, const char *folder,
+partners_load(struct policy *policy, const char *folder, struct tape *tape,
     struct diags *diags)
 {
 	struct partners *partners = calloc(1, sizeof(*partners));
-	struct certificate_reader *reader = certificate_reader_new();
+	struct certificate_reader *reader = certificate_reader_new(tape);
 	int error = ENOMEM;
 
 	if (partners != NULL && reader != NULL)
-		error = read_folder(partners, reader, folder, diags);
+		error = read_folder(partners, reader, tape, folder, diags);
 	certificate_reader_free(&reader);
 	if (error == 0) {
 		policy->partners = partners;
@@ -206,6 +198,13 @@ policy_load_certificates(struct policy *policy, const char *folder,
 	diags_add(diags, SEVERITY_ERROR, NULL, folder, 0, 0, NULL, 0,
 	    "the folder of partner-certificates cannot be read: %s", strerror(error));
 	return POLICY_UNREADABLE;
+}
+
+enum policy_load_result
+policy_load_certificates(struct policy *policy, const char *folder,
+    struct diags *diags)
+{
+	return partners_load(policy, folder, NULL, diags);
 }
 
 /* ------------------------------------------------------------------ *

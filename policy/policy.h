@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 struct diags;		/* base/diag.h */
+struct tape;		/* base/tape.h */
 
 /* ------------------------------------------------------------------ *
  * Facts
@@ -181,6 +182,14 @@ void policy_summarize(const struct policy *policy, struct policy_summary *summar
  */
 enum policy_load_result policy_load_certificates(struct policy *policy,
     const char *folder, struct diags *diags);
+
+/*
+ * policy_load() and, where "folder" is not NULL, policy_load_certificates(), by way of
+ * "tape": one that records gives another process the same policy, with the same names
+ * and lines, once it is played.
+ */
+enum policy_load_result policy_load_taped(const char *path, const char *folder,
+    struct tape *tape, struct policy **policy, struct diags *diags);
 
 /*
  * The facts with what is known of the session's certificate, where its fingerprint

@@ -63,7 +63,7 @@ file_parse(struct parser *p, struct policy_requirement *requirement, void *eleme
 		return false;
 	path = parse_named_file(p, p->token.text);
 	if (p->reader == NULL)
-		p->reader = certificate_reader_new();
+		p->reader = certificate_reader_new(p->tape);
 	if (path == NULL || p->reader == NULL) {
 		p->no_memory = true;
 		return false;

@@ -13,7 +13,7 @@
 
 #include "policy/messages.h"
 #include "base/diag.h"
-#include "base/file.h"
+#include "base/tape.h"
 #include "base/text.h"
 
 /*
@@ -60,10 +60,11 @@ check_bytes(struct source *source, struct diags *diags)
 }
 
 int
-source_read(const char *path, struct diags *diags, struct source *source)
+source_read(const char *path, struct tape *tape, struct diags *diags,
+    struct source *source)
 {
 	struct file file;
-	enum file_result result = file_read(path, SIZE_MAX, false, &file);
+	enum file_result result = tape_ask(tape, TAPE_FILE, path, &file);
 
 	memset(source, 0, sizeof(*source));
 	if (result != FILE_READ)

@@ -29,10 +29,11 @@ struct source {
 };
 
 /*
- * Reads the file "path" whole. Returns 0, or an errno. NUL and broken UTF-8 are
+ * Reads the file "path" whole, by way of "tape" (NULL: from disk). Returns 0, or an errno. NUL and broken UTF-8 are
  * reported in "diags", one a line. *source is the caller's, for source_free().
  */
-int source_read(const char *path, struct diags *diags, struct source *source);
+int source_read(const char *path, struct tape *tape, struct diags *diags,
+    struct source *source);
 
 /*
  * Gives the text away, in no more memory than it needs. The source goes on using it,

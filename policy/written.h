@@ -91,8 +91,8 @@ struct policy_written {
  * of it but "sources" and "empty" may be used. *written is the caller's for
  * policy_written_free(); NULL with the other results.
  */
-enum policy_load_result policy_load_written(const char *path, struct policy **policy,
-    struct policy_written **written, struct diags *diags);
+enum policy_load_result policy_load_written(const char *path, struct tape *tape,
+    struct policy **policy, struct policy_written **written, struct diags *diags);
 
 /* Frees *written and clears the pointer. NULL-safe. */
 void policy_written_free(struct policy_written **written);

@@ -6,6 +6,7 @@
 #include "tests/unit.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "base/limiter.h"
 #include "base/suggest.h"
 #include "base/table.h"
+#include "base/tape.h"
 #include "base/text.h"
 #include "tests/fake-milter/allocation.h"
 
@@ -553,6 +555,25 @@ read_some(void)
 }
 
 static bool
+tape_some(void)
+{
+	struct tape *tape = tape_record(), *player = NULL;
+	struct file names = { 0 }, again = { 0 };
+	bool done = false;
+
+	if (tape != NULL && tape_ask(tape, TAPE_FOLDER, "/dev", &names) == FILE_READ &&
+	    (player = tape_play(tape_fd(tape))) != NULL)
+		done = tape_ask(player, TAPE_FOLDER, "/dev", &again) == FILE_READ;
+	assert_true(!done || (names.length > 0 && again.length == names.length));
+	assert_true(names.text != NULL || tape == NULL || tape_failed(tape));
+	free(names.text);
+	free(again.text);
+	tape_free(&player);
+	tape_free(&tape);
+	return done;
+}
+
+static bool
 keep_some(void)
 {
 	struct diags *diags = diags_new();
@@ -577,6 +598,7 @@ every_failure_is_seen(void **state)
 	fail_each(grow_some);
 	fail_each(read_some);
 	fail_each(keep_some);
+	fail_each(tape_some);
 }
 
 /* ------------------------------------------------------------------ *
@@ -619,6 +641,243 @@ files_are_read_whole(void **state)
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(file_read(path, 10, true, &file), FILE_IRREGULAR);
 	assert_int_equal(unlink(path), 0);
+}
+
+/* ------------------------------------------------------------------ *
+ * Tapes
+ * ------------------------------------------------------------------ */
+
+#define KEY "-----BEGIN EC PRIVATE KEY-----\n%s\n-----END EC PRIVATE KEY-----\n"
+
+/* What the tests ask of a folder that has two files, and what a tape is to answer. */
+static const struct {
+	enum tape_question question;
+	const char *path;
+	enum file_result result;
+	int error;
+	const char *text;		/* names with "|" for the NUL */
+} asked[] = {
+	{ TAPE_FILE, "b.conf", FILE_READ, 0, "some\ntext\n" },
+	{ TAPE_FILE, "absent", FILE_UNREADABLE, ENOENT, NULL },
+	{ TAPE_PEM, "a.pem", FILE_READ, 0, "x\n-----BEGIN EC PRIVATE KEY-----\nAAAA\n"
+	    "-----END EC PRIVATE KEY-----\n" },
+	{ TAPE_PEM, ".", FILE_IRREGULAR, 0, NULL },
+	{ TAPE_GLOB, "*.conf", FILE_READ, 0, "b.conf|" },
+	{ TAPE_GLOB, "*", FILE_READ, 0, "a.pem|b.conf|" },
+	{ TAPE_GLOB, "*.x", FILE_READ, 0, "" },
+	{ TAPE_GLOB, "absent/*", FILE_READ, 0, "" },
+	{ TAPE_FOLDER, ".", FILE_READ, 0, ".hidden|a.pem|b.conf|" },
+	{ TAPE_FOLDER, "absent", FILE_UNREADABLE, ENOENT, NULL },
+	{ TAPE_ABSOLUTE, "/dev/../dev/null", FILE_READ, 0, "/dev/null" },
+	{ TAPE_ABSOLUTE, "absent", FILE_UNREADABLE, ENOENT, NULL },
+	{ TAPE_PRESENT, "b.conf", FILE_READ, 0, "" },
+	{ TAPE_PRESENT, "absent", FILE_UNREADABLE, ENOENT, NULL },
+};
+#define ASKED (sizeof(asked) / sizeof(asked[0]))
+
+static void
+put_text(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+}
+
+/* A new folder, into which the process goes. */
+static void
+enter_folder(char folder[])
+{
+	char key[200];
+
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(chdir(folder), 0);
+	put_text("b.conf", "some\ntext\n");
+	put_text(".hidden", "");
+	(void)snprintf(key, sizeof(key), "x\n" KEY, "c2VjcmV0\nIGtleQ==");
+	put_text("a.pem", key);
+}
+
+static void
+leave_folder(const char *folder)
+{
+	(void)unlink("b.conf");
+	(void)unlink("a.pem");
+	(void)unlink(".hidden");
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void
+expect_text(const struct file *answer, const char *expected)
+{
+	char text[300];
+
+	if (expected == NULL) {
+		assert_null(answer->text);
+		return;
+	}
+	assert_true(answer->length < sizeof(text));
+	for (size_t i = 0; i < answer->length; i++)
+		text[i] = (char)(answer->text[i] == '\0' ? '|' : answer->text[i]);
+	text[answer->length] = '\0';
+	assert_string_equal(text, expected);
+}
+
+static void
+ask_all(struct tape *tape)
+{
+	for (size_t i = 0; i < ASKED; i++) {
+		struct file answer;
+
+		errno = 0;
+		assert_int_equal(tape_ask(tape, asked[i].question, asked[i].path, &answer),
+		    asked[i].result);
+		if (asked[i].result == FILE_UNREADABLE)
+			assert_int_equal(errno, asked[i].error);
+		/* What is only looked for has no text on disk, and no use of one. */
+		if (asked[i].question != TAPE_PRESENT)
+			expect_text(&answer, asked[i].text);
+		free(answer.text);
+	}
+}
+
+static void
+a_tape_answers_as_the_disk_did(void **state)
+{
+	char folder[] = "/tmp/unit-base.XXXXXX";
+	struct tape *tape, *player;
+	struct file answer;
+
+	(void)state;
+	enter_folder(folder);
+	ask_all(NULL);
+	tape = tape_record();
+	assert_non_null(tape);
+	ask_all(tape);
+	assert_false(tape_failed(tape));
+	leave_folder(folder);
+	assert_true(tape_seal(tape_fd(tape)));
+	assert_int_equal(write(tape_fd(tape), "x", 1), -1);
+	player = tape_play(tape_fd(tape));
+	tape_free(&tape);
+	assert_null(tape);
+	assert_non_null(player);
+	ask_all(player);
+	assert_false(tape_failed(player));
+	/* Nothing comes after the end. */
+	assert_int_equal(tape_ask(player, TAPE_FILE, "b.conf", &answer), FILE_NO_MEMORY);
+	assert_null(answer.text);
+	assert_true(tape_failed(player));
+	tape_free(&player);
+}
+
+static void
+another_question_has_no_answer(void **state)
+{
+	static const struct {
+		enum tape_question question;
+		const char *path;
+	} others[] = {
+		{ TAPE_PRESENT, "/dev/null" }, { TAPE_FILE, "/dev/nul" },
+		{ TAPE_FILE, "/dev/nulll" }, { TAPE_FILE, "/dev/zero" }, { TAPE_FILE, "" },
+	};
+	struct tape *tape = tape_record();
+	struct file answer;
+
+	(void)state;
+	assert_non_null(tape);
+	assert_int_equal(tape_ask(tape, TAPE_FILE, "/dev/null", &answer), FILE_READ);
+	free(answer.text);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct tape *player = tape_play(tape_fd(tape));
+
+		assert_non_null(player);
+		assert_int_equal(tape_ask(player, others[i].question, others[i].path,
+		    &answer), FILE_NO_MEMORY);
+		assert_true(tape_failed(player));
+		assert_int_equal(errno, EBADMSG);
+		assert_int_equal(tape_ask(player, TAPE_FILE, "/dev/null", &answer),
+		    FILE_NO_MEMORY);
+		tape_free(&player);
+	}
+	tape_free(&tape);
+}
+
+/* Cut anywhere, and with any of its bytes changed, it is read within its bounds. */
+static void
+a_damaged_tape_is_no_tape(void **state)
+{
+	struct tape *tape = tape_record();
+	struct file answer;
+	char bytes[200];
+	ssize_t length;
+
+	(void)state;
+	assert_non_null(tape);
+	assert_int_equal(tape_ask(tape, TAPE_ABSOLUTE, "/dev/null", &answer), FILE_READ);
+	free(answer.text);
+	length = pread(tape_fd(tape), bytes, sizeof(bytes), 0);
+	assert_true(length > 0 && length < (ssize_t)sizeof(bytes));
+	assert_null(tape_play(-1));
+	for (ssize_t i = 0; i < 2 * length; i++) {
+		size_t size = (size_t)(i < length ? i : length);
+		int fd = memfd_create("damaged", MFD_CLOEXEC);
+		struct tape *player;
+
+		if (i >= length)
+			bytes[i - length] ^= (char)0xff;
+		assert_int_equal(write(fd, bytes, size), size);
+		if (i >= length)
+			bytes[i - length] ^= (char)0xff;
+		player = tape_play(fd);
+		assert_true((player == NULL) == (size == 0));
+		(void)close(fd);
+		if (player != NULL && tape_ask(player, TAPE_ABSOLUTE, "/dev/null",
+		    &answer) == FILE_READ)
+			assert_int_equal(answer.length, 9);
+		if (player != NULL)
+			free(answer.text);
+		tape_free(&player);
+	}
+	tape_free(&tape);
+}
+
+/* No way of writing keys leaves one, and what is no key stays. */
+static void
+keys_are_cut(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "-----BEGIN PRIVATE KEY-----\nSECRET\n", "-----BEGIN PRIVATE KEY-----\nAAAA\n" },
+		{ "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----" },
+		{ "-----BEGIN PRIVATE KEY-----\n", "-----BEGIN PRIVATE KEY-----\n" },
+		{ "-----BEGIN PUBLIC KEY-----\nPUBLIC\n-----END PUBLIC KEY-----\n",
+		    "-----BEGIN PUBLIC KEY-----\nPUBLIC\n-----END PUBLIC KEY-----\n" },
+		{ "-----BEGIN CERTIFICATE-----\nPRIVATE KEY\n-----END",
+		    "-----BEGIN CERTIFICATE-----\nPRIVATE KEY\n-----END" },
+		{ "-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n\r\nSECRET\r\n"
+		    "-----END RSA PRIVATE KEY-----\r\n-----BEGIN PRIVATE KEY-----\nSECRET\n"
+		    "-----END PRIVATE KEY-----\nx",
+		    "-----BEGIN RSA PRIVATE KEY-----\r\nAAAA\n-----END RSA PRIVATE KEY-----\r\n"
+		    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\nx" },
+	};
+	char path[] = "/tmp/unit-base.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd != -1);
+	(void)close(fd);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct file answer;
+
+		put_text(path, cases[i][0]);
+		assert_int_equal(tape_ask(NULL, TAPE_PEM, path, &answer), FILE_READ);
+		assert_string_equal(answer.text, cases[i][1]);
+		assert_int_equal(answer.length, strlen(cases[i][1]));
+		free(answer.text);
+	}
+	(void)unlink(path);
 }
 
 /* ------------------------------------------------------------------ *
@@ -754,6 +1013,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_table_finds_what_was_added),
 		cmocka_unit_test(every_failure_is_seen),
 		cmocka_unit_test(files_are_read_whole),
+		cmocka_unit_test(a_tape_answers_as_the_disk_did),
+		cmocka_unit_test(another_question_has_no_answer),
+		cmocka_unit_test(a_damaged_tape_is_no_tape),
+		cmocka_unit_test(keys_are_cut),
 		cmocka_unit_test(broken_utf8_is_told),
 		cmocka_unit_test(text_is_cut_between_code_points),
 		cmocka_unit_test(text_is_made_safe),

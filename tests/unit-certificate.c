@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/date.h"
 #include "base/diag.h"
+#include "base/tape.h"
 
 #define DAY INT64_C(86400)
 #define EXPIRES INT64_C(4733510400)	/* 2120-01-01T00:00:00Z */
@@ -183,7 +184,7 @@ read_text(const char *path, char *text, size_t size)
 static void
 damaged_files(void **state)
 {
-	struct certificate_reader *reader = certificate_reader_new();
+	struct certificate_reader *reader = certificate_reader_new(NULL);
 	char whole[8192], damaged[8192], path[32];
 	size_t length = read_text(file_of("acme.pem"), whole, sizeof(whole));
 	unsigned seed = 1, none = 0;
@@ -217,7 +218,7 @@ damaged_files(void **state)
 static void
 odd_files(void **state)
 {
-	struct certificate_reader *reader = certificate_reader_new();
+	struct certificate_reader *reader = certificate_reader_new(NULL);
 	struct arena arena = { 0 };
 	struct certificate certificate;
 
@@ -236,7 +237,7 @@ odd_files(void **state)
 static void
 large_files(void **state)
 {
-	struct certificate_reader *reader = certificate_reader_new();
+	struct certificate_reader *reader = certificate_reader_new(NULL);
 	struct arena arena = { 0 };
 	struct certificate certificate;
 	char path[32];
@@ -248,12 +249,114 @@ large_files(void **state)
 	assert_int_equal(ftruncate(fd, 10 * 1024 * 1024), 0);
 	assert_string_equal(certificate_read(reader, path, &arena, &certificate),
 	    "it is larger than 1 MiB");
-	assert_int_equal(ftruncate(fd, CERTIFICATE_FILE_MAX), 0);
+	assert_int_equal(ftruncate(fd, TAPE_PEM_MAX), 0);
 	assert_string_equal(certificate_read(reader, path, &arena, &certificate),
 	    NOTHING_IN_IT);
 	(void)close(fd);
 	certificate_reader_free(&reader);
 	arena_release(&arena);
+}
+
+/* ------------------------------------------------------------------ *
+ * From a tape
+ * ------------------------------------------------------------------ */
+
+/* The files of a policy that has all that names files. */
+static const char *const taped[][2] = {
+	{ "policy.conf", "include \"*.inc\"\ninclude \"*.none\"\n"
+	    "from file \"list.txt\" { require tls; otherwise reject }\n" },
+	{ "a.inc", "from a.example { require certificate file \"partner.pem\" }\n" },
+	{ "b.inc", "from b.example { require tls }\n" },
+	{ "list.txt", "c.example\nd.example\n" },
+	{ "partner.pem", NULL },
+};
+#define TAPED (sizeof(taped) / sizeof(taped[0]))
+
+static void
+put_taped(const char *home, bool there)
+{
+	char path[64], text[8192];
+	FILE *out;
+
+	for (size_t i = 0; i < TAPED; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", home, taped[i][0]);
+		if (!there) {
+			assert_int_equal(unlink(path), 0);
+			continue;
+		}
+		if (taped[i][1] == NULL)
+			text[read_text(file_of("acme.pem"), text, sizeof(text) - 1)] = '\0';
+		out = fopen(path, "w");
+		assert_non_null(out);
+		assert_true(fputs(taped[i][1] != NULL ? taped[i][1] : text, out) >= 0);
+		assert_int_equal(fclose(out), 0);
+	}
+}
+
+/* What a load by way of the tape gives, in words; NULL: nothing. */
+static char *
+load_taped(const char *home, struct tape *tape)
+{
+	const struct facts facts = { .from = "x@d.example", .tls_version = "none" };
+	struct diags *diags = diags_new();
+	struct policy *policy = NULL;
+	struct verdict verdict;
+	char path[64], *text = NULL;
+	size_t size;
+	FILE *out;
+
+	(void)snprintf(path, sizeof(path), "%s/policy.conf", home);
+	if (policy_load_taped(path, home, tape, &policy, diags) == POLICY_LOADED) {
+		out = open_memstream(&text, &size);
+		assert_non_null(out);
+		assert_int_equal(policy_print(policy, out), 0);
+		policy_text_decide(policy, &facts, &verdict);
+		(void)fprintf(out, "%s %s:%u", policy_action_name(verdict.action),
+		    verdict.outcome[verdict.reported].place.file,
+		    verdict.outcome[verdict.reported].place.line);
+		lint_dates(policy, INT64_C(4900000000), diags);
+		(void)fprintf(out, " %zu", diags_count(diags));
+		assert_int_equal(fclose(out), 0);
+	}
+	policy_free(&policy);
+	diags_free(&diags);
+	return text;
+}
+
+/* Whatever becomes of the files: a policy that was in force can be had again. */
+static void
+a_tape_gives_the_policy_again(void **state)
+{
+	char home[] = "/tmp/unit-certificate.XXXXXX";
+	struct tape *tape = tape_record();
+	char *before;
+
+	(void)state;
+	assert_non_null(mkdtemp(home));
+	assert_non_null(tape);
+	put_taped(home, true);
+	before = load_taped(home, tape);
+	assert_non_null(before);
+	assert_non_null(strstr(before, "reject "));
+	for (int round = 0; round < 2; round++) {
+		struct tape *player = tape_play(tape_fd(tape));
+		char *again;
+
+		assert_non_null(player);
+		again = load_taped(home, player);
+		assert_non_null(again);
+		assert_string_equal(again, before);
+		assert_false(tape_failed(player));
+		free(again);
+		tape_free(&player);
+		/* The second time nothing is there any more. */
+		if (round == 0)
+			put_taped(home, false);
+	}
+	assert_null(load_taped(home, NULL));
+	tape_free(&tape);
+	free(before);
+	assert_int_equal(rmdir(home), 0);
 }
 
 int
@@ -266,7 +369,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_decision_leaves_the_facts_alone),
 		cmocka_unit_test(damaged_files),
 		cmocka_unit_test(odd_files),
-		cmocka_unit_test(large_files)
+		cmocka_unit_test(large_files),
+		cmocka_unit_test(a_tape_gives_the_policy_again)
 	};
 	const char *top = getenv("srcdir");
 	char relative[4096];

@@ -123,7 +123,7 @@ play_kind(struct orders *orders, const struct settings *settings, size_t kind)
 	unsigned long wrong = orders->wrong;
 
 	write_file(settings->policy, kinds[kind].policy);
-	policy = load_policy(settings, "tlsward.conf", false, diags);
+	policy = load_policy(settings, "tlsward.conf", NULL, diags);
 	diags_free(&diags);
 	if (policy == NULL)
 		return false;

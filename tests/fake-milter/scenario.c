@@ -313,7 +313,7 @@ load(struct play *play, const char *text)
 
 	write_file(play, "policy.conf", text);
 	path_in(play, "tlsward.conf", path);
-	policy = load_policy(play->settings, path, false, diags);
+	policy = load_policy(play->settings, path, NULL, diags);
 	if (policy == NULL) {
 		wrong(play, "the policy cannot be used");
 		diags_print(diags, stderr);

@@ -57,7 +57,7 @@ static struct policy *
 make_policy(const struct bench *bench)
 {
 	struct diags *diags = diags_new();
-	struct policy *policy = load_policy(bench->settings, "tlsward.conf", false, diags);
+	struct policy *policy = load_policy(bench->settings, "tlsward.conf", NULL, diags);
 
 	diags_free(&diags);
 	assert_non_null(policy);

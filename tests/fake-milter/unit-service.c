@@ -574,7 +574,7 @@ prepare(struct served *served)
 
 	memset(served, 0, sizeof(*served));
 	served->settings = make_settings();
-	policy = load_policy(served->settings, "tlsward.conf", false, diags);
+	policy = load_policy(served->settings, "tlsward.conf", NULL, diags);
 	diags_free(&diags);
 	assert_non_null(policy);
 	served->service.settings = served->settings;

@@ -501,7 +501,9 @@ test_dates_are_one_line_at_a_start(void **state)
 	settings.policy = path;
 	for (int lint = 0; lint < 2; lint++) {
 		struct diags *diags = diags_new();
-		struct policy *policy = load_policy(&settings, NULL, lint == 1, diags);
+		struct policy *policy = lint == 1 ?
+		    load_checked(&settings, NULL, diags) :
+		    load_policy(&settings, NULL, NULL, diags);
 
 		assert_non_null(policy);
 		assert_true(lint == 1 ? diags_count(diags) > 7 :
