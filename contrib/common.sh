@@ -8,12 +8,12 @@ BUILD_PACKAGES="autoconf automake pkg-config gcc make libc6-dev libmilter-dev
 libssl-dev libpcre2-dev libidn2-dev libjansson-dev libsqlite3-dev
 libmicrohttpd-dev zlib1g-dev libseccomp-dev"
 CLIENT_PACKAGES="python3 openssl"
+# No mail server is installed: it would take the place of the one that is there. Their
+# packages are unpacked (provide), and these are what Sendmail is set up with.
 POSTFIX_PACKAGES="postfix"
-# Sendmail itself is not installed: it would take the place of the mail server that
-# is there. Its packages are unpacked, and these are what it runs and is set up with.
 SENDMAIL_PACKAGES="sendmail-bin sendmail-cf"
-SENDMAIL_NEEDS="m4 gcc libc6-dev libwrap0 libldap-2.5-0 libdb5.3 liblockfile1 libnsl2
-libsasl2-2 libssl3"
+SENDMAIL_TOOLS="m4 gcc libc6-dev"
+denied=/usr/sbin/policy-rc.d
 
 fail() {
 	echo "${0##*/}: $*" >&2
@@ -29,63 +29,103 @@ missing() {
 	done
 }
 
-# Postfix must not start by being installed: the tests start their own.
+# Nothing starts by being installed. The file says whose it is, so that one is never
+# left behind that a run which was killed has written.
 deny_services() {
-	[ -e /usr/sbin/policy-rc.d ] && return
-	denied=/usr/sbin/policy-rc.d
-	printf '#!/bin/sh\nexit 101\n' > "$denied" && chmod 755 "$denied"
+	allow_services
+	[ -e "$denied" ] && return
+	printf '#!/bin/sh\n# of tlsward, for a moment\nexit 101\n' > "$denied" &&
+	    chmod 755 "$denied"
 }
 
 allow_services() {
-	[ -n "${denied:-}" ] && rm -f "$denied"
-	denied=
+	grep -qs '^# of tlsward, for a moment$' "$denied" && rm -f "$denied"
+	return 0
 }
 
 apt_install() {
 	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 \
-	    install --no-install-recommends "$@"
+	    --no-install-recommends install "$@"
 }
 
-# The lists of packages are fetched only when the ones at hand do not do.
-install_or_update() {
-	apt_install "$@" || { apt-get -q update && apt_install "$@"; }
+# What apt would do. The lists of packages are fetched only when those at hand do not do.
+plan_install() {
+	apt_install -s "$@" || { apt-get -q update && apt_install -s "$@"; }
 }
 
-# install_missing PACKAGE...
+# quietly WHAT COMMAND...: shows the end of what it said only when it fails.
+quietly() {
+	what=$1
+	shift
+	"$@" >"$work/apt.log" 2>&1 && return
+	allow_services
+	tail -n 30 "$work/apt.log"
+	fail "$what failed"
+}
+
+# install_missing PACKAGE...: nothing that is installed goes for it.
 install_missing() {
 	wanted=$(missing "$@")
 	[ -n "$wanted" ] || return 0
 	command -v apt-get >/dev/null || fail "no apt-get, and not installed: $wanted"
 	[ "$(id -u)" -eq 0 ] || fail "not root, and not installed: $wanted"
 	echo "installing $wanted"
+	# shellcheck disable=SC2086 # a list of words
+	quietly "apt-get -s install" plan_install $wanted
+	removed=$(sed -n 's/^Remv \([^ ]*\).*/\1/p' "$work/apt.log" | tr '\n' ' ')
+	[ -z "$removed" ] || fail "apt-get would remove ${removed% } for $wanted:" \
+	    "nothing was installed. Remove ${removed% } yourself where it may go;" \
+	    "else run this in a container or on another machine"
 	deny_services
 	# shellcheck disable=SC2086 # a list of words
-	install_or_update $wanted >"$work/apt.log" 2>&1 || {
-		tail -n 30 "$work/apt.log"
-		fail "apt-get failed"
-	}
+	quietly "apt-get install" apt_install --no-remove $wanted
 	allow_services
 }
 
-# The lists of packages are fetched only when the ones at hand do not do.
-download_sendmail() {
-	# shellcheck disable=SC2086 # a list of words
-	apt-get -q download $SENDMAIL_PACKAGES || { apt-get -q update &&
-	    apt-get -q download $SENDMAIL_PACKAGES; }
+# The names of the libraries that packages depend on.
+libraries() {
+	for package in "$@"; do
+		dpkg-deb -f "$package" Depends | tr ',' '\n' |
+		    sed -n 's/^ *\(lib[^ ]*\).*/\1/p'
+	done | sort -u
 }
 
-# Unpacks Sendmail in $work/sendmail, and says so to the tests. It fails, and shows
-# why, where the packages cannot be had.
-provide_sendmail() {
-	if ! (mkdir "$work/sendmail" && cd "$work/sendmail" && download_sendmail &&
-	    for package in *.deb; do
-		    dpkg -x "$package" . || exit 1
-	    done) >"$work/sendmail.log" 2>&1; then
-		tail -n 30 "$work/sendmail.log"
+unpack() {
+	apt-get -q download "$@" || { apt-get -q update && apt-get -q download "$@"; } ||
+	    return 1
+	for package in *.deb; do
+		dpkg -x "$package" . || return 1
+	done
+}
+
+# provide NAME PACKAGE...: unpacks packages in $work/NAME and installs the libraries
+# that they need. It fails, and shows why, where they cannot be had.
+provide() {
+	unpacked=$work/$1
+	shift
+	if ! (mkdir "$unpacked" && cd "$unpacked" && unpack "$@") >"$unpacked.log" 2>&1; then
+		tail -n 30 "$unpacked.log"
 		return 1
 	fi
+	# shellcheck disable=SC2046 # a list of words
+	install_missing $(libraries "$unpacked"/*.deb)
+}
+
+provide_postfix() {
+	# shellcheck disable=SC2086 # a list of words
+	provide postfix $POSTFIX_PACKAGES
+}
+
+provide_sendmail() {
+	# shellcheck disable=SC2086 # a list of words
+	install_missing $SENDMAIL_TOOLS && provide sendmail $SENDMAIL_PACKAGES
+}
+
+# Tells the tests where the unpacked mail servers are.
+export_servers() {
+	TLSWARD_POSTFIX=$work/postfix
 	TLSWARD_SENDMAIL=$work/sendmail
-	export TLSWARD_SENDMAIL
+	export TLSWARD_POSTFIX TLSWARD_SENDMAIL
 }
 
 # Copies what belongs to the tree to $work/tlsward: with git exactly that, else all

@@ -6,8 +6,13 @@
 
 Mail that is accepted goes to the transport "discard", or with
 default_transport="keep" into a file of the folder "kept". Needs root.
+
+$TLSWARD_POSTFIX is a folder with Debian's package unpacked in it: installed, it would
+take the place of the mail server that is there. Without it Postfix must be installed.
 """
 
+import collections
+import functools
 import grp
 import os
 import pwd
@@ -19,7 +24,6 @@ import time
 from . import replies, waiting
 from .process import Server
 
-MASTER = "/usr/lib/postfix/sbin/master"
 QUEUES = ("active bounce corrupt defer deferred flush hold incoming pid private "
           "saved trace").split()
 
@@ -29,8 +33,8 @@ queue_directory = {folder}/queue
 data_directory = {folder}/data
 maillog_file_prefixes = {folder}
 maillog_file = {folder}/mail.log
-mail_owner = postfix
-setgid_group = postdrop
+mail_owner = {accounts.owner}
+setgid_group = {accounts.group}
 myhostname = mx.test.example
 mydomain = test.example
 myorigin = test.example
@@ -88,6 +92,59 @@ keep       unix  - n n -   - pipe flags=R user=nobody argv=/bin/dd
 """
 
 
+# What an unpacked Postfix is told, since it was built for other places.
+UNPACKED = """
+daemon_directory = {tree}/usr/lib/postfix/sbin
+command_directory = {tree}/usr/sbin
+shlib_directory = {tree}/usr/lib/postfix
+meta_directory = {tree}/usr/share/postfix
+import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE
+    POSTLOG_HOSTNAME LD_LIBRARY_PATH={tree}/usr/lib/postfix
+"""
+
+Accounts = collections.namedtuple("Accounts", "owner group")
+
+# Those of the package, and where it was not installed two that every Debian has and
+# that share no number with each other or with "nobody", as Postfix demands.
+INSTALLED_ACCOUNTS = Accounts("postfix", "postdrop")
+BASE_ACCOUNTS = Accounts("uucp", "news")
+
+
+def tree():
+    """The folder that the package is unpacked in; "" for the one that is installed."""
+    return os.path.abspath(os.environ["TLSWARD_POSTFIX"]) \
+        if os.environ.get("TLSWARD_POSTFIX") else ""
+
+
+def accounts():
+    """As whom the mail system runs here."""
+    return BASE_ACCOUNTS if tree() else INSTALLED_ACCOUNTS
+
+
+def master():
+    """The path of Postfix's first program."""
+    return tree() + "/usr/lib/postfix/sbin/master"
+
+
+def environment():
+    """What its programs find their libraries by."""
+    path = {"LD_LIBRARY_PATH": tree() + "/usr/lib/postfix"} if tree() else {}
+    return {**os.environ, **path}
+
+
+@functools.lru_cache(maxsize=None)
+def obstacle():
+    """Why no Postfix can run here, or None."""
+    if os.geteuid() != 0:
+        return "not root: Postfix needs it"
+    if not os.path.exists(master()):
+        return "no %s: Postfix is not installed" % master()
+    missing = re.findall(r"(\S+) => not found", subprocess.run(
+        ("ldd", master()), capture_output=True, check=False, text=True,
+        env=environment()).stdout)
+    return "libraries are missing: " + ", ".join(missing) if missing else None
+
+
 class Postfix:
     """See the module. Parameters of main.cf are given by name."""
 
@@ -122,8 +179,8 @@ class Postfix:
     # Directories and files
 
     def _make_folders(self):
-        owner = pwd.getpwnam("postfix")
-        drop = grp.getgrnam("postdrop").gr_gid
+        owner = pwd.getpwnam(accounts().owner)
+        drop = grp.getgrnam(accounts().group).gr_gid
         for path in (self.folder, self.config, self.queue):
             os.makedirs(path, exist_ok=True)
             os.chmod(path, 0o755)
@@ -168,8 +225,8 @@ class Postfix:
 
     def start(self):
         """Starts it and waits until its port answers."""
-        self._server = Server("Postfix", (MASTER, "-d", "-c", self.config),
-                              os.path.join(self.folder, "errors"))
+        self._server = Server("Postfix", (master(), "-d", "-c", self.config),
+                              os.path.join(self.folder, "errors"), environment())
         try:
             waiting.until("Postfix on port %d" % self.port, self._answers,
                           self._must_live)
@@ -207,8 +264,8 @@ class Postfix:
 
     def command(self, *words, **options):
         """Runs a Postfix command on this instance's configuration."""
-        return subprocess.run((words[0], "-C" if words[0] == "sendmail" else "-c",
-                               self.config) + words[1:],
+        return subprocess.run((program(words[0]), "-C" if words[0] == "sendmail" else
+                               "-c", self.config) + words[1:], env=environment(),
                               capture_output=True, check=False, **options)
 
     def held(self):
@@ -227,9 +284,16 @@ class Postfix:
             return message.read()
 
 
+def program(name):
+    """The path of one of its commands."""
+    return "%s/usr/sbin/%s" % (tree(), name)
+
+
 def defaults(folder, pki):
     """The parameters of main.cf, by name."""
-    text = re.sub(r"\n\s+", " ", MAIN.format(folder=folder, pki=pki).strip())
+    text = MAIN.format(folder=folder, pki=pki, accounts=accounts())
+    text += UNPACKED.format(tree=tree()) if tree() else ""
+    text = re.sub(r"\n\s+", " ", re.sub(r"\n\n+", "\n", text.strip()))
     return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in text.splitlines())
 
 

@@ -28,10 +28,8 @@ from mta import milter, postfix, sendmail, workspace	# noqa: E402
 
 def obstacle():
     """Why the tests cannot run here, or None."""
-    if os.geteuid() != 0:
-        return "not root: Postfix needs it"
-    if not os.path.exists(postfix.MASTER):
-        return "Postfix is not installed"
+    if postfix.obstacle():
+        return postfix.obstacle()
     if shutil.which("openssl") is None:
         return "openssl is not installed"
     try:

@@ -10,7 +10,7 @@ from . import waiting, workspace
 from .case import ACCEPTED, MilterCase
 from .replies import queue_id
 from .milter import SERVICE
-from .postfix import has_ipv6
+from .postfix import accounts, has_ipv6
 from .test_start import StartCase
 
 OURS = "someone@ours.example"
@@ -472,7 +472,7 @@ class Starts(StartCase):
         self.assertFalse(os.path.exists(milter.socket))
 
     def test_mode_and_group(self):
-        milter = self.service(socket_mode="0660", socket_group="postfix")
+        milter = self.service(socket_mode="0660", socket_group=accounts().owner)
         milter.start()
         first, second = (os.stat(path) for path in (
             milter.socket, milter.service_socket))

@@ -13,7 +13,7 @@ from . import process, waiting, workspace
 from .case import MilterCase
 from .client import Client
 from .milter import USER, Milter, negotiates, program
-from .postfix import Postfix
+from .postfix import Postfix, accounts
 
 OURS = "someone@ours.example"
 POLICY = "from strict.example { require tls; otherwise reject }\n"
@@ -146,11 +146,12 @@ class Starts(StartCase):
         self.assertEqual(milter.stop(), 0)
 
     def test_socket_mode_and_group(self):
-        milter = self.make(socket_mode="0660", socket_group="postfix")
+        milter = self.make(socket_mode="0660", socket_group=accounts().owner)
         milter.start()
         found = os.stat(milter.socket)
         self.assertEqual(stat.S_IMODE(found.st_mode), 0o660)
-        self.assertEqual(grp.getgrgid(found.st_gid).gr_name, "postfix")
+        self.assertEqual(grp.getgrgid(found.st_gid).gr_name,
+                         accounts().owner)
         self.assertTrue(self.reply(self.postfix(milter.address)).startswith("530"))
 
     def test_inet_socket(self):
