@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "milter/confine.h"
 
 static void say_error(const struct daemon *daemon, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -228,6 +229,9 @@ say_who(const struct daemon *daemon)
 		    daemon->identity.user);
 	if (daemon->identity.change && daemon->identity.uid == 0)
 		log_message(daemon->log, SEVERITY_WARNING, "running as root");
+	if (daemon->settings->confine && !confine_is_built())
+		log_message(daemon->log, SEVERITY_WARNING, "not confined: built without"
+		    " libseccomp");
 }
 
 /* Root's own folders do not let the user make or remove the file: then it stays. */
@@ -271,7 +275,7 @@ clean_up_files(const struct daemon *daemon)
 static int
 serve_as_user(struct daemon *daemon)
 {
-	char error[PRIVILEGES_ERROR_MAX];
+	char error[PRIVILEGES_ERROR_MAX + CONFINE_ERROR_MAX];
 	int status = 1;
 
 	if (!write_pid_file(daemon))
@@ -281,6 +285,10 @@ serve_as_user(struct daemon *daemon)
 		goto done;
 	}
 	say_who(daemon);
+	if (daemon->settings->confine && !confine_process(CONFINE_SUPERVISOR, error)) {
+		say_error(daemon, "%s", error);
+		goto done;
+	}
 	status = supervisor_run(daemon);
 done:
 	clean_up_files(daemon);

@@ -24,6 +24,7 @@
 #include "base/buffer.h"
 #include "base/diag.h"
 #include "milter/callbacks.h"
+#include "milter/confine.h"
 #include "milter/load.h"
 #include "milter/metrics.h"
 #include "milter/service_listener.h"
@@ -413,6 +414,7 @@ worker_run(struct daemon *daemon, int control)
 {
 	/* Threads may still use it when this function has returned. */
 	static struct worker worker;
+	char error[CONFINE_ERROR_MAX];
 	int status = 1;
 
 	take_own_session();
@@ -422,6 +424,10 @@ worker_run(struct daemon *daemon, int control)
 	worker.health.sockets = &daemon->sockets;
 	worker.service.settings = daemon->settings;
 	worker.service.log = daemon->log;
+	if (daemon->settings->confine && !confine_process(CONFINE_WORKER, error)) {
+		log_message(daemon->log, SEVERITY_ERROR, "%s", error);
+		return 1;
+	}
 	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
 	    !take_first_policy(&worker) || !prepare_authres(&worker.service) ||
 	    !prepare_policy_service(&worker)) {

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "settings/table.h"
 #include "base/diag.h"
@@ -55,6 +56,23 @@ same_address(const char *a, const char *b)
 	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+/* Whoever can connect is believed what only an MTA can know. */
+static void
+check_socket_mode(const struct check *c)
+{
+	const struct settings *settings = c->settings;
+	bool is_file = settings_unix_path(settings->listen) != NULL ||
+	    settings_unix_path(settings->policy_service) != NULL;
+
+	if (is_file && (settings->socket_mode & S_IWOTH) != 0 &&
+	    !settings->socket_world_writable)
+		setting_complain(c, SEVERITY_ERROR, SETTING_socket_mode,
+		    "socket-mode %04o lets every user of this host speak as the MTA: "
+		    "0660 and the MTA's group in socket-group keep them out; who wants it "
+		    "all the same writes \"socket-world-writable yes\"",
+		    (unsigned)settings->socket_mode);
+}
+
 /* No two answer at one address; metrics are for this host. */
 static void
 check_addresses(const struct check *c)
@@ -94,6 +112,7 @@ settings_check_policy(const struct settings *settings, const char *path,
 		setting_complain(&check, SEVERITY_ERROR, SETTING_reply_at,
 		    "reply-at mail cannot go with a policy-service: what Postfix tells "
 		    "it is not known yet when MAIL is answered");
+	check_socket_mode(&check);
 	check_addresses(&check);
 	check_sources(&check, &summary);
 }

@@ -40,6 +40,8 @@ enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE 
 	    "unix:/run/tlsward/milter.sock", NULL, "where the MTA reaches the daemon") \
 	SETTING(mode_t, socket_mode, "socket-mode", octal, "octal", "0660", NULL, \
 	    "permissions of the UNIX socket") \
+	SETTING(bool, socket_world_writable, "socket-world-writable", yes, "yes | no", \
+	    "no", NULL, "whether socket-mode may let every user of this host connect") \
 	SETTING(char *, socket_group, "socket-group", name, "group", NULL, \
 	    "the daemon's group", "group of the UNIX socket") \
 	SETTING(char *, policy, "policy", text, "path", "policy.conf", NULL, \
@@ -48,6 +50,8 @@ enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE 
 	    "whom to become after start, when started as root") \
 	SETTING(char *, group, "group", name, "group", NULL, \
 	    "the user's primary group", "the group to become, when started as root") \
+	SETTING(bool, confine, "confine", yes, "yes | no", "yes", NULL, \
+	    "whether the daemon takes from itself what it need not ask of the kernel") \
 	SETTING(enum settings_mta, mta, "mta", word, "auto | postfix | sendmail", \
 	    "auto", NULL, "how certificate macros are to be understood") \
 	SETTING(char *, policy_service, "policy-service", address, \
@@ -141,7 +145,8 @@ void settings_free(struct settings **settings);
 
 /*
  * What settings and policy cannot mean together (reply-at mail with a "to" rule
- * that exempts, or with the policy service; one address twice), as errors in "diags",
+ * that exempts, or with the policy service; one address twice; a socket that everybody can
+ * write to, unasked), as errors in "diags",
  * and requirements on facts that nobody will supply, and metrics that others than
  * this host can read, as warnings. "path" is the settings file's name.
  */

@@ -75,7 +75,8 @@ class Milter:
                 os.chown(path, user.pw_uid, user.pw_gid)
 
     def _write_settings(self, settings):
-        merged = {"listen": self.address, "socket_mode": "0666", "user": USER,
+        merged = {"listen": self.address, "socket_mode": "0666",
+                  "socket_world_writable": "yes", "user": USER,
                   "policy": self.policy, "log": "file:" + self.log,
                   "log_format": "json", "journal": "none", **settings}
         with open(self.settings, "w", encoding="utf-8") as out:

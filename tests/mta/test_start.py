@@ -96,6 +96,11 @@ class Refusals(StartCase):
     def test_settings_against_the_policy(self):
         self.assert_fails(self.make("to a@b.example { exempt }\n", reply_at="mail"))
 
+    def test_socket_for_everybody(self):
+        milter = self.make(socket_mode="0666", socket_world_writable=None)
+        self.assert_fails(milter, "tlsward.conf:2:", "socket-world-writable yes")
+        self.assert_fails(milter, "socket-world-writable yes", options=("-t",))
+
     def test_socket_in_use(self):
         milter = self.make()
         milter.start()
@@ -180,6 +185,27 @@ class Starts(StartCase):
             self.assertNotIn("0", status["Groups"].split())
             for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
                 self.assertEqual(int(status[name], 16), 0, name)
+            self.assertEqual(status["NoNewPrivs"], "1")
+            self.assertEqual(status["Seccomp"], "2")
+
+    def test_confinement_can_be_switched_off(self):
+        milter = self.make(confine="no")
+        milter.start()
+        for pid in milter.server.family():
+            status = process.status(pid)
+            self.assertEqual(status["NoNewPrivs"], "1")
+            self.assertEqual(status["Seccomp"], "0")
+
+    def test_a_new_worker_is_confined_and_serves(self):
+        milter = self.make(metrics="127.0.0.1:%d" % waiting.free_ports(1)[0])
+        milter.start()
+        first, = self.workers(milter)
+        os.kill(first, signal.SIGKILL)
+        waiting.until("another worker", lambda: set(self.workers(milter)) - {first},
+                      milter.server.must_live)
+        waiting.until("answer", milter.answers, milter.server.must_live)
+        for pid in self.workers(milter):
+            self.assertEqual(process.status(pid)["Seccomp"], "2")
 
     def test_policy_without_a_default_is_told(self):
         milter = self.make()

@@ -1,0 +1,37 @@
+/*
+ * confine.h - what a process of the daemon may still ask of the kernel.
+ *
+ * seccomp(2), by libseccomp: no other program is run, no socket made but for the
+ * system's log, nobody's memory looked into. Which files can be opened is for the user
+ * to say that the daemon has become: a filter sees no names. On machines that make
+ * sockets through socketcall(2), as 32-bit x86 does, it does not see families either.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_MILTER_CONFINE_H
+#define TLSWARD_MILTER_CONFINE_H
+
+#include <stdbool.h>
+
+#define CONFINE_ERROR_MAX 256
+
+/*
+ * A worker inherits what its supervisor is confined to, and is confined to less: it
+ * starts threads, and no process; it sends signals to nobody but itself.
+ */
+enum confine_role { CONFINE_SUPERVISOR, CONFINE_WORKER };
+
+/* Whether this build can confine at all. */
+bool confine_is_built(void);
+
+/*
+ * Confines the calling process for good, all its threads and all that it forks, and sees
+ * to it that it gains no privileges by running a program. What is not allowed fails with
+ * ENOSYS, as on a kernel that has no such call; a socket of another family with EPERM;
+ * running a program and looking into another process end the process by SIGSYS. False
+ * with the reason in "error", of CONFINE_ERROR_MAX bytes; true without doing anything
+ * where confine_is_built() is false.
+ */
+bool confine_process(enum confine_role role, char *error);
+
+#endif
