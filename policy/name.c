@@ -116,8 +116,9 @@ find_at(const char *text, size_t length)
 				at = last;
 		} else if (text[i] == '"')
 			quoted = !quoted;
-		else if (text[i] == '\\' && quoted && i + 1 < length)
-			i++;
+		else if (text[i] == '\\' && quoted && i + 1 < length &&
+		    text[++i] == '@')
+			last = text + i;
 	}
 	return quoted ? last : at;
 }

@@ -18,14 +18,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int replayed;
 
-/* Each target's seeds, below the source tree. */
+/* What targets begin with beside their seeds, below the source tree. */
 static const struct {
 	const char *target;
-	const char *patterns[2];
-} seeds[] = {
-	{ "policy", { "tests/fuzz/seeds/policy/*", "tests/cases/policy/*/*/*.conf" } },
-	{ "facts", { "tests/fuzz/seeds/facts/*", "tests/cases/policy/good/*/facts.jsonl" } },
-	{ "maillog", { "tests/fuzz/seeds/maillog/*", NULL } },
+	const char *pattern;
+} cases[] = {
+	{ "policy", "tests/cases/policy/*/*/*.conf" },
+	{ "facts", "tests/cases/policy/good/*/facts.jsonl" },
+	{ "decide", "tests/cases/policy/good/*/facts.jsonl" },
+	{ "settings", "tests/cases/settings/*/*/tlsward.conf" },
 };
 
 /* A file is one input, as in the fuzzer's corpus. */
@@ -67,12 +68,13 @@ replay_all(const char *pattern)
 static void
 replay_seeds(const char *target)
 {
-	for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++) {
-		if (strcmp(seeds[i].target, target) != 0)
-			continue;
-		for (size_t j = 0; j < 2 && seeds[i].patterns[j] != NULL; j++)
-			replay_all(seeds[i].patterns[j]);
-	}
+	char pattern[256];
+
+	(void)snprintf(pattern, sizeof(pattern), "tests/fuzz/seeds/%s/*", target);
+	replay_all(pattern);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (strcmp(cases[i].target, target) == 0)
+			replay_all(cases[i].pattern);
 }
 
 /* The target is what the program is called after its last "-". */
