@@ -16,12 +16,10 @@
 
 #include "base/diag.h"
 #include "base/limiter.h"
+#include "milter/descriptors.h"
 
 /* How often clients are looked at that are silent. */
 #define LOOK_MS 1000
-
-/* How long no connection is accepted when no more files may be opened. */
-#define PAUSE_MS 200
 
 #define EVENTS_AT_ONCE 64
 
@@ -44,12 +42,14 @@ struct service_listener {
 	int epoll;
 	struct service *service;
 	const struct service_limits *limits;
+	size_t most;			/* clients */
 	uint64_t serial;
 	size_t count;			/* of clients */
 	size_t used;			/* places; there is nobody behind them */
 	int64_t look_ms;		/* when to look at them next */
 	int64_t resume_ms;		/* when to accept again; 0: it does */
 	struct limiter limiters[CLIENT_ENDS];
+	struct limiter shortage;
 	struct service_client clients[];
 };
 
@@ -200,12 +200,15 @@ struct service_listener *
 service_listener_new(int fd, struct service *service,
     const struct service_limits *limits)
 {
+	size_t share = descriptors_share();
+	size_t most = limits->clients < share ? limits->clients : share;
 	struct service_listener *listener = calloc(1, sizeof(*listener) +
-	    limits->clients * sizeof(listener->clients[0]));
+	    most * sizeof(listener->clients[0]));
 
 	if (listener == NULL)
 		return NULL;
 	listener->fd = -1;
+	listener->most = most;
 	listener->service = service;
 	listener->limits = limits;
 	listener->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -319,7 +322,7 @@ drop_worst(struct service_listener *listener)
 static struct service_client *
 free_place(struct service_listener *listener)
 {
-	if (listener->count == listener->limits->clients)
+	if (listener->count == listener->most)
 		drop_worst(listener);
 	for (size_t i = 0; i < listener->used; i++)
 		if (listener->clients[i].fd == -1)
@@ -348,22 +351,41 @@ admit_client(struct service_listener *listener, int fd, int64_t now_ms)
 	listener->count++;
 }
 
+/* A connection, or -1 with errno. What is kept of files is not taken. */
+static int
+accept_client(const struct service_listener *listener)
+{
+	if (descriptors_left(listener->fd, 0))
+		return accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	errno = EMFILE;
+	return -1;
+}
+
+/* Short of files or memory. */
+static void
+pause_accepting(struct service_listener *listener, int64_t now_ms)
+{
+	log_limited(listener->service->log, &listener->shortage, SEVERITY_ERROR,
+	    "policy service: " DESCRIPTORS_SHORT, descriptors_limit());
+	if (watch_fd(listener, EPOLL_CTL_MOD, listener->fd, 0, THE_LISTENER) == 0)
+		listener->resume_ms = now_ms + DESCRIPTORS_PAUSE_MS;
+}
+
 /* So many at once that the others' turn comes. */
 static void
 accept_clients(struct service_listener *listener, int64_t now_ms)
 {
 	for (int i = 0; i < EVENTS_AT_ONCE; i++) {
-		int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept_client(listener);
 
 		if (fd != -1) {
 			admit_client(listener, fd, now_ms);
 			continue;
 		}
-		/* Short of files or memory: trying again at once would be for nothing. */
-		if ((errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		    errno == ENOMEM) && watch_fd(listener, EPOLL_CTL_MOD, listener->fd, 0,
-		    THE_LISTENER) == 0)
-			listener->resume_ms = now_ms + PAUSE_MS;
+		if (descriptors_short(errno)) {
+			pause_accepting(listener, now_ms);
+			return;
+		}
 		if (errno != ECONNABORTED && errno != EINTR)
 			return;
 	}
@@ -409,7 +431,7 @@ static int
 patience(const struct service_listener *listener, int64_t now_ms)
 {
 	if (listener->resume_ms != 0)
-		return PAUSE_MS;
+		return DESCRIPTORS_PAUSE_MS;
 	if (listener->count == 0)
 		return -1;
 	return listener->look_ms > now_ms ? (int)(listener->look_ms - now_ms) : 0;

@@ -21,7 +21,7 @@
 
 /* Limits; tests set smaller ones. Milliseconds. */
 struct service_limits {
-	size_t clients;
+	size_t clients;		/* at most a share of the files that may be open */
 	int64_t first_ms;	/* from the connection to the first request's end */
 	int64_t request_ms;	/* from a later request's begin to its end */
 	int64_t answer_ms;	/* for a client to read its answers */

@@ -13,13 +13,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/diag.h"
 #include "milter/callbacks.h"
+#include "milter/descriptors.h"
 
 /*
  * Connections waiting to be accepted: an MTA opens one for each client, all at
@@ -35,12 +35,6 @@
  * passes the content on afterwards), so this is long on purpose.
  */
 #define IDLE_SECONDS 7210
-
-/*
- * libmilter spins when it may open no more files. One connection is one file; this
- * many are more than an MTA has processes.
- */
-#define FILES_MAX 65536
 
 #define CANNOT_SERVE "cannot listen for the policy service on"
 #define CANNOT_MEASURE "cannot listen for metrics on"
@@ -324,14 +318,17 @@ listen_unix(struct socket_file *file, const char *path, const struct settings *s
 }
 
 static void
-raise_file_limit(void)
+prepare_descriptors(const struct settings *settings, struct log *log)
 {
-	struct rlimit limit;
+	size_t limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_MAX)
-		return;
-	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	descriptors_raise();
+	limit = descriptors_limit();
+	sockets_prepare_accept(log, settings->policy_service != NULL);
+	if (limit < DESCRIPTORS_LOW)
+		log_message(log, SEVERITY_WARNING, "only %zu files may be open at a time,"
+		    " and each connection of the MTA is one: allow %d or more"
+		    " (LimitNOFILE=, ulimit -n)", limit, DESCRIPTORS_LOW);
 }
 
 static bool
@@ -352,7 +349,6 @@ open_milter(struct socket_file *file, const struct settings *settings,
 	mode_t before;
 	bool opened;
 
-	raise_file_limit();
 	if (path != NULL && !make_way(path, error))
 		return false;
 	if (!register_milter(settings))
@@ -373,6 +369,7 @@ sockets_open(struct sockets *sockets, const struct settings *settings,
 {
 	const char *path = settings_unix_path(settings->policy_service);
 
+	prepare_descriptors(settings, log);
 	if (!open_milter(&sockets->files[0], settings, identity, error))
 		return false;
 	words_go_to = log;
@@ -398,6 +395,7 @@ void
 sockets_close(struct sockets *sockets)
 {
 	words_go_to = NULL;
+	sockets_prepare_accept(NULL, false);
 	if (sockets->service_fd != -1)
 		(void)close(sockets->service_fd);
 	if (sockets->metrics_fd != -1)

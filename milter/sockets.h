@@ -42,6 +42,12 @@ struct sockets {
 bool sockets_open(struct sockets *sockets, const struct settings *settings,
     const struct identity *identity, struct log *log, char error[SOCKETS_ERROR_MAX]);
 
+/*
+ * Connections are accepted as long as files may be opened (accept.c); "log" hears where
+ * they are not. Beside a policy service libmilter leaves that one its share.
+ */
+void sockets_prepare_accept(struct log *log, bool beside_service);
+
 /* A UNIX socket that was made and is not where it was any more, or NULL. */
 const char *sockets_lost(const struct sockets *sockets);
 

@@ -48,6 +48,7 @@ class Milter:
         self.service = "unix:" + self.service_socket
         self.log = os.path.join(folder, "log", "records.json")
         self.settings = os.path.join(folder, "tlsward.conf")
+        self.files = None	# how many it may have open; None: as many as we
         self._server = None
         self._lines = []
         self._mark = 0
@@ -98,8 +99,9 @@ class Milter:
 
     def spawn(self, *options):
         """Starts it without waiting for anything."""
+        limit = ("prlimit", "--nofile=%d" % self.files) if self.files else ()
         self._server = Server("tlsward-milter",
-                              (program(), "-f", "-c", self.settings) + options,
+                              limit + (program(), "-f", "-c", self.settings) + options,
                               os.path.join(self.folder, "errors"))
         return self._server
 

@@ -143,7 +143,15 @@ class Peer:
 
     def negotiate(self, version=VERSION, actions=ALL_ACTIONS, steps=ALL_STEPS):
         """Offers this and returns what the milter wants of it, or None."""
+        self.offer(version, actions, steps)
+        return self.agreed()
+
+    def offer(self, version=VERSION, actions=ALL_ACTIONS, steps=ALL_STEPS):
+        """The first half of negotiate()."""
         self.send(b"O", struct.pack(">III", version, actions, steps))
+
+    def agreed(self):
+        """The second half."""
         packet = self.receive()
         if packet is not None:
             self.options = Options(packet[1])

@@ -1,0 +1,78 @@
+/*
+ * accept.c - how libmilter and libmicrohttpd take connections.
+ *
+ * Both ask for the next one at once where no more files may be opened, and so spin,
+ * without a word; libmilter gives up altogether after ten other errors in a row. So
+ * this program has an accept() and an accept4() of its own, which stand before the C
+ * library's.
+ *
+ * <sys/socket.h> is not included: its prototypes have types of their own.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "milter/sockets.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "milter/descriptors.h"
+
+int accept(int fd, void *address, void *length);
+int accept4(int fd, void *address, void *length, int flags);
+
+/* Set before threads start. */
+static struct log *words_go_to;
+static bool shared;
+static struct limiter limiter;
+
+void
+sockets_prepare_accept(struct log *log, bool beside_service)
+{
+	words_go_to = log;
+	shared = beside_service;
+}
+
+/* Only these say that it would be of no use to come again: the socket is no more. */
+static bool
+is_over(int error)
+{
+	return error == EBADF || error == EINVAL || error == ENOTSOCK;
+}
+
+static int
+refuse_for_now(void)
+{
+	log_limited(words_go_to, &limiter, SEVERITY_ERROR, DESCRIPTORS_SHORT,
+	    descriptors_limit());
+	(void)poll(NULL, 0, DESCRIPTORS_PAUSE_MS);
+	errno = EMFILE;
+	return -1;
+}
+
+int
+accept4(int fd, void *address, void *length, int flags)
+{
+	long made = syscall(SYS_accept4, fd, address, length, flags);
+
+	if (made == -1 && descriptors_short(errno))
+		return refuse_for_now();
+	return (int)made;
+}
+
+/* libmilter's: the others look for room themselves, or have room of their own. */
+int
+accept(int fd, void *address, void *length)
+{
+	int made;
+
+	if (!descriptors_left(fd, shared ? descriptors_share() : 0))
+		return refuse_for_now();
+	made = accept4(fd, address, length, 0);
+	/* An error of the connection that is gone already is none of the listener's. */
+	if (made == -1 && !is_over(errno) && !descriptors_short(errno))
+		errno = ECONNABORTED;
+	return made;
+}
