@@ -255,18 +255,50 @@ judge_request(struct service *service, struct answer_state *state,
  * The request
  * ------------------------------------------------------------------ */
 
-/* Whether the milter has that session before it, and judges it. */
-static bool
-is_beside(const struct service *service, const struct answer_state *state)
+const char *
+answer_manner(const struct settings *settings)
 {
-	switch (service->settings->policy_service_answers) {
+	switch (settings->policy_service_answers) {
 	case SETTINGS_ANSWERS_FACTS:
-		return true;
+		return "facts for the milter, no verdicts";
 	case SETTINGS_ANSWERS_VERDICT:
-		return false;
+		return "verdicts";
 	default:
-		return correlation_has(service->correlation, &state->connection);
+		return settings->set_at[SETTING_listen].line > 0 ?
+		    "facts for the milter, no verdicts (auto, with listen)" :
+		    "verdicts, until the milter has a client (auto, without listen)";
 	}
+}
+
+/*
+ * Whether the milter judges. Of one session that cannot be told by what the milter
+ * sees: one that it does not see is a content filter's way back as well.
+ */
+static bool
+is_beside(const struct service *service)
+{
+	const struct settings *settings = service->settings;
+
+	if (settings->policy_service_answers != SETTINGS_ANSWERS_AUTO)
+		return settings->policy_service_answers == SETTINGS_ANSWERS_FACTS;
+	return settings->set_at[SETTING_listen].line > 0 ||
+	    atomic_load(&service->milter_asked);
+}
+
+/* Says of clients whom only the policy service sees that they are not judged. */
+static void
+tell_unjudged(struct service *service, const struct answer_state *state)
+{
+	if (!atomic_load(&service->milter_asked))
+		log_limited(service->log, &service->unjudged, SEVERITY_ERROR,
+		    "configuration: nothing is judged: the policy service answers facts,"
+		    " and no client came to the milter since the start: set Postfix's"
+		    " smtpd_milters, or here policy-service-answers verdict");
+	else if (!correlation_has(service->correlation, &state->connection) &&
+	    !atomic_exchange(&service->beyond_told, true))
+		log_message(service->log, SEVERITY_WARNING, "the policy service is asked"
+		    " about clients whom the milter does not see (a content filter's way"
+		    " back?): they are not judged; this is said once");
 }
 
 static void
@@ -308,7 +340,8 @@ answer_request(struct service *service, struct answer_state *state,
 	note_connection(state, request);
 	read_digests(service, request, &room.digests);
 	gather_request(request, state, &room, &facts);
-	if (is_beside(service, state)) {
+	if (is_beside(service)) {
+		tell_unjudged(service, state);
 		keep_request(service, state, request, &facts, &room.digests);
 		answer_dunno(out);
 	} else {

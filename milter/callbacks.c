@@ -207,6 +207,8 @@ on_smtp_client(SMFICTX *ctx, char *host, struct sockaddr *address)
 		session_set_peer(session, address);
 		session->version = macros_get(ctx, MACRO_VERSION);
 		begin_correlation(ctx, session);
+		if (session->port > 0)
+			atomic_store(&service->milter_asked, true);
 	}
 	return callback_leave(SMFIS_NOREPLY);
 }

@@ -106,6 +106,9 @@ struct answer_state {
 	unsigned char counted;		/* by its protocol: see counters_session() */
 };
 
+/* What the settings let it answer, in words for the log. */
+const char *answer_manner(const struct settings *settings);
+
 /*
  * Appends the answer to a complete request, with its empty line, to "out". Beside the
  * milter that is always DUNNO, and what was heard goes into the correlation; alone it

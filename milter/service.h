@@ -41,6 +41,9 @@ struct service {
 	struct limiter unheld;			/* messages that cannot be held */
 	atomic_bool unseen_told;		/* header fields out of reach */
 	struct limiter digest;			/* fingerprints of no use */
+	struct limiter unjudged;		/* requests that nobody judges */
+	atomic_bool milter_asked;		/* of an SMTP client, since the start */
+	atomic_bool beyond_told;		/* of clients whom it does not see */
 	atomic_int active;			/* callbacks under way */
 };
 

@@ -400,8 +400,8 @@ begin_serving(struct worker *worker)
 	}
 	log_message(daemon->log, SEVERITY_INFO, "serving on %s", daemon->settings->listen);
 	if (worker->listener != NULL)
-		log_message(daemon->log, SEVERITY_INFO, "policy service on %s",
-		    daemon->settings->policy_service);
+		log_message(daemon->log, SEVERITY_INFO, "policy service on %s: %s",
+		    daemon->settings->policy_service, answer_manner(daemon->settings));
 	if (worker->http != NULL)
 		log_message(daemon->log, SEVERITY_INFO, "metrics on %s",
 		    daemon->settings->metrics);

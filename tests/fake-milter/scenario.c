@@ -285,6 +285,15 @@ write_file(const struct play *play, const char *name, const char *text)
 		abort();
 }
 
+static bool
+has_line(const struct play *play, const char *text)
+{
+	for (size_t i = 0; i < play->scenario->count; i++)
+		if (strcmp(play->scenario->lines[i].text, text) == 0)
+			return true;
+	return false;
+}
+
 static void
 write_settings(const struct play *play)
 {
@@ -294,8 +303,9 @@ write_settings(const struct play *play)
 
 	if (out == NULL)
 		abort();
-	(void)fprintf(out, "listen unix:%s/s\npolicy policy.conf\nlog file:%s/log\n",
-	    play->folder, play->folder);
+	if (!has_line(play, "unset listen"))
+		(void)fprintf(out, "listen unix:%s/s\n", play->folder);
+	(void)fprintf(out, "policy policy.conf\nlog file:%s/log\n", play->folder);
 	for (size_t i = 0; i < play->scenario->count; i++)
 		if (strncmp(play->scenario->lines[i].text, "set ", 4) == 0)
 			(void)fprintf(out, "%s\n", play->scenario->lines[i].text + 4);
@@ -769,7 +779,7 @@ play_preparation(struct play *play, const char *name, const char *arguments)
 	else if (strcmp(name, "fail") == 0 && strcmp(arguments, "change") == 0)
 		play->options.failing_change = true;
 	else
-		return strcmp(name, "set") == 0;
+		return strcmp(name, "set") == 0 || strcmp(name, "unset") == 0;
 	return true;
 }
 

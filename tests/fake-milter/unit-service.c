@@ -858,6 +858,7 @@ test_processes_of_postfix(void **state)
 
 	(void)state;
 	prepare(&served);
+	atomic_store(&served.service.milter_asked, true);
 	begin(served.service.correlation, &session, &connection);
 	tell_of(&served, &one, "aa.1.0", '1');
 	assert_int_equal(known_of(&served, &session), '1');

@@ -43,7 +43,8 @@ class MetricsCase(StartCase):
         super().setUp()
         self.port = waiting.free_ports(1)[0]
         self.milter = self.make(metrics="127.0.0.1:%d" % self.port,
-                                policy_service=SERVICE)
+                                policy_service=SERVICE,
+                                policy_service_answers="verdict")
 
     def value(self, name, **labels):
         return openmetrics.value(figures(self.port), name, **labels)

@@ -51,6 +51,12 @@ class ServiceCase(MilterCase):
         super().setUpClass()
 
     @classmethod
+    def milter_settings(cls):
+        """Where there is no milter, it is the policy service that judges."""
+        return {**({} if cls.asks_milter else {"policy_service_answers": "verdict"}),
+                **cls.settings}
+
+    @classmethod
     def main_parameters(cls):
         parameters = {**super().main_parameters(), "smtpd_recipient_restrictions":
                       RESTRICTIONS.format(folder=cls.folder), **cls.parameters}
@@ -378,20 +384,53 @@ class AloneMonitor(ServiceCase):
         self.assertFalse(self.milter.records(client_port=conversation.port))
 
 
-class Mixed(ServiceCase):
-    """One daemon, one listener with the milter and one without: "auto"."""
+class Auto(ServiceCase):
+    """One daemon, one listener with the milter and one without: the milter judges."""
 
     listeners = {"alone": "-o smtpd_milters="}
 
-    def test_each_is_judged_once(self):
-        for listener, word in (("smtp", "Mail from"), ("alone", "Recipient address")):
-            with self.subTest(listener):
-                conversation = self.connect(listener=listener)
-                reply = conversation.message("a@strict.example", OURS)[OURS]
-                self.assert_refused(reply, "530 5.7.0", word)
-                self.milter.wait_record(client_port=conversation.port)
-                self.assertEqual(len(self.milter.records(
-                    client_port=conversation.port)), 1)
+    def test_who_judges(self):
+        conversation = self.connect(listener="alone")
+        replies = conversation.message("a@strict.example", OURS)
+        self.assertTrue(replies["end"].startswith("250"), replies)
+        told = [line["msg"] for line in self.milter.lines() if "msg" in line]
+        self.assertTrue([line for line in told if "policy service on unix:" in line and
+                         line.endswith("(auto, with listen)")], told)
+        seen = self.connect()
+        self.assert_refused(seen.message("a@strict.example", OURS)[OURS], "530 5.7.0",
+                            "Mail from")
+        self.milter.wait_record(client_port=seen.port)
+        self.assertFalse(self.milter.records(client_port=conversation.port))
+
+    def test_unjudged_is_told(self):
+        for listener in ("alone", "smtp", "alone"):
+            self.connect(listener=listener).message("a@open.example", OURS)
+        told = [line.get("msg", "") for line in self.milter.lines()]
+        self.assertTrue([line for line in told if "nothing is judged" in line or
+                         "whom the milter does not see" in line], told)
+
+
+class FilterBack(ServiceCase):
+    """A content filter's way back with the restrictions of main.cf: nothing bounces."""
+
+    listeners = {"after": "-o content_filter= -o smtpd_milters="}
+    services = ("filter unix - - n - - smtp -o smtp_tls_security_level=none",)
+    parameters = {"content_filter": "filter:[127.0.0.1]:$port_after",
+                  "default_transport": "keep", "relay_transport": "keep"}
+
+    def test_accepted_mail_is_delivered(self):
+        conversation = self.connect(self.tls())
+        replies = conversation.message("a@strict.example", OURS)
+        found = self.postfix.wait_log("%s: to=<%s>.*status=(.*)$" % (
+            queue_id(replies["end"]), OURS))
+        self.assertTrue(found.group(1).startswith("sent"), found.group(0))
+
+
+class Both(ServiceCase):
+    """One daemon, one listener with the milter and one without, and verdicts."""
+
+    settings = {"policy_service": SERVICE, "policy_service_answers": "verdict"}
+    listeners = {"alone": "-o smtpd_milters="}
 
     def test_one_port_on_both(self):
         here = {"source": "127.0.0.1", "source_port": waiting.free_ports(1)[0]}
