@@ -265,7 +265,9 @@ try_clients(struct trial *trial, const struct facts *facts, const char *text)
 	struct edge first, last;
 	bool any = false;
 
-	if (network_read(text, &network) != NETWORK_OK)
+	/* Where it is from cannot be told. */
+	trial->differs |= network_read(text, &network) != NETWORK_OK;
+	if (trial->differs)
 		return 0;
 	first = edge_first(&network);
 	last = edge_last(&network);

@@ -689,6 +689,148 @@ standings(void **state)
 	policy_free(&policy);
 }
 
+/* -- What is hidden --------------------------------------------------- */
+
+static const char hidden_policy[] =
+    "from acme.example { require tls; otherwise tempfail }\n"
+    "from strict@acme.example { require tls; otherwise reject }\n"
+    "from alike.example { require tls; otherwise reject }\n"
+    "from one@alike.example two@alike.example { require tls >= 1.2; otherwise reject }\n"
+    "from watched.example { require tls; otherwise tempfail; monitor }\n"
+    "from one@watched.example { require tls; otherwise reject; monitor }\n"
+    "to vip@ours.example { require tls; otherwise reject }\n"
+    "to ours.example { note \"met by all\" }\n"
+    "client 192.0.2.128/25 { require tls; otherwise reject }\n"
+    "client 255.0.0.0/8 2001:db8:1::/48 { require tls; otherwise quarantine }\n"
+    "default { require tls; otherwise quarantine }\n";
+
+static void
+what_is_hidden_may_matter(void **state)
+{
+	static const struct {
+		const char *from, *address;
+		struct policy_hidden hidden;
+		bool certain;
+	} cases[] = {
+		{ "x@acme.example", NULL, { 0 }, true },
+		{ "x@acme.example", NULL, { .sender = true }, false },
+		{ "strict@acme.example", NULL, { .sender = true }, false },
+		{ "x@alike.example", NULL, { .sender = true }, true },
+		{ "x@watched.example", NULL, { .sender = true }, false },
+		{ "x@other.example", NULL, { .sender = true }, true },
+		{ "<>", NULL, { .sender = true }, true },
+		{ "x@acme.example", NULL, { .recipient = true }, false },
+		{ "x@acme.example", NULL, { .sender = true, .recipient = true }, false },
+		{ "x@alike.example", NULL, { .recipient = true }, true },
+		{ "x@acme.example", "192.0.2.0", { .network = "192.0.2.0/24" }, false },
+		{ "x@alike.example", "192.0.2.0", { .network = "192.0.2.0/24" }, true },
+		{ "x@acme.example", "192.0.2.0", { .network = "192.0.2.0/25" }, true },
+		{ "x@acme.example", "198.51.100.0", { .network = "198.51.100.0/24" }, true },
+		{ "x@other.example", "255.255.255.0", { .network = "255.255.255.0/24" }, true },
+		{ "x@acme.example", "255.255.255.0", { .network = "255.255.255.0/24" }, true },
+		{ "x@watched.example", "2001:db8::", { .network = "2001:db8::/32" }, false },
+		{ "x@acme.example", "192.0.2.0", { .network = "somewhere" }, false }
+	};
+	struct policy *policy = policy_text_load(hidden_policy);
+	struct policy_ranges *ranges = policy_ranges_new(policy);
+
+	(void)state;
+	assert_non_null(ranges);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct facts facts = {
+			.bits = -1, .from = cases[i].from, .tls_version = "none",
+			.client_addr = cases[i].address
+		};
+		const struct verdict known = decide(policy, &facts);
+		struct verdict verdict;
+		bool certain;
+
+		assert_int_equal(policy_decide_hidden(ranges, &facts, &cases[i].hidden,
+		    &policy_text_options, &verdict, &certain), 0);
+		assert_int_equal(verdict.action, known.action);
+		if (certain != cases[i].certain)
+			fail_msg("case %zu is %scertain", i, certain ? "" : "not ");
+	}
+	policy_ranges_free(&ranges);
+	policy_ranges_free(&ranges);
+	policy_free(&policy);
+}
+
+/* -- Facts that no MTA gives ------------------------------------------ */
+
+#define ZEROS64 "0000000000000000000000000000000000000000000000000000000000000000"
+
+static void
+facts_that_say_nothing_are_unknown(void **state)
+{
+	static const struct {
+		const char *rule;
+		struct facts facts;
+		enum policy_action action;
+		enum policy_reason reason;
+	} cases[] = {
+		{ "require certificate valid-for >= 7 days",
+		    { .cert_fingerprint = ZEROS64, .cert_not_after = "soon" },
+		    POLICY_TEMPFAIL, REASON_UNKNOWN_FACT },
+		{ "require certificate valid-for >= 7 days",
+		    { .cert_fingerprint = ZEROS64, .cert_not_after = "" },
+		    POLICY_TEMPFAIL, REASON_UNKNOWN_FACT },
+		{ "require certificate fingerprint sha256:" ZEROS64,
+		    { .cert_fingerprint = "garbage" },
+		    POLICY_TEMPFAIL, REASON_UNKNOWN_FACT },
+		{ "require certificate fingerprint sha256:" ZEROS64,
+		    { .cert_fingerprint = "garbage", .cert_pubkey_fingerprint = ZEROS64 },
+		    POLICY_ACCEPT, REASON_NONE },
+		{ "require certificate fingerprint sha256:" ZEROS64,
+		    { .cert_fingerprint = "d41d8cd98f00b204e9800998ecf8427e",
+		    .cert_pubkey_fingerprint = "more garbage" },
+		    POLICY_TEMPFAIL, REASON_UNKNOWN_FACT },
+		{ "require bits >= 1", { .cipher = "of-tomorrow" },
+		    POLICY_TEMPFAIL, REASON_UNKNOWN_FACT }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct facts facts = cases[i].facts;
+		struct policy *policy;
+		struct verdict verdict;
+		char text[256];
+
+		(void)snprintf(text, sizeof(text), "default { %s; otherwise reject }\n",
+		    cases[i].rule);
+		policy = policy_text_load(text);
+		facts.bits = -1;
+		facts.tls_version = "TLSv1.2";
+		verdict = decide(policy, &facts);
+		assert_int_equal(verdict.action, cases[i].action);
+		assert_int_equal(verdict.reason, cases[i].reason);
+		policy_free(&policy);
+	}
+}
+
+/* What no client can be: no rule on one applies, and none is known. */
+static void
+clients_that_are_none_match_nothing(void **state)
+{
+	static const char *const addresses[] = {
+		"192.0.2.0/24", "192.0.2.1/32", "unknown", "", "192.0.2.1 ", "192.0.2"
+	};
+	struct policy *policy = policy_text_load(
+	    "client 192.0.2.0/24 /./ mx.acme.example { require tls; otherwise reject }\n");
+	struct facts facts = {
+		.bits = -1, .from = "<>", .tls_version = "none", .client_name = ""
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		facts.client_addr = addresses[i];
+		assert_int_equal(decide(policy, &facts).action, POLICY_ACCEPT);
+	}
+	facts.client_addr = "192.0.2.1";
+	assert_int_equal(decide(policy, &facts).action, POLICY_REJECT);
+	policy_free(&policy);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -711,7 +853,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(before_the_first_recipient),
 		cmocka_unit_test(rules_are_told_one_by_one),
 		cmocka_unit_test(standings),
-		cmocka_unit_test(threads_share_a_policy)
+		cmocka_unit_test(threads_share_a_policy),
+		cmocka_unit_test(what_is_hidden_may_matter),
+		cmocka_unit_test(facts_that_say_nothing_are_unknown),
+		cmocka_unit_test(clients_that_are_none_match_nothing)
 	};
 
 	return UNIT_RUN(argc, argv, tests);

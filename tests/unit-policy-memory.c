@@ -33,6 +33,7 @@ static const char policy_text[] =
     "profile p { require tls >= 1.2; require bits >= 128; otherwise reject }\n"
     "profile q { use p; require aead otherwise tempfail 450 \"{reason}\" }\n"
     "default { use q; monitor until 2020-01-01; contact a b c; note \"note\" }\n"
+    "profile r { use default }\n"
     "from a1.example a2.example a3.example a4.example a5.example a6.example\n"
     "    a7.example a8.example a9.example b\xC3\xBC" "cher.example \"quoted.example\"\n"
     "    .a1.example x@y.example /^r1/ /^r2/i /^r3/ /^r4/ /^r5/ /^r6/ /^r7/ /^r8/ /^r9/\n"
@@ -192,20 +193,33 @@ load(const char *path)
 	return result == POLICY_LOADED;
 }
 
+/* The path of a file of the cases of the policy language. */
+static const char *
+case_path(const char *name, char path[4096])
+{
+	const char *top = getenv("srcdir");
+
+	(void)snprintf(path, 4096, "%s/tests/cases/policy/good/%s",
+	    top != NULL ? top : ".", name);
+	return access(path, R_OK) == 0 ? path : NULL;
+}
+
 static void
 every_failure_of_load_is_seen(void **state)
 {
-	char path[32], text[sizeof(policy_text) + 64];
+	char path[32], text[sizeof(policy_text) + 5000], pin[4096];
 	int fd, list_fd;
 	long live;
 
 	(void)state;
 	policy_text_file(list_text, strlen(list_text), &list_fd, path);
-	(void)snprintf(text, sizeof(text), "%sto file \"%s\" { require tls }\n",
-	    policy_text, path);
+	if (case_path("known-certificates/pin.pem", pin) == NULL)
+		skip();
+	(void)snprintf(text, sizeof(text), "%sto file \"%s\" { require tls }\n"
+	    "from pin.example { require certificate file \"%s\" }\n", policy_text, path,
+	    pin);
 	policy_text_file(text, strlen(text), &fd, path);
 	assert_true(load(path));	/* what OpenSSL keeps for good is there now */
-	allocation_watch();
 	live = allocation_live();
 	for (long n = 1;; n++) {
 		allocation_fail(n);
@@ -225,14 +239,10 @@ every_failure_of_load_is_seen(void **state)
 static void
 every_failure_of_certificates_is_seen(void **state)
 {
-	char folder[4096], text[5000];
-	const char *top = getenv("srcdir");
+	char folder[4096];
 
 	(void)state;
-	(void)snprintf(folder, sizeof(folder), "%s/tests/cases/policy/good/"
-	    "certificate-files/partners", top != NULL ? top : ".");
-	(void)snprintf(text, sizeof(text), "%s/acme.pem", folder);
-	if (access(text, R_OK) != 0)
+	if (case_path("certificates-of-every-kind/partners", folder) == NULL)
 		skip();
 	for (long n = 1;; n++) {
 		struct policy *policy = policy_text_load("default { require tls }");
@@ -378,6 +388,66 @@ every_failure_of_decide_is_seen(void **state)
 	policy_free(&policy);
 }
 
+/* What is hidden is certain when all of it was tried, and not before. */
+static void
+every_failure_of_trying_what_is_hidden_is_seen(void **state)
+{
+	struct policy *policy = policy_text_load(
+	    "from xn--bcher-kva.example a@xn--bcher-kva.example { require tls }\n"
+	    "to ours.example { require tls }\n"
+	    "client 192.0.2.1 m\xC3\xB6ller.example { require tls }\n");
+	const struct policy_hidden hidden = { true, true, "192.0.2.0/24" };
+	const struct facts facts = {
+		.bits = -1, .from = "b@b\xC3\xBC" "cher.example", .client_addr = "192.0.2.0",
+		.client_name = "m\xC3\xBC" "ller.example", TLS12
+	};
+	bool done = false;
+
+	(void)state;
+	for (long n = 1; !done; n++) {
+		struct policy_ranges *ranges;
+		struct verdict verdict;
+		bool certain = false;
+		int result = -1;
+
+		allocation_fail(n);
+		ranges = policy_ranges_new(policy);
+		if (ranges != NULL)
+			result = policy_decide_hidden(ranges, &facts, &hidden,
+			    &policy_text_options, &verdict, &certain);
+		done = allocation_count() < n;
+		assert_int_equal(result, done ? 0 : -1);
+		assert_int_equal(certain, done);
+		policy_ranges_free(&ranges);
+	}
+	allocation_fail(0);
+	policy_free(&policy);
+	assert_int_equal(allocation_live(), 0);
+}
+
+/* Addresses of which one cannot be read are not the same. */
+static void
+every_failure_of_comparing_addresses_is_seen(void **state)
+{
+	static const char address[] = "x@b\xC3\xBC" "cher.example";
+	bool done = false;
+
+	(void)state;
+	for (long n = 1; !done; n++) {
+		bool same;
+
+		allocation_fail(n);
+		same = policy_same_address(address, "X@XN--bcher-KVA.example.");
+		done = allocation_count() < n;
+		assert_int_equal(same, done);
+		allocation_fail(n);
+		same = policy_same_address("X@XN--bcher-KVA.example.", address);
+		assert_int_equal(same, done);
+	}
+	allocation_fail(0);
+	assert_int_equal(allocation_live(), 0);
+}
+
 /* A standing that is not known is not "no rule". */
 static void
 every_failure_of_a_standing_is_seen(void **state)
@@ -429,8 +499,11 @@ main(int argc, char **argv)
 		cmocka_unit_test(every_failure_of_an_invalid_policy_is_seen),
 		cmocka_unit_test(every_failure_of_reading_a_domain_is_seen),
 		cmocka_unit_test(every_failure_of_a_standing_is_seen),
-		cmocka_unit_test(every_failure_of_decide_is_seen)
+		cmocka_unit_test(every_failure_of_decide_is_seen),
+		cmocka_unit_test(every_failure_of_trying_what_is_hidden_is_seen),
+		cmocka_unit_test(every_failure_of_comparing_addresses_is_seen)
 	};
 
+	allocation_watch();
 	return UNIT_RUN(argc, argv, tests);
 }
