@@ -121,11 +121,17 @@ provide_sendmail() {
 	install_missing $SENDMAIL_TOOLS && provide sendmail $SENDMAIL_PACKAGES
 }
 
-# Tells the tests where the unpacked mail servers are.
+# What checks the unit and the profile, which are not started.
+provide_tools() {
+	provide tools systemd apparmor
+}
+
+# Tells the tests where what was unpacked is.
 export_servers() {
 	TLSWARD_POSTFIX=$work/postfix
 	TLSWARD_SENDMAIL=$work/sendmail
-	export TLSWARD_POSTFIX TLSWARD_SENDMAIL
+	TLSWARD_TOOLS=$work/tools
+	export TLSWARD_POSTFIX TLSWARD_SENDMAIL TLSWARD_TOOLS
 }
 
 # Copies what belongs to the tree to $work/tlsward: with git exactly that, else all

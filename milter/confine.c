@@ -235,8 +235,6 @@ filter_load(struct filter *filter, enum confine_role role)
 		filter_add_own_signals(filter);
 	}
 	filter_deny(filter);
-	if (filter->error == 0)
-		filter->error = seccomp_attr_set(filter->context, SCMP_FLTATR_CTL_TSYNC, 1);
 	/* As a tree: a call is looked up in a few steps. */
 	if (filter->error == 0)
 		filter->error = seccomp_attr_set(filter->context, SCMP_FLTATR_CTL_OPTIMIZE, 2);

@@ -25,8 +25,8 @@ enum confine_role { CONFINE_SUPERVISOR, CONFINE_WORKER };
 bool confine_is_built(void);
 
 /*
- * Confines the calling process for good, all its threads and all that it forks, and sees
- * to it that it gains no privileges by running a program. What is not allowed fails with
+ * Confines the calling process, which has one thread, for good, with all that it forks,
+ * and sees to it that it gains no privileges by running a program. What is not allowed fails with
  * ENOSYS, as on a kernel that has no such call; a socket of another family with EPERM;
  * running a program and looking into another process end the process by SIGSYS. False
  * with the reason in "error", of CONFINE_ERROR_MAX bytes; true without doing anything
