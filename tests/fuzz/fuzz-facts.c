@@ -26,7 +26,7 @@
 	"  otherwise reject; " more " }\n" \
 	"to open@ours.example { exempt \"why\"; " more " }\n" \
 	"client authenticated local { exempt; " more " }\n" \
-	"client 192.0.2.0/24 2001:db8::/32 .acme.example b\xC3\xBC" "cher.example\\\n" \
+	"client 192.0.2.0/24 2001:db8::/32 .acme.example b\xC3\xBC" "cher.example \\\n" \
 	" /mx/ { require tls >= 1.3; otherwise tempfail; " more " }\n"
 
 static const char policy_text[] = POLICY_TEXT("");
