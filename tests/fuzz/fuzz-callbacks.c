@@ -7,6 +7,7 @@
  *	0, 1, 2			the connection that the next steps are of
  *	N[LETTERS]		it is closed, and a new one begins (letters: below)
  *	C HOST ADDRESS PORT	and the MTA's commands
+ *	X HOST ADDRESS PORT	another client, which libmilter does not tell of
  *	H NAME, M ADDRESS, R ADDRESS, D, E, A, Q
  *	L NAME: VALUE
  *	m NAME=VALUE, i ID	macros (without a value: gone), the queue id
@@ -354,6 +355,17 @@ play_new(struct connected *c, const char *letters)
 	(void)fake_negotiate(c->ctx);
 }
 
+/* Of the client Postfix and Sendmail tell at MAIL again. */
+static void
+tell_client(struct connected *c)
+{
+	char port[16];
+
+	(void)snprintf(port, sizeof(port), "%d", c->port);
+	fake_macro(c->ctx, "{client_addr}", c->port != 0 ? c->address : NULL);
+	fake_macro(c->ctx, "{client_port}", c->port != 0 ? port : NULL);
+}
+
 static void
 play_client(struct connected *c, char *text)
 {
@@ -370,7 +382,28 @@ play_client(struct connected *c, char *text)
 	(void)snprintf(c->address, sizeof(c->address), "%s", address == NULL ? "-" :
 	    end.known ? address : "");
 	c->port = end.known ? number : 0;
+	tell_client(c);
 	(void)fake_connect(c->ctx, host != NULL ? host : "", address, number);
+}
+
+/* QUIT_NC and another connect: libmilter forgets all of a message alone. */
+static void
+play_another(struct connected *c, char *text)
+{
+	char host[64], address[64];
+	struct endpoint end;
+	int port;
+
+	if (sscanf(text, "%63s %63s %d", host, address, &port) != 3)
+		return;
+	endpoint_read(&end, address, NULL);
+	if (!end.known || port <= 0 || port > 65535)
+		return;
+	(void)fake_abort(c->ctx);
+	c->sent.open = false;
+	(void)snprintf(c->address, sizeof(c->address), "%s", address);
+	c->port = port;
+	tell_client(c);
 }
 
 static void
@@ -464,6 +497,9 @@ play_step(struct connected *c, char command, char *text)
 	case 'C':
 		play_client(c, text);
 		break;
+	case 'X':
+		play_another(c, text);
+		break;
 	case 'H':
 		(void)fake_helo(c->ctx, text);
 		break;
@@ -497,6 +533,8 @@ begin(const char *letters)
 	daemon_start(&service, &settings, (unsigned char)letters[0] % DAEMON_POLICIES);
 	settings.mta = strchr(letters, 's') != NULL ? SETTINGS_MTA_SENDMAIL :
 	    strchr(letters, 'p') != NULL ? SETTINGS_MTA_POSTFIX : SETTINGS_MTA_AUTO;
+	settings.quarantine_as = strchr(letters, 'h') != NULL ? SETTINGS_HOLD_TEMPFAIL :
+	    strchr(letters, 'j') != NULL ? SETTINGS_HOLD_REJECT : SETTINGS_HOLD;
 	if (strchr(letters, 'm') != NULL && strchr(letters, 'c') == NULL)
 		settings.reply_at = SETTINGS_REPLY_AT_MAIL;
 	settings.follow_accepted = strchr(letters, 'f') != NULL;
@@ -552,7 +590,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else if (line[0] == 'N' || (c->ctx == NULL && line[0] != 'Q'))
 			play_new(c, line[0] == 'N' ? text : "");
 		if (c->ctx != NULL && line[0] != '\0' &&
-		    strchr("MRDECHLAimQ", line[0]) != NULL)
+		    strchr("MRDECHLAXimQ", line[0]) != NULL)
 			play_step(c, line[0], text);
 	}
 	end();

@@ -1,9 +1,10 @@
 /*
  * fuzz-service.c - one client of the policy service, and what it is answered.
  *
- * The first byte chooses the policy, the second how the bytes after it come: in pieces
- * of which size, and whether beside a milter, alone, or as it turns out. What is
- * answered is held against a reader of the protocol that is written here.
+ * The first byte chooses the policy and what a quarantine is, the second how the bytes
+ * after it come: in pieces of which size, and whether beside a milter, alone, or as it
+ * turns out. What is answered is held against a reader of the protocol that is written
+ * here.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -48,7 +49,7 @@ oracle_judge(const char *text, size_t length)
 	static char address[20000], digest[20000], subject[20000], issuer[20000];
 	static char user[20000];
 	struct facts facts = FACTS_INIT;
-	const struct policy_options options = { .recipient_delimiter = "+" };
+	const struct policy_options options = settings_policy_options(&settings, 1);
 	struct verdict verdict;
 	char normal[CORRELATION_DIGEST_SIZE], key[CORRELATION_DIGEST_SIZE], *value;
 
@@ -170,11 +171,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = { data, size };
 	unsigned how;
+	size_t quarantine;
 	char *text;
 
-	policy_index = fuzz_byte(&input) % DAEMON_POLICIES;
+	how = fuzz_byte(&input);
+	policy_index = how % DAEMON_POLICIES;
+	quarantine = how / DAEMON_POLICIES % 3;
 	how = fuzz_byte(&input);
 	daemon_start(&service, &settings, policy_index);
+	settings.quarantine_as = (enum settings_hold)quarantine;
 	settings.policy_service_answers = (enum settings_answers)(how % 3);
 	service.correlation = correlation_new();
 	check(service.correlation != NULL);
