@@ -35,11 +35,14 @@ sockets_prepare_accept(struct log *log, bool beside_service)
 	shared = beside_service;
 }
 
-/* Only these say that it would be of no use to come again: the socket is no more. */
+/*
+ * Only these say that it would be of no use to come again: the socket is no more. Where
+ * there is something else in its place (ENOTSOCK, sockets_stop()), nothing comes there.
+ */
 static bool
 is_over(int error)
 {
-	return error == EBADF || error == EINVAL || error == ENOTSOCK;
+	return error == EBADF || error == EINVAL;
 }
 
 static int

@@ -327,6 +327,11 @@ answer_request(struct service *service, struct answer_state *state,
 	struct facts facts;
 
 	counters_add(&service->counters, COUNTER_REQUESTS);
+	if (atomic_load(&service->stage) >= SERVICE_CLOSED) {
+		buffer_string(out, "action=451 4.3.2 Service is restarting,"
+		    " please try again later\n\n");
+		return true;
+	}
 	if (stage == NULL)
 		return false;
 	if (strcmp(stage, "RCPT") != 0) {

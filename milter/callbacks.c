@@ -17,6 +17,7 @@
  */
 #include "milter/callbacks.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,15 +36,20 @@ callbacks_serve(struct service *served)
 	service = served;
 }
 
-static void
-callback_enter(void)
+/* Whether the end has not come to that stage yet. */
+static bool
+callback_enter(enum service_stage end)
 {
 	atomic_fetch_add(&service->active, 1);
+	return atomic_load(&service->stage) < (int)end;
 }
 
+/* Who comes too late to have been waited for says nothing: the process is ending. */
 static sfsistat
 callback_leave(sfsistat status)
 {
+	while (atomic_load(&service->stage) == SERVICE_OVER)
+		(void)poll(NULL, 0, -1);
 	atomic_fetch_sub(&service->active, 1);
 	return status;
 }
@@ -105,12 +111,13 @@ typedef sfsistat message_step(SMFICTX *ctx, struct session *session, char *argum
 static sfsistat
 take_step(SMFICTX *ctx, message_step *take, char *argument)
 {
-	struct session *session;
+	bool open = callback_enter(SERVICE_CLOSED);
+	struct session *session = session_now(ctx);
 	sfsistat status;
 
-	callback_enter();
-	session = session_now(ctx);
-	if (session == NULL)
+	if (!open)
+		status = reply_ending(ctx);
+	else if (session == NULL)
 		status = fail_message(ctx, NULL, FAULT_UNKNOWN);
 	else if (session->message == NULL)
 		status = fail_message(ctx, session, FAULT_ORDER);
@@ -152,7 +159,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 
 	(void)unused1;
 	(void)unused2;
-	callback_enter();
+	(void)callback_enter(SERVICE_OVER);
 	*wanted_actions = actions &
 	    (SMFIF_QUARANTINE | SMFIF_SETSYMLIST | header_actions());
 	/* libmilter makes up for an MTA that does not know "no reply". */
@@ -199,7 +206,7 @@ on_smtp_client(SMFICTX *ctx, char *host, struct sockaddr *address)
 	struct session *session;
 
 	(void)host;
-	callback_enter();
+	(void)callback_enter(SERVICE_OVER);
 	session = session_of(ctx, false);
 	if (session != NULL) {
 		end_correlation(session);
@@ -218,7 +225,7 @@ on_helo(SMFICTX *ctx, char *name)
 {
 	struct session *session;
 
-	callback_enter();
+	(void)callback_enter(SERVICE_OVER);
 	session = session_of(ctx, false);
 	if (session != NULL)
 		session_set_helo(session, name);
@@ -306,13 +313,15 @@ begin_message(SMFICTX *ctx, struct session *session, char *address)
 static sfsistat
 on_mail(SMFICTX *ctx, char **arguments)
 {
-	struct session *session;
+	bool open = callback_enter(SERVICE_ENDING);
+	struct session *session = session_of(ctx, false);
 
-	callback_enter();
-	session = session_of(ctx, false);
+	if (session != NULL)
+		session_end(session, service->snapshots);
+	if (!open)
+		return callback_leave(reply_ending(ctx));
 	if (session == NULL)
 		return callback_leave(fail_message(ctx, NULL, FAULT_MEMORY));
-	session_end(session, service->snapshots);
 	if (service->correlation != NULL)
 		correlation_mail(service->correlation, &session->correlation);
 	if (session->fault == FAULT_NONE && facts_of_another(ctx, session))
@@ -469,7 +478,7 @@ on_header(SMFICTX *ctx, char *name, char *value)
 
 	if (service->authres == NULL)
 		return SMFIS_CONTINUE;
-	callback_enter();
+	(void)callback_enter(SERVICE_OVER);
 	session = session_now(ctx);
 	if (session != NULL && session->message != NULL)
 		forged_look(&session->message->forged, name, value, service->authres);
@@ -529,7 +538,7 @@ on_abort(SMFICTX *ctx)
 {
 	struct session *session;
 
-	callback_enter();
+	(void)callback_enter(SERVICE_OVER);
 	session = session_now(ctx);
 	if (session != NULL)
 		session_end(session, service->snapshots);
@@ -541,7 +550,7 @@ on_close(SMFICTX *ctx)
 {
 	struct session *session;
 
-	callback_enter();
+	(void)callback_enter(SERVICE_OVER);
 	session = session_now(ctx);
 	(void)smfi_setpriv(ctx, NULL);
 	if (session != NULL) {

@@ -37,6 +37,9 @@ sfsistat reply_refuse(SMFICTX *ctx, const struct judgement *judgement);
 /* The same for what went wrong on our side: SMFIS_TEMPFAIL. */
 sfsistat reply_internal_error(SMFICTX *ctx);
 
+/* The same for what comes when the daemon ends. */
+sfsistat reply_ending(SMFICTX *ctx);
+
 /* Has the MTA hold the message. False where it does not take that. */
 bool reply_hold(SMFICTX *ctx, const struct verdict *verdict);
 

@@ -21,7 +21,10 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/file.h"
 #include "milter/confine.h"
+
+#define PID_FILE_MAX 64
 
 static void say_error(const struct daemon *daemon, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -259,15 +262,30 @@ write_pid_file(const struct daemon *daemon)
 	return written;
 }
 
+/* Whether the pid file is still ours: a new daemon may have been started. */
+static bool
+has_our_pid(const char *path)
+{
+	struct file file;
+	bool ours;
+
+	if (file_read(path, PID_FILE_MAX, true, &file) != FILE_READ)
+		return false;
+	ours = strtol(file.text, NULL, 10) == (long)getpid();
+	free(file.text);
+	return ours;
+}
+
 /* The pid file and the sockets, at the end. */
 static void
-clean_up_files(const struct daemon *daemon)
+clean_up_files(struct daemon *daemon)
 {
+	const char *path = daemon->settings->pid_file;
+
 	sockets_remove(&daemon->sockets);
 	/* Where the folder does not let us, an empty file says that nobody runs. */
-	if (daemon->settings->pid_file != NULL &&
-	    unlink(daemon->settings->pid_file) != 0 &&
-	    truncate(daemon->settings->pid_file, 0) != 0)
+	if (path != NULL && has_our_pid(path) && unlink(path) != 0 &&
+	    truncate(path, 0) != 0)
 		return;
 }
 
@@ -285,6 +303,7 @@ serve_as_user(struct daemon *daemon)
 		goto done;
 	}
 	say_who(daemon);
+	sockets_own(&daemon->sockets);
 	if (daemon->settings->confine && !confine_process(CONFINE_SUPERVISOR, error)) {
 		say_error(daemon, "%s", error);
 		goto done;
@@ -399,6 +418,8 @@ static void
 release_daemon(struct daemon *daemon)
 {
 	load_release(&daemon->loaded);
+	if (daemon->tape != -1)
+		(void)close(daemon->tape);
 	sockets_close(&daemon->sockets);
 	log_free(&daemon->log);
 	settings_free(&daemon->settings);
@@ -409,7 +430,7 @@ daemon_run(const char *settings_path, bool foreground)
 {
 	char *absolute = absolute_path(settings_path);
 	struct daemon daemon = { .settings_path = absolute, .foreground = foreground,
-	    .ready = -1, .sockets = SOCKETS_INIT };
+	    .ready = -1, .tape = -1, .sockets = SOCKETS_INIT };
 	int status = 1;
 
 	hold_signals();
@@ -428,7 +449,7 @@ int
 daemon_check(const char *settings_path)
 {
 	struct daemon daemon = { .settings_path = settings_path, .foreground = true,
-	    .only_check = true, .ready = -1, .sockets = SOCKETS_INIT };
+	    .only_check = true, .ready = -1, .tape = -1, .sockets = SOCKETS_INIT };
 	char error[PRIVILEGES_ERROR_MAX];
 	bool startable;
 	int status = 1;

@@ -5,7 +5,8 @@
  * libmilter takes SIGHUP, SIGTERM and SIGINT for itself, and HUP ends it. So it
  * runs in a worker, in a session of its own, that is told what to do through a
  * socket; the supervisor has one thread, waits for signals and starts a new worker
- * when one dies. The worker ends when the supervisor does.
+ * when one dies, with the policy that was in force. The worker ends when the supervisor
+ * does.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -30,6 +31,8 @@ struct daemon {
 	struct identity identity;
 	struct log *log;
 	struct loaded loaded;		/* for the first worker */
+	int tape;			/* of the policy in force; -1: none so far */
+	bool again;			/* for a worker that follows several dead ones */
 	struct sockets sockets;
 	int ready;			/* tells the first process; -1: nobody waits */
 };
@@ -50,19 +53,17 @@ int daemon_run(const char *settings_path, bool foreground);
 /* The signals that the supervisor waits for, to be blocked before it runs. */
 void supervisor_signals(sigset_t *signals);
 
-/* Runs until told to end, or until workers keep dying. Returns the exit status. */
+/*
+ * Runs until told to end, with a new worker for each that dies; but where the first one
+ * does not come to serve, or the file of a socket is gone, that is the end. Returns the
+ * exit status.
+ */
 int supervisor_run(struct daemon *daemon);
 
-/* What the supervisor asks of the worker, one byte each, and what it answers. */
-#define CONTROL_RELOAD 'R'
-#define CONTROL_COUNTERS 'C'
-#define CONTROL_STOP 'S'
-#define CONTROL_SERVING 'U'
-
 /*
- * Serves until the supervisor says so on "control" or is gone. Returns the exit
- * status, for _exit(): libmilter's threads are still there. Takes the policy
- * of daemon->loaded over, or loads it where there is none.
+ * Serves until the supervisor says so on "control" (milter/control.h) or is gone. Returns
+ * the exit status, for _exit(): libmilter's threads are still there. Takes the policy of
+ * daemon->loaded over, or loads it from daemon->tape where there is none.
  */
 int worker_run(struct daemon *daemon, int control);
 

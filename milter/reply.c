@@ -56,6 +56,17 @@ reply_internal_error(SMFICTX *ctx)
 	return SMFIS_TEMPFAIL;
 }
 
+sfsistat
+reply_ending(SMFICTX *ctx)
+{
+	char code[] = "451";
+	char enhanced[] = "4.3.2";
+	char text[] = "Service is restarting, please try again later";
+
+	(void)smfi_setreply(ctx, code, enhanced, text);
+	return SMFIS_TEMPFAIL;
+}
+
 bool
 reply_hold(SMFICTX *ctx, const struct verdict *verdict)
 {

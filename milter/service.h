@@ -26,6 +26,14 @@ enum fault {
 	FAULT_COUNT
 };
 
+/* How far the end has come. */
+enum service_stage {
+	SERVICE_OPEN,
+	SERVICE_ENDING,		/* messages that have begun go on, others are tempfailed */
+	SERVICE_CLOSED,		/* nothing is decided or recorded any more: tempfailed */
+	SERVICE_OVER		/* the journal is ending: no answer may leave */
+};
+
 struct service {
 	const struct settings *settings;
 	struct snapshots *snapshots;
@@ -44,7 +52,9 @@ struct service {
 	struct limiter unjudged;		/* requests that nobody judges */
 	atomic_bool milter_asked;		/* of an SMTP client, since the start */
 	atomic_bool beyond_told;		/* of clients whom it does not see */
-	atomic_int active;			/* callbacks under way */
+	/* Who decides counts itself first and looks at the stage then. */
+	atomic_int active;			/* callbacks and requests under way */
+	atomic_int stage;			/* an enum service_stage; it only goes up */
 };
 
 #endif

@@ -38,8 +38,9 @@ const struct service_limits service_limits = {
 };
 
 struct service_listener {
-	int fd;
+	int fd;				/* -1: no connections are accepted any more */
 	int epoll;
+	atomic_bool stopping;
 	struct service *service;
 	const struct service_limits *limits;
 	size_t most;			/* clients */
@@ -150,6 +151,9 @@ read_and_answer(struct service_client *client, struct service *service,
 	}
 	if (end == CLIENT_NO_MEMORY)
 		return end;
+	/* It was not waited for any more, nor is its record. */
+	if (atomic_load(&service->stage) == SERVICE_OVER)
+		return CLIENT_LEFT;
 	/* What was asked before the garbage is answered. */
 	written = flush_answers(client, now_ms);
 	return end != CLIENT_GOES_ON ? end : written;
@@ -244,6 +248,7 @@ service_listener_free(struct service_listener **listener)
 void
 service_listener_stop(struct service_listener *listener)
 {
+	atomic_store(&listener->stopping, true);
 	(void)shutdown(listener->fd, SHUT_RDWR);
 }
 
@@ -399,6 +404,16 @@ resume_accepting(struct service_listener *listener, int64_t now_ms)
 		listener->resume_ms = 0;
 }
 
+/* The socket was shut down: whoever is connected is served on. */
+static void
+stop_accepting(struct service_listener *listener)
+{
+	(void)watch_fd(listener, EPOLL_CTL_DEL, listener->fd, 0, THE_LISTENER);
+	(void)close(listener->fd);
+	listener->fd = -1;
+	listener->resume_ms = 0;
+}
+
 /* ------------------------------------------------------------------ *
  * Serving
  * ------------------------------------------------------------------ */
@@ -456,14 +471,15 @@ service_listener_run(void *argument)
 			if (what != THE_LISTENER)
 				serve_client(listener, &listener->clients[what], now_ms);
 			else if ((events[i].events & EPOLLHUP) != 0)
-				serving = false;
+				stop_accepting(listener);
 			else
 				connecting = true;
 		}
+		serving = !atomic_load(&listener->stopping);
 		drop_overdue(listener, now_ms);
 		resume_accepting(listener, now_ms);
 		/* Last: a new client may take the place of one that an event is for. */
-		if (connecting)
+		if (connecting && listener->fd != -1)
 			accept_clients(listener, now_ms);
 	}
 	return NULL;

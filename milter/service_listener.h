@@ -74,7 +74,7 @@ void *service_listener_run(void *listener);
 
 /*
  * Tells it to. Any thread. For tests: the socket itself is shut down, for all processes
- * that have it.
+ * that have it. Where only that is done, no more connections are accepted.
  */
 void service_listener_stop(struct service_listener *listener);
 

@@ -50,8 +50,8 @@ struct snapshots {
 	unsigned old;			/* how many there are beside the current one */
 };
 
-static struct snapshot *
-snapshot_new(struct policy **policy)
+struct snapshot *
+snapshot_prepare(struct policy **policy)
 {
 	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
@@ -71,6 +71,14 @@ snapshot_free(struct snapshot *snapshot)
 	free(snapshot);
 }
 
+void
+snapshot_give_up(struct snapshot **prepared)
+{
+	if (*prepared != NULL)
+		snapshot_free(*prepared);
+	*prepared = NULL;
+}
+
 struct snapshots *
 snapshots_new(struct policy **policy)
 {
@@ -78,7 +86,7 @@ snapshots_new(struct policy **policy)
 
 	if (snapshots == NULL)
 		return NULL;
-	snapshots->current = snapshot_new(policy);
+	snapshots->current = snapshot_prepare(policy);
 	if (snapshots->current == NULL) {
 		free(snapshots);
 		return NULL;
@@ -150,20 +158,28 @@ snapshots_collect(struct snapshots *snapshots)
 	return more;
 }
 
+void
+snapshots_install(struct snapshots *snapshots, struct snapshot **prepared)
+{
+	struct snapshot *old;
+
+	(void)pthread_mutex_lock(&snapshots->lock);
+	old = snapshots->current;
+	snapshots->current = *prepared;
+	snapshots->old++;
+	(void)pthread_mutex_unlock(&snapshots->lock);
+	*prepared = NULL;
+	snapshots_release(snapshots, &old);
+}
+
 int
 snapshots_replace(struct snapshots *snapshots, struct policy **policy)
 {
-	struct snapshot *fresh = snapshot_new(policy);
-	struct snapshot *old;
+	struct snapshot *fresh = snapshot_prepare(policy);
 
 	if (fresh == NULL)
 		return -1;
-	(void)pthread_mutex_lock(&snapshots->lock);
-	old = snapshots->current;
-	snapshots->current = fresh;
-	snapshots->old++;
-	(void)pthread_mutex_unlock(&snapshots->lock);
-	snapshots_release(snapshots, &old);
+	snapshots_install(snapshots, &fresh);
 	return 0;
 }
 

@@ -39,6 +39,18 @@ struct snapshot *snapshots_acquire(struct snapshots *snapshots);
 void snapshots_release(struct snapshots *snapshots, struct snapshot **snapshot);
 
 /*
+ * Takes *policy over (and clears the pointer) as one that can be put in force without
+ * failing, or be given up. NULL when memory is short: then *policy is the caller's.
+ */
+struct snapshot *snapshot_prepare(struct policy **policy);
+
+/* Frees one that was prepared and not put in force, and clears the pointer. NULL-safe. */
+void snapshot_give_up(struct snapshot **prepared);
+
+/* Puts what was prepared in force, takes it over and clears the pointer. */
+void snapshots_install(struct snapshots *snapshots, struct snapshot **prepared);
+
+/*
  * Puts *policy in force, takes it over and clears the pointer. Returns 0, or -1
  * when memory is short: then nothing has changed and *policy is the caller's.
  */

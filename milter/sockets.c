@@ -8,13 +8,17 @@
 #include "milter/sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/diag.h"
@@ -36,6 +40,18 @@
  */
 #define IDLE_SECONDS 7210
 
+/* libmilter's socket is among the first ones; a start has hardly any others. */
+#define FILES_LOOKED_AT 1024
+
+/*
+ * How often, and for how long at most, a start looks whether an address becomes free: of
+ * a dead daemon, whose worker ends as soon as it sees that, and of nobody knows whom.
+ */
+#define LOOK_MS 50
+#define ORPHAN_MS 15000
+#define UNKNOWN_MS 5000
+
+#define CANNOT_LISTEN "cannot listen on"
 #define CANNOT_SERVE "cannot listen for the policy service on"
 #define CANNOT_MEASURE "cannot listen for metrics on"
 
@@ -142,47 +158,108 @@ unix_address(const char *path)
 	return address;
 }
 
-/* Whether somebody answers there: 1 yes, 0 nobody, -1 with errno. */
-static int
-somebody_answers(const char *path)
+/* Who answers on a UNIX socket. */
+enum answerer {
+	ANSWERER_NONE,
+	ANSWERER_LIVES,
+	ANSWERER_ORPHAN,		/* whoever made it is dead: its worker is ending */
+	ANSWERER_UNKNOWN,
+	ANSWERER_ERROR			/* errno says why that cannot be told */
+};
+
+/* Whether the process that called listen() lives; a zombie does not. */
+static enum answerer
+look_at_owner(int fd)
+{
+	struct ucred owner = { .pid = 0 };
+	socklen_t length = sizeof(owner);
+	struct pollfd ended = { .events = POLLIN };
+	enum answerer found = ANSWERER_UNKNOWN;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &length) != 0 || owner.pid <= 0)
+		return ANSWERER_UNKNOWN;
+	ended.fd = pidfd_open(owner.pid, 0);
+	if (ended.fd == -1)
+		return errno == ESRCH ? ANSWERER_ORPHAN : ANSWERER_UNKNOWN;
+	if (poll(&ended, 1, 0) != -1)
+		found = ended.revents != 0 ? ANSWERER_ORPHAN : ANSWERER_LIVES;
+	(void)close(ended.fd);
+	return found;
+}
+
+static enum answerer
+look_who_answers(const char *path)
 {
 	const struct sockaddr_un address = unix_address(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int result = -1;
+	enum answerer found = ANSWERER_ERROR;
 
 	if (fd == -1)
-		return -1;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
-	    errno == EAGAIN)
-		result = 1;
+		return ANSWERER_ERROR;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		found = look_at_owner(fd);
+	else if (errno == EAGAIN)
+		found = ANSWERER_UNKNOWN;
 	else if (errno == ECONNREFUSED || errno == ENOENT)
-		result = 0;
+		found = ANSWERER_NONE;
 	(void)close(fd);
-	return result;
+	return found;
+}
+
+/* Waits a little. False: long enough since *since (0: it begins), in milliseconds. */
+static bool
+have_patience(int64_t *since, int64_t most)
+{
+	struct timespec now;
+	int64_t now_ms;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (*since == 0)
+		*since = now_ms;
+	if (now_ms - *since >= most)
+		return false;
+	(void)poll(NULL, 0, LOOK_MS);
+	return true;
+}
+
+/* One look. True: the way is free, or (*again) it may be soon. */
+static bool
+try_way(const char *path, int64_t *since, bool *again, char *error)
+{
+	enum answerer found;
+	struct stat there;
+
+	*again = false;
+	if (lstat(path, &there) != 0)
+		return errno == ENOENT ||
+		    sockets_fail(error, "socket", path, strerror(errno));
+	if (!S_ISSOCK(there.st_mode))
+		return sockets_fail(error, "socket", path,
+		    "something else has that name");
+	found = look_who_answers(path);
+	if (found == ANSWERER_ERROR)
+		return sockets_fail(error, "socket", path, strerror(errno));
+	if (found == ANSWERER_NONE)
+		return unlink(path) == 0 || errno == ENOENT ||
+		    sockets_fail(error, "cannot remove the stale socket", path,
+		    strerror(errno));
+	*again = found != ANSWERER_LIVES &&
+	    have_patience(since, found == ANSWERER_ORPHAN ? ORPHAN_MS : UNKNOWN_MS);
+	return *again || sockets_fail(error, "socket", path,
+	    "in use: another program answers on it");
 }
 
 static bool
 make_way(const char *path, char *error)
 {
-	struct stat found;
+	int64_t since = 0;
+	bool again, free;
 
-	if (lstat(path, &found) != 0)
-		return errno == ENOENT ||
-		    sockets_fail(error, "socket", path, strerror(errno));
-	if (!S_ISSOCK(found.st_mode))
-		return sockets_fail(error, "socket", path,
-		    "something else has that name");
-	switch (somebody_answers(path)) {
-	case 1:
-		return sockets_fail(error, "socket", path,
-		    "in use: another program answers on it");
-	case 0:
-		return unlink(path) == 0 || errno == ENOENT ||
-		    sockets_fail(error, "cannot remove the stale socket", path,
-		    strerror(errno));
-	default:
-		return sockets_fail(error, "socket", path, strerror(errno));
-	}
+	do {
+		free = try_way(path, &since, &again, error);
+	} while (free && again);
+	return free;
 }
 
 /*
@@ -233,18 +310,22 @@ sockets_lost(const struct sockets *sockets)
 }
 
 void
-sockets_remove(const struct sockets *sockets)
+sockets_remove(struct sockets *sockets)
 {
-	for (size_t i = 0; i < SOCKETS_FILES; i++)
-		if (sockets->files[i].path != NULL && is_there(&sockets->files[i]))
-			(void)unlink(sockets->files[i].path);
+	for (size_t i = 0; i < SOCKETS_FILES; i++) {
+		struct socket_file *file = &sockets->files[i];
+
+		if (file->path != NULL && is_there(file))
+			(void)unlink(file->path);
+		file->path = NULL;
+	}
 }
 
 /* ------------------------------------------------------------------ *
  * Opening
  * ------------------------------------------------------------------ */
 
-/* A socket that listens, or -1 with errno set. */
+/* A socket that listens ("backlog" 0: is bound only), or -1 with errno set. */
 static int
 listen_at(const struct sockaddr *address, socklen_t length, int backlog)
 {
@@ -256,12 +337,25 @@ listen_at(const struct sockaddr *address, socklen_t length, int backlog)
 		return -1;
 	if (family != AF_UNIX)
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, address, length) == 0 && listen(fd, backlog) == 0)
+	if (bind(fd, address, length) == 0 && (backlog == 0 || listen(fd, backlog) == 0))
 		return fd;
 	saved = errno;
 	(void)close(fd);
 	errno = saved;
 	return -1;
+}
+
+/* The same; one that is in use may be a dead daemon's: it is waited for. */
+static int
+await_listen_at(const struct sockaddr *address, socklen_t length, int backlog)
+{
+	int64_t since = 0;
+	int fd;
+
+	do {
+		fd = listen_at(address, length, backlog);
+	} while (fd == -1 && errno == EADDRINUSE && have_patience(&since, UNKNOWN_MS));
+	return fd;
 }
 
 /* inet:port@host or inet6:port@host, as the settings write it. */
@@ -286,7 +380,7 @@ listen_inet(const char *where, int backlog, const char *cannot, char *error)
 		(void)sockets_fail(error, cannot, where, gai_strerror(result));
 		return -1;
 	}
-	fd = listen_at(found->ai_addr, found->ai_addrlen, backlog);
+	fd = await_listen_at(found->ai_addr, found->ai_addrlen, backlog);
 	if (fd == -1)
 		(void)sockets_fail(error, cannot, where, strerror(errno));
 	freeaddrinfo(found);
@@ -340,27 +434,68 @@ register_milter(const struct settings *settings)
 	    smfi_settimeout(IDLE_SECONDS) == MI_SUCCESS;
 }
 
+/* Whether libmilter will be able to bind it: it would not wait for that. */
+static bool
+await_way(const struct settings *settings, char *error)
+{
+	const char *path = settings_unix_path(settings->listen);
+	int fd;
+
+	if (path != NULL)
+		return make_way(path, error);
+	fd = listen_inet(settings->listen, 0, CANNOT_LISTEN, error);
+	if (fd != -1)
+		(void)close(fd);
+	return fd != -1;
+}
+
+static bool
+is_listening(int fd)
+{
+	int on = 0;
+	socklen_t length = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &length) == 0 && on != 0;
+}
+
+/* Has libmilter open its socket. Returns it, or -1: libmilter does not tell which it is. */
+static int
+open_unknown(void)
+{
+	bool before[FILES_LOOKED_AT];
+	int fd = 0;
+
+	for (int i = 0; i < FILES_LOOKED_AT; i++)
+		before[i] = is_listening(i);
+	if (smfi_opensocket(false) != MI_SUCCESS)
+		return -1;
+	while (fd < FILES_LOOKED_AT && (before[fd] || !is_listening(fd)))
+		fd++;
+	return fd < FILES_LOOKED_AT &&
+	    fcntl(fd, F_SETFL, O_NONBLOCK) == 0 ? fd : -1;
+}
+
 /* libmilter opens it; what libmilter does not look after is done here. */
 static bool
-open_milter(struct socket_file *file, const struct settings *settings,
+open_milter(struct sockets *sockets, const struct settings *settings,
     const struct identity *identity, char *error)
 {
 	const char *path = settings_unix_path(settings->listen);
 	mode_t before;
-	bool opened;
 
-	if (path != NULL && !make_way(path, error))
+	if (!await_way(settings, error))
 		return false;
 	if (!register_milter(settings))
 		return sockets_fail(error, "cannot start", "libmilter",
 		    "not enough memory");
 	before = umask(path != NULL ? 0777 : 0077);
-	opened = smfi_opensocket(false) == MI_SUCCESS;
+	sockets->milter_fd = open_unknown();
 	(void)umask(before);
-	if (!opened)
-		return sockets_fail(error, "cannot listen on", settings->listen,
+	if (sockets->milter_fd == -1)
+		return sockets_fail(error, CANNOT_LISTEN, settings->listen,
 		    "libmilter has said why");
-	return path == NULL || give_away(file, path, settings, identity, error);
+	return path == NULL ||
+	    give_away(&sockets->files[0], path, settings, identity, error);
 }
 
 bool
@@ -370,7 +505,7 @@ sockets_open(struct sockets *sockets, const struct settings *settings,
 	const char *path = settings_unix_path(settings->policy_service);
 
 	prepare_descriptors(settings, log);
-	if (!open_milter(&sockets->files[0], settings, identity, error))
+	if (!open_milter(sockets, settings, identity, error))
 		return false;
 	words_go_to = log;
 	if (path != NULL)
@@ -392,14 +527,46 @@ fail:
 }
 
 void
+sockets_own(const struct sockets *sockets)
+{
+	if (sockets->files[0].path != NULL)
+		(void)listen(sockets->milter_fd, BACKLOG);
+	if (sockets->files[1].path != NULL)
+		(void)listen(sockets->service_fd, BACKLOG);
+}
+
+/*
+ * Shutting libmilter's down would end libmilter at once, with all sessions. The library
+ * that metrics have does not see that its socket is none any more.
+ */
+void
+sockets_stop(const struct sockets *sockets, int quiet, bool for_all)
+{
+	(void)dup3(quiet, sockets->milter_fd, O_CLOEXEC);
+	if (!for_all)
+		return;
+	if (sockets->service_fd != -1)
+		(void)shutdown(sockets->service_fd, SHUT_RDWR);
+	if (sockets->metrics_fd != -1) {
+		(void)shutdown(sockets->metrics_fd, SHUT_RDWR);
+		(void)dup3(quiet, sockets->metrics_fd, O_CLOEXEC);
+	}
+}
+
+static void
+close_one(int *fd)
+{
+	if (*fd != -1)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+void
 sockets_close(struct sockets *sockets)
 {
 	words_go_to = NULL;
 	sockets_prepare_accept(NULL, false);
-	if (sockets->service_fd != -1)
-		(void)close(sockets->service_fd);
-	if (sockets->metrics_fd != -1)
-		(void)close(sockets->metrics_fd);
-	sockets->service_fd = -1;
-	sockets->metrics_fd = -1;
+	close_one(&sockets->milter_fd);
+	close_one(&sockets->service_fd);
+	close_one(&sockets->metrics_fd);
 }

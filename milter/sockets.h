@@ -27,16 +27,17 @@ struct socket_file {
 
 struct sockets {
 	struct socket_file files[SOCKETS_FILES];	/* libmilter's; the policy service's */
+	int milter_fd;			/* that libmilter listens on; -1: none yet */
 	int service_fd;			/* the policy service's; -1: there is none */
 	int metrics_fd;			/* what metrics are fetched from; -1: likewise */
 };
-#define SOCKETS_INIT { .service_fd = -1, .metrics_fd = -1 }
+#define SOCKETS_INIT { .milter_fd = -1, .service_fd = -1, .metrics_fd = -1 }
 
 /*
  * Registers the callbacks with libmilter and opens all sockets that the settings name,
  * non-blocking and listening. A stale UNIX socket is removed, one that somebody answers
- * on is an error; mode, owner and group are set before anybody can connect who may
- * not. What libmilter has to say meanwhile goes to standard error, and to "log" from
+ * on is an error; but what a dead daemon's worker still listens on is waited for. Mode,
+ * owner and group are set before anybody can connect who may not. What libmilter has to say meanwhile goes to standard error, and to "log" from
  * then on. False with the reason in "error": then no file is left behind.
  */
 bool sockets_open(struct sockets *sockets, const struct settings *settings,
@@ -51,10 +52,27 @@ void sockets_prepare_accept(struct log *log, bool beside_service);
 /* A UNIX socket that was made and is not where it was any more, or NULL. */
 const char *sockets_lost(const struct sockets *sockets);
 
-/* Removes the files of UNIX sockets that are still where they were made. */
-void sockets_remove(const struct sockets *sockets);
+/*
+ * Lets the UNIX sockets tell whoever connects that this process is their owner
+ * (SO_PEERCRED): by that a later start sees whether it lives.
+ */
+void sockets_own(const struct sockets *sockets);
 
-/* Closes those that libmilter does not have; its words go to standard error again. */
+/*
+ * Removes the files of UNIX sockets that are still where they were made, and forgets
+ * them: a file of that name is another daemon's from now on.
+ */
+void sockets_remove(struct sockets *sockets);
+
+/*
+ * No more connections, in a process whose threads wait for them. "quiet", on which
+ * nothing ever comes, takes the place of libmilter's socket; libmilter's thread must be
+ * woken then. "for_all": those of the policy service and of metrics accept no more in
+ * any process.
+ */
+void sockets_stop(const struct sockets *sockets, int quiet, bool for_all);
+
+/* Closes them; libmilter's words go to standard error again. */
 void sockets_close(struct sockets *sockets);
 
 #endif

@@ -1,38 +1,69 @@
 /*
  * supervisor.c - the process that owns the signals and keeps a worker running.
  *
+ * It has one thread and one loop, in which it waits for a signal, for a word of the
+ * worker's and for a time, and acts on each at once: what it waits for never keeps it
+ * from obeying. It holds the tape of the policy in force, from which each new worker
+ * loads that policy again, whatever is on disk by then.
+ *
  * SPDX-License-Identifier: ISC
  */
 #include "milter/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/date.h"
 #include "base/diag.h"
+#include "base/tape.h"
+#include "milter/control.h"
 #include "milter/snapshot.h"
 
-/* A worker that dies this often within a minute is not started again. */
-#define DEATHS_MAX 5
-#define DEATHS_SECONDS 60
-
-/* How long a worker may take to end, and to start. */
-#define STOP_SECONDS 8
+/* How long a worker may take to start, and to end. */
 #define START_MS 120000
+#define STOP_MS 15000
+
+/* A worker that has served as long as that is no continuation of earlier deaths. */
+#define SETTLED_MS 60000
+
+/* How often a worker is told of a reload that has no room for it. */
+#define OWED_MS 100
+
+/* How long a death is waited after, by how many there were in a row; then the last. */
+static const int pauses_ms[] = { 0, 100, 300, 1000, 3000, 5000 };
+#define PAUSES (sizeof(pauses_ms) / sizeof(pauses_ms[0]))
+
+#define FOR_EVER INT64_MAX
 
 struct supervisor {
 	struct daemon *daemon;
-	sigset_t signals;
+	int signals;			/* a signalfd */
 	pid_t worker;			/* 0: none */
 	int control;			/* our end of its socket; -1: none */
-	time_t deaths[DEATHS_MAX];	/* the last ones, the oldest is overwritten */
-	unsigned death_count;
-	bool reload_owed;		/* the worker has not read what it was told before */
+	bool serving;			/* it has said so */
+	bool served;			/* one has */
+	bool stopping;			/* it was told to end */
+	bool reload_owed;		/* the worker could not be told */
+	unsigned deaths;		/* in a row */
+	int64_t died_ms;		/* the first of them: Unix time */
+	int64_t serving_ms;		/* since when it serves: Unix time */
+	int64_t policy_ms;		/* when the policy in force was loaded: Unix time */
+	/*
+	 * By the clock that never goes back. Without a worker: when to start one. Of one
+	 * that starts, or is to end: when it is given up. Of one that serves: when it
+	 * has settled.
+	 */
+	int64_t due_ms;
+	bool over;
+	int status;			/* of the end */
 };
 
 void
@@ -45,199 +76,58 @@ supervisor_signals(sigset_t *signals)
 		(void)sigaddset(signals, waited_for[i]);
 }
 
-/* Waits for the worker's word that it serves. False: it died, or takes too long. */
-static bool
-worker_serves(const struct supervisor *supervisor)
+static int64_t
+supervisor_clock(void)
 {
-	struct pollfd waiting = { .fd = supervisor->control, .events = POLLIN };
-	char answer;
+	struct timespec now;
 
-	return poll(&waiting, 1, START_MS) == 1 &&
-	    read(supervisor->control, &answer, 1) == 1 && answer == CONTROL_SERVING;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool
-start_worker(struct supervisor *supervisor)
+static void
+supervisor_end(struct supervisor *supervisor, int status)
 {
-	int ends[2];
-	pid_t child;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-		return false;
-	child = fork();
-	if (child == -1) {
-		(void)close(ends[0]);
-		(void)close(ends[1]);
-		return false;
-	}
-	if (child == 0) {
-		(void)close(ends[0]);
-		if (supervisor->daemon->ready != -1)
-			(void)close(supervisor->daemon->ready);
-		_exit(worker_run(supervisor->daemon, ends[1]));
-	}
-	(void)close(ends[1]);
-	supervisor->worker = child;
-	supervisor->control = ends[0];
-	/* The worker has its own copy; the next one reads what is there then. */
-	policy_free(&supervisor->daemon->loaded.policy);
-	snapshots_return_memory();
-	return worker_serves(supervisor);
+	supervisor->over = true;
+	supervisor->status = status;
 }
+
+/* ------------------------------------------------------------------ *
+ * What the worker is told, and tells
+ * ------------------------------------------------------------------ */
 
 static void
 tell_worker(struct supervisor *supervisor, char what)
 {
-	if (supervisor->control == -1 || send(supervisor->control, &what, 1,
-	    MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
+	if (supervisor->control == -1 && what == CONTROL_RELOAD)
+		supervisor->reload_owed = true;
+	if (supervisor->control == -1 ||
+	    control_send(supervisor->control, what, -1) == 0)
 		return;
 	if (errno == EAGAIN && what == CONTROL_RELOAD)
 		supervisor->reload_owed = true;
-	else
+	else if (errno != EPIPE && errno != ECONNRESET)
 		log_message(supervisor->daemon->log, SEVERITY_ERROR,
 		    "the worker cannot be told '%c': %s", what, strerror(errno));
 }
 
-/* Collects the worker if it has ended. Says how, where that was not asked for. */
-static bool
-worker_ended(struct supervisor *supervisor, bool expected)
-{
-	struct log *log = supervisor->daemon->log;
-	int status;
-
-	if (supervisor->worker == 0 ||
-	    waitpid(supervisor->worker, &status, WNOHANG) != supervisor->worker)
-		return false;
-	if (!expected && WIFSIGNALED(status))
-		log_message(log, SEVERITY_ERROR, "the worker (process %ld) was killed by"
-		    " signal %d", (long)supervisor->worker, WTERMSIG(status));
-	else if (!expected)
-		log_message(log, SEVERITY_ERROR, "the worker (process %ld) ended unasked with"
-		    " status %d", (long)supervisor->worker, WEXITSTATUS(status));
-	(void)close(supervisor->control);
-	supervisor->control = -1;
-	supervisor->worker = 0;
-	return true;
-}
-
+/* Takes the file over. One that is no tape, or could still be changed, is none. */
 static void
-kill_worker(struct supervisor *supervisor, bool expected)
+keep_tape(struct supervisor *supervisor, int file)
 {
-	(void)kill(supervisor->worker, SIGKILL);
-	while (!worker_ended(supervisor, expected))
-		(void)poll(NULL, 0, 10);
-}
+	struct daemon *daemon = supervisor->daemon;
 
-/* Whether one more death is too many. */
-static bool
-dies_too_often(struct supervisor *supervisor)
-{
-	struct timespec now;
-	time_t *oldest = &supervisor->deaths[supervisor->death_count % DEATHS_MAX];
-	bool too_often;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	too_often = supervisor->death_count >= DEATHS_MAX &&
-	    now.tv_sec - *oldest < DEATHS_SECONDS;
-	*oldest = now.tv_sec;
-	supervisor->death_count++;
-	return too_often;
-}
-
-/* After a death: a new worker on the same socket. False: this is the end. */
-static bool
-replace_worker(struct supervisor *supervisor)
-{
-	const struct daemon *daemon = supervisor->daemon;
-	const char *lost;
-
-	do {
-		if (dies_too_often(supervisor)) {
-			log_message(daemon->log, SEVERITY_ERROR, "the worker died %d times"
-			    " within %d seconds: giving up", DEATHS_MAX, DEATHS_SECONDS);
-			return false;
-		}
-		lost = sockets_lost(&daemon->sockets);
-		if (lost != NULL) {
-			log_message(daemon->log, SEVERITY_ERROR, "the socket %s is gone: no new"
-			    " worker could be reached, giving up", lost);
-			return false;
-		}
-		log_message(daemon->log, SEVERITY_WARNING, "starting a new worker");
-		if (start_worker(supervisor))
-			return true;
-		if (supervisor->worker == 0) {
-			log_message(daemon->log, SEVERITY_ERROR, "cannot start a worker: %s",
-			    strerror(errno));
-			return false;
-		}
-		/* It hung up, or hangs: either way it is over with it. */
-		kill_worker(supervisor, false);
-	} while (true);
-}
-
-static void
-stop_worker(struct supervisor *supervisor)
-{
-	struct timespec pause = { 0, 100000000 };
-	sigset_t child;
-
-	tell_worker(supervisor, CONTROL_STOP);
-	(void)sigemptyset(&child);
-	(void)sigaddset(&child, SIGCHLD);
-	for (int i = 0; i < STOP_SECONDS * 10; i++) {
-		if (worker_ended(supervisor, true))
-			return;
-		(void)sigtimedwait(&child, NULL, &pause);
+	if (file == -1 || !tape_seal(file)) {
+		log_message(daemon->log, SEVERITY_ERROR, "the policy in force cannot be"
+		    " kept for a new worker: %s", strerror(errno));
+		if (file != -1)
+			(void)close(file);
+		return;
 	}
-	log_message(supervisor->daemon->log, SEVERITY_WARNING,
-	    "the worker does not end: killing it");
-	kill_worker(supervisor, true);
-}
-
-/* Acts on one signal. False: the end, with its exit status in *status. */
-static bool
-handle_signal(struct supervisor *supervisor, int received, int *status)
-{
-	struct log *log = supervisor->daemon->log;
-
-	switch (received) {
-	case SIGHUP:
-		log_reopen(log);
-		tell_worker(supervisor, CONTROL_RELOAD);
-		return true;
-	case SIGUSR1:
-		tell_worker(supervisor, CONTROL_COUNTERS);
-		return true;
-	case SIGCHLD:
-		if (!worker_ended(supervisor, false))
-			return true;
-		*status = 1;
-		return replace_worker(supervisor);
-	case SIGTERM:
-	case SIGINT:
-		stop_worker(supervisor);
-		log_message(log, SEVERITY_INFO, "ended");
-		*status = 0;
-		return false;
-	default:
-		return true;
-	}
-}
-
-/* The next signal, or -1; a reload that could not be told of is told of again. */
-static int
-next_signal(struct supervisor *supervisor)
-{
-	struct timespec pause = { 0, 100000000 };
-	int received;
-
-	if (!supervisor->reload_owed)
-		return sigwaitinfo(&supervisor->signals, NULL);
-	received = sigtimedwait(&supervisor->signals, NULL, &pause);
-	supervisor->reload_owed = false;
-	tell_worker(supervisor, CONTROL_RELOAD);
-	return received;
+	if (daemon->tape != -1)
+		(void)close(daemon->tape);
+	daemon->tape = file;
+	supervisor->policy_ms = log_time_ms();
 }
 
 /* The first process may go, and with it the terminal. */
@@ -253,22 +143,319 @@ tell_ready(struct daemon *daemon)
 	daemon->ready = -1;
 }
 
+static void
+note_serving(struct supervisor *supervisor)
+{
+	tell_ready(supervisor->daemon);
+	supervisor->serving = true;
+	supervisor->served = true;
+	supervisor->serving_ms = log_time_ms();
+	if (!supervisor->stopping)
+		supervisor->due_ms = supervisor->deaths == 0 ? FOR_EVER :
+		    supervisor_clock() + SETTLED_MS;
+}
+
+/* Takes all that the worker has said so far, also where it is dead by now. */
+static void
+hear_worker(struct supervisor *supervisor)
+{
+	char what;
+	int file, result;
+
+	while (supervisor->control != -1) {
+		result = control_receive(supervisor->control, &what, &file);
+		if (result == 1 && what == CONTROL_SERVING) {
+			note_serving(supervisor);
+		} else if (result == 1 && what == CONTROL_TAPE) {
+			keep_tape(supervisor, file);
+			continue;
+		}
+		if (result != -1 && file != -1)
+			(void)close(file);
+		if (result == -1 && errno == EAGAIN)
+			return;
+		if (result < 1) {
+			(void)close(supervisor->control);
+			supervisor->control = -1;
+		}
+	}
+}
+
+/* ------------------------------------------------------------------ *
+ * Starting one
+ * ------------------------------------------------------------------ */
+
+/* In the new process. */
+static void
+become_worker(const struct supervisor *supervisor, const int ends[2])
+{
+	struct daemon *daemon = supervisor->daemon;
+
+	(void)close(ends[0]);
+	(void)close(supervisor->signals);
+	if (daemon->ready != -1)
+		(void)close(daemon->ready);
+	/* Several deaths in a row: what it has to say was said before. */
+	daemon->again = supervisor->deaths > 1;
+	_exit(worker_run(daemon, ends[1]));
+}
+
+/* False with errno set: there is none. */
+static bool
+fork_worker(struct supervisor *supervisor)
+{
+	int ends[2], error;
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return false;
+	child = fork();
+	if (child == 0)
+		become_worker(supervisor, ends);
+	error = errno;
+	(void)close(ends[1]);
+	if (child == -1) {
+		(void)close(ends[0]);
+		errno = error;
+		return false;
+	}
+	supervisor->worker = child;
+	supervisor->control = ends[0];
+	supervisor->serving = false;
+	supervisor->due_ms = supervisor_clock() + START_MS;
+	/* The worker has its own copy; the next one loads it from the tape. */
+	policy_free(&supervisor->daemon->loaded.policy);
+	snapshots_return_memory();
+	return true;
+}
+
+/* Notes a death, and when the next worker starts. Writes that in words. */
+static void
+plan_worker(struct supervisor *supervisor, char *words, size_t size)
+{
+	unsigned at = supervisor->deaths < PAUSES ? supervisor->deaths :
+	    (unsigned)PAUSES - 1;
+	char time[DATE_TIME_SIZE];
+
+	if (supervisor->deaths++ == 0)
+		supervisor->died_ms = log_time_ms();
+	supervisor->due_ms = supervisor_clock() + pauses_ms[at];
+	date_write_time(supervisor->policy_ms / 1000, time);
+	(void)snprintf(words, size, "starting a new one in %d.%d seconds, with the policy"
+	    " of %s", pauses_ms[at] / 1000, pauses_ms[at] % 1000 / 100, time);
+}
+
+/* Where there is none. What cannot be started counts as a death. */
+static void
+start_worker(struct supervisor *supervisor)
+{
+	const struct daemon *daemon = supervisor->daemon;
+	const char *lost = sockets_lost(&daemon->sockets);
+	char words[128];
+
+	if (lost != NULL) {
+		log_message(daemon->log, SEVERITY_ERROR, "the socket %s is gone: no new"
+		    " worker could be reached, giving up", lost);
+		supervisor_end(supervisor, 1);
+		return;
+	}
+	if (fork_worker(supervisor)) {
+		if (supervisor->reload_owed) {
+			supervisor->reload_owed = false;
+			tell_worker(supervisor, CONTROL_RELOAD);
+		}
+		return;
+	}
+	plan_worker(supervisor, words, sizeof(words));
+	log_message(daemon->log, SEVERITY_ERROR, "cannot start a worker: %s; %s",
+	    strerror(errno), words);
+	if (!supervisor->served)
+		supervisor_end(supervisor, 1);
+}
+
+/* ------------------------------------------------------------------ *
+ * Its end
+ * ------------------------------------------------------------------ */
+
+static void
+say_death(const struct supervisor *supervisor, pid_t pid, int status, const char *words)
+{
+	if (WIFSIGNALED(status))
+		log_message(supervisor->daemon->log, SEVERITY_ERROR, "the worker (process"
+		    " %ld) was killed by signal %d%s", (long)pid, WTERMSIG(status), words);
+	else
+		log_message(supervisor->daemon->log, SEVERITY_ERROR, "the worker (process"
+		    " %ld) ended unasked with status %d%s", (long)pid, WEXITSTATUS(status),
+		    words);
+}
+
+/* Collects the worker if it has ended. What it said last is heard first. */
+static void
+bury_worker(struct supervisor *supervisor)
+{
+	pid_t pid = supervisor->worker;
+	char words[128] = ": ";
+	int status;
+
+	if (pid == 0 || waitpid(pid, &status, WNOHANG) != pid)
+		return;
+	hear_worker(supervisor);
+	if (supervisor->control != -1)
+		(void)close(supervisor->control);
+	supervisor->control = -1;
+	supervisor->worker = 0;
+	if (supervisor->stopping) {
+		log_message(supervisor->daemon->log, SEVERITY_INFO, "ended");
+		supervisor_end(supervisor, 0);
+	} else if (!supervisor->served) {
+		say_death(supervisor, pid, status, ": the daemon could not start");
+		supervisor_end(supervisor, 1);
+	} else {
+		plan_worker(supervisor, words + 2, sizeof(words) - 2);
+		say_death(supervisor, pid, status, words);
+	}
+}
+
+/*
+ * Nobody who comes now is kept waiting: the sockets go with the worker's, which it
+ * leaves at once, and a new daemon can have their names.
+ */
+static void
+stop_worker(struct supervisor *supervisor)
+{
+	struct daemon *daemon = supervisor->daemon;
+
+	if (supervisor->stopping)
+		return;
+	supervisor->stopping = true;
+	supervisor->due_ms = supervisor_clock() + STOP_MS;
+	tell_worker(supervisor, CONTROL_STOP);
+	sockets_remove(&daemon->sockets);
+	sockets_close(&daemon->sockets);
+	if (supervisor->worker != 0)
+		return;
+	log_message(daemon->log, SEVERITY_INFO, "ended");
+	supervisor_end(supervisor, 0);
+}
+
+static void
+kill_worker(struct supervisor *supervisor, const char *why)
+{
+	log_message(supervisor->daemon->log, SEVERITY_WARNING, "%s: killing it", why);
+	(void)kill(supervisor->worker, SIGKILL);
+	supervisor->due_ms = FOR_EVER;
+}
+
+/* ------------------------------------------------------------------ *
+ * The loop
+ * ------------------------------------------------------------------ */
+
+static void
+obey_signal(struct supervisor *supervisor, uint32_t received)
+{
+	switch (received) {
+	case SIGHUP:
+		log_reopen(supervisor->daemon->log);
+		tell_worker(supervisor, CONTROL_RELOAD);
+		break;
+	case SIGUSR1:
+		tell_worker(supervisor, CONTROL_COUNTERS);
+		break;
+	case SIGCHLD:
+		bury_worker(supervisor);
+		break;
+	default:
+		stop_worker(supervisor);
+		break;
+	}
+}
+
+static void
+obey_signals(struct supervisor *supervisor)
+{
+	struct signalfd_siginfo received;
+
+	while (!supervisor->over && read(supervisor->signals, &received,
+	    sizeof(received)) == (ssize_t)sizeof(received))
+		obey_signal(supervisor, received.ssi_signo);
+}
+
+/* What was waited for has come, or did not. */
+static void
+act_in_time(struct supervisor *supervisor)
+{
+	char died[DATE_TIME_SIZE], serving[DATE_TIME_SIZE];
+
+	if (supervisor->worker == 0) {
+		start_worker(supervisor);
+	} else if (supervisor->stopping) {
+		kill_worker(supervisor, "the worker does not end");
+	} else if (!supervisor->serving) {
+		kill_worker(supervisor, "the worker does not start");
+	} else {
+		date_write_time(supervisor->died_ms / 1000, died);
+		date_write_time(supervisor->serving_ms / 1000, serving);
+		log_message(supervisor->daemon->log, SEVERITY_WARNING, "deaths of the worker"
+		    " since %s: %u; served again since %s", died, supervisor->deaths,
+		    serving);
+		supervisor->deaths = 0;
+		supervisor->due_ms = FOR_EVER;
+	}
+}
+
+/* How long to wait, for poll(2). */
+static int
+supervisor_patience(const struct supervisor *supervisor)
+{
+	int64_t left = supervisor->due_ms == FOR_EVER ? INT32_MAX :
+	    supervisor->due_ms - supervisor_clock();
+
+	if (supervisor->reload_owed && supervisor->control != -1 && left > OWED_MS)
+		left = OWED_MS;
+	return left < 0 ? 0 : left < INT32_MAX ? (int)left : -1;
+}
+
+static void
+supervise(struct supervisor *supervisor)
+{
+	while (!supervisor->over) {
+		struct pollfd waiting[2] = {
+			{ .fd = supervisor->signals, .events = POLLIN },
+			{ .fd = supervisor->control, .events = POLLIN },
+		};
+
+		(void)poll(waiting, 2, supervisor_patience(supervisor));
+		hear_worker(supervisor);
+		obey_signals(supervisor);
+		if (supervisor->reload_owed && supervisor->control != -1) {
+			supervisor->reload_owed = false;
+			tell_worker(supervisor, CONTROL_RELOAD);
+		}
+		if (!supervisor->over && supervisor_clock() >= supervisor->due_ms)
+			act_in_time(supervisor);
+	}
+}
+
 int
 supervisor_run(struct daemon *daemon)
 {
 	struct supervisor supervisor = { .daemon = daemon, .control = -1 };
-	int received, status = 1;
+	sigset_t signals;
 
-	supervisor_signals(&supervisor.signals);
-	if (!start_worker(&supervisor)) {
-		log_message(daemon->log, SEVERITY_ERROR, "the worker could not start");
-		if (supervisor.worker != 0)
-			(void)kill(supervisor.worker, SIGKILL);
+	supervisor_signals(&signals);
+	supervisor.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (supervisor.signals == -1) {
+		log_message(daemon->log, SEVERITY_ERROR, "cannot wait for signals: %s",
+		    strerror(errno));
 		return 1;
 	}
-	tell_ready(daemon);
-	do {
-		received = next_signal(&supervisor);
-	} while (received == -1 || handle_signal(&supervisor, received, &status));
-	return status;
+	keep_tape(&supervisor, fcntl(tape_fd(daemon->loaded.tape), F_DUPFD_CLOEXEC, 0));
+	tape_free(&daemon->loaded.tape);
+	if (daemon->tape == -1)
+		supervisor_end(&supervisor, 1);
+	supervise(&supervisor);
+	if (supervisor.worker != 0)
+		(void)kill(supervisor.worker, SIGKILL);
+	(void)close(supervisor.signals);
+	return supervisor.status;
 }

@@ -23,14 +23,20 @@
 
 #include "base/buffer.h"
 #include "base/diag.h"
+#include "base/tape.h"
 #include "milter/callbacks.h"
 #include "milter/confine.h"
+#include "milter/control.h"
 #include "milter/load.h"
 #include "milter/metrics.h"
 #include "milter/service_listener.h"
 
-/* How long the end may take: messages under way, and the log's queue. */
+/*
+ * How long the end may take: messages that have begun; then callbacks that are under way,
+ * each of which may wait for the journal; the log's queue; the journal.
+ */
 #define MESSAGES_MS 2000
+#define CALLBACKS_MS 3000
 #define LOG_MS 1000
 #define JOURNAL_MS 5000
 
@@ -56,13 +62,26 @@ struct worker {
 	struct daily daily;
 	int control;
 	int ended[2];			/* libmilter's thread writes when it ends */
+	pthread_t milter;		/* that thread */
+	bool has_milter;		/* it was started */
+	bool orphan;			/* the supervisor is gone */
 };
+
+/* Wakes libmilter's thread from whatever it waits in; nobody else sends it. */
+#define WAKING SIGURG
+
+static void
+wake_up(int number)
+{
+	(void)number;
+}
 
 static void
 take_own_session(void)
 {
 	static const int ignored[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2,
 	    SIGPIPE, SIGXFSZ };
+	const struct sigaction waking = { .sa_handler = wake_up };
 	sigset_t none;
 
 	(void)setsid();
@@ -71,6 +90,7 @@ take_own_session(void)
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)signal(ignored[i], SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigaction(WAKING, &waking, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -79,8 +99,12 @@ static void *
 run_libmilter(void *argument)
 {
 	struct worker *worker = argument;
+	sigset_t waking;
 	char result;
 
+	(void)sigemptyset(&waking);
+	(void)sigaddset(&waking, WAKING);
+	(void)pthread_sigmask(SIG_UNBLOCK, &waking, NULL);
 	atomic_store(&worker->health.milter, true);
 	result = smfi_main() == MI_SUCCESS ? '0' : '1';
 	atomic_store(&worker->health.milter, false);
@@ -99,39 +123,42 @@ run_policy_service(void *argument)
 	return NULL;
 }
 
-/* Starts a thread that no signal reaches and that nobody waits for. */
+/* Starts a thread that no signal reaches and that lives as long as the process. */
 static int
-start_thread(void *(*run)(void *), void *argument)
+start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
 {
 	sigset_t all, before;
-	pthread_t thread;
 	int error;
 
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&thread, NULL, run, argument);
+	error = pthread_create(thread, NULL, run, argument);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0)
-		(void)pthread_detach(thread);
 	return error;
 }
 
-/* From what is on disk now. Says what is to be said of it. */
+/*
+ * From what is on disk now, or from the tape (-1: none). Says what is to be said of it:
+ * of what was in force already, its warnings were.
+ */
 static bool
-load_anew(struct worker *worker)
+load_anew(struct worker *worker, int tape)
 {
 	const struct daemon *daemon = worker->daemon;
 	struct diags *diags = diags_new();
 	bool loaded = load_timed(&worker->daemon->loaded, daemon->settings,
-	    daemon->settings_path, -1, diags);
+	    daemon->settings_path, tape, diags);
 
-	if (diags != NULL)
+	if (diags != NULL && (tape == -1 || !loaded))
 		load_log_diags(daemon->log, diags);
 	diags_free(&diags);
 	return loaded;
 }
 
-/* A worker that follows another loads what is on disk now. */
+/*
+ * A worker that follows another loads the policy that was in force. It keeps no tape: the
+ * supervisor has it.
+ */
 static bool
 take_first_policy(struct worker *worker)
 {
@@ -139,10 +166,15 @@ take_first_policy(struct worker *worker)
 	struct service *service = &worker->service;
 	struct loaded *loaded = &daemon->loaded;
 
-	if (loaded->policy == NULL && !load_anew(worker))
+	if (loaded->policy == NULL && !load_anew(worker, daemon->tape))
 		return false;
+	tape_free(&loaded->tape);
+	(void)close(daemon->tape);
+	daemon->tape = -1;
 	counters_loaded(&service->counters, true, loaded->at_ms, loaded->took_ns);
-	load_log_policy(daemon->log, "policy loaded", daemon->settings, &loaded->summary);
+	if (!daemon->again)
+		load_log_policy(daemon->log, "policy loaded", daemon->settings,
+		    &loaded->summary);
 	worker->daily.last = log_time_ms();
 	service->snapshots = snapshots_new(&loaded->policy);
 	return service->snapshots != NULL;
@@ -162,6 +194,29 @@ free_older_policies(struct worker *worker)
 }
 
 /*
+ * Puts in force what was loaded, of which the supervisor has the tape then. False, with
+ * nothing changed, where it cannot have it.
+ */
+static bool
+put_in_force(struct worker *worker)
+{
+	struct daemon *daemon = worker->daemon;
+	struct loaded *loaded = &daemon->loaded;
+	struct snapshot *fresh = snapshot_prepare(&loaded->policy);
+
+	if (fresh == NULL)
+		return false;
+	if (control_send(worker->control, CONTROL_TAPE, tape_fd(loaded->tape)) == 0) {
+		snapshots_install(worker->service.snapshots, &fresh);
+		return true;
+	}
+	log_message(daemon->log, SEVERITY_ERROR, "the supervisor cannot be given the new"
+	    " policy: %s", strerror(errno));
+	snapshot_give_up(&fresh);
+	return false;
+}
+
+/*
  * The new policy is built beside the old one, which stays when the new one has
  * errors or contradicts the settings.
  */
@@ -175,13 +230,12 @@ reload(struct worker *worker)
 
 	log_reopen(daemon->log);
 	free_older_policies(worker);
-	replaced = load_anew(worker) &&
-	    snapshots_replace(service->snapshots, &loaded->policy) == 0;
+	replaced = load_anew(worker, -1) && put_in_force(worker);
 	counters_add(&service->counters,
 	    replaced ? COUNTER_RELOADS : COUNTER_RELOADS_FAILED);
 	counters_loaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
+	load_release(loaded);
 	if (!replaced) {
-		policy_free(&loaded->policy);
 		log_message(daemon->log, SEVERITY_ERROR,
 		    "policy not reloaded: the one in force is kept");
 		return;
@@ -203,23 +257,77 @@ log_counters(struct worker *worker)
 	buffer_free(&text);
 }
 
+/* ------------------------------------------------------------------ *
+ * The end
+ * ------------------------------------------------------------------ */
+
 /*
- * Lets messages come to their end that began. smfi_stop() is of no use here: it
- * serves nobody any more from then on, waits up to five seconds for a lock, and,
- * when it comes before libmilter listens, makes it open a socket of its own.
+ * No new connections. Whose supervisor is dead removes the sockets' files first, while
+ * it still answers: so a new daemon that waits for its end finds none of its own gone.
+ * smfi_stop() is of no use here: it serves nobody any more from then on, waits up to five
+ * seconds for a lock, and, when it comes before libmilter listens, makes it open a socket
+ * of its own. "for_all": no other worker will come.
  */
 static void
-wait_for_messages(struct worker *worker)
+stop_accepting_mail(struct worker *worker, bool for_all)
+{
+	struct daemon *daemon = worker->daemon;
+
+	if (worker->orphan)
+		sockets_remove(&daemon->sockets);
+	sockets_stop(&daemon->sockets, worker->ended[0], for_all);
+	if (worker->has_milter)
+		(void)pthread_kill(worker->milter, WAKING);
+}
+
+static void
+await_messages(const struct worker *worker)
 {
 	for (int i = 0; i < MESSAGES_MS / 10; i++) {
 		if (atomic_load(&worker->service.active) == 0 &&
 		    snapshots_references(worker->service.snapshots) == 1 &&
 		    !snapshots_collect(worker->service.snapshots))
-			break;
+			return;
 		(void)poll(NULL, 0, 10);
 	}
-	(void)poll(NULL, 0, REPLY_MS);
 }
+
+static void
+await_callbacks(const struct worker *worker)
+{
+	for (int i = 0; i < CALLBACKS_MS / 10; i++) {
+		if (atomic_load(&worker->service.active) == 0)
+			return;
+		(void)poll(NULL, 0, 10);
+	}
+}
+
+/*
+ * What was answered has its record, and nothing is answered for which there could be none:
+ * messages that have begun come to their end, or are tempfailed without a verdict; then
+ * nobody decides any more; then comes the journal, and the log.
+ */
+static void
+end_serving(struct worker *worker)
+{
+	struct service *service = &worker->service;
+	const struct daemon *daemon = worker->daemon;
+
+	atomic_store(&service->stage, SERVICE_ENDING);
+	await_messages(worker);
+	atomic_store(&service->stage, SERVICE_CLOSED);
+	await_callbacks(worker);
+	(void)poll(NULL, 0, REPLY_MS);
+	atomic_store(&service->stage, SERVICE_OVER);
+	if (!journal_store_stop(service->journal, JOURNAL_MS))
+		log_message(daemon->log, SEVERITY_ERROR, "journal %s: not ended within %d "
+		    "seconds", daemon->settings->journal, JOURNAL_MS / 1000);
+	log_stop(daemon->log, LOG_MS);
+}
+
+/* ------------------------------------------------------------------ *
+ * Serving
+ * ------------------------------------------------------------------ */
 
 /*
  * Acts on the bytes of the supervisor's. Several HUPs that came during one reload are one
@@ -228,7 +336,7 @@ wait_for_messages(struct worker *worker)
 static bool
 obey_supervisor(struct worker *worker, const char *what, size_t length)
 {
-	bool reloaded = false;
+	bool reloaded = memchr(what, CONTROL_STOP, length) != NULL;
 
 	for (size_t i = 0; i < length; i++) {
 		if (what[i] == CONTROL_COUNTERS)
@@ -287,7 +395,8 @@ listen_to_supervisor(struct worker *worker)
 			continue;
 		if (length <= 0) {
 			log_message(log, SEVERITY_ERROR, "the supervisor is gone: ending");
-			return 1;
+			worker->orphan = true;
+			return 0;
 		}
 		if (!obey_supervisor(worker, what, (size_t)length))
 			return 0;
@@ -374,20 +483,35 @@ prepare_metrics(struct worker *worker)
 static int
 start_threads(struct worker *worker)
 {
-	int error = start_thread(run_libmilter, worker);
+	pthread_t unused;
+	int error = start_thread(&worker->milter, run_libmilter, worker);
 
+	worker->has_milter = error == 0;
 	if (error == 0 && worker->listener != NULL)
-		error = start_thread(run_policy_service, worker);
+		error = start_thread(&unused, run_policy_service, worker);
 	if (error == 0 && worker->http != NULL)
-		error = start_thread(metrics_http_run, worker->http);
+		error = start_thread(&unused, metrics_http_run, worker->http);
 	return error;
+}
+
+static void
+say_serving(const struct worker *worker)
+{
+	const struct settings *settings = worker->daemon->settings;
+	struct log *log = worker->daemon->log;
+
+	log_message(log, SEVERITY_INFO, "serving on %s", settings->listen);
+	if (worker->listener != NULL)
+		log_message(log, SEVERITY_INFO, "policy service on %s: %s",
+		    settings->policy_service, answer_manner(settings));
+	if (worker->http != NULL)
+		log_message(log, SEVERITY_INFO, "metrics on %s", settings->metrics);
 }
 
 static bool
 begin_serving(struct worker *worker)
 {
 	const struct daemon *daemon = worker->daemon;
-	char serving = CONTROL_SERVING;
 	int error;
 
 	callbacks_serve(&worker->service);
@@ -398,15 +522,33 @@ begin_serving(struct worker *worker)
 		    strerror(error));
 		return false;
 	}
-	log_message(daemon->log, SEVERITY_INFO, "serving on %s", daemon->settings->listen);
-	if (worker->listener != NULL)
-		log_message(daemon->log, SEVERITY_INFO, "policy service on %s: %s",
-		    daemon->settings->policy_service, answer_manner(daemon->settings));
-	if (worker->http != NULL)
-		log_message(daemon->log, SEVERITY_INFO, "metrics on %s",
-		    daemon->settings->metrics);
+	if (!daemon->again)
+		say_serving(worker);
 	log_leave_stderr(daemon->log);
-	return write(worker->control, &serving, 1) == 1;
+	worker->orphan = control_send(worker->control, CONTROL_SERVING, -1) != 0;
+	return !worker->orphan;
+}
+
+/* All that must be there before mail can be served. */
+static bool
+prepare(struct worker *worker)
+{
+	struct daemon *daemon = worker->daemon;
+	char error[CONFINE_ERROR_MAX];
+
+	worker->health.settings = daemon->settings;
+	worker->health.sockets = &daemon->sockets;
+	worker->service.settings = daemon->settings;
+	worker->service.log = daemon->log;
+	if (daemon->settings->confine && !confine_process(CONFINE_WORKER, error))
+		log_message(daemon->log, SEVERITY_ERROR, "%s", error);
+	else if (log_start(daemon->log) == 0 && pipe2(worker->ended, O_CLOEXEC) == 0 &&
+	    take_first_policy(worker) && prepare_authres(&worker->service) &&
+	    prepare_policy_service(worker))
+		return true;
+	log_message(daemon->log, SEVERITY_ERROR, "the worker cannot serve");
+	log_stop(daemon->log, LOG_MS);
+	return false;
 }
 
 int
@@ -414,27 +556,13 @@ worker_run(struct daemon *daemon, int control)
 {
 	/* Threads may still use it when this function has returned. */
 	static struct worker worker;
-	char error[CONFINE_ERROR_MAX];
 	int status = 1;
 
 	take_own_session();
 	worker.daemon = daemon;
 	worker.control = control;
-	worker.health.settings = daemon->settings;
-	worker.health.sockets = &daemon->sockets;
-	worker.service.settings = daemon->settings;
-	worker.service.log = daemon->log;
-	if (daemon->settings->confine && !confine_process(CONFINE_WORKER, error)) {
-		log_message(daemon->log, SEVERITY_ERROR, "%s", error);
+	if (!prepare(&worker))
 		return 1;
-	}
-	if (log_start(daemon->log) != 0 || pipe2(worker.ended, O_CLOEXEC) != 0 ||
-	    !take_first_policy(&worker) || !prepare_authres(&worker.service) ||
-	    !prepare_policy_service(&worker)) {
-		log_message(daemon->log, SEVERITY_ERROR, "the worker cannot serve");
-		log_stop(daemon->log, LOG_MS);
-		return 1;
-	}
 	worker.service.journal = start_journal(daemon->settings, daemon->log);
 	if (begin_serving(&worker)) {
 		/* On Linux it is this thread that becomes nicer, not all of the process. */
@@ -442,10 +570,7 @@ worker_run(struct daemon *daemon, int control)
 		status = listen_to_supervisor(&worker);
 	}
 	atomic_store(&worker.health.ending, true);
-	wait_for_messages(&worker);
-	if (!journal_store_stop(worker.service.journal, JOURNAL_MS))
-		log_message(daemon->log, SEVERITY_ERROR, "journal %s: not ended within %d "
-		    "seconds", daemon->settings->journal, JOURNAL_MS / 1000);
-	log_stop(daemon->log, LOG_MS);
+	stop_accepting_mail(&worker, status == 0 || worker.orphan);
+	end_serving(&worker);
 	return status;
 }

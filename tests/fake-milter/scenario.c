@@ -743,6 +743,10 @@ play_session(struct play *play, const char *name, char *arguments)
 		set_tls(play, arguments);
 	else if (strcmp(name, "clear") == 0)
 		set_tls(play, arguments + strlen(arguments));
+	else if (strcmp(name, "stage") == 0)
+		atomic_store(&play->service.stage, strcmp(arguments, "closed") == 0 ?
+		    SERVICE_CLOSED : strcmp(arguments, "ending") == 0 ? SERVICE_ENDING :
+		    SERVICE_OPEN);
 	else if (strcmp(name, "queue-id") == 0)
 		fake_queue_id(play->ctx, arguments[0] != '\0' ? arguments : NULL);
 	else

@@ -19,6 +19,7 @@
  *	data|eom -> STATUS [REPLY]
  *	header NAME: VALUE		("\n" and "\t" in it fold the line)
  *	header-unasked NAME: VALUE	(and the milter does not hear of it)
+ *	stage open|ending|closed	(of the daemon's end)
  *	abort
  *	close
  *	asking N			(as this client, 1 to 3, of the policy service)

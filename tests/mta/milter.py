@@ -44,6 +44,7 @@ class Milter:
         self.policy = os.path.join(self.policies, "policy.conf")
         self.socket = os.path.join(folder, "run", "milter.sock")
         self.address = "unix:" + self.socket
+        self.where = (socket.AF_UNIX, self.socket)	# that start() waits for
         self.service_socket = os.path.join(folder, "run", "policy.sock")
         self.service = "unix:" + self.service_socket
         self.log = os.path.join(folder, "log", "records.json")
@@ -116,7 +117,7 @@ class Milter:
 
     def answers(self):
         """Whether a milter answers on its socket."""
-        return negotiates(socket.AF_UNIX, self.socket)
+        return negotiates(*self.where)
 
     @property
     def server(self):

@@ -37,6 +37,18 @@ def answers(family, address):
         return True
 
 
+def connected(path):
+    """A socket that is connected to a UNIX socket."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.settimeout(PATIENCE)
+    try:
+        made.connect(path)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
 def free_ports(count, host="127.0.0.1"):
     """Different ports on which nobody listens now."""
     probes = [socket.create_server((host, 0)) for _ in range(count)]
