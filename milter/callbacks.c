@@ -347,6 +347,7 @@ fail_recipient(SMFICTX *ctx, const struct session *session)
 		message->undecided = message->undecided || message->facts.local;
 		return SMFIS_CONTINUE;
 	}
+	message->refused = true;
 	return reply_internal_error(ctx);
 }
 
@@ -370,6 +371,7 @@ judge_recipient(SMFICTX *ctx, struct session *session, char *address)
 	if (decision_make(service, &question, &judgement) != 0)
 		return fail_recipient(ctx, session);
 	if (decision_refuses(&judgement.verdict) && !facts.local) {
+		message->refused = true;
 		decision_record(service, &judgement);
 		return reply_refuse(ctx, &judgement);
 	}
@@ -397,10 +399,16 @@ record_message(SMFICTX *ctx, struct message *message, int recipients)
 	decision_record(service, &message->judged);
 }
 
+/*
+ * After an ACCEPT, Postfix (until its fixes of August 2026) lets a client name more
+ * recipients for a message that its end-of-data restrictions refused, and asks no
+ * milter: one that was refused here would be let in then.
+ */
 static bool
 must_follow(const struct message *message)
 {
-	return service->authres != NULL || message->undecided || (message->is_judged &&
+	return service->authres != NULL || message->undecided || message->refused ||
+	    (message->is_judged &&
 	    (message_follows(&message->judged.verdict) ||
 	    service->settings->follow_accepted));
 }
@@ -499,7 +507,7 @@ finish_message(SMFICTX *ctx, const struct session *session)
 	struct verdict *verdict = &message->judged.verdict;
 	sfsistat status = SMFIS_ACCEPT;
 
-	if (message->undecided && 
+	if (message->undecided &&
 	    !decision_error_accepts(service, FAULT_MEMORY, session->id))
 		return reply_internal_error(ctx);
 	if (message->is_judged && verdict->action == POLICY_QUARANTINE &&

@@ -61,6 +61,7 @@ struct message {
 	struct facts facts;		/* its strings stand in "room" */
 	const char *from_resolved;	/* in "room"; NULL: as facts.from */
 	int accepted;			/* recipients */
+	bool refused;			/* a recipient */
 	bool is_judged;			/* "judged" is set */
 	bool undecided;			/* a recipient could not be judged */
 	bool recorded;			/* before its end, which may never be seen */
