@@ -235,7 +235,8 @@ static void
 tape_note(struct tape *tape, enum tape_question question, const char *path,
     enum file_result result, const struct file *answer)
 {
-	const struct entry entry = { .question = question, .result = result,
+	const struct entry entry = { .question = (int32_t)question,
+	    .result = (int32_t)result,
 	    .error = errno, .path_length = (uint32_t)strlen(path),
 	    .length = answer->length, .device = answer->device, .inode = answer->inode };
 
