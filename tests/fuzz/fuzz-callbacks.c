@@ -530,7 +530,7 @@ play_step(struct connected *c, char command, char *text)
 static void
 begin(const char *letters)
 {
-	daemon_start(&service, &settings, (unsigned char)letters[0] % DAEMON_POLICIES);
+	daemon_start(&service, &settings, DAEMON_POLICY(letters[0]));
 	settings.mta = strchr(letters, 's') != NULL ? SETTINGS_MTA_SENDMAIL :
 	    strchr(letters, 'p') != NULL ? SETTINGS_MTA_POSTFIX : SETTINGS_MTA_AUTO;
 	settings.quarantine_as = strchr(letters, 'h') != NULL ? SETTINGS_HOLD_TEMPFAIL :
@@ -583,8 +583,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (line[0] >= '0' && line[0] < '0' + CONNECTIONS)
 			c = &connections[line[0] - '0'];
 		else if (line[0] == 'P')
-			daemon_reload(&service,
-			    (unsigned char)text[0] % DAEMON_POLICIES);
+			daemon_reload(&service, DAEMON_POLICY(text[0]));
 		else if (line[0] == 'S' && service.correlation != NULL)
 			play_request(text);
 		else if (line[0] == 'N' || (c->ctx == NULL && line[0] != 'Q'))

@@ -33,6 +33,8 @@ static const char *const daemon_policies[] = {
 	"client 192.0.2.0/24 { require tls; otherwise reject }\n"
 	"from <> { require tls otherwise quarantine }\n",
 };
+/* By their digits, or any other character. */
+#define DAEMON_POLICY(c) ((unsigned char)((c) - '0') % DAEMON_POLICIES)
 #define DAEMON_POLICIES (sizeof(daemon_policies) / sizeof(daemon_policies[0]))
 
 static const char daemon_settings[] = "listen unix:/nowhere\njournal none\n"

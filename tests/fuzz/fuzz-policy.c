@@ -78,6 +78,9 @@ compare(const struct policy *a, const struct policy *b)
 		check(verdicts[0].reason == verdicts[1].reason);
 		check(verdicts[0].failed == verdicts[1].failed);
 		check(verdicts[0].would == verdicts[1].would);
+		check(verdicts[0].exempt == verdicts[1].exempt);
+		check(strcmp(replies[0].code, replies[1].code) == 0);
+		check(strcmp(replies[0].enhanced, replies[1].enhanced) == 0);
 		check(strcmp(replies[0].text, replies[1].text) == 0);
 	}
 }

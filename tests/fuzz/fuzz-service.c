@@ -15,6 +15,7 @@
 static struct service service;
 static struct settings settings;
 static size_t policy_index;
+static bool beside;
 
 /* ------------------------------------------------------------------ *
  * The protocol, by hand
@@ -47,7 +48,7 @@ oracle_judge(const char *text, size_t length)
 {
 	static char from[20000], to[20000], protocol[20000], cipher[20000], bits[64];
 	static char address[20000], digest[20000], subject[20000], issuer[20000];
-	static char user[20000];
+	static char user[20000], name[20000];
 	struct facts facts = FACTS_INIT;
 	const struct policy_options options = settings_policy_options(&settings, 1);
 	struct verdict verdict;
@@ -82,7 +83,7 @@ oracle_judge(const char *text, size_t length)
 	facts.cert_verified = POLICY_NO;
 	if (value != NULL && value[0] != '\0') {
 		facts.cert_verified = POLICY_YES;
-		facts.cert_cn = encoded_text(value, subject, sizeof(subject));
+		facts.cert_cn = encoded_text(value, name, sizeof(name));
 	}
 	value = VALUE("ccert_issuer", issuer);
 	if (value != NULL && value[0] != '\0') {
@@ -122,8 +123,7 @@ answer(struct answer_state *state, const struct delegation *request, const char 
 	}
 	given = daemon_read_answer(&out);
 	check(daemon_records - records <= 1);
-	if (when == NULL || strcmp(when, "RCPT") != 0 ||
-	    settings.policy_service_answers == SETTINGS_ANSWERS_FACTS)
+	if (when == NULL || strcmp(when, "RCPT") != 0 || beside)
 		check(given == ANSWER_DUNNO && daemon_records == records);
 	else {
 		check(given == answers[oracle_judge(text, length)]);
@@ -175,16 +175,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text;
 
 	how = fuzz_byte(&input);
-	policy_index = how % DAEMON_POLICIES;
-	quarantine = how / DAEMON_POLICIES % 3;
+	policy_index = DAEMON_POLICY(how);
+	quarantine = how / 64 % 3;
 	how = fuzz_byte(&input);
 	daemon_start(&service, &settings, policy_index);
 	settings.quarantine_as = (enum settings_hold)quarantine;
-	settings.policy_service_answers = (enum settings_answers)(how % 3);
+	/* Told to tell facts, or to judge; or left alone beside a milter, or without one. */
+	settings.policy_service_answers = how % 4 == 0 ? SETTINGS_ANSWERS_FACTS :
+	    how % 4 == 1 ? SETTINGS_ANSWERS_VERDICT : SETTINGS_ANSWERS_AUTO;
+	settings.set_at[SETTING_listen].line = how % 4 == 2;
+	beside = how % 2 == 0;
 	service.correlation = correlation_new();
 	check(service.correlation != NULL);
 	text = fuzz_rest(&input);
-	serve(text, input.left, how / 3 + 1);
+	serve(text, input.left, how / 4 + 1);
 	free(text);
 	correlation_free(&service.correlation);
 	daemon_end(&service);
