@@ -39,7 +39,10 @@ answer_internal_error(struct buffer *out)
  * From attributes to facts
  * ------------------------------------------------------------------ */
 
-/* A fingerprint that cannot be compared with any pin is none that is known. */
+/*
+ * A fingerprint that cannot be compared with any pin is none that is known. An empty one
+ * is of nothing: no certificate, or no certificate around a raw key (RFC 7250).
+ */
 static void
 read_digest(struct service *service, const char *value,
     char out[CORRELATION_DIGEST_SIZE])
@@ -65,6 +68,11 @@ read_digests(struct service *service, const struct delegation *request,
 	    digests->certificate);
 	read_digest(service, delegation_get(request,
 	    ATTRIBUTE_CCERT_PUBKEY_FINGERPRINT), digests->pubkey);
+	/* A raw key of which no more is known. */
+	if (digests->pubkey[0] == '\0' &&
+	    delegation_find(request, ATTRIBUTE_CCERT_PUBKEY_FINGERPRINT) != NULL &&
+	    delegation_find(request, ATTRIBUTE_CCERT_FINGERPRINT) == NULL)
+		digests->certificate[0] = '\0';
 }
 
 /* Postfix shows the names of a certificate that it verified, and no others. */

@@ -67,7 +67,7 @@ struct correlation_tls {
 	bool verified;				/* a certificate, and that */
 };
 
-/* What a milter cannot get. "": unknown; "none": no certificate was presented. */
+/* What a milter cannot get. "": unknown; "none": see policy_presented(). */
 struct correlation_digests {
 	char certificate[CORRELATION_DIGEST_SIZE];
 	char pubkey[CORRELATION_DIGEST_SIZE];

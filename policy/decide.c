@@ -64,7 +64,8 @@ presumed(const struct session *session, enum requirement_presumes presumes)
 	case PRESUMES_NOTHING:
 		break;
 	case PRESUMES_PRESENTED:
-		return session_answer(!session->no_certificate);
+		return session_answer(session->presented != PRESENTED_NOTHING &&
+		    session->presented != PRESENTED_RAW_KEY);
 	case PRESUMES_VERIFIED:
 		return session->verified;
 	}

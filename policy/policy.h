@@ -62,7 +62,7 @@ enum policy_tri { POLICY_UNKNOWN, POLICY_NO, POLICY_YES };
 	X(cert_issuer_dn, TEXT, CERTIFICATE) \
 	/* \
 	 * "sha256:HEX", "sha1:HEX", or the bare digest as an MTA gives it, with \
-	 * or without colons; "none": no certificate was presented. \
+	 * or without colons; "none": there is none. See policy_presented(). \
 	 */ \
 	X(cert_fingerprint, DIGEST, CERTIFICATE) \
 	X(cert_pubkey_fingerprint, DIGEST, CERTIFICATE) \
@@ -110,6 +110,20 @@ struct facts {
  * POLICY_UNKNOWN: nothing does.
  */
 enum policy_tri policy_encrypted(const struct facts *facts);
+
+/* What the client showed of itself, by the digests of it. */
+enum policy_presented {
+	PRESENTED_UNKNOWN,
+	PRESENTED_NOTHING,
+	PRESENTED_RAW_KEY,	/* a raw public key (RFC 7250), in no certificate */
+	PRESENTED_CERTIFICATE
+};
+
+/*
+ * A raw key has a digest where its certificate has none ("none"). Nothing was presented
+ * where one digest is "none" and the other is too, or is not told.
+ */
+enum policy_presented policy_presented(const struct facts *facts);
 
 /* How a session was protected, in order of strength. */
 enum policy_protocol {

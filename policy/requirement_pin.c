@@ -180,7 +180,7 @@ pins_meet(const struct session *session, const struct policy_requirement *requir
 	struct fingerprint digests[2];
 	size_t count = 0;
 
-	if (session->no_certificate)
+	if (session->presented == PRESENTED_NOTHING)
 		return POLICY_NO;
 	for (size_t i = 0; i < 2; i++)
 		if (reported[i] != NULL && fingerprint_read_fact(reported[i],

@@ -72,9 +72,28 @@ policy_encrypted(const struct facts *facts)
 	return facts->tls_version != NULL ? POLICY_YES : POLICY_UNKNOWN;
 }
 
+static bool
+session_says_none(const char *fingerprint)
+{
+	return fingerprint != NULL && strcmp(fingerprint, "none") == 0;
+}
+
+enum policy_presented
+policy_presented(const struct facts *facts)
+{
+	bool no_certificate = session_says_none(facts->cert_fingerprint);
+	bool no_key = session_says_none(facts->cert_pubkey_fingerprint);
+
+	if (facts->cert_fingerprint != NULL && !no_certificate)
+		return PRESENTED_CERTIFICATE;
+	if (no_certificate && facts->cert_pubkey_fingerprint != NULL && !no_key)
+		return PRESENTED_RAW_KEY;
+	return no_certificate || no_key ? PRESENTED_NOTHING : PRESENTED_UNKNOWN;
+}
+
 /*
  * Postfix reports certificates only when they are verified: without a word on
- * one, none was.
+ * one, none was. A raw key is no certificate, whoever vouches for it.
  */
 enum policy_tri
 session_verified(const struct facts *facts)
@@ -82,15 +101,11 @@ session_verified(const struct facts *facts)
 	bool silent = facts->cert_verified == POLICY_UNKNOWN && facts->cert_cn == NULL &&
 	    facts->cert_san == NULL && facts->cert_issuer == NULL;
 
+	if (policy_presented(facts) == PRESENTED_RAW_KEY)
+		return POLICY_NO;
 	if (silent && facts->mta != NULL && strcmp(facts->mta, "postfix") == 0)
 		return POLICY_NO;
 	return facts->cert_verified;
-}
-
-static bool
-session_says_none(const char *fingerprint)
-{
-	return fingerprint != NULL && strcmp(fingerprint, "none") == 0;
 }
 
 void
@@ -113,8 +128,7 @@ session_read(struct session *session, const struct policy *policy,
 	if (session->bits <= 0 && session->cipher != NULL)
 		session->bits = session->cipher->bits;
 	session->verified = session_verified(facts);
-	session->no_certificate = session_says_none(facts->cert_fingerprint) ||
-	    session_says_none(facts->cert_pubkey_fingerprint);
+	session->presented = policy_presented(facts);
 	session->now = now;
 }
 

@@ -20,7 +20,7 @@ struct session {
 	const struct cipher *cipher;	/* NULL: not given, or not known */
 	int bits;			/* -1: unknown */
 	enum policy_tri verified;
-	bool no_certificate;		/* it is known that none was presented */
+	enum policy_presented presented;
 	int64_t now;
 };
 

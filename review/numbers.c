@@ -153,6 +153,9 @@ start_certificate(struct review_keep *keep, uint32_t number)
 	row->cn = next_text(&at);
 	row->issuer = next_text(&at);
 	row->fingerprint = next_text(&at);
+	row->raw_key = row->fingerprint != NULL && strcmp(row->fingerprint, "none") == 0;
+	if (row->raw_key)
+		row->fingerprint = NULL;
 	row->pubkey_fingerprint = next_text(&at);
 	row->key = next_text(&at);
 	row->signature = next_text(&at);
@@ -165,18 +168,20 @@ start_certificate(struct review_keep *keep, uint32_t number)
 static uint32_t
 certificate_number(struct review_keep *keep, sqlite3_stmt *row, int first)
 {
-	const char *fingerprint = review_column(row, first + 2);
+	const struct facts facts = {
+		.cert_fingerprint = review_column(row, first + 2),
+		.cert_pubkey_fingerprint = review_column(row, first + 3),
+	};
 	bool added, any = false;
 	uint32_t number;
 
-	/* "none": it is known that none was presented. */
-	if (fingerprint != NULL && strcmp(fingerprint, "none") == 0)
+	if (policy_presented(&facts) == PRESENTED_NOTHING)
 		return INTERN_NONE;
 	buffer_clear(&keep->key);
 	for (int i = 0; i < 7; i++) {
 		const char *text = review_column(row, first + i);
 
-		any = any || (i < 4 && text != NULL && strcmp(text, "none") != 0);
+		any = any || (i < 4 && text != NULL);
 		key_text(&keep->key, text);
 	}
 	if (!any)

@@ -94,6 +94,7 @@ struct review_cipher {
 /* A certificate that sessions presented. */
 struct review_certificate {
 	uint32_t number;		/* among the certificates of the review */
+	bool raw_key;			/* it is none, but a public key (RFC 7250) */
 	const char *fingerprint, *pubkey_fingerprint;
 	const char *cn, *issuer;
 	const char *key, *signature;

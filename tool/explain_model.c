@@ -80,11 +80,13 @@ put_known(struct tree *tree, const struct explained *explained)
 static void
 put_certificate_words(struct tree *tree, const struct facts *facts)
 {
-	static const struct {
+	bool raw_key = policy_presented(facts) == PRESENTED_RAW_KEY;
+	const struct {
 		const char *name, *before;
 	} parts[] = {
 		{ "cert_cn", "name " }, { "cert_issuer", "issued by " },
-		{ "cert_fingerprint", "" }
+		{ raw_key ? "cert_pubkey_fingerprint" : "cert_fingerprint",
+		    raw_key ? "a raw public key: " : "" }
 	};
 
 	tree_open_array(tree, "certificate");

@@ -86,22 +86,18 @@ put_names(struct tree *tree, const struct facts *facts)
 		tree_number(tree, "more", (int64_t)(count - NAMES_SHOWN));
 }
 
-static bool
-says_none(const char *digest)
-{
-	return digest != NULL && strcmp(digest, "none") == 0;
-}
-
 /* Of a certificate that was presented: what is the matter with it, and what that is. */
 static void
 put_presented(struct tree *tree, const struct policy_outcome *outcome,
     const struct facts *facts)
 {
+	bool raw_key = policy_presented(facts) == PRESENTED_RAW_KEY;
 	const struct {
 		enum policy_reason kind;
 		const char *name, *value;
 	} details[] = {
 		{ REASON_CERTIFICATE_FINGERPRINT, "fingerprint",
+		    raw_key ? facts->cert_pubkey_fingerprint :
 		    facts->cert_fingerprint },
 		{ REASON_CERTIFICATE_FINGERPRINT, "key_fingerprint",
 		    facts->cert_fingerprint == NULL ?
@@ -110,13 +106,15 @@ put_presented(struct tree *tree, const struct policy_outcome *outcome,
 		{ REASON_CERTIFICATE_SIGNATURE, "signature", facts->cert_signature },
 		{ REASON_CERTIFICATE_VALIDITY, "end", facts->cert_not_after },
 	};
-	bool unverified = facts->cert_verified != POLICY_YES &&
+	bool unverified = !raw_key && facts->cert_verified != POLICY_YES &&
 	    any_unmet_by(outcome, "cert_verified");
 
 	tree_flag(tree, "unverified", unverified);
-	if (!unverified && is_unmet(outcome, REASON_CERTIFICATE_NAME))
+	tree_flag(tree, "raw_key", raw_key);
+	tree_flag(tree, "any", !unverified && !raw_key);
+	if (!unverified && !raw_key && is_unmet(outcome, REASON_CERTIFICATE_NAME))
 		put_names(tree, facts);
-	if (!unverified && is_unmet(outcome, REASON_CERTIFICATE_ISSUER))
+	if (!unverified && !raw_key && is_unmet(outcome, REASON_CERTIFICATE_ISSUER))
 		put_word(tree, "issuer", facts->cert_issuer);
 	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++)
 		if (is_unmet(outcome, details[i].kind))
@@ -142,8 +140,7 @@ put_how(struct tree *tree, const struct explained *explained,
 	if (!any_unmet_by(outcome, "cert_"))
 		return;
 	tree_open_object(tree, "certificate");
-	if (says_none(facts->cert_fingerprint) ||
-	    says_none(facts->cert_pubkey_fingerprint))
+	if (policy_presented(facts) == PRESENTED_NOTHING)
 		tree_flag(tree, "none", true);
 	else
 		put_presented(tree, outcome, facts);

@@ -69,6 +69,7 @@ put_one_session(struct tree *tree, const char *name, const struct review_session
 void
 report_json_certificate(struct tree *tree, const struct review_certificate *certificate)
 {
+	tree_flag(tree, "raw_key", certificate->raw_key);
 	tree_text(tree, "cert_cn", certificate->cn);
 	tree_text(tree, "cert_issuer", certificate->issuer);
 	tree_text(tree, "cert_fingerprint", certificate->fingerprint);

@@ -31,6 +31,7 @@ class Session(NamedTuple):
     cert_names: Optional[list]      # None is unknown, [] a certificate without
     cert_issuer: Optional[str]
     digests: list
+    certificate: bool               # False: it is known that none was presented
     key: Optional[str]
     signature: Optional[str]
     not_after: Optional[str]
@@ -53,7 +54,15 @@ def _tls13(protocol, cipher):
     return known is not None and known.tls13
 
 
+def _is_raw_key(facts):
+    """No certificate around a key that is there (RFC 7250)."""
+    return (facts.get("cert_fingerprint") == "none" and
+            facts.get("cert_pubkey_fingerprint", "none") != "none")
+
+
 def _verified(facts):
+    if _is_raw_key(facts):
+        return False
     if "cert_verified" in facts:
         return facts["cert_verified"] == "yes"
     # What Postfix says of verified certificates only is absent: there was none.
@@ -80,6 +89,12 @@ def _digests(facts):
     return [_digest(facts[name]) for name in fields if name in facts]
 
 
+def _has_certificate(facts):
+    """Or may have: the certificate's digest tells, and where it is absent the key's."""
+    of_key = facts.get("cert_pubkey_fingerprint")
+    return facts.get("cert_fingerprint", of_key) != "none"
+
+
 def session(facts, today):
     protocol, cipher = facts.get("tls_version"), facts.get("cipher")
     return Session(
@@ -87,6 +102,7 @@ def session(facts, today):
         tls13=_tls13(protocol, cipher), cipher=cipher, bits=facts.get("bits"),
         verified=_verified(facts), cert_names=_cert_names(facts),
         cert_issuer=facts.get("cert_issuer"), digests=_digests(facts),
+        certificate=_has_certificate(facts),
         key=facts.get("cert_key"), signature=facts.get("cert_signature"),
         not_after=facts.get("cert_not_after"), today=today)
 
@@ -185,16 +201,17 @@ def _certificate_issuer(s, patterns):
 def _certificate_fingerprint(s, pins):
     if any(digest in pins for digest in s.digests):
         return MET
-    if "none" in s.digests:
+    digests = [digest for digest in s.digests if digest != "none"]
+    if "none" in s.digests and not digests:
         return "certificate-fingerprint"
-    reported = {digest.partition(":")[0] for digest in s.digests}
+    reported = {digest.partition(":")[0] for digest in digests}
     pinned = {pin.partition(":")[0] for pin in pins}
     return "certificate-fingerprint" if pinned <= reported else UNKNOWN
 
 
 def _of_presented(s, fact, reason, is_met):
     """A requirement on a certificate that need not be verified."""
-    if "none" in s.digests:
+    if not s.certificate:
         return "certificate"
     if fact is None:
         return UNKNOWN

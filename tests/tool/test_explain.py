@@ -71,6 +71,7 @@ SESSION = ("from=a@acme.example", "tls_version=TLSv1.2", "to=b@payroll.ours.exam
            "client_addr=192.0.2.7", "helo=mx2")
 
 PIN = "sha256:9f2c1e5b7a3d4c6f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f8"
+KEY = "sha256:" + 32 * "b2"
 TLS_1_2 = "tls_version=TLSv1.2"
 
 # Facts, and the sentence: one for each reason at least.
@@ -268,8 +269,30 @@ class Explain(unittest.TestCase):
                                         "cipher AES128-SHA, 128 bits"),
                 (["cert_verified=yes", "cert_cn=a", "cert_issuer=b"],
                  "certificate: verified, name a, issued by b"),
+                (["cert_fingerprint=none", "cert_pubkey_fingerprint=" + KEY],
+                 "certificate: a raw public key: " + KEY),
                 (["cert_verified=no"], "certificate: none that was verified")):
             self.assertIn(f"  {line}\n", explain("from=", *facts)[1])
+
+    def test_a_raw_public_key(self):
+        """It is no certificate, and not nothing."""
+        shown = ("tls_version=TLSv1.3", "cipher=TLS_AES_256_GCM_SHA384",
+                 "cert_verified=no", "cert_fingerprint=none",
+                 "cert_pubkey_fingerprint=" + KEY)
+        for rule, words, asked in (
+                ("certificate name a.example", " (no client certificate)", "550 5.7.1"),
+                ("certificate fingerprint sha256:" + 64 * "0",
+                 " (no client certificate) with the fingerprint " + KEY, "550 5.7.1"),
+                ("certificate fingerprint " + KEY, None, None)):
+            path = os.path.join(runner.folder(self), "policy.conf")
+            with open(path, "w", encoding="ascii") as file:
+                file.write("from a.example { require %s; otherwise reject }\n" % rule)
+            output = run("explain", "--policy", path, "from=x@a.example", *shown)[1]
+            if words is None:
+                self.assertIn("verdict: accept", output)
+            else:
+                self.assertIn("and presented a raw public key%s; mail" % words, output)
+                self.assertIn("reply    " + asked, output)
 
     def test_an_entry_of_a_list(self):
         output = explain("from=a@listed.example", TLS_1_2, policy="reasons.conf")[1]

@@ -127,6 +127,22 @@ class Report(unittest.TestCase):
         self.assertEqual(report["series_seconds"], DAY)
         self.assertEqual(report["discarded"][0]["messages"], 40)
 
+    def test_a_raw_public_key(self):
+        key = "sha256:" + "cd" * 32
+        self.journal.rollup(at(2), at(2, 60), 3, domain="raw.example", cert_verified="no",
+                            cert_fingerprint="none", cert_pubkey_fingerprint=key, **TLS13)
+        self.journal.rollup(at(2), at(2, 60), 4, domain="none.example", cert_verified="no",
+                            cert_fingerprint="none", cert_pubkey_fingerprint="none",
+                            **TLS13)
+        _, domains = self.json()
+        (shown,) = domains["raw.example"]["certificates"]
+        self.assertEqual((shown["raw_key"], shown.get("cert_fingerprint"),
+                          shown["cert_pubkey_fingerprint"], shown["transactions"]),
+                         (True, None, key, 3))
+        self.assertEqual(domains["none.example"]["certificates"], [])
+        self.assertRegex(self.output("--domain", "raw.example"),
+                         "raw public key\\s+" + key)
+
     def test_policy(self):
         self.fill()
         _, domains = self.json()
