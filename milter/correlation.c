@@ -322,8 +322,9 @@ is_candidate(const struct entry *entry, const struct correlation_session *sessio
 static bool
 is_either(const char *heard, const char *address, const char *resolved)
 {
+	/* It was too long to be kept. */
 	if (heard[0] == '\0')
-		heard = "<>";
+		return false;
 	return (address != NULL && policy_same_address(heard, address)) ||
 	    (resolved != NULL && policy_same_address(heard, resolved));
 }

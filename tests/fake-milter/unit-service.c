@@ -468,6 +468,161 @@ test_bounds(void **state)
 	correlation_end(table, &session);
 }
 
+/* Of a client whose address is not known nothing can be told, and nothing is. */
+static void
+test_unknown_clients(void **state)
+{
+	const struct connection unknown = connection_of("unknown", "4711", "192.0.2.25");
+	const struct connection no_port = connection_of("192.0.2.7", NULL, "192.0.2.25");
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
+
+	begin(table, &session, &unknown);
+	put(table, &unknown, 1, "digest", "a@acme.example");
+	assert_false(session.known);
+	assert_false(correlation_has(table, &unknown));
+	assert_string_equal(take(table, &session), "");
+	correlation_end(table, &session);
+	begin(table, &session, &no_port);
+	put(table, &no_port, 1, "digest", "a@acme.example");
+	assert_string_equal(take(table, &session), "");
+	correlation_end(table, &session);
+}
+
+/* A server's end that both know must be the same. */
+static void
+test_server_ends(void **state)
+{
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
+	struct connection other = connection;
+
+	begin(table, &session, &connection);
+	other.server.port = 587;
+	put(table, &other, 1, "submission", "a@acme.example");
+	assert_string_equal(take(table, &session), "");
+	other = connection_of("192.0.2.7", "4711", "192.0.2.26");
+	put(table, &other, 1, "elsewhere", "a@acme.example");
+	assert_string_equal(take(table, &session), "");
+	other.server.known = false;
+	other.server.port = 0;
+	put(table, &other, 1, "anywhere", "a@acme.example");
+	assert_string_equal(take(table, &session), "anywhere");
+	correlation_end(table, &session);
+}
+
+/* What one side does not know of TLS, the other cannot confirm. */
+static void
+test_tls_must_be_known(void **state)
+{
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
+	struct correlation_tls tls[5];
+
+	for (size_t i = 0; i < 5; i++)
+		tls[i] = tls13;
+	tls[0].protocol[0] = '\0';
+	tls[1].cipher[0] = '\0';
+	tls[2].bits = 128;
+	tls[3].verified = true;
+	correlation_text(tls[4].cipher, sizeof(tls[4].cipher), "TLS_AES_128_GCM_SHA256");
+	begin(table, &session, &connection);
+	for (size_t i = 0; i < 5; i++) {
+		put_as(table, &connection, 1, &tls[i], "digest", "a@acme.example");
+		assert_string_equal(take(table, &session), "");
+		put(table, &connection, 1, "digest", "a@acme.example");
+		assert_string_equal(take_as(table, &session, &tls[i], "a@acme.example",
+		    2000), "");
+		if (i < 2) {
+			put_as(table, &connection, 1, &tls[i], "digest", "a@acme.example");
+			assert_string_equal(take_as(table, &session, &tls[i],
+			    "a@acme.example", 2000), "");
+		}
+	}
+	correlation_end(table, &session);
+}
+
+/* What is asked about by an address that was too long to keep is nobody's. */
+static void
+test_long_addresses(void **state)
+{
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
+	char sender[400];
+
+	(void)snprintf(sender, sizeof(sender), "%0380d@acme.example", 0);
+	begin(table, &session, &connection);
+	put(table, &connection, 1, "one", sender);
+	assert_string_equal(take_as(table, &session, &tls13, "<>", 2000), "one");
+	put(table, &connection, 2, "two", sender);
+	assert_string_equal(take_as(table, &session, &tls13, "<>", 2000), "");
+	assert_string_equal(take_as(table, &session, &tls13, sender, 2000), "");
+	put(table, &connection, 3, "three", "<>");
+	assert_string_equal(take_as(table, &session, &tls13, "<>", 2000), "three");
+	correlation_end(table, &session);
+}
+
+static bool
+ask_of(struct correlation *table, const struct correlation_session *session,
+    const char *from, const char *from_resolved, const char *to_resolved)
+{
+	const struct correlation_question question = { .tls = tls13, .from = from,
+	    .from_resolved = from_resolved, .to = "other@ours.example",
+	    .to_resolved = to_resolved };
+	struct correlation_digests digests;
+
+	return correlation_find(table, session, &question, 2000, &digests);
+}
+
+/* Of several processes those count that asked about an address or what it resolved to. */
+static void
+test_resolved_addresses(void **state)
+{
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
+
+	begin(table, &session, &connection);
+	put(table, &connection, 1, "one", "a@acme.example");
+	put(table, &connection, 2, "two", "b@acme.example");
+	assert_false(ask_of(table, &session, "a@acme.example", NULL, NULL));
+	assert_true(ask_of(table, &session, "a@acme.example", NULL, "u@ours.example"));
+	assert_true(ask_of(table, &session, "c@acme.example", "a@acme.example",
+	    "u@ours.example"));
+	assert_false(ask_of(table, &session, "c@acme.example", "d@acme.example",
+	    "u@ours.example"));
+	assert_true(ask_of(table, &session, NULL, "b@acme.example", "u@ours.example"));
+	assert_false(ask_of(table, &session, NULL, NULL, "u@ours.example"));
+	correlation_end(table, &session);
+}
+
+/* Of those that asked about the same all must have the same certificate and key. */
+static void
+test_digests_must_agree(void **state)
+{
+	const struct connection connection = usual_connection();
+	struct correlation *table = *state;
+	struct correlation_session session = { .known = false };
+	struct correlation_request request = { .connection = connection, .process = 2,
+	    .tls = tls13, .sender = "a@acme.example", .recipient = "u@ours.example" };
+
+	begin(table, &session, &connection);
+	put(table, &connection, 1, "one", "a@acme.example");
+	correlation_text(request.digests.certificate, CORRELATION_DIGEST_SIZE, "one");
+	correlation_text(request.digests.pubkey, CORRELATION_DIGEST_SIZE, "key");
+	correlation_add(table, &request, 1000);
+	assert_string_equal(take(table, &session), "one");
+	correlation_text(request.digests.pubkey, CORRELATION_DIGEST_SIZE, "another");
+	correlation_add(table, &request, 1000);
+	assert_string_equal(take(table, &session), "");
+	put(table, &connection, 3, "three", "a@acme.example");
+	assert_string_equal(take(table, &session), "");
+	correlation_end(table, &session);
+}
+
 struct racer {
 	struct correlation *table;
 	uint64_t number;
@@ -935,34 +1090,95 @@ test_other_stages(void **state)
 	release(&served);
 }
 
-/* Whatever allocation fails: no answer lets through what the policy refuses. */
+/* The answer with an allocation failing; "": none. *last: no allocation was left to. */
+static void
+answer_short(struct served *served, long failing, char answer[64], bool *last)
+{
+	static const char text[] = "request=smtpd_access_policy\nprotocol_state=RCPT\n"
+	    "client_address=192.0.2.7\nsender=a@acme.example\n"
+	    "recipient=u@b\xC3\xBC" "cher.example\nencryption_protocol=\n\n";
+	struct delegation request = { .state = DELEGATION_EMPTY };
+	struct answer_state client = { .serial = 1 };
+	struct buffer out = BUFFER_INIT;
+	bool answered = false;
+
+	allocation_fail(failing);
+	(void)delegation_feed(&request, text, sizeof(text) - 1);
+	if (request.state == DELEGATION_COMPLETE)
+		answered = answer_request(&served->service, &client, &request, &out);
+	*last = allocation_count() < failing;
+	allocation_fail(0);
+	assert_true(answered || request.state == DELEGATION_NO_MEMORY);
+	(void)snprintf(answer, 64, "%s", answered && !out.failed ? out.text : "");
+	buffer_free(&out);
+	delegation_clear(&request);
+}
+
+/*
+ * Whatever allocation fails: no answer lets through what the policy refuses, but where
+ * the settings say so.
+ */
 static void
 test_memory_is_short(void **state)
 {
 	struct served served;
+	size_t errors = 0, accepts = 0;
+	char answer[64];
+	bool last = false;
 
 	(void)state;
 	prepare(&served);
 	allocation_watch();
-	for (long failing = 1; failing < 30; failing++) {
-		struct delegation request = { .state = DELEGATION_EMPTY };
-		struct answer_state client = { .serial = 1 };
-		struct buffer out = BUFFER_INIT;
-		bool answered = false;
-
-		allocation_fail(failing);
-		(void)delegation_feed(&request, request_text, sizeof(request_text) - 1);
-		if (request.state == DELEGATION_COMPLETE)
-			answered = answer_request(&served.service, &client, &request, &out);
-		allocation_fail(0);
-		if (answered && !out.failed)
-			assert_true(strncmp(out.text, "action=530 ", 11) == 0 ||
-			    strncmp(out.text, "action=451 ", 11) == 0);
-		else
-			assert_true(out.failed || request.state == DELEGATION_NO_MEMORY);
-		buffer_free(&out);
-		delegation_clear(&request);
+	for (long failing = 1; !last; failing++) {
+		answer_short(&served, failing, answer, &last);
+		assert_true(answer[0] == '\0' || strncmp(answer, "action=530 ", 11) == 0 ||
+		    strncmp(answer, "action=451 4.3.0 ", 17) == 0);
+		errors += strncmp(answer, "action=451 ", 11) == 0;
 	}
+	assert_true(strncmp(answer, "action=530 ", 11) == 0);
+	assert_true(errors > 0);
+	served.settings->on_internal_error = SETTINGS_ON_ERROR_ACCEPT;
+	last = false;
+	for (long failing = 1; !last; failing++) {
+		answer_short(&served, failing, answer, &last);
+		accepts += strcmp(answer, "action=DUNNO\n\n") == 0;
+	}
+	assert_true(strncmp(answer, "action=530 ", 11) == 0);
+	assert_int_equal(accepts, errors);
+	release(&served);
+}
+
+/* What the start says of who judges is so. */
+static void
+test_who_judges(void **state)
+{
+	static const struct {
+		enum settings_answers answers;
+		unsigned listen;	/* the line of the setting */
+		bool judges;
+	} cases[] = {
+		{ SETTINGS_ANSWERS_FACTS, 0, false }, { SETTINGS_ANSWERS_FACTS, 1, false },
+		{ SETTINGS_ANSWERS_VERDICT, 0, true }, { SETTINGS_ANSWERS_VERDICT, 1, true },
+		{ SETTINGS_ANSWERS_AUTO, 0, true }, { SETTINGS_ANSWERS_AUTO, 1, false }
+	};
+	struct served served;
+	char answer[64];
+	bool unused;
+
+	(void)state;
+	prepare(&served);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		served.settings->policy_service_answers = cases[i].answers;
+		served.settings->set_at[SETTING_listen].line = cases[i].listen;
+		answer_short(&served, 0, answer, &unused);
+		assert_int_equal(strncmp(answer, "action=530 ", 11) == 0, cases[i].judges);
+		assert_int_equal(strncmp(answer_manner(served.settings), "verdicts", 8) == 0,
+		    cases[i].judges);
+	}
+	atomic_store(&served.service.milter_asked, true);
+	served.settings->set_at[SETTING_listen].line = 0;
+	answer_short(&served, 0, answer, &unused);
+	assert_string_equal(answer, "action=DUNNO\n\n");
 	release(&served);
 }
 
@@ -986,6 +1202,12 @@ main(int argc, char **argv)
 		TABLE_TEST(test_port_comes_again),
 		TABLE_TEST(test_bounds),
 		TABLE_TEST(test_correlation_of_threads),
+		TABLE_TEST(test_unknown_clients),
+		TABLE_TEST(test_server_ends),
+		TABLE_TEST(test_tls_must_be_known),
+		TABLE_TEST(test_long_addresses),
+		TABLE_TEST(test_resolved_addresses),
+		TABLE_TEST(test_digests_must_agree),
 #undef TABLE_TEST
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_server_is_not_kept_waiting),
@@ -996,6 +1218,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_records_of_a_message),
 		cmocka_unit_test(test_processes_of_postfix),
 		cmocka_unit_test(test_memory_is_short),
+		cmocka_unit_test(test_who_judges),
 	};
 	static const char *const names[] = { "policy.conf", "tlsward.conf" };
 	char path[64];
