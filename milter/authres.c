@@ -172,15 +172,19 @@ take_reading_step(struct reading *reading, enum step step)
 
 /* As domains compare: by their A-labels. */
 static bool
-same_labels(const char *a, const char *b)
+same_labels(struct reading *reading, const char *b)
 {
+	const char *a = reading->text;
+	enum policy_tri same;
 	char left[LABELS_MAX + 3], right[LABELS_MAX + 3];
 
 	if (strlen(a) > LABELS_MAX || strlen(b) > LABELS_MAX)
 		return false;
 	(void)snprintf(left, sizeof(left), "x@%s", a);
 	(void)snprintf(right, sizeof(right), "x@%s", b);
-	return policy_same_address(left, right);
+	same = policy_compare_addresses(left, right);
+	reading->no_memory = reading->no_memory || same == POLICY_UNKNOWN;
+	return same == POLICY_YES;
 }
 
 /* Whether what the grammar has for an authserv-id is ours. */
@@ -195,7 +199,7 @@ is_our_id(struct reading *reading)
 	if (strncasecmp(reading->text, id, length) == 0 &&
 	    strspn(reading->text + length, ".") == strlen(reading->text + length))
 		return true;
-	return same_labels(reading->text, id);
+	return same_labels(reading, id);
 }
 
 /* Whether some reader might take what is no grammar for ours. */

@@ -196,17 +196,17 @@ address_free(struct address *address)
 	name_free(&address->name);
 }
 
-bool
-policy_same_address(const char *a, const char *b)
+enum policy_tri
+policy_compare_addresses(const char *a, const char *b)
 {
 	struct address one, other;
 	bool same;
 
 	if (address_parse(a, &one) == -1)
-		return false;
+		return POLICY_UNKNOWN;
 	if (address_parse(b, &other) == -1) {
 		address_free(&one);
-		return false;
+		return POLICY_UNKNOWN;
 	}
 	same = one.null == other.null && (one.domain == NULL) == (other.domain == NULL) &&
 	    one.local_length == other.local_length &&
@@ -214,7 +214,13 @@ policy_same_address(const char *a, const char *b)
 	    memcmp(one.name.text, other.name.text, one.name.length) == 0;
 	address_free(&one);
 	address_free(&other);
-	return same;
+	return same ? POLICY_YES : POLICY_NO;
+}
+
+bool
+policy_same_address(const char *a, const char *b)
+{
+	return policy_compare_addresses(a, b) == POLICY_YES;
 }
 
 bool

@@ -494,8 +494,10 @@ bool policy_fingerprint_normalize(const char *digest, char *out, size_t size);
 
 /*
  * Whether two spellings are the same mail address to the policy: source routes,
- * quoting, case, a trailing dot and A-labels aside. False when memory is short.
+ * quoting, case, a trailing dot and A-labels aside. When memory is short the first is
+ * POLICY_UNKNOWN, the second false.
  */
+enum policy_tri policy_compare_addresses(const char *a, const char *b);
 bool policy_same_address(const char *a, const char *b);
 
 /*

@@ -5,7 +5,11 @@
  */
 #include "tests/unit.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
 #include "milter/authres.h"
+#include "tests/fake-milter/allocation.h"
 
 #define OURS "mx.ours.example"
 
@@ -297,6 +301,110 @@ lines_are_short(void **state)
 	assert_false(authres_write("a\nb", &facts, &verdict, value, sizeof(value)));
 }
 
+/* PCRE2's own memory is out of reach: it is asked in vain instead. */
+static int step_fails = PCRE2_ERROR_NOMEMORY;
+
+LIBRARY(pcre2_match_context *, pcre2_match_context_create_8,
+    (pcre2_general_context *context), (context), NULL)
+LIBRARY(pcre2_code *, pcre2_compile_8, (PCRE2_SPTR text, PCRE2_SIZE length,
+    uint32_t options, int *error, PCRE2_SIZE *at, pcre2_compile_context *context),
+    (text, length, options, error, at, context), NULL)
+LIBRARY(int, pcre2_substitute_8, (const pcre2_code *code, PCRE2_SPTR text,
+    PCRE2_SIZE length, PCRE2_SIZE start, uint32_t options, pcre2_match_data *data,
+    pcre2_match_context *context, PCRE2_SPTR with, PCRE2_SIZE with_length,
+    PCRE2_UCHAR *out, PCRE2_SIZE *out_length), (code, text, length, start, options,
+    data, context, with, with_length, out, out_length), step_fails)
+
+/* Looks for a claim with one allocation failing. False: no allocation was left to. */
+static bool
+look_short(const char *value, long failing, const char *id, struct forged *forged)
+{
+	struct authres *authres;
+	bool failed;
+
+	memset(forged, 0, sizeof(*forged));
+	allocation_fail(failing);
+	authres = authres_new(id);
+	if (authres != NULL)
+		forged_look(forged, AUTHRES_FIELD, value, authres);
+	else
+		forged->lost = true;
+	failed = allocation_count() >= failing;
+	allocation_fail(0);
+	authres_free(&authres);
+	return failed;
+}
+
+/* A field that could not be looked at is lost, and never somebody else's. */
+static void
+every_failure_of_looking_is_seen(void **state)
+{
+	static const struct {
+		const char *value, *id;
+		size_t ours;
+	} cases[] = {
+		{ OURS "; spf=pass", OURS, 1 }, { "other.example; spf=pass", OURS, 0 },
+		{ "\"mx.\\ours.example\"; x", OURS, 1 }, { "(not closed; x", OURS, 0 },
+		{ "b\xC3\xBC" "cher.example; x", "xn--bcher-kva.example", 1 }
+	};
+
+	(void)state;
+	allocation_watch();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct forged forged;
+		bool more = true;
+
+		for (long n = 1; more; n++) {
+			more = look_short(cases[i].value, n, cases[i].id, &forged);
+			assert_int_equal(forged.lost, more);
+			assert_int_equal(forged.count, more ? 0 : cases[i].ours);
+			forged_clear(&forged);
+			assert_int_equal(allocation_live(), 0);
+		}
+	}
+}
+
+/* A value that reaches a limit of the reading is taken for ours. */
+static void
+what_is_given_up_is_ours(void **state)
+{
+	const char *value = "other.example; spf=pass";
+	struct forged forged;
+	bool more = true;
+	size_t ours = 0;
+
+	(void)state;
+	step_fails = PCRE2_ERROR_MATCHLIMIT;
+	for (long n = 1; more; n++) {
+		more = look_short(value, n, OURS, &forged);
+		assert_true(!more || forged.lost || forged.count == 1);
+		ours += forged.count;
+		forged_clear(&forged);
+	}
+	assert_true(ours >= 3);
+	step_fails = PCRE2_ERROR_NOMEMORY;
+}
+
+static void
+too_many_claims_are_lost(void **state)
+{
+	struct authres *authres = authres_new(OURS);
+	struct forged forged = { .lost = false };
+
+	(void)state;
+	assert_non_null(authres);
+	for (int i = 0; i < FORGED_MAX; i++)
+		forged_look(&forged, AUTHRES_FIELD, OURS "; x", authres);
+	assert_false(forged.lost);
+	assert_int_equal(forged.count, FORGED_MAX);
+	forged_look(&forged, AUTHRES_FIELD, "other.example; x", authres);
+	assert_false(forged.lost);
+	forged_look(&forged, AUTHRES_FIELD, OURS "; x", authres);
+	assert_true(forged.lost);
+	forged_clear(&forged);
+	authres_free(&authres);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -309,6 +417,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(rules_are_told),
 		cmocka_unit_test(certificates_are_told_safely),
 		cmocka_unit_test(lines_are_short),
+		cmocka_unit_test(every_failure_of_looking_is_seen),
+		cmocka_unit_test(what_is_given_up_is_ours),
+		cmocka_unit_test(too_many_claims_are_lost),
 	};
 
 	return UNIT_RUN(argc, argv, tests);

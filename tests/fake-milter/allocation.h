@@ -24,4 +24,16 @@ long allocation_count(void);
 /* How many of theirs nobody has freed. */
 long allocation_live(void);
 
+/*
+ * A function of a library, with --wrap, as an allocation: what it returns, and does,
+ * when it is to fail.
+ */
+#define LIBRARY(type, name, parameters, arguments, fails) \
+    type __real_##name parameters; \
+    type __wrap_##name parameters; \
+    type __wrap_##name parameters \
+    { \
+	return allocation_fails() ? fails : __real_##name arguments; \
+    }
+
 #endif
