@@ -182,21 +182,22 @@ load(const char *path)
 	return result == POLICY_LOADED;
 }
 
-/* The path of a file of the cases of the policy language. */
+/* The absolute path of a file of the cases of the policy language, or NULL. */
 static const char *
-case_path(const char *name, char path[4096])
+case_path(const char *name, char path[PATH_MAX])
 {
 	const char *top = getenv("srcdir");
+	char relative[PATH_MAX];
 
-	(void)snprintf(path, 4096, "%s/tests/cases/policy/good/%s",
+	(void)snprintf(relative, sizeof(relative), "%s/tests/cases/policy/good/%s",
 	    top != NULL ? top : ".", name);
-	return access(path, R_OK) == 0 ? path : NULL;
+	return realpath(relative, path);
 }
 
 static void
 every_failure_of_load_is_seen(void **state)
 {
-	char path[32], text[sizeof(policy_text) + 5000], pin[4096];
+	char path[32], text[sizeof(policy_text) + 5000], pin[PATH_MAX];
 	int fd, list_fd;
 	long live;
 
@@ -228,7 +229,7 @@ every_failure_of_load_is_seen(void **state)
 static void
 every_failure_of_certificates_is_seen(void **state)
 {
-	char folder[4096];
+	char folder[PATH_MAX];
 
 	(void)state;
 	if (case_path("certificates-of-every-kind/partners", folder) == NULL)
