@@ -500,12 +500,16 @@ on_header_end(SMFICTX *ctx)
 	return service->authres != NULL ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
+/*
+ * What is not refused goes on, which is to accept it at this place: after an ACCEPT,
+ * libmilter would pass over a QUIT_NC, and no end of the session would be heard of.
+ */
 static sfsistat
 finish_message(SMFICTX *ctx, const struct session *session)
 {
 	struct message *message = session->message;
 	struct verdict *verdict = &message->judged.verdict;
-	sfsistat status = SMFIS_ACCEPT;
+	sfsistat status = SMFIS_CONTINUE;
 
 	if (message->undecided &&
 	    !decision_error_accepts(service, FAULT_MEMORY, session->id))

@@ -615,7 +615,8 @@ fake_end(SMFICTX *ctx)
 	ctx->at_end = true;
 	status = command(ctx, 'E', SMFIM_EOM, "", NULL);
 	ctx->at_end = false;
-	return status;
+	/* Both MTAs take a message that goes on at its end. */
+	return status == SMFIS_CONTINUE && ctx->recipients > 0 ? SMFIS_ACCEPT : status;
 }
 
 sfsistat

@@ -108,7 +108,7 @@ class SecondSessions(SecondSession):
         def whole(peer):
             recipient(peer)
             peer.data()
-            self.assertEqual(peer.end(), "accept")
+            self.assertEqual(peer.end(), "continue")
 
         def aborted(peer):
             recipient(peer)
@@ -132,9 +132,25 @@ class SecondSessions(SecondSession):
         peer.mail("<a@acme.example>", macros={"{client_name}": "x"})
         peer.rcpt(OURS)
         peer.data()
-        self.assertEqual(peer.end(), "accept")
+        self.assertEqual(peer.end(), "continue")
         peer.quit_nc()
         self.assert_second_is_deferred(peer, macros={"{client_name}": "y"})
+
+    def test_without_any_macros(self):
+        """After a whole message and after an ABORT within one libmilter hears of it."""
+        for ends in Peer.end, Peer.abort:
+            with self.subTest(ends.__name__):
+                peer = self.peer()
+                peer.connect("192.0.2.1", 25000)
+                peer.mail("<a@acme.example>")
+                peer.rcpt(OURS)
+                peer.data()
+                ends(peer)
+                peer.quit_nc()
+                peer.connect("198.51.100.1", 25001)
+                peer.helo("stranger.example")
+                self.assertRegex(peer.mail("<a@acme.example>"), "^451 ")
+                self.assertRegex(peer.mail("<b@acme.example>"), "^451 ")
 
     def test_one_session_of_many_messages(self):
         """What is the first one's, however it is told."""
@@ -150,7 +166,7 @@ class SecondSessions(SecondSession):
                                      "continue")
                     self.assertEqual(peer.rcpt(OURS, macros=macros), "continue")
                     self.assertEqual(peer.data(macros=macros), "continue")
-                    self.assertEqual(peer.end(macros=macros), "accept")
+                    self.assertEqual(peer.end(macros=macros), "continue")
                     peer.abort()
 
     def test_without_a_negotiation(self):
@@ -186,7 +202,7 @@ class Words(SecondSession):
         peer.mail("<a@acme.example>", macros=client("192.0.2.1"))
         peer.rcpt(OURS)
         peer.data()
-        self.assertEqual(peer.end(), "accept")
+        self.assertEqual(peer.end(), "continue")
         peer.quit_nc()
         self.assert_second_is_deferred(peer)
         self.milter.wait_message(self.WORDS)
