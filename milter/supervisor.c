@@ -41,6 +41,9 @@
 static const int pauses_ms[] = { 0, 100, 300, 1000, 3000, 5000 };
 #define PAUSES (sizeof(pauses_ms) / sizeof(pauses_ms[0]))
 
+/* How often it is looked whether the sockets' files are where they were made. */
+#define LOOK_MS 10000
+
 #define FOR_EVER INT64_MAX
 
 struct supervisor {
@@ -52,6 +55,7 @@ struct supervisor {
 	bool served;			/* one has */
 	bool stopping;			/* it was told to end */
 	bool reload_owed;		/* the worker could not be told */
+	bool lost_told;			/* a socket's file is gone: said once */
 	unsigned deaths;		/* in a row */
 	int64_t died_ms;		/* the first of them: Unix time */
 	int64_t serving_ms;		/* since when it serves: Unix time */
@@ -412,7 +416,23 @@ supervisor_patience(const struct supervisor *supervisor)
 
 	if (supervisor->reload_owed && supervisor->control != -1 && left > OWED_MS)
 		left = OWED_MS;
+	if (!supervisor->lost_told && left > LOOK_MS)
+		left = LOOK_MS;
 	return left < 0 ? 0 : left < INT32_MAX ? (int)left : -1;
+}
+
+/* Without the file nobody new comes, so that nothing else would ever be noticed. */
+static void
+look_for_sockets(struct supervisor *supervisor)
+{
+	const struct daemon *daemon = supervisor->daemon;
+	const char *lost = supervisor->lost_told ? NULL : sockets_lost(&daemon->sockets);
+
+	if (lost == NULL)
+		return;
+	supervisor->lost_told = true;
+	log_message(daemon->log, SEVERITY_ERROR, "the socket %s is gone: nobody reaches the"
+	    " daemon there until it is started anew", lost);
 }
 
 static void
@@ -433,6 +453,8 @@ supervise(struct supervisor *supervisor)
 		}
 		if (!supervisor->over && supervisor_clock() >= supervisor->due_ms)
 			act_in_time(supervisor);
+		else
+			look_for_sockets(supervisor);
 	}
 }
 

@@ -49,7 +49,8 @@ class Milter:
         self.service = "unix:" + self.service_socket
         self.log = os.path.join(folder, "log", "records.json")
         self.settings = os.path.join(folder, "tlsward.conf")
-        self.files = None	# how many it may have open; None: as many as we
+        self.limits = ()	# of the program: options of prlimit(1)
+        self.environment = None		# of the program; None: this one's
         self._server = None
         self._lines = []
         self._mark = 0
@@ -100,10 +101,10 @@ class Milter:
 
     def spawn(self, *options):
         """Starts it without waiting for anything."""
-        limit = ("prlimit", "--nofile=%d" % self.files) if self.files else ()
+        limit = ("prlimit", *self.limits) if self.limits else ()
         self._server = Server("tlsward-milter",
                               limit + (program(), "-f", "-c", self.settings) + options,
-                              os.path.join(self.folder, "errors"))
+                              os.path.join(self.folder, "errors"), self.environment)
         return self._server
 
     def start(self):

@@ -38,7 +38,7 @@ class DescriptorsCase(unittest.TestCase):
         folder = workspace.folder()
         self.addCleanup(workspace.remove, folder)
         milter = Milter(os.path.join(folder, "milter"), POLICY, **settings)
-        milter.files = files
+        milter.limits = ("--nofile=%d" % files,) if files else ()
         self.addCleanup(milter.stop)
         milter.start()
         self.milter = milter

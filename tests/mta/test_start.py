@@ -38,10 +38,10 @@ class StartCase(unittest.TestCase):
         status = server.wait()
         return status, server.error_text()
 
-    def postfix(self, address):
+    def postfix(self, address, **parameters):
         """A Postfix in front of it, ended by the test."""
         made = Postfix(os.path.join(self.folder, "postfix"), workspace.pki(),
-                       smtpd_milters=address)
+                       smtpd_milters=address, **parameters)
         self.addCleanup(made.stop)
         made.start()
         return made
