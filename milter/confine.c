@@ -36,6 +36,7 @@ confine_process(enum confine_role role, char *error)
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -243,6 +244,28 @@ filter_load(struct filter *filter, enum confine_role role)
 		filter->error = seccomp_load(filter->context);
 }
 
+/*
+ * seccomp cannot see whether a connection that is there already is let go, and made
+ * anew to elsewhere. Linux 6.7 can, by Landlock; an older one does without that.
+ */
+static void
+forbid_tcp(void)
+{
+#ifdef SYS_landlock_create_ruleset
+	/* struct landlock_ruleset_attr, of which older headers have the first member. */
+	const struct {
+		uint64_t access_fs, access_net;
+	} ruleset = { 0, 1 << 0 /* bind */ | 1 << 1 /* connect */ };
+	int fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
+
+	if (fd == -1)
+		return;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+		(void)syscall(SYS_landlock_restrict_self, fd, 0);
+	(void)close(fd);
+#endif
+}
+
 bool
 confine_is_built(void)
 {
@@ -254,6 +277,9 @@ confine_process(enum confine_role role, char *error)
 {
 	struct filter filter = { .context = seccomp_init(CONFINE_OTHERWISE) };
 
+	/* A worker has this from its supervisor. */
+	if (role == CONFINE_SUPERVISOR)
+		forbid_tcp();
 	if (filter.context == NULL)
 		filter.error = -ENOMEM;
 	else

@@ -5,6 +5,7 @@
  * system's log, nobody's memory looked into. Which files can be opened is for the user
  * to say that the daemon has become: a filter sees no names. On machines that make
  * sockets through socketcall(2), as 32-bit x86 does, it does not see families either.
+ * From Linux 6.7 on Landlock keeps TCP sockets that are there from connecting anew.
  *
  * SPDX-License-Identifier: ISC
  */

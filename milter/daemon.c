@@ -289,27 +289,35 @@ clean_up_files(struct daemon *daemon)
 		return;
 }
 
+/*
+ * What the start needed, and nobody afterwards: root, and most of the kernel. The process
+ * that stays is the sockets' owner from then on.
+ */
+static bool
+give_up_rights(const struct daemon *daemon, bool stays)
+{
+	char error[PRIVILEGES_ERROR_MAX + CONFINE_ERROR_MAX];
+	bool done = privileges_drop(&daemon->identity, error);
+
+	if (done && stays)
+		sockets_own(&daemon->sockets);
+	if (done && daemon->settings->confine)
+		done = confine_process(CONFINE_SUPERVISOR, error);
+	if (!done)
+		say_error(daemon, "%s", error);
+	return done;
+}
+
 /* The second half of the start: from here on in the process that stays. */
 static int
 serve_as_user(struct daemon *daemon)
 {
-	char error[PRIVILEGES_ERROR_MAX + CONFINE_ERROR_MAX];
 	int status = 1;
 
-	if (!write_pid_file(daemon))
-		goto done;
-	if (!privileges_drop(&daemon->identity, error)) {
-		say_error(daemon, "%s", error);
-		goto done;
+	if (write_pid_file(daemon) && give_up_rights(daemon, true)) {
+		say_who(daemon);
+		status = supervisor_run(daemon);
 	}
-	say_who(daemon);
-	sockets_own(&daemon->sockets);
-	if (daemon->settings->confine && !confine_process(CONFINE_SUPERVISOR, error)) {
-		say_error(daemon, "%s", error);
-		goto done;
-	}
-	status = supervisor_run(daemon);
-done:
 	clean_up_files(daemon);
 	return status;
 }
@@ -373,7 +381,7 @@ serve_in_background(struct daemon *daemon)
 	}
 	if (child > 0) {
 		(void)close(ready[1]);
-		return await_ready(child, ready[0]);
+		return give_up_rights(daemon, false) ? await_ready(child, ready[0]) : 1;
 	}
 	(void)close(ready[0]);
 	daemon->ready = ready[1];

@@ -309,6 +309,52 @@ send_fast(void)
 	    (const struct sockaddr *)&elsewhere, sizeof(elsewhere)));
 }
 
+/* Made before: a listener, and a connection to it. */
+static int listener = -1, connection = -1;
+
+static bool
+make_connection(void)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(here);
+
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return listener != -1 && connection != -1 &&
+	    bind(listener, (const struct sockaddr *)&here, size) == 0 &&
+	    listen(listener, 1) == 0 &&
+	    getsockname(listener, (struct sockaddr *)&here, &size) == 0 &&
+	    connect(connection, (const struct sockaddr *)&here, size) == 0;
+}
+
+/* Lets the connection go, and makes it anew. */
+static int
+connect_anew(void)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	struct sockaddr_in here;
+	socklen_t size = sizeof(here);
+
+	if (getsockname(listener, (struct sockaddr *)&here, &size) != 0 ||
+	    connect(connection, &nobody, sizeof(nobody)) != 0)
+		return NOT_SO;
+	return outcome(connect(connection, (const struct sockaddr *)&here, size));
+}
+
+static void
+test_connection(void **state)
+{
+	(void)state;
+	/* This asks for Landlock's version; from 4 on it knows TCP. */
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 4)
+		skip();
+	assert_true(make_connection());
+	assert_both(connect_anew, EACCES);
+	(void)close(connection);
+	(void)close(listener);
+}
+
 static void
 test_sockets(void **state)
 {
@@ -438,6 +484,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_connection),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_filters),
