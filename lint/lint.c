@@ -140,7 +140,7 @@ lint_load(const char *path, int64_t now, struct policy **policy, struct diags *d
 	lint_empty_includes(&lint);
 	if (result == POLICY_LOADED)
 		lint_valid(&lint);
-	policy_written_sort(written, diags, before);
+	lint.no_memory |= !policy_written_sort(written, diags, before);
 	policy_written_free(&written);
 	if (!lint.no_memory)
 		return result;

@@ -35,8 +35,8 @@ struct certificate_reader {
 	struct tape *tape;
 };
 
-struct certificate_reader *
-certificate_reader_new(struct tape *tape)
+static struct certificate_reader *
+make_reader(struct tape *tape)
 {
 	struct certificate_reader *reader = calloc(1, sizeof(*reader));
 
@@ -54,6 +54,25 @@ certificate_reader_new(struct tape *tape)
 	return reader;
 }
 
+/*
+ * OpenSSL goes on without what it had no memory for (a key's algorithm, say), and does
+ * not always say so: then errno does. As malloc() leaves it too where it found memory
+ * elsewhere, what was done is done once more, with what is free now.
+ */
+struct certificate_reader *
+certificate_reader_new(struct tape *tape)
+{
+	struct certificate_reader *reader = NULL;
+
+	for (int tries = 0; reader == NULL && tries < 2; tries++) {
+		errno = 0;
+		reader = make_reader(tape);
+		if (errno == ENOMEM)
+			certificate_reader_free(&reader);
+	}
+	return reader;
+}
+
 void
 certificate_reader_free(struct certificate_reader **reader)
 {
@@ -64,6 +83,20 @@ certificate_reader_free(struct certificate_reader **reader)
 	OSSL_LIB_CTX_free((*reader)->library);
 	free(*reader);
 	*reader = NULL;
+}
+
+/* What OpenSSL keeps is not whole once it had no memory. */
+static bool
+renew_reader(struct certificate_reader *reader)
+{
+	struct certificate_reader old = *reader, *made = certificate_reader_new(old.tape);
+
+	if (made == NULL)
+		return false;
+	*reader = *made;
+	*made = old;
+	certificate_reader_free(&made);
+	return true;
 }
 
 /* An ASN.1 string as UTF-8 in the arena; "" where it is no text or too long. */
@@ -285,7 +318,6 @@ read_block(const struct certificate_reader *reader, const char *name,
 struct found {
 	bool key;
 	bool broken;		/* the first certificate is */
-	bool no_memory;
 };
 
 static void
@@ -324,8 +356,6 @@ take_blocks(const struct certificate_reader *reader, BIO *bio, struct arena *are
 			OPENSSL_free(name);
 			OPENSSL_free(header);
 		}
-		found->no_memory |= ERR_GET_REASON(ERR_peek_error()) ==
-		    ERR_R_MALLOC_FAILURE;
 		ERR_clear_error();
 		if (BIO_pending(bio) >= left)
 			break;
@@ -338,13 +368,15 @@ static const char *
 read_pem(const struct certificate_reader *reader, const struct file *file,
     struct arena *arena, struct certificate *certificate)
 {
-	BIO *bio = BIO_new_mem_buf(file->text, (int)file->length);
-	struct found found = { .no_memory = bio == NULL };
+	struct found found = { .key = false };
+	BIO *bio;
 
+	errno = 0;
+	bio = BIO_new_mem_buf(file->text, (int)file->length);
 	if (bio != NULL)
 		take_blocks(reader, bio, arena, certificate, &found);
 	BIO_free(bio);
-	if (found.no_memory || arena->failed)
+	if (errno == ENOMEM || arena->failed)
 		return certificate_no_memory;
 	if (certificate->certificates > 0 && !found.broken)
 		return NULL;
@@ -364,6 +396,10 @@ certificate_read(struct certificate_reader *reader, const char *path,
 	switch (tape_ask(reader->tape, TAPE_PEM, path, &file)) {
 	case FILE_READ:
 		problem = read_pem(reader, &file, arena, certificate);
+		if (problem == certificate_no_memory && renew_reader(reader)) {
+			memset(certificate, 0, sizeof(*certificate));
+			problem = read_pem(reader, &file, arena, certificate);
+		}
 		break;
 	case FILE_UNREADABLE:
 		return strerror(errno);

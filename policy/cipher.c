@@ -5,6 +5,7 @@
  */
 #include "policy/cipher.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -105,8 +106,8 @@ add_legacy(struct cipher_table *table)
 	qsort(table->ciphers, table->count, sizeof(table->ciphers[0]), by_name);
 }
 
-struct cipher_table *
-cipher_table_new(void)
+static struct cipher_table *
+make_cipher_table(void)
 {
 	struct cipher_table *table = calloc(1, sizeof(*table));
 
@@ -128,6 +129,24 @@ fail:
 	ERR_clear_error();
 	cipher_table_free(&table);
 	return NULL;
+}
+
+/*
+ * OpenSSL leaves out the suites for whose algorithms there was no memory; see
+ * certificate_reader_new().
+ */
+struct cipher_table *
+cipher_table_new(void)
+{
+	struct cipher_table *table = NULL;
+
+	for (int tries = 0; table == NULL && tries < 2; tries++) {
+		errno = 0;
+		table = make_cipher_table();
+		if (errno == ENOMEM)
+			cipher_table_free(&table);
+	}
+	return table;
 }
 
 void
@@ -274,8 +293,8 @@ add_selected(struct cipher_table *table, struct cipher_set *set)
 	return any;
 }
 
-bool
-cipher_list_read(struct cipher_table *table, const char *list, struct cipher_set *set)
+static bool
+read_cipher_list(struct cipher_table *table, const char *list, struct cipher_set *set)
 {
 	bool any = false, valid = true;
 
@@ -286,6 +305,21 @@ cipher_list_read(struct cipher_table *table, const char *list, struct cipher_set
 		valid = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_NO_CIPHER_MATCH;
 	ERR_clear_error();
 	return (valid && add_named(table, list, set)) || any;
+}
+
+bool
+cipher_list_read(struct cipher_table *table, const char *list, struct cipher_set *set,
+    bool *no_memory)
+{
+	bool any = false;
+
+	*no_memory = true;
+	for (int tries = 0; *no_memory && tries < 2; tries++) {
+		errno = 0;
+		any = read_cipher_list(table, list, set);
+		*no_memory = errno == ENOMEM;
+	}
+	return any && !*no_memory;
 }
 
 const char *

@@ -26,7 +26,7 @@ policy_written_free(struct policy_written **written)
 	*written = NULL;
 }
 
-void
+bool
 policy_written_sort(const struct policy_written *written, struct diags *diags,
     size_t first)
 {
@@ -37,12 +37,13 @@ policy_written_sort(const struct policy_written *written, struct diags *diags,
 	for (node = written->sources; node != NULL; node = node->next)
 		count++;
 	if ((files = calloc(count + 1, sizeof(*files))) == NULL)
-		return;
+		return false;
 	at = count;
 	for (node = written->sources; node != NULL; node = node->next)
 		files[--at] = node->source.path;
 	diags_sort(diags, first, files, count);
 	free(files);
+	return true;
 }
 
 /* The folder of the policy file, with its slash. */
@@ -95,8 +96,8 @@ policy_load_written(const char *path, struct tape *tape, struct policy **policy,
 	size_t before = diags_count(diags);
 	enum policy_load_result result = load(&p, path);
 
-	if (p.written != NULL)
-		policy_written_sort(p.written, diags, before);
+	if (p.written != NULL && !policy_written_sort(p.written, diags, before))
+		result = POLICY_NO_MEMORY;
 	for (int kind = 0; kind < RULE_DEFAULT; kind++)
 		table_free(&p.regexes[kind]);
 	certificate_reader_free(&p.reader);

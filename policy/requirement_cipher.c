@@ -60,6 +60,7 @@ list_parse(struct parser *p, struct policy_requirement *requirement)
 {
 	struct cipher_set *set = &requirement->u.suites;
 	struct place place = p->token.place;
+	bool no_memory = false;
 	const char *list;
 
 	if (p->token.type != TOKEN_STRING) {
@@ -71,8 +72,9 @@ list_parse(struct parser *p, struct policy_requirement *requirement)
 	requirement->text = parse_keep_text(p, list, strlen(list));
 	if (requirement->kind == REASON_CIPHERSUITES)
 		suites_read(p, list, &place, set);
-	else if (!cipher_list_read(p->policy->ciphers, list, set))
+	else if (!cipher_list_read(p->policy->ciphers, list, set, &no_memory) && !no_memory)
 		parse_error(p, &place, "%s", MSG_CIPHER);
+	p->no_memory |= no_memory;
 	return true;
 }
 

@@ -99,9 +99,10 @@ void policy_written_free(struct policy_written **written);
 
 /*
  * Sorts the diagnostics from "first" on in the order of the policy's files, then by
- * line and column, and drops what was said twice.
+ * line and column, and drops what was said twice. False: memory is short, and they are
+ * as they were.
  */
-void policy_written_sort(const struct policy_written *written,
+bool policy_written_sort(const struct policy_written *written,
     struct diags *diags, size_t first);
 
 #endif
