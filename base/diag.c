@@ -71,7 +71,7 @@ diags_vadd(struct diags *diags, enum severity severity, const char *id,
 	if (source != NULL)
 		diag.source = arena_text(&diags->text, source, source_len);
 	if (diag.file == NULL || diag.message == NULL ||
-	    !array_reserve(diags->diags, diags->kept + 1, &diags->room))
+	    (source != NULL && diag.source == NULL) || !array_reserve(diags->diags, diags->kept + 1, &diags->room))
 		return;
 	diags->diags[diags->kept++] = diag;
 }
@@ -215,6 +215,6 @@ diags_print(const struct diags *diags, FILE *out)
 	for (size_t i = 0; i < diags->kept; i++)
 		diag_print(&diags->diags[i], out);
 	if (diags->kept < diags->count)
-		(void)fprintf(out, "%zu more diagnostics are lost: out of memory\n",
+		(void)fprintf(out, "%zu more diagnostics are lost: not enough memory\n",
 		    diags->count - diags->kept);
 }

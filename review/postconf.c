@@ -30,12 +30,13 @@
 static void
 become_postconf(int out, const char *const *arguments)
 {
-	char *argv[8] = { (char[]){ "postconf" } };
+	char *argv[8] = { (char[]){ "postconf" } }, words[7][128];
 	int null = open("/dev/null", O_RDWR);
 
-	for (size_t i = 0; arguments[i] != NULL && i + 2 < 8; i++)
-		if ((argv[i + 1] = strdup(arguments[i])) == NULL)
-			_exit(127);
+	for (size_t i = 0; arguments[i] != NULL && i + 2 < 8; i++) {
+		(void)snprintf(words[i], sizeof(words[i]), "%s", arguments[i]);
+		argv[i + 1] = words[i];
+	}
 	if (null == -1 || dup2(null, STDIN_FILENO) == -1 ||
 	    dup2(out, STDOUT_FILENO) == -1 || dup2(null, STDERR_FILENO) == -1)
 		_exit(127);

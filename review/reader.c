@@ -17,19 +17,21 @@
 #define BUSY_MS 5000
 
 void
-review_explain(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
+review_explain(sqlite3 *db, int result, const char *path, char error[REVIEW_ERROR_MAX])
 {
-	int code = db == NULL ? SQLITE_NOMEM : sqlite3_errcode(db);
+	int code = result & 0xff;	/* without what extends it */
+	const char *text = db != NULL && (sqlite3_errcode(db) & 0xff) == code ?
+	    sqlite3_errmsg(db) : sqlite3_errstr(result);
 
 	if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM)
 		review_say(error, "%s cannot be read by this user while nobody has it open for "
 		    "writing: run this as the daemon's user or root, or while the "
-		    "daemon runs (%s)", path, sqlite3_errmsg(db));
+		    "daemon runs (%s)", path, text);
 	else if (code == SQLITE_NOTADB)
 		review_say(error, "%s is not a journal: it is no SQLite database", path);
 	else
 		review_say(error, "cannot read %s: %s", path,
-		    db == NULL ? "not enough memory" : sqlite3_errmsg(db));
+		    code == SQLITE_NOMEM ? "not enough memory" : text);
 }
 
 /* SQLite's own words for these are less than clear. */
@@ -74,7 +76,7 @@ is_current(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
 		review_say(error, "%s is not a journal: it is another program's database", path);
 		break;
 	default:
-		review_explain(db, path, error);
+		review_explain(db, sqlite3_errcode(db), path, error);
 		break;
 	}
 	return false;
@@ -84,12 +86,13 @@ sqlite3 *
 review_open(const char *path, char error[REVIEW_ERROR_MAX])
 {
 	sqlite3 *db = NULL;
+	int result;
 
 	if (!is_readable_file(path, error))
 		return NULL;
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
-	    NULL) != SQLITE_OK) {
-		review_explain(db, path, error);
+	result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (result != SQLITE_OK) {
+		review_explain(db, result, path, error);
 		review_close(&db);
 		return NULL;
 	}

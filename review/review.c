@@ -170,10 +170,8 @@ review_read(sqlite3 *db, const char *path, const struct review_options *options,
 	result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 	if (result == SQLITE_OK)
 		result = read_all(review);
-	if (result == SQLITE_NOMEM)
-		(void)snprintf(error, REVIEW_ERROR_MAX, "not enough memory");
-	else if (result != SQLITE_DONE)
-		review_explain(db, path, error);
+	if (result != SQLITE_DONE)
+		review_explain(db, result, path, error);
 	if (sqlite3_get_autocommit(db) == 0)
 		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	if (result != SQLITE_DONE)

@@ -33,9 +33,11 @@ sqlite3 *review_open(const char *path, char error[REVIEW_ERROR_MAX]);
 void review_close(sqlite3 **db);
 
 /*
- * Says in "error" why the last call failed, in the same words as review_open().
+ * Says in "error" why a call failed with "result", in the same words as review_open();
+ * more may have been called since. "db" may be NULL.
  */
-void review_explain(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX]);
+void review_explain(sqlite3 *db, int result, const char *path,
+    char error[REVIEW_ERROR_MAX]);
 
 /* ------------------------------------------------------------------ *
  * What it says of a period: in all, over time, and by domain

@@ -324,7 +324,7 @@ lost_diagnostics_are_counted(void **state)
 	diags_print(diags, out);
 	assert_int_equal(fclose(out), 0);
 	assert_int_equal(strncmp(text, "f:1:1: error: kept\n", 19), 0);
-	end = strstr(text, " more diagnostics are lost: out of memory\n");
+	end = strstr(text, " more diagnostics are lost: not enough memory\n");
 	assert_non_null(end);
 	assert_null(diags_at(diags, 100));
 	diags_free(&diags);

@@ -441,7 +441,7 @@ next_statement(struct cases *cases)
 			(void)case_word(cases);
 	}
 	if (now->written.failed || now->arguments.failed || now->values.failed ||
-	    cases->word.text.failed) {
+	    cases->no_memory) {
 		(void)tool_trouble("not enough memory");
 		return CASE_TROUBLE;
 	}

@@ -65,6 +65,7 @@ struct cases {
 	unsigned number;		/* of the line */
 	enum case_item item;		/* what the statement that is being read is */
 	bool lost;			/* what the rest of it means is not known */
+	bool no_memory;
 	bool is_case;			/* it is one, not a directive */
 	size_t count;			/* of cases, also those with errors */
 	bool has_errors;

@@ -269,6 +269,8 @@ case_word(struct cases *cases)
 	cases->lost |= word->type == WORD_BAD && cases->next == cases->end;
 	do {
 		word_of_line(cases);
+		cases->no_memory |= word->text.failed;
+		cases->lost |= cases->no_memory;
 		if (word->type == WORD_END || word->type == WORD_JOIN)
 			keep_written(cases, word->value);
 		if (word->type == WORD_JOIN && !case_line(cases)) {

@@ -50,6 +50,9 @@ check_report(const struct loaded *loaded, int status, bool print)
 {
 	if (loaded->diags != NULL)
 		diags_print(loaded->diags, stderr);
+	if (loaded->diags != NULL && diags_count(loaded->diags) > 0 &&
+	    diags_at(loaded->diags, diags_count(loaded->diags) - 1) == NULL)
+		return tool_trouble("not enough memory");
 	if (status == STATUS_NO && !print)
 		summarize_errors(loaded);
 	if (status != STATUS_FINE)

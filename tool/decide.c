@@ -150,7 +150,8 @@ decide_error(struct decide_run *run, const char *error)
 	run->has_errors = true;
 }
 
-static void
+/* False where memory is short. */
+static bool
 decide_line(struct decide_run *run, const char *line, size_t length)
 {
 	int64_t now_ms = judge_time_ms(&run->judge);
@@ -161,17 +162,20 @@ decide_line(struct decide_run *run, const char *line, size_t length)
 	};
 	char error[JOURNAL_ERROR_MAX];
 
-	if (!journal_facts_read(run->facts, line, length, error)) {
+	bool read = journal_facts_read(run->facts, line, length, error);
+
+	if (!read && strcmp(error, "not enough memory") == 0)
+		return false;
+	if (!read) {
 		decide_error(run, error);
-		return;
+		return true;
 	}
 	facts = *journal_facts_get(run->facts);
-	if (!judge_facts(&run->judge.loaded, now_ms / 1000, &facts, &verdict)) {
-		decide_error(run, "not enough memory");
-		return;
-	}
+	if (!judge_facts(&run->judge.loaded, now_ms / 1000, &facts, &verdict))
+		return false;
 	journal_record_write(&record, JOURNAL_JSON, 0, &run->output);
 	buffer_add(&run->output, "\n", 1);
+	return true;
 }
 
 /* A caller that waits for the answers to what it sent gets them first. */
@@ -195,7 +199,10 @@ decide_all(struct decide_run *run)
 	for (;;) {
 		switch (lines_next(&run->lines, &line, &length)) {
 		case LINE_READ:
-			decide_line(run, line, length);
+			if (!decide_line(run, line, length)) {
+				(void)decide_flush(run);
+				return tool_trouble("not enough memory");
+			}
 			break;
 		case LINE_LONG:
 			decide_error(run, "the line is longer than 1 MiB");

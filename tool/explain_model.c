@@ -201,17 +201,20 @@ put_place_and_line(const struct explained *explained, const char *name,
     const struct policy_place *place, struct tree *tree)
 {
 	struct buffer path = BUFFER_INIT;
+	enum file_result read = FILE_NO_MEMORY;
 	struct file file;
 
 	tree_place(tree, name, place);
 	if (place->file == NULL || place->line == 0)
 		return;
 	add_file_path(explained->path, place->file, &path);
-	if (!path.failed && file_read(path.text, FILE_MAX, true, &file) == FILE_READ) {
+	if (!path.failed)
+		read = file_read(path.text, FILE_MAX, true, &file);
+	if (read == FILE_READ) {
 		put_line_of(tree, file.text, place->line);
 		free(file.text);
 	}
-	tree->failed |= path.failed;
+	tree->failed |= read == FILE_NO_MEMORY;
 	buffer_free(&path);
 }
 

@@ -383,7 +383,7 @@ log_rows(struct log_run *run)
 		show_names(run);
 		result = run->follow ? log_follow(run) : show_all(run);
 		if (result != SQLITE_OK)
-			status = tool_journal_trouble(&run->journal);
+			status = tool_journal_trouble(&run->journal, result);
 	}
 	if (run->result == SCREEN_FAILED)
 		status = STATUS_TROUBLE;

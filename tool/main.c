@@ -10,7 +10,10 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <jansson.h>
 
 static int run_help(const struct command *command, int argc, char **argv);
 
@@ -129,6 +132,7 @@ main(int argc, char **argv)
 
 	/* A reader that goes away is an error of ours to report. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(tool_json_allocate, free);
 	status = tool_main(argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		status = tool_trouble("cannot write to standard output: %s",

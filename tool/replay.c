@@ -398,12 +398,8 @@ replay_journal(struct replay_run *run)
 
 	if (tool_open_journal(run->journal, run->judge.config, &journal)) {
 		result = review_replay_journal(journal.db, &run->replay, &run->tally);
-		if (result == SQLITE_NOMEM)
-			status = tool_trouble("not enough memory");
-		else if (result != SQLITE_OK)
-			status = tool_journal_trouble(&journal);
-		else
-			status = STATUS_FINE;
+		status = result == SQLITE_OK ? STATUS_FINE :
+		    tool_journal_trouble(&journal, result);
 	}
 	tool_close_journal(&journal);
 	return status;

@@ -151,7 +151,7 @@ join_partner(const struct report_view *view, const struct loaded *loaded,
 	    strchr(domain->name, '.') != NULL &&
 	    domain->counts.transactions >= REPORT_CANDIDATE_LEAST;
 	if (!find_ready(view, journal->db, partner))
-		return tool_journal_trouble(journal);
+		return tool_journal_trouble(journal, sqlite3_errcode(journal->db));
 	return STATUS_FINE;
 }
 

@@ -104,35 +104,39 @@ suite_find(struct suite **suites, const char *policy, const char *config)
 	return *last = suite;
 }
 
-/* The path that begins with "length" bytes of "cases", where that is a file; else NULL. */
-static char *
-if_there(const char *cases, int length, const char *ending)
+/*
+ * The path that begins with "length" bytes of "cases", where that is a file; else NULL.
+ * False where memory is short.
+ */
+static bool
+if_there(const char *cases, int length, const char *ending, char **path)
 {
-	char *path;
-
-	if (asprintf(&path, "%.*s%s", length, cases, ending) == -1)
-		return NULL;
-	if (access(path, F_OK) == 0)
-		return path;
-	free(path);
-	return NULL;
+	if (asprintf(path, "%.*s%s", length, cases, ending) == -1) {
+		*path = NULL;
+		return false;
+	}
+	if (access(*path, F_OK) != 0) {
+		free(*path);
+		*path = NULL;
+	}
+	return true;
 }
 
 /*
  * The policy beside a file of cases: acme.conf for acme.test, else policy.conf in the
- * same folder. NULL where neither is there, or memory is short. To be freed.
+ * same folder; NULL where neither is there. To be freed. False where memory is short.
  */
-static char *
-suite_beside(const char *cases)
+static bool
+suite_beside(const char *cases, char **found)
 {
 	const char *slash = strrchr(cases, '/');
 	int folder = slash != NULL ? (int)(slash + 1 - cases) : 0;
 	int stem = (int)strlen(cases) - 5;
-	char *found = NULL;
 
-	if (stem > folder && strcmp(cases + stem, ".test") == 0)
-		found = if_there(cases, stem, ".conf");
-	return found != NULL ? found : if_there(cases, folder, "policy.conf");
+	if (stem > folder && strcmp(cases + stem, ".test") == 0 &&
+	    (!if_there(cases, stem, ".conf", found) || *found != NULL))
+		return *found != NULL;
+	return if_there(cases, folder, "policy.conf", found);
 }
 
 /* What is said on the command line goes before what the file of cases says. */
@@ -141,7 +145,8 @@ choose_suite(struct test_run *run, const struct cases *cases)
 {
 	const char *policy = run->judge.policy, *config = run->judge.config;
 	char *beside = NULL;
-	struct suite *suite;
+	struct suite *suite = NULL;
+	bool found = true;
 
 	if (config == NULL) {
 		config = cases->settings;
@@ -149,8 +154,9 @@ choose_suite(struct test_run *run, const struct cases *cases)
 			policy = cases->policy;
 	}
 	if (policy == NULL && config == NULL)
-		policy = beside = suite_beside(cases->path);
-	suite = suite_find(&run->suites, policy, config);
+		found = suite_beside(cases->path, &beside);
+	if (found)
+		suite = suite_find(&run->suites, beside != NULL ? beside : policy, config);
 	free(beside);
 	if (suite == NULL)
 		(void)tool_trouble("not enough memory");

@@ -150,6 +150,16 @@ tool_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void *
+tool_json_allocate(size_t size)
+{
+	void *memory = malloc(size);
+
+	if (memory == NULL)
+		exit(tool_trouble("not enough memory"));
+	return memory;
+}
+
 /* Reads a length of time: "90m". */
 static bool
 read_length(const char *text, int64_t *ms)
@@ -391,10 +401,10 @@ tool_close_journal(struct tool_journal *journal)
 }
 
 int
-tool_journal_trouble(const struct tool_journal *journal)
+tool_journal_trouble(const struct tool_journal *journal, int result)
 {
 	char error[REVIEW_ERROR_MAX];
 
-	review_explain(journal->db, journal->path, error);
+	review_explain(journal->db, result, journal->path, error);
 	return tool_trouble("%s", error);
 }

@@ -101,6 +101,13 @@ int tool_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int64_t tool_now_ms(void);
 
 /*
+ * Memory for jansson: without it the command ends here, having said so, with
+ * STATUS_TROUBLE. jansson itself (2.14) would go on with a text that it cut, and write
+ * behind its end.
+ */
+void *tool_json_allocate(size_t size);
+
+/*
  * Reads a time: so long before now (90m, 24h, 30d, 2w, 1y; s for seconds), a day
  * (YYYY-MM-DD, its start in UTC), or a time of RFC 3339; in milliseconds since the
  * epoch. False, having said so, where it is none.
@@ -193,6 +200,6 @@ bool tool_open_journal(const char *path, const char *config,
 void tool_close_journal(struct tool_journal *journal);
 
 /* Says that reading failed, and why. Returns STATUS_TROUBLE. */
-int tool_journal_trouble(const struct tool_journal *journal);
+int tool_journal_trouble(const struct tool_journal *journal, int result);
 
 #endif
