@@ -1,0 +1,351 @@
+/*
+ * shortage.c - memory that runs out when told to, in a program that is whole.
+ *
+ * Preloaded, so that every allocation is reached: the program's, the C library's own
+ * and those of all other libraries. The file that TLSWARD_SHORTAGE names holds struct
+ * shortage and is shared with the test, which sets it before or while the program
+ * runs, and reads in it how many allocations there were and what is not freed.
+ *
+ * With "folder" set the program is not run once but many times: main() is called in a
+ * child of its own for every "step"-th allocation from "first" on, which fails, until
+ * the last has been reached. Its output and errors are "folder"/N.out and N.err, and
+ * a line "N STATUS COUNT LIVE" and the functions that failed are in "folder"/rounds.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of the program and the C library, or of all other libraries. */
+enum { EVERYBODYS, OURS, LIBRARIES };
+
+#define FRAMES_MAX 32
+#define CALLER __builtin_return_address(0)
+
+struct shortage {
+	atomic_long failing;	/* this allocation from now on fails; 0: none does */
+	atomic_long lasting;	/* not 0: and all that follow it */
+	atomic_long process;	/* in this process alone; 0: in all */
+	atomic_long whose;	/* allocations count and fail */
+	atomic_long count;	/* of these since the test set it to 0 */
+	atomic_long live;	/* blocks that nobody has freed yet */
+	atomic_long failed;	/* how many failed */
+	long first, step, last;	/* of the rounds; last 0: all there are */
+	long now;		/* in seconds, in rounds */
+	char folder[256];
+	char where[2048];	/* the functions that were told no first, innermost first */
+};
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t members, size_t size);
+extern void *__libc_realloc(void *memory, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+extern void __libc_free(void *memory);
+
+typedef int main_function(int argc, char **argv, char **environment);
+typedef int start_function(main_function *start, int argc, char **argv, void (*init)(void),
+    void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+start_function __libc_start_main;
+
+static struct shortage none;
+static struct shortage *shortage = &none;
+static atomic_int started;
+static _Thread_local int telling;
+static main_function *program;
+static struct {
+	uintptr_t start, size;
+} ours[2];		/* the code of the program, and of the C library */
+
+static void
+tell_frame(void *frame, char *out, size_t size)
+{
+	Dl_info info;
+	const char *file;
+
+	if (dladdr(frame, &info) == 0 || info.dli_fname == NULL)
+		return;
+	file = strrchr(info.dli_fname, '/');
+	(void)snprintf(out, size, " %s:%s+%lx", file != NULL ? file + 1 : info.dli_fname,
+	    info.dli_sname != NULL ? info.dli_sname : "",
+	    (unsigned long)((char *)frame - (char *)info.dli_fbase));
+}
+
+/* Keeps who asked, for the first that is refused. */
+static void
+tell_where(void)
+{
+	void *frames[FRAMES_MAX];
+	size_t length = 0;
+	int count;
+
+	telling = 1;
+	count = backtrace(frames, FRAMES_MAX);
+	for (int i = 3; i < count && length < sizeof(shortage->where) - 1; i++) {
+		tell_frame(frames[i], shortage->where + length,
+		    sizeof(shortage->where) - length);
+		length += strlen(shortage->where + length);
+	}
+	telling = 0;
+}
+
+static bool
+counts(const void *caller)
+{
+	bool own = (uintptr_t)caller - ours[0].start < ours[0].size ||
+	    (uintptr_t)caller - ours[1].start < ours[1].size;
+
+	if (atomic_load(&started) == 0 || telling)
+		return false;
+	if (shortage->process != 0 && shortage->process != getpid())
+		return false;
+	return shortage->whose == EVERYBODYS || own == (shortage->whose == OURS);
+}
+
+/* "caller" is the address that asks. */
+static bool
+refused(const void *caller)
+{
+	long failing, n;
+
+	if (!counts(caller))
+		return false;
+	n = atomic_fetch_add(&shortage->count, 1) + 1;
+	failing = shortage->failing;
+	if (failing == 0 || n < failing || (n > failing && shortage->lasting == 0))
+		return false;
+	if (atomic_fetch_add(&shortage->failed, 1) == 0)
+		tell_where();
+	errno = ENOMEM;
+	return true;
+}
+
+static void *
+counted(void *memory)
+{
+	if (memory != NULL)
+		(void)atomic_fetch_add(&shortage->live, 1);
+	return memory;
+}
+
+void *
+malloc(size_t size)
+{
+	return refused(CALLER) ? NULL : counted(__libc_malloc(size));
+}
+
+void *
+calloc(size_t members, size_t size)
+{
+	return refused(CALLER) ? NULL : counted(__libc_calloc(members, size));
+}
+
+void *
+realloc(void *memory, size_t size)
+{
+	void *made;
+
+	if ((memory == NULL || size > 0) && refused(CALLER))
+		return NULL;
+	made = __libc_realloc(memory, size);
+	if (memory == NULL)
+		return counted(made);
+	if (made == NULL && size == 0)
+		(void)atomic_fetch_sub(&shortage->live, 1);
+	return made;
+}
+
+void *
+memalign(size_t alignment, size_t size)
+{
+	return refused(CALLER) ? NULL : counted(__libc_memalign(alignment, size));
+}
+
+void *
+aligned_alloc(size_t alignment, size_t size)
+{
+	return refused(CALLER) ? NULL : counted(__libc_memalign(alignment, size));
+}
+
+int
+posix_memalign(void **memory, size_t alignment, size_t size)
+{
+	void *made = refused(CALLER) ? NULL : counted(__libc_memalign(alignment, size));
+
+	if (made == NULL)
+		return ENOMEM;
+	*memory = made;
+	return 0;
+}
+
+void
+free(void *memory)
+{
+	if (memory != NULL)
+		(void)atomic_fetch_sub(&shortage->live, 1);
+	__libc_free(memory);
+}
+
+/* The program comes first, and without a name. */
+static int
+find_ours(struct dl_phdr_info *info, size_t size, void *context)
+{
+	bool library = strstr(info->dlpi_name, "/libc.so") != NULL;
+
+	(void)size;
+	(void)context;
+	if (info->dlpi_name[0] != '\0' && !library)
+		return 0;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+
+		if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0)
+			continue;
+		ours[library].start = info->dlpi_addr + part->p_vaddr;
+		ours[library].size = part->p_memsz;
+	}
+	return 0;
+}
+
+static void
+map_control(void)
+{
+	const char *path = getenv("TLSWARD_SHORTAGE");
+	int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	void *frame;
+
+	(void)backtrace(&frame, 1);	/* which loads what it needs */
+	(void)dl_iterate_phdr(find_ours, NULL);
+	if (fd < 0)
+		return;
+	shortage = mmap(NULL, sizeof(*shortage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (shortage == MAP_FAILED)
+		abort();
+	(void)close(fd);
+	shortage->live = none.live;
+	(void)unsetenv("LD_PRELOAD");	/* what the program calls is not meant */
+}
+
+/* Writes what the round's program writes to a file of its own. */
+static void
+write_to(long n, const char *suffix, int fd)
+{
+	char path[300];
+	int file;
+
+	(void)snprintf(path, sizeof(path), "%s/%ld.%s", shortage->folder, n, suffix);
+	file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (file < 0 || dup2(file, fd) < 0)
+		abort();
+	(void)close(file);
+}
+
+static int
+play_round(long n, int argc, char **argv, char **environment)
+{
+	(void)lseek(STDIN_FILENO, 0, SEEK_SET);
+	write_to(n, "out", STDOUT_FILENO);
+	write_to(n, "err", STDERR_FILENO);
+	shortage->count = 0;
+	shortage->failed = 0;
+	shortage->where[0] = '\0';
+	shortage->failing = n;
+	atomic_store(&started, 1);
+	return program(argc, argv, environment);
+}
+
+static int
+play_rounds(int argc, char **argv, char **environment)
+{
+	char path[300];
+	long live = shortage->live;
+	int rounds, status;
+
+	(void)snprintf(path, sizeof(path), "%s/rounds", shortage->folder);
+	rounds = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	for (long n = shortage->first; shortage->last == 0 || n <= shortage->last;
+	    n += shortage->step) {
+		pid_t child = fork();
+
+		if (child == 0)
+			exit(play_round(n, argc, argv, environment));
+		if (child < 0 || waitpid(child, &status, 0) != child)
+			abort();
+		(void)dprintf(rounds, "%ld %d %ld %ld%s\n", n,
+		    WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
+		    shortage->count, shortage->live - live, shortage->where);
+		shortage->live = live;
+		if (shortage->count < n)
+			break;
+	}
+	return 0;
+}
+
+static int
+main_of_shortage(int argc, char **argv, char **environment)
+{
+	if (shortage->folder[0] != '\0')
+		return play_rounds(argc, argv, environment);
+	atomic_store(&started, 1);
+	return program(argc, argv, environment);
+}
+
+/* In rounds time stands still, so that each has the same to say. */
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+	long result;
+
+	if (shortage->folder[0] == '\0') {
+		result = syscall(SYS_clock_gettime, clock, now);
+		return (int)result;
+	}
+	*now = (struct timespec){ .tv_sec = shortage->now };
+	return 0;
+}
+
+time_t
+time(time_t *now)
+{
+	struct timespec at;
+
+	(void)clock_gettime(CLOCK_REALTIME, &at);
+	if (now != NULL)
+		*now = at.tv_sec;
+	return at.tv_sec;
+}
+
+__attribute__((destructor)) static void
+stop(void)
+{
+	atomic_store(&started, 0);
+}
+
+int
+__libc_start_main(main_function *start, int argc, char **argv, void (*init)(void),
+    void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+	union {
+		void *symbol;
+		start_function *function;
+	} real;
+
+	real.symbol = dlsym(RTLD_NEXT, "__libc_start_main");
+	program = start;
+	map_control();
+	return real.function(main_of_shortage, argc, argv, init, fini, rtld_fini, stack_end);
+}
