@@ -38,7 +38,7 @@ const struct service_limits service_limits = {
 };
 
 struct service_listener {
-	int fd;				/* -1: no connections are accepted any more */
+	atomic_int fd;			/* -1: no connections are accepted any more */
 	int epoll;
 	atomic_bool stopping;
 	struct service *service;
