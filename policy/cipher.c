@@ -1,5 +1,6 @@
 /*
- * cipher.c - what is known of cipher suites, from OpenSSL's own tables.
+ * cipher.c - what is known of cipher suites: OpenSSL's names, and a table of our own
+ * for what they are worth.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,16 +14,92 @@
 
 #include "policy/cipher_legacy.h"
 
-/* Room for all names of cipher_legacy[]. */
-#define LEGACY_SIZE 4096
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct cipher_table {
 	OSSL_LIB_CTX *library;
 	SSL_CTX *context;
 	size_t count;
 	struct cipher ciphers[CIPHERS_MAX];
-	char legacy[LEGACY_SIZE];	/* their names */
+	char legacy[sizeof(cipher_legacy)];	/* their names */
 };
+
+/* ------------------------------------------------------------------ *
+ * What a name says
+ * ------------------------------------------------------------------ */
+
+/*
+ * The ciphers by what their suites' names have in them, in the spelling of OpenSSL and,
+ * for TLS 1.3, of IANA's registry "TLS Cipher Suites", and the secret bits of the RFCs
+ * that it refers to: RFC 5246 and 8446 (AES), 7905 (ChaCha20), 5932 and 6367
+ * (Camellia), 6209 (ARIA), 4162 (SEED), 5469 (IDEA, DES), 2246 (RC4, RC2, and the
+ * EXPORT ones, of 40 bits; of 56 in draft-ietf-tls-56-bit-ciphersuites), 4357 and 9189
+ * (GOST 28147-89, Magma, Kuznyechik). Triple DES has three keys and the strength of two
+ * (NIST SP 800-67). The first that fits counts.
+ */
+static const struct {
+	const char *part;
+	int bits;
+} cipher_keys[] = {
+	{ "EXP1024-", 56 }, { "EXP-", 40 },
+	{ "AES128", 128 }, { "AES-128", 128 }, { "AES_128", 128 },
+	{ "AES256", 256 }, { "AES-256", 256 }, { "AES_256", 256 },
+	{ "CHACHA20", 256 },
+	{ "CAMELLIA128", 128 }, { "CAMELLIA256", 256 },
+	{ "ARIA128", 128 }, { "ARIA256", 256 },
+	{ "3DES", 112 }, { "DES-CBC3", 112 }, { "DES-CBC-", 56 },
+	{ "SEED", 128 }, { "IDEA", 128 }, { "RC4", 128 }, { "RC2", 128 },
+	{ "GOST89", 256 }, { "MAGMA", 256 }, { "KUZNYECHIK", 256 }
+};
+
+/* Its secret bits; -1: the table does not have it. */
+static int
+key_bits(const char *name)
+{
+	if (cipher_name_is_null(name))
+		return 0;
+	for (size_t i = 0; i < COUNT(cipher_keys); i++)
+		if (strstr(name, cipher_keys[i].part) != NULL)
+			return cipher_keys[i].bits;
+	return -1;
+}
+
+/* Ephemeral, by a certificate's key or nobody's; not by a shared key. */
+static bool
+is_ephemeral(const char *name)
+{
+	static const char *const exchanges[] = {
+		"ECDHE-", "DHE-", "EDH-", "AECDH-", "ADH-"
+	};
+
+	if (strncmp(name, "EXP", 3) == 0)
+		name += strcspn(name, "-") + 1;
+	for (size_t i = 0; i < COUNT(exchanges); i++) {
+		size_t length = strlen(exchanges[i]);
+
+		if (strncmp(name, exchanges[i], length) == 0)
+			return strncmp(name + length, "PSK-", 4) != 0;
+	}
+	return false;
+}
+
+/* Describes a suite by its name. False where the table does not have its cipher. */
+static bool
+describe_suite(const char *name, struct cipher *cipher)
+{
+	cipher->name = name;
+	cipher->bits = key_bits(name);
+	cipher->short_tag = strstr(name, "CCM8") != NULL || strstr(name, "CCM_8") != NULL;
+	cipher->aead = strstr(name, "GCM") != NULL || strstr(name, "CCM") != NULL ||
+	    strstr(name, "CHACHA20") != NULL;
+	cipher->forward_secrecy = is_ephemeral(name);
+	cipher->tls13 = strncmp(name, "TLS_", 4) == 0 && strstr(name, "_WITH_") == NULL;
+	return cipher->bits >= 0;
+}
+
+/* ------------------------------------------------------------------ *
+ * The table
+ * ------------------------------------------------------------------ */
 
 static int
 by_name(const void *a, const void *b)
@@ -37,18 +114,25 @@ add(struct cipher_table *table, const struct cipher *cipher)
 		table->ciphers[table->count++] = *cipher;
 }
 
+/* What OpenSSL is of the opinion that a suite is worth. */
+static void
+ask_openssl(const SSL_CIPHER *suite, struct cipher *cipher)
+{
+	int exchange = SSL_CIPHER_get_kx_nid(suite);
+
+	cipher->bits = SSL_CIPHER_get_bits(suite, NULL);
+	cipher->forward_secrecy = exchange == NID_kx_dhe || exchange == NID_kx_ecdhe;
+	cipher->aead = SSL_CIPHER_is_aead(suite) == 1;
+	cipher->tls13 = exchange == NID_kx_any;
+}
+
 static void
 add_openssl(struct cipher_table *table, const SSL_CIPHER *suite)
 {
-	int exchange = SSL_CIPHER_get_kx_nid(suite);
-	struct cipher cipher = {
-		.name = SSL_CIPHER_get_name(suite),
-		.bits = SSL_CIPHER_get_bits(suite, NULL),
-		.forward_secrecy = exchange == NID_kx_dhe || exchange == NID_kx_ecdhe,
-		.aead = SSL_CIPHER_is_aead(suite) == 1,
-		.tls13 = exchange == NID_kx_any
-	};
+	struct cipher cipher;
 
+	if (!describe_suite(SSL_CIPHER_get_name(suite), &cipher))
+		ask_openssl(suite, &cipher);
 	/* Signalling values (RFC 5746, RFC 7507) are in the table, but no suites. */
 	if (strstr(cipher.name, "SCSV") == NULL)
 		add(table, &cipher);
@@ -75,34 +159,19 @@ read_openssl(struct cipher_table *table)
 	return true;
 }
 
-/* Adds the suites of one row that OpenSSL has not; names are put at "next". */
-static char *
-add_legacy_row(struct cipher_table *table, size_t row, size_t known, char *next)
-{
-	struct cipher cipher = {
-		.bits = cipher_legacy[row].bits, .aead = cipher_legacy[row].aead,
-		.forward_secrecy = cipher_legacy[row].forward_secrecy,
-		.tls13 = cipher_legacy[row].tls13
-	};
-	char *names = next;
-
-	next = stpcpy(next, cipher_legacy[row].names) + 1;
-	while ((cipher.name = strsep(&names, " ")) != NULL)
-		if (bsearch(&cipher, table->ciphers, known, sizeof(cipher), by_name) == NULL)
-			add(table, &cipher);
-	return next;
-}
-
+/* Adds the old suites that OpenSSL has not. */
 static void
 add_legacy(struct cipher_table *table)
 {
-	size_t known = table->count, rows = sizeof(cipher_legacy) / sizeof(cipher_legacy[0]);
-	char *next = table->legacy;
+	size_t known = table->count;
+	char *names = memcpy(table->legacy, cipher_legacy, sizeof(cipher_legacy));
+	struct cipher cipher;
 
 	qsort(table->ciphers, known, sizeof(table->ciphers[0]), by_name);
-	for (size_t i = 0; i < rows && next + strlen(cipher_legacy[i].names) <
-	    table->legacy + sizeof(table->legacy); i++)
-		next = add_legacy_row(table, i, known, next);
+	for (char *name; (name = strsep(&names, " ")) != NULL; )
+		if (describe_suite(name, &cipher) && bsearch(&cipher, table->ciphers,
+		    known, sizeof(cipher), by_name) == NULL)
+			add(table, &cipher);
 	qsort(table->ciphers, table->count, sizeof(table->ciphers[0]), by_name);
 }
 

@@ -1,5 +1,8 @@
 /*
- * cipher.h - what is known of cipher suites, from OpenSSL's own tables.
+ * cipher.h - what is known of cipher suites.
+ *
+ * Which there are, and what a cipher list means, is OpenSSL's affair. What a suite is
+ * worth is told by its name, the same with every release of OpenSSL.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,6 +20,7 @@ struct cipher {
 	int bits;		/* secret bits; 0: does not encrypt */
 	bool forward_secrecy;	/* ephemeral key exchange */
 	bool aead;
+	bool short_tag;		/* CCM8: OpenSSL 3.5 counts its tag's 64 bits as secret */
 	bool tls13;
 };
 

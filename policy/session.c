@@ -124,8 +124,12 @@ session_read(struct session *session, const struct policy *policy,
 	session->tls13 = session->version_given ? session->version == PROTOCOL_TLS_1_3 :
 	    session->cipher != NULL && session->cipher->tls13;
 	session->bits = facts->bits;
-	/* A suite that encrypts has secret bits, whatever the MTA was told of them. */
-	if (session->bits <= 0 && session->cipher != NULL)
+	/*
+	 * A suite that encrypts has secret bits, whatever the MTA was told of them; and
+	 * those of its key, not of its tag, as OpenSSL 3.5 tells the MTA.
+	 */
+	if (session->cipher != NULL && (session->bits <= 0 ||
+	    (session->bits == 64 && session->cipher->short_tag)))
 		session->bits = session->cipher->bits;
 	session->verified = session_verified(facts);
 	session->presented = policy_presented(facts);

@@ -5,6 +5,9 @@
  */
 #include "tests/policy-text.h"
 
+#include <openssl/ssl.h>
+
+#include "policy/cipher.h"
 #include "policy/requirement.h"
 #include "base/diag.h"
 
@@ -328,6 +331,99 @@ white_space_beyond_ascii(void **state)
 		assert_false(is_told_as_space(others[i]));
 }
 
+/* Where OpenSSL is of another opinion in some release. */
+static bool
+is_disputed(const struct cipher *cipher, int bits)
+{
+	return cipher->short_tag && bits == 64;
+}
+
+static void
+compare_suite(const struct cipher_table *table, const SSL_CIPHER *suite)
+{
+	const struct cipher *cipher = cipher_find(table, SSL_CIPHER_get_name(suite));
+	int exchange = SSL_CIPHER_get_kx_nid(suite), bits = SSL_CIPHER_get_bits(suite, NULL);
+	bool same;
+
+	assert_non_null(cipher);
+	same = (cipher->bits == bits || is_disputed(cipher, bits)) &&
+	    cipher->aead == (SSL_CIPHER_is_aead(suite) == 1) &&
+	    cipher->tls13 == (exchange == NID_kx_any) && cipher->forward_secrecy ==
+	    (exchange == NID_kx_dhe || exchange == NID_kx_ecdhe);
+	if (!same)
+		fail_msg("%s: %d bits, forward secrecy %d, AEAD %d; OpenSSL: %d bits",
+		    cipher->name, cipher->bits, cipher->forward_secrecy, cipher->aead,
+		    bits);
+}
+
+/* The names say what OpenSSL says, of every suite that it has. */
+static void
+suites_are_worth_what_openssl_says(void **state)
+{
+	struct cipher_table *table = cipher_table_new();
+	SSL_CTX *context = SSL_CTX_new(TLS_method());
+	SSL *ssl = context != NULL ? SSL_new(context) : NULL;
+	size_t count = 0;
+
+	(void)state;
+	assert_non_null(ssl);
+	assert_non_null(table);
+	for (unsigned number = 0; number <= 0xffff; number++) {
+		const unsigned char id[2] = {
+			(unsigned char)(number >> 8), (unsigned char)(number & 0xff)
+		};
+		const SSL_CIPHER *suite = SSL_CIPHER_find(ssl, id);
+
+		if (suite == NULL || strstr(SSL_CIPHER_get_name(suite), "SCSV") != NULL)
+			continue;
+		compare_suite(table, suite);
+		count++;
+	}
+	assert_true(count > 100);
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+	cipher_table_free(&table);
+}
+
+/* And the same where no OpenSSL is asked any more, or says another thing. */
+static void
+suites_are_worth_what_their_names_say(void **state)
+{
+	static const struct {
+		const char *name;
+		int bits;
+		bool forward_secrecy, aead, tls13;
+	} suites[] = {
+		{ "TLS_AES_128_CCM_8_SHA256", 128, false, true, true },
+		{ "ECDHE-ECDSA-AES256-CCM8", 256, true, true, false },
+		{ "TLS_CHACHA20_POLY1305_SHA256", 256, false, true, true },
+		{ "TLS_SHA256_SHA256", 0, false, false, true },
+		{ "ECDHE-RSA-NULL-SHA", 0, true, false, false },
+		{ "ECDHE-RSA-DES-CBC3-SHA", 112, true, false, false },
+		{ "SRP-RSA-3DES-EDE-CBC-SHA", 112, false, false, false },
+		{ "EXP1024-DHE-DSS-RC4-SHA", 56, true, false, false },
+		{ "EXP-EDH-RSA-DES-CBC-SHA", 40, true, false, false },
+		{ "EDH-RSA-DES-CBC-SHA", 56, true, false, false },
+		{ "ECDHE-PSK-AES128-CBC-SHA", 128, false, false, false },
+		{ "ECDH-RSA-AES256-GCM-SHA384", 256, false, true, false },
+	};
+	struct cipher_table *table = cipher_table_new();
+
+	(void)state;
+	assert_non_null(table);
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		const struct cipher *cipher = cipher_find(table, suites[i].name);
+
+		assert_non_null(cipher);
+		assert_int_equal(cipher->bits, suites[i].bits);
+		assert_int_equal(cipher->forward_secrecy, suites[i].forward_secrecy);
+		assert_int_equal(cipher->aead, suites[i].aead);
+		assert_int_equal(cipher->tls13, suites[i].tls13);
+	}
+	assert_null(cipher_find(table, "NO-SUCH-SHA"));
+	cipher_table_free(&table);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -341,7 +437,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_policy_as_it_is_printed),
 		cmocka_unit_test(each_kind_of_requirement_has_a_whole_row),
 		cmocka_unit_test(reasons_go_one_by_one),
-		cmocka_unit_test(names_of_enumerations)
+		cmocka_unit_test(names_of_enumerations),
+		cmocka_unit_test(suites_are_worth_what_openssl_says),
+		cmocka_unit_test(suites_are_worth_what_their_names_say)
 	};
 
 	return UNIT_RUN(argc, argv, tests);
