@@ -50,7 +50,7 @@ class Partners(ServiceCase):
 
     @classmethod
     def milter_settings(cls):
-        return {**cls.settings, "partner_certificates":
+        return {**super().milter_settings(), "partner_certificates":
                 os.path.join(cls.folder, "milter", "policy", "partners")}
 
     def test_requirements(self):
