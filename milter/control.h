@@ -13,9 +13,13 @@
 #define CONTROL_COUNTERS 'C'
 #define CONTROL_STOP 'S'
 
-/* What the worker tells: that it serves; that this is the tape of the policy in force. */
+/*
+ * What the worker tells: that it serves; after a reload, that this is the tape of the
+ * policy in force, or that the old one is kept.
+ */
 #define CONTROL_SERVING 'U'
 #define CONTROL_TAPE 'T'
+#define CONTROL_KEPT 'K'
 
 /*
  * Sends it, with a copy of "file" unless that is -1, and never waits: 0, or -1 with errno

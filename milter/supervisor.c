@@ -54,7 +54,8 @@ struct supervisor {
 	bool serving;			/* it has said so */
 	bool served;			/* one has */
 	bool stopping;			/* it was told to end */
-	bool reload_owed;		/* the worker could not be told */
+	bool reload_owed;		/* the worker could not be told of it */
+	bool reloading;			/* it was, and has not said how that went */
 	bool lost_told;			/* a socket's file is gone: said once */
 	unsigned deaths;		/* in a row */
 	int64_t died_ms;		/* the first of them: Unix time */
@@ -103,14 +104,13 @@ supervisor_end(struct supervisor *supervisor, int status)
 static void
 tell_worker(struct supervisor *supervisor, char what)
 {
-	if (supervisor->control == -1 && what == CONTROL_RELOAD)
-		supervisor->reload_owed = true;
-	if (supervisor->control == -1 ||
-	    control_send(supervisor->control, what, -1) == 0)
-		return;
-	if (errno == EAGAIN && what == CONTROL_RELOAD)
-		supervisor->reload_owed = true;
-	else if (errno != EPIPE && errno != ECONNRESET)
+	bool told = supervisor->control != -1 &&
+	    control_send(supervisor->control, what, -1) == 0;
+
+	if (what == CONTROL_RELOAD) {
+		supervisor->reloading = supervisor->reloading || told;
+		supervisor->reload_owed = !told;
+	} else if (!told && supervisor->control != -1 && errno != EPIPE)
 		log_message(supervisor->daemon->log, SEVERITY_ERROR,
 		    "the worker cannot be told '%c': %s", what, strerror(errno));
 }
@@ -170,7 +170,10 @@ hear_worker(struct supervisor *supervisor)
 		result = control_receive(supervisor->control, &what, &file);
 		if (result == 1 && what == CONTROL_SERVING) {
 			note_serving(supervisor);
+		} else if (result == 1 && what == CONTROL_KEPT) {
+			supervisor->reloading = false;
 		} else if (result == 1 && what == CONTROL_TAPE) {
+			supervisor->reloading = false;
 			keep_tape(supervisor, file);
 			continue;
 		}
@@ -263,13 +266,8 @@ start_worker(struct supervisor *supervisor)
 		supervisor_end(supervisor, 1);
 		return;
 	}
-	if (fork_worker(supervisor)) {
-		if (supervisor->reload_owed) {
-			supervisor->reload_owed = false;
-			tell_worker(supervisor, CONTROL_RELOAD);
-		}
+	if (fork_worker(supervisor))
 		return;
-	}
 	plan_worker(supervisor, words, sizeof(words));
 	log_message(daemon->log, SEVERITY_ERROR, "cannot start a worker: %s; %s",
 	    strerror(errno), words);
@@ -281,8 +279,9 @@ start_worker(struct supervisor *supervisor)
  * Its end
  * ------------------------------------------------------------------ */
 
+/* A reload that a worker died of is not tried again by itself. */
 static void
-say_death(const struct supervisor *supervisor, pid_t pid, int status, const char *words)
+say_death(struct supervisor *supervisor, pid_t pid, int status, const char *words)
 {
 	if (WIFSIGNALED(status))
 		log_message(supervisor->daemon->log, SEVERITY_ERROR, "the worker (process"
@@ -291,6 +290,10 @@ say_death(const struct supervisor *supervisor, pid_t pid, int status, const char
 		log_message(supervisor->daemon->log, SEVERITY_ERROR, "the worker (process"
 		    " %ld) ended unasked with status %d%s", (long)pid, WEXITSTATUS(status),
 		    words);
+	if (supervisor->reloading)
+		log_message(supervisor->daemon->log, SEVERITY_ERROR,
+		    "policy not reloaded: the worker died meanwhile");
+	supervisor->reloading = false;
 }
 
 /* Collects the worker if it has ended. What it said last is heard first. */
@@ -447,10 +450,8 @@ supervise(struct supervisor *supervisor)
 		(void)poll(waiting, 2, supervisor_patience(supervisor));
 		hear_worker(supervisor);
 		obey_signals(supervisor);
-		if (supervisor->reload_owed && supervisor->control != -1) {
-			supervisor->reload_owed = false;
+		if (supervisor->reload_owed && supervisor->control != -1)
 			tell_worker(supervisor, CONTROL_RELOAD);
-		}
 		if (!supervisor->over && supervisor_clock() >= supervisor->due_ms)
 			act_in_time(supervisor);
 		else

@@ -236,6 +236,7 @@ reload(struct worker *worker)
 	counters_loaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
 	load_release(loaded);
 	if (!replaced) {
+		(void)control_send(worker->control, CONTROL_KEPT, -1);
 		log_message(daemon->log, SEVERITY_ERROR,
 		    "policy not reloaded: the one in force is kept");
 		return;

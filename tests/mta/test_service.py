@@ -524,7 +524,7 @@ class Starts(StartCase):
         milter.start()
         (worker,) = self.workers(milter)
         os.kill(worker, signal.SIGKILL)
-        milter.wait_message("starting a new worker")
+        milter.wait_message("starting a new one")
         self.assertTrue(self.answers(milter))
         self.assertEqual(milter.stop(), 0)
 
