@@ -2,7 +2,7 @@
  * worker.c - the process that libmilter runs in.
  *
  * The main thread listens to the supervisor; libmilter runs in a second one and in
- * those that it starts. They have all signals blocked. The main thread has not, and
+ * those that it starts, a reload in one of its own. They have all signals blocked. The main thread has not, and
  * ignores those that libmilter waits for: so they are gone before libmilter's own
  * signal thread could see them, whoever sends them.
  *
@@ -64,6 +64,10 @@ struct worker {
 	int ended[2];			/* libmilter's thread writes when it ends */
 	pthread_t milter;		/* that thread */
 	bool has_milter;		/* it was started */
+	pthread_t loader;		/* the thread of the reload under way */
+	bool loading;			/* there is one */
+	bool reload_owed;		/* and another is to follow */
+	int loaded[2];			/* that thread writes when it ends */
 	bool orphan;			/* the supervisor is gone */
 };
 
@@ -216,21 +220,24 @@ put_in_force(struct worker *worker)
 	return false;
 }
 
-/*
- * The new policy is built beside the old one, which stays when the new one has
- * errors or contradicts the settings.
- */
+static void *
+run_reload(void *argument)
+{
+	struct worker *worker = argument;
+	char result = load_anew(worker, -1) ? '0' : '1';
+
+	(void)!write(worker->loaded[1], &result, 1);
+	return NULL;
+}
+
 static void
-reload(struct worker *worker)
+finish_reload(struct worker *worker, bool replaced)
 {
 	struct daemon *daemon = worker->daemon;
 	struct service *service = &worker->service;
 	struct loaded *loaded = &daemon->loaded;
-	bool replaced;
 
-	log_reopen(daemon->log);
-	free_older_policies(worker);
-	replaced = load_anew(worker, -1) && put_in_force(worker);
+	replaced = replaced && put_in_force(worker);
 	counters_add(&service->counters,
 	    replaced ? COUNTER_RELOADS : COUNTER_RELOADS_FAILED);
 	counters_loaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
@@ -244,6 +251,43 @@ reload(struct worker *worker)
 	load_log_policy(daemon->log, "policy reloaded", daemon->settings,
 	    &loaded->summary);
 	worker->daily.last = log_time_ms();
+}
+
+/*
+ * The new policy is built beside the old one, which stays when the new one has
+ * errors or contradicts the settings, and beside this thread, which goes on listening.
+ */
+static void
+begin_reload(struct worker *worker)
+{
+	int error;
+
+	log_reopen(worker->daemon->log);
+	worker->reload_owed = worker->loading;
+	if (worker->loading)
+		return;
+	free_older_policies(worker);
+	error = start_thread(&worker->loader, run_reload, worker);
+	worker->loading = error == 0;
+	if (error == 0)
+		return;
+	log_message(worker->daemon->log, SEVERITY_ERROR, "cannot start a thread: %s",
+	    strerror(error));
+	finish_reload(worker, false);
+}
+
+/* The thread of the reload has written. */
+static void
+end_reload(struct worker *worker)
+{
+	char result = '1';
+
+	(void)!read(worker->loaded[0], &result, 1);
+	(void)pthread_join(worker->loader, NULL);
+	worker->loading = false;
+	finish_reload(worker, result == '0');
+	if (worker->reload_owed)
+		begin_reload(worker);
 }
 
 static void
@@ -345,7 +389,7 @@ obey_supervisor(struct worker *worker, const char *what, size_t length)
 		else if (what[i] != CONTROL_RELOAD)
 			return false;
 		else if (!reloaded)
-			reload(worker);
+			begin_reload(worker);
 		reloaded = reloaded || what[i] == CONTROL_RELOAD;
 	}
 	return true;
@@ -374,9 +418,10 @@ do_housework(struct worker *worker)
 static int
 listen_to_supervisor(struct worker *worker)
 {
-	struct pollfd waiting[2] = {
+	struct pollfd waiting[3] = {
 		{ .fd = worker->control, .events = POLLIN },
 		{ .fd = worker->ended[0], .events = POLLIN },
+		{ .fd = worker->loaded[0], .events = POLLIN },
 	};
 	struct log *log = worker->daemon->log;
 	char what[64];
@@ -385,12 +430,16 @@ listen_to_supervisor(struct worker *worker)
 		int wait = do_housework(worker);
 		ssize_t length;
 
-		if (poll(waiting, 2, wait) <= 0)
+		if (poll(waiting, 3, wait) <= 0)
 			continue;
+		if (waiting[2].revents != 0)
+			end_reload(worker);
 		if (waiting[1].revents != 0) {
 			log_message(log, SEVERITY_ERROR, "libmilter ended");
 			return 1;
 		}
+		if (waiting[0].revents == 0)
+			continue;
 		length = read(worker->control, what, sizeof(what));
 		if (length == -1 && errno == EINTR)
 			continue;
@@ -544,6 +593,7 @@ prepare(struct worker *worker)
 	if (daemon->settings->confine && !confine_process(CONFINE_WORKER, error))
 		log_message(daemon->log, SEVERITY_ERROR, "%s", error);
 	else if (log_start(daemon->log) == 0 && pipe2(worker->ended, O_CLOEXEC) == 0 &&
+	    pipe2(worker->loaded, O_CLOEXEC) == 0 &&
 	    take_first_policy(worker) && prepare_authres(&worker->service) &&
 	    prepare_policy_service(worker))
 		return true;
