@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "milter/descriptors.h"
 #include "milter/facts.h"
 #include "milter/load.h"
 #include "milter/log.h"
@@ -329,6 +330,43 @@ test_log_keeps_its_file(void **state)
 	(void)rmdir(moved);
 }
 
+/* A quarter of a low limit is kept, 64 of a higher one, and what is set aside. */
+static void
+test_files_are_kept(void **state)
+{
+	static const struct {
+		size_t limit, kept, share;
+	} cases[] = { { 40, 10, 10 }, { 255, 63, 63 }, { 256, 64, 64 }, { 600, 64, 150 } };
+	struct rlimit before, limit;
+	int next = dup(STDERR_FILENO);
+
+	(void)state;
+	assert_true(next > 0 && next < 25);
+	assert_int_equal(close(next), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t most = cases[i].limit - cases[i].kept - (size_t)next - 1;
+
+		limit.rlim_cur = cases[i].limit;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		assert_int_equal(descriptors_limit(), cases[i].limit);
+		assert_int_equal(descriptors_share(), cases[i].share);
+		assert_true(descriptors_left(STDERR_FILENO, 0));
+		assert_true(descriptors_left(STDERR_FILENO, most));
+		assert_false(descriptors_left(STDERR_FILENO, most + 1));
+	}
+	limit.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_false(descriptors_left(STDERR_FILENO, 0));
+	limit.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(descriptors_share(), 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(descriptors_short(EMFILE) && descriptors_short(ENFILE));
+	assert_false(descriptors_short(EAGAIN));
+}
+
 /* What a full disk does: a line is written in part, the next ones not at all. */
 static void
 test_full_disk(void **state)
@@ -526,6 +564,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_percent_is_doubled),
 		cmocka_unit_test(test_addresses_are_trimmed),
 		cmocka_unit_test(test_no_stage_has_too_many_macros),
+		cmocka_unit_test(test_files_are_kept),
 		cmocka_unit_test(test_only_what_the_mta_has_is_asked_for),
 		cmocka_unit_test(test_xtext_is_decoded),
 		cmocka_unit_test(test_sentinels_are_no_names),
