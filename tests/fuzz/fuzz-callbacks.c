@@ -12,6 +12,7 @@
  *	L NAME: VALUE
  *	m NAME=VALUE, i ID	macros (without a value: gone), the queue id
  *	P DIGIT			another policy
+ *	T			the daemon ends, a stage further each time
  *	S ADDRESS PORT SENDER RECIPIENT DIGEST PROTOCOL CIPHER BITS
  *				a request to the policy service
  *
@@ -198,14 +199,15 @@ true_action(const struct connected *c, const char *recipient)
  * What must come of it
  * ------------------------------------------------------------------ */
 
-/* A refusal has its record, but one for what went wrong on our side. */
+/* A refusal has its record, but one for what is on our side: an error, or the end. */
 static void
-check_refusal(struct connected *c, unsigned records)
+check_refusal(struct connected *c, sfsistat status, unsigned records)
 {
 	const char *reply = fake_reply(c->ctx);
 
+	check(status == SMFIS_REJECT || status == SMFIS_TEMPFAIL);
 	check(records <= 1);
-	if (!c->options.failing_reply && strncmp(reply, "451 4.3.0 Internal", 18) != 0)
+	if (!c->options.failing_reply && strncmp(reply, "451 4.3.", 8) != 0)
 		check(records == 1);
 }
 
@@ -254,6 +256,7 @@ play_mail(struct connected *c, const char *address)
 	status = fake_mail(c->ctx, address);
 	keep_facts(c, address);
 	records = daemon_records - records;
+	check(status == SMFIS_TEMPFAIL || atomic_load(&service.stage) == SERVICE_OPEN);
 	c->sent.records = records;
 	if (status == SMFIS_ACCEPT) {
 		check_accepted(c, true_action(c, NULL));
@@ -263,8 +266,7 @@ play_mail(struct connected *c, const char *address)
 		check(records == 0);
 		return;
 	}
-	check(status == SMFIS_REJECT || status == SMFIS_TEMPFAIL);
-	check_refusal(c, records);
+	check_refusal(c, status, records);
 	c->sent.open = false;
 }
 
@@ -277,8 +279,7 @@ play_recipient(struct connected *c, const char *address)
 
 	records = daemon_records - records;
 	if (status != SMFIS_CONTINUE) {
-		check(status == SMFIS_REJECT || status == SMFIS_TEMPFAIL);
-		check_refusal(c, records);
+		check_refusal(c, status, records);
 		return;
 	}
 	check(c->sent.open && records == 0);
@@ -305,8 +306,7 @@ play_data(struct connected *c, bool at_end)
 		check(!at_end || c->sent.accepted == 0);
 		check(c->sent.records <= 1);
 	} else {
-		check(status == SMFIS_REJECT || status == SMFIS_TEMPFAIL);
-		check_refusal(c, records);
+		check_refusal(c, status, records);
 		c->sent.open = false;
 	}
 	if (at_end)
@@ -523,6 +523,14 @@ play_step(struct connected *c, char command, char *text)
 	check(daemon_records == records);
 }
 
+/* The journal ends after the last stage that has steps: nothing is recorded in it. */
+static void
+play_end(void)
+{
+	if (atomic_load(&service.stage) < SERVICE_CLOSED)
+		(void)atomic_fetch_add(&service.stage, 1);
+}
+
 /* ------------------------------------------------------------------ *
  * A run
  * ------------------------------------------------------------------ */
@@ -530,6 +538,8 @@ play_step(struct connected *c, char command, char *text)
 static void
 begin(const char *letters)
 {
+	static struct authres *authres;
+
 	daemon_start(&service, &settings, DAEMON_POLICY(letters[0]));
 	settings.mta = strchr(letters, 's') != NULL ? SETTINGS_MTA_SENDMAIL :
 	    strchr(letters, 'p') != NULL ? SETTINGS_MTA_POSTFIX : SETTINGS_MTA_AUTO;
@@ -540,11 +550,12 @@ begin(const char *letters)
 	settings.follow_accepted = strchr(letters, 'f') != NULL;
 	settings.soft_bounce = strchr(letters, 't') != NULL;
 	settings.log_accepted = strchr(letters, 'l') == NULL;
-	if (strchr(letters, 'a') != NULL)
+	if (strchr(letters, 'a') != NULL) {
+		if (authres == NULL)
+			authres = authres_new(ours);
+		check(authres != NULL);
 		settings.authentication_results = ours;
-	if (settings.authentication_results != NULL) {
-		service.authres = authres_new(ours);
-		check(service.authres != NULL);
+		service.authres = authres;
 	}
 	if (strchr(letters, 'c') != NULL) {
 		service.correlation = correlation_new();
@@ -561,7 +572,6 @@ end(void)
 {
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		play_close(&connections[i]);
-	authres_free(&service.authres);
 	correlation_free(&service.correlation);
 	daemon_end(&service);
 	check(fake_faults() == 0);
@@ -573,6 +583,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input input = { data, size };
 	struct connected *c = &connections[0];
 	char line[LINE_ROOM], *text;
+	unsigned records;
 
 	if (!fuzz_line(&input, line, sizeof(line)))
 		return 0;
@@ -584,13 +595,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			c = &connections[line[0] - '0'];
 		else if (line[0] == 'P')
 			daemon_reload(&service, DAEMON_POLICY(text[0]));
+		else if (line[0] == 'T')
+			play_end();
 		else if (line[0] == 'S' && service.correlation != NULL)
 			play_request(text);
 		else if (line[0] == 'N' || (c->ctx == NULL && line[0] != 'Q'))
 			play_new(c, line[0] == 'N' ? text : "");
+		records = daemon_records;
 		if (c->ctx != NULL && line[0] != '\0' &&
 		    strchr("MRDECHLAXimQ", line[0]) != NULL)
 			play_step(c, line[0], text);
+		check(daemon_records == records ||
+		    atomic_load(&service.stage) < SERVICE_CLOSED);
 	}
 	end();
 	return 0;
