@@ -132,6 +132,17 @@ answer(struct answer_state *state, const struct delegation *request, const char 
 	buffer_free(&out);
 }
 
+/* Where the first empty line ends, with or without CR; 0: there is none. */
+static size_t
+oracle_end(const char *text, size_t length)
+{
+	for (size_t i = 1; i < length; i++)
+		if (text[i] == '\n' && (text[i - 1] == '\n' ||
+		    (i > 1 && text[i - 1] == '\r' && text[i - 2] == '\n')))
+			return i + 1;
+	return 0;
+}
+
 /* All that comes of one client; what cannot be understood ends it. */
 static void
 serve(const char *bytes, size_t length, size_t piece)
@@ -159,10 +170,13 @@ serve(const char *bytes, size_t length, size_t piece)
 		delegation_clear(&whole);
 		if (request.state != DELEGATION_COMPLETE)
 			break;
+		check(oracle_end(bytes + start, length - start) == at - start);
 		answer(&state, &request, bytes + start, at - start);
 		delegation_clear(&request);
 		start = at;
 	}
+	check(request.state != DELEGATION_PARTIAL ||
+	    oracle_end(bytes + start, length - start) == 0);
 	delegation_clear(&request);
 }
 
