@@ -265,6 +265,8 @@ certificates_are_told_safely(void **state)
 	expect(&facts, &verdict, plain);
 	facts.cert_cn = "Bl\xc3\xa5";
 	expect(&facts, &verdict, plain);
+	facts.cert_cn = "rub\x7fout";
+	expect(&facts, &verdict, plain);
 	facts.cert_cn = "";
 	expect(&facts, &verdict, plain);
 	memset(name, 'x', sizeof(name));

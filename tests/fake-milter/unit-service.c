@@ -251,6 +251,10 @@ test_ends(void **state)
 	assert_int_equal(a.port, 0);
 	endpoint_read(&a, NULL, NULL);
 	assert_false(a.known);
+	endpoint_read(&a, "[192.0.2.7", NULL);
+	assert_false(a.known);
+	endpoint_read(&a, "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001", NULL);
+	assert_false(a.known);
 	endpoint_read(&a, "::1", "65536");
 	assert_int_equal(a.port, 0);
 	endpoint_read(&a, "::1", "65535");

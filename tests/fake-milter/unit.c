@@ -12,6 +12,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "allocation.h"
+#include "fake.h"
+#include "milter/decision.h"
 #include "milter/descriptors.h"
 #include "milter/facts.h"
 #include "milter/load.h"
@@ -557,6 +560,74 @@ test_dates_are_one_line_at_a_start(void **state)
 	(void)unlink(path);
 }
 
+/* ------------------------------------------------------------------ *
+ * Callbacks out of turn
+ * ------------------------------------------------------------------ */
+
+/* What libmilter calls at times when nothing was negotiated finds no session. */
+static void
+test_callbacks_without_a_session(void **state)
+{
+	const struct fake_options options = { .mta = FAKE_POSTFIX, .one_thread = true };
+	struct settings settings = file_settings(log_path);
+	static struct service served;
+	struct smfiDesc milter = callbacks_description();
+	char name[] = "Subject", value[] = "x", address[] = "<a@acme.example>";
+	char *arguments[] = { address, NULL };
+	struct policy *policy = small_policy();
+	SMFICTX *ctx = fake_new(&milter, &options);
+
+	(void)state;
+	assert_non_null(ctx);
+	served.settings = &settings;
+	served.log = log_open(&settings, true);
+	served.snapshots = snapshots_new(&policy);
+	callbacks_serve(&served);
+	assert_int_equal(milter.xxfi_abort(ctx), SMFIS_CONTINUE);
+	assert_int_equal(milter.xxfi_header(ctx, name, value), SMFIS_CONTINUE);
+	assert_int_equal(milter.xxfi_eoh(ctx), SMFIS_CONTINUE);
+	assert_int_equal(milter.xxfi_envrcpt(ctx, arguments), SMFIS_TEMPFAIL);
+	assert_int_equal(milter.xxfi_data(ctx), SMFIS_TEMPFAIL);
+	assert_int_equal(milter.xxfi_eom(ctx), SMFIS_TEMPFAIL);
+	/* A session for it cannot be made; then one can, and lacks what came before. */
+	allocation_watch();
+	allocation_fail(1);
+	assert_int_equal(milter.xxfi_envfrom(ctx, arguments), SMFIS_TEMPFAIL);
+	allocation_fail(0);
+	assert_int_equal(milter.xxfi_abort(ctx), SMFIS_CONTINUE);
+	assert_int_equal(milter.xxfi_envfrom(ctx, arguments), SMFIS_TEMPFAIL);
+	assert_int_equal(milter.xxfi_close(ctx), SMFIS_CONTINUE);
+	assert_int_equal(milter.xxfi_close(ctx), SMFIS_CONTINUE);
+	assert_int_equal(snapshots_references(served.snapshots), 1);
+	snapshots_free(&served.snapshots);
+	log_free(&served.log);
+	fake_free(&ctx);
+}
+
+/* A verdict that no rule decided is given, in words of the MTA's. */
+static void
+test_verdicts_of_no_rule(void **state)
+{
+	const struct fake_options options = { .mta = FAKE_POSTFIX, .one_thread = true };
+	struct smfiDesc milter = callbacks_description();
+	SMFICTX *ctx = fake_new(&milter, &options);
+	const struct judgement reject = {
+		.facts = FACTS_INIT, .verdict = { .action = POLICY_REJECT, .reported = -1 }
+	};
+	const struct judgement tempfail = {
+		.facts = FACTS_INIT, .verdict = { .action = POLICY_TEMPFAIL, .reported = -1 }
+	};
+	char reason[DECISION_REASON_SIZE];
+
+	(void)state;
+	assert_int_equal(reply_refuse(ctx, &reject), SMFIS_REJECT);
+	assert_int_equal(reply_refuse(ctx, &tempfail), SMFIS_TEMPFAIL);
+	assert_string_equal(fake_reply(ctx), "");
+	decision_hold_reason(&reject.verdict, reason);
+	assert_non_null(strstr(reason, "(policy:0)"));
+	fake_free(&ctx);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -581,6 +652,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_lines_of_threads_are_whole),
 		cmocka_unit_test(test_snapshots_under_reload),
+		cmocka_unit_test(test_callbacks_without_a_session),
+		cmocka_unit_test(test_verdicts_of_no_rule),
 	};
 	int fd = mkstemp(log_path), status;
 
