@@ -23,7 +23,7 @@ OURS = "someone@ours.example"
 STRICT = 'from strict.example { require tls; otherwise reject 550 5.7.9 "%s" }\n'
 POLICY = STRICT % "policy one"
 
-# With TLSWARD_LONG=1 it takes minutes.
+# With TLSWARD_LONG=1, as in "contrib/check all", it takes minutes.
 LONG = os.environ.get("TLSWARD_LONG") == "1"
 ROUNDS = 20 if LONG else 2
 CLIENTS = 4	# of each kind
