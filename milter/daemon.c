@@ -397,6 +397,8 @@ hold_signals(void)
 	supervisor_signals(&signals);
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* A limit on the size of files is one on what is kept of the policy, too. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 static bool
