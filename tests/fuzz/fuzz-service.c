@@ -52,12 +52,15 @@ oracle_judge(const char *text, size_t length)
 	struct facts facts = FACTS_INIT;
 	const struct policy_options options = settings_policy_options(&settings, 1);
 	struct verdict verdict;
+	bool empty;
 	char normal[CORRELATION_DIGEST_SIZE], key[CORRELATION_DIGEST_SIZE], *value;
 
 #define VALUE(attribute, room) oracle_value(text, length, attribute, room, sizeof(room))
 	facts.mta = "postfix";
-	facts.from = VALUE("sender", from);
-	facts.to = VALUE("recipient", to);
+	value = VALUE("sender", from);
+	facts.from = value != NULL ? address_trim(value) : NULL;
+	value = VALUE("recipient", to);
+	facts.to = value != NULL ? address_trim(value) : NULL;
 	facts.client_addr = VALUE("client_address", address);
 	value = VALUE("sasl_username", user);
 	facts.sasl_username = value != NULL && value[0] != '\0' ? value : NULL;
@@ -76,9 +79,14 @@ oracle_judge(const char *text, size_t length)
 	else if (value != NULL && policy_fingerprint_normalize(value, normal,
 	    sizeof(normal)))
 		facts.cert_fingerprint = normal;
+	empty = value == NULL || value[0] == '\0';
 	value = VALUE("ccert_pubkey_fingerprint", digest);
-	if (value != NULL && policy_fingerprint_normalize(value, key, sizeof(key)))
+	if (value != NULL && value[0] == '\0')
+		facts.cert_pubkey_fingerprint = "none";
+	else if (value != NULL && policy_fingerprint_normalize(value, key, sizeof(key)))
 		facts.cert_pubkey_fingerprint = key;
+	else if (value != NULL && empty)
+		facts.cert_fingerprint = NULL;	/* a raw key, but not which */
 	value = VALUE("ccert_subject", subject);
 	facts.cert_verified = POLICY_NO;
 	if (value != NULL && value[0] != '\0') {
