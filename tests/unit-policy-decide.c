@@ -465,6 +465,8 @@ a_long_requirement_is_cut(void **state)
 	    REASON_TLS_VERSION, required, sizeof(required)));
 	assert_int_equal(policy_required_action(&verdict.outcome[OUTCOME_FROM],
 	    REASON_CERTIFICATE_NAME), POLICY_REJECT);
+	assert_int_equal(policy_required_action(&verdict.outcome[OUTCOME_FROM],
+	    REASON_BITS), POLICY_ACCEPT);
 	policy_free(&policy);
 	free(text);
 	free(name);

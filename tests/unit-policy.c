@@ -62,7 +62,8 @@ anchors(void **state)
 	};
 	static const char *const open[] = {
 		"", "a", "^a", "a$", "^a|b$", "^a$|b", "a|^b$", "^a\\$", "\\^a$",
-		"^a[$]", "[^]a$", "^a$|", "|^a$", "^a\\\\\\$", "(^a$)b"
+		"^a[$]", "[^]a$", "^a$|", "|^a$", "^a\\\\\\$", "(^a$)b",
+		"^a\\", "^[a\\"
 	};
 
 	(void)state;
@@ -424,6 +425,112 @@ suites_are_worth_what_their_names_say(void **state)
 	cipher_table_free(&table);
 }
 
+static void
+domains(void **state)
+{
+	static const char *const bad[] = {
+		"", ".", "..", "a..b", "a..", "127.0.0.1", "a.1", "a b", "a@b", "1"
+	};
+	char out[256], longest[300];
+
+	(void)state;
+	assert_true(policy_domain("A.Example.", out, sizeof(out)));
+	assert_string_equal(out, "a.example");
+	assert_true(policy_domain(".a_b.example-2", out, sizeof(out)));
+	assert_string_equal(out, ".a_b.example-2");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (policy_domain(bad[i], out, sizeof(out)))
+			fail_msg("\"%s\" is taken for a domain", bad[i]);
+	assert_false(policy_domain("a.example", out, 9));
+	assert_true(policy_domain("a.example", out, 10));
+	memset(longest, 'x', sizeof(longest));
+	for (size_t i = 60; i < sizeof(longest); i += 61)
+		longest[i] = '.';
+	longest[253] = '\0';
+	assert_true(policy_domain(longest, out, sizeof(out)));
+	longest[253] = 'x';
+	longest[254] = '\0';
+	assert_false(policy_domain(longest, out, sizeof(out)));
+}
+
+/* Of partners that a policy names itself. */
+static void
+partners_in_reading_order(void **state)
+{
+	static const char list[] = "listed.example\n";
+	static const char *const expected[] = { "a.example", ".a.example", "b.example" };
+	char path[32], text[256];
+	struct policy *policy;
+	size_t index = 0;
+	int fd;
+
+	(void)state;
+	policy_text_file(list, strlen(list), &fd, path);
+	(void)snprintf(text, sizeof(text), "from a.example .a.example /x/ u@c.example <> { }\n"
+	    "from file \"%s\" { }\nto d.example { }\nfrom b.example { }\n", path);
+	policy = policy_text_load(text);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(policy_partner_next(policy, &index), expected[i]);
+	assert_null(policy_partner_next(policy, &index));
+	policy_free(&policy);
+	(void)close(fd);
+}
+
+/* A folder that cannot be read leaves the policy as it was; an empty one adds nothing. */
+static void
+folders_of_certificates(void **state)
+{
+	char folder[] = "/tmp/tlsward-policy-XXXXXX";
+	struct policy *policy = policy_text_load("default { require tls }\n");
+	struct diags *diags = diags_new();
+	struct policy_ends ends;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(policy_load_certificates(policy, "/nonesuch", diags),
+	    POLICY_UNREADABLE);
+	assert_int_equal(diags_errors(diags), 1);
+	assert_non_null(strstr(diags_at(diags, 0)->message, "No such file"));
+	assert_int_equal(policy_load_certificates(policy, folder, diags), POLICY_LOADED);
+	assert_int_equal(diags_count(diags), 1);
+	policy_next_ends(policy, JUNE_2026, &ends);
+	assert_true(ends.certificate == INT64_MAX);
+	(void)rmdir(folder);
+	diags_free(&diags);
+	policy_free(&policy);
+}
+
+/* What there is no room for is not printed, and that is said. */
+static void
+a_full_disk(void **state)
+{
+	struct policy *policy = policy_text_load("default { require tls }\n");
+	FILE *out = fopen("/dev/full", "w");
+
+	(void)state;
+	assert_non_null(out);
+	assert_int_equal(policy_print(policy, out), -1);
+	(void)fclose(out);
+	policy_free(&policy);
+}
+
+/* What is advised has a setting where there is one that does it. */
+static void
+advice_is_whole(void **state)
+{
+	(void)state;
+	for (int reason = 0; reason < REASON_COUNT; reason++) {
+		const char *hint = policy_advice_hint((enum policy_reason)reason);
+
+		assert_true(hint == NULL || hint[0] != '\0');
+		assert_non_null(policy_advice((enum policy_reason)reason));
+	}
+	assert_non_null(policy_advice_hint(REASON_TLS));
+	assert_null(policy_advice_hint(REASON_BITS));
+	assert_string_equal(policy_protocol_name(PROTOCOL_CLEAR), "clear text");
+	assert_string_equal(policy_protocol_name(PROTOCOL_TLS_1_3), "TLSv1.3");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -439,7 +546,12 @@ main(int argc, char **argv)
 		cmocka_unit_test(reasons_go_one_by_one),
 		cmocka_unit_test(names_of_enumerations),
 		cmocka_unit_test(suites_are_worth_what_openssl_says),
-		cmocka_unit_test(suites_are_worth_what_their_names_say)
+		cmocka_unit_test(suites_are_worth_what_their_names_say),
+		cmocka_unit_test(domains),
+		cmocka_unit_test(partners_in_reading_order),
+		cmocka_unit_test(folders_of_certificates),
+		cmocka_unit_test(a_full_disk),
+		cmocka_unit_test(advice_is_whole)
 	};
 
 	return UNIT_RUN(argc, argv, tests);
