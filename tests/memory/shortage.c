@@ -69,7 +69,15 @@ static _Thread_local int telling;
 static main_function *program;
 static struct {
 	uintptr_t start, size;
-} ours[2];		/* the code of the program, and of the C library */
+} codes[4];		/* of whom, by the names below */
+static size_t code_count;
+
+/*
+ * The program comes first and has no name; the C library works for it. libmilter, and the
+ * threads that it starts, are left alone: it sleeps for seconds after each failure.
+ */
+static const char *const coders[] = { "", "/libc.so", "/libmilter.so", "/ld-linux" };
+#define CODERS (sizeof(coders) / sizeof(coders[0]))
 
 static void
 tell_frame(void *frame, char *out, size_t size)
@@ -106,14 +114,17 @@ tell_where(void)
 static bool
 counts(const void *caller)
 {
-	bool own = (uintptr_t)caller - ours[0].start < ours[0].size ||
-	    (uintptr_t)caller - ours[1].start < ours[1].size;
+	size_t coder = 0;
 
+	while (coder < CODERS && (uintptr_t)caller - codes[coder].start >= codes[coder].size)
+		coder++;
 	if (atomic_load(&started) == 0 || telling)
 		return false;
 	if (shortage->process != 0 && shortage->process != getpid())
 		return false;
-	return shortage->whose == EVERYBODYS || own == (shortage->whose == OURS);
+	if (coder == 2 || coder == 3)
+		return false;
+	return shortage->whose == EVERYBODYS || (coder < 2) == (shortage->whose == OURS);
 }
 
 /* "caller" is the address that asks. */
@@ -200,23 +211,23 @@ free(void *memory)
 	__libc_free(memory);
 }
 
-/* The program comes first, and without a name. */
 static int
-find_ours(struct dl_phdr_info *info, size_t size, void *context)
+find_code(struct dl_phdr_info *info, size_t size, void *context)
 {
-	bool library = strstr(info->dlpi_name, "/libc.so") != NULL;
+	size_t coder = info->dlpi_name[0] == '\0' && code_count == 0 ? 0 : 1;
 
 	(void)size;
 	(void)context;
-	if (info->dlpi_name[0] != '\0' && !library)
-		return 0;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
+	code_count++;
+	while (coder > 0 && coder < CODERS && strstr(info->dlpi_name, coders[coder]) == NULL)
+		coder++;
+	for (int i = 0; coder < CODERS && i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
 
 		if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0)
 			continue;
-		ours[library].start = info->dlpi_addr + part->p_vaddr;
-		ours[library].size = part->p_memsz;
+		codes[coder].start = info->dlpi_addr + part->p_vaddr;
+		codes[coder].size = part->p_memsz;
 	}
 	return 0;
 }
@@ -229,7 +240,7 @@ map_control(void)
 	void *frame;
 
 	(void)backtrace(&frame, 1);	/* which loads what it needs */
-	(void)dl_iterate_phdr(find_ours, NULL);
+	(void)dl_iterate_phdr(find_code, NULL);
 	if (fd < 0)
 		return;
 	shortage = mmap(NULL, sizeof(*shortage), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -24,7 +24,7 @@ sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "tool
 
 import runner	# noqa: E402
 import sample_journal	# noqa: E402
-import shortage	# noqa: E402
+from memory import shortage	# noqa: E402
 
 TRIED = int(os.environ.get("TLSWARD_ALLOCATIONS", "25"))
 CASES = os.path.join(runner.TOP, "tests", "cases")

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: ISC
+"""Memory that runs out in whole programs."""
