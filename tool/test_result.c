@@ -20,7 +20,10 @@ struct difference {
 /* The name of the field that has another rule's place: what is missing is none of it. */
 static const char missing_exempt[] = "exempt";
 
-/* The next difference from *index on, which moves behind it; with "found" to be freed. */
+/*
+ * The next difference from *index on, which moves behind it; with "found" to be freed,
+ * which once it failed stays so.
+ */
 static bool
 next_difference(const struct test_result *result, size_t *index, struct buffer *found,
     struct difference *difference)
@@ -29,8 +32,10 @@ next_difference(const struct test_result *result, size_t *index, struct buffer *
 
 	for (; *index < test->expected_count; ) {
 		const struct expectation *expected = &test->expected[(*index)++];
+		bool failed = found->failed;
 
 		buffer_clear(found);
+		found->failed = failed;
 		buffer_string(found, "");
 		(void)journal_record_text(result->record, expected->name, found);
 		*difference = (struct difference){ expected->name,
