@@ -56,6 +56,7 @@ struct supervisor {
 	bool stopping;			/* it was told to end */
 	bool reload_owed;		/* the worker could not be told of it */
 	bool reloading;			/* it was, and has not said how that went */
+	bool died_of_it;		/* and so did the one before, which died */
 	bool lost_told;			/* a socket's file is gone: said once */
 	unsigned deaths;		/* in a row */
 	int64_t died_ms;		/* the first of them: Unix time */
@@ -159,6 +160,14 @@ note_serving(struct supervisor *supervisor)
 		    supervisor_clock() + SETTLED_MS;
 }
 
+/* The worker has said how it went. */
+static void
+note_reload(struct supervisor *supervisor)
+{
+	supervisor->reloading = false;
+	supervisor->died_of_it = false;
+}
+
 /* Takes all that the worker has said so far, also where it is dead by now. */
 static void
 hear_worker(struct supervisor *supervisor)
@@ -171,9 +180,9 @@ hear_worker(struct supervisor *supervisor)
 		if (result == 1 && what == CONTROL_SERVING) {
 			note_serving(supervisor);
 		} else if (result == 1 && what == CONTROL_KEPT) {
-			supervisor->reloading = false;
+			note_reload(supervisor);
 		} else if (result == 1 && what == CONTROL_TAPE) {
-			supervisor->reloading = false;
+			note_reload(supervisor);
 			keep_tape(supervisor, file);
 			continue;
 		}
@@ -279,7 +288,7 @@ start_worker(struct supervisor *supervisor)
  * Its end
  * ------------------------------------------------------------------ */
 
-/* A reload that a worker died of is not tried again by itself. */
+/* A reload is tried again, once: the worker may have died of it, or before it. */
 static void
 say_death(struct supervisor *supervisor, pid_t pid, int status, const char *words)
 {
@@ -290,10 +299,14 @@ say_death(struct supervisor *supervisor, pid_t pid, int status, const char *word
 		log_message(supervisor->daemon->log, SEVERITY_ERROR, "the worker (process"
 		    " %ld) ended unasked with status %d%s", (long)pid, WEXITSTATUS(status),
 		    words);
-	if (supervisor->reloading)
-		log_message(supervisor->daemon->log, SEVERITY_ERROR,
-		    "policy not reloaded: the worker died meanwhile");
+	if (!supervisor->reloading)
+		return;
 	supervisor->reloading = false;
+	supervisor->reload_owed = !supervisor->died_of_it;
+	if (supervisor->died_of_it)
+		log_message(supervisor->daemon->log, SEVERITY_ERROR,
+		    "policy not reloaded: two workers died meanwhile");
+	supervisor->died_of_it = !supervisor->died_of_it;
 }
 
 /* Collects the worker if it has ended. What it said last is heard first. */

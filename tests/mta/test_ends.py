@@ -456,7 +456,7 @@ class InForce(EndsCase):
         self.make().start()
         for number in range(6):
             self.die_of_macros()
-            if number == 3:
+            if number == 5:
                 # A pause is no reason not to obey.
                 self.milter.write_policy(STRICT % "policy two")
                 self.milter.server.send(signal.SIGHUP)
