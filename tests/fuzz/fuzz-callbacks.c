@@ -305,9 +305,13 @@ play_data(struct connected *c, bool at_end)
 	} else if (status == SMFIS_CONTINUE) {
 		check(!at_end || c->sent.accepted == 0);
 		check(c->sent.records <= 1);
-	} else {
+	} else if (c->sent.open) {
 		check_refusal(c, status, records);
 		c->sent.open = false;
+	} else {
+		/* What was refused is refused again, and not recorded again. */
+		check(status == SMFIS_REJECT || status == SMFIS_TEMPFAIL);
+		check(records == 0);
 	}
 	if (at_end)
 		c->sent.open = false;
