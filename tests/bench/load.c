@@ -5,7 +5,9 @@
  *
  * A connection for each message, PARALLEL of them at a time. As an MTA it sends the
  * macros that it was asked for, sends twelve header fields and no body, waits for
- * the replies that were not declined, and goes on as far as the milter wants. Prints how many replies of each kind came.
+ * the replies that were not declined, and goes on as far as the milter wants. A "#" in
+ * SENDER is the connection's number, and each has a client of its own then. Prints how
+ * many replies of each kind came.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -44,6 +46,7 @@ struct connection {
 	uint32_t flags;
 	int recipient;
 	int accepted;
+	long number;
 	char in[2048];
 	size_t got;
 };
@@ -180,7 +183,7 @@ open_connection(struct connection *c)
 		perror("connect");
 		exit(1);
 	}
-	started++;
+	c->number = ++started;
 	begin(&out, 'O');
 	memcpy(out.bytes + out.length, offer, sizeof(offer));
 	out.length += sizeof(offer);
@@ -201,13 +204,39 @@ close_connection(struct connection *c)
 		open_connection(c);
 }
 
+/* The sender of a connection. */
+static const char *
+sender_of(const struct connection *c, char text[512])
+{
+	const char *place = strchr(sender, '#');
+
+	if (place == NULL)
+		return sender;
+	(void)snprintf(text, 512, "%.*s%ld%s", (int)(place - sender), sender, c->number,
+	    place + 1);
+	return text;
+}
+
+/* An address of the network that is for measuring, of a connection if it has its own. */
+static const char *
+client_of(const struct connection *c, char text[32])
+{
+	if (strchr(sender, '#') == NULL)
+		return "192.0.2.1";
+	(void)snprintf(text, 32, "198.%ld.%ld.%ld", 18 + (c->number >> 16 & 1),
+	    c->number >> 8 & 255, c->number & 255);
+	return text;
+}
+
 /* The same within a message. Where RCPT is not answered there is one recipient. */
 static void
 advance_message(struct connection *c, struct text *out)
 {
+	char text[512];
+
 	if (c->step == MAIL) {
-		macros(out, 'M', 2, sender);
-		command(out, 'M', sender);
+		macros(out, 'M', 2, sender_of(c, text));
+		command(out, 'M', sender_of(c, text));
 		if ((c->flags & NR_MAIL) == 0)
 			return;
 		c->step = RCPT;
@@ -236,6 +265,7 @@ static void
 advance(struct connection *c)
 {
 	struct text out = { .length = 0 };
+	char client[32];
 	size_t start;
 
 	if (c->step == CONNECT) {
@@ -245,7 +275,7 @@ advance(struct connection *c)
 		string(&out, "mx.acme.example");
 		memcpy(out.bytes + out.length, "4\x61\xa8", 3);
 		out.length += 3;
-		string(&out, "192.0.2.1");
+		string(&out, client_of(c, client));
 		finish(&out, start);
 		if ((c->flags & NR_CONN) != 0)
 			c->step = HELO;
