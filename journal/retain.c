@@ -15,6 +15,35 @@
 /* Free pages that are worth giving back to the file system. */
 #define FREE_PAGES_MAX 4096
 
+/* A time of day that moves by less than this is corrected, not set. */
+#define SLEW_MS 60000
+
+/* A step that lasts as long is no mistake. */
+#define BELIEVED_MS JOURNAL_HOUR_MS
+
+static bool
+is_slew(int64_t a, int64_t b)
+{
+	return a - b <= SLEW_MS && b - a <= SLEW_MS;
+}
+
+int64_t
+retain_clock(struct retain *retain, int64_t now_ms, int64_t steady_ms)
+{
+	int64_t ahead = now_ms - steady_ms;
+
+	if (!retain->clocked || is_slew(ahead, retain->ahead)) {
+		retain->clocked = true;
+		retain->stepped = retain->ahead = ahead;
+	} else if (!is_slew(ahead, retain->stepped)) {
+		retain->stepped = ahead;
+		retain->stepped_at = steady_ms;
+	} else if (steady_ms - retain->stepped_at >= BELIEVED_MS) {
+		retain->ahead = ahead;
+	}
+	return steady_ms + retain->ahead;
+}
+
 static sqlite3_int64
 retain_number(struct store_db *db, enum db_statement which, sqlite3_int64 none)
 {

@@ -154,7 +154,18 @@ struct retain {
 	int64_t sweep_at;		/* not before, milliseconds */
 	unsigned long discarded;	/* by the last step */
 	bool facts_removed;		/* by the last step */
+	/* How far the time of day is ahead of the clock that is never set, milliseconds. */
+	bool clocked;			/* there is one */
+	int64_t ahead;			/* believed */
+	int64_t stepped;		/* not yet, */
+	int64_t stepped_at;		/* by the clock that is never set */
 };
+
+/*
+ * The time of day as far as it is believed, given what it is said to be and a clock that
+ * is never set. What is thrown away does not come back: a step counts after an hour.
+ */
+int64_t retain_clock(struct retain *retain, int64_t now_ms, int64_t steady_ms);
 
 /*
  * Takes one step, in a transaction of its own; some milliseconds at most. Returns

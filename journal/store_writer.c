@@ -158,7 +158,8 @@ writer_throw_away(struct journal_store *store, int64_t now)
 	store_db_look(&store->db);
 	if (store->db.result != DB_DONE)
 		return;
-	more = retain_step(retain, &store->db, store_now_ms(store));
+	more = retain_step(retain, &store->db, retain_clock(retain,
+	    store_now_ms(store), now));
 	writer->since_chores = 0;
 	writer->chores_at = now + (more ? CHORES_PAUSE_MS : CHORES_MS);
 	atomic_fetch_add(&store->discarded, retain->discarded);

@@ -19,7 +19,7 @@
 
 #include "journal/journal.h"
 #include "journal/record.h"
-#include "journal/record.h"
+#include "journal/store_room.h"
 
 #define NOW INT64_C(1790000000000)
 #define PATIENCE_MS 60000
@@ -958,6 +958,58 @@ old_records_go(void **state)
 	stop(&store);
 }
 
+static void
+a_clock_that_is_set_throws_nothing_away(void **state)
+{
+	const int64_t day = INT64_C(86400000);
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+
+	(void)state;
+	put(store, &refusing, &facts, NOW - 100 * day);
+	put(store, &refusing, &facts, NOW - day);
+	stop(&store);
+	options.keep_ms = 50 * day;
+	store = start();
+	/* By now it knows what time it is. */
+	await_sql("SELECT count(*) FROM record", "1");
+	atomic_store(&fake_now, NOW + 1000 * day);
+	put_refusals(store, 1000);
+	await_sql("SELECT count(*) FROM record", "1001");
+	put_refusals(store, 1000);
+	await_sql("SELECT count(*) FROM record", "2001");
+	assert_sql("SELECT records FROM discarded WHERE why = 'age'", "1");
+	stop(&store);
+	store = start();
+	await_sql("SELECT count(*) FROM record", "0");
+	stop(&store);
+}
+
+static void
+a_step_of_the_clock_is_believed_after_an_hour(void **state)
+{
+	struct retain retain = { .keep_ms = 1 };
+	const int64_t year = 365 * 24 * JOURNAL_HOUR_MS, minute = 60000;
+	const int64_t corrected = NOW + 2 * minute;
+
+	(void)state;
+	assert_int_equal(retain_clock(&retain, NOW, 5), NOW);
+	/* It is corrected, a little at a time. */
+	assert_int_equal(retain_clock(&retain, NOW + minute, 5), NOW + minute);
+	assert_int_equal(retain_clock(&retain, corrected, 5), corrected);
+	/* It is set, and set back. */
+	assert_int_equal(retain_clock(&retain, corrected + year, 6), corrected + 1);
+	assert_int_equal(retain_clock(&retain, corrected + 2, 7), corrected + 2);
+	/* It is set, and set again before the hour is over. */
+	assert_int_equal(retain_clock(&retain, corrected + year, 10), corrected + 5);
+	assert_int_equal(retain_clock(&retain, corrected - year, 9 + JOURNAL_HOUR_MS),
+	    corrected + 4 + JOURNAL_HOUR_MS);
+	assert_int_equal(retain_clock(&retain, corrected - year + JOURNAL_HOUR_MS - 1,
+	    8 + 2 * JOURNAL_HOUR_MS), corrected + 3 + 2 * JOURNAL_HOUR_MS);
+	assert_int_equal(retain_clock(&retain, corrected - year + JOURNAL_HOUR_MS,
+	    9 + 2 * JOURNAL_HOUR_MS), corrected - year + JOURNAL_HOUR_MS);
+}
+
 /* An hour's roll-ups, all of different sets. */
 static void
 put_history(struct journal_store *store, int count)
@@ -1080,6 +1132,8 @@ main(int argc, char **argv)
 		TEST(killed),
 		TEST(put_after_the_end),
 		TEST(old_records_go),
+		TEST(a_clock_that_is_set_throws_nothing_away),
+		TEST(a_step_of_the_clock_is_believed_after_an_hour),
 		TEST(refusals_do_not_push_out_history),
 		TEST(downgrades_are_told),
 	};
