@@ -449,10 +449,12 @@ finish_unseen(SMFICTX *ctx, const struct session *session)
 		    " that claim to be ours are not removed, and ours is not added: "
 		    CALLBACKS_UNSEEN "; this is said once");
 	}
-	if (message->is_judged)
+	/* A client may say DATA again, and hears the same. */
+	if (message->is_judged && !message->recorded)
 		record_message(ctx, message, message->accepted);
 	message->recorded = true;
-	return held ? reply_refuse(ctx, &message->judged) : SMFIS_CONTINUE;
+	return message->is_judged && decision_refuses(verdict) ?
+	    reply_refuse(ctx, &message->judged) : SMFIS_CONTINUE;
 }
 
 static sfsistat

@@ -303,7 +303,7 @@ play_data(struct connected *c, bool at_end)
 		check(c->sent.accepted > 0);
 		check_accepted(c, c->sent.strictest);
 	} else if (status == SMFIS_CONTINUE) {
-		check(!at_end || c->sent.accepted == 0);
+		check((!at_end && c->sent.open) || c->sent.accepted == 0);
 		check(c->sent.records <= 1);
 	} else if (c->sent.open) {
 		check_refusal(c, status, records);
