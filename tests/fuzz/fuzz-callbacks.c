@@ -38,6 +38,7 @@
 /* A message as the client and the MTA know it. */
 struct sent {
 	bool open;
+	bool refused;			/* at DATA, which may be said again */
 	size_t policy;
 	enum policy_action strictest;	/* of the recipients that were accepted */
 	unsigned accepted;
@@ -234,7 +235,7 @@ check_header(struct connected *c)
 static void
 check_accepted(struct connected *c, enum policy_action strictest)
 {
-	check(c->sent.open);
+	check(c->sent.open && !c->sent.refused);
 	check(!fuzz_refuses(strictest));
 	if (strictest == POLICY_QUARANTINE)
 		check(fake_held(c->ctx)[0] != '\0');
@@ -303,11 +304,12 @@ play_data(struct connected *c, bool at_end)
 		check(c->sent.accepted > 0);
 		check_accepted(c, c->sent.strictest);
 	} else if (status == SMFIS_CONTINUE) {
-		check((!at_end && c->sent.open) || c->sent.accepted == 0);
+		check((!at_end && c->sent.open && !c->sent.refused) ||
+		    c->sent.accepted == 0);
 		check(c->sent.records <= 1);
-	} else if (c->sent.open) {
+	} else if (c->sent.open && !c->sent.refused) {
 		check_refusal(c, status, records);
-		c->sent.open = false;
+		c->sent.refused = true;
 	} else {
 		/* What was refused is refused again, and not recorded again. */
 		check(status == SMFIS_REJECT || status == SMFIS_TEMPFAIL);
