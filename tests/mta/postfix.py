@@ -62,6 +62,7 @@ smtpd_tls_protocols = >=TLSv1
 smtpd_tls_loglevel = 1
 smtpd_tls_session_cache_database =
 smtpd_peername_lookup = yes
+milter_default_action = tempfail
 """
 
 SERVICES = """
@@ -100,6 +101,7 @@ shlib_directory = {tree}/usr/lib/postfix
 meta_directory = {tree}/usr/share/postfix
 import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE
     POSTLOG_HOSTNAME LD_LIBRARY_PATH={tree}/usr/lib/postfix
+export_environment = TZ MAIL_CONFIG LANG LD_LIBRARY_PATH={tree}/usr/lib/postfix
 """
 
 Accounts = collections.namedtuple("Accounts", "owner group")

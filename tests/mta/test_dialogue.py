@@ -195,7 +195,8 @@ to postmaster@ours.example { exempt }
 
     def test_unknown_commands(self):
         conversation = self.connect()
-        conversation.pipeline("FOO bar", "EXPN list", "VRFY <a@b.example>", "HELP")
+        for command in ("FOO bar", "EXPN list", "VRFY <a@b.example>", "HELP"):
+            conversation.command(command)
         self.refused(conversation, conversation.message("a@" + STRICT, OURS)[OURS])
 
     def test_sender_without_a_rule(self):
