@@ -71,7 +71,8 @@ diags_vadd(struct diags *diags, enum severity severity, const char *id,
 	if (source != NULL)
 		diag.source = arena_text(&diags->text, source, source_len);
 	if (diag.file == NULL || diag.message == NULL ||
-	    (source != NULL && diag.source == NULL) || !array_reserve(diags->diags, diags->kept + 1, &diags->room))
+	    (source != NULL && diag.source == NULL) ||
+	    !array_reserve(diags->diags, diags->kept + 1, &diags->room))
 		return;
 	diags->diags[diags->kept++] = diag;
 }

@@ -73,8 +73,9 @@ confine_process(enum confine_role role, char *error)
  * What the worker needs. Memory may become code, for PCRE2 compiles expressions.
  */
 static const char *const needed[] = {
-	/* memory */
-	"brk", "madvise", "memfd_create", "mmap", "mmap2", "mprotect", "mremap", "munmap",
+	/* memory; two machines must be told of code that was written there */
+	"brk", "cacheflush", "madvise", "memfd_create", "mmap", "mmap2", "mprotect",
+	"mremap", "munmap", "riscv_flush_icache",
 	/* threads, their signals, the end */
 	"exit", "exit_group", "futex", "futex_time64", "getpid", "gettid", "membarrier",
 	"restart_syscall", "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask",

@@ -5,8 +5,7 @@
  * reading the pointer and raising the count the policy could be gone.
  *
  * The last user of an old policy does not free it: a large one takes its time, which
- * is a message's, and what a policy holds of OpenSSL is best freed by the thread that
- * made it.
+ * is a message's.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -325,6 +325,8 @@ bury_worker(struct supervisor *supervisor)
 	supervisor->control = -1;
 	supervisor->worker = 0;
 	if (supervisor->stopping) {
+		if (status != 0)
+			say_death(supervisor, pid, status, ", while the daemon was ending");
 		log_message(supervisor->daemon->log, SEVERITY_INFO, "ended");
 		supervisor_end(supervisor, 0);
 	} else if (!supervisor->served) {

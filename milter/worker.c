@@ -2,9 +2,9 @@
  * worker.c - the process that libmilter runs in.
  *
  * The main thread listens to the supervisor; libmilter runs in a second one and in
- * those that it starts, a reload in one of its own. They have all signals blocked. The main thread has not, and
- * ignores those that libmilter waits for: so they are gone before libmilter's own
- * signal thread could see them, whoever sends them.
+ * those that it starts, a reload in one of its own. They have all signals blocked. The
+ * main thread has not, and ignores those that libmilter waits for: so they are gone
+ * before libmilter's own signal thread could see them, whoever sends them.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -306,6 +306,18 @@ class Ends(EndsCase):
             self.assertIsNone(begun.rcpt("<%s>" % OURS))
         self.assertFalse(self.recorded())
 
+    def test_death_during_the_end_is_told(self):
+        """It may have taken records with it."""
+        self.make().start()
+        worker = self.worker()
+        os.kill(worker, signal.SIGSTOP)
+        self.milter.server.send(signal.SIGTERM)
+        waiting.until("the end", lambda: not os.path.exists(self.milter.socket))
+        os.kill(worker, signal.SIGKILL)
+        self.assertEqual(self.milter.server.wait(), 0)
+        self.assertIn("the worker (process %d) was killed by signal 9, while the daemon"
+                      " was ending" % worker, [line["msg"] for line in self.milter.messages()])
+
     @staticmethod
     def until_nobody_answers(path):
         waiting.until("no answer on " + path, lambda: not waiting.answers(
