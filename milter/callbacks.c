@@ -227,8 +227,10 @@ on_helo(SMFICTX *ctx, char *name)
 
 	(void)callback_enter(SERVICE_OVER);
 	session = session_of(ctx, false);
-	if (session != NULL)
+	if (session != NULL) {
 		session_set_helo(session, name);
+		session->mail_macro = NULL;
+	}
 	return callback_leave(SMFIS_NOREPLY);
 }
 
@@ -328,6 +330,8 @@ on_mail(SMFICTX *ctx, char **arguments)
 		session->fault = FAULT_REUSED;
 	if (session->fault != FAULT_NONE)
 		return callback_leave(fail_message(ctx, session, session->fault));
+	if (facts_are_lost(ctx, session, service->settings->mta))
+		return callback_leave(fail_message(ctx, session, FAULT_MACROS));
 	return callback_leave(begin_message(ctx, session, arguments[0]));
 }
 
@@ -337,12 +341,12 @@ on_mail(SMFICTX *ctx, char **arguments)
 
 /* A recipient that could not be judged. Local mail hears of it at its end. */
 static sfsistat
-fail_recipient(SMFICTX *ctx, const struct session *session)
+fail_recipient(SMFICTX *ctx, const struct session *session, enum fault fault)
 {
 	struct message *message = session->message;
 
 	if (message->facts.local ||
-	    decision_error_accepts(service, FAULT_MEMORY, session->id)) {
+	    decision_error_accepts(service, fault, session->id)) {
 		message->accepted++;
 		message->undecided = message->undecided || message->facts.local;
 		return SMFIS_CONTINUE;
@@ -360,6 +364,8 @@ judge_recipient(SMFICTX *ctx, struct session *session, char *address)
 	struct correlation_digests digests;
 	struct judgement judgement;
 
+	if (facts_of_recipient_are_lost(ctx, session))
+		return fail_recipient(ctx, session, FAULT_MACROS);
 	facts.to = address_trim(address);
 	facts.to_resolved = facts_to_resolved(ctx, facts.to);
 	facts.queue_id = facts_queue_id(ctx);
@@ -369,14 +375,14 @@ judge_recipient(SMFICTX *ctx, struct session *session, char *address)
 		    question.from_resolved, &facts, &digests);
 	question.can_quarantine = session->can_quarantine;
 	if (decision_make(service, &question, &judgement) != 0)
-		return fail_recipient(ctx, session);
+		return fail_recipient(ctx, session, FAULT_MEMORY);
 	if (decision_refuses(&judgement.verdict) && !facts.local) {
 		message->refused = true;
 		decision_record(service, &judgement);
 		return reply_refuse(ctx, &judgement);
 	}
 	if (message_keep(message, &judgement) != 0)
-		return fail_recipient(ctx, session);
+		return fail_recipient(ctx, session, FAULT_MEMORY);
 	message->accepted++;
 	return SMFIS_CONTINUE;
 }

@@ -151,6 +151,7 @@ decision_fault(enum fault fault)
 		[FAULT_REUSED] = "a milter connection was used for a second session",
 		[FAULT_UNKNOWN] = "a milter connection was used for a second session, or"
 		    " without a negotiation",
+		[FAULT_MACROS] = "the macros of a command of the MTA's did not come",
 		[FAULT_ORDER] = "a recipient or content came after the end of its message,"
 		    " without another MAIL",
 	};

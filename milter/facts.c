@@ -333,6 +333,36 @@ facts_of_another(SMFICTX *ctx, struct session *session)
 	return again || is_other_client(ctx, session);
 }
 
+/*
+ * A packet is kept until there is a new one, so that what is still where it was is the
+ * one before. A HELO does away with it: what comes then may be anywhere.
+ */
+static bool
+stands_still(SMFICTX *ctx, enum macro macro, const char **last)
+{
+	const char *before = *last;
+
+	*last = macros_get(ctx, macro);
+	return *last != NULL && *last == before;
+}
+
+bool
+facts_are_lost(SMFICTX *ctx, struct session *session, enum settings_mta mta)
+{
+	if (stands_still(ctx, MACRO_MAIL_ADDR, &session->mail_macro))
+		return true;
+	/* Both MTAs give some, where they let themselves be told which. */
+	return session->macros_chosen && dialect(ctx, mta) != SETTINGS_MTA_AUTO &&
+	    session->mail_macro == NULL && macros_get(ctx, MACRO_CLIENT_NAME) == NULL &&
+	    macros_get(ctx, MACRO_CLIENT_ADDR) == NULL;
+}
+
+bool
+facts_of_recipient_are_lost(SMFICTX *ctx, struct session *session)
+{
+	return stands_still(ctx, MACRO_RCPT_ADDR, &session->message->rcpt_macro);
+}
+
 void
 facts_gather(SMFICTX *ctx, const struct session *session,
     enum settings_mta setting, const char *from, struct facts_room *room,

@@ -58,6 +58,14 @@ const char *facts_to_resolved(SMFICTX *ctx, const char *to);
  */
 bool facts_of_another(SMFICTX *ctx, struct session *session);
 
+/*
+ * Whether the macros of this MAIL, or of this RCPT, did not come: libmilter passes over
+ * a packet of macros for which it has no memory, and gives those of the message before,
+ * or none. Once for each such command.
+ */
+bool facts_are_lost(SMFICTX *ctx, struct session *session, enum settings_mta mta);
+bool facts_of_recipient_are_lost(SMFICTX *ctx, struct session *session);
+
 /* What correlates: those that both the milter and the policy service hear. */
 void facts_tls(const struct facts *facts, struct correlation_tls *tls);
 

@@ -22,6 +22,7 @@ enum fault {
 	FAULT_MEMORY,		/* it was short */
 	FAULT_REUSED,		/* the connection serves a second session */
 	FAULT_UNKNOWN,		/* nothing is known of the session */
+	FAULT_MACROS,		/* those of a command did not come */
 	FAULT_ORDER,		/* recipients or content came without a MAIL */
 	FAULT_COUNT
 };

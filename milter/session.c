@@ -61,6 +61,7 @@ session_restart(struct session *session, struct snapshots *snapshots)
 	session->counted = 0;
 	session->version = NULL;
 	session->heard_mail = false;
+	session->mail_macro = NULL;
 	if (session->fault == FAULT_REUSED)
 		session->fault = FAULT_NONE;
 }

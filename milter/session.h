@@ -40,12 +40,13 @@ struct session {
 	int port;			/* 0: none */
 	enum session_peer peer;
 	bool macros_chosen;		/* an absent macro is unset, not unknown */
+	bool heard_mail;
 	bool can_quarantine;
 	bool can_add;			/* header fields */
 	bool can_change;		/* or remove them */
 	enum fault fault;		/* why nothing of it can be judged */
 	const char *version;		/* libmilter's {v} of the connect; or NULL */
-	bool heard_mail;
+	const char *mail_macro;		/* where libmilter had one of MAIL; or NULL */
 	unsigned char counted;		/* by its protocol: see counters_session() */
 	char *helo;			/* owned; NULL: none */
 	struct message *message;	/* owned; NULL: between messages */
@@ -60,6 +61,7 @@ struct message {
 	struct snapshot *snapshot;	/* pinned */
 	struct facts facts;		/* its strings stand in "room" */
 	const char *from_resolved;	/* in "room"; NULL: as facts.from */
+	const char *rcpt_macro;		/* where libmilter had one of RCPT; or NULL */
 	int accepted;			/* recipients */
 	bool refused;			/* a recipient */
 	bool is_judged;			/* "judged" is set */

@@ -56,6 +56,7 @@ struct smfi_str {
 	size_t field_count;
 	char added[4600];			/* the one on top; "": none */
 	bool negotiating;
+	bool losing;				/* the next packet of macros */
 	bool at_end;
 	bool closing;
 	char reply[1400];
@@ -107,6 +108,12 @@ set_pair(struct pair *pair, const char *name, const char *value)
 	pair->value = strdup(value);
 	if (pair->value == NULL)
 		abort();
+}
+
+void
+fake_lose_macros(SMFICTX *ctx)
+{
+	ctx->losing = true;
 }
 
 void
@@ -166,6 +173,10 @@ send_macros(SMFICTX *ctx, int stage)
 			fault("more than 50 macros", name);
 		if (value != NULL && fresh.count < MACROS_MAX)
 			set_pair(&fresh.pairs[fresh.count++], name, value);
+	}
+	if (ctx->losing) {
+		ctx->losing = false;
+		clear_slot(&fresh);
 	}
 	if (fresh.count == 0)
 		return;

@@ -40,6 +40,9 @@ struct fake_options {
 SMFICTX *fake_new(const struct smfiDesc *milter, const struct fake_options *options);
 void fake_free(SMFICTX **ctx);		/* NULL-safe */
 
+/* Has the next packet of macros that comes be passed over, as for want of memory. */
+void fake_lose_macros(SMFICTX *ctx);
+
 /* Sets a macro from now on, or (value NULL) takes it away. */
 void fake_macro(SMFICTX *ctx, const char *name, const char *value);
 

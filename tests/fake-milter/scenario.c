@@ -739,6 +739,8 @@ play_session(struct play *play, const char *name, char *arguments)
 		close_session(play);
 	else if (strcmp(name, "macro") == 0)
 		set_macro(play, arguments);
+	else if (strcmp(name, "lose-macros") == 0)
+		fake_lose_macros(play->ctx);
 	else if (strcmp(name, "tls") == 0)
 		set_tls(play, arguments);
 	else if (strcmp(name, "clear") == 0)
