@@ -330,7 +330,7 @@ on_mail(SMFICTX *ctx, char **arguments)
 		session->fault = FAULT_REUSED;
 	if (session->fault != FAULT_NONE)
 		return callback_leave(fail_message(ctx, session, session->fault));
-	if (facts_are_lost(ctx, session, service->settings->mta))
+	if (facts_are_lost(ctx, session))
 		return callback_leave(fail_message(ctx, session, FAULT_MACROS));
 	return callback_leave(begin_message(ctx, session, arguments[0]));
 }

@@ -347,14 +347,15 @@ stands_still(SMFICTX *ctx, enum macro macro, const char **last)
 }
 
 bool
-facts_are_lost(SMFICTX *ctx, struct session *session, enum settings_mta mta)
+facts_are_lost(SMFICTX *ctx, struct session *session)
 {
 	if (stands_still(ctx, MACRO_MAIL_ADDR, &session->mail_macro))
 		return true;
-	/* Both MTAs give some, where they let themselves be told which. */
-	return session->macros_chosen && dialect(ctx, mta) != SETTINGS_MTA_AUTO &&
+	/* Who does as asked at the connect, as both MTAs do, gives some at MAIL too. */
+	return session->macros_chosen && macros_get(ctx, MACRO_DAEMON_NAME) != NULL &&
 	    session->mail_macro == NULL && macros_get(ctx, MACRO_CLIENT_NAME) == NULL &&
-	    macros_get(ctx, MACRO_CLIENT_ADDR) == NULL;
+	    macros_get(ctx, MACRO_CLIENT_ADDR) == NULL &&
+	    macros_get(ctx, MACRO_TLS_VERSION) == NULL;
 }
 
 bool

@@ -63,7 +63,7 @@ bool facts_of_another(SMFICTX *ctx, struct session *session);
  * a packet of macros for which it has no memory, and gives those of the message before,
  * or none. Once for each such command.
  */
-bool facts_are_lost(SMFICTX *ctx, struct session *session, enum settings_mta mta);
+bool facts_are_lost(SMFICTX *ctx, struct session *session);
 bool facts_of_recipient_are_lost(SMFICTX *ctx, struct session *session);
 
 /* What correlates: those that both the milter and the policy service hear. */

@@ -48,6 +48,7 @@ static struct {
 	[MACRO_CN_ISSUER] = { "{cn_issuer}", AT_MAIL | SENDMAIL_ONLY },
 	[MACRO_CERT_FP] = { "{cert_fp}", AT_MAIL | SENDMAIL_ONLY },
 	[MACRO_CERT_MD5] = { "{cert_md5}", AT_MAIL | SENDMAIL_ONLY },
+	[MACRO_DAEMON_NAME] = { "{daemon_name}", AT_CONNECT },
 	[MACRO_DAEMON_ADDR] = { "{daemon_addr}", AT_CONNECT | FOR_CORRELATION },
 	[MACRO_DAEMON_PORT] = { "{daemon_port}", AT_CONNECT | FOR_CORRELATION },
 };
