@@ -44,6 +44,9 @@ static const int pauses_ms[] = { 0, 100, 300, 1000, 3000, 5000 };
 /* How often it is looked whether the sockets' files are where they were made. */
 #define LOOK_MS 10000
 
+/* So many words of the worker's, before others have their turn. */
+#define HEARD_AT_ONCE 256
+
 #define FOR_EVER INT64_MAX
 
 struct supervisor {
@@ -55,6 +58,7 @@ struct supervisor {
 	bool served;			/* one has */
 	bool stopping;			/* it was told to end */
 	bool reload_owed;		/* the worker could not be told of it */
+	bool stop_owed;			/* likewise */
 	bool reloading;			/* it was, and has not said how that went */
 	bool died_of_it;		/* and so did the one before, which died */
 	bool lost_told;			/* a socket's file is gone: said once */
@@ -111,6 +115,8 @@ tell_worker(struct supervisor *supervisor, char what)
 	if (what == CONTROL_RELOAD) {
 		supervisor->reloading = supervisor->reloading || told;
 		supervisor->reload_owed = !told;
+	} else if (what == CONTROL_STOP && !told && errno == EAGAIN) {
+		supervisor->stop_owed = supervisor->control != -1;
 	} else if (!told && supervisor->control != -1 && errno != EPIPE)
 		log_message(supervisor->daemon->log, SEVERITY_ERROR,
 		    "the worker cannot be told '%c': %s", what, strerror(errno));
@@ -122,6 +128,8 @@ keep_tape(struct supervisor *supervisor, int file)
 {
 	struct daemon *daemon = supervisor->daemon;
 
+	if (file == -1)
+		errno = EMFILE;
 	if (file == -1 || !tape_seal(file)) {
 		log_message(daemon->log, SEVERITY_ERROR, "the policy in force cannot be"
 		    " kept for a new worker: %s", strerror(errno));
@@ -175,7 +183,8 @@ hear_worker(struct supervisor *supervisor)
 	char what;
 	int file, result;
 
-	while (supervisor->control != -1) {
+	/* One that says more is heard on: meanwhile it keeps nobody from being obeyed. */
+	for (int i = 0; i < HEARD_AT_ONCE && supervisor->control != -1; i++) {
 		result = control_receive(supervisor->control, &what, &file);
 		if (result == 1 && what == CONTROL_SERVING) {
 			note_serving(supervisor);
@@ -432,7 +441,8 @@ supervisor_patience(const struct supervisor *supervisor)
 	int64_t left = supervisor->due_ms == FOR_EVER ? INT32_MAX :
 	    supervisor->due_ms - supervisor_clock();
 
-	if (supervisor->reload_owed && supervisor->control != -1 && left > OWED_MS)
+	if ((supervisor->reload_owed || supervisor->stop_owed) &&
+	    supervisor->control != -1 && left > OWED_MS)
 		left = OWED_MS;
 	if (!supervisor->lost_told && left > LOOK_MS)
 		left = LOOK_MS;
@@ -467,6 +477,10 @@ supervise(struct supervisor *supervisor)
 		obey_signals(supervisor);
 		if (supervisor->reload_owed && supervisor->control != -1)
 			tell_worker(supervisor, CONTROL_RELOAD);
+		if (supervisor->stop_owed) {
+			supervisor->stop_owed = false;
+			tell_worker(supervisor, CONTROL_STOP);
+		}
 		if (!supervisor->over && supervisor_clock() >= supervisor->due_ms)
 			act_in_time(supervisor);
 		else
