@@ -14,6 +14,7 @@
 #include "base/text.h"
 
 #define MESSAGE_MAX 1024
+#define SOURCE_MAX 1024	/* of a line, in bytes */
 
 struct diags {
 	struct arena text;
@@ -52,6 +53,34 @@ diags_free(struct diags **diags)
 	*diags = NULL;
 }
 
+/*
+ * What is kept of a long line: the bytes around the "column"th code point, whole ones.
+ * Returns how many code points are left out before them.
+ */
+static unsigned
+cut_source(const char **source, size_t *length, unsigned column)
+{
+	const char *place = *source, *end = place + *length, *from;
+	unsigned at = 0, skipped;
+
+	if (*length <= SOURCE_MAX)
+		return 0;
+	while (place < end && (at += text_begins(*place)) < column)
+		place++;
+	skipped = at > 0 ? at - 1 : 0;
+	from = place;
+	while (from > *source && (place - from < SOURCE_MAX / 2 || !text_begins(*from)))
+		skipped -= text_begins(*--from);
+	if (end - from > SOURCE_MAX) {
+		end = from + SOURCE_MAX;
+		while (!text_begins(*end))
+			end--;
+	}
+	*source = from;
+	*length = (size_t)(end - from);
+	return skipped;
+}
+
 void
 diags_vadd(struct diags *diags, enum severity severity, const char *id,
     const char *file, unsigned line, unsigned column, const char *source,
@@ -68,8 +97,10 @@ diags_vadd(struct diags *diags, enum severity severity, const char *id,
 	(void)vsnprintf(message, sizeof(message), format, arguments);
 	diag.file = arena_text(&diags->text, file, strlen(file));
 	diag.message = arena_text(&diags->text, message, strlen(message));
-	if (source != NULL)
+	if (source != NULL) {
+		diag.skipped = cut_source(&source, &source_len, column);
 		diag.source = arena_text(&diags->text, source, source_len);
+	}
 	if (diag.file == NULL || diag.message == NULL ||
 	    (source != NULL && diag.source == NULL) ||
 	    !array_reserve(diags->diags, diags->kept + 1, &diags->room))
@@ -207,7 +238,7 @@ diag_print(const struct diag *diag, FILE *out)
 		(void)fprintf(out, "%s:%u:%u: %s: %s\n", diag->file, diag->line,
 		    diag->column, severity, diag->message);
 	if (diag->source != NULL)
-		print_source(diag->source, diag->column, out);
+		print_source(diag->source, diag->column - diag->skipped, out);
 }
 
 void

@@ -23,7 +23,9 @@ struct diag {
 	unsigned line;		/* from 1; 0: the file as a whole */
 	unsigned column;	/* in code points, from 1; a tab is one */
 	const char *message;
-	const char *source;	/* the line in question, or NULL */
+	const char *source;	/* the line in question, of a long one what is around
+				   the column; or NULL */
+	unsigned skipped;	/* code points of the line before "source" */
 };
 
 /* A growing list of diagnostics. Not safe to share between threads. */

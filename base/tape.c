@@ -141,7 +141,12 @@ disk_present(const char *path, struct file *answer)
 static enum file_result
 disk_file(const char *path, struct file *answer)
 {
-	return file_read(path, SIZE_MAX, false, answer);
+	enum file_result result = file_read(path, TAPE_FILE_MAX, false, answer);
+
+	if (result != FILE_LARGE)
+		return result;
+	errno = EFBIG;
+	return FILE_UNREADABLE;
 }
 
 /* Where "word" stands in the file from "at" on; its end where it does not. */

@@ -18,7 +18,7 @@
 #include "base/file.h"
 
 enum tape_question {
-	TAPE_FILE,		/* the bytes of a file of any size */
+	TAPE_FILE,		/* the bytes of a file of at most TAPE_FILE_MAX, or EFBIG */
 	/* Of a regular file of at most TAPE_PEM_MAX bytes, the private keys cut out. */
 	TAPE_PEM,
 	TAPE_GLOB,		/* the paths that a glob(3) pattern matches */
@@ -28,6 +28,7 @@ enum tape_question {
 	TAPE_QUESTIONS
 };
 
+#define TAPE_FILE_MAX (256u << 20)	/* /dev/zero never ends */
 #define TAPE_PEM_MAX (1u << 20)
 
 struct tape;

@@ -296,8 +296,41 @@ a_very_long_diagnostic_is_cut(void **state)
 	word[100000] = '\0';
 	diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, 1, word, 100000, "\"%s\"", word);
 	assert_true(strlen(diags_at(diags, 0)->message) > 500);
-	assert_int_equal(strlen(diags_at(diags, 0)->source), 100000);
+	assert_in_range(strlen(diags_at(diags, 0)->source), 500, 2000);
 	free(word);
+	diags_free(&diags);
+}
+
+/* Only what is around the place, and the caret is under it. */
+static void
+a_long_line_is_cut_around_its_place(void **state)
+{
+	static const char sign[] = "\xc3\xa4";
+	const unsigned columns[] = { 1, 2, 700, 40000, 79999, 80000, 80001, 90000 };
+	struct diags *diags = diags_new();
+	char *line = malloc(160001);
+
+	(void)state;
+	assert_non_null(diags);
+	assert_non_null(line);
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+		const struct diag *diag;
+		size_t place = ((size_t)columns[i] - 1) * 2;
+
+		for (size_t at = 0; at < 160000; at += 2)
+			memcpy(line + at, at == place ? "!!" : sign, 2);
+		/* Of the place's two signs only the first is at the column. */
+		diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, columns[i], line, 160000,
+		    "m");
+		diag = diags_at(diags, i);
+		assert_in_range(strlen(diag->source), 500, 2000);
+		assert_true(strlen(diag->source) % 2 == 0);
+		assert_true(diag->skipped < columns[i]);
+		if (columns[i] <= 80000)
+			assert_memory_equal(diag->source +
+			    ((size_t)columns[i] - 1 - diag->skipped) * 2, "!!", 2);
+	}
+	free(line);
 	diags_free(&diags);
 }
 
@@ -588,6 +621,17 @@ keep_some(void)
 	diags_free(&diags);
 	arena_release(&arena);
 	return done;
+}
+
+static void
+a_file_without_an_end_is_too_large(void **state)
+{
+	struct file file;
+
+	(void)state;
+	assert_int_equal(tape_ask(NULL, TAPE_FILE, "/dev/zero", &file), FILE_UNREADABLE);
+	assert_int_equal(errno, EFBIG);
+	assert_null(file.text);
 }
 
 static void
@@ -1002,6 +1046,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(diagnostics_are_shown_with_a_caret),
 		cmocka_unit_test(a_whole_file_has_no_line),
 		cmocka_unit_test(a_very_long_diagnostic_is_cut),
+		cmocka_unit_test(a_long_line_is_cut_around_its_place),
 		cmocka_unit_test(lost_diagnostics_are_counted),
 		cmocka_unit_test(buffers_grow),
 		cmocka_unit_test(json_strings_are_ascii),
@@ -1011,6 +1056,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_hash_depends_on_all),
 		cmocka_unit_test(a_hash_spreads_names),
 		cmocka_unit_test(a_table_finds_what_was_added),
+		cmocka_unit_test(a_file_without_an_end_is_too_large),
 		cmocka_unit_test(every_failure_is_seen),
 		cmocka_unit_test(files_are_read_whole),
 		cmocka_unit_test(a_tape_answers_as_the_disk_did),
