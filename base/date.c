@@ -9,6 +9,8 @@
 #include <time.h>
 
 #define LAST_TIME INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */
+#define FIRST_MS INT64_C(-62167219200000)	/* 0000-01-01T00:00:00Z */
+#define LAST_MS (LAST_TIME * 1000 + 999)
 
 static bool
 date_number(const char *text, size_t digits, int *value)
@@ -99,10 +101,16 @@ date_put(char *text, int count, int number)
 void
 date_write_ms(int64_t when_ms, char text[DATE_MS_SIZE])
 {
-	int ms = (int)((when_ms % 1000 + 1000) % 1000);
-	time_t when = (time_t)((when_ms - ms) / 1000);
 	struct tm tm = { 0 };
+	time_t when;
+	int ms;
 
+	if (when_ms < FIRST_MS)
+		when_ms = FIRST_MS;
+	if (when_ms > LAST_MS)
+		when_ms = LAST_MS;
+	ms = (int)((when_ms % 1000 + 1000) % 1000);
+	when = (time_t)((when_ms - ms) / 1000);
 	(void)gmtime_r(&when, &tm);
 	memcpy(text, "YYYY-MM-DDThh:mm:ss.sssZ", DATE_MS_SIZE);
 	date_put(text, 4, tm.tm_year + 1900);

@@ -21,7 +21,7 @@ bool date_read_time(const char *text, int64_t *when);
 
 /*
  * Write a time as YYYY-MM-DD, YYYY-MM-DDTHH:MM:SSZ (one before 1970 or after 9999 as
- * the limit) and, from milliseconds, YYYY-MM-DDTHH:MM:SS.sssZ.
+ * the limit) and, from milliseconds, YYYY-MM-DDTHH:MM:SS.sssZ (of the years 0 to 9999).
  */
 void date_write_day(int64_t when, char text[DATE_DAY_SIZE]);
 void date_write_time(int64_t when, char text[DATE_TIME_SIZE]);

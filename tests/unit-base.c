@@ -623,6 +623,21 @@ keep_some(void)
 	return done;
 }
 
+/* A damaged journal has any number for a time. */
+static void
+a_time_has_a_year_of_four_digits(void **state)
+{
+	char text[DATE_MS_SIZE];
+
+	(void)state;
+	date_write_ms(INT64_MIN, text);
+	assert_string_equal(text, "0000-01-01T00:00:00.000Z");
+	date_write_ms(INT64_MAX, text);
+	assert_string_equal(text, "9999-12-31T23:59:59.999Z");
+	date_write_ms(-1, text);
+	assert_string_equal(text, "1969-12-31T23:59:59.999Z");
+}
+
 static void
 a_file_without_an_end_is_too_large(void **state)
 {
@@ -1056,6 +1071,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_hash_depends_on_all),
 		cmocka_unit_test(a_hash_spreads_names),
 		cmocka_unit_test(a_table_finds_what_was_added),
+		cmocka_unit_test(a_time_has_a_year_of_four_digits),
 		cmocka_unit_test(a_file_without_an_end_is_too_large),
 		cmocka_unit_test(every_failure_is_seen),
 		cmocka_unit_test(files_are_read_whole),
