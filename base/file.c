@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,21 @@
 #include <unistd.h>
 
 #define FILE_CHUNK ((size_t)64 * 1024)
+
+/* How long whoever writes to a FIFO may take to come, and for a piece. */
+#define FIFO_MS 2000
+
+/* Waits for a piece of a FIFO. False, with errno set: none comes. */
+static bool
+file_wait(int fd)
+{
+	struct pollfd writer = { .fd = fd, .events = POLLIN };
+	int ready = poll(&writer, 1, FIFO_MS);
+
+	if (ready == 0)
+		errno = ETIMEDOUT;
+	return ready > 0 || (ready == -1 && errno == EINTR);
+}
 
 /* The same bytes where there is twice the room; keys leave no copy. */
 static bool
@@ -41,7 +57,7 @@ file_fill(int fd, size_t room, size_t most, struct file *file)
 	for (;;) {
 		ssize_t got = read(fd, file->text + file->length, room - file->length - 1);
 
-		if (got == -1 && errno == EINTR)
+		if (got == -1 && (errno == EINTR || (errno == EAGAIN && file_wait(fd))))
 			continue;
 		if (got == -1)
 			return FILE_UNREADABLE;
@@ -60,8 +76,8 @@ file_fill(int fd, size_t room, size_t most, struct file *file)
 enum file_result
 file_read(const char *path, size_t most, bool regular, struct file *file)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC |
-	    (regular ? O_NONBLOCK | O_NOCTTY : 0));
+	/* Opening a FIFO to which nobody writes must not wait for ever. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	enum file_result result = FILE_UNREADABLE;
 	struct stat st;
 	int error;
@@ -74,8 +90,11 @@ file_read(const char *path, size_t most, bool regular, struct file *file)
 
 		file->device = st.st_dev;
 		file->inode = st.st_ino;
+		if (!S_ISFIFO(st.st_mode))
+			(void)fcntl(fd, F_SETFL, O_RDONLY);
 		result = regular && !S_ISREG(st.st_mode) ? FILE_IRREGULAR :
 		    expected > most ? FILE_LARGE :
+		    S_ISFIFO(st.st_mode) && !file_wait(fd) ? FILE_UNREADABLE :
 		    file_fill(fd, expected + FILE_CHUNK, most, file);
 	}
 	error = errno;

@@ -50,6 +50,7 @@
 #define LOOK_MS 50
 #define ORPHAN_MS 15000
 #define UNKNOWN_MS 5000
+#define LIVES_MS 2000
 
 #define CANNOT_LISTEN "cannot listen on"
 #define CANNOT_SERVE "cannot listen for the policy service on"
@@ -244,8 +245,9 @@ try_way(const char *path, int64_t *since, bool *again, char *error)
 		return unlink(path) == 0 || errno == ENOENT ||
 		    sockets_fail(error, "cannot remove the stale socket", path,
 		    strerror(errno));
-	*again = found != ANSWERER_LIVES &&
-	    have_patience(since, found == ANSWERER_ORPHAN ? ORPHAN_MS : UNKNOWN_MS);
+	/* One that lives may have been told to end a moment ago. */
+	*again = have_patience(since, found == ANSWERER_ORPHAN ? ORPHAN_MS :
+	    found == ANSWERER_LIVES ? LIVES_MS : UNKNOWN_MS);
 	return *again || sockets_fail(error, "socket", path,
 	    "in use: another program answers on it");
 }

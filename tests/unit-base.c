@@ -670,6 +670,7 @@ files_are_read_whole(void **state)
 	char path[] = "/tmp/unit-base.XXXXXX";
 	int fd = mkstemp(path);
 	static char text[200000];
+	int ends[2];
 	struct file file;
 
 	(void)state;
@@ -699,7 +700,18 @@ files_are_read_whole(void **state)
 	assert_int_equal(file_read("/proc/self/status", 10, true, &file), FILE_LARGE);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(file_read(path, 10, true, &file), FILE_IRREGULAR);
+	assert_int_equal(file_read(path, 10, false, &file), FILE_UNREADABLE);
+	assert_int_equal(errno, ETIMEDOUT);
 	assert_int_equal(unlink(path), 0);
+	/* A shell's <(command). */
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "some", 4), 4);
+	assert_int_equal(close(ends[1]), 0);
+	(void)snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+	assert_int_equal(file_read(path, 10, false, &file), FILE_READ);
+	assert_string_equal(file.text, "some");
+	free(file.text);
+	assert_int_equal(close(ends[0]), 0);
 }
 
 /* ------------------------------------------------------------------ *
