@@ -473,8 +473,8 @@ end_recipients(SMFICTX *ctx, struct session *session, char *unused)
 	if (message->accepted == 0)
 		return SMFIS_CONTINUE;
 	if (must_follow(message))
-		return shows_content(ctx, message) ? SMFIS_CONTINUE :
-		    finish_unseen(ctx, session);
+		return !message->recorded && shows_content(ctx, message) ?
+		    SMFIS_CONTINUE : finish_unseen(ctx, session);
 	if (message->is_judged)
 		record_message(ctx, message, 0);
 	session_end(session, service->snapshots);
