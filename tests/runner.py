@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -33,6 +34,28 @@ NO_POSTCONF = os.path.join(TOP, "tests", "no-postconf") + ":" + os.environ["PATH
 TIMEOUT = 60
 # The programs read the data files of the source tree, wherever they are called from.
 os.environ.setdefault("TLSWARD_DATADIR", os.path.join(TOP, "conf"))
+
+
+class Threads:
+    """Functions that run, each in a thread, from the block's begin on.
+
+    They return once self._stop is set, which is at its end.
+    """
+
+    def __init__(self, functions):
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=each, daemon=True)
+                         for each in functions]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
 
 
 class Failure(AssertionError):

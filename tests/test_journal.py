@@ -19,7 +19,6 @@ import stat
 import struct
 import subprocess
 import sys
-import threading
 import time
 
 
@@ -31,25 +30,14 @@ CLIENTS = 4
 POLICY = "from .strict.example { require tls; otherwise reject }\n"
 
 
-class Load:
+class Load(runner.Threads):
     """Clients that have messages refused, until told to stop."""
 
     def __init__(self, address, rate, prefix):
         self.address, self.pause, self.prefix = address, CLIENTS / rate, prefix
         self.refused, self.wrong = [], []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True)
-                         for number in range(CLIENTS)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__([functools.partial(self._run, number)
+                          for number in range(CLIENTS)])
 
     def await_more(self, count):
         """Waits until so many more are refused."""

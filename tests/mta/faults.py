@@ -8,6 +8,8 @@ import os
 import subprocess
 import threading
 
+import runner
+
 from . import waiting
 from .client import Client, Lost
 from .rawmilter import Peer
@@ -19,7 +21,7 @@ POLICY = "from strict.example { require tls; otherwise reject }\n"
 AWAY = (Lost, ConnectionError, OSError)
 
 
-class Mailers:
+class Mailers(runner.Threads):
     """Clients in threads: each sends what is to be refused and what is not, by turns.
 
     They take what comes, a server that is away too, until the block ends. "wrong" has
@@ -30,19 +32,8 @@ class Mailers:
         self.port = port
         self.wrong = []
         self.heard = collections.Counter()	# refused, accepted, deferred, away
-        self._end = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__([self._run] * clients)
 
     def more(self, *kinds, count=20):
         """Waits until so many more of each kind have been heard."""
@@ -56,7 +47,7 @@ class Mailers:
         waiting.until("%d answers" % wanted, lambda: sum(self.heard.values()) >= wanted)
 
     def _run(self):
-        while not self._end.is_set():
+        while not self._stop.is_set():
             try:
                 with Client(self.port) as conversation:
                     conversation.open()
@@ -66,7 +57,7 @@ class Mailers:
                         conversation.command("RSET")
             except AWAY:
                 self._count("away")
-                self._end.wait(0.01)
+                self._stop.wait(0.01)
 
     def _hear(self, sender, reply):
         kind = {"2": "accepted", "4": "deferred", "5": "refused"}[reply[0]]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The end of the daemon and of its worker: nothing lost, nothing let through."""
 
+import functools
 import hashlib
 import itertools
 import os
@@ -9,9 +10,10 @@ import signal
 import socket
 import sqlite3
 import ssl
-import threading
 import time
 import unittest
+
+import runner
 
 from . import process, waiting, workspace
 from .client import Client, Lost
@@ -136,7 +138,7 @@ class Service:
         return answer.strip().partition("=")[2] if self._lines.readline() else None
 
 
-class Crowd:
+class Crowd(runner.Threads):
     """Clients that are refused for ever: each message has a sender of its own."""
 
     def __init__(self, milter, postfix):
@@ -146,20 +148,9 @@ class Crowd:
         self._milter = milter
         self._postfix = postfix
         self._numbers = itertools.count()
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(talk_to,))
-                         for talk_to in (self._raw, self._smtp, self._service)
-                         for _ in range(CLIENTS if talk_to != self._service else 1)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__([functools.partial(self._run, talk_to)
+                          for talk_to in (self._raw, self._smtp, self._service)
+                          for _ in range(CLIENTS if talk_to != self._service else 1)])
 
     def _run(self, talk_to):
         try:

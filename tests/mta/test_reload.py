@@ -4,7 +4,8 @@
 import itertools
 import os
 import signal
-import threading
+
+import runner
 
 from . import process, waiting
 from .case import ACCEPTED, MilterCase
@@ -123,25 +124,14 @@ class Reload(MilterCase):
         waiting.until("reply " + reply, lambda: self.ask() == reply)
 
 
-class Traffic:
+class Traffic(runner.Threads):
     """Clients in threads that send until the block ends."""
 
     def __init__(self, port, clients):
         self.port = port
         self.replies = []
         self.errors = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__([self._run] * clients)
 
     def _run(self):
         try:
