@@ -48,18 +48,6 @@ confine_process(enum confine_role role, char *error)
 #define CONFINE_OTHERWISE SCMP_ACT_ERRNO(ENOSYS)
 #endif
 
-/* A build with sanitizers, which look for leaks by a process that traces the others. */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 /* clone(2) has its flags first, but for this machine. */
 #ifdef __s390__
 #define CLONE_FLAGS 1
@@ -218,7 +206,7 @@ filter_deny(struct filter *filter)
 	filter_add(filter, SCMP_ACT_ERRNO(EPERM), "socket", 1, &other_family);
 	/* Its flags cannot be seen; libraries take clone(2) then. */
 	filter_add(filter, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, NULL);
-	if (SANITIZED)
+	if (CONFINE_SANITIZED)
 		FILTER_ADD_ALL(filter, SCMP_ACT_ALLOW, sanitizing);
 	else
 		FILTER_ADD_ALL(filter, SCMP_ACT_KILL_PROCESS, fatal);

@@ -17,6 +17,21 @@
 #define CONFINE_ERROR_MAX 256
 
 /*
+ * Whether this build has sanitizers, which look for leaks by a process that traces the
+ * others: that is allowed then.
+ */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CONFINE_SANITIZED true
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CONFINE_SANITIZED true
+#endif
+#ifndef CONFINE_SANITIZED
+#define CONFINE_SANITIZED false
+#endif
+
+/*
  * A worker inherits what its supervisor is confined to, and is confined to less: it
  * starts threads, and no process; it sends signals to nobody but itself.
  */

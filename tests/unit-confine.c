@@ -28,18 +28,6 @@
 #include "milter/confine.h"
 #include "milter/privileges.h"
 
-/* Sanitizers need some of what is denied otherwise. */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 /* How an attempt ends, other than with an errno; 0 is that it succeeds. */
 enum { KILLED = 1000, NOT_CONFINED = 200, NOT_SO = 201 };
 
@@ -166,9 +154,9 @@ static void
 test_programs(void **state)
 {
 	(void)state;
-	assert_both(run_program, SANITIZED ? ENOSYS : KILLED);
-	assert_both(run_opened_program, SANITIZED ? ENOSYS : KILLED);
-	if (SANITIZED)
+	assert_both(run_program, CONFINE_SANITIZED ? ENOSYS : KILLED);
+	assert_both(run_opened_program, CONFINE_SANITIZED ? ENOSYS : KILLED);
+	if (CONFINE_SANITIZED)
 		return;
 	assert_both(trace, KILLED);
 	assert_both(look_into_parent, KILLED);
@@ -210,7 +198,7 @@ test_processes(void **state)
 	assert_int_equal(try_as(CONFINE_SUPERVISOR, signal_parent), parent);
 	assert_int_equal(try_as(CONFINE_WORKER, signal_parent), ENOSYS);
 	assert_both(signal_oneself, 0);
-	if (!SANITIZED)
+	if (!CONFINE_SANITIZED)
 		assert_int_equal(try_as(CONFINE_WORKER, start_process), ENOSYS);
 }
 
@@ -471,7 +459,7 @@ static void
 test_filters(void **state)
 {
 	(void)state;
-	if (!SANITIZED)
+	if (!CONFINE_SANITIZED)
 		assert_int_equal(try_as(CONFINE_WORKER, confine_again), ECANCELED);
 }
 
