@@ -32,7 +32,7 @@ answer_dunno(struct buffer *out)
 static void
 answer_internal_error(struct buffer *out)
 {
-	buffer_string(out, "action=451 4.3.0 Internal error, please try again later\n\n");
+	buffer_string(out, "action=451 " DECISION_FAILED_CODE " " DECISION_FAILED_TEXT "\n\n");
 }
 
 /* ------------------------------------------------------------------ *
@@ -336,8 +336,8 @@ answer_request(struct service *service, struct answer_state *state,
 
 	counters_add(&service->counters, COUNTER_REQUESTS);
 	if (atomic_load(&service->stage) >= SERVICE_CLOSED) {
-		buffer_string(out, "action=451 4.3.2 Service is restarting,"
-		    " please try again later\n\n");
+		buffer_string(out, "action=451 " DECISION_ENDING_CODE " "
+		    DECISION_ENDING_TEXT "\n\n");
 		return true;
 	}
 	if (stage == NULL)

@@ -63,6 +63,15 @@ void decision_put_off(struct service *service, struct limiter *limiter,
 bool decision_error_accepts(struct service *service, enum fault fault,
     const char *session);
 
+/*
+ * What is said, behind 451, where nothing was decided: something went wrong here, or the
+ * daemon ends. The enhanced status code, and the text.
+ */
+#define DECISION_FAILED_CODE "4.3.0"
+#define DECISION_FAILED_TEXT "Internal error, please try again later"
+#define DECISION_ENDING_CODE "4.3.2"
+#define DECISION_ENDING_TEXT "Service is restarting, please try again later"
+
 /* Why a message is held. The text names nothing that came from the network. */
 #define DECISION_REASON_SIZE 128
 void decision_hold_reason(const struct verdict *verdict,

@@ -45,26 +45,30 @@ reply_refuse(SMFICTX *ctx, const struct judgement *judgement)
 	return status;
 }
 
-sfsistat
-reply_internal_error(SMFICTX *ctx)
+/* In libmilter's prototype nothing is const. */
+static sfsistat
+reply_later(SMFICTX *ctx, char *enhanced, char *text)
 {
 	char code[] = "451";
-	char enhanced[] = "4.3.0";
-	char text[] = "Internal error, please try again later";
 
 	(void)smfi_setreply(ctx, code, enhanced, text);
 	return SMFIS_TEMPFAIL;
 }
 
 sfsistat
+reply_internal_error(SMFICTX *ctx)
+{
+	char enhanced[] = DECISION_FAILED_CODE, text[] = DECISION_FAILED_TEXT;
+
+	return reply_later(ctx, enhanced, text);
+}
+
+sfsistat
 reply_ending(SMFICTX *ctx)
 {
-	char code[] = "451";
-	char enhanced[] = "4.3.2";
-	char text[] = "Service is restarting, please try again later";
+	char enhanced[] = DECISION_ENDING_CODE, text[] = DECISION_ENDING_TEXT;
 
-	(void)smfi_setreply(ctx, code, enhanced, text);
-	return SMFIS_TEMPFAIL;
+	return reply_later(ctx, enhanced, text);
 }
 
 bool

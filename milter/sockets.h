@@ -37,8 +37,9 @@ struct sockets {
  * Registers the callbacks with libmilter and opens all sockets that the settings name,
  * non-blocking and listening. A stale UNIX socket is removed, one that somebody answers
  * on is an error; but what a dead daemon's worker still listens on is waited for. Mode,
- * owner and group are set before anybody can connect who may not. What libmilter has to say meanwhile goes to standard error, and to "log" from
- * then on. False with the reason in "error": then no file is left behind.
+ * owner and group are set before anybody can connect who may not. What libmilter has to
+ * say meanwhile goes to standard error, and to "log" from then on. False with the reason
+ * in "error": then no file is left behind.
  */
 bool sockets_open(struct sockets *sockets, const struct settings *settings,
     const struct identity *identity, struct log *log, char error[SOCKETS_ERROR_MAX]);

@@ -325,23 +325,16 @@ stop_accepting_mail(struct worker *worker, bool for_all)
 		(void)pthread_kill(worker->milter, WAKING);
 }
 
+/* Waits for callbacks that are under way, or for all "messages" that have begun. */
 static void
-await_messages(const struct worker *worker)
+await_quiet(const struct worker *worker, int most_ms, bool messages)
 {
-	for (int i = 0; i < MESSAGES_MS / 10; i++) {
-		if (atomic_load(&worker->service.active) == 0 &&
-		    snapshots_references(worker->service.snapshots) == 1 &&
-		    !snapshots_collect(worker->service.snapshots))
-			return;
-		(void)poll(NULL, 0, 10);
-	}
-}
+	struct snapshots *snapshots = worker->service.snapshots;
 
-static void
-await_callbacks(const struct worker *worker)
-{
-	for (int i = 0; i < CALLBACKS_MS / 10; i++) {
-		if (atomic_load(&worker->service.active) == 0)
+	for (int i = 0; i < most_ms / 10; i++) {
+		if (atomic_load(&worker->service.active) == 0 && (!messages ||
+		    (snapshots_references(snapshots) == 1 &&
+		    !snapshots_collect(snapshots))))
 			return;
 		(void)poll(NULL, 0, 10);
 	}
@@ -359,9 +352,9 @@ end_serving(struct worker *worker)
 	const struct daemon *daemon = worker->daemon;
 
 	atomic_store(&service->stage, SERVICE_ENDING);
-	await_messages(worker);
+	await_quiet(worker, MESSAGES_MS, true);
 	atomic_store(&service->stage, SERVICE_CLOSED);
-	await_callbacks(worker);
+	await_quiet(worker, CALLBACKS_MS, false);
 	(void)poll(NULL, 0, REPLY_MS);
 	atomic_store(&service->stage, SERVICE_OVER);
 	if (!journal_store_stop(service->journal, JOURNAL_MS))

@@ -61,7 +61,8 @@ bool cipher_in_set(const struct cipher_table *table, const struct cipher *cipher
  * The suites up to TLS 1.2 that an OpenSSL cipher list selects (openssl-ciphers(1)),
  * at security level 0. Suites that this OpenSSL does not build are selected by their
  * full names, in a list that excludes nothing ("!", "-"). False when it selects
- * nothing, or memory is short, which is said. Not thread-safe, and not after cipher_table_close().
+ * nothing, or memory is short, which is said. Not thread-safe, and not after
+ * cipher_table_close().
  */
 bool cipher_list_read(struct cipher_table *table, const char *list,
     struct cipher_set *set, bool *no_memory);

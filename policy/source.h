@@ -29,8 +29,9 @@ struct source {
 };
 
 /*
- * Reads the file "path" whole, by way of "tape" (NULL: from disk). Returns 0, or an errno. NUL and broken UTF-8 are
- * reported in "diags", one a line. *source is the caller's, for source_free().
+ * Reads the file "path" whole, by way of "tape" (NULL: from disk). Returns 0, or an
+ * errno. NUL and broken UTF-8 are reported in "diags", one a line. *source is the
+ * caller's, for source_free().
  */
 int source_read(const char *path, struct tape *tape, struct diags *diags,
     struct source *source);
