@@ -286,7 +286,11 @@ def rows(journal, condition):
 
 @unittest.skipIf(shutil.which("cc") is None, "no C compiler")
 class Stepped(FaultCase):
-    """The wall clock is set, forward and back, while mail goes on."""
+    """The wall clock is set, forward and back, while mail goes on.
+
+    libmilter takes a session that waits while the clock goes hours ahead for one that was
+    idle as long, and ends it: the MTA defers then. Those between two steps are not.
+    """
 
     STEPS = (3600, -3600, 2 * 86400, -10 * 86400, YEAR, 0, -60 * YEAR, 0)
 
@@ -295,20 +299,25 @@ class Stepped(FaultCase):
         port, = waiting.free_ports(1)
         journal = os.path.join(self.folder, "milter", "log", "journal.db")
         self.milter = self.make(POLICY, metrics="127.0.0.1:%d" % port,
-                                journal="sqlite:" + journal, journal_keep="20 years")
+                                journal="sqlite:" + journal, journal_keep="100 years")
         self.milter.environment = clock.environment
         self.milter.start()
         self.server = self.postfix(self.milter.address)
         with Mailers(self.server.port, 2) as mail:
-            for step in self.STEPS:
+            for step in self.STEPS[:4]:
                 clock.step(step)
+                mail.more("refused", "accepted", count=30)
+        self.assertEqual(mail.wrong, [])
+        refused = mail.heard["refused"]
+        for step in self.STEPS:
+            clock.step(step)
+            with Mailers(self.server.port, 2) as mail:
                 mail.more("refused", "accepted", count=30)
                 self.milter.reload()
                 self.assertEqual(fetch(port).status, 200)
                 self.assertEqual(fetch(port, "/healthz").text.strip(), "ok")
-        self.assertEqual((mail.wrong, mail.heard["deferred"]), ([], 0))
-        self.assertGreaterEqual(len(self.milter.records(action="reject")),
-                                mail.heard["refused"])
+            self.assertEqual((mail.wrong, mail.heard["deferred"]), ([], 0))
+            refused += mail.heard["refused"]
+        self.assertGreaterEqual(len(self.milter.records(action="reject")), refused)
         self.end()
-        self.assertGreaterEqual(rows(journal, "action = 'reject'"),
-                                mail.heard["refused"])
+        self.assertGreaterEqual(rows(journal, "action = 'reject'"), refused)

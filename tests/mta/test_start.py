@@ -199,6 +199,8 @@ class Starts(StartCase):
     def test_a_new_worker_is_confined_and_serves(self):
         milter = self.make(metrics="127.0.0.1:%d" % waiting.free_ports(1)[0])
         milter.start()
+        # Before that it is a start that fails.
+        milter.wait_message("serving on")
         first, = self.workers(milter)
         os.kill(first, signal.SIGKILL)
         waiting.until("another worker", lambda: set(self.workers(milter)) - {first},
