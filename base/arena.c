@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
-
 /* A block is as large as the one before it and half of it more, within these bounds. */
 #define BLOCK_LEAST ((size_t)64 * 1024)
 #define BLOCK_MOST ((size_t)1024 * 1024)

@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/array.h"
-
 struct arena_block;
 
 /* Start from a zeroed one. Used by one thread while it is filled. */

@@ -1,5 +1,5 @@
 /*
- * date.h - dates and times, in UTC.
+ * date.h - dates and times, in UTC and in the reader's time zone.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -26,5 +26,30 @@ bool date_read_time(const char *text, int64_t *when);
 void date_write_day(int64_t when, char text[DATE_DAY_SIZE]);
 void date_write_time(int64_t when, char text[DATE_TIME_SIZE]);
 void date_write_ms(int64_t when_ms, char text[DATE_MS_SIZE]);
+
+/*
+ * In the reader's time zone, which is that of $TZ or else of the machine (tzset(3)), as
+ * it was at that time: with summer time where it had it.
+ */
+struct date_local {
+	char text[20];		/* "2026-01-31 12:00:00" */
+	char zone[32];		/* "CET"; where zones have no names "UTC+05:30" */
+	int month;		/* 1 to 12 */
+};
+
+/*
+ * A time as its reader's clocks had it; of a zone that is not known, in UTC and called
+ * that. The years are 0 to 9999.
+ */
+struct date_local date_local(int64_t when_ms);
+
+/*
+ * Reads YYYY-MM-DD, as the start of that day, or YYYY-MM-DD HH:MM[:SS] (or with a T in
+ * the blank's place), in the reader's time zone. False where it is neither.
+ */
+bool date_read_local(const char *text, int64_t *when);
+
+/* When the day of "when" begins in the reader's time zone, or one so many days later. */
+int64_t date_local_day(int64_t when, int days);
 
 #endif

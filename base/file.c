@@ -12,13 +12,73 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define FILE_CHUNK ((size_t)64 * 1024)
 
 /* How long whoever writes to a FIFO may take to come, and for a piece. */
 #define FIFO_MS 2000
+#define LOOK_MS 50
+
+const char *
+file_why(int error)
+{
+	return error == EISDIR ? "it is a folder: name a file in it" :
+	    error == ENOTBLK ? "it is a device: name a file" :
+	    error == ENXIO ? "it is a socket, or there is no such device" :
+	    error == ETIMEDOUT ? "it is a FIFO, and nobody writes to it" :
+	    error == EFBIG ? "it is too large, or has no end" : strerror(error);
+}
+
+/* Whether somebody writes to a pipe or has: a byte of it could be had, or may come. */
+static bool
+has_writer(int fd)
+{
+	struct pollfd writer = { .fd = fd, .events = POLLIN };
+	int ends[2];
+	bool may_come;
+
+	if (poll(&writer, 1, 0) != 0)
+		return true;
+	/* Where that is not allowed only what it writes shows that it is there. */
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return false;
+	may_come = tee(fd, ends[1], 1, SPLICE_F_NONBLOCK) == -1 && errno == EAGAIN;
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return may_come;
+}
+
+bool
+file_check(int fd, int wait_ms, struct stat *status)
+{
+	bool is_device, is_fifo;
+
+	if (fstat(fd, status) != 0)
+		return false;
+	is_fifo = S_ISFIFO(status->st_mode);
+	is_device = S_ISBLK(status->st_mode) || (S_ISCHR(status->st_mode) &&
+	    status->st_rdev != makedev(1, 3) && isatty(fd) == 0);	/* /dev/null */
+	for (; is_fifo && wait_ms > 0 && !has_writer(fd); wait_ms -= LOOK_MS)
+		(void)poll(NULL, 0, LOOK_MS);
+	errno = is_device ? ENOTBLK : S_ISDIR(status->st_mode) ? EISDIR : ETIMEDOUT;
+	return !is_device && !S_ISDIR(status->st_mode) && (!is_fifo || wait_ms != 0);
+}
+
+int
+file_open(const char *path, int wait_ms, struct stat *status)
+{
+	/* Opening a FIFO to which nobody writes must not wait for ever. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error;
+
+	if (fd == -1 || file_check(fd, wait_ms, status))
+		return fd;
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
 
 /* Waits for a piece of a FIFO. False, with errno set: none comes. */
 static bool
@@ -76,27 +136,24 @@ file_fill(int fd, size_t room, size_t most, struct file *file)
 enum file_result
 file_read(const char *path, size_t most, bool regular, struct file *file)
 {
-	/* Opening a FIFO to which nobody writes must not wait for ever. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	enum file_result result = FILE_UNREADABLE;
 	struct stat st;
-	int error;
+	int fd = file_open(path, -1, &st), error;
+	enum file_result result = FILE_UNREADABLE;
+	size_t expected;
 
 	*file = (struct file){ 0 };
 	if (fd == -1)
-		return FILE_UNREADABLE;
-	if (fstat(fd, &st) == 0) {
-		size_t expected = st.st_size > 0 ? (size_t)st.st_size : 0;
-
-		file->device = st.st_dev;
-		file->inode = st.st_ino;
-		if (!S_ISFIFO(st.st_mode))
-			(void)fcntl(fd, F_SETFL, O_RDONLY);
-		result = regular && !S_ISREG(st.st_mode) ? FILE_IRREGULAR :
-		    expected > most ? FILE_LARGE :
-		    S_ISFIFO(st.st_mode) && !file_wait(fd) ? FILE_UNREADABLE :
-		    file_fill(fd, expected + FILE_CHUNK, most, file);
-	}
+		return regular && (errno == EISDIR || errno == ENOTBLK) ? FILE_IRREGULAR :
+		    FILE_UNREADABLE;
+	expected = st.st_size > 0 ? (size_t)st.st_size : 0;
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+	if (!S_ISFIFO(st.st_mode))
+		(void)fcntl(fd, F_SETFL, O_RDONLY);
+	result = regular && !S_ISREG(st.st_mode) ? FILE_IRREGULAR :
+	    expected > most ? FILE_LARGE :
+	    S_ISFIFO(st.st_mode) && !file_wait(fd) ? FILE_UNREADABLE :
+	    file_fill(fd, expected + FILE_CHUNK, most, file);
 	error = errno;
 	(void)close(fd);
 	if (result != FILE_READ && file->text != NULL)
@@ -106,6 +163,20 @@ file_read(const char *path, size_t most, bool regular, struct file *file)
 		*file = (struct file){ 0 };
 	}
 	errno = error;
+	return result;
+}
+
+enum file_result
+file_read_input(size_t most, struct file *file)
+{
+	enum file_result result;
+
+	*file = (struct file){ 0 };
+	result = file_fill(STDIN_FILENO, FILE_CHUNK, most, file);
+	if (result != FILE_READ) {
+		free(file->text);
+		*file = (struct file){ 0 };
+	}
 	return result;
 }
 

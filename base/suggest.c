@@ -5,11 +5,46 @@
  */
 #include "base/suggest.h"
 
+#include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 
 #define WORD_MAX 40
+
+/* Words of other programs and of everyday, which no typing error makes. */
+static const struct {
+	const char *word;
+	const char *meant;
+} other_words[] = {
+	{ "sender", "from" }, { "recipient", "to" }, { "rcpt", "to" },
+	{ "host", "client" }, { "nexthop", "deliver" }, { "next-hop", "deliver" },
+	{ "agreement", "partner" },
+	{ "in", "incoming" }, { "inbound", "incoming" },
+	{ "out", "outgoing" }, { "outbound", "outgoing" },
+	{ "demand", "require" }, { "must", "require" }, { "else", "otherwise" },
+	{ "allow", "exempt" }, { "skip", "exempt" }, { "ignore", "exempt" },
+	{ "allow", "accept" }, { "permit", "accept" }, { "pass", "accept" },
+	{ "deny", "reject" }, { "refuse", "reject" }, { "drop", "reject" },
+	{ "bounce", "reject" }, { "block", "reject" }, { "defer", "tempfail" },
+	{ "hold", "quarantine" }, { "none", "nothing" },
+	{ "ssl", "tls" }, { "starttls", "tls" }, { "encryption", "tls" },
+	{ "encrypt", "tls" }, { "tlsa", "dane" }, { "dane-only", "dane" },
+	{ "ip", "client" }, { "network", "client" }, { "mx", "client" },
+	{ "for", "until" }, { "verified", "certificate" },
+	{ "forward", "forward-secrecy" }, { "perfect", "forward-secrecy" },
+	{ "valid", "valid-for" }, { "expires", "valid-for" }, { "expiry", "valid-for" },
+	{ "comment", "note" }, { "description", "note" }, { "remark", "note" },
+	{ "mail", "contact" }, { "email", "contact" }, { "admin", "contact" },
+	{ "action", "otherwise" },
+	{ "pfs", "forward-secrecy" }, { "fs", "forward-secrecy" },
+	{ "cert", "certificate" }, { "cn", "name" }, { "subject", "name" },
+	{ "ca", "issuer" }, { "pin", "fingerprint" }, { "digest", "fingerprint" },
+	{ "hash", "fingerprint" }, { "sha2", "sha256" }, { "till", "until" },
+	{ "sasl", "authenticated" }, { "loopback", "localhost" },
+	{ "from", "via" }, { "client", "via" }
+};
 
 static size_t
 least(size_t a, size_t b)
@@ -49,6 +84,18 @@ distance(const char *a, size_t a_len, const char *b, size_t b_len)
 	return last[b_len];
 }
 
+/* Whether "word" of "length" bytes is that one, or another word for it. */
+static bool
+is_other_word(const char *word, size_t length, const char *meant)
+{
+	for (size_t i = 0; i < sizeof(other_words) / sizeof(other_words[0]); i++)
+		if (strcmp(other_words[i].meant, meant) == 0 &&
+		    strlen(other_words[i].word) == length &&
+		    strncasecmp(other_words[i].word, word, length) == 0)
+			return true;
+	return false;
+}
+
 const char *
 suggest_word(const char *word, size_t length, const char *const *candidates,
     size_t count)
@@ -61,6 +108,8 @@ suggest_word(const char *word, size_t length, const char *const *candidates,
 	for (size_t i = 0; i < count; i++) {
 		size_t candidate_len = strlen(candidates[i]), d;
 
+		if (is_other_word(word, length, candidates[i]))
+			return candidates[i];
 		if (candidate_len > WORD_MAX)
 			continue;
 		d = distance(word, length, candidates[i], candidate_len);

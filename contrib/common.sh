@@ -6,7 +6,7 @@
 
 BUILD_PACKAGES="autoconf automake pkg-config gcc make libc6-dev libmilter-dev
 libssl-dev libpcre2-dev libidn2-dev libjansson-dev libsqlite3-dev
-libmicrohttpd-dev zlib1g-dev libseccomp-dev"
+libmicrohttpd-dev libarchive-dev libseccomp-dev libsystemd-dev"
 CLIENT_PACKAGES="python3 openssl"
 # No mail server is installed: it would take the place of the one that is there. Their
 # packages are unpacked (provide), and these are what Sendmail is set up with.
@@ -85,7 +85,8 @@ install_missing() {
 # The names of the libraries that packages depend on.
 libraries() {
 	for package in "$@"; do
-		dpkg-deb -f "$package" Depends | tr ',' '\n' |
+		dpkg-deb -W --showformat='${Depends},${Pre-Depends}\n' "$package" |
+		    tr ',' '\n' |
 		    sed -n 's/^ *\(lib[^ ]*\).*/\1/p'
 	done | sort -u
 }
@@ -121,9 +122,9 @@ provide_sendmail() {
 	install_missing $SENDMAIL_TOOLS && provide sendmail $SENDMAIL_PACKAGES
 }
 
-# What checks the unit and the profile, which are not started.
+# What checks the unit and the profile, which are not started, and writes journals.
 provide_tools() {
-	provide tools systemd apparmor
+	provide tools systemd apparmor systemd-journal-remote
 }
 
 # Tells the tests where what was unpacked is.
@@ -153,11 +154,11 @@ prepare() {
 	cd "$work/tlsward" && autoreconf -fi
 }
 
-# build NAME OPTION...: builds in $work/NAME.
+# build NAME OPTION...: builds $tree in $work/NAME.
 build() {
 	mkdir "$work/$1" && cd "$work/$1" || return 1
 	shift
-	"$work/tlsward/configure" --quiet "$@" && make -s -j "$(nproc)"
+	"$tree/configure" --quiet "$@" && make -s -j "$(nproc)"
 }
 
 # The tests look at TLSWARD_KEEP too, and have folders of their own.
@@ -165,6 +166,7 @@ make_work() {
 	keep=${TLSWARD_KEEP:-}
 	unset TLSWARD_KEEP
 	work=$(mktemp -d) && chmod 755 "$work" || exit 2
+	tree=$work/tlsward
 }
 
 remove_work() {

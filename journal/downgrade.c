@@ -32,11 +32,11 @@ downgrade_hash(struct downgrades *downgrades, const char *domain, int64_t time)
 static void
 downgrade_copy(char *to, size_t size, const struct row *row, const char *name)
 {
-	struct row_value value = row_find(row, name);
-	size_t length = value.type == ROW_TEXT ? value.number : 0;
+	struct row_value value;
+	size_t length;
 
-	if (length >= size)
-		length = 0;
+	(void)row_find(row, name, &value);
+	length = value.type == ROW_TEXT && value.number < size ? value.number : 0;
 	if (length > 0)
 		memcpy(to, value.text, length);
 	to[length] = '\0';

@@ -168,28 +168,45 @@ fact_is_something(const char *text)
 	return text[0] != '\0';
 }
 
-static bool
-fact_is_mta(const char *text)
-{
-	return strcmp(text, "postfix") == 0 || strcmp(text, "sendmail") == 0;
-}
+#define ONE_OF(...) .words = (const char *const[]){ __VA_ARGS__, NULL }
 
 /* What a text must be, and what is said of one that is not. */
 static const struct {
 	bool (*is)(const char *text);
 	const char *objection;
+	const char *const *words;	/* or one of these */
 } fact_kinds[] = {
 	[FIELD_NAME] = { fact_is_something,
-	    "is empty: leave it out when it is unknown or does not apply" },
+	    "is empty: leave it out when it is unknown or does not apply", NULL },
 	[FIELD_PROTOCOL] = { fact_is_something,
-	    "is empty: clear text is \"none\"; leave it out when it is unknown" },
-	[FIELD_MTA] = { fact_is_mta, "must be \"postfix\" or \"sendmail\"" },
-	[FIELD_ADDRESS] = { fact_is_address, "must be an IPv4 or IPv6 address" },
+	    "is empty: clear text is \"none\"; leave it out when it is unknown", NULL },
+	[FIELD_MTA] = { ONE_OF("postfix", "sendmail"),
+	    .objection = "must be \"postfix\" or \"sendmail\"" },
+	[FIELD_DIRECTION] = { ONE_OF("out"),
+	    .objection = "must be \"out\", for mail that goes out" },
+	[FIELD_RESOLVE] = { ONE_OF("ok", "fail", "forged", "temp"),
+	    .objection = "must be \"ok\", \"fail\", \"forged\" or \"temp\"" },
+	[FIELD_VERIFICATION] = { ONE_OF("none", "anonymous", "untrusted", "trusted",
+	    "verified", "dane"), .objection = "must be \"none\", \"anonymous\", "
+	    "\"untrusted\", \"trusted\", \"verified\" or \"dane\"" },
+	[FIELD_ADDRESS] = { fact_is_address, "must be an IPv4 or IPv6 address", NULL },
 	[FIELD_DIGEST] = { fact_is_digest,
-	    "must be a digest (\"sha256:\" and 64 hex digits) or \"none\"" },
+	    "must be a digest (\"sha256:\" and 64 hex digits) or \"none\"", NULL },
 	[FIELD_TIME] = { fact_is_time,
-	    "must be a time of the form 2026-01-31T12:00:00Z" },
+	    "must be a time of the form 2026-01-31T12:00:00Z", NULL },
 };
+
+static bool
+fact_fits(enum field_kind kind, const char *text)
+{
+	const char *const *word = fact_kinds[kind].words;
+
+	if (word == NULL)
+		return fact_kinds[kind].is == NULL || fact_kinds[kind].is(text);
+	while (*word != NULL && strcmp(text, *word) != 0)
+		word++;
+	return *word != NULL;
+}
 
 static bool
 fact_from_text(struct facts *facts, const struct record_field *field,
@@ -199,10 +216,10 @@ fact_from_text(struct facts *facts, const struct record_field *field,
 		return fact_from_digits(facts, field, text, error);
 	if (field->kind == FIELD_LOCAL || field->kind == FIELD_VERIFIED)
 		return fact_from_yes_or_no(facts, field, text, error);
-	if (fact_kinds[field->kind].is != NULL && !fact_kinds[field->kind].is(text))
+	if (!fact_fits(field->kind, text))
 		return fact_error(error, "%s %s", field->name,
 		    fact_kinds[field->kind].objection);
-	if (field->kind == FIELD_SENDER && text[0] == '\0')
+	if (field->kind == FIELD_SENDER && policy_same_address(text, "<>"))
 		text = "<>";
 	*(const char **)fact_slot(facts, field) = text;
 	return true;
@@ -497,6 +514,21 @@ journal_facts_set_json(struct journal_facts *owned, const char *name, const char
 	return facts_keep(owned, kept, error) && facts_take(owned, field, kept, error);
 }
 
+/* What "tlsward log" has of rows but no facts: of a decision "kind", of a delivery more. */
+static bool
+facts_of_row(const json_t *object, const char *name)
+{
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+	const struct record_field *field = NULL;
+
+	if (kind == NULL || (strcmp(kind, "decision") != 0 && strcmp(kind, "delivery") != 0))
+		return false;
+	do
+		field = record_field_next(field, IN_ROWS);
+	while (field != NULL && strcmp(field->name, name) != 0);
+	return field != NULL && (kind[2] == 'l' || strcmp(name, "kind") == 0);
+}
+
 static bool
 facts_read_object(struct journal_facts *owned, json_t *object,
     char error[JOURNAL_ERROR_MAX])
@@ -507,14 +539,26 @@ facts_read_object(struct journal_facts *owned, json_t *object,
 
 	json_object_foreach(object, name, value) {
 		field = record_field_find(name, field);
+		if (field == NULL && facts_of_row(object, name))
+			continue;
 		if (field == NULL)
 			return facts_unknown(name, error);
 		if (!facts_take(owned, field, value, error))
 			return false;
 	}
-	if (owned->facts.from == NULL)
-		return fact_error(error,
-		    "from is missing (the null sender is \"<>\")");
+	return journal_facts_whole(&owned->facts, error);
+}
+
+bool
+journal_facts_whole(const struct facts *facts, char error[JOURNAL_ERROR_MAX])
+{
+	if (facts->direction != NULL && facts->next_hop == NULL)
+		return fact_error(error, "next_hop is missing: where the mail goes");
+	if (facts->direction == NULL && facts->from == NULL && facts->next_hop != NULL)
+		return fact_error(error, "direction=out is missing: next_hop is of mail that "
+		    "goes out");
+	if (facts->direction == NULL && facts->from == NULL)
+		return fact_error(error, "from is missing (the null sender is \"<>\")");
 	return true;
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "journal/store.h"
+#include "journal/watch.h"
 #include "policy/policy.h"
 #include "base/buffer.h"
 #include "base/diag.h"
@@ -103,7 +104,7 @@ bool journal_record_text(const struct journal_record *record, const char *name,
 #define JOURNAL_ERROR_MAX 256
 
 /*
- * Sets one fact from text, as explain and the policy tests take it
+ * Sets one fact from text, as records have it
  * ("tls_version", "TLSv1.2"; the list cert_san is separated by commas). False
  * with a reason in "error" for a name or a value that is not one. The names of
  * what a record says came out are accepted and ignored.
@@ -111,14 +112,24 @@ bool journal_record_text(const struct journal_record *record, const char *name,
 bool journal_facts_set(struct journal_facts *owned, const char *name,
     const char *value, char error[JOURNAL_ERROR_MAX]);
 
+/*
+ * The same of what people write: "1.2" or "TLS1.2" for "TLSv1.2", "clear" for "none",
+ * "<a@b.example>", "[192.0.2.1]"; "error" also has what was probably meant.
+ */
+bool journal_facts_set_written(struct journal_facts *owned, const char *name,
+    const char *value, char error[JOURNAL_ERROR_MAX]);
+
 /* The same from a value in JSON, as the journal has lists. */
 bool journal_facts_set_json(struct journal_facts *owned, const char *name,
     const char *json, char error[JOURNAL_ERROR_MAX]);
 
+/* Whether what must not lack is there: the sender; of what goes out the next hop. */
+bool journal_facts_whole(const struct facts *facts, char error[JOURNAL_ERROR_MAX]);
+
 /*
  * Clears, then reads one line of JSON, an object of facts. False with a reason
  * in "error" where it is not valid JSON, not an object, names an unknown fact,
- * has a value of the wrong type, or has no "from".
+ * has a value of the wrong type, or is not whole.
  */
 bool journal_facts_read(struct journal_facts *owned, const char *line,
     size_t length, char error[JOURNAL_ERROR_MAX]);

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/date.h"
 #include "base/text.h"
+#include "policy/tls_policy.h"
 
 enum policy_action
 journal_action(const char *name)
@@ -141,6 +142,29 @@ field_network(struct record_view *view)
 	    view->room : NULL;
 }
 
+/*
+ * Where a rule of the client, the sender or the recipient applied, via and require client
+ * are judged again by it. What the default rule has to say is none of theirs.
+ */
+static const char *
+field_address(struct record_view *view)
+{
+	const struct policy_outcome *outcome = view->record->verdict->outcome;
+
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		if (outcome[i].place.file != NULL && outcome[i].place.kind != RULE_DEFAULT)
+			return view->record->facts->client_addr;
+	return NULL;
+}
+
+/* Nothing where the name was found, which is told by the name. */
+static const char *
+field_unresolved(const struct facts *facts)
+{
+	return facts->client_resolve != NULL && strcmp(facts->client_resolve, "ok") != 0 ?
+	    facts->client_resolve : NULL;
+}
+
 static bool
 field_is_null_sender(const char *from)
 {
@@ -160,6 +184,18 @@ field_local_part(struct record_view *view)
 	return view->text.text;
 }
 
+/* What Postfix is told of mail that goes out. */
+static const char *
+field_told(struct record_view *view)
+{
+	if (view->record->facts->direction == NULL)
+		return NULL;
+	field_begin(view);
+	if (!policy_tls_policy(view->record->verdict, &view->text))
+		buffer_string(&view->text, "NOTFOUND");
+	return view->text.text;
+}
+
 /* ------------------------------------------------------------------ *
  * The list
  * ------------------------------------------------------------------ */
@@ -175,6 +211,9 @@ field_local_part(struct record_view *view)
 	TEXT(time, MOMENT, IN_LINE, field_moment(view, view->record->time_ms)) \
 	POLICY_CLIENT_FACTS(FACT) \
 	TEXT(client_network, RESULT, IN_FACTS, field_network(view)) \
+	TEXT(client_address, RESULT, IN_FACTS | IN_LATER, field_address(view)) \
+	TEXT(client_resolve, RESULT, IN_FACTS | IN_LATER, \
+	    field_unresolved(view->record->facts)) \
 	POLICY_MAIL_FACTS(FACT) \
 	TEXT(authenticated, RESULT, IN_FACTS, \
 	    view->record->facts->sasl_username != NULL ? "yes" : NULL) \
@@ -193,6 +232,13 @@ field_local_part(struct record_view *view)
 	    policy_rule_kind_name(field_reported(verdict)->place.kind)) \
 	TEXT(rule_name, RESULT, IN_BOTH | IN_FACTS, \
 	    field_reported(verdict)->place.name) \
+	TEXT(rule_via, RESULT, IN_BOTH | IN_FACTS | IN_LATER, \
+	    field_reported(verdict)->via) \
+	TEXT(partner, RESULT, IN_BOTH | IN_FACTS | IN_LATER, \
+	    field_outcome(verdict, OUTCOME_FROM)->partner) \
+	TEXT(tls_policy, RESULT, IN_BOTH, field_told(view)) \
+	TEXT(enforced, RESULT, IN_BOTH, verdict->would != POLICY_ACCEPT && \
+	    verdict->action == POLICY_ACCEPT ? "no" : NULL) \
 	TEXT(would, RESULT, IN_BOTH, verdict->would == POLICY_ACCEPT ? NULL : \
 	    policy_action_name(verdict->would)) \
 	TEXT(would_reason, RESULT, IN_BOTH, \
@@ -204,10 +250,22 @@ field_local_part(struct record_view *view)
 	TEXT(contact, RESULT, IN_BOTH, verdict->contact) \
 	TEXT(note, RESULT, IN_BOTH, verdict->note) \
 	NUMBER(exempted, FLAG, IN_RECORD, verdict->exempt) \
+	TEXT(exemption, RESULT, IN_FACTS | IN_LATER, !verdict->exempt ? NULL : \
+	    verdict->exempt_reason != NULL ? verdict->exempt_reason : "") \
+	ROWS("kind", RESULT) \
 	ROWS("messages", FLAG) \
 	ROWS("first", MOMENT) \
 	ROWS("last", MOMENT) \
-	ROWS("client_network", RESULT)
+	ROWS("client_network", RESULT) \
+	ROWS("host", RESULT) \
+	ROWS("address", RESULT) \
+	ROWS("result", RESULT) \
+	ROWS("tls_reason", RESULT) \
+	ROWS("verdict", RESULT) \
+	ROWS("dsn", RESULT) \
+	ROWS("text", RESULT) \
+	ROWS("count", FLAG) \
+	ROWS("sample", RESULT)
 
 #define NO_FUNCTION(...)
 #define TEXT_FUNCTION(name, kind, places, value) \

@@ -24,6 +24,9 @@ enum field_kind {
 	FIELD_NAME,		/* anything, but something */
 	FIELD_PROTOCOL,
 	FIELD_MTA,
+	FIELD_RESOLVE,
+	FIELD_DIRECTION,
+	FIELD_VERIFICATION,
 	FIELD_ADDRESS,		/* an IP address */
 	FIELD_SENDER,
 	FIELD_DIGEST,
@@ -43,11 +46,12 @@ enum field_kind {
 
 /*
  * Where a field is: in the record as it is written; in which tables a column; and
- * behind all these in what rows of the journal give (store.h).
+ * behind all these in what rows of the journal give (store.h). What came later than the
+ * digests of sets of facts is no part of one where it is unknown.
  */
 enum {
 	IN_LINE = 1, IN_RECORD = 2, IN_FACTS = 4, IN_CERTIFICATE = 8, IN_ROLLUP = 16,
-	IN_ROWS = 32
+	IN_ROWS = 32, IN_LATER = 64
 };
 
 /* With its terminator: sha256:hex. */
@@ -180,8 +184,11 @@ struct row_value {
 /* Reads one column and returns where the next one is. */
 const char *row_column(const char *at, struct row_value *value);
 
-/* The column of the field called "name"; ROW_NULL: there is none. */
-struct row_value row_find(const struct row *row, const char *name);
+/* Reads the column of the field called "name", and returns where it is; or NULL. */
+const char *row_find(const struct row *row, const char *name, struct row_value *value);
+
+/* Makes a text of a ROW_MESSAGE's set of facts, which is there, an unknown one. */
+void row_forget(struct row *row, const char *at);
 
 /* ------------------------------------------------------------------ *
  * Tables
@@ -198,7 +205,7 @@ struct row_value row_find(const struct row *row, const char *name);
  * new field needs none: its column is added where it is missing, and an older program
  * writes on without it.
  */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 3
 
 struct sqlite3;
 

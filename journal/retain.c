@@ -5,9 +5,31 @@
  */
 #include "journal/store_room.h"
 
-/* Rows a step: a few milliseconds. */
-#define STEP_RECORDS 64
-#define STEP_ROLLUPS 128
+/*
+ * What is thrown away on its own. A statement that deletes takes a time or an hour and,
+ * but for "one", how many; each row that goes gives its time, what it counted, and, where
+ * they are kept by a name in the table "watched", its bytes. A step of so many rows takes
+ * a few milliseconds.
+ */
+enum { PART_RECORDS, PART_ROLLUPS, PART_HANDSHAKES, PART_DELIVERIES, PART_TROUBLE, PARTS };
+
+static const struct part {
+	enum db_statement oldest, delete;
+	int64_t unit_ms;
+	int step;
+	bool one;			/* the statement deletes one row */
+	const char *bytes;
+} parts[PARTS] = {
+	[PART_RECORDS] = { DB_RECORD_OLDEST, DB_RECORD_DELETE, 1, 64, false, NULL },
+	[PART_ROLLUPS] = { DB_ROLLUP_OLDEST, DB_ROLLUP_DELETE, JOURNAL_HOUR_MS, 128, false,
+	    NULL },
+	[PART_HANDSHAKES] = { DB_HANDSHAKE_OLDEST, DB_HANDSHAKE_DELETE, JOURNAL_HOUR_MS, 64,
+	    true, NOTE_HANDSHAKE_BYTES },
+	[PART_DELIVERIES] = { DB_DELIVERY_OLDEST, DB_DELIVERY_DELETE, JOURNAL_HOUR_MS, 64,
+	    true, NOTE_DELIVERY_BYTES },
+	[PART_TROUBLE] = { DB_TROUBLE_OLDEST, DB_TROUBLE_DELETE, 1, 64, true,
+	    NOTE_TROUBLE_BYTES },
+};
 
 /* A sweep looks at all sets of facts. */
 #define SWEEP_EVERY_MS JOURNAL_HOUR_MS
@@ -54,55 +76,107 @@ retain_number(struct store_db *db, enum db_statement which, sqlite3_int64 none)
  * Throwing away
  * ------------------------------------------------------------------ */
 
-/*
- * Records before a time or roll-ups before an hour, in a transaction with the account
- * of it: each row that goes gives its time and its messages.
- */
+/* What a part lost in a step. */
+struct loss {
+	int64_t count, last_ms, bytes;
+};
+
 static void
-retain_discard(struct retain *retain, struct store_db *db, const char *why,
-    bool records, int64_t before)
+retain_take_rows(struct store_db *db, sqlite3_stmt *statement, struct loss *loss)
 {
-	sqlite3_stmt *statement = store_db_statement(db,
-	    records ? DB_RECORD_DELETE : DB_ROLLUP_DELETE, 2,
-	    (const int64_t[]){ before, records ? STEP_RECORDS : STEP_ROLLUPS });
-	sqlite3_int64 count = 0, last_ms = 0;
+	while (store_db_step(db, statement)) {
+		int64_t time = sqlite3_column_int64(statement, 0);
+
+		loss->count += sqlite3_column_int64(statement, 1);
+		loss->bytes += sqlite3_column_int64(statement, 2);
+		loss->last_ms = time > loss->last_ms ? time : loss->last_ms;
+	}
+}
+
+/* Rows of a part before a time or an hour, in a transaction with the account of them. */
+static void
+retain_discard(struct retain *retain, struct store_db *db, const char *why, int which,
+    int64_t before)
+{
+	const struct part *part = &parts[which];
+	sqlite3_stmt *statement = store_db_statement(db, part->delete, part->one ? 1 : 2,
+	    (const int64_t[]){ before, part->step });
+	struct loss loss = { 0 };
+	int64_t count = -1;
 
 	store_db_begin(db);
-	while (store_db_step(db, statement)) {
-		sqlite3_int64 time = sqlite3_column_int64(statement, 0);
-
-		count += sqlite3_column_int64(statement, 1);
-		last_ms = time > last_ms ? time : last_ms;
+	for (int i = 0; i < (part->one ? part->step : 1) && loss.count > count; i++) {
+		count = loss.count;
+		retain_take_rows(db, statement, &loss);
 	}
-	if (count > 0)
-		store_db_discard(db, why, records ? count : 0, records ? 0 : count,
-		    last_ms);
+	if (loss.count > 0)
+		store_db_discard(db, why, &(struct dropped){
+		    .records = which == PART_RECORDS ? loss.count : 0,
+		    .messages = which == PART_ROLLUPS ? loss.count : 0,
+		    .watched = which > PART_ROLLUPS ? loss.count : 0,
+		    .last_ms = loss.last_ms });
+	if (loss.bytes > 0)
+		store_db_note(db, DB_WATCHED_ADD, part->bytes, -loss.bytes);
 	if (!store_db_commit(db))
 		return;
-	retain->discarded = (unsigned long)count;
-	retain->orphans = retain->orphans || (!records && count > 0);
+	retain->discarded = (unsigned long)loss.count;
+	retain->orphans = retain->orphans || (which == PART_ROLLUPS && loss.count > 0);
 }
 
 /* All of these return whether there is more to do. */
 static bool
 retain_age(struct retain *retain, struct store_db *db, int64_t now_ms)
 {
-	int64_t before = now_ms - retain->keep_ms, hour = before / JOURNAL_HOUR_MS;
-	bool records, rollups;
+	int64_t before = now_ms - retain->keep_ms;
 
-	if (retain->keep_ms == 0)
-		return false;
-	records = retain_number(db, DB_RECORD_OLDEST, INT64_MAX) < before;
-	rollups = !records && retain_number(db, DB_ROLLUP_OLDEST, INT64_MAX) < hour;
-	if (records || rollups)
-		retain_discard(retain, db, "age", records, records ? before : hour);
-	return records || rollups;
+	for (int i = 0; i < PARTS && retain->keep_ms != 0; i++)
+		if (retain_number(db, parts[i].oldest, INT64_MAX) <
+		    before / parts[i].unit_ms) {
+			retain_discard(retain, db, "age", i, before / parts[i].unit_ms);
+			return true;
+		}
+	return false;
+}
+
+/* How much each part takes of what is used; roll-ups are the rest. */
+static void
+retain_measure(struct store_db *db, int64_t used, int64_t bytes[PARTS])
+{
+	for (int i = 0; i < PARTS; i++) {
+		sqlite3_stmt *statement = store_db_statement(db, DB_WATCHED_GET, 0, NULL);
+
+		if (i == PART_ROLLUPS)
+			continue;
+		(void)sqlite3_bind_text(statement, 1, parts[i].bytes, -1, SQLITE_STATIC);
+		bytes[i] = i == PART_RECORDS ? retain_number(db, DB_RECORD_BYTES, 0) :
+		    store_db_number(db, statement, 0);
+		used -= bytes[i];
+	}
+	bytes[PART_ROLLUPS] = used;
+}
+
+/* The largest part gives some; where it has nothing, the next one does. */
+static void
+retain_shrink(struct retain *retain, struct store_db *db, int64_t used)
+{
+	int64_t bytes[PARTS];
+	int largest;
+
+	retain_measure(db, used, bytes);
+	for (int n = 0; n < PARTS && retain->discarded == 0; n++) {
+		largest = 0;
+		for (int i = 1; i < PARTS; i++)
+			if (bytes[i] > bytes[largest])
+				largest = i;
+		retain_discard(retain, db, "size", largest, INT64_MAX);
+		bytes[largest] = INT64_MIN;
+	}
 }
 
 static bool
 retain_size(struct retain *retain, struct store_db *db)
 {
-	sqlite3_int64 used, records;
+	int64_t used;
 
 	if (retain->max_bytes == 0)
 		return false;
@@ -115,11 +189,7 @@ retain_size(struct retain *retain, struct store_db *db)
 		retain->shrinking = false;
 	if (!retain->shrinking)
 		return false;
-	records = retain_number(db, DB_RECORD_BYTES, 0);
-	retain_discard(retain, db, "size", records > used / 2, INT64_MAX);
-	/* Where one of them is empty, the other has it all. */
-	if (retain->discarded == 0)
-		retain_discard(retain, db, "size", records <= used / 2, INT64_MAX);
+	retain_shrink(retain, db, used);
 	if (retain->discarded == 0 && db->result == DB_DONE)
 		retain->shrinking = false;
 	return retain->discarded > 0;

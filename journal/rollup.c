@@ -33,6 +33,48 @@ rollup_is(const void *owner, uint32_t number, const void *key, size_t length)
 	    memcmp(rollup->row->columns, row->columns, length) == 0;
 }
 
+/* Whether one more address of the rule is kept whole in this hour, or was before. */
+static bool
+rollup_keeps(struct rollup_addresses *addresses, int64_t hour, uint64_t rule,
+    uint64_t address)
+{
+	const size_t slots = 2 * ROLLUPS_ADDRESSES;
+	unsigned char *of_rule = &addresses->of_rule[rule % ROLLUPS_RULES];
+	size_t at = address % slots;
+
+	if (hour > addresses->hour)
+		*addresses = (struct rollup_addresses){ .hour = hour };
+	while (addresses->seen[at] != 0 && addresses->seen[at] != address)
+		at = (at + 1) % slots;
+	if (addresses->seen[at] == address)
+		return true;
+	if (addresses->count == ROLLUPS_ADDRESSES || *of_rule == ROLLUPS_ADDRESSES_RULE)
+		return false;
+	addresses->seen[at] = address;
+	addresses->count++;
+	(*of_rule)++;
+	return true;
+}
+
+static void
+rollup_bound_addresses(struct rollups *rollups, struct row *row)
+{
+	struct hash_key key = rollups->table.seed;
+	struct row_value rule, address;
+	uint64_t hash;
+	const char *at;
+
+	(void)row_find(row, "rule", &rule);
+	at = row_find(row, "client_address", &address);
+	if (address.type != ROW_TEXT)
+		return;
+	hash = hash_bytes(key, rule.text, rule.number);
+	key.a ^= hash;
+	if (!rollup_keeps(&rollups->addresses, journal_hour(row->time_ms), hash,
+	    hash_bytes(key, address.text, address.number) | 1))
+		row_forget(row, at);
+}
+
 /* The roll-up of the row's hour and facts, a new one where there is none, or NULL. */
 static struct rollup *
 rollup_of(struct rollups *rollups, struct row *row)
@@ -42,6 +84,7 @@ rollup_of(struct rollups *rollups, struct row *row)
 
 	if (!table_reserve(&rollups->table, 1))
 		return NULL;
+	rollup_bound_addresses(rollups, row);
 	hash = rollup_hash(rollups, row);
 	number = table_find(&rollups->table, hash, row, row->key, rollup_is, rollups);
 	if (number != TABLE_NONE)
@@ -97,21 +140,42 @@ rollups_add(struct rollups *rollups, struct row *row)
  * Writing
  * ------------------------------------------------------------------ */
 
-/* A statement whose first parameter is the digest of some columns. */
+/* The columns of a table, and what follows: without what came later and is unknown. */
+static bool
+rollup_digest(EVP_MD_CTX *context, unsigned table, const char *columns, const char *end,
+    unsigned char digest[EVP_MAX_MD_SIZE])
+{
+	const struct record_field *field = NULL;
+	struct row_value value;
+	bool fine = EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+
+	while (fine && (field = record_field_next(field, table)) != NULL) {
+		const char *next = row_column(columns, &value);
+
+		if (value.type != ROW_NULL || (field->places & IN_LATER) == 0)
+			fine = EVP_DigestUpdate(context, columns,
+			    (size_t)(next - columns)) == 1;
+		columns = next;
+	}
+	return fine && EVP_DigestUpdate(context, columns, (size_t)(end - columns)) == 1 &&
+	    EVP_DigestFinal_ex(context, digest, NULL) == 1;
+}
+
+/* A statement whose first parameter is the digest of columns from a table's on. */
 static sqlite3_stmt *
-rollup_by_digest(struct store_db *db, enum db_statement which, const char *columns,
-    const char *end)
+rollup_by_digest(struct store_db *db, enum db_statement which, unsigned table,
+    const char *columns, const char *end)
 {
 	sqlite3_stmt *statement = store_db_statement(db, which, 0, NULL);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned length;
 
-	if (EVP_Digest(columns, (size_t)(end - columns), digest, &length, EVP_sha256(),
-	    NULL) != 1)
+	if (context == NULL || !rollup_digest(context, table, columns, end, digest))
 		(void)store_db_did(db, SQLITE_NOMEM);
 	else
-		(void)sqlite3_bind_blob(statement, 1, digest, (int)length,
+		(void)sqlite3_bind_blob(statement, 1, digest, EVP_MD_get_size(EVP_sha256()),
 		    SQLITE_TRANSIENT);
+	EVP_MD_CTX_free(context);
 	return statement;
 }
 
@@ -138,10 +202,10 @@ rollup_certificate(struct store_db *db, const char *columns, const char *end)
 	if (!rollup_has_certificate(columns))
 		return 0;
 	id = store_db_number(db,
-	    rollup_by_digest(db, DB_CERTIFICATE_FIND, columns, end), 0);
+	    rollup_by_digest(db, DB_CERTIFICATE_FIND, IN_CERTIFICATE, columns, end), 0);
 	if (id != 0)
 		return id;
-	add = rollup_by_digest(db, DB_CERTIFICATE_ADD, columns, end);
+	add = rollup_by_digest(db, DB_CERTIFICATE_ADD, IN_CERTIFICATE, columns, end);
 	(void)store_db_bind(add, 2, IN_CERTIFICATE, columns);
 	store_db_run(db, add);
 	return sqlite3_last_insert_rowid(db->db);
@@ -152,12 +216,12 @@ rollup_facts(struct store_db *db, const struct row *row)
 {
 	const char *columns = row->columns, *certificate, *end = columns + row->key;
 	int64_t id = store_db_number(db,
-	    rollup_by_digest(db, DB_FACTS_FIND, columns, end), 0);
+	    rollup_by_digest(db, DB_FACTS_FIND, IN_FACTS, columns, end), 0);
 	sqlite3_stmt *add;
 
 	if (id != 0)
 		return id;
-	add = rollup_by_digest(db, DB_FACTS_ADD, columns, end);
+	add = rollup_by_digest(db, DB_FACTS_ADD, IN_FACTS, columns, end);
 	certificate = store_db_bind(add, 3, IN_FACTS, columns);
 	id = rollup_certificate(db, certificate, end);
 	if (id != 0)

@@ -7,7 +7,6 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "journal/record.h"
@@ -26,7 +25,6 @@ row_add_head(struct buffer *columns, enum row_type type, uint32_t number)
 	memcpy(head + 1, &number, sizeof(number));
 	buffer_add(columns, head, type == ROW_NULL ? 1 : sizeof(head));
 }
-
 
 static void
 row_add_text(struct buffer *columns, const char *text)
@@ -85,20 +83,36 @@ row_column(const char *at, struct row_value *value)
 	return at;
 }
 
-struct row_value
-row_find(const struct row *row, const char *name)
+const char *
+row_find(const struct row *row, const char *name, struct row_value *value)
 {
-	struct row_value value = { ROW_NULL, 0, NULL };
 	const struct record_field *field = NULL;
-	const char *at = row->columns;
+	const char *at = row->columns, *next;
 
 	for (const unsigned *table = row_tables[row->kind]; *table != 0; table++)
-		while ((field = record_field_next(field, *table)) != NULL) {
-			at = row_column(at, &value);
+		for (; (field = record_field_next(field, *table)) != NULL; at = next) {
+			next = row_column(at, value);
 			if (strcmp(field->name, name) == 0)
-				return value;
+				return at;
 		}
-	return (struct row_value){ ROW_NULL, 0, NULL };
+	*value = (struct row_value){ ROW_NULL, 0, NULL };
+	return NULL;
+}
+
+void
+row_forget(struct row *row, const char *at)
+{
+	struct row_value value;
+	const char *behind = row_column(at, &value), *end = row->columns;
+	size_t less = (size_t)(behind - at) - 1;
+	const struct record_field *field = NULL;
+
+	for (const unsigned *table = row_tables[row->kind]; *table != 0; table++)
+		while ((field = record_field_next(field, *table)) != NULL)
+			end = row_column(end, &value);
+	row->columns[at - row->columns] = ROW_NULL;
+	memmove(row->columns + (at - row->columns) + 1, behind, (size_t)(end - behind));
+	row->key -= less;
 }
 
 /* Puts the columns behind the row's head. */

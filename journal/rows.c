@@ -15,59 +15,103 @@
 #include "base/date.h"
 #include "base/text.h"
 
-/* What a row has: a record's fields, and what roll-ups alone have; then the id. */
+/* What a row has: a record's fields, and what other rows have; then the id. */
 #define ROWS_COLUMNS (IN_LINE | IN_ROWS)
 
-/* What is no column of a roll-up's own tables. */
-static const struct {
+/* What a delivery was by its agreement, as records have it. */
+#define ROWS_JUDGED(table) \
+	{ table, "kind", "'delivery'" }, \
+	{ table, "direction", "'out'" }, \
+	{ table, "bits", "nullif(bits, -1)" }, \
+	{ table, "action", JOURNAL_SENT_ACTION }, \
+	{ table, "enforced", "CASE WHEN result = 'sent' AND verdict = 'would' THEN 'no' END" }, \
+	{ table, "would", "CASE WHEN " JOURNAL_SENT_BELOW " THEN 'tempfail' END" }, \
+	{ table, "would_reason", "CASE WHEN " JOURNAL_SENT_BELOW " THEN reason END" }, \
+	{ table, "would_rule", "CASE WHEN " JOURNAL_SENT_BELOW " THEN rule END" }
+
+/* What no column of a row's own tables is called. */
+static const struct rows_made {
+	enum journal_table table;
 	const char *name, *sql;
-} rolled_up[] = {
-	{ "time", "rollup.hour * 3600000 + rollup.last" },
-	{ "from", "CASE facts.null_sender WHEN 'yes' THEN '<>' END" },
-	{ "action", "'accept'" },
-	{ "messages", "rollup.messages" },
-	{ "first", "rollup.hour * 3600000 + rollup.first" },
-	{ "last", "rollup.hour * 3600000 + rollup.last" },
-	{ "client_network", "facts.client_network" },
+} rows_made[] = {
+	{ JOURNAL_RECORD, "kind", "'decision'" },
+	{ JOURNAL_ROLLUP, "kind", "'decision'" },
+	{ JOURNAL_ROLLUP, "time", "rollup.hour * 3600000 + rollup.last" },
+	{ JOURNAL_ROLLUP, "from", "CASE facts.null_sender WHEN 'yes' THEN '<>' END" },
+	{ JOURNAL_ROLLUP, "action", "'accept'" },
+	{ JOURNAL_ROLLUP, "messages", "rollup.messages" },
+	{ JOURNAL_ROLLUP, "first", "rollup.hour * 3600000 + rollup.first" },
+	{ JOURNAL_ROLLUP, "last", "rollup.hour * 3600000 + rollup.last" },
+	{ JOURNAL_ROLLUP, "client_network", "CASE WHEN facts.client_address IS NULL THEN"
+	    " facts.client_network ELSE facts.client_address || iif(instr("
+	    "facts.client_address, ':'), '/128', '/32') END" },
+	{ JOURNAL_ROLLUP, "client_resolve", "facts.client_resolve" },
+	{ JOURNAL_ROLLUP, "exempt", "nullif(facts.exemption, '')" },
+	{ JOURNAL_HANDSHAKE, "kind", "'handshake'" },
+	{ JOURNAL_HANDSHAKE, "time", "hour * 3600000 + last" },
+	{ JOURNAL_HANDSHAKE, "first", "hour * 3600000 + first" },
+	{ JOURNAL_HANDSHAKE, "last", "hour * 3600000 + last" },
+	ROWS_JUDGED(JOURNAL_DELIVERY),
+	{ JOURNAL_DELIVERY, "time", "hour * 3600000 + last" },
+	{ JOURNAL_DELIVERY, "first", "hour * 3600000 + first" },
+	{ JOURNAL_DELIVERY, "last", "hour * 3600000 + last" },
+	ROWS_JUDGED(JOURNAL_TROUBLE),
+	{ JOURNAL_TROUBLE, "time", "time" },
 };
 
+/* The columns of tables that are no records: "" is unknown. */
+static const char *const rows_own[] = {
+	[JOURNAL_HANDSHAKE] = " direction host address next_hop reason count sample ",
+	[JOURNAL_DELIVERY] = " next_hop relay address tls_version cipher verification result"
+	    " tls_reason rule rule_kind rule_name partner verdict reason count ",
+	[JOURNAL_TROUBLE] = " queue_id to next_hop relay address tls_version cipher"
+	    " verification result tls_reason dsn text rule rule_kind rule_name partner verdict"
+	    " reason ",
+};
+
+/* Whether a field of a table that is no record has a column. */
+static bool
+rows_is_own(enum journal_table table, const char *name)
+{
+	size_t length = strlen(name);
+	const char *at = rows_own[table];
+
+	while ((at = strstr(at, name)) != NULL && (at[-1] != ' ' || at[length] != ' '))
+		at += length;
+	return at != NULL;
+}
+
+static void
+rows_add_column(struct buffer *sql, enum journal_table table,
+    const struct record_field *field)
+{
+	for (size_t i = 0; i < sizeof(rows_made) / sizeof(rows_made[0]); i++)
+		if (rows_made[i].table == table && strcmp(rows_made[i].name, field->name) == 0) {
+			buffer_string(sql, rows_made[i].sql);
+			return;
+		}
+	if (table == JOURNAL_RECORD && field->places & IN_LINE)
+		buffer_format(sql, "\"%s\"", field->name);
+	else if (table == JOURNAL_ROLLUP && field->places & (IN_FACTS | IN_CERTIFICATE |
+	    IN_ROLLUP))
+		buffer_format(sql, "%s.\"%s\"", field->places & IN_FACTS ? "facts" :
+		    field->places & IN_CERTIFICATE ? "certificate" : "rollup", field->name);
+	else if (table >= JOURNAL_HANDSHAKE && rows_is_own(table, field->name))
+		buffer_format(sql, "nullif(\"%s\", '')", field->name);
+	else
+		buffer_string(sql, "NULL");
+}
+
 void
-journal_row_columns(struct buffer *sql)
+journal_row_columns(struct buffer *sql, enum journal_table table)
 {
 	const struct record_field *field = NULL;
 
-	while ((field = record_field_next(field, ROWS_COLUMNS)) != NULL)
-		if (field->places & IN_LINE)
-			buffer_format(sql, "\"%s\", ", field->name);
-		else
-			buffer_string(sql, "NULL, ");
-	buffer_string(sql, "id");
-}
-
-static const char *
-rows_rolled_up(const struct record_field *field)
-{
-	for (size_t i = 0; i < sizeof(rolled_up) / sizeof(rolled_up[0]); i++)
-		if (strcmp(field->name, rolled_up[i].name) == 0)
-			return rolled_up[i].sql;
-	return "NULL";
-}
-
-void
-journal_row_rollup_columns(struct buffer *sql)
-{
-	const struct record_field *field = NULL;
-
-	while ((field = record_field_next(field, ROWS_COLUMNS)) != NULL)
-		if (field->places & IN_FACTS)
-			buffer_format(sql, "facts.\"%s\", ", field->name);
-		else if (field->places & IN_CERTIFICATE)
-			buffer_format(sql, "certificate.\"%s\", ", field->name);
-		else if (field->places & IN_ROLLUP)
-			buffer_format(sql, "rollup.\"%s\", ", field->name);
-		else
-			buffer_format(sql, "%s, ", rows_rolled_up(field));
-	buffer_string(sql, "0");
+	while ((field = record_field_next(field, ROWS_COLUMNS)) != NULL) {
+		rows_add_column(sql, table, field);
+		buffer_string(sql, ", ");
+	}
+	buffer_string(sql, table == JOURNAL_RECORD || table == JOURNAL_TROUBLE ? "id" : "0");
 }
 
 /* ------------------------------------------------------------------ *
@@ -111,9 +155,23 @@ journal_row_id(sqlite3_stmt *row)
 }
 
 int64_t
-journal_row_messages(sqlite3_stmt *row)
+journal_row_count(sqlite3_stmt *row)
 {
-	return sqlite3_column_int64(row, rows_column("messages"));
+	int64_t messages = sqlite3_column_int64(row, rows_column("messages"));
+
+	return messages > 0 ? messages : sqlite3_column_int64(row, rows_column("count"));
+}
+
+bool
+journal_row_has(sqlite3_stmt *row, const char *text)
+{
+	const struct record_field *field = NULL;
+
+	for (int at = 0; (field = record_field_next(field, ROWS_COLUMNS)) != NULL; at++)
+		if (sqlite3_column_type(row, at) == SQLITE_TEXT &&
+		    strcasestr(rows_text_at(row, at), text) != NULL)
+			return true;
+	return false;
 }
 
 /* ------------------------------------------------------------------ *

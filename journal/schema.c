@@ -29,7 +29,9 @@
  * certificate, facts, rollup: accepted messages, one row of rollup for each hour and
  * distinct set of facts. A set is found by "digest", of all its columns but "id". What
  * a set leaves out: the addresses (only their domain, whether the sender is null, and
- * the client's network, /24 or /64), the HELO and the recipient. "hour" is hours since
+ * the client's network, /24 or /64, or, in "client_address", its address where a rule
+ * other than the default applied), the HELO and the recipient. "exemption" is the reason
+ * of one, which may be empty. "hour" is hours since
  * the epoch, "first" and "last" are milliseconds in that hour. "session", "client_addr"
  * and "sender" (the local part) are those of one of the messages, for a look into the
  * log.
@@ -100,8 +102,84 @@ static const char step_1[] =
     " last INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
+/*
+ * What "tlsward watch" reads in the mail server's log. Texts are '' where unknown.
+ *
+ * handshake: handshakes that failed, by hour. "host" is the client's verified name, or
+ * that of the server that mail was to go to ("out"); "reason" is an entry's id of the
+ * table of diagnoses, "sample" the text of one line.
+ *
+ * delivery: attempts to deliver over SMTP, by hour and all that stands before "count".
+ * "next_hop" is the recipient's domain in A-labels; "tls_version" is 'none' for clear
+ * text, "bits" -1 where unknown; "verification" is 'none', 'anonymous', 'untrusted',
+ * 'trusted' or 'verified'; "result" 'sent', 'deferred' or 'bounced'; "tls_reason" an
+ * entry's id where TLS was the trouble. "rule" to "reason" are of the policy that was
+ * in force when the line was read: "verdict" is 'met', 'exempt', 'would', 'refused',
+ * 'unmet', 'accepted', 'none' or 'uncertain', "reason" the record's word for why.
+ *
+ * trouble: deliveries with trouble over TLS, and those that were sent below their
+ * agreement ('would', 'unmet'), in full; "time" as in record.
+ *
+ * watched: totals since the journal began, and times in milliseconds, neither of which
+ * is thrown away; and about how many bytes the three tables take.
+ *
+ * position: one row: where watch goes on, in its own words, written with what was
+ * counted.
+ *
+ * discarded: "watched" are rows of trouble, and the handshakes and deliveries of the other
+ * two, one by one.
+ */
+static const char step_2[] =
+    "CREATE INDEX record_queue_id ON record (queue_id) WHERE queue_id IS NOT NULL;"
+    "CREATE INDEX record_session ON record (session) WHERE session IS NOT NULL;"
+
+    "CREATE TABLE handshake ("
+    " hour INTEGER NOT NULL, direction TEXT NOT NULL, host TEXT NOT NULL,"
+    " address TEXT NOT NULL, next_hop TEXT NOT NULL, reason TEXT NOT NULL,"
+    " count INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " sample TEXT NOT NULL,"
+    " PRIMARY KEY (hour, direction, host, address, next_hop, reason)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE delivery ("
+    " hour INTEGER NOT NULL, next_hop TEXT NOT NULL, relay TEXT NOT NULL,"
+    " address TEXT NOT NULL, tls_version TEXT NOT NULL, cipher TEXT NOT NULL,"
+    " bits INTEGER NOT NULL, verification TEXT NOT NULL, result TEXT NOT NULL,"
+    " tls_reason TEXT NOT NULL, rule TEXT NOT NULL, rule_kind TEXT NOT NULL,"
+    " rule_name TEXT NOT NULL, partner TEXT NOT NULL, verdict TEXT NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " count INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " PRIMARY KEY (hour, next_hop, relay, address, tls_version, cipher, bits,"
+    "  verification, result, tls_reason, rule, rule_kind, rule_name, partner, verdict,"
+    "  reason)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE trouble ("
+    " id INTEGER PRIMARY KEY, time INTEGER NOT NULL, queue_id TEXT NOT NULL,"
+    " \"to\" TEXT NOT NULL, next_hop TEXT NOT NULL, relay TEXT NOT NULL,"
+    " address TEXT NOT NULL, tls_version TEXT NOT NULL, cipher TEXT NOT NULL,"
+    " verification TEXT NOT NULL, result TEXT NOT NULL, tls_reason TEXT NOT NULL,"
+    " dsn TEXT NOT NULL, text TEXT NOT NULL, rule TEXT NOT NULL, partner TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX trouble_time ON trouble (time);"
+    "CREATE INDEX trouble_queue_id ON trouble (queue_id);"
+
+    "CREATE TABLE watched (name TEXT PRIMARY KEY, value INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE position (id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " state TEXT NOT NULL) STRICT;"
+
+    "ALTER TABLE discarded ADD COLUMN watched INTEGER NOT NULL DEFAULT 0;";
+
+static const char step_3[] =
+    "ALTER TABLE trouble ADD COLUMN bits INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE trouble ADD COLUMN rule_kind TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE trouble ADD COLUMN rule_name TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE trouble ADD COLUMN verdict TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE trouble ADD COLUMN reason TEXT NOT NULL DEFAULT '';";
+
 /* steps[N] makes a journal of version N one of version N + 1. */
-static const char *const steps[SCHEMA_VERSION] = { step_1 };
+static const char *const steps[SCHEMA_VERSION] = { step_1, step_2, step_3 };
 
 /* Reads one integer into *value. Returns an SQLite result code. */
 static int
@@ -216,6 +294,9 @@ schema_take_steps(sqlite3 *db)
 		return SQLITE_MISMATCH;
 	for (; result == SQLITE_OK && version < SCHEMA_VERSION; version++)
 		result = sqlite3_exec(db, steps[version], NULL, NULL, NULL);
+	/* A journal by its version, whose tables are not there, or others. */
+	if (result == SQLITE_ERROR)
+		result = SQLITE_CORRUPT;
 	if (result == SQLITE_OK)
 		result = schema_columns(db, true, &whole);
 	if (result != SQLITE_OK)
@@ -265,6 +346,18 @@ look_at_folder(const char *path)
 	return look;
 }
 
+static void
+schema_uri(const char *path, const char *how, struct buffer *uri)
+{
+	buffer_string(uri, path[0] == '/' ? "file://" : "file:");
+	for (; *path != '\0'; path++)
+		if (strchr("%?#", *path) != NULL)
+			buffer_format(uri, "%%%02X", (unsigned)*path);
+		else
+			buffer_add(uri, path, 1);
+	buffer_string(uri, how);
+}
+
 /* Opens it as it stands on the disk: no lock, no log, nothing is made beside it. */
 static int
 look_open(const char *path, sqlite3 **db)
@@ -272,13 +365,7 @@ look_open(const char *path, sqlite3 **db)
 	struct buffer uri = BUFFER_INIT;
 	int result = SQLITE_NOMEM;
 
-	buffer_string(&uri, path[0] == '/' ? "file://" : "file:");
-	for (; *path != '\0'; path++)
-		if (strchr("%?#", *path) != NULL)
-			buffer_format(&uri, "%%%02X", (unsigned)*path);
-		else
-			buffer_add(&uri, path, 1);
-	buffer_string(&uri, "?immutable=1");
+	schema_uri(path, "?immutable=1", &uri);
 	if (!uri.failed)
 		result = sqlite3_open_v2(uri.text, db,
 		    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
@@ -335,10 +422,95 @@ journal_store_look(const char *path)
 	return look;
 }
 
+/* ------------------------------------------------------------------ *
+ * An older journal, read as a current one
+ * ------------------------------------------------------------------ */
+
+/* Makes a view of a table as it is now of what an older one has of it. */
+static int
+older_view(sqlite3 *db, const char *table)
+{
+	struct buffer sql = BUFFER_INIT;
+	sqlite3_stmt *columns = NULL;
+	int result = sqlite3_prepare_v2(db, "SELECT now.name, was.name FROM"
+	    " pragma_table_info(?1, 'main') AS now LEFT JOIN pragma_table_info(?1, 'older')"
+	    " AS was ON was.name = now.name", -1, &columns, NULL);
+	bool any = false;
+
+	buffer_format(&sql, "CREATE TEMP VIEW %s AS SELECT ", table);
+	if (result == SQLITE_OK)
+		(void)sqlite3_bind_text(columns, 1, table, -1, SQLITE_STATIC);
+	for (int i = 0; result == SQLITE_OK &&
+	    (result = sqlite3_step(columns)) == SQLITE_ROW; i++) {
+		bool has = sqlite3_column_type(columns, 1) != SQLITE_NULL;
+		const char *name = (const char *)sqlite3_column_text(columns, 0);
+
+		buffer_format(&sql, has ? "%s\"%s\"" : "%sNULL AS \"%s\"", i > 0 ? ", " : "",
+		    name);
+		any |= has;
+		result = SQLITE_OK;
+	}
+	(void)sqlite3_finalize(columns);
+	buffer_format(&sql, " FROM older.%s", table);
+	if (result == SQLITE_DONE)
+		result = sql.failed ? SQLITE_NOMEM : !any ? SQLITE_OK :
+		    sqlite3_exec(db, sql.text, NULL, NULL, NULL);
+	buffer_free(&sql);
+	return result;
+}
+
+static int
+attach_older(sqlite3 *db, const char *path)
+{
+	struct buffer uri = BUFFER_INIT;
+	sqlite3_stmt *attach = NULL;
+	int result = SQLITE_NOMEM;
+
+	schema_uri(path, "?mode=ro", &uri);
+	if (!uri.failed)
+		result = sqlite3_prepare_v2(db, "ATTACH ?1 AS older", -1, &attach, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_bind_text(attach, 1, uri.text, -1, SQLITE_STATIC);
+	if (result == SQLITE_OK && (result = sqlite3_step(attach)) == SQLITE_DONE)
+		result = SQLITE_OK;
+	(void)sqlite3_finalize(attach);
+	buffer_free(&uri);
+	return result;
+}
+
+int
+journal_open_older(const char *path, sqlite3 **db)
+{
+	static const char *const tables[] = {
+		"record", "certificate", "facts", "rollup", "discarded", "handshake",
+		"delivery", "trouble", "watched", "position"
+	};
+	int result = sqlite3_open_v2(":memory:", db, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (result == SQLITE_OK)
+		result = schema_migrate(*db);
+	if (result == SQLITE_OK)
+		result = attach_older(*db, path);
+	for (size_t i = 0; result == SQLITE_OK && i < sizeof(tables) / sizeof(tables[0]); i++)
+		result = older_view(*db, tables[i]);
+	return result;
+}
+
+bool
+journal_is_older(sqlite3 *db)
+{
+	return sqlite3_db_readonly(db, "older") != -1;
+}
+
 const char *
 journal_look_text(enum journal_look look)
 {
 	static const char *const texts[] = {
+		[JOURNAL_EMPTY] = "it is not there yet: tlsward-milter makes it",
+		[JOURNAL_ABSENT] = "it is not there yet: tlsward-milter makes it",
+		[JOURNAL_OLDER] = "it is of an older version: tlsward-milter of this version "
+		    "converts it when it starts",
 		[JOURNAL_NO_FOLDER] = "its folder is not there",
 		[JOURNAL_UNUSABLE] = "it cannot be written",
 		[JOURNAL_NEWER] = "it was written by a newer version of tlsward",

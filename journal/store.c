@@ -223,9 +223,13 @@ journal_store_put(struct journal_store *store, const struct journal_record *reco
 		return;
 	verdict = record->verdict;
 	waits = verdict->action != POLICY_ACCEPT;
-	/* What could have been refused is kept in full, whatever the settings say. */
+	/*
+	 * What could have been refused is kept in full, whatever the settings say, but our
+	 * own mail, of which there is much.
+	 */
 	if (store->options.accepted_full || waits || verdict->would != POLICY_ACCEPT ||
-	    verdict->exempt)
+	    (verdict->exempt && !record->facts->local &&
+	    record->facts->sasl_username == NULL))
 		kind = ROW_RECORD;
 	row = row_new(record, kind);
 	(void)pthread_mutex_lock(&store->lock);

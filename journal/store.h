@@ -105,6 +105,16 @@ const char *journal_look_text(enum journal_look look);
 /* What the open database holds, and of which version. Reads only. */
 enum journal_look journal_look_at(struct sqlite3 *db);
 
+/*
+ * Opens a journal of an older version for reading: what is asked of it by the tables of
+ * today is answered by what it has, the rest is NULL, and it is not changed. To be closed
+ * whatever comes. Returns an SQLite result code.
+ */
+int journal_open_older(const char *path, struct sqlite3 **db);
+
+/* Whether it was opened so: its tables are views then, of which no index can be named. */
+bool journal_is_older(struct sqlite3 *db);
+
 /* The hour in which a time is, as roll-ups have it; before the epoch too. */
 #define JOURNAL_HOUR_MS INT64_C(3600000)
 int64_t journal_hour(int64_t time_ms);
@@ -116,15 +126,23 @@ int64_t journal_hour(int64_t time_ms);
 #define JOURNAL_NETWORK_SIZE 64
 bool journal_network(const char *address, char network[JOURNAL_NETWORK_SIZE]);
 
+/* Of a delivery: that it was sent below its agreement, and the record's action; as SQL. */
+#define JOURNAL_SENT_BELOW "result = 'sent' AND verdict IN ('unmet', 'would')"
+#define JOURNAL_SENT_ACTION \
+	"CASE WHEN verdict = 'refused' THEN 'tempfail' WHEN result = 'sent' THEN 'accept' END"
+
 /*
- * Rows as the records they were. A row has the columns of journal_row_columns() or
- * journal_row_rollup_columns(): first those of the record's fields in their order (the
- * time in milliseconds), then messages, first, last, client_network, which a roll-up
- * alone has, then the id. These two append what follows SELECT: of the table record;
- * of rollup, facts, certificate.
+ * Rows as the records they were. A row has the columns of journal_row_columns(): first
+ * those of the record's fields in their order (the time in milliseconds), then what
+ * other rows have (kind: decision, handshake, delivery), then the id. It appends what
+ * follows SELECT, of a table; of JOURNAL_ROLLUP the tables are rollup, facts and
+ * certificate.
  */
-void journal_row_columns(struct buffer *sql);
-void journal_row_rollup_columns(struct buffer *sql);
+enum journal_table {
+	JOURNAL_RECORD, JOURNAL_ROLLUP, JOURNAL_HANDSHAKE, JOURNAL_DELIVERY,
+	JOURNAL_TROUBLE, JOURNAL_TABLES
+};
+void journal_row_columns(struct buffer *sql, enum journal_table table);
 
 /* Appends the row as an object, as decide writes records: one line without its end. */
 void journal_row_json(struct sqlite3_stmt *row, struct buffer *line);
@@ -143,9 +161,12 @@ void journal_row_csv_value(const char *text, struct buffer *line);
 /* The column's text by the field's name, or NULL. */
 const char *journal_row_text(struct sqlite3_stmt *row, const char *name);
 
-/* The row's time in milliseconds, its id, and its messages (0: no roll-up). */
+/* Whether one of its texts has this one, whatever the case. */
+bool journal_row_has(struct sqlite3_stmt *row, const char *text);
+
+/* The row's time in milliseconds, its id, and how many it counts (0: it is one). */
 int64_t journal_row_time(struct sqlite3_stmt *row);
 int64_t journal_row_id(struct sqlite3_stmt *row);
-int64_t journal_row_messages(struct sqlite3_stmt *row);
+int64_t journal_row_count(struct sqlite3_stmt *row);
 
 #endif

@@ -5,15 +5,23 @@
  */
 #include "journal/store_room.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-/* How long another connection may hold the lock before it is trouble. */
+/*
+ * How long another connection may hold the lock before it is trouble. The daemon does not
+ * sleep long: watch has the lock for a moment, and again soon.
+ */
 #define BUSY_MS 500
+#define DOZES 100
+#define DOZE_US 250
+#define SLEEP_US 5000
 
 /* What is left of the write-ahead log's file when it begins anew. */
 #define PRAGMAS "PRAGMA synchronous = NORMAL;" \
@@ -90,18 +98,22 @@ db_take_schema(struct store_db *store)
 	}
 }
 
+static int
+db_await_lock(void *context, int times)
+{
+	const struct timespec pause = { 0, (times < DOZES ? DOZE_US : SLEEP_US) * 1000L };
+
+	(void)context;
+	(void)nanosleep(&pause, NULL);
+	return times < DOZES + (BUSY_MS * 1000 - DOZES * DOZE_US) / SLEEP_US;
+}
+
 static bool
 db_connect(struct store_db *store)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	int fd = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
-	/* With the journal's permissions, where there is none. */
-	if (fd != -1)
-		(void)close(fd);
-	if (!store_db_did(store, sqlite3_open_v2(store->path, &store->db, flags, NULL)) ||
-	    !store_db_did(store, sqlite3_open_v2(store->path, &store->second, flags,
-	    NULL)))
+	if (!store_db_did(store, sqlite3_open_v2(store->path, &store->db, flags, NULL)))
 		return false;
 	(void)sqlite3_extended_result_codes(store->db, 1);
 	(void)sqlite3_busy_timeout(store->db, BUSY_MS);
@@ -143,18 +155,67 @@ db_note_files(struct store_db *store)
 	    store_db_refuse(store, DB_LOST, "removed while it was opened");
 }
 
+static bool
+db_connect_second(struct store_db *store)
+{
+	return store_db_did(store, sqlite3_open_v2(store->path, &store->second,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL)) &&
+	    /* Until it has read the header it takes the log for none of its business. */
+	    (sqlite3_exec(store->second, "PRAGMA schema_version", NULL, NULL, NULL) ==
+	    SQLITE_OK || store_db_did(store, sqlite3_errcode(store->second)));
+}
+
+/* Only the daemon's writer has many who wait for it. */
+static bool
+db_hurry(struct store_db *store)
+{
+	return store_db_did(store, sqlite3_busy_handler(store->db, db_await_lock, NULL));
+}
+
+static void
+db_close_failed(struct store_db *store)
+{
+	store_db_close(store, store->result == DB_CORRUPT || store->result == DB_REFUSED);
+}
+
 void
 store_db_open(struct store_db *store, const char *path)
 {
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+
+	/* With the journal's permissions, where there is none. */
+	if (fd != -1)
+		(void)close(fd);
 	memset(store, 0, sizeof(*store));
 	store->path = path;
-	if (db_connect(store) && db_take_schema(store) && store_db_prepare(store) &&
-	    /* Until it has read the header it takes the log for none of its business. */
-	    (sqlite3_exec(store->second, "PRAGMA schema_version", NULL, NULL, NULL) ==
-	    SQLITE_OK || store_db_did(store, sqlite3_errcode(store->second))) &&
-	    db_note_files(store))
-		return;
-	store_db_close(store, store->result == DB_CORRUPT || store->result == DB_REFUSED);
+	if (!db_connect(store) || !db_hurry(store) || !db_take_schema(store) ||
+	    !store_db_prepare(store) || !db_connect_second(store) || !db_note_files(store))
+		db_close_failed(store);
+}
+
+/* Whether the journal can be written as it is; all else is the daemon's to mend. */
+static bool
+db_is_ready(struct store_db *store)
+{
+	enum journal_look look = journal_look_at(store->db);
+
+	if (look == JOURNAL_UNUSABLE)
+		return store_db_did(store, sqlite3_errcode(store->db));
+	return look == JOURNAL_FINE || store_db_refuse(store, DB_REFUSED,
+	    journal_look_text(look));
+}
+
+void
+store_db_join(struct store_db *store, const char *path)
+{
+	memset(store, 0, sizeof(*store));
+	store->path = path;
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		(void)store_db_refuse(store, DB_REFUSED,
+		    journal_look_text(JOURNAL_ABSENT));
+	else if (!db_connect(store) || !db_is_ready(store) || !db_use_wal(store) ||
+	    !store_db_prepare(store) || !db_note_files(store))
+		db_close_failed(store);
 }
 
 static void
@@ -235,6 +296,31 @@ db_is_log(struct store_db *store)
 	    length >= LOG_HEADER + (sqlite3_int64)store->wal_pages * PAGE_MIN;
 }
 
+/*
+ * Another writer that begins the log anew has its header written, and waits for the disk
+ * before the first frame: that it is killed there spoils nothing. A commit of our own
+ * comes after that, and makes it whole.
+ */
+static bool
+db_is_log_whole(struct store_db *store)
+{
+	char sql[96];
+
+	(void)snprintf(sql, sizeof(sql), "BEGIN IMMEDIATE; PRAGMA user_version = %d;"
+	    " COMMIT", SCHEMA_VERSION);
+	for (int i = 0; i < 3; i++) {
+		int code;
+
+		if (store->wal_pages == 0 || db_is_log(store))
+			return true;
+		code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+		store_db_undo(store);
+		if (store_db_judge(code) == DB_AGAIN)
+			return true;
+	}
+	return false;
+}
+
 void
 store_db_look(struct store_db *store)
 {
@@ -246,7 +332,7 @@ store_db_look(struct store_db *store)
 	else if (!db_is_database(store))
 		(void)store_db_refuse(store, DB_CORRUPT,
 		    "its file was overwritten or cut");
-	else if (store->wal_pages > 0 && !db_is_log(store))
+	else if (!db_is_log_whole(store))
 		(void)store_db_refuse(store, DB_CORRUPT,
 		    "its write-ahead log was overwritten or cut");
 }

@@ -46,6 +46,11 @@ enum db_statement {
 	DB_ROLLUP_OLDEST, DB_ROLLUP_DELETE,
 	DB_FACTS_SOME, DB_FACTS_SWEEP, DB_CERTIFICATE_SOME, DB_CERTIFICATE_SWEEP,
 	DB_TLS_SEEN,
+	DB_HANDSHAKE_ADD, DB_HANDSHAKE_OLDEST, DB_HANDSHAKE_DELETE,
+	DB_DELIVERY_ADD, DB_DELIVERY_OLDEST, DB_DELIVERY_DELETE,
+	DB_TROUBLE_ADD, DB_TROUBLE_OLDEST, DB_TROUBLE_DELETE,
+	DB_WATCHED_GET, DB_WATCHED_ADD, DB_WATCHED_SET,
+	DB_POSITION_GET, DB_POSITION_SET,
 	DB_STATEMENTS
 };
 
@@ -75,8 +80,12 @@ struct store_db {
 	char error[DB_ERROR_MAX];	/* and the words for it */
 };
 
-/* Opens the journal at "path", or makes it, or migrates it. */
+/*
+ * Opens the journal at "path", or makes it, or migrates it. The other opens what is
+ * there already and as it is, for another process than the daemon.
+ */
 void store_db_open(struct store_db *store, const char *path);
+void store_db_join(struct store_db *store, const char *path);
 
 /* Closes it. With "keep", the write-ahead log is left as it is. */
 void store_db_close(struct store_db *store, bool keep);
@@ -122,9 +131,21 @@ bool store_db_was_unfit(struct store_db *store);
  */
 void store_db_look(struct store_db *store);
 
+/* What is not in the journal, or no longer: messages that were rolled up, one by one. */
+struct dropped {
+	int64_t records, messages, watched, last_ms;
+};
+
 /* Adds to what the table "discarded" tells. */
-void store_db_discard(struct store_db *store, const char *why, int64_t records,
-    int64_t messages, int64_t last_ms);
+void store_db_discard(struct store_db *store, const char *why,
+    const struct dropped *dropped);
+
+/* Adds to a value of the table "watched" (DB_WATCHED_ADD), or sets it (DB_WATCHED_SET). */
+void store_db_note(struct store_db *store, enum db_statement how, const char *name,
+    int64_t value);
+#define NOTE_HANDSHAKE_BYTES "bytes handshake"
+#define NOTE_DELIVERY_BYTES "bytes delivery"
+#define NOTE_TROUBLE_BYTES "bytes trouble"
 
 /* What an SQLite result code means to us. */
 enum db_result store_db_judge(int code);
@@ -138,9 +159,10 @@ bool store_db_refuse(struct store_db *store, enum db_result result, const char *
  * ------------------------------------------------------------------ */
 /*
  * By age: what is older than "keep_ms". By size: while the journal takes more than
- * "max_bytes", the larger of its two halves, records and roll-ups, gives up its
- * oldest; so that refusals, which are written at a stranger's pace, never push out
- * the history of partners below half of the room, and the other way round.
+ * "max_bytes", the largest of its parts (records, roll-ups, handshakes, deliveries, those
+ * of them with trouble) gives up its oldest; so that refusals and handshakes, which are
+ * written at a stranger's pace, never push out the history of partners below a fifth of
+ * the room, and the other way round.
  */
 
 struct retain {
@@ -181,6 +203,21 @@ bool retain_step(struct retain *retain, struct store_db *db, int64_t now_ms);
 #define ROLLUPS_MAX 4096
 #define ROLLUPS_BYTES_MAX (4u << 20)
 
+/*
+ * Whole addresses make sets of their own: so many an hour, of one rule and of all. What
+ * comes from others is kept by its network.
+ */
+#define ROLLUPS_ADDRESSES 2048
+#define ROLLUPS_ADDRESSES_RULE 128
+#define ROLLUPS_RULES 1024		/* that are told apart; a power of two */
+
+struct rollup_addresses {
+	int64_t hour;
+	size_t count;
+	uint64_t seen[2 * ROLLUPS_ADDRESSES];	/* hashes of a rule and an address; 0: none */
+	unsigned char of_rule[ROLLUPS_RULES];
+};
+
 struct rollup {
 	struct row *row;		/* the first message's */
 	int64_t hour;
@@ -199,6 +236,7 @@ struct rollups {
 	size_t bytes;
 	size_t dirty;			/* those with messages that no one writes yet */
 	unsigned long messages;		/* not written */
+	struct rollup_addresses addresses;
 };
 
 /* Takes the row over and returns true, or returns false: there is no room. */
@@ -278,11 +316,6 @@ struct row_waiter {
 	bool done;
 };
 
-/* What never got into the journal, until the journal could be told. */
-struct dropped {
-	int64_t records, messages, last_ms;
-};
-
 /* The thread that moves what is in the write-ahead log into the database. */
 struct checkpointer {
 	pthread_t thread;
@@ -324,7 +357,7 @@ struct journal_store {
 	size_t outstanding;		/* rows that are queued or held, */
 	size_t bytes;			/* and what they take */
 	int64_t due;			/* when the queue is to be looked at */
-	struct dropped dropped;
+	struct dropped dropped;		/* until the journal could be told */
 	bool trouble;
 	bool stuck;			/* the writer does not answer */
 	bool stopping;

@@ -9,6 +9,31 @@
 
 #include "journal/store_room.h"
 
+/* About what a row takes, in a page that is not full and with its entries in indexes. */
+#define HANDSHAKE_KEY "hour, direction, host, address, next_hop, reason"
+#define HANDSHAKE_BYTES "80 + length(host) + length(address) + length(next_hop) +" \
+	" length(reason) + length(sample)"
+#define DELIVERY_KEY "hour, next_hop, relay, address, tls_version, cipher, bits," \
+	" verification, result, tls_reason, rule, rule_kind, rule_name, partner, verdict," \
+	" reason"
+#define DELIVERY_BYTES "110 + length(next_hop) + length(relay) + length(address) +" \
+	" length(cipher) + length(tls_reason) + length(rule) + length(rule_name) +" \
+	" length(partner)"
+#define TROUBLE_BYTES "140 + 2 * length(queue_id) + length(\"to\") + length(next_hop) +" \
+	" length(relay) + length(address) + length(cipher) + length(text) + length(rule) +" \
+	" length(partner)"
+
+#define COUNTED \
+	" ON CONFLICT DO UPDATE SET count = count + excluded.count," \
+	" first = min(first, excluded.first), last = max(last, excluded.last)" \
+	" RETURNING count"
+
+/* One at a time: an hour may have many, which none of this is to look through. */
+#define DELETE_FIRST(table, key) \
+	"DELETE FROM " table " WHERE (" key ") = (SELECT " key " FROM " table \
+	" WHERE hour < ? ORDER BY " key " LIMIT 1)" \
+	" RETURNING hour * 3600000 + last, count, "
+
 /* By statement; NULL: an insert, below. */
 static const char *const store_sql[DB_STATEMENTS] = {
 	[DB_BEGIN] = "BEGIN IMMEDIATE",
@@ -17,9 +42,11 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	[DB_CERTIFICATE_FIND] = "SELECT id FROM certificate WHERE digest = ?",
 	[DB_FACTS_FIND] = "SELECT id FROM facts WHERE digest = ?",
 	[DB_DISCARD] =
-	    "INSERT INTO discarded (records, messages, last, why) VALUES (?, ?, ?, ?)"
+	    "INSERT INTO discarded (records, messages, watched, last, why)"
+	    " VALUES (?, ?, ?, ?, ?)"
 	    " ON CONFLICT (why) DO UPDATE SET records = records + excluded.records,"
-	    " messages = messages + excluded.messages, last = max(last, excluded.last)",
+	    " messages = messages + excluded.messages,"
+	    " watched = watched + excluded.watched, last = max(last, excluded.last)",
 
 	[DB_USED_BYTES] =
 	    "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,"
@@ -33,9 +60,10 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	 */
 	[DB_RECORD_BYTES] =
 	    "SELECT ((SELECT max(id) FROM record) - (SELECT min(id) FROM record) + 1) *"
-	    " CAST(avg(230 + 2 * (ifnull(length(domain), 0) + ifnull(length(rule), 0) +"
+	    " CAST(avg(260 + 2 * (ifnull(length(domain), 0) + ifnull(length(rule), 0) +"
 	    " ifnull(length(client_addr), 0) + ifnull(length(client_name), 0)) +"
-	    " ifnull(length(session), 0) + ifnull(length(helo), 0) +"
+	    " 2 * (ifnull(length(session), 0) + ifnull(length(queue_id), 0)) +"
+	    " ifnull(length(helo), 0) +"
 	    " ifnull(length(\"from\"), 0) + ifnull(length(\"to\"), 0) +"
 	    " ifnull(length(cert_san), 0) + ifnull(length(cert_subject_dn), 0) +"
 	    " ifnull(length(cert_issuer_dn), 0) + ifnull(length(reply), 0) +"
@@ -73,6 +101,32 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	    " UNION ALL SELECT * FROM (SELECT client_addr, time, tls_version, cipher"
 	    "  FROM record WHERE domain = ?1 ORDER BY time DESC LIMIT 200)"
 	    " WHERE tls_version <> 'none'",
+
+	[DB_HANDSHAKE_ADD] = "INSERT INTO handshake (" HANDSHAKE_KEY ", count, first, last,"
+	    " sample) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" COUNTED ", " HANDSHAKE_BYTES,
+	[DB_HANDSHAKE_OLDEST] = "SELECT min(hour) FROM handshake",
+	[DB_HANDSHAKE_DELETE] = DELETE_FIRST("handshake", HANDSHAKE_KEY) HANDSHAKE_BYTES,
+	[DB_DELIVERY_ADD] = "INSERT INTO delivery (" DELIVERY_KEY ", count, first, last)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" COUNTED
+	    ", " DELIVERY_BYTES,
+	[DB_DELIVERY_OLDEST] = "SELECT min(hour) FROM delivery",
+	[DB_DELIVERY_DELETE] = DELETE_FIRST("delivery", DELIVERY_KEY) DELIVERY_BYTES,
+	[DB_TROUBLE_ADD] = "INSERT INTO trouble (time, queue_id, \"to\", next_hop, relay,"
+	    " address, tls_version, cipher, verification, result, tls_reason, dsn, text,"
+	    " rule, partner, bits, rule_kind, rule_name, verdict, reason)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	    " RETURNING 1, " TROUBLE_BYTES,
+	[DB_TROUBLE_OLDEST] = "SELECT min(time) FROM trouble",
+	[DB_TROUBLE_DELETE] = "DELETE FROM trouble WHERE id = (SELECT id FROM trouble"
+	    " WHERE time < ? ORDER BY time LIMIT 1) RETURNING time, 1, " TROUBLE_BYTES,
+	[DB_WATCHED_GET] = "SELECT value FROM watched WHERE name = ?",
+	[DB_WATCHED_ADD] =
+	    "INSERT INTO watched (name, value) VALUES (?, ?)"
+	    " ON CONFLICT DO UPDATE SET value = value + excluded.value",
+	[DB_WATCHED_SET] =
+	    "INSERT OR REPLACE INTO watched (name, value) VALUES (?, ?)",
+	[DB_POSITION_GET] = "SELECT state FROM position WHERE id = 1",
+	[DB_POSITION_SET] = "INSERT OR REPLACE INTO position (id, state) VALUES (1, ?)",
 };
 
 /* Inserts of a number of columns by name, and of a table's of the list of fields. */
@@ -309,12 +363,23 @@ store_db_undo(struct store_db *store)
 }
 
 void
-store_db_discard(struct store_db *store, const char *why, int64_t records,
-    int64_t messages, int64_t last_ms)
+store_db_discard(struct store_db *store, const char *why, const struct dropped *dropped)
 {
-	sqlite3_stmt *statement = store_db_statement(store, DB_DISCARD, 3,
-	    (const int64_t[]){ records, messages, last_ms });
+	sqlite3_stmt *statement = store_db_statement(store, DB_DISCARD, 4,
+	    (const int64_t[]){ dropped->records, dropped->messages, dropped->watched,
+	    dropped->last_ms });
 
-	(void)sqlite3_bind_text(statement, 4, why, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(statement, 5, why, -1, SQLITE_STATIC);
+	store_db_run(store, statement);
+}
+
+void
+store_db_note(struct store_db *store, enum db_statement how, const char *name,
+    int64_t value)
+{
+	sqlite3_stmt *statement = store_db_statement(store, how, 0, NULL);
+
+	(void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(statement, 2, value);
 	store_db_run(store, statement);
 }

@@ -53,8 +53,7 @@ static void
 add_dropped(struct store_db *db, const struct dropped *dropping)
 {
 	if (dropping->records + dropping->messages > 0)
-		store_db_discard(db, "memory", dropping->records,
-		    dropping->messages, dropping->last_ms);
+		store_db_discard(db, "memory", dropping);
 }
 
 /* The group is committed: its rows are nobody's any more. */

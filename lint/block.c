@@ -24,42 +24,18 @@ struct written {
 	bool period;		/* a monitor or an exempt, perhaps of a profile */
 };
 
-const struct block *
-lint_block_of(const struct lint *lint, size_t index)
+/* What the profile that a setting uses comes to; NULL: it uses none. */
+static const struct settings_of_rule *
+lint_used(const struct lint *lint, const struct setting *setting)
 {
-	return lint->policy->rules[index].kind == RULE_DEFAULT ?
-	    &lint->written->default_block->block : &lint->written->rules[index].block;
+	return setting->profile == NULL ? NULL :
+	    stretches_at(&setting->profile->settings, lint->now);
 }
 
-const struct setting *
-lint_setting(const struct block *block, const struct policy_requirement *requirement)
-{
-	const struct setting *each = block->first;
-
-	while (each != NULL) {
-		if (each->type == SET_REQUIRE && each->require == requirement)
-			return each;
-		if (each->type == SET_USE && each->profile != NULL &&
-		    each->profile->settings->require[requirement->kind] ==
-		    requirement)
-			each = each->profile->block.first;
-		else
-			each = each->next;
-	}
-	return NULL;
-}
-
-static const char *
-slot_name(int slot)
-{
-	static const char *const names[] = {
-		[SET_OTHERWISE] = "otherwise", [SET_MONITOR] = "monitor",
-		[SET_EXEMPT] = "exempt", [SET_CONTACT] = "contact", [SET_NOTE] = "note"
-	};
-
-	return slot < KIND_END ? policy_kind_name((enum policy_reason)slot) :
-	    names[slot - KIND_END];
-}
+static const char *const slot_names[] = {
+	[SET_OTHERWISE] = "otherwise", [SET_MONITOR] = "monitor",
+	[SET_EXEMPT] = "exempt", [SET_CONTACT] = "contact", [SET_NOTE] = "note"
+};
 
 /* What a setting sets itself; SLOT_COUNT: nothing. */
 static int
@@ -74,44 +50,45 @@ own_slot(const struct setting *setting)
 
 /* How a setting does away with what was written for a slot before; NULL: it does not. */
 static const char *
-does_away(const struct setting *setting, int slot)
+does_away(const struct lint *lint, const struct setting *setting, int slot)
 {
-	const struct settings_of_rule *used = setting->profile == NULL ? NULL :
-	    setting->profile->settings;
+	const struct settings_of_rule *used = lint_used(lint, setting);
 
 	if (setting->type == SET_USE)
-		return used != NULL && (slot < KIND_END ? used->require[slot] != NULL :
-		    slot == SLOT(SET_OTHERWISE) && used->otherwise != NULL) ?
-		    "comes from a profile" : NULL;
-	if (setting->type == SET_NOTHING)
-		return slot < KIND_END ? "is dropped" : NULL;
+		return used != NULL && used->otherwise != NULL &&
+		    slot == SLOT(SET_OTHERWISE) ? "comes from a profile" : NULL;
 	if (setting->type == SET_ENFORCE)
 		return slot == SLOT(SET_MONITOR) || slot == SLOT(SET_EXEMPT) ?
 		    "is undone" : NULL;
 	return slot == own_slot(setting) ? "is set again" : NULL;
 }
 
+/* Of requirements that is said elsewhere: they have dates. */
 static void
 write_setting(struct lint *lint, struct written *written, const struct setting *setting)
 {
+	const struct settings_of_rule *used = lint_used(lint, setting);
 	unsigned own = (unsigned)own_slot(setting);
 
-	for (int slot = 0; slot < SLOT_COUNT; slot++) {
+	for (int slot = KIND_END; slot < SLOT_COUNT; slot++) {
 		const struct setting *before = written->by[slot];
-		const char *how = before != NULL ? does_away(setting, slot) : NULL;
+		const char *how = before != NULL ? does_away(lint, setting, slot) : NULL;
 
-		if (how != NULL)
-			written->by[slot] = NULL;
-		/* Across a profile's "use" of another file the line would say little. */
-		if (how != NULL && before->place.source == setting->place.source)
-			lint_warn(lint, &before->place, KIND(OVERRIDDEN),
-			    setting->place.line, slot_name(slot), how);
+		if (how == NULL)
+			continue;
+		written->by[slot] = NULL;
+		lint_warn(lint, &before->place, KIND(OVERRIDDEN), setting->place.line,
+		    slot_names[slot - KIND_END], how);
 	}
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		if (setting->type == SET_NOTHING ||
+		    (used != NULL && used->require[kind] != NULL))
+			written->by[kind] = NULL;
 	if (own < SLOT_COUNT)
 		written->by[own] = setting;
 }
 
-/* Warns where less is demanded than by a profile before. */
+/* Warns where less is demanded than by a profile before, and not for a while. */
 static void
 lint_loosened(struct lint *lint, const struct setting *setting, const struct used *used,
     const struct settings_of_rule *settings)
@@ -119,7 +96,8 @@ lint_loosened(struct lint *lint, const struct setting *setting, const struct use
 	const struct policy_requirement *before = used->requirement;
 	const struct policy_requirement *after = setting->require;
 
-	if (before != NULL && (after == NULL || requirement_looser(after, before) ||
+	if (before != NULL && setting->span.until == INT64_MAX && (after == NULL ||
+	    requirement_looser(after, before) ||
 	    requirement_action(settings, after) < requirement_action(settings, before)))
 		lint_warn(lint, &setting->place, KIND(LOOSENS), used->profile,
 		    policy_kind_name(before->kind));
@@ -130,6 +108,7 @@ static void
 write_used(struct lint *lint, struct written *written, const struct setting *setting,
     const struct settings_of_rule *settings)
 {
+	const struct settings_of_rule *used = lint_used(lint, setting);
 	const struct profile *profile = setting->profile;
 	bool drops = setting->type == SET_NOTHING || (profile != NULL && profile->drops);
 	int first = KIND_FIRST;
@@ -145,10 +124,10 @@ write_used(struct lint *lint, struct written *written, const struct setting *set
 		lint_loosened(lint, setting, &written->used[first], settings);
 	if (drops)
 		memset(written->used, 0, sizeof(written->used));
-	for (int kind = KIND_FIRST; profile != NULL && kind < KIND_END; kind++)
-		if (profile->settings->require[kind] != NULL)
+	for (int kind = KIND_FIRST; used != NULL && kind < KIND_END; kind++)
+		if (used->require[kind] != NULL)
 			written->used[kind] = (struct used){
-				profile->settings->require[kind], profile->name
+				used->require[kind], profile->name
 			};
 }
 
@@ -157,8 +136,7 @@ static void
 write_period(struct lint *lint, struct written *written, const struct setting *setting,
     bool in_rule)
 {
-	const struct settings_of_rule *used = setting->profile == NULL ? NULL :
-	    setting->profile->settings;
+	const struct settings_of_rule *used = lint_used(lint, setting);
 
 	/* What a profile undoes is its user's. */
 	if (setting->type == SET_ENFORCE && in_rule && !written->period)
@@ -167,6 +145,21 @@ write_period(struct lint *lint, struct written *written, const struct setting *s
 		written->period = false;
 	written->period |= setting->type == SET_MONITOR || setting->type == SET_EXEMPT ||
 	    (used != NULL && (used->monitor.set || used->exempt.set));
+}
+
+/* Warns of a text with a reply code of its own: the reply has one before it. */
+static void
+lint_text_code(struct lint *lint, const struct setting *setting)
+{
+	const struct otherwise *otherwise = setting->type == SET_REQUIRE ?
+	    setting->require->own : setting->type == SET_OTHERWISE ? setting->otherwise :
+	    NULL;
+	const char *text = otherwise != NULL ? otherwise->text : NULL;
+
+	if (text != NULL && (text[0] == '4' || text[0] == '5') &&
+	    strspn(text, "0123456789") == 3 && strspn(text + 3, " -") > 0)
+		lint_warn(lint, setting->type == SET_REQUIRE ? &setting->own :
+		    &setting->place, KIND(CODE_IN_TEXT));
 }
 
 /*
@@ -204,38 +197,90 @@ one_key(const struct policy_requirement *pins)
 	return true;
 }
 
+/* Whether a later line names the key of one that ends, and others. */
+static bool
+is_taken_over(const struct setting *pins, const struct stretches *stretches)
+{
+	const struct policy_requirement *next;
+
+	if (pins->span.until == INT64_MAX)
+		return false;
+	next = stretches_at(stretches, pins->span.until)->
+	    require[REASON_CERTIFICATE_FINGERPRINT];
+	return next != NULL && requirement_looser(next, pins->require);
+}
+
+/* Of a line that is yet to count there is time enough to ask for another key. */
 static void
-lint_pins(struct lint *lint, const struct written *written)
+lint_pins(struct lint *lint, const struct written *written,
+    const struct stretches *stretches)
 {
 	const struct setting *pins = written->by[REASON_CERTIFICATE_FINGERPRINT];
+	const struct pinned_file *renewed;
 
-	if (pins != NULL && one_key(pins->require))
+	if (pins == NULL || lint->now != lint->today || !one_key(pins->require) ||
+	    is_taken_over(pins, stretches))
+		return;
+	if ((renewed = lint_renewed_soon(lint, pins->require)) != NULL)
+		lint_warn(lint, &pins->value, KIND(RENEWAL), renewed->opened,
+		    renewed->certificate.not_after_text);
+	else
 		lint_warn(lint, &pins->value, KIND(ONE_KEY));
+}
+
+/* A block as of now. */
+static void
+read_block_now(struct lint *lint, const struct block *block,
+    const struct stretches *stretches, bool in_rule, struct written *written)
+{
+	const struct settings_of_rule *settings = stretches_at(stretches, lint->now);
+
+	*written = (struct written){ .period = false };
+	for (const struct setting *each = block->first; each != NULL; each = each->next) {
+		if (!span_has(&each->span, lint->now))
+			continue;
+		write_setting(lint, written, each);
+		write_used(lint, written, each, settings);
+		write_period(lint, written, each, in_rule);
+		lint_text_code(lint, each);
+	}
+	lint_cipher_list(lint, written, in_rule ? settings : NULL);
+	lint_pins(lint, written, stretches);
+}
+
+/* What becomes of a rule's "otherwise", over all days. */
+struct otherwise_use {
+	bool any;		/* there are requirements */
+	bool used;		/* one of them has no action of its own */
+};
+
+static void
+use_otherwise(const struct settings_of_rule *settings, struct otherwise_use *use)
+{
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
+		const struct policy_requirement *each = settings->require[kind];
+
+		use->any |= each != NULL;
+		use->used |= each != NULL && each->own == NULL;
+	}
 }
 
 static void
 lint_block(struct lint *lint, const struct block *block,
-    const struct settings_of_rule *settings, bool in_rule)
+    const struct stretches *stretches, bool in_rule)
 {
-	const struct settings_of_rule *resolved = in_rule ? settings : NULL;
-	struct written written = { 0 };
-	bool used = !in_rule, any = false;
+	struct otherwise_use use = { false, !in_rule };
+	struct written written;
 
-	for (const struct setting *each = block->first; each != NULL; each = each->next) {
-		write_setting(lint, &written, each);
-		write_used(lint, &written, each, settings);
-		write_period(lint, &written, each, in_rule);
+	for (lint_begin(lint, stretches, NULL); lint_next(lint);) {
+		read_block_now(lint, block, stretches, in_rule, &written);
+		use_otherwise(stretches_at(stretches, lint->now), &use);
 	}
-	lint_cipher_list(lint, &written, resolved);
-	lint_pins(lint, &written);
-	for (int kind = KIND_FIRST; !used && kind < KIND_END; kind++) {
-		any |= resolved->require[kind] != NULL;
-		used = resolved->require[kind] != NULL &&
-		    resolved->require[kind]->own == NULL;
-	}
-	if (!used && written.by[SLOT(SET_OTHERWISE)] != NULL)
+	lint_spans(lint, block, stretches, in_rule);
+	if (!use.used && written.by[SLOT(SET_OTHERWISE)] != NULL)
 		lint_warn(lint, &written.by[SLOT(SET_OTHERWISE)]->place,
-		    KIND(OTHERWISE), any ? "each has one of its own" : "there is none");
+		    KIND(OTHERWISE), use.any ? "each has one of its own" :
+		    "there is none");
 }
 
 static bool
@@ -256,11 +301,11 @@ lint_blocks(struct lint *lint)
 	const struct profile *each;
 
 	for (each = lint->written->profiles; each != NULL; each = each->next) {
-		lint_block(lint, &each->block, each->settings, false);
+		lint_block(lint, &each->block, &each->settings, false);
 		if (!each->used && has_rules(lint, each->place.source))
 			lint_warn(lint, &each->place, KIND(PROFILE), each->name);
 	}
 	for (size_t i = 0; i < lint->policy->rule_count; i++)
-		lint_block(lint, lint_block_of(lint, i),
-		    &lint->policy->rules[i].settings, true);
+		lint_block(lint, lint_block_of(lint, i), &lint->policy->rules[i].settings,
+		    true);
 }

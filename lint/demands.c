@@ -13,17 +13,17 @@
 
 /* Warns where clear text gets a milder action than another failure. */
 static void
-lint_clear_text(struct lint *lint, size_t index)
+lint_clear_text(struct lint *lint, size_t index, const struct settings_of_rule *settings)
 {
-	const struct policy_rule *rule = &lint->policy->rules[index];
-	const struct settings_of_rule *settings = &rule->settings;
 	const struct policy_requirement *lender;
 	enum policy_action clear = clear_text_action(settings, &lender);
 
 	for (int kind = KIND_FIRST; lender != NULL && kind < KIND_END; kind++) {
 		const struct policy_requirement *each = settings->require[kind];
 
-		if (each == NULL || requirement_action(settings, each) <= clear)
+		/* Clear text has a client, too. */
+		if (each == NULL || kind == REASON_CLIENT ||
+		    requirement_action(settings, each) <= clear)
 			continue;
 		lint_warn(lint, &lint->written->rules[index].place, KIND(CLEAR_TEXT),
 		    policy_action_name(clear),
@@ -35,21 +35,27 @@ lint_clear_text(struct lint *lint, size_t index)
 
 /* Warns of a default that refuses clear text from everybody. */
 static void
-lint_public(struct lint *lint)
+lint_public(struct lint *lint, size_t index, const struct settings_of_rule *settings)
 {
-	const struct policy_rule *default_rule = lint->policy->default_rule;
 	const struct policy_requirement *lender;
 	enum policy_action clear;
 
-	if (default_rule == NULL ||
-	    period_active(&default_rule->settings.exempt, lint->now) ||
-	    period_active(&default_rule->settings.monitor, lint->now))
+	if (period_active(&settings->exempt, lint->now) ||
+	    period_active(&settings->monitor, lint->now))
 		return;
-	clear = clear_text_action(&default_rule->settings, &lender);
+	clear = clear_text_action(settings, &lender);
 	if (lender != NULL && clear >= POLICY_TEMPFAIL)
-		lint_warn(lint,
-		    &lint->written->rules[lint->policy->default_index].place,
-		    KIND(PUBLIC), policy_action_name(clear));
+		lint_warn(lint, &lint->written->rules[index].place, KIND(PUBLIC),
+		    policy_action_name(clear));
+}
+
+/* Warns of requirements that are for nothing; the default's may be for the records. */
+static void
+lint_accepts(struct lint *lint, size_t index, const struct settings_of_rule *settings)
+{
+	if (settings_require_something(settings) && !period_active(&settings->exempt, lint->now) &&
+	    !lint_restricts(settings, lint->now))
+		lint_warn(lint, &lint->written->rules[index].place, KIND(ACCEPTS));
 }
 
 /* Which sessions can meet all. */
@@ -103,7 +109,7 @@ static void
 lint_list(struct lint *lint, size_t rule, const struct settings_of_rule *settings,
     enum policy_reason kind, const char *only)
 {
-	const struct setting *list = lint_setting(lint_block_of(lint, rule),
+	const struct setting *list = lint_setting(lint, lint_block_of(lint, rule),
 	    settings->require[kind]);
 	char text[128];
 
@@ -140,31 +146,44 @@ limits_suites(const struct settings_of_rule *settings)
 	return false;
 }
 
+/* The last settings that were held against the suites, and what came out. */
+struct last_tried {
+	const struct settings_of_rule *settings;	/* NULL: none so far */
+	struct possible possible;
+};
+
 static void
-lint_sessions(struct lint *lint)
+lint_sessions(struct lint *lint, size_t index, const struct settings_of_rule *settings,
+    struct last_tried *last)
 {
-	const struct settings_of_rule *last = NULL;
-	struct possible possible = { true, true };
-
-	for (size_t i = 0; i < lint->policy->rule_count; i++) {
-		const struct settings_of_rule *settings = &lint->policy->rules[i].settings;
-
-		if (!limits_suites(settings))
-			continue;
-		/* Most have their requirements from one profile, like the one before. */
-		if (last == NULL || memcmp(last->require, settings->require,
-		    sizeof(settings->require)) != 0)
-			possible = try_suites(lint, settings);
-		last = settings;
-		lint_possible(lint, i, settings, possible);
-	}
+	if (!limits_suites(settings))
+		return;
+	/* Most have their requirements from one profile, like the one before. */
+	if (last->settings == NULL || memcmp(last->settings->require, settings->require,
+	    sizeof(settings->require)) != 0)
+		last->possible = try_suites(lint, settings);
+	last->settings = settings;
+	lint_possible(lint, index, settings, last->possible);
 }
 
 void
 lint_demands(struct lint *lint)
 {
-	for (size_t i = 0; i < lint->policy->rule_count; i++)
-		lint_clear_text(lint, i);
-	lint_public(lint);
-	lint_sessions(lint);
+	struct last_tried last = { .settings = NULL };
+
+	for (size_t i = 0; i < lint->policy->rule_count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules[i];
+
+		for (lint_begin(lint, &rule->settings, NULL); lint_next(lint);) {
+			const struct settings_of_rule *settings =
+			    stretches_at(&rule->settings, lint->now);
+
+			lint_clear_text(lint, i, settings);
+			if (rule->kind == RULE_DEFAULT)
+				lint_public(lint, i, settings);
+			else if (rule->kind != RULE_DELIVER)
+				lint_accepts(lint, i, settings);
+			lint_sessions(lint, i, settings, &last);
+		}
+	}
 }

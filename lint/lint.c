@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lint/warn.h"
 #include "base/date.h"
@@ -110,6 +111,19 @@ lint_empty_includes(struct lint *lint)
 		lint_warn(lint, &empty->place, KIND(INCLUDE_EMPTY), empty->pattern);
 }
 
+/* Elements of cipher lists that do nothing. */
+static void
+lint_ciphers(struct lint *lint)
+{
+	const struct odd_cipher *odd;
+
+	for (odd = lint->written->ciphers; odd != NULL; odd = odd->next)
+		if (odd->tls13)
+			lint_warn(lint, &odd->place, KIND(CIPHER_SUITE), odd->text);
+		else
+			lint_warn(lint, &odd->place, KIND(CIPHER_NOTHING), odd->text);
+}
+
 static void
 lint_valid(struct lint *lint)
 {
@@ -117,47 +131,65 @@ lint_valid(struct lint *lint)
 
 	for (file = lint->policy->pinned; file != NULL; file = file->next)
 		lint_file(file, lint->diags);
+	for (file = partner_files(lint->policy); file != NULL; file = file->next)
+		lint_file(file, lint->diags);
 	lint_dates(lint->policy, lint->now, lint->diags);
+	lint_ciphers(lint);
 	lint_whos(lint);
+	lint_via(lint);
+	lint_client_lists(lint);
 	lint_demands(lint);
 	lint_blocks(lint);
 	lint_certificates(lint);
+	lint_outgoing(lint);
+}
+
+/* Whether the policy file has profiles of its own, which others include, and misses none. */
+static bool
+is_library(const struct policy_written *written)
+{
+	const struct profile *each = written->empty == NULL ? written->profiles : NULL;
+
+	for (; each != NULL; each = each->next)
+		for (const struct source_node *node = written->sources; node != NULL;
+		    node = node->next)
+			if (&node->source == each->place.source && node->parent == NULL)
+				return true;
+	return false;
 }
 
 enum policy_load_result
-lint_load(const char *path, int64_t now, struct policy **policy, struct diags *diags)
+lint_load(const char *path, const char *folder, int64_t now,
+    const struct lint_postfix *postfix, struct policy **policy, struct diags *diags)
 {
 	size_t before = diags_count(diags);
 	struct policy_written *written;
 	enum policy_load_result result =
 	    policy_load_written(path, NULL, policy, &written, diags);
 	struct lint lint = {
-		.policy = *policy, .written = written, .now = now, .diags = diags
+		.policy = *policy, .written = written, .asked = postfix,
+		.today = now, .now = now, .diags = diags
 	};
 
 	if (written == NULL)
 		return result;
 	lint_empty_includes(&lint);
-	if (result == POLICY_LOADED)
+	if (result == POLICY_LOADED && folder != NULL &&
+	    policy_load_certificates(*policy, folder, diags) == POLICY_NO_MEMORY)
+		lint.no_memory = true;
+	/* The daemon gets on without it; here somebody can mend it. */
+	diags_raise(diags, "certificate-unreadable");
+	if (result == POLICY_LOADED) {
+		if ((*policy)->rule_count == 0 && !is_library(written))
+			lint_warn_kept(diags, &(struct kept_place){ .file = path }, KIND(EMPTY));
 		lint_valid(&lint);
+		lint_comments(&lint, *policy);
+	}
 	lint.no_memory |= !policy_written_sort(written, diags, before);
 	policy_written_free(&written);
+	free(lint.listed);
 	if (!lint.no_memory)
 		return result;
 	policy_free(policy);
 	return POLICY_NO_MEMORY;
-}
-
-enum policy_load_result
-lint_load_certificates(struct policy *policy, const char *folder, int64_t now,
-    struct diags *diags)
-{
-	enum policy_load_result result = policy_load_certificates(policy, folder, diags);
-	const struct pinned_file *file;
-
-	for (file = partner_files(policy); file != NULL; file = file->next)
-		lint_file(file, diags);
-	for (file = partner_files(policy); file != NULL; file = file->next)
-		lint_certificate(file, now, diags);
-	return result;
 }

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -93,7 +92,7 @@ read_list(struct providers *providers, struct diags *diags)
 	if (result != FILE_UNREADABLE || errno != ENOENT)
 		diags_add(diags, SEVERITY_ERROR, NULL, providers->path, 0, 0, NULL, 0,
 		    "cannot be read: %s", result == FILE_UNREADABLE ? strerror(errno) :
-		    "it is no file of at most 1 MiB");
+		    "it is not a file of at most 1 MiB");
 	return true;
 }
 

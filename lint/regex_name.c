@@ -116,6 +116,65 @@ regex_name_read(const char *text, struct regex_name *regex)
 		regex->shape = REGEX_ALL;
 }
 
+/* The "@" of an expression that is in no class; NULL: there is none, or are several. */
+static const char *
+only_at(const char *text)
+{
+	const char *found = NULL;
+	bool class = false;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\\' && text[1] != '\0' && text[1] != '@')
+			text++;
+		else if (*text == '[' || *text == ']')
+			class = *text == '[';
+		else if (*text == '@' && !class && found != NULL)
+			return NULL;
+		else if (*text == '@' && !class)
+			found = text;
+	}
+	return found;
+}
+
+void
+regex_address_domain(const struct who *who, struct regex_name *domain)
+{
+	char text[REGEX_NAME_MAX * 2] = "";
+	const char *at = only_at(who->name + 1);
+	const char *end = strrchr(who->name, '/');
+
+	if (who->type == WHO_REGEX && at != NULL && (size_t)(end - at) < sizeof(text))
+		memcpy(text, at + 1, (size_t)(end - at) - 1);
+	regex_name_read(text, domain);
+	if (text[0] == '\0')
+		domain->shape = REGEX_OTHER;
+}
+
+bool
+regex_needs_upper_case(const char *text)
+{
+	bool class = false, found = false;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\\') {
+			text++;
+			/* What else begins with a backslash may have letters behind it. */
+			if (isalnum((unsigned char)*text) && strchr("wWdDsSbBAzZ", *text) == NULL)
+				return false;
+			if (*text == '\0')
+				break;
+		} else if (*text == '[' || *text == ']') {
+			class = *text == '[';
+		} else if (!class && (*text == '|' || strncmp(text, "(?", 2) == 0)) {
+			return false;
+		} else if (!class && isupper((unsigned char)*text) &&
+		    (text[1] == '\0' || strchr("?*{", text[1]) == NULL)) {
+			found = true;
+		}
+	}
+	return found;
+}
+
 /* The ")" of a group whose plain alternatives begin at "first"; NULL: it is none. */
 static const char *
 group_end(const char *first)

@@ -25,14 +25,14 @@ int accept4(int fd, void *address, void *length, int flags);
 
 /* Set before threads start. */
 static struct log *words_go_to;
-static bool shared;
+static size_t shares;
 static struct limiter limiter;
 
 void
-sockets_prepare_accept(struct log *log, bool beside_service)
+sockets_prepare_accept(struct log *log, size_t services)
 {
 	words_go_to = log;
-	shared = beside_service;
+	shares = services;
 }
 
 /*
@@ -71,7 +71,7 @@ accept(int fd, void *address, void *length)
 {
 	int made;
 
-	if (!descriptors_left(fd, shared ? descriptors_share() : 0))
+	if (!descriptors_left(fd, shares * descriptors_share()))
 		return refuse_for_now();
 	made = accept4(fd, address, length, 0);
 	/* An error of the connection that is gone already is none of the listener's. */

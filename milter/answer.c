@@ -10,9 +10,9 @@
 #include "base/buffer.h"
 #include "base/diag.h"
 #include "base/hash.h"
-#include "base/limiter.h"
 #include "milter/decision.h"
 #include "milter/facts.h"
+#include "milter/service_listener.h"
 
 /* Where names are decoded to. A longer one becomes the empty name. */
 #define NAME_SIZE 512
@@ -362,3 +362,37 @@ answer_request(struct service *service, struct answer_state *state,
 	}
 	return true;
 }
+
+static enum client_end
+take_request(struct service *service, struct service_client *client, const char *bytes,
+    size_t length, size_t *taken)
+{
+	static const enum client_end ends[] = {
+		[DELEGATION_EMPTY] = CLIENT_GOES_ON, [DELEGATION_PARTIAL] = CLIENT_GOES_ON,
+		[DELEGATION_COMPLETE] = CLIENT_GOES_ON,
+		[DELEGATION_GARBAGE] = CLIENT_GARBAGE,
+		[DELEGATION_TOO_LARGE] = CLIENT_TOO_LARGE,
+		[DELEGATION_NO_MEMORY] = CLIENT_NO_MEMORY,
+	};
+	enum client_end end;
+
+	*taken = delegation_feed(&client->request, bytes, length);
+	end = ends[client->request.state];
+	client->under_way = client->request.state != DELEGATION_COMPLETE;
+	if (client->under_way)
+		return end;
+	if (!answer_request(service, &client->state, &client->request, &client->answers))
+		end = CLIENT_GARBAGE;
+	delegation_clear(&client->request);
+	return end;
+}
+
+const struct service_protocol policy_service = {
+	.name = "policy service",
+	.garbage = "what it sent is not a policy delegation request",
+	.closed = COUNTER_CLIENTS_CLOSED,
+	.clients = COUNTER_CLIENTS,
+	.limits = { .clients = 4096, .first_ms = 30000, .request_ms = 10000,
+	    .answer_ms = 10000, .idle_ms = 600000 },
+	.take = take_request,
+};

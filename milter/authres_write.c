@@ -148,11 +148,10 @@ put_verdict(struct writer *writer, const struct verdict *verdict)
 	if (verdict->would == POLICY_ACCEPT || verdict->would_by < 0)
 		return;
 	put_value(writer, "policy.would", policy_action_name(verdict->would));
-	if (verdict->would_by == verdict->reported)
-		return;
 	put_value(writer, "policy.would-reason",
 	    policy_reason_name(verdict->outcome[verdict->would_by].reason));
-	put_place(writer, "policy.would-rule", verdict, verdict->would_by);
+	if (verdict->would_by != verdict->reported)
+		put_place(writer, "policy.would-rule", verdict, verdict->would_by);
 }
 
 bool

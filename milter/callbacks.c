@@ -18,11 +18,9 @@
 #include "milter/callbacks.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/diag.h"
-#include "base/limiter.h"
 #include "milter/facts.h"
 #include "milter/macros.h"
 
@@ -447,7 +445,7 @@ finish_unseen(SMFICTX *ctx, const struct session *session)
 	if (held) {
 		verdict->action = POLICY_TEMPFAIL;
 		log_limited(service->log, &service->unheld, SEVERITY_ERROR, "a message"
-		    " that is to be held is deferred: " CALLBACKS_UNSEEN " (see"
+		    " that is to be held is tempfailed: " CALLBACKS_UNSEEN " (see"
 		    " quarantine-as); session %s", session->id);
 	} else if (service->authres != NULL &&
 	    !atomic_exchange(&service->unseen_told, true)) {

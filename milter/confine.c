@@ -17,9 +17,10 @@ confine_is_built(void)
 }
 
 bool
-confine_process(enum confine_role role, char *error)
+confine_process(enum confine_role role, const struct sockaddr *service, char *error)
 {
 	(void)role;
+	(void)service;
 	error[0] = '\0';
 	return true;
 }
@@ -27,6 +28,7 @@ confine_process(enum confine_role role, char *error)
 #else
 #include <errno.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -196,14 +198,34 @@ filter_add_own_signals(struct filter *filter)
 	filter_add(filter, SCMP_ACT_ALLOW, "tgkill", 1, &own);
 }
 
+/* On TCP: others are found by their path. */
+static bool
+is_on_tcp(const struct sockaddr *service)
+{
+	return service != NULL && service->sa_family != AF_UNIX;
+}
+
+/* libseccomp takes no rule for all families but two. */
+static void
+filter_families(struct filter *filter, const struct sockaddr *service)
+{
+	const struct scmp_arg_cmp other = {
+		.arg = 0, .op = SCMP_CMP_NE, .datum_a = AF_UNIX
+	};
+	const struct scmp_arg_cmp stream[] = {
+		IS(0, is_on_tcp(service) ? service->sa_family : AF_UNIX),
+		HAS(1, 0xF, SOCK_STREAM)
+	};
+
+	if (is_on_tcp(service))
+		filter_add(filter, SCMP_ACT_ALLOW, "socket", 2, stream);
+	else
+		filter_add(filter, SCMP_ACT_ERRNO(EPERM), "socket", 1, &other);
+}
+
 static void
 filter_deny(struct filter *filter)
 {
-	const struct scmp_arg_cmp other_family = {
-		.arg = 0, .op = SCMP_CMP_NE, .datum_a = AF_UNIX
-	};
-
-	filter_add(filter, SCMP_ACT_ERRNO(EPERM), "socket", 1, &other_family);
 	/* Its flags cannot be seen; libraries take clone(2) then. */
 	filter_add(filter, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, NULL);
 	if (CONFINE_SANITIZED)
@@ -213,7 +235,8 @@ filter_deny(struct filter *filter)
 }
 
 static void
-filter_load(struct filter *filter, enum confine_role role)
+filter_load(struct filter *filter, enum confine_role role,
+    const struct sockaddr *service)
 {
 	FILTER_ADD_ALL(filter, SCMP_ACT_ALLOW, needed);
 	FILTER_LIMIT(filter, limited);
@@ -224,6 +247,7 @@ filter_load(struct filter *filter, enum confine_role role)
 		FILTER_LIMIT(filter, working_limited);
 		filter_add_own_signals(filter);
 	}
+	filter_families(filter, service);
 	filter_deny(filter);
 	/* As a tree: a call is looked up in a few steps. */
 	if (filter->error == 0)
@@ -238,17 +262,26 @@ filter_load(struct filter *filter, enum confine_role role)
  * anew to elsewhere. Linux 6.7 can, by Landlock; an older one does without that.
  */
 static void
-forbid_tcp(void)
+forbid_tcp(const struct sockaddr *service)
 {
 #ifdef SYS_landlock_create_ruleset
 	/* struct landlock_ruleset_attr, of which older headers have the first member. */
+	enum { BIND = 1 << 0, CONNECT = 1 << 1, RULE_NET_PORT = 2 };
 	const struct {
 		uint64_t access_fs, access_net;
-	} ruleset = { 0, 1 << 0 /* bind */ | 1 << 1 /* connect */ };
+	} ruleset = { 0, BIND | CONNECT };
+	struct {
+		uint64_t allowed, port;
+	} rule = { CONNECT, 0 };
 	int fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
 
 	if (fd == -1)
 		return;
+	if (is_on_tcp(service)) {
+		/* At the same place in both families. */
+		rule.port = ntohs(((const struct sockaddr_in *)(const void *)service)->sin_port);
+		(void)syscall(SYS_landlock_add_rule, fd, RULE_NET_PORT, &rule, 0);
+	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		(void)syscall(SYS_landlock_restrict_self, fd, 0);
 	(void)close(fd);
@@ -262,17 +295,17 @@ confine_is_built(void)
 }
 
 bool
-confine_process(enum confine_role role, char *error)
+confine_process(enum confine_role role, const struct sockaddr *service, char *error)
 {
 	struct filter filter = { .context = seccomp_init(CONFINE_OTHERWISE) };
 
 	/* A worker has this from its supervisor. */
 	if (role == CONFINE_SUPERVISOR)
-		forbid_tcp();
+		forbid_tcp(service);
 	if (filter.context == NULL)
 		filter.error = -ENOMEM;
 	else
-		filter_load(&filter, role);
+		filter_load(&filter, role, service);
 	seccomp_release(filter.context);
 	if (filter.error == 0)
 		return true;

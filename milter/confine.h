@@ -2,10 +2,11 @@
  * confine.h - what a process of the daemon may still ask of the kernel.
  *
  * seccomp(2), by libseccomp: no other program is run, no socket made but for the
- * system's log, nobody's memory looked into. Which files can be opened is for the user
- * to say that the daemon has become: a filter sees no names. On machines that make
- * sockets through socketcall(2), as 32-bit x86 does, it does not see families either.
- * From Linux 6.7 on Landlock keeps TCP sockets that are there from connecting anew.
+ * system's log and one service that is asked, nobody's memory looked into. Which files
+ * can be opened is for the user to say that the daemon has become: a filter sees no
+ * names. On machines that make sockets through socketcall(2), as 32-bit x86 does, it does
+ * not see families either. From Linux 6.7 on Landlock keeps TCP sockets that are there
+ * from connecting anew.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -37,17 +38,21 @@
  */
 enum confine_role { CONFINE_SUPERVISOR, CONFINE_WORKER };
 
+struct sockaddr;
+
 /* Whether this build can confine at all. */
 bool confine_is_built(void);
 
 /*
  * Confines the calling process, which has one thread, for good, with all that it forks,
- * and sees to it that it gains no privileges by running a program. What is not allowed fails with
- * ENOSYS, as on a kernel that has no such call; a socket of another family with EPERM;
- * running a program and looking into another process end the process by SIGSYS. False
- * with the reason in "error", of CONFINE_ERROR_MAX bytes; true without doing anything
- * where confine_is_built() is false.
+ * and sees to it that it gains no privileges by running a program. What is not allowed
+ * fails with ENOSYS, as on a kernel that has no such call; a socket of another family with
+ * EPERM; running a program and looking into another process end the process by SIGSYS.
+ * To "service" (NULL: there is none; the same for both roles) it may connect: where that is
+ * on TCP, to others of that family too, or, with Landlock, to that port alone. False with
+ * the reason in "error", of CONFINE_ERROR_MAX bytes; true without doing anything where
+ * confine_is_built() is false.
  */
-bool confine_process(enum confine_role role, char *error);
+bool confine_process(enum confine_role role, const struct sockaddr *service, char *error);
 
 #endif

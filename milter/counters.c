@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/buffer.h"
-
 static const char *const protocols[COUNTED_COUNT] = {
 	[COUNTED_NONE] = "none",
 	[COUNTED_SSLV3] = "SSLv3",
@@ -31,6 +29,12 @@ void
 counters_add(struct counters *counters, enum counter counter)
 {
 	raise_by_one(&counters->counts[counter]);
+}
+
+void
+counters_take(struct counters *counters, enum counter counter)
+{
+	atomic_fetch_sub_explicit(&counters->counts[counter], 1, memory_order_relaxed);
 }
 
 const char *

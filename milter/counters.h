@@ -32,6 +32,12 @@ enum counter {
 	COUNTER_INTERNAL_ERRORS,
 	COUNTER_REQUESTS,		/* to the policy service */
 	COUNTER_CLIENTS_CLOSED,		/* its clients that could not be served */
+	COUNTER_CLIENTS,		/* that it has now */
+	/* Look-ups in the TLS policy map, by reply; its clients, likewise. */
+	COUNTER_LOOKUPS_OK, COUNTER_LOOKUPS_NOTFOUND, COUNTER_LOOKUPS_TEMP,
+	COUNTER_LOOKUPS_PERM, COUNTER_MAP_CLIENTS_CLOSED, COUNTER_MAP_CLIENTS,
+	/* What the service behind it replied; no reply is a TEMP. */
+	COUNTER_NEXT_OK, COUNTER_NEXT_NOTFOUND, COUNTER_NEXT_TEMP, COUNTER_NEXT_PERM,
 	COUNTER_COUNT
 };
 
@@ -52,6 +58,7 @@ struct counters {
 	counter_outcomes decisions;		/* by action and reason */
 	counter_outcomes would;			/* let through by monitor alone: likewise */
 	struct histogram judging;		/* each time that the policy was asked */
+	struct histogram looking_up;		/* likewise for mail that goes out */
 	atomic_llong loaded_ms;			/* when the policy in force was; Unix time */
 	atomic_llong loading_ns;		/* how long that took */
 	atomic_llong tried_ms;			/* when one was to be loaded last */
@@ -62,6 +69,9 @@ struct counters {
 const char *counters_protocol_name(enum protocol protocol);
 
 void counters_add(struct counters *counters, enum counter counter);
+
+/* Takes one away, of what there is now. */
+void counters_take(struct counters *counters, enum counter counter);
 
 /* Counts a decision that took effect: one for each record. */
 void counters_decision(struct counters *counters, const struct verdict *verdict);

@@ -22,6 +22,7 @@
 
 #include "base/diag.h"
 #include "base/file.h"
+#include "lint/lint.h"
 #include "milter/confine.h"
 
 #define PID_FILE_MAX 64
@@ -58,10 +59,10 @@ act_as_user(struct daemon *daemon, user_function *act, struct diags *diags)
 	bool done = false;
 	int saved = 0;
 
-	if (privileges_assume(&daemon->identity, error)) {
+	if (identity_assume(&daemon->identity, error)) {
 		act(daemon, diags);
 		saved = errno;
-		done = privileges_resume(&daemon->identity, error);
+		done = identity_resume(&daemon->identity, error);
 	}
 	if (!done)
 		say_error(daemon, "%s", error);
@@ -81,7 +82,7 @@ look_as_user(struct daemon *daemon, user_function *look)
 		return false;
 	}
 	fine = act_as_user(daemon, look, diags) && diags_errors(diags) == 0;
-	diags_print(diags, stderr);
+	diags_print(diags, false, stderr);
 	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
 		load_log_diags(daemon->log, diags);
 	diags_free(&diags);
@@ -106,15 +107,8 @@ read_settings(struct daemon *daemon)
 static void
 read_policy(struct daemon *daemon, struct diags *diags)
 {
-	struct loaded *loaded = &daemon->loaded;
-
-	if (!daemon->only_check) {
-		(void)load_timed(loaded, daemon->settings, daemon->settings_path, -1, diags);
-		return;
-	}
-	loaded->policy = load_checked(daemon->settings, daemon->settings_path, diags);
-	if (loaded->policy != NULL)
-		policy_summarize(loaded->policy, &loaded->summary);
+	(void)load_timed(&daemon->loaded, daemon->settings, daemon->settings_path, -1,
+	    diags);
 }
 
 /* Gives the user what root has made, and closes it. */
@@ -142,19 +136,6 @@ create_log(const struct daemon *daemon)
 		give_to_user(daemon, fd, "the log", daemon->settings->log_path);
 }
 
-/* Whether the user can make the log anew after it was renamed. */
-static bool
-can_make_log(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder = strndup(path, slash > path ? (size_t)(slash - path) : 1);
-	bool can = folder != NULL &&
-	    faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
-
-	free(folder);
-	return can;
-}
-
 static void
 try_log(struct daemon *daemon, struct diags *unused)
 {
@@ -162,10 +143,10 @@ try_log(struct daemon *daemon, struct diags *unused)
 
 	(void)unused;
 	daemon->log = log_open(daemon->settings, daemon->foreground);
-	if (daemon->log != NULL && path != NULL && !can_make_log(path))
+	if (daemon->log != NULL && path != NULL && !settings_can_make(path))
 		log_message(daemon->log, SEVERITY_WARNING, "user %s cannot write to the"
-		    " folder of the log %s: when it is renamed, whoever renames it must"
-		    " create it anew for the user (logrotate's \"create\")",
+		    " folder of the log %s: when it is renamed, it must be created anew"
+		    " for the user (logrotate's \"create\")",
 		    daemon->identity.user, path);
 }
 
@@ -219,8 +200,7 @@ make_journal_folder(const struct daemon *daemon)
 static void
 check_journal(struct daemon *daemon, struct diags *diags)
 {
-	settings_check_journal(daemon->settings, daemon->settings_path,
-	    daemon->only_check && !daemon->identity.other, diags);
+	settings_check_journal(daemon->settings, daemon->settings_path, false, diags);
 }
 
 static void
@@ -302,7 +282,8 @@ give_up_rights(const struct daemon *daemon, bool stays)
 	if (done && stays)
 		sockets_own(&daemon->sockets);
 	if (done && daemon->settings->confine)
-		done = confine_process(CONFINE_SUPERVISOR, error);
+		done = confine_process(CONFINE_SUPERVISOR, daemon->sockets.next,
+		    error);
 	if (!done)
 		say_error(daemon, "%s", error);
 	return done;
@@ -401,6 +382,21 @@ hold_signals(void)
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
+/* While it can be done: who is confined runs no other program. */
+static void
+ask_postfix(struct daemon *daemon)
+{
+	const struct settings *settings = daemon->settings;
+
+	if (settings->tls_policy_map == NULL)
+		return;
+	(void)settings_ask_postfix(daemon->settings);
+	if (settings->postfix.version == 0 && settings->mta != SETTINGS_MTA_SENDMAIL)
+		log_message(daemon->log, SEVERITY_WARNING, "postconf cannot be asked: Postfix is"
+		    " not told what main.cf leaves out of protocols and ciphers%s",
+		    settings->postfix_version == 0 ? ", and nothing newer than 3.4 reads" : "");
+}
+
 static bool
 prepare_start(struct daemon *daemon)
 {
@@ -408,13 +404,14 @@ prepare_start(struct daemon *daemon)
 
 	if (!read_settings(daemon))
 		return false;
-	if (!privileges_resolve(daemon->settings, &daemon->identity, error)) {
+	if (!identity_resolve(daemon->settings, &daemon->identity, error)) {
 		say_error(daemon, "%s", error);
 		return false;
 	}
 	if (!open_log_as_user(daemon))
 		return false;
 	make_journal_folder(daemon);
+	ask_postfix(daemon);
 	if (!look_as_user(daemon, check_journal) || !look_as_user(daemon, read_policy))
 		return false;
 	if (sockets_open(&daemon->sockets, daemon->settings, &daemon->identity,
@@ -455,34 +452,49 @@ daemon_run(const char *settings_path, bool foreground)
 	return status;
 }
 
+/* The policy, as the user that the daemon would be. */
+static void
+check_policy(struct daemon *daemon, struct diags *diags)
+{
+	char error[IDENTITY_ERROR_MAX];
+	struct policy *policy;
+
+	if (!settings_check_start(daemon->settings, daemon->settings_path,
+	    &daemon->identity, diags))
+		diags_add(diags, SEVERITY_ERROR, NULL, daemon->settings_path, 0, 0, NULL, 0,
+		    "not enough memory");
+	settings_act_as_user(&daemon->identity, daemon->settings_path, diags);
+	settings_check_journal(daemon->settings, daemon->settings_path,
+	    !daemon->identity.other, diags);
+	policy = load_checked(daemon->settings, daemon->settings_path, diags);
+	(void)identity_resume(&daemon->identity, error);
+	if (policy == NULL)
+		return;
+	policy_summarize(policy, &daemon->loaded.summary);
+	settings_check_postconf(daemon->settings, daemon->settings->policy, policy, diags);
+	lint_allow(policy, diags, false);
+	policy_free(&policy);
+}
+
 int
 daemon_check(const char *settings_path)
 {
 	struct daemon daemon = { .settings_path = settings_path, .foreground = true,
-	    .only_check = true, .ready = -1, .tape = -1, .sockets = SOCKETS_INIT };
-	char error[PRIVILEGES_ERROR_MAX];
-	bool startable;
+	    .ready = -1, .tape = -1, .sockets = SOCKETS_INIT };
+	struct diags *diags = diags_new();
 	int status = 1;
 
-	if (!read_settings(&daemon))
-		return 1;
-	/*
-	 * A user that the settings name must be there; the default one may yet have to
-	 * be made. Whoever is not root may check them for another host than this.
-	 */
-	startable = privileges_resolve(daemon.settings, &daemon.identity, error);
-	if (!startable) {
-		say_error(&daemon, "%s: the daemon would not start here", error);
-		daemon.identity.change = false;
-		startable = settings_user_is_default(daemon.settings);
-		daemon.identity.other = daemon.identity.other || !startable;
-	}
-	if (look_as_user(&daemon, check_journal) && look_as_user(&daemon, read_policy)) {
-		status = startable || geteuid() != 0 ? 0 : 1;
-		if (!daemon.loaded.summary.has_default)
+	if (diags == NULL)
+		say_error(&daemon, "not enough memory");
+	else if (read_settings(&daemon)) {
+		check_policy(&daemon, diags);
+		diags_print(diags, false, stderr);
+		status = diags_errors(diags) == 0 ? 0 : 1;
+		if (status == 0 && !daemon.loaded.summary.has_default)
 			say_error(&daemon, "the policy has no default block: senders"
 			    " without a rule are accepted, in clear text too");
 	}
+	diags_free(&diags);
 	release_daemon(&daemon);
 	return status;
 }

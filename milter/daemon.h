@@ -26,7 +26,6 @@
 struct daemon {
 	const char *settings_path;
 	bool foreground;
-	bool only_check;		/* -t: warn of what can be warned of */
 	struct settings *settings;
 	struct identity identity;
 	struct log *log;

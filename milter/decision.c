@@ -26,9 +26,25 @@ is_stricter(const struct verdict *a, const struct verdict *b)
 		return a->action > b->action;
 	if (a->exempt != b->exempt)
 		return b->exempt;
-	if (a->would != b->would)
-		return a->would > b->would;
-	return a->reason != REASON_NONE && b->reason == REASON_NONE;
+	if ((a->reason == REASON_NONE) != (b->reason == REASON_NONE))
+		return a->reason != REASON_NONE;
+	return a->would > b->would;
+}
+
+/*
+ * What the one that did not count would have done under monitor is told, where it is
+ * stricter; of equals that of the sender as given.
+ */
+static void
+keep_would(const struct verdict *from, bool as_given, struct verdict *verdict)
+{
+	if (from->would_by != OUTCOME_FROM || from->would < verdict->would ||
+	    (from->would == verdict->would && !(as_given &&
+	    verdict->would_by == OUTCOME_FROM)))
+		return;
+	verdict->would = from->would;
+	verdict->would_by = OUTCOME_FROM_OTHER;
+	verdict->outcome[OUTCOME_FROM_OTHER] = from->outcome[OUTCOME_FROM];
 }
 
 /*
@@ -41,12 +57,16 @@ judge_resolved(const struct question *question, const struct policy_options *opt
     struct judgement *judgement)
 {
 	struct judgement other = { .facts = judgement->facts };
+	bool stricter;
 
 	other.facts.from = question->from_resolved;
 	if (policy_decide(question->snapshot->policy, &other.facts, options,
 	    &other.verdict) != 0)
 		return -1;
-	if (is_stricter(&other.verdict, &judgement->verdict))
+	stricter = is_stricter(&other.verdict, &judgement->verdict);
+	keep_would(stricter ? &judgement->verdict : &other.verdict, stricter,
+	    stricter ? &other.verdict : &judgement->verdict);
+	if (stricter)
 		*judgement = other;
 	return 0;
 }
@@ -138,7 +158,7 @@ decision_put_off(struct service *service, struct limiter *limiter, const char *w
     const char *session)
 {
 	counters_add(&service->counters, COUNTER_INTERNAL_ERRORS);
-	log_limited(service->log, limiter, SEVERITY_ERROR, "%s: deferred; session %s", why,
+	log_limited(service->log, limiter, SEVERITY_ERROR, "%s: tempfailed; session %s", why,
 	    session);
 }
 

@@ -13,6 +13,7 @@
 #include "milter/facts.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "milter/log.h"
 #include "milter/macros.h"
@@ -242,6 +243,18 @@ is_local(SMFICTX *ctx, const struct session *session, enum settings_mta mta)
 	    get_macro(ctx, MACRO_CLIENT_RESOLVE) == NULL;
 }
 
+/* How the look-up of its name ended, in the record's word; NULL: that is not known. */
+static const char *
+resolve_result(const char *macro)
+{
+	static const char *const words[] = { "ok", "fail", "forged", "temp" };
+
+	for (size_t i = 0; macro != NULL && i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(macro, words[i]) == 0)
+			return words[i];
+	return NULL;
+}
+
 /* The client's name, where the MTA confirmed it forward and reverse. */
 static const char *
 verified_name(SMFICTX *ctx, enum settings_mta mta)
@@ -282,6 +295,7 @@ gather_client(SMFICTX *ctx, const struct session *session, enum settings_mta mta
 		facts->client_port = session->port;
 	}
 	facts->client_name = verified_name(ctx, mta);
+	facts->client_resolve = resolve_result(get_macro(ctx, MACRO_CLIENT_RESOLVE));
 	if (pointer != NULL && pointer[0] != '[' && strcmp(pointer, "unknown") != 0)
 		facts->client_ptr = pointer;
 	facts->local = is_local(ctx, session, mta);

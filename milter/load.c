@@ -30,6 +30,7 @@ load_tell_dates(const struct settings *settings, const struct policy *policy,
 	if (dates == NULL)
 		return;
 	lint_dates(policy, now, dates);
+	lint_allow(policy, dates, false);
 	while (count < DATES_TOLD && (each = diags_at(dates, count)) != NULL) {
 		buffer_format(&text, "%s%s", count++ > 0 ? "; " : "", each->file);
 		if (each->line > 0)
@@ -39,7 +40,7 @@ load_tell_dates(const struct settings *settings, const struct policy *policy,
 	if (diags_count(dates) > count)
 		buffer_format(&text, "; and %zu more", diags_count(dates) - count);
 	if (count > 0 && !text.failed)
-		diags_add(diags, SEVERITY_WARNING, NULL, settings->policy, 0, 0, NULL, 0,
+		diags_add(diags, SEVERITY_WARNING, "dates", settings->policy, 0, 0, NULL, 0,
 		    "dates and certificates to look at (tlsward check): %s", text.text);
 	buffer_free(&text);
 	diags_free(&dates);
@@ -50,9 +51,10 @@ static struct policy *
 load_finish(const struct settings *settings, const char *settings_path,
     enum policy_load_result result, struct policy *policy, struct diags *diags)
 {
-	if (result == POLICY_LOADED)
+	if (result == POLICY_LOADED) {
 		settings_check_policy(settings, settings_path, policy, diags);
-	else if (diags_errors(diags) == 0)
+		lint_allow(policy, diags, false);
+	} else if (diags_errors(diags) == 0)
 		diags_add(diags, SEVERITY_ERROR, NULL, settings->policy, 0, 0, NULL, 0,
 		    "%s", result == POLICY_NO_MEMORY ?
 		    "not enough memory to load the policy" :
@@ -80,16 +82,14 @@ load_policy(const struct settings *settings, const char *settings_path,
 }
 
 struct policy *
-load_checked(const struct settings *settings, const char *settings_path,
+load_checked(struct settings *settings, const char *settings_path,
     struct diags *diags)
 {
-	const char *folder = settings->partner_certificates;
-	int64_t now = log_time_ms() / 1000;
 	struct policy *policy = NULL;
-	enum policy_load_result result = lint_load(settings->policy, now, &policy, diags);
+	const struct lint_postfix postfix = { settings_ask_postfix, settings };
+	enum policy_load_result result = lint_load(settings->policy,
+	    settings->partner_certificates, log_time_ms() / 1000, &postfix, &policy, diags);
 
-	if (result == POLICY_LOADED && folder != NULL)
-		result = lint_load_certificates(policy, folder, now, diags);
 	return load_finish(settings, settings_path, result, policy, diags);
 }
 
@@ -122,32 +122,43 @@ load_release(struct loaded *loaded)
 	tape_free(&loaded->tape);
 }
 
+static void
+log_diag(const struct diag *diag, void *log)
+{
+	char place[32] = "", kind[48] = "";
+
+	if (diag->line > 0)
+		(void)snprintf(place, sizeof(place), ":%u:%u", diag->line, diag->column);
+	if (diag->id != NULL)
+		(void)snprintf(kind, sizeof(kind), " [%s]", diag->id);
+	if (diag->file == NULL)
+		log_message(log, diag->severity, "%s", diag->message);
+	else
+		log_message(log, diag->severity, "%s%s: %s: %s%s", diag->file, place,
+		    severity_name(diag->severity), diag->message, kind);
+}
+
 void
 load_log_diags(struct log *log, const struct diags *diags)
 {
-	for (size_t i = 0; i < diags_count(diags); i++) {
-		const struct diag *diag = diags_at(diags, i);
-		char place[32] = "";
-		bool error;
-
-		if (diag == NULL)
-			continue;
-		error = diag->severity == SEVERITY_ERROR;
-		if (diag->line > 0)
-			(void)snprintf(place, sizeof(place), ":%u:%u", diag->line,
-			    diag->column);
-		log_message(log, error ? SEVERITY_ERROR : SEVERITY_WARNING, "%s%s: %s: %s",
-		    diag->file, place, error ? "error" : "warning", diag->message);
-	}
+	diags_show(diags, false, log_diag, log);
 }
 
 void
 load_log_policy(struct log *log, const char *what, const struct settings *settings,
     const struct policy_summary *summary)
 {
-	log_message(log, SEVERITY_INFO, "%s: %zu rules, %zu listed, %s", what,
-	    summary->rules, summary->listed, settings->policy);
-	if (!summary->has_default)
+	char out[64] = "";
+
+	if (summary->deliver_rules > 0)
+		(void)snprintf(out, sizeof(out), " (%zu on mail that goes out)",
+		    summary->deliver_rules);
+	log_message(log, SEVERITY_INFO, "%s: %zu rules%s, %zu listed, %s", what,
+	    summary->rules, out, summary->listed, settings->policy);
+	if (summary->rules == 0)
+		log_message(log, SEVERITY_ERROR, "the policy has no rules: all mail is accepted,"
+		    " in clear text too; see %s", settings->policy);
+	else if (!summary->has_default)
 		log_message(log, SEVERITY_WARNING, "the policy has no default block:"
 		    " senders without a rule are accepted, in clear text too");
 }
@@ -181,6 +192,7 @@ daily_report(struct log *log, const struct policy *policy, int64_t now_ms)
 		return;
 	}
 	lint_dates(policy, now_ms / 1000, diags);
+	lint_allow(policy, diags, false);
 	load_log_diags(log, diags);
 	diags_free(&diags);
 }

@@ -26,7 +26,7 @@ struct policy *load_policy(const struct settings *settings, const char *settings
     struct tape *tape, struct diags *diags);
 
 /* The same for a check, with all warnings that there are. */
-struct policy *load_checked(const struct settings *settings, const char *settings_path,
+struct policy *load_checked(struct settings *settings, const char *settings_path,
     struct diags *diags);
 
 /* What was loaded, and how. All zero is nothing yet. */
@@ -49,7 +49,10 @@ bool load_timed(struct loaded *loaded, const struct settings *settings,
 /* Frees what *loaded owns and clears the pointers. */
 void load_release(struct loaded *loaded);
 
-/* Logs each diagnostic as one line: FILE:LINE:COLUMN: error|warning: MESSAGE. */
+/*
+ * Logs each diagnostic as one line, FILE:LINE:COLUMN: error|warning: MESSAGE [ID], as many
+ * as diags_show() shows.
+ */
 void load_log_diags(struct log *log, const struct diags *diags);
 
 /* Logs what was loaded, and that there is no default block where there is none. */

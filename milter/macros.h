@@ -10,7 +10,6 @@
 #define TLSWARD_MILTER_MACROS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <libmilter/mfapi.h>
 
 #include "settings/settings.h"

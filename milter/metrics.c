@@ -23,13 +23,23 @@ enum figure {
 	FIGURE_JOURNAL_QUEUE,		/* these are there where there is a journal */
 	FIGURE_JOURNAL_HELD, FIGURE_JOURNAL_WRITTEN, FIGURE_JOURNAL_ERRORS,
 	FIGURE_JOURNAL_LOST, FIGURE_JOURNAL_DISCARDED, FIGURE_DOWNGRADES,
-	FIGURE_COUNT
+	FIGURE_WATCH_LINES,		/* and these where "tlsward watch" was at work */
+	FIGURE_WATCH_UNREAD, FIGURE_WATCH_LAG_MS, FIGURE_WATCH_SEEN_MS,
+	FIGURE_COUNT,
+	FIGURE_WATCH_SAMPLES = FIGURE_COUNT	/* and on: those of the families below */
+};
+
+/* Totals of the journal by several words, each a label. */
+enum {
+	WATCH_HANDSHAKES, WATCH_DELIVERIES, WATCH_TROUBLE, WATCH_JUDGED, WATCH_BELOW,
+	WATCH_FAMILIES
 };
 
 struct figures {
 	struct counters *counters;	/* of which there are several */
-	bool journal;
+	bool journal, watched;
 	int64_t values[FIGURE_COUNT];
+	struct buffer samples[WATCH_FAMILIES];
 };
 
 /* How it is written: a time is in seconds there, and counted in ms and ns here. */
@@ -117,10 +127,8 @@ write_sessions(const struct figures *figures, struct buffer *out)
 
 /* The classes are read once: what comes in between is not in the count either. */
 static void
-write_latency(const struct figures *figures, struct buffer *out)
+write_histogram(const char *name, struct histogram *histogram, struct buffer *out)
 {
-	const char *name = "tlsward_decision_duration_seconds";
-	struct histogram *histogram = &figures->counters->judging;
 	int64_t sum = (int64_t)atomic_load(&histogram->sum_ns);
 	unsigned long count = 0;
 
@@ -136,6 +144,20 @@ write_latency(const struct figures *figures, struct buffer *out)
 	}
 	buffer_format(out, "%s_count %lu\n%s_sum ", name, count, name);
 	write_fraction(out, sum, 1000000000);
+}
+
+static void
+write_latency(const struct figures *figures, struct buffer *out)
+{
+	write_histogram("tlsward_decision_duration_seconds", &figures->counters->judging,
+	    out);
+}
+
+static void
+write_lookup_latency(const struct figures *figures, struct buffer *out)
+{
+	write_histogram("tlsward_tls_policy_lookup_duration_seconds",
+	    &figures->counters->looking_up, out);
 }
 
 /* The decisions of an action, for any reason; or those with a reason, of any action. */
@@ -214,7 +236,7 @@ static const struct metric table[] = {
 	    FIGURE_CERTIFICATE_END, FORM_END,
 	    .help = "When the next partner's certificate that the policy knows expires." },
 	{ NULL, "tlsward_period_next_end_timestamp_seconds", FIGURE_PERIOD_END, FORM_END,
-	    .help = "When the next period of a rule (exempt until, monitor until) ends." },
+	    .help = "When a rule next changes, by a date of exempt, monitor or require." },
 	{ "internal-errors", "tlsward_internal_errors_total", COUNTER_INTERNAL_ERRORS,
 	    FORM_COUNTER, .help = "Messages that could not be judged." },
 	{ "policy-requests", "tlsward_policy_service_requests_total", COUNTER_REQUESTS,
@@ -222,6 +244,34 @@ static const struct metric table[] = {
 	{ "policy-clients-closed", "tlsward_policy_service_clients_closed_total",
 	    COUNTER_CLIENTS_CLOSED, FORM_COUNTER,
 	    .help = "Clients of the policy service that could not be served." },
+	{ NULL, "tlsward_policy_service_clients", COUNTER_CLIENTS, FORM_GAUGE,
+	    .help = "Clients that the policy service has now." },
+	{ "tls-policy-ok", "tlsward_tls_policy_lookups_total", COUNTER_LOOKUPS_OK,
+	    FORM_COUNTER, .help = "Look-ups in the TLS policy map, by reply.",
+	    .labels = "{result=\"ok\"}" },
+	{ "tls-policy-notfound", "tlsward_tls_policy_lookups_total",
+	    COUNTER_LOOKUPS_NOTFOUND, FORM_COUNTER, .labels = "{result=\"notfound\"}" },
+	{ "tls-policy-temp", "tlsward_tls_policy_lookups_total", COUNTER_LOOKUPS_TEMP,
+	    FORM_COUNTER, .labels = "{result=\"temp\"}" },
+	{ "tls-policy-perm", "tlsward_tls_policy_lookups_total", COUNTER_LOOKUPS_PERM,
+	    FORM_COUNTER, .labels = "{result=\"perm\"}" },
+	{ "tls-policy-next-ok", "tlsward_tls_policy_next_lookups_total", COUNTER_NEXT_OK,
+	    FORM_COUNTER, .help = "Look-ups of the map in the service behind, by reply.",
+	    .labels = "{result=\"ok\"}" },
+	{ "tls-policy-next-notfound", "tlsward_tls_policy_next_lookups_total",
+	    COUNTER_NEXT_NOTFOUND, FORM_COUNTER, .labels = "{result=\"notfound\"}" },
+	{ "tls-policy-next-temp", "tlsward_tls_policy_next_lookups_total",
+	    COUNTER_NEXT_TEMP, FORM_COUNTER, .labels = "{result=\"temp\"}" },
+	{ "tls-policy-next-perm", "tlsward_tls_policy_next_lookups_total",
+	    COUNTER_NEXT_PERM, FORM_COUNTER, .labels = "{result=\"perm\"}" },
+	{ NULL, "tlsward_tls_policy_lookup_duration_seconds", 0, FORM_HISTOGRAM,
+	    .help = "How long a look-up by the policy took.",
+	    .samples = write_lookup_latency },
+	{ NULL, "tlsward_tls_policy_clients", COUNTER_MAP_CLIENTS, FORM_GAUGE,
+	    .help = "Clients that the TLS policy map has now." },
+	{ "tls-policy-clients-closed", "tlsward_tls_policy_clients_closed_total",
+	    COUNTER_MAP_CLIENTS_CLOSED, FORM_COUNTER,
+	    .help = "Clients of the TLS policy map that could not be served." },
 	{ "log-lines-lost", "tlsward_log_lines_lost_total", FIGURE_LOG_LOST,
 	    FORM_COUNTER, .help = "Lines that the log did not take." },
 	{ "journal-queue", "tlsward_journal_queue_length", FIGURE_JOURNAL_QUEUE,
@@ -234,6 +284,30 @@ static const struct metric table[] = {
 	    FORM_COUNTER, .help = "Records that are not in the journal and never will be." },
 	{ .word = "journal-discarded", .figure = FIGURE_JOURNAL_DISCARDED },
 	{ .word = "downgrades", .figure = FIGURE_DOWNGRADES },
+	{ NULL, "tlsward_watch_handshakes_failed_total",
+	    FIGURE_WATCH_SAMPLES + WATCH_HANDSHAKES, FORM_COUNTER,
+	    .help = "TLS handshakes that failed by the mail server's log, by the entry of "
+	    "diagnoses that tells why." },
+	{ NULL, "tlsward_watch_deliveries_total", FIGURE_WATCH_SAMPLES + WATCH_DELIVERIES,
+	    FORM_COUNTER, .help = "Deliveries over SMTP by the mail server's log; level is "
+	    "how far the other server was verified." },
+	{ NULL, "tlsward_watch_deliveries_troubled_total",
+	    FIGURE_WATCH_SAMPLES + WATCH_TROUBLE, FORM_COUNTER, .help = "Those of them "
+	    "that TLS was the trouble of, by the entry of diagnoses that tells why." },
+	{ NULL, "tlsward_watch_deliveries_judged_total",
+	    FIGURE_WATCH_SAMPLES + WATCH_JUDGED, FORM_COUNTER, .help = "Deliveries over "
+	    "SMTP, by what they were by their agreement; none had none." },
+	{ NULL, "tlsward_watch_deliveries_below_total",
+	    FIGURE_WATCH_SAMPLES + WATCH_BELOW, FORM_COUNTER, .help = "Mail that was sent "
+	    "below its agreement, enforced or under monitor, by what was unmet." },
+	{ NULL, "tlsward_watch_lines_total", FIGURE_WATCH_LINES, FORM_COUNTER,
+	    .help = "Lines of the mail server's log that were read." },
+	{ NULL, "tlsward_watch_lines_unread_total", FIGURE_WATCH_UNREAD, FORM_COUNTER,
+	    .help = "Those of them that were not understood." },
+	{ NULL, "tlsward_watch_lag_seconds", FIGURE_WATCH_LAG_MS, FORM_MS,
+	    .help = "How old the newest line read is; 0 where all lines were read." },
+	{ NULL, "tlsward_watch_last_seen_timestamp_seconds", FIGURE_WATCH_SEEN_MS, FORM_MS,
+	    .help = "When tlsward watch last wrote to the journal." },
 	{ NULL, "tlsward_build_info", FIGURE_ONE, FORM_INFO, .help = "The version that runs.",
 	    .labels = "{version=\"" TLSWARD_VERSION "\"}" },
 	{ NULL, "process_start_time_seconds", FIGURE_STARTED_MS, FORM_MS,
@@ -293,6 +367,72 @@ take_journal(struct figures *figures, const struct metrics_source *source)
 	values[FIGURE_DOWNGRADES] = (int64_t)stats.downgrades;
 }
 
+/* A total's words as labels; a diagnosis may have any name without blanks. */
+static void
+take_sample(const char *name, const char *const labels[3], const char *words,
+    int64_t value, struct buffer *out)
+{
+	if (strpbrk(words, "\"\\\n") != NULL)
+		return;
+	buffer_format(out, "%s{", name);
+	for (int i = 0; i < 3 && labels[i] != NULL; i++) {
+		size_t length = strcspn(words, " ");
+
+		buffer_format(out, "%s%s=\"%.*s\"", i > 0 ? "," : "", labels[i],
+		    (int)length, words);
+		words += length + (words[length] == ' ');
+	}
+	buffer_format(out, "} %" PRId64 "\n", value);
+}
+
+static void
+take_watched_total(void *context, const char *name, int64_t value)
+{
+	static const struct {
+		const char *word, *name, *labels[3];
+	} families[WATCH_FAMILIES] = {
+		[WATCH_HANDSHAKES] = { "handshakes ",
+		    "tlsward_watch_handshakes_failed_total", { "direction", "reason" } },
+		[WATCH_DELIVERIES] = { "deliveries ", "tlsward_watch_deliveries_total",
+		    { "result", "protocol", "level" } },
+		[WATCH_TROUBLE] = { "trouble ", "tlsward_watch_deliveries_troubled_total",
+		    { "result", "reason" } },
+		[WATCH_JUDGED] = { "judged ", "tlsward_watch_deliveries_judged_total",
+		    { "verdict" } },
+		[WATCH_BELOW] = { "below ", "tlsward_watch_deliveries_below_total",
+		    { "state", "reason" } },
+	};
+	static const struct {
+		const char *name;
+		enum figure figure;
+	} numbers[] = {
+		{ "lines", FIGURE_WATCH_LINES }, { "lines_unread", FIGURE_WATCH_UNREAD },
+		{ "lag", FIGURE_WATCH_LAG_MS }, { "time", FIGURE_WATCH_SEEN_MS },
+	};
+	struct figures *figures = context;
+
+	figures->watched = true;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (strcmp(name, numbers[i].name) == 0)
+			figures->values[numbers[i].figure] = value;
+	for (size_t i = 0; i < WATCH_FAMILIES; i++) {
+		size_t length = strlen(families[i].word);
+
+		if (strncmp(name, families[i].word, length) == 0)
+			take_sample(families[i].name, families[i].labels, name + length,
+			    value, &figures->samples[i]);
+	}
+}
+
+/* What cannot be told now is left out, as it is before there is any. */
+static void
+take_watched(struct figures *figures, const struct metrics_source *source)
+{
+	if (figures->journal &&
+	    !source->watched(source->service->journal, take_watched_total, figures))
+		figures->watched = false;
+}
+
 static void
 take_figures(const struct metrics_source *source, int64_t now, struct figures *figures)
 {
@@ -307,7 +447,8 @@ take_figures(const struct metrics_source *source, int64_t now, struct figures *f
 static bool
 is_missing(const struct metric *metric, const struct figures *figures)
 {
-	return metric->figure >= FIGURE_JOURNAL_QUEUE && !figures->journal;
+	return (metric->figure >= FIGURE_JOURNAL_QUEUE && !figures->journal) ||
+	    (metric->figure >= FIGURE_WATCH_LINES && !figures->watched);
 }
 
 /* ------------------------------------------------------------------ *
@@ -378,6 +519,7 @@ metrics_write(const struct metrics_source *source, enum metrics_format format,
 	struct figures figures;
 
 	take_figures(source, now_ms / 1000, &figures);
+	take_watched(&figures, source);
 	for (size_t i = 0; i < TABLE_ROWS; i++) {
 		const struct metric *metric = &table[i];
 
@@ -387,11 +529,19 @@ metrics_write(const struct metrics_source *source, enum metrics_format format,
 			write_family(metric, open, out);
 		if (metric->samples != NULL)
 			metric->samples(&figures, out);
+		else if (metric->figure >= FIGURE_WATCH_SAMPLES)
+			buffer_add(out, figures.samples[metric->figure -
+			    FIGURE_WATCH_SAMPLES].text, figures.samples[metric->figure -
+			    FIGURE_WATCH_SAMPLES].length);
 		else
 			write_sample(metric, figures.values[metric->figure], out);
 	}
 	if (open)
 		buffer_string(out, "# EOF\n");
+	for (size_t i = 0; i < WATCH_FAMILIES; i++) {
+		out->failed = out->failed || figures.samples[i].failed;
+		buffer_free(&figures.samples[i]);
+	}
 }
 
 void

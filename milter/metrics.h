@@ -3,7 +3,8 @@
  *
  * OpenMetrics 1.0, or Prometheus's text format 0.0.4, which older readers know. No
  * label has a value that comes from the network: how many lines there are does not
- * depend on who connects. All functions are thread-safe.
+ * depend on who connects. What "tlsward watch" counts is read in the journal. All
+ * functions are thread-safe.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,7 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
-#include "journal/store.h"
+#include "journal/journal.h"
 #include "milter/service.h"
 #include "milter/sockets.h"
 
@@ -25,6 +26,9 @@ struct metrics_source {
 	int64_t started_ms;		/* the worker's start; Unix time */
 	/* Fills in the journal's figures, as journal_store_stats() does. Thread-safe. */
 	void (*journal)(struct journal_store *store, struct journal_stats *stats);
+	/* Likewise journal_store_watched(). */
+	bool (*watched)(const struct journal_store *store, journal_watched *take,
+	    void *context);
 };
 
 /* The value of Content-Type for a format. Static. */
@@ -59,6 +63,7 @@ struct health {
 	const struct sockets *sockets;
 	atomic_bool milter;		/* libmilter's thread runs */
 	atomic_bool policy_service;	/* the policy service's does */
+	atomic_bool tls_policy_map;	/* and the TLS policy map's */
 	atomic_bool ending;
 };
 

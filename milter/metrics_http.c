@@ -104,6 +104,9 @@ health_trouble(const struct health *health)
 	if (health->settings->policy_service != NULL &&
 	    !atomic_load(&health->policy_service))
 		return "the policy service does not run";
+	if (health->settings->tls_policy_map != NULL &&
+	    !atomic_load(&health->tls_policy_map))
+		return "the TLS policy map does not run";
 	return NULL;
 }
 

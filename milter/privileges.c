@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,81 +20,6 @@ no_privilege(char *error, const char *what, const char *name, const char *why)
 {
 	(void)snprintf(error, PRIVILEGES_ERROR_MAX, "%s %s: %s", what, name, why);
 	return false;
-}
-
-static bool
-find_group(const char *name, gid_t *gid, char *error)
-{
-	const struct group *group;
-
-	errno = 0;
-	group = getgrnam(name);
-	if (group == NULL)
-		return no_privilege(error, "group", name,
-		    errno != 0 ? strerror(errno) : "there is no such group");
-	*gid = group->gr_gid;
-	return true;
-}
-
-static bool
-find_user(const struct settings *settings, struct identity *identity, char *error)
-{
-	const struct passwd *user;
-
-	errno = 0;
-	user = getpwnam(settings->user);
-	if (user == NULL)
-		return no_privilege(error, "user", settings->user,
-		    errno != 0 ? strerror(errno) : "there is no such user");
-	identity->uid = user->pw_uid;
-	identity->gid = user->pw_gid;
-	return settings->group == NULL ||
-	    find_group(settings->group, &identity->gid, error);
-}
-
-bool
-privileges_resolve(const struct settings *settings, struct identity *identity,
-    char *error)
-{
-	const struct passwd *user;
-
-	memset(identity, 0, sizeof(*identity));
-	identity->user = settings->user;
-	identity->uid = geteuid();
-	identity->gid = getegid();
-	if (geteuid() == 0) {
-		identity->change = true;
-		if (!find_user(settings, identity, error))
-			return false;
-	} else {
-		user = getpwnam(settings->user);
-		identity->other = user == NULL || user->pw_uid != geteuid();
-	}
-	identity->socket_gid = identity->gid;
-	return settings->socket_group == NULL ||
-	    find_group(settings->socket_group, &identity->socket_gid, error);
-}
-
-bool
-privileges_assume(const struct identity *identity, char *error)
-{
-	if (!identity->change)
-		return true;
-	if (initgroups(identity->user, identity->gid) != 0 ||
-	    setegid(identity->gid) != 0 || seteuid(identity->uid) != 0)
-		return no_privilege(error, "cannot become user", identity->user,
-		    strerror(errno));
-	return true;
-}
-
-bool
-privileges_resume(const struct identity *identity, char *error)
-{
-	if (!identity->change)
-		return true;
-	if (seteuid(0) != 0 || setegid(0) != 0)
-		return no_privilege(error, "cannot become", "root again", strerror(errno));
-	return true;
 }
 
 static bool

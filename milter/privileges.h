@@ -14,29 +14,7 @@
 
 #include "settings/settings.h"
 
-#define PRIVILEGES_ERROR_MAX 256
-
-struct identity {
-	const char *user;		/* the settings' */
-	uid_t uid;
-	gid_t gid;
-	gid_t socket_gid;
-	bool change;			/* started as root: become that user */
-	bool other;			/* not root, and not that user either */
-};
-
-/*
- * Looks up the user and the groups that the settings name. Not started as root,
- * the daemon stays who it is, and the user need not exist.
- */
-bool privileges_resolve(const struct settings *settings, struct identity *identity,
-    char *error);
-
-/* Acts as that user for a while: what it cannot read cannot be read. */
-bool privileges_assume(const struct identity *identity, char *error);
-
-/* Ends that. */
-bool privileges_resume(const struct identity *identity, char *error);
+#define PRIVILEGES_ERROR_MAX IDENTITY_ERROR_MAX
 
 /*
  * Becomes that user for good, without any capability and without a way to gain

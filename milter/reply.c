@@ -5,8 +5,6 @@
  */
 #include "milter/callbacks.h"
 
-#include <stdio.h>
-
 void
 reply_escape(const char *text, char *out, size_t size)
 {

@@ -42,6 +42,7 @@ struct service {
 	struct correlation *correlation;	/* NULL: no policy service */
 	struct authres *authres;	/* NULL: header fields are not looked at */
 	struct journal_store *journal;	/* NULL: none */
+	struct tls_policy_next *next;	/* the service behind that; NULL: none */
 	struct counters counters;
 	struct limiter unknown[KIND_END];	/* by the first unknown requirement */
 	struct limiter faults[FAULT_COUNT];
@@ -51,6 +52,8 @@ struct service {
 	atomic_bool unseen_told;		/* header fields out of reach */
 	struct limiter digest;			/* fingerprints of no use */
 	struct limiter unjudged;		/* requests that nobody judges */
+	struct limiter lookup;			/* look-ups that cannot be answered */
+	struct limiter useless;			/* replies of the service behind */
 	atomic_bool milter_asked;		/* of an SMTP client, since the start */
 	atomic_bool beyond_told;		/* of clients whom it does not see */
 	/* Who decides counts itself first and looks at the stage then. */

@@ -1,5 +1,5 @@
 /*
- * service_listener.c - the server of the policy service: many clients, one thread.
+ * service_listener.c - a server of short requests: many clients, one thread.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -23,25 +23,24 @@
 
 #define EVENTS_AT_ONCE 64
 
+/* With so many bytes of answers a client's next request waits until they are read. */
+#define ANSWERS_MOST 16384
+
 /* One piece: several requests of Postfix's fit. */
 #define PIECE 4096
 
 /* What is not a client, in an event. */
 #define THE_LISTENER UINT32_MAX
 
-const struct service_limits service_limits = {
-	.clients = 4096,
-	.first_ms = 30000,
-	.request_ms = 10000,
-	.answer_ms = 10000,
-	.idle_ms = 600000,
-};
+/* A client's serial is its number, above that of its place. */
+#define PLACE_BITS 16
 
 struct service_listener {
 	atomic_int fd;			/* -1: no connections are accepted any more */
 	int epoll;
 	atomic_bool stopping;
 	struct service *service;
+	const struct service_protocol *protocol;
 	const struct service_limits *limits;
 	size_t most;			/* clients */
 	uint64_t serial;
@@ -76,8 +75,7 @@ flush_answers(struct service_client *client, int64_t now_ms)
 		if (sent == -1 && errno == EINTR)
 			continue;
 		if (sent == -1)
-			return errno == EAGAIN || errno == EWOULDBLOCK ? CLIENT_GOES_ON :
-			    CLIENT_LEFT;
+			return errno == EAGAIN ? CLIENT_GOES_ON : CLIENT_LEFT;
 		client->written += (size_t)sent;
 		client->since_ms = now_ms;
 	}
@@ -86,77 +84,86 @@ flush_answers(struct service_client *client, int64_t now_ms)
 	return CLIENT_GOES_ON;
 }
 
-/* Answers the request when it is complete. */
+/* Takes requests, as many as can be answered now; what is left is kept. */
 static enum client_end
-take_request(struct service_client *client, struct service *service)
-{
-	static const enum client_end ends[] = {
-		[DELEGATION_EMPTY] = CLIENT_GOES_ON, [DELEGATION_PARTIAL] = CLIENT_GOES_ON,
-		[DELEGATION_GARBAGE] = CLIENT_GARBAGE,
-		[DELEGATION_TOO_LARGE] = CLIENT_TOO_LARGE,
-		[DELEGATION_NO_MEMORY] = CLIENT_NO_MEMORY,
-	};
-	bool answered;
-
-	if (client->request.state != DELEGATION_COMPLETE)
-		return ends[client->request.state];
-	answered = answer_request(service, &client->state, &client->request,
-	    &client->answers);
-	delegation_clear(&client->request);
-	client->asked = true;
-	if (!answered)
-		return CLIENT_GARBAGE;
-	return client->answers.failed ? CLIENT_NO_MEMORY : CLIENT_GOES_ON;
-}
-
-static enum client_end
-take_piece(struct service_client *client, struct service *service, const char *piece,
-    size_t length, int64_t now_ms)
+take_piece(const struct service_listener *listener, struct service_client *client,
+    const char *piece, size_t length, int64_t now_ms)
 {
 	enum client_end end = CLIENT_GOES_ON;
 
-	while (length > 0 && end == CLIENT_GOES_ON) {
-		size_t taken;
+	while (length > 0 && end == CLIENT_GOES_ON && !client->waiting &&
+	    client->answers.length < ANSWERS_MOST) {
+		size_t taken = 0;
 
 		/* A request's time runs from its first byte, whatever comes after. */
-		if (client->request.state == DELEGATION_EMPTY && client->asked)
+		if (!client->under_way && client->asked)
 			client->since_ms = now_ms;
-		taken = delegation_feed(&client->request, piece, length);
+		end = listener->protocol->take(listener->service, client, piece, length,
+		    &taken);
+		if (client->answers.failed)
+			return CLIENT_NO_MEMORY;
+		client->asked |= !client->under_way;
 		piece += taken;
 		length -= taken;
-		end = take_request(client, service);
 	}
-	if (client->request.state == DELEGATION_EMPTY)
+	if (!client->under_way)
 		client->since_ms = now_ms;
+	if (end != CLIENT_GOES_ON)
+		return end;
+	if (length > 0)
+		buffer_add(&client->unread, piece, length);
+	return client->unread.failed ? CLIENT_NO_MEMORY : CLIENT_GOES_ON;
+}
+
+/* The same with what was kept, until it is taken or has to be kept again. */
+static enum client_end
+take_unread(const struct service_listener *listener, struct service_client *client,
+    int64_t now_ms)
+{
+	struct buffer unread = client->unread;
+	enum client_end end;
+
+	client->unread = (struct buffer)BUFFER_INIT;
+	end = take_piece(listener, client, unread.text, unread.length, now_ms);
+	buffer_free(&unread);
 	return end;
+}
+
+static enum client_end
+read_piece(const struct service_listener *listener, struct service_client *client,
+    int64_t now_ms)
+{
+	char piece[PIECE];
+	ssize_t got = recv(client->fd, piece, sizeof(piece), 0);
+
+	if (got > 0)
+		return take_piece(listener, client, piece, (size_t)got, now_ms);
+	return got == -1 && (errno == EAGAIN || errno == EINTR) ? CLIENT_GOES_ON :
+	    CLIENT_LEFT;
 }
 
 /* Reads one piece and answers what is complete; then writes what the client takes. */
 static enum client_end
-read_and_answer(struct service_client *client, struct service *service,
+read_and_answer(const struct service_listener *listener, struct service_client *client,
     int64_t now_ms)
 {
-	enum client_end end = CLIENT_GOES_ON, written;
-	char piece[PIECE];
-	ssize_t got;
+	enum client_end end = CLIENT_GOES_ON, written = CLIENT_GOES_ON;
 
-	if (!has_answers(client)) {
-		got = recv(client->fd, piece, sizeof(piece), 0);
-		if (got == -1)
-			return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ?
-			    CLIENT_GOES_ON : CLIENT_LEFT;
-		if (got == 0)
+	if (!has_answers(client) && !client->waiting && client->unread.length == 0)
+		end = read_piece(listener, client, now_ms);
+	for (;;) {
+		if (end == CLIENT_NO_MEMORY || end == CLIENT_LEFT)
+			return end;
+		/* It was not waited for any more, nor is its record. */
+		if (atomic_load(&listener->service->stage) == SERVICE_OVER)
 			return CLIENT_LEFT;
-		end = take_piece(client, service, piece, (size_t)got, now_ms);
+		/* What was asked before the garbage is answered. */
+		written = flush_answers(client, now_ms);
+		if (end != CLIENT_GOES_ON || written != CLIENT_GOES_ON ||
+		    has_answers(client) || client->waiting || client->unread.length == 0)
+			return end != CLIENT_GOES_ON ? end : written;
+		end = take_unread(listener, client, now_ms);
 	}
-	if (end == CLIENT_NO_MEMORY)
-		return end;
-	/* It was not waited for any more, nor is its record. */
-	if (atomic_load(&service->stage) == SERVICE_OVER)
-		return CLIENT_LEFT;
-	/* What was asked before the garbage is answered. */
-	written = flush_answers(client, now_ms);
-	return end != CLIENT_GOES_ON ? end : written;
 }
 
 enum client_end
@@ -165,13 +172,14 @@ service_client_overdue(const struct service_client *client,
 {
 	int64_t passed = now_ms - client->since_ms;
 
+	if (client->waiting)
+		return CLIENT_GOES_ON;
 	if (has_answers(client))
 		return passed > limits->answer_ms ? CLIENT_TOO_SLOW : CLIENT_GOES_ON;
 	if (!client->asked)
 		return passed <= limits->first_ms ? CLIENT_GOES_ON :
-		    client->request.state == DELEGATION_EMPTY ? CLIENT_IDLE :
-		    CLIENT_TOO_SLOW;
-	if (client->request.state != DELEGATION_EMPTY)
+		    client->under_way ? CLIENT_TOO_SLOW : CLIENT_IDLE;
+	if (client->under_way)
 		return passed > limits->request_ms ? CLIENT_TOO_SLOW : CLIENT_GOES_ON;
 	return passed > limits->idle_ms ? CLIENT_IDLE : CLIENT_GOES_ON;
 }
@@ -182,6 +190,8 @@ service_client_close(struct service_client *client)
 	if (client->fd != -1)
 		(void)close(client->fd);
 	delegation_clear(&client->request);
+	netstring_clear(&client->lookup);
+	buffer_free(&client->unread);
 	buffer_free(&client->answers);
 	memset(client, 0, sizeof(*client));
 	client->fd = -1;
@@ -195,25 +205,31 @@ static int
 watch_fd(const struct service_listener *listener, int operation, int fd, uint32_t events,
     uint32_t what)
 {
-	struct epoll_event event = { .events = events, .data.u32 = what };
+	struct epoll_event event = { .events = events, .data.u64 = what };
 
 	return epoll_ctl(listener->epoll, operation, fd, &event);
 }
 
 struct service_listener *
 service_listener_new(int fd, struct service *service,
-    const struct service_limits *limits)
+    const struct service_protocol *protocol, const struct service_limits *limits)
 {
 	size_t share = descriptors_share();
-	size_t most = limits->clients < share ? limits->clients : share;
-	struct service_listener *listener = calloc(1, sizeof(*listener) +
-	    most * sizeof(listener->clients[0]));
+	size_t most;
+	struct service_listener *listener;
 
+	if (limits == NULL)
+		limits = &protocol->limits;
+	most = limits->clients < share ? limits->clients : share;
+	if (most > UINT64_C(1) << PLACE_BITS)
+		most = UINT64_C(1) << PLACE_BITS;
+	listener = calloc(1, sizeof(*listener) + most * sizeof(listener->clients[0]));
 	if (listener == NULL)
 		return NULL;
 	listener->fd = -1;
 	listener->most = most;
 	listener->service = service;
+	listener->protocol = protocol;
 	listener->limits = limits;
 	listener->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (listener->epoll == -1 ||
@@ -256,9 +272,8 @@ service_listener_stop(struct service_listener *listener)
  * Clients that go
  * ------------------------------------------------------------------ */
 
-/* NULL: nobody needs to be told. */
+/* NULL: nobody needs to be told, or the protocol has it. */
 static const char *const reasons[CLIENT_ENDS] = {
-	[CLIENT_GARBAGE] = "what it sent is no policy delegation request",
 	[CLIENT_TOO_LARGE] = "its request is too large",
 	[CLIENT_TOO_SLOW] = "it is too slow",
 	[CLIENT_TOO_MANY] = "there are too many, and it was silent longest",
@@ -270,12 +285,17 @@ drop_client(struct service_listener *listener, struct service_client *client,
     enum client_end end)
 {
 	struct service *service = listener->service;
+	const struct service_protocol *protocol = listener->protocol;
+	const char *why = end == CLIENT_GARBAGE ? protocol->garbage : reasons[end];
 
-	if (reasons[end] != NULL) {
-		counters_add(&service->counters, COUNTER_CLIENTS_CLOSED);
+	if (why != NULL) {
+		counters_add(&service->counters, protocol->closed);
 		log_limited(service->log, &listener->limiters[end], SEVERITY_WARNING,
-		    "policy service: a client is not served any more: %s", reasons[end]);
+		    "%s: a client is not served any more: %s", protocol->name, why);
 	}
+	counters_take(&service->counters, protocol->clients);
+	if (client->waiting && protocol->leave != NULL)
+		protocol->leave(service, client);
 	service_client_close(client);
 	listener->count--;
 }
@@ -286,6 +306,8 @@ drop_overdue(struct service_listener *listener, int64_t now_ms)
 	if (now_ms < listener->look_ms)
 		return;
 	listener->look_ms = now_ms + LOOK_MS;
+	if (listener->protocol->tick != NULL)
+		listener->protocol->tick(listener, listener->service, now_ms);
 	for (size_t i = 0; i < listener->used; i++) {
 		struct service_client *client = &listener->clients[i];
 		enum client_end end;
@@ -352,8 +374,10 @@ admit_client(struct service_listener *listener, int fd, int64_t now_ms)
 	client->fd = fd;
 	client->events = EPOLLIN;
 	client->since_ms = now_ms;
-	client->state.serial = ++listener->serial;
+	client->state.serial = ++listener->serial << PLACE_BITS |
+	    (uint64_t)(client - listener->clients);
 	listener->count++;
+	counters_add(&listener->service->counters, listener->protocol->clients);
 }
 
 /* A connection, or -1 with errno. What is kept of files is not taken. */
@@ -371,7 +395,7 @@ static void
 pause_accepting(struct service_listener *listener, int64_t now_ms)
 {
 	log_limited(listener->service->log, &listener->shortage, SEVERITY_ERROR,
-	    "policy service: " DESCRIPTORS_SHORT, descriptors_limit());
+	    "%s: " DESCRIPTORS_SHORT, listener->protocol->name, descriptors_limit());
 	if (watch_fd(listener, EPOLL_CTL_MOD, listener->fd, 0, THE_LISTENER) == 0)
 		listener->resume_ms = now_ms + DESCRIPTORS_PAUSE_MS;
 }
@@ -418,19 +442,18 @@ stop_accepting(struct service_listener *listener)
  * Serving
  * ------------------------------------------------------------------ */
 
-static void
-serve_client(struct service_listener *listener, struct service_client *client,
+/* Nothing is read from one that waits: only its end is told. */
+void
+service_listener_go_on(struct service_listener *listener, struct service_client *client,
     int64_t now_ms)
 {
 	enum client_end end;
 	uint32_t events;
 
-	if (client->fd == -1)
-		return;
 	atomic_fetch_add(&listener->service->active, 1);
-	end = read_and_answer(client, listener->service, now_ms);
+	end = client->waiting ? CLIENT_LEFT : read_and_answer(listener, client, now_ms);
 	atomic_fetch_sub(&listener->service->active, 1);
-	events = has_answers(client) ? EPOLLOUT : EPOLLIN;
+	events = has_answers(client) ? EPOLLOUT : client->waiting ? 0 : EPOLLIN;
 	if (end == CLIENT_GOES_ON && events != client->events) {
 		client->events = events;
 		if (watch_fd(listener, EPOLL_CTL_MOD, client->fd, events,
@@ -439,6 +462,39 @@ serve_client(struct service_listener *listener, struct service_client *client,
 	}
 	if (end != CLIENT_GOES_ON)
 		drop_client(listener, client, end);
+}
+
+int
+service_listener_epoll(const struct service_listener *listener)
+{
+	return listener->epoll;
+}
+
+struct service_client *
+service_listener_waiting(struct service_listener *listener, uint64_t serial)
+{
+	size_t place = serial & ((UINT64_C(1) << PLACE_BITS) - 1);
+	struct service_client *client = &listener->clients[place];
+
+	return place < listener->used && client->fd != -1 && client->waiting &&
+	    client->state.serial == serial ? client : NULL;
+}
+
+/* What an event is for. False: somebody wants to connect. */
+static bool
+serve_event(struct service_listener *listener, const struct epoll_event *event,
+    int64_t now_ms)
+{
+	const struct service_protocol *protocol = listener->protocol;
+	uint64_t what = event->data.u64;
+
+	if (what > THE_LISTENER)
+		protocol->event(listener, listener->service, what, now_ms);
+	else if (what != THE_LISTENER && listener->clients[what].fd != -1)
+		service_listener_go_on(listener, &listener->clients[what], now_ms);
+	else if (what == THE_LISTENER && (event->events & EPOLLHUP) != 0)
+		stop_accepting(listener);
+	return what != THE_LISTENER || (event->events & EPOLLHUP) != 0;
 }
 
 /* How long to wait: for ever where there is nobody to look at. */
@@ -465,16 +521,8 @@ service_listener_run(void *argument)
 		int64_t now_ms = histogram_clock() / 1000000;
 
 		connecting = false;
-		for (int i = 0; i < count; i++) {
-			uint32_t what = events[i].data.u32;
-
-			if (what != THE_LISTENER)
-				serve_client(listener, &listener->clients[what], now_ms);
-			else if ((events[i].events & EPOLLHUP) != 0)
-				stop_accepting(listener);
-			else
-				connecting = true;
-		}
+		for (int i = 0; i < count; i++)
+			connecting |= !serve_event(listener, &events[i], now_ms);
 		serving = !atomic_load(&listener->stopping);
 		drop_overdue(listener, now_ms);
 		resume_accepting(listener, now_ms);

@@ -1,5 +1,5 @@
 /*
- * sockets.c - what the daemon listens on: for the MTA, the policy service, metrics.
+ * sockets.c - what the daemon listens on.
  *
  * <syslog.h> is not included: with _FORTIFY_SOURCE it defines syslog() itself.
  *
@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -54,6 +55,8 @@
 
 #define CANNOT_LISTEN "cannot listen on"
 #define CANNOT_SERVE "cannot listen for the policy service on"
+#define CANNOT_MAP "cannot listen for the TLS policy map on"
+#define CANNOT_FIND "cannot look up the service of tls-policy-next"
 #define CANNOT_MEASURE "cannot listen for metrics on"
 
 static bool
@@ -327,27 +330,7 @@ sockets_remove(struct sockets *sockets)
  * Opening
  * ------------------------------------------------------------------ */
 
-/* A socket that listens ("backlog" 0: is bound only), or -1 with errno set. */
-static int
-listen_at(const struct sockaddr *address, socklen_t length, int backlog)
-{
-	int family = address->sa_family;
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int on = 1, saved;
-
-	if (fd == -1)
-		return -1;
-	if (family != AF_UNIX)
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, address, length) == 0 && (backlog == 0 || listen(fd, backlog) == 0))
-		return fd;
-	saved = errno;
-	(void)close(fd);
-	errno = saved;
-	return -1;
-}
-
-/* The same; one that is in use may be a dead daemon's: it is waited for. */
+/* As settings_listen_at(); one that is in use may be a dead daemon's: it is waited for. */
 static int
 await_listen_at(const struct sockaddr *address, socklen_t length, int backlog)
 {
@@ -355,7 +338,7 @@ await_listen_at(const struct sockaddr *address, socklen_t length, int backlog)
 	int fd;
 
 	do {
-		fd = listen_at(address, length, backlog);
+		fd = settings_listen_at(address, length, backlog);
 	} while (fd == -1 && errno == EADDRINUSE && have_patience(&since, UNKNOWN_MS));
 	return fd;
 }
@@ -364,22 +347,12 @@ await_listen_at(const struct sockaddr *address, socklen_t length, int backlog)
 static int
 listen_inet(const char *where, int backlog, const char *cannot, char *error)
 {
-	const char *port = strchr(where, ':'), *host = strchr(where, '@');
-	struct addrinfo wanted = { .ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_NUMERICSERV };
-	struct addrinfo *found = NULL;
-	char number[8];
-	int result, fd;
+	struct addrinfo *found;
+	const char *why = settings_look_up(where, &found);
+	int fd;
 
-	wanted.ai_family = strncmp(where, "inet6:", 6) == 0 ? AF_INET6 : AF_INET;
-	if (port == NULL || host == NULL) {
-		(void)sockets_fail(error, cannot, where, "that is no address");
-		return -1;
-	}
-	(void)snprintf(number, sizeof(number), "%.*s", (int)(host - port - 1), port + 1);
-	result = getaddrinfo(host + 1, number, &wanted, &found);
-	if (result != 0) {
-		(void)sockets_fail(error, cannot, where, gai_strerror(result));
+	if (why != NULL) {
+		(void)sockets_fail(error, cannot, where, why);
 		return -1;
 	}
 	fd = await_listen_at(found->ai_addr, found->ai_addrlen, backlog);
@@ -392,7 +365,7 @@ listen_inet(const char *where, int backlog, const char *cannot, char *error)
 /* Not even for a moment may somebody connect whom the mode keeps out. */
 static int
 listen_unix(struct socket_file *file, const char *path, const struct settings *settings,
-    const struct identity *identity, char *error)
+    const struct identity *identity, const char *cannot, char *error)
 {
 	const struct sockaddr_un address = unix_address(path);
 	mode_t before;
@@ -401,10 +374,10 @@ listen_unix(struct socket_file *file, const char *path, const struct settings *s
 	if (!make_way(path, error))
 		return -1;
 	before = umask(0777);
-	fd = listen_at((const struct sockaddr *)&address, sizeof(address), BACKLOG);
+	fd = settings_listen_at((const struct sockaddr *)&address, sizeof(address), BACKLOG);
 	(void)umask(before);
 	if (fd == -1) {
-		(void)sockets_fail(error, CANNOT_SERVE, path, strerror(errno));
+		(void)sockets_fail(error, cannot, path, strerror(errno));
 		return -1;
 	}
 	if (give_away(file, path, settings, identity, error))
@@ -420,7 +393,8 @@ prepare_descriptors(const struct settings *settings, struct log *log)
 
 	descriptors_raise();
 	limit = descriptors_limit();
-	sockets_prepare_accept(log, settings->policy_service != NULL);
+	sockets_prepare_accept(log, (settings->policy_service != NULL ? 1u : 0) +
+	    (settings->tls_policy_map != NULL ? 1u : 0));
 	if (limit < DESCRIPTORS_LOW)
 		log_message(log, SEVERITY_WARNING, "only %zu files may be open at a time,"
 		    " and each connection of the MTA is one: allow %d or more"
@@ -500,41 +474,85 @@ open_milter(struct sockets *sockets, const struct settings *settings,
 	    give_away(&sockets->files[0], path, settings, identity, error);
 }
 
+/* Notes whom the TLS policy map asks: nothing can be looked up later. */
+static bool
+keep_next(struct sockets *sockets, const void *address, unsigned length)
+{
+	sockets->next = malloc(length);
+	if (sockets->next == NULL)
+		return false;
+	memcpy(sockets->next, address, length);
+	sockets->next_length = length;
+	return true;
+}
+
+static bool
+find_next(struct sockets *sockets, const char *where, char *error)
+{
+	const char *path = settings_unix_path(where), *why;
+	const struct sockaddr_un address = unix_address(path != NULL ? path : "");
+	struct addrinfo *found;
+	bool kept;
+
+	if (where == NULL)
+		return true;
+	if (path != NULL) {
+		kept = keep_next(sockets, &address, sizeof(address));
+	} else {
+		if ((why = settings_look_up(where, &found)) != NULL)
+			return sockets_fail(error, CANNOT_FIND, where, why);
+		kept = keep_next(sockets, found->ai_addr, found->ai_addrlen);
+		freeaddrinfo(found);
+	}
+	return kept || sockets_fail(error, CANNOT_FIND, where, "not enough memory");
+}
+
 bool
 sockets_open(struct sockets *sockets, const struct settings *settings,
     const struct identity *identity, struct log *log, char error[SOCKETS_ERROR_MAX])
 {
-	const char *path = settings_unix_path(settings->policy_service);
+	const struct {
+		int *fd;
+		const char *address, *cannot;
+		int backlog;
+	} others[] = {
+		{ &sockets->service_fd, settings->policy_service, CANNOT_SERVE, BACKLOG },
+		{ &sockets->map_fd, settings->tls_policy_map, CANNOT_MAP, BACKLOG },
+		{ &sockets->metrics_fd, settings->metrics, CANNOT_MEASURE, METRICS_BACKLOG },
+	};
 
 	prepare_descriptors(settings, log);
+	if (!find_next(sockets, settings->tls_policy_next, error))
+		return false;
 	if (!open_milter(sockets, settings, identity, error))
 		return false;
 	words_go_to = log;
-	if (path != NULL)
-		sockets->service_fd = listen_unix(&sockets->files[1], path, settings,
-		    identity, error);
-	else if (settings->policy_service != NULL)
-		sockets->service_fd = listen_inet(settings->policy_service, BACKLOG,
-		    CANNOT_SERVE, error);
-	if (settings->policy_service != NULL && sockets->service_fd == -1)
-		goto fail;
-	if (settings->metrics != NULL)
-		sockets->metrics_fd = listen_inet(settings->metrics, METRICS_BACKLOG,
-		    CANNOT_MEASURE, error);
-	if (settings->metrics == NULL || sockets->metrics_fd != -1)
-		return true;
-fail:
-	sockets_remove(sockets);
-	return false;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		const char *path = settings_unix_path(others[i].address);
+
+		if (others[i].address == NULL)
+			continue;
+		*others[i].fd = path == NULL ? listen_inet(others[i].address,
+		    others[i].backlog, others[i].cannot, error) :
+		    listen_unix(&sockets->files[i + 1], path, settings, identity,
+		    others[i].cannot, error);
+		if (*others[i].fd == -1) {
+			sockets_remove(sockets);
+			return false;
+		}
+	}
+	return true;
 }
 
 void
 sockets_own(const struct sockets *sockets)
 {
-	if (sockets->files[0].path != NULL)
-		(void)listen(sockets->milter_fd, BACKLOG);
-	if (sockets->files[1].path != NULL)
-		(void)listen(sockets->service_fd, BACKLOG);
+	const int fds[SOCKETS_FILES] = { sockets->milter_fd, sockets->service_fd,
+	    sockets->map_fd };
+
+	for (size_t i = 0; i < SOCKETS_FILES; i++)
+		if (sockets->files[i].path != NULL)
+			(void)listen(fds[i], BACKLOG);
 }
 
 /*
@@ -549,6 +567,8 @@ sockets_stop(const struct sockets *sockets, int quiet, bool for_all)
 		return;
 	if (sockets->service_fd != -1)
 		(void)shutdown(sockets->service_fd, SHUT_RDWR);
+	if (sockets->map_fd != -1)
+		(void)shutdown(sockets->map_fd, SHUT_RDWR);
 	if (sockets->metrics_fd != -1) {
 		(void)shutdown(sockets->metrics_fd, SHUT_RDWR);
 		(void)dup3(quiet, sockets->metrics_fd, O_CLOEXEC);
@@ -567,8 +587,11 @@ void
 sockets_close(struct sockets *sockets)
 {
 	words_go_to = NULL;
-	sockets_prepare_accept(NULL, false);
+	sockets_prepare_accept(NULL, 0);
 	close_one(&sockets->milter_fd);
 	close_one(&sockets->service_fd);
+	close_one(&sockets->map_fd);
 	close_one(&sockets->metrics_fd);
+	free(sockets->next);
+	sockets->next = NULL;
 }

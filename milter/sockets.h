@@ -1,5 +1,6 @@
 /*
- * sockets.h - what the daemon listens on: for the MTA, the policy service, metrics.
+ * sockets.h - what the daemon listens on: for the MTA, the policy service, the TLS policy
+ * map, metrics.
  *
  * For a process with one thread: umask(2) is changed for a moment.
  *
@@ -17,38 +18,44 @@
 
 #define SOCKETS_ERROR_MAX 512
 
+struct sockaddr;
+
 /* The file of a UNIX socket as it was made. */
 struct socket_file {
 	const char *path;		/* the settings'; NULL: there is no such file */
 	struct stat made;
 };
 
-#define SOCKETS_FILES 2
+#define SOCKETS_FILES 3
 
 struct sockets {
-	struct socket_file files[SOCKETS_FILES];	/* libmilter's; the policy service's */
+	struct socket_file files[SOCKETS_FILES];	/* of the first three below */
 	int milter_fd;			/* that libmilter listens on; -1: none yet */
 	int service_fd;			/* the policy service's; -1: there is none */
+	int map_fd;			/* the TLS policy map's; -1: likewise */
+	struct sockaddr *next;		/* the service that the map asks; NULL: there is none */
+	unsigned next_length;
 	int metrics_fd;			/* what metrics are fetched from; -1: likewise */
 };
-#define SOCKETS_INIT { .milter_fd = -1, .service_fd = -1, .metrics_fd = -1 }
+#define SOCKETS_INIT { .milter_fd = -1, .service_fd = -1, .map_fd = -1, \
+    .metrics_fd = -1 }
 
 /*
  * Registers the callbacks with libmilter and opens all sockets that the settings name,
- * non-blocking and listening. A stale UNIX socket is removed, one that somebody answers
- * on is an error; but what a dead daemon's worker still listens on is waited for. Mode,
- * owner and group are set before anybody can connect who may not. What libmilter has to
- * say meanwhile goes to standard error, and to "log" from then on. False with the reason
- * in "error": then no file is left behind.
+ * non-blocking and listening; looks up whom the TLS policy map asks. A stale UNIX socket
+ * is removed, one that somebody answers on is an error; but what a dead daemon's worker
+ * still listens on is waited for. Mode, owner and group are set before anybody can
+ * connect who may not. What libmilter has to say meanwhile goes to standard error, and to
+ * "log" from then on. False with the reason in "error": then no file is left behind.
  */
 bool sockets_open(struct sockets *sockets, const struct settings *settings,
     const struct identity *identity, struct log *log, char error[SOCKETS_ERROR_MAX]);
 
 /*
  * Connections are accepted as long as files may be opened (accept.c); "log" hears where
- * they are not. Beside a policy service libmilter leaves that one its share.
+ * they are not. libmilter leaves "services" beside it a share each.
  */
-void sockets_prepare_accept(struct log *log, bool beside_service);
+void sockets_prepare_accept(struct log *log, size_t services);
 
 /* A UNIX socket that was made and is not where it was any more, or NULL. */
 const char *sockets_lost(const struct sockets *sockets);
@@ -68,8 +75,7 @@ void sockets_remove(struct sockets *sockets);
 /*
  * No more connections, in a process whose threads wait for them. "quiet", on which
  * nothing ever comes, takes the place of libmilter's socket; libmilter's thread must be
- * woken then. "for_all": those of the policy service and of metrics accept no more in
- * any process.
+ * woken then. "for_all": the others accept no more in any process.
  */
 void sockets_stop(const struct sockets *sockets, int quiet, bool for_all);
 

@@ -18,7 +18,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -30,6 +29,8 @@
 #include "milter/load.h"
 #include "milter/metrics.h"
 #include "milter/service_listener.h"
+#include "milter/tls_policy_map.h"
+#include "milter/tls_policy_next.h"
 
 /*
  * How long the end may take: messages that have begun; then callbacks that are under way,
@@ -56,6 +57,7 @@ struct worker {
 	struct daemon *daemon;
 	struct service service;
 	struct service_listener *listener;	/* NULL: no policy service */
+	struct service_listener *map;		/* NULL: no TLS policy map */
 	struct metrics_http *http;		/* NULL: no metrics */
 	struct metrics_source metrics;
 	struct health health;
@@ -64,6 +66,7 @@ struct worker {
 	int ended[2];			/* libmilter's thread writes when it ends */
 	pthread_t milter;		/* that thread */
 	bool has_milter;		/* it was started */
+	pthread_mutex_t gate;		/* nobody is answered while it is locked */
 	pthread_t loader;		/* the thread of the reload under way */
 	bool loading;			/* there is one */
 	bool reload_owed;		/* and another is to follow */
@@ -99,6 +102,14 @@ take_own_session(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Who was answered once is answered again: the supervisor knows first that we serve. */
+static void
+wait_for_gate(struct worker *worker)
+{
+	(void)pthread_mutex_lock(&worker->gate);
+	(void)pthread_mutex_unlock(&worker->gate);
+}
+
 static void *
 run_libmilter(void *argument)
 {
@@ -109,6 +120,7 @@ run_libmilter(void *argument)
 	(void)sigemptyset(&waking);
 	(void)sigaddset(&waking, WAKING);
 	(void)pthread_sigmask(SIG_UNBLOCK, &waking, NULL);
+	wait_for_gate(worker);
 	atomic_store(&worker->health.milter, true);
 	result = smfi_main() == MI_SUCCESS ? '0' : '1';
 	atomic_store(&worker->health.milter, false);
@@ -121,9 +133,22 @@ run_policy_service(void *argument)
 {
 	struct worker *worker = argument;
 
+	wait_for_gate(worker);
 	atomic_store(&worker->health.policy_service, true);
 	(void)service_listener_run(worker->listener);
 	atomic_store(&worker->health.policy_service, false);
+	return NULL;
+}
+
+static void *
+run_tls_policy_map(void *argument)
+{
+	struct worker *worker = argument;
+
+	wait_for_gate(worker);
+	atomic_store(&worker->health.tls_policy_map, true);
+	(void)service_listener_run(worker->map);
+	atomic_store(&worker->health.tls_policy_map, false);
 	return NULL;
 }
 
@@ -500,8 +525,26 @@ prepare_policy_service(struct worker *worker)
 	worker->service.correlation = correlation_new();
 	if (worker->service.correlation != NULL)
 		worker->listener = service_listener_new(daemon->sockets.service_fd,
-		    &worker->service, &service_limits);
+		    &worker->service, &policy_service, NULL);
 	return worker->listener != NULL;
+}
+
+/* The same of the TLS policy map. */
+static bool
+prepare_tls_policy_map(struct worker *worker)
+{
+	const struct daemon *daemon = worker->daemon;
+
+	if (daemon->sockets.map_fd == -1)
+		return true;
+	worker->map = service_listener_new(daemon->sockets.map_fd, &worker->service,
+	    &tls_policy_map, NULL);
+	if (worker->map == NULL || daemon->sockets.next == NULL)
+		return worker->map != NULL;
+	worker->service.next = tls_policy_next_new(daemon->sockets.next,
+	    daemon->sockets.next_length, daemon->settings->tls_policy_next_map,
+	    service_listener_epoll(worker->map), &tls_policy_next_limits, daemon->log);
+	return worker->service.next != NULL;
 }
 
 /* Mail comes first: it is served where metrics cannot be. */
@@ -513,6 +556,7 @@ prepare_metrics(struct worker *worker)
 	worker->metrics.service = &worker->service;
 	worker->metrics.started_ms = log_time_ms();
 	worker->metrics.journal = journal_store_stats;
+	worker->metrics.watched = journal_store_watched;
 	if (daemon->sockets.metrics_fd == -1)
 		return;
 	worker->http = metrics_http_new(daemon->sockets.metrics_fd, &worker->metrics,
@@ -532,13 +576,15 @@ start_threads(struct worker *worker)
 	worker->has_milter = error == 0;
 	if (error == 0 && worker->listener != NULL)
 		error = start_thread(&unused, run_policy_service, worker);
+	if (error == 0 && worker->map != NULL)
+		error = start_thread(&unused, run_tls_policy_map, worker);
 	if (error == 0 && worker->http != NULL)
 		error = start_thread(&unused, metrics_http_run, worker->http);
 	return error;
 }
 
 static void
-say_serving(const struct worker *worker)
+log_serving(const struct worker *worker)
 {
 	const struct settings *settings = worker->daemon->settings;
 	struct log *log = worker->daemon->log;
@@ -547,29 +593,41 @@ say_serving(const struct worker *worker)
 	if (worker->listener != NULL)
 		log_message(log, SEVERITY_INFO, "policy service on %s: %s",
 		    settings->policy_service, answer_manner(settings));
+	if (worker->map != NULL)
+		log_message(log, SEVERITY_INFO, "TLS policy map on %s%s%s",
+		    settings->tls_policy_map, settings->tls_policy_next != NULL ?
+		    ", behind it " : "", settings->tls_policy_next != NULL ?
+		    settings->tls_policy_next : "");
 	if (worker->http != NULL)
 		log_message(log, SEVERITY_INFO, "metrics on %s", settings->metrics);
+}
+
+/* To the log and to the supervisor. */
+static void
+say_serving(struct worker *worker)
+{
+	if (!worker->daemon->again)
+		log_serving(worker);
+	log_leave_stderr(worker->daemon->log);
+	worker->orphan = control_send(worker->control, CONTROL_SERVING, -1) != 0;
 }
 
 static bool
 begin_serving(struct worker *worker)
 {
-	const struct daemon *daemon = worker->daemon;
 	int error;
 
 	callbacks_serve(&worker->service);
 	prepare_metrics(worker);
+	(void)pthread_mutex_lock(&worker->gate);
 	error = start_threads(worker);
-	if (error != 0) {
-		log_message(daemon->log, SEVERITY_ERROR, "cannot start a thread: %s",
-		    strerror(error));
-		return false;
-	}
-	if (!daemon->again)
+	if (error == 0)
 		say_serving(worker);
-	log_leave_stderr(daemon->log);
-	worker->orphan = control_send(worker->control, CONTROL_SERVING, -1) != 0;
-	return !worker->orphan;
+	else
+		log_message(worker->daemon->log, SEVERITY_ERROR, "cannot start a thread: %s",
+		    strerror(error));
+	(void)pthread_mutex_unlock(&worker->gate);
+	return error == 0 && !worker->orphan;
 }
 
 /* All that must be there before mail can be served. */
@@ -583,12 +641,13 @@ prepare(struct worker *worker)
 	worker->health.sockets = &daemon->sockets;
 	worker->service.settings = daemon->settings;
 	worker->service.log = daemon->log;
-	if (daemon->settings->confine && !confine_process(CONFINE_WORKER, error))
+	if (daemon->settings->confine && !confine_process(CONFINE_WORKER,
+	    daemon->sockets.next, error))
 		log_message(daemon->log, SEVERITY_ERROR, "%s", error);
 	else if (log_start(daemon->log) == 0 && pipe2(worker->ended, O_CLOEXEC) == 0 &&
 	    pipe2(worker->loaded, O_CLOEXEC) == 0 &&
 	    take_first_policy(worker) && prepare_authres(&worker->service) &&
-	    prepare_policy_service(worker))
+	    prepare_policy_service(worker) && prepare_tls_policy_map(worker))
 		return true;
 	log_message(daemon->log, SEVERITY_ERROR, "the worker cannot serve");
 	log_stop(daemon->log, LOG_MS);
@@ -599,7 +658,7 @@ int
 worker_run(struct daemon *daemon, int control)
 {
 	/* Threads may still use it when this function has returned. */
-	static struct worker worker;
+	static struct worker worker = { .gate = PTHREAD_MUTEX_INITIALIZER };
 	int status = 1;
 
 	take_own_session();

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -282,6 +281,8 @@ take_certificate(const struct certificate_reader *reader, X509 *x509,
 	certificate->not_before = take_time(X509_get0_notBefore(x509));
 	certificate->not_after = take_time(X509_get0_notAfter(x509));
 	date_write_time(certificate->not_after, certificate->not_after_text);
+	certificate->for_clients =
+	    X509_check_purpose(x509, X509_PURPOSE_SSL_CLIENT, 0) == 1;
 	take_names(x509, arena, certificate);
 	take_key(x509, certificate);
 	take_signature(x509, certificate);

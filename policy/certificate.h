@@ -40,6 +40,8 @@ struct certificate {
 	char key[CERTIFICATE_KEY_SIZE];		/* "rsa:2048", "ec:P-256" */
 	char signature[CERTIFICATE_SIGNATURE_SIZE]; /* "sha256", "ed25519" */
 	struct fingerprint digests[CERTIFICATE_DIGESTS]; /* of their DER */
+	/* OpenSSL takes it for a client's: its extensions leave that open or say so. */
+	bool for_clients;
 	/* What else was in the file. */
 	size_t certificates;	/* how many; the first is the one that was read */
 	bool private_key;

@@ -88,12 +88,15 @@ static bool
 describe_suite(const char *name, struct cipher *cipher)
 {
 	cipher->name = name;
+	cipher->built = false;
+	cipher->tls12 = false;
 	cipher->bits = key_bits(name);
 	cipher->short_tag = strstr(name, "CCM8") != NULL || strstr(name, "CCM_8") != NULL;
 	cipher->aead = strstr(name, "GCM") != NULL || strstr(name, "CCM") != NULL ||
 	    strstr(name, "CHACHA20") != NULL;
 	cipher->forward_secrecy = is_ephemeral(name);
 	cipher->tls13 = strncmp(name, "TLS_", 4) == 0 && strstr(name, "_WITH_") == NULL;
+	cipher->standard = NULL;
 	return cipher->bits >= 0;
 }
 
@@ -133,6 +136,9 @@ add_openssl(struct cipher_table *table, const SSL_CIPHER *suite)
 
 	if (!describe_suite(SSL_CIPHER_get_name(suite), &cipher))
 		ask_openssl(suite, &cipher);
+	cipher.standard = SSL_CIPHER_standard_name(suite);
+	cipher.built = true;
+	cipher.tls12 = strcmp(SSL_CIPHER_get_version(suite), "TLSv1.2") == 0;
 	/* Signalling values (RFC 5746, RFC 7507) are in the table, but no suites. */
 	if (strstr(cipher.name, "SCSV") == NULL)
 		add(table, &cipher);
@@ -245,6 +251,12 @@ cipher_find(const struct cipher_table *table, const char *name)
 	return bsearch(&key, table->ciphers, table->count, sizeof(key), by_name);
 }
 
+struct ssl_ctx_st *
+cipher_context(const struct cipher_table *table)
+{
+	return table->context;
+}
+
 const struct cipher *
 cipher_at(const struct cipher_table *table, size_t index)
 {
@@ -269,150 +281,4 @@ cipher_name_is_null(const char *name)
 			return true;
 	}
 	return false;
-}
-
-static void
-set_add(const struct cipher_table *table, struct cipher_set *set,
-    const struct cipher *cipher)
-{
-	size_t index = (size_t)(cipher - table->ciphers);
-
-	set->bits[index / 64] |= (uint64_t)1 << (index % 64);
-}
-
-/* Adds the suite that "length" bytes name. False: there is none of the protocol. */
-static bool
-set_add_named(const struct cipher_table *table, struct cipher_set *set,
-    const char *text, size_t length, bool tls13)
-{
-	const struct cipher *cipher = NULL;
-	char name[64] = "";
-
-	if (length < sizeof(name)) {
-		memcpy(name, text, length);
-		cipher = cipher_find(table, name);
-	}
-	if (cipher == NULL || cipher->tls13 != tls13)
-		return false;
-	set_add(table, set, cipher);
-	return true;
-}
-
-bool
-cipher_in_set(const struct cipher_table *table, const struct cipher *cipher,
-    const struct cipher_set *set)
-{
-	size_t index = (size_t)(cipher - table->ciphers);
-
-	return (set->bits[index / 64] >> (index % 64) & 1) != 0;
-}
-
-/* Its items are separated by any of these, see openssl-ciphers(1). */
-#define SEPARATORS ": ;,"
-
-static bool
-list_excludes(const char *list)
-{
-	for (list += strspn(list, SEPARATORS); *list != '\0';
-	    list += strspn(list, SEPARATORS)) {
-		if (*list == '!' || *list == '-')
-			return true;
-		list += strcspn(list, SEPARATORS);
-	}
-	return false;
-}
-
-/*
- * Adds the suites that the list names in full: OpenSSL knows nothing, in a list, of
- * those that it does not build. Where anything is excluded, none: whether it was
- * meant to be cannot be known.
- */
-static bool
-add_named(const struct cipher_table *table, const char *list, struct cipher_set *set)
-{
-	bool any = false;
-	size_t length;
-
-	if (list_excludes(list))
-		return false;
-	for (; *list != '\0'; list += length + strspn(list + length, SEPARATORS)) {
-		length = strcspn(list, SEPARATORS);
-		any |= set_add_named(table, set, list, length, false);
-	}
-	return any;
-}
-
-/* What OpenSSL makes of the list. */
-static bool
-add_selected(struct cipher_table *table, struct cipher_set *set)
-{
-	STACK_OF(SSL_CIPHER) *chosen = SSL_CTX_get_ciphers(table->context);
-	bool any = false;
-
-	for (int i = 0; i < sk_SSL_CIPHER_num(chosen); i++) {
-		const struct cipher *cipher = cipher_find(table,
-		    SSL_CIPHER_get_name(sk_SSL_CIPHER_value(chosen, i)));
-
-		/* TLS 1.3 suites are in every list and belong to none. */
-		if (cipher != NULL && !cipher->tls13) {
-			set_add(table, set, cipher);
-			any = true;
-		}
-	}
-	return any;
-}
-
-static bool
-read_cipher_list(struct cipher_table *table, const char *list, struct cipher_set *set)
-{
-	bool any = false, valid = true;
-
-	memset(set, 0, sizeof(*set));
-	if (SSL_CTX_set_cipher_list(table->context, list) == 1)
-		any = add_selected(table, set);
-	else
-		valid = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_NO_CIPHER_MATCH;
-	ERR_clear_error();
-	return (valid && add_named(table, list, set)) || any;
-}
-
-bool
-cipher_list_read(struct cipher_table *table, const char *list, struct cipher_set *set,
-    bool *no_memory)
-{
-	bool any = false;
-
-	*no_memory = true;
-	for (int tries = 0; *no_memory && tries < 2; tries++) {
-		errno = 0;
-		any = read_cipher_list(table, list, set);
-		*no_memory = errno == ENOMEM;
-	}
-	return any && !*no_memory;
-}
-
-const char *
-cipher_suites_read(const struct cipher_table *table, const char *list,
-    struct cipher_set *set, size_t *length)
-{
-	memset(set, 0, sizeof(*set));
-	for (;;) {
-		*length = strcspn(list, ":");
-		if (!set_add_named(table, set, list, *length, true))
-			return list;
-		if (list[*length] == '\0')
-			return NULL;
-		list += *length + 1;
-	}
-}
-
-size_t
-cipher_suite_names(const struct cipher_table *table, const char **names, size_t room)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < table->count && count < room; i++)
-		if (table->ciphers[i].tls13)
-			names[count++] = table->ciphers[i].name;
-	return count;
 }

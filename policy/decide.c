@@ -7,8 +7,8 @@
 
 #include <string.h>
 
+#include "policy/delivery.h"
 #include "policy/match.h"
-#include "policy/requirement.h"
 
 static unsigned
 bit(enum policy_reason reason)
@@ -21,6 +21,13 @@ static enum policy_action
 soften(enum policy_action action)
 {
 	return action == POLICY_REJECT ? POLICY_TEMPFAIL : action;
+}
+
+/* The same of a session: of mail that goes out, what is not known is no verdict. */
+static enum policy_action
+soften_unknown(const struct session *session, enum policy_action action)
+{
+	return session->facts->direction != NULL ? POLICY_ACCEPT : soften(action);
 }
 
 /* Counts an unmet requirement in; the first of the strictest is the reason. */
@@ -40,20 +47,21 @@ count_unmet(struct policy_outcome *outcome, enum policy_reason named,
 
 /* Clear text fails "tls" alone; so does not knowing whether it is. */
 static void
-evaluate_unencrypted(const struct settings_of_rule *settings, bool unknown,
-    struct policy_outcome *outcome)
+evaluate_unencrypted(const struct settings_of_rule *settings,
+    const struct session *session, struct policy_outcome *outcome)
 {
+	bool unknown = session->encrypted == POLICY_UNKNOWN;
 	const struct policy_requirement *lender;
 	enum policy_action action = clear_text_action(settings, &lender);
 
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+	for (int kind = REASON_TLS_VERSION; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
 			outcome->check[kind] = CHECK_MOOT;
 	if (lender == NULL)
 		return;
 	outcome->check[REASON_TLS_VERSION] = unknown ? CHECK_UNKNOWN : CHECK_UNMET;
-	count_unmet(outcome, REASON_TLS, unknown ? soften(action) : action, unknown,
-	    lender);
+	count_unmet(outcome, REASON_TLS, unknown ? soften_unknown(session, action) : action,
+	    unknown, lender);
 }
 
 /* Whether the session has what a kind presumes. */
@@ -81,7 +89,8 @@ evaluate_requirement(const struct settings_of_rule *settings,
 	enum policy_action action = requirement_action(settings, requirement);
 	enum policy_tri basis = presumed(session, row->presumes);
 
-	switch (basis == POLICY_YES ? row->meets(session, requirement) : basis) {
+	switch (delivery_proves(session->facts, row, outcome, action) ? POLICY_YES :
+	    basis == POLICY_YES ? row->meets(session, requirement) : basis) {
 	case POLICY_YES:
 		outcome->check[row->kind] = CHECK_MET;
 		break;
@@ -92,7 +101,8 @@ evaluate_requirement(const struct settings_of_rule *settings,
 		break;
 	case POLICY_UNKNOWN:
 		outcome->check[row->kind] = CHECK_UNKNOWN;
-		count_unmet(outcome, row->reason, soften(action), true, requirement);
+		count_unmet(outcome, row->reason, soften_unknown(session, action), true,
+		    requirement);
 		break;
 	}
 }
@@ -101,10 +111,23 @@ static void
 evaluate_encrypted(const struct settings_of_rule *settings,
     const struct session *session, struct policy_outcome *outcome)
 {
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+	for (int kind = REASON_TLS_VERSION; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
 			evaluate_requirement(settings, settings->require[kind], session,
 			    outcome);
+}
+
+static void
+evaluate_all(const struct settings_of_rule *settings, const struct session *session,
+    struct policy_outcome *outcome)
+{
+	if (settings->require[REASON_CLIENT] != NULL)
+		evaluate_requirement(settings, settings->require[REASON_CLIENT], session,
+		    outcome);
+	if (session->encrypted == POLICY_YES)
+		evaluate_encrypted(settings, session, outcome);
+	else
+		evaluate_unencrypted(settings, session, outcome);
 }
 
 /*
@@ -121,32 +144,50 @@ evaluate_undecided(const struct policy_options *options, struct policy_outcome *
 	outcome->reason = REASON_UNKNOWN_FACT;
 }
 
+/*
+ * Of a rule that another might have come before, had a name been looked up: it refuses
+ * nothing for good.
+ */
+static void
+soften_unsure(struct policy_outcome *outcome)
+{
+	outcome->action = soften(outcome->action);
+	outcome->reason = REASON_UNKNOWN_FACT;
+	outcome->requirement = NULL;
+}
+
 static void
 evaluate(const struct policy_rule *rule, const struct match *match,
     const struct session *session, const struct policy_options *options,
     struct policy_outcome *outcome)
 {
-	const struct settings_of_rule *settings = &rule->settings;
+	const struct settings_of_rule *settings = stretches_at(&rule->settings,
+	    options->now);
 	const struct who *who = match->who;
 	bool listed = who != NULL && who->listed != 0;
 
 	outcome->rule = rule;
+	outcome->settings = settings;
+	if (who != NULL && rule->kind == RULE_TO)
+		outcome->mailbox = who->type == WHO_ADDRESS ? who->key :
+		    who->type == WHO_POSTMASTER ? who->name : NULL;
 	outcome->place = (struct policy_place){
 		.file = listed ? policy_file(session->policy, who) : rule->file,
 		.line = listed ? who->line : rule->line,
 		.name = who != NULL ? who->name : NULL,
 		.kind = rule->kind
 	};
+	outcome->partner = rule->partner != NULL ? rule->partner->name : NULL;
+	outcome->via = match->via != NULL ? match->via->name : NULL;
 	outcome->exempt = period_active(&settings->exempt, options->now);
 	outcome->monitored = options->monitor ||
 	    period_active(&settings->monitor, options->now);
 	if (match->unknown)
 		evaluate_undecided(options, outcome);
-	else if (session->encrypted == POLICY_YES)
-		evaluate_encrypted(settings, session, outcome);
 	else
-		evaluate_unencrypted(settings, session->encrypted == POLICY_UNKNOWN,
-		    outcome);
+		evaluate_all(settings, session, outcome);
+	if (match->unsure && outcome->action == POLICY_REJECT)
+		soften_unsure(outcome);
 }
 
 /* Evaluates the rule that matched, if any. */
@@ -174,8 +215,9 @@ keep_domain(char out[256], const struct address *address)
 }
 
 static int
-apply_sender(const struct policy *policy, const struct session *session,
-    const struct policy_options *options, struct verdict *verdict)
+apply_sender(const struct policy *policy, const struct client *client,
+    const struct session *session, const struct policy_options *options,
+    struct verdict *verdict)
 {
 	struct policy_outcome *outcome = &verdict->outcome[OUTCOME_FROM];
 	const char *from = session->facts->from;
@@ -184,7 +226,7 @@ apply_sender(const struct policy *policy, const struct session *session,
 
 	if (address_parse(from != NULL ? from : "", &sender) == -1)
 		return -1;
-	match = match_sender(policy, &sender);
+	match = match_sender(policy, client, &sender);
 	apply_match(policy, &match, session, options, outcome);
 	if (match.who == NULL && policy->default_rule != NULL)
 		evaluate(policy->default_rule, &match, session, options, outcome);
@@ -198,9 +240,9 @@ apply_sender(const struct policy *policy, const struct session *session,
  * a full address, and the recipient itself no bare postmaster.
  */
 static int
-apply_recipient(const struct policy *policy, const struct session *session,
-    const struct policy_options *options, struct verdict *verdict, int which,
-    bool *counts)
+apply_recipient(const struct policy *policy, const struct client *client,
+    const struct session *session, const struct policy_options *options,
+    struct verdict *verdict, int which, bool *counts)
 {
 	const char *text = which == OUTCOME_TO ? session->facts->to :
 	    session->facts->to_resolved;
@@ -215,7 +257,8 @@ apply_recipient(const struct policy *policy, const struct session *session,
 		return -1;
 	*counts = which == OUTCOME_TO || recipient.domain != NULL;
 	if (*counts) {
-		match = match_recipient(policy, &recipient, options->recipient_delimiter);
+		match = match_recipient(policy, client, &recipient,
+		    options->recipient_delimiter);
 		apply_match(policy, &match, session, options, &verdict->outcome[which]);
 		keep_domain(domain, &recipient);
 	}
@@ -243,15 +286,16 @@ drop_half_exemption(struct verdict *verdict)
 }
 
 static int
-apply_recipients(const struct policy *policy, const struct session *session,
-    const struct policy_options *options, struct verdict *verdict)
+apply_recipients(const struct policy *policy, const struct client *client,
+    const struct session *session, const struct policy_options *options,
+    struct verdict *verdict)
 {
 	bool may_be_resolved = true, resolved = false;
 
-	if (apply_recipient(policy, session, options, verdict, OUTCOME_TO,
+	if (apply_recipient(policy, client, session, options, verdict, OUTCOME_TO,
 	    &may_be_resolved) == -1)
 		return -1;
-	if (may_be_resolved && apply_recipient(policy, session, options, verdict,
+	if (may_be_resolved && apply_recipient(policy, client, session, options, verdict,
 	    OUTCOME_TO_RESOLVED, &resolved) == -1)
 		return -1;
 	if (resolved)
@@ -268,7 +312,7 @@ find_exempt(struct verdict *verdict)
 		if (outcome->rule == NULL || !outcome->exempt)
 			continue;
 		verdict->exempt = true;
-		verdict->exempt_reason = outcome->rule->settings.exempt_reason;
+		verdict->exempt_reason = outcome->settings->exempt_reason;
 		verdict->reported = i;
 		return true;
 	}
@@ -284,34 +328,28 @@ given_action(const struct policy_outcome *outcome, const struct policy_options *
 	    outcome->action;
 }
 
-static bool
-has_unmet(const struct policy_outcome *outcome)
-{
-	return outcome->reason != REASON_NONE;
-}
-
 /* The strictest outcome; of equals one with something unmet, then in order. */
 static void
 find_strictest(struct verdict *verdict, const struct policy_options *options)
 {
 	for (int i = 0; i < OUTCOME_COUNT; i++) {
 		const struct policy_outcome *outcome = &verdict->outcome[i];
-		enum policy_action action, effective;
+		enum policy_action action;
 
 		if (outcome->rule == NULL)
 			continue;
 		action = given_action(outcome, options);
-		effective = outcome->monitored ? POLICY_ACCEPT : action;
-		if (has_unmet(outcome) && (verdict->reason == REASON_NONE ||
-		    effective > verdict->action)) {
-			verdict->action = effective;
-			verdict->reason = outcome->reason;
-			verdict->failed = outcome->failed;
-			verdict->reported = i;
-		}
+		/* What is under monitor is told of in "would" alone. */
 		if (outcome->monitored && action > verdict->would) {
 			verdict->would = action;
 			verdict->would_by = i;
+		}
+		if (!outcome->monitored && outcome->reason != REASON_NONE &&
+		    (verdict->reason == REASON_NONE || action > verdict->action)) {
+			verdict->action = action;
+			verdict->reason = outcome->reason;
+			verdict->failed = outcome->failed;
+			verdict->reported = i;
 		}
 	}
 	/* Where nothing was unmet it is the sender's rule that is reported. */
@@ -326,7 +364,7 @@ report(struct verdict *verdict, const struct policy_options *options)
 	const struct settings_of_rule *settings;
 
 	if (verdict->reported >= 0) {
-		settings = &verdict->outcome[verdict->reported].rule->settings;
+		settings = verdict->outcome[verdict->reported].settings;
 		verdict->contact = settings->contact;
 		verdict->note = settings->note;
 	}
@@ -345,34 +383,62 @@ conclude(struct verdict *verdict, const struct policy_options *options)
 	report(verdict, options);
 }
 
+/* Mail that goes out has one rule: that of where it goes. */
+static int
+apply_next_hop(const struct policy *policy, const struct session *session,
+    const struct policy_options *options, struct verdict *verdict)
+{
+	const char *next_hop = session->facts->next_hop;
+	struct match match;
+
+	if (match_next_hop(policy, next_hop != NULL ? next_hop : "", &match) == -1)
+		return -1;
+	apply_match(policy, &match, session, options, &verdict->outcome[OUTCOME_FROM]);
+	conclude(verdict, options);
+	return 0;
+}
+
 int
 policy_decide(const struct policy *policy, const struct facts *facts,
     const struct policy_options *options, struct verdict *verdict)
 {
 	const struct facts all = policy_complete_facts(policy, facts);
 	struct session session;
-	struct match client;
+	struct client client;
+	struct match match;
+	int result;
 
 	memset(verdict, 0, sizeof(*verdict));
 	verdict->reported = -1;
 	verdict->would_by = -1;
+	verdict->policy = policy;
+	verdict->options = *options;
 	session_read(&session, policy, &all, options->now);
 	verdict->bits = session.bits;
-	if (match_client(policy, facts, &client) == -1)
+	if (client_read(&client, facts) == -1)
 		return -1;
-	apply_match(policy, &client, &session, options, &verdict->outcome[OUTCOME_CLIENT]);
-	if (apply_recipients(policy, &session, options, verdict) == -1 ||
-	    apply_sender(policy, &session, options, verdict) == -1)
-		return -1;
-	conclude(verdict, options);
-	return 0;
+	session.client = &client;
+	if (facts->direction != NULL) {
+		result = apply_next_hop(policy, &session, options, verdict);
+		client_free(&client);
+		return result;
+	}
+	match = match_client(policy, &policy->tables[RULE_CLIENT], &client, false);
+	apply_match(policy, &match, &session, options, &verdict->outcome[OUTCOME_CLIENT]);
+	result = apply_recipients(policy, &client, &session, options, verdict);
+	if (result == 0)
+		result = apply_sender(policy, &client, &session, options, verdict);
+	client_free(&client);
+	if (result == 0)
+		conclude(verdict, options);
+	return result;
 }
 
 void
 decide_with_recipient(const struct policy_rule *rule, const struct session *session,
     const struct policy_options *options, struct verdict *verdict)
 {
-	const struct match match = { .who = NULL, .unknown = false };
+	const struct match match = { .who = NULL };
 
 	verdict->action = POLICY_ACCEPT;
 	verdict->reason = REASON_NONE;
@@ -385,64 +451,4 @@ decide_with_recipient(const struct policy_rule *rule, const struct session *sess
 	memset(&verdict->outcome[OUTCOME_TO], 0, sizeof(verdict->outcome[OUTCOME_TO]));
 	evaluate(rule, &match, session, options, &verdict->outcome[OUTCOME_TO]);
 	conclude(verdict, options);
-}
-
-/* ------------------------------------------------------------------ *
- * For reports
- * ------------------------------------------------------------------ */
-
-static bool
-demands_something(const struct settings_of_rule *settings)
-{
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
-		if (settings->require[kind] != NULL)
-			return true;
-	return false;
-}
-
-static void
-set_period(struct policy_standing *standing, enum policy_state state,
-    const struct period *period)
-{
-	standing->state = state;
-	standing->limited = period->limited;
-	standing->until = period->limited ? period->until : 0;
-}
-
-static void
-set_state(const struct policy_outcome *outcome, int64_t now,
-    struct policy_standing *standing)
-{
-	const struct settings_of_rule *settings = &outcome->rule->settings;
-
-	standing->state = STATE_ENFORCED;
-	if (outcome->exempt)
-		set_period(standing, STATE_EXEMPT, &settings->exempt);
-	else if (outcome->monitored) {
-		set_period(standing, STATE_MONITORED, &settings->monitor);
-		/* By the setting "mode": the rule's date does not count. */
-		if (!period_active(&settings->monitor, now))
-			standing->limited = false;
-	}
-	standing->demands = demands_something(settings);
-	standing->place = outcome->place;
-	standing->exempt_reason = outcome->exempt ? settings->exempt_reason : NULL;
-	standing->contact = settings->contact;
-	standing->note = settings->note;
-}
-
-int
-policy_standing(const struct policy *policy, const char *sender,
-    const struct policy_options *options, struct policy_standing *standing)
-{
-	struct facts facts = FACTS_INIT;
-	struct verdict verdict;
-
-	*standing = (struct policy_standing){ .state = STATE_NO_RULE };
-	facts.from = sender;
-	if (policy_decide(policy, &facts, options, &verdict) != 0)
-		return -1;
-	if (verdict.outcome[OUTCOME_FROM].rule != NULL)
-		set_state(&verdict.outcome[OUTCOME_FROM], options->now, standing);
-	return 0;
 }

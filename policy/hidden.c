@@ -115,6 +115,25 @@ add_edges(struct policy_ranges *ranges, const char *name)
 }
 
 static void
+add_table_edges(struct policy_ranges *ranges, const struct who_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->whos[i].type == WHO_NETWORK)
+			add_edges(ranges, table->whos[i].name);
+}
+
+/* How many WHOs of clients there are, wherever they are named. */
+static size_t
+count_clients(const struct policy *policy)
+{
+	size_t count = policy->tables[RULE_CLIENT].count;
+
+	for (const struct clients *each = policy->clients; each != NULL; each = each->next)
+		count += each->table.count;
+	return count;
+}
+
+static void
 collect(struct policy_ranges *ranges)
 {
 	const struct who_table *from = &ranges->policy->tables[RULE_FROM];
@@ -125,9 +144,10 @@ collect(struct policy_ranges *ranges)
 			ranges->senders[ranges->sender_count++] = (struct named_sender){
 				strrchr(from->whos[i].key, '@') + 1, from->whos[i].key
 			};
-	for (size_t i = 0; i < client->count; i++)
-		if (client->whos[i].type == WHO_NETWORK)
-			add_edges(ranges, client->whos[i].name);
+	add_table_edges(ranges, client);
+	for (const struct clients *each = ranges->policy->clients; each != NULL;
+	    each = each->next)
+		add_table_edges(ranges, &each->table);
 	for (size_t i = 0; i < ranges->policy->rule_count; i++)
 		if (ranges->policy->rules[i].kind == RULE_TO)
 			ranges->to_rules[ranges->to_count++] = &ranges->policy->rules[i];
@@ -147,7 +167,7 @@ policy_ranges_new(const struct policy *policy)
 	/* Room for all that there can be: what is not used takes no memory. */
 	ranges->senders = calloc(policy->tables[RULE_FROM].count + 1,
 	    sizeof(*ranges->senders));
-	ranges->edges = calloc(2 * policy->tables[RULE_CLIENT].count + 1,
+	ranges->edges = calloc(2 * count_clients(policy) + 1,
 	    sizeof(*ranges->edges));
 	ranges->to_rules = calloc(policy->rule_count + 1, sizeof(const void *));
 	if (ranges->senders == NULL || ranges->edges == NULL || ranges->to_rules == NULL)
@@ -201,23 +221,27 @@ try_facts(struct trial *trial, const struct facts *facts)
 }
 
 /* Whether a to rule, if it were the recipient's, would change the verdict. */
-static bool
-recipient_matters(const struct trial *trial, const struct facts *facts)
+static int
+try_recipients(struct trial *trial, const struct facts *facts)
 {
 	const struct policy_ranges *ranges = trial->ranges;
 	const struct facts all = policy_complete_facts(ranges->policy, facts);
 	struct session session;
+	struct client client;
 
+	if (client_read(&client, facts) == -1)
+		return -1;
 	session_read(&session, ranges->policy, &all, trial->options->now);
-	for (size_t i = 0; i < ranges->to_count; i++) {
+	session.client = &client;
+	for (size_t i = 0; i < ranges->to_count && !trial->differs; i++) {
 		struct verdict other = *trial->verdict;
 
 		decide_with_recipient(ranges->to_rules[i], &session, trial->options,
 		    &other);
-		if (!same_verdict(&other, trial->verdict))
-			return true;
+		trial->differs = !same_verdict(&other, trial->verdict);
 	}
-	return false;
+	client_free(&client);
+	return 0;
 }
 
 static int
@@ -240,6 +264,8 @@ try_senders(struct trial *trial, const struct facts *facts)
 	/* And one that no rule names: no local part is empty. */
 	(void)snprintf(nobody, sizeof(nobody), "@%s", of_domain.domain);
 	other.from = nobody;
+	/* Which local parts an expression matches is not gone through. */
+	trial->differs |= ranges->policy->tables[RULE_FROM].address_regexes.count > 0;
 	return any ? try_facts(trial, &other) : 0;
 }
 
@@ -295,8 +321,8 @@ policy_decide_hidden(const struct policy_ranges *ranges, const struct facts *fac
 		return -1;
 	if (hidden->network != NULL && try_clients(&trial, facts, hidden->network) != 0)
 		return -1;
-	if (hidden->recipient && !trial.differs)
-		trial.differs = recipient_matters(&trial, facts);
+	if (hidden->recipient && try_recipients(&trial, facts) != 0)
+		return -1;
 	*certain = !trial.differs;
 	return 0;
 }

@@ -8,56 +8,10 @@
 #include <string.h>
 
 #include "policy/parse.h"
-#include "base/array.h"
+#include "base/file.h"
 #include "base/tape.h"
 
 #define INCLUDE_DEPTH_MAX 32
-
-/* The path as records name it: relative to the policy's folder where it is below. */
-static const char *
-relative(struct parser *p, const char *path)
-{
-	size_t folder = strlen(p->folder);
-
-	if (strncmp(path, p->folder, folder) == 0)
-		path += folder;
-	while (strncmp(path, "./", 2) == 0)
-		path += 2;
-	return parse_keep_text(p, path, strlen(path));
-}
-
-/* Numbers the file for the WHOs that it names. False when memory is short. */
-static bool
-add_file(struct parser *p, struct source_node *node)
-{
-	struct policy *policy = p->policy;
-
-	if (policy->file_count > WHO_FILE_MAX ||
-	    !array_reserve(policy->files, policy->file_count + 1, &policy->file_room))
-		return false;
-	node->file = (uint32_t)policy->file_count;
-	policy->files[policy->file_count++] = node->source.name;
-	return true;
-}
-
-int
-parse_open(struct parser *p, const char *path, struct source_node **opened)
-{
-	struct source_node *node = parse_scratch(p, sizeof(*node));
-	int error;
-
-	if (node == NULL)
-		return ENOMEM;
-	error = source_read(path, p->tape, p->diags, &node->source);
-	if (error != 0)
-		return error;
-	node->next = p->written->sources;
-	p->written->sources = node;
-	node->parent = p->current;
-	node->source.name = relative(p, path);
-	*opened = node;
-	return node->source.name != NULL && add_file(p, node) ? 0 : ENOMEM;
-}
 
 static bool
 same_file(const struct source_node *a, const struct source_node *b)
@@ -100,7 +54,7 @@ include_file(struct parser *p, const char *path, const struct place *place)
 	if (error == ENOMEM)
 		p->no_memory = true;
 	else if (error != 0)
-		parse_error(p, place, MSG_INCLUDE_MISSING, path, strerror(error));
+		parse_error(p, place, MSG_INCLUDE_MISSING, path, file_why(error));
 	else if (includes_itself(p, node, &depth))
 		parse_error(p, place, MSG_INCLUDE_SELF, path);
 	else if (depth >= INCLUDE_DEPTH_MAX)

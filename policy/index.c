@@ -8,7 +8,6 @@
 #include "policy/index.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,17 +45,22 @@ append(struct who_table *table, const struct who *who)
 	return true;
 }
 
+unsigned
+network_key_prefix(const char *key)
+{
+	return (unsigned)(key[2] - '!') * 2 + (key[3] == '1');
+}
+
 static void
 note_type(struct who_table *table, const struct who *who)
 {
-	table->has_addresses |= who->type == WHO_ADDRESS;
+	table->has_addresses |= who->type == WHO_ADDRESS || who->type == WHO_NEXT_HOP;
 	table->has_subdomains |= who->type == WHO_SUBDOMAINS;
+	table->has_names |= who->type == WHO_DOMAIN || who->type == WHO_SUBDOMAINS;
 	if (who->type == WHO_NETWORK) {
-		/* As network_key() writes them. */
 		int family = who->key[0] == '6';
-		int prefix = (who->key[2] - '!') * 2 + (who->key[3] == '1');
 
-		table->prefixes[family][prefix] = 1;
+		table->prefixes[family][network_key_prefix(who->key)] = 1;
 		table->has_networks[family] = true;
 	}
 }
@@ -80,21 +84,49 @@ index_add(struct who_table *table, const struct who *who, size_t length)
 	return table->count - 1;
 }
 
-size_t
-index_add_regex(struct who_table *table, const struct who *who, pcre2_code *code,
-    bool anchored)
+bool
+index_add_regex(struct regexes *regexes, size_t who, pcre2_code *code, bool anchored)
 {
-	size_t wanted = table->regex_count + 1;
+	size_t wanted = regexes->count + 1;
 
-	if (!array_reserve(table->regexes, wanted, &table->regex_room) ||
-	    !array_reserve(table->regex_codes, wanted, &table->code_room) ||
-	    !append(table, who))
+	if (!array_reserve(regexes->list, wanted, &regexes->room) ||
+	    !array_reserve(regexes->codes, wanted, &regexes->code_room))
+		return false;
+	regexes->list[regexes->count] = (struct who_regex){ (uint32_t)who, anchored };
+	regexes->codes[regexes->count++] = code;
+	return true;
+}
+
+/* Makes every WHO that there is the last one of its key that is not yet another. */
+static bool
+reserve_next(struct who_table *table)
+{
+	if (!array_reserve(table->next, table->count, &table->next_room))
+		return false;
+	while (table->next_count < table->count)
+		table->next[table->next_count++] = TABLE_NONE;
+	return true;
+}
+
+size_t
+index_chain(struct who_table *table, size_t first, const struct who *who)
+{
+	if (!append(table, who) || !reserve_next(table))
 		return SIZE_MAX;
-	table->regexes[table->regex_count] = (struct who_regex){
-		(uint32_t)(table->count - 1), anchored
-	};
-	table->regex_codes[table->regex_count++] = code;
+	while (table->next[first] != TABLE_NONE)
+		first = table->next[first];
+	table->next[first] = (uint32_t)(table->count - 1);
 	return table->count - 1;
+}
+
+const struct who *
+index_next(const struct who_table *table, const struct who *who)
+{
+	size_t index = (size_t)(who - table->whos);
+
+	if (index >= table->next_count || table->next[index] == TABLE_NONE)
+		return NULL;
+	return &table->whos[table->next[index]];
 }
 
 const struct who *
@@ -127,19 +159,20 @@ index_find_above(const struct who_table *table, const char *domain, size_t lengt
 	return NULL;
 }
 
-const struct who *
-index_find_regex(const struct who_table *table, pcre2_match_context *limits,
-    const char *text, size_t length, bool *unknown)
+enum policy_tri
+index_find_regex(const struct regexes *regexes, pcre2_match_context *limits,
+    const char *text, size_t length, size_t *number)
 {
-	size_t first;
-	enum policy_tri match = pattern_first(table->regex_codes, table->regex_count,
-	    limits, text, length, &first);
-
-	if (match == POLICY_NO)
-		return NULL;
-	*unknown = match == POLICY_UNKNOWN;
 	/* Where memory was short for all of them the first stands for all. */
-	return &table->whos[table->regexes[first].who];
+	size_t first = 0;
+	enum policy_tri match;
+
+	if (*number >= regexes->count)
+		return POLICY_NO;
+	match = pattern_first(regexes->codes + *number, regexes->count - *number,
+	    limits, text, length, &first);
+	*number += first;
+	return match;
 }
 
 /* The digits after the slash; false for anything but a number up to "most". */
@@ -252,12 +285,31 @@ index_find_network(const struct who_table *table, const struct network *address,
 	return NULL;
 }
 
+const struct who *
+index_find_around(const struct who_table *table, const struct who *who)
+{
+	size_t length = strlen(who->key);
+	const struct who *found = index_find(table, who->key, length);
+	struct network network;
+
+	if (found != NULL)
+		return found;
+	if (who->type == WHO_DOMAIN || who->type == WHO_SUBDOMAINS)
+		return index_find_above(table, who->key, length);
+	return who->type == WHO_NETWORK &&
+	    network_read(who->name, &network) == NETWORK_OK ?
+	    index_find_network(table, &network, network.prefix) : NULL;
+}
+
 void
 index_free(struct who_table *table)
 {
 	free(table->whos);
 	table_free(&table->keys);
-	free(table->regexes);
-	free(table->regex_codes);
+	free(table->regexes.list);
+	free(table->regexes.codes);
+	free(table->address_regexes.list);
+	free(table->address_regexes.codes);
+	free(table->next);
 	memset(table, 0, sizeof(*table));
 }

@@ -19,6 +19,9 @@
 size_t network_key(const struct network *network, unsigned prefix,
     char key[NETWORK_KEY_MAX]);
 
+/* The prefix of the network that stands under a key. */
+unsigned network_key_prefix(const char *key);
+
 /* Makes room for "more" keys at once. False when memory is short. */
 bool index_reserve(struct who_table *table, size_t more);
 
@@ -29,9 +32,18 @@ bool index_reserve(struct who_table *table, size_t more);
  */
 size_t index_add(struct who_table *table, const struct who *who, size_t length);
 
-/* Adds a regular expression, which has no key. Returns its index or SIZE_MAX. */
-size_t index_add_regex(struct who_table *table, const struct who *who,
-    pcre2_code *code, bool anchored);
+/*
+ * Adds the expression of a WHO that is in the table, behind those that are there. False
+ * when memory is short.
+ */
+bool index_add_regex(struct regexes *regexes, size_t who, pcre2_code *code,
+    bool anchored);
+
+/*
+ * Adds a WHO behind "first", one of the same key or expression that another rule has.
+ * Returns its index, or SIZE_MAX when memory is short.
+ */
+size_t index_chain(struct who_table *table, size_t first, const struct who *who);
 
 void index_free(struct who_table *table);
 

@@ -21,7 +21,8 @@ lexer_start(struct lexer *lexer, const struct source *source, struct arena *aren
 
 	*lexer = (struct lexer){
 		.arena = arena, .diags = diags, .next = source->text,
-		.end = source->text + source->length, .place = place, .after = place
+		.end = source->text + source->length, .place = place, .after = place,
+		.joined = 1
 	};
 }
 
@@ -47,6 +48,7 @@ step(struct lexer *lexer)
 		lexer->place.line++;
 		lexer->place.column = 1;
 		lexer->place.start = lexer->next;
+		lexer->joined = lexer->place.line;
 	} else if (text_begins(*lexer->next))
 		lexer->place.column++;
 }
@@ -217,13 +219,19 @@ static bool
 skip_blanks(struct lexer *lexer)
 {
 	while (lexer->next < lexer->end) {
-		if (*lexer->next == '#')
+		if (*lexer->next == '#') {
+			lexer->comment = lexer->place;
+			lexer->comment_text = lexer->next;
+			lexer->comment_joined = lexer->joined;
 			step_to_line_end(lexer);
-		else if (at(lexer, "\\\n") || at(lexer, "\\\r\n")) {
+		} else if (at(lexer, "\\\n") || at(lexer, "\\\r\n")) {
+			unsigned joined = lexer->joined;
+
 			step_to_line_end(lexer);
 			while (*lexer->next != '\n')
 				step(lexer);
 			step(lexer);
+			lexer->joined = joined;
 		} else if (*lexer->next == ' ' || *lexer->next == '\t' ||
 		    at(lexer, "\r\n"))
 			step(lexer);
@@ -274,11 +282,36 @@ stray(struct lexer *lexer, struct token token)
 		lex_report(lexer, &place, "%s", MSG_CONTROL);
 	else if (is_wide_space(lexer, start))
 		lex_report(lexer, &place, "%s", MSG_SPACE);
+	else if (*start == ',' || *start == '<' || *start == '\'')
+		lex_report(lexer, &place, "%s", *start == ',' ? MSG_COMMA :
+		    *start == '<' ? MSG_ANGLE : MSG_QUOTE);
 	else if (!control)
 		lex_report(lexer, &place, MSG_CHARACTER, length, start);
 	while (!at_delimiter(lexer) && !is_wide_space(lexer, start))
 		step(lexer);
 	token.type = TOKEN_BAD;
+	return token;
+}
+
+/* "=", ":", ">", "<" and "<=", which stand for themselves: of other programs. */
+static bool
+is_comparison(const struct lexer *lexer)
+{
+	const char *next = lexer->next;
+	size_t length = next[0] == '<' && next[1] == '=' ? 2 : 1;
+
+	return strchr("=:><", *next) != NULL && next + length <= lexer->end &&
+	    strchr(" \t\r\n", next[length]) != NULL;
+}
+
+static struct token
+compared(struct lexer *lexer, struct token token)
+{
+	const char *start = lexer->next;
+
+	while (strchr("=:><", *lexer->next) != NULL && *lexer->next != '\0')
+		step(lexer);
+	lex_report(lexer, &token.place, MSG_EQUALS, (int)(lexer->next - start), start);
 	return token;
 }
 
@@ -295,9 +328,12 @@ scan(struct lexer *lexer, bool with_regex)
 		/* Meant as >=, and easier to say so of a word. */
 		{ "=>", TOKEN_WORD }
 	};
-	bool clean = skip_blanks(lexer);
-	struct token token = { .type = TOKEN_END, .place = lexer->place };
+	struct token token = { .type = TOKEN_END };
+	bool clean;
 
+	lexer->comment.source = NULL;
+	clean = skip_blanks(lexer);
+	token.place = lexer->place;
 	if (lexer->next == lexer->end)
 		return token;
 	token.type = TOKEN_BAD;
@@ -308,6 +344,8 @@ scan(struct lexer *lexer, bool with_regex)
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
 		if (at(lexer, symbols[i].text))
 			return symbol(lexer, token, symbols[i].type, symbols[i].text);
+	if (is_comparison(lexer))
+		return compared(lexer, token);
 	if (in_word(lexer))
 		token = word(lexer, token);
 	return at_delimiter(lexer) || (token.type == TOKEN_WORD &&

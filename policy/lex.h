@@ -38,6 +38,10 @@ struct lexer {
 	const char *end;
 	struct place place;	/* of "next" */
 	struct place after;	/* the end of the last token */
+	unsigned joined;	/* the first of the lines that are joined to this one */
+	struct place comment;	/* before the last token; no source: there was none */
+	const char *comment_text;	/* from its "#" on */
+	unsigned comment_joined;	/* "joined", there */
 	/*
 	 * Braces in what an unclosed string or regular expression took with it, for
 	 * the parser to count with the others and to clear.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "policy/parse.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #define BLANKS " \t\r"
@@ -25,29 +26,56 @@ place_at(const struct source *source, const char *start, unsigned line, const ch
 static void
 take_entry(struct parser *p, struct who_spec *spec)
 {
+	const char *meant;
 	char text[512];
 
 	if (memchr(spec->kept, SOURCE_BAD, spec->length) != NULL)
 		return;
 	if (spec->length >= sizeof(text)) {
-		parse_error(p, &spec->place, MSG_WHO_DOMAIN, "(too long)");
+		parse_error(p, &spec->place, MSG_WHO_DOMAIN, "(too long)", "");
 		return;
 	}
 	memcpy(text, spec->kept, spec->length);
 	text[spec->length] = '\0';
 	spec->text = text;
-	parse_who(p, spec);
+	meant = spec->string ? NULL : parse_keyword_meant(text);
+	spec->word = spec->kind == RULE_TO && !spec->string &&
+	    strcmp(text, "postmaster") == 0;
+	if (meant != NULL)
+		parse_error(p, &spec->place, MSG_KEYWORD, text, MSG_KEYWORD_NAME);
+	else
+		parse_who(p, spec);
 }
 
-/* The length of an entry: a list may have millions, too many for strcspn(). */
+/*
+ * The length of an entry, whose start may be in quotes: a list may have millions, too many
+ * for strcspn().
+ */
 static size_t
 entry_length(const char *entry)
 {
 	const char *c = entry;
 
+	if (*c == '"') {
+		c += 1 + strcspn(c + 1, "\"\n");
+		c += *c == '"';
+	}
 	while (*c > '#' || (*c != '\0' && strchr(BLANKS "#\n", *c) == NULL))
 		c++;
 	return (size_t)(c - entry);
+}
+
+/* Whether the entry is a word of the language, which is told of first. */
+static bool
+at_keyword(const char *entry, size_t length)
+{
+	char text[16];
+
+	if (length >= sizeof(text))
+		return false;
+	memcpy(text, entry, length);
+	text[length] = '\0';
+	return parse_keyword_meant(text) != NULL;
 }
 
 /* One line: its first word, without comment. A second word is an error. */
@@ -59,21 +87,27 @@ read_entry(struct parser *p, struct who_spec *spec, char *start, unsigned line)
 	size_t length = entry_length(word);
 	const char *rest = word + length + strspn(word + length, BLANKS);
 
-	if (strchr("#\n", *rest) == NULL) {
+	if (*rest == '#') {
+		spec->place = place_at(source, start, line, rest);
+		parse_comment(p, &spec->place, rest, line);
+	}
+	if (strchr("#\n", *rest) == NULL && !at_keyword(word, length)) {
 		spec->place = place_at(source, start, line, rest);
 		parse_error(p, &spec->place, MSG_LIST_ENTRY,
 		    (int)strcspn(rest, BLANKS "\n"), rest);
 	} else if (length > 0) {
 		spec->place = place_at(source, start, line, word);
-		spec->kept = word;
-		spec->length = length;
+		/* A quoted local part has its domain behind it. */
+		spec->string = length > 2 && word[0] == '"' && word[length - 1] == '"';
+		spec->kept = word + spec->string;
+		spec->length = length - spec->string * (size_t)2;
 		take_entry(p, spec);
 	}
 }
 
 /* Keeps the text, in which the names stay, with room for them all. */
 static bool
-keep_list(struct parser *p, struct source *source, enum policy_rule_kind kind)
+keep_list(struct parser *p, struct source *source, struct who_table *table)
 {
 	struct policy_text *kept = parse_keep(p, sizeof(*kept));
 	size_t lines = 1;
@@ -84,24 +118,25 @@ keep_list(struct parser *p, struct source *source, enum policy_rule_kind kind)
 	p->policy->texts = kept;
 	for (const char *c = kept->text; (c = strchr(c, '\n')) != NULL; c++)
 		lines++;
-	return index_reserve(&p->policy->tables[kind], lines);
+	return index_reserve(table, lines);
 }
 
 void
 parse_list(struct parser *p, const struct who_spec *from, const char *path)
 {
 	struct who_spec spec = {
-		.rule = from->rule, .kind = from->kind, .listed = true
+		.rule = from->rule, .kind = from->kind, .table = from->table,
+		.listed = true, .of_partner = from->of_partner, .below = from->of_partner
 	};
 	struct source_node *node;
 	int error = parse_open(p, path, &node);
 	char *line, *newline;
 
 	if (error != 0 && error != ENOMEM) {
-		parse_error(p, &from->place, MSG_LIST_MISSING, path, strerror(error));
+		parse_error(p, &from->place, MSG_LIST_MISSING, path, file_why(error));
 		return;
 	}
-	if (error != 0 || !keep_list(p, &node->source, spec.kind)) {
+	if (error != 0 || !keep_list(p, &node->source, spec.table)) {
 		p->no_memory = true;
 		return;
 	}

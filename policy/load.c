@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "policy/parse.h"
-#include "policy/partner.h"
+#include "policy/partner_certificate.h"
+#include "base/file.h"
 
 void
 policy_written_free(struct policy_written **written)
@@ -46,6 +47,15 @@ policy_written_sort(const struct policy_written *written, struct diags *diags,
 	return true;
 }
 
+static void
+digest_certificates(struct parser *p)
+{
+	for (const struct pinned_file *each = p->policy->pinned; each != NULL;
+	    each = each->next)
+		parse_digest(p, each->certificate.digests[OF_CERTIFICATE_SHA256].digest,
+		    each->certificate.digests[OF_CERTIFICATE_SHA256].length);
+}
+
 /* The folder of the policy file, with its slash. */
 static char *
 folder_of(const char *path)
@@ -73,10 +83,11 @@ load(struct parser *p, const char *path)
 		return POLICY_NO_MEMORY;
 	if (error != 0) {
 		diags_add(p->diags, SEVERITY_ERROR, NULL, path, 0, 0, NULL, 0,
-		    "cannot be read: %s", strerror(error));
+		    "cannot be read: %s", file_why(error));
 		return POLICY_UNREADABLE;
 	}
 	parse_file(p, node);
+	digest_certificates(p);
 	if (!p->no_memory)
 		parse_resolve(p);
 	if (p->no_memory || p->written->words.failed || p->policy->arena.failed)
@@ -98,8 +109,11 @@ policy_load_written(const char *path, struct tape *tape, struct policy **policy,
 
 	if (p.written != NULL && !policy_written_sort(p.written, diags, before))
 		result = POLICY_NO_MEMORY;
-	for (int kind = 0; kind < RULE_DEFAULT; kind++)
-		table_free(&p.regexes[kind]);
+	free(p.named);
+	intern_free(&p.profiles.names);
+	free(p.profiles.things);
+	intern_free(&p.partners.names);
+	free(p.partners.things);
 	certificate_reader_free(&p.reader);
 	free(p.folder);
 	if (result == POLICY_LOADED)
@@ -110,17 +124,6 @@ policy_load_written(const char *path, struct tape *tape, struct policy **policy,
 		policy_written_free(&p.written);
 	*policy = p.policy;
 	*written = p.written;
-	return result;
-}
-
-enum policy_load_result
-policy_load(const char *path, struct policy **policy, struct diags *diags)
-{
-	struct policy_written *written;
-	enum policy_load_result result =
-	    policy_load_written(path, NULL, policy, &written, diags);
-
-	policy_written_free(&written);
 	return result;
 }
 
@@ -138,4 +141,10 @@ policy_load_taped(const char *path, const char *folder, struct tape *tape,
 	if (result != POLICY_LOADED)
 		policy_free(policy);
 	return result;
+}
+
+enum policy_load_result
+policy_load(const char *path, struct policy **policy, struct diags *diags)
+{
+	return policy_load_taped(path, NULL, NULL, policy, diags);
 }

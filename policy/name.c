@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "base/buffer.h"
 #include "base/text.h"
 
 static void
@@ -64,9 +65,9 @@ copy_lower(char *out, const char *text, size_t *length)
 	out[*length] = '\0';
 }
 
-/* Adds the comparable form of a domain to what is in "name" already. */
+/* Adds what a domain, or a label, is mapped to; one that cannot be as it is. */
 static int
-append_domain(struct name *name, const char *text, size_t length, bool *valid)
+append_mapped(struct name *name, const char *text, size_t length, bool *valid)
 {
 	uint8_t *ascii = NULL;
 	int result = IDN2_OK;
@@ -95,11 +96,87 @@ append_domain(struct name *name, const char *text, size_t length, bool *valid)
 	return result;
 }
 
+/* How long the dot is that stands there: one of UTS 46 (0: none). */
+static size_t
+dot_length(const char *text, const char *end)
+{
+	static const char *const dots[] = {
+		".", "\xe3\x80\x82", "\xef\xbc\x8e", "\xef\xbd\xa1"
+	};
+
+	for (size_t i = 0; i < sizeof(dots) / sizeof(dots[0]); i++) {
+		size_t length = strlen(dots[i]);
+
+		if ((size_t)(end - text) >= length && memcmp(text, dots[i], length) == 0)
+			return length;
+	}
+	return 0;
+}
+
+/* The same label by label, without a dot at the end. */
+static int
+append_labels(struct name *name, const char *text, size_t length)
+{
+	const char *end = text + length, *next;
+	int result = 0;
+	bool valid;
+
+	for (; result == 0 && text < end; text = next + dot_length(next, end)) {
+		for (next = text; next < end && dot_length(next, end) == 0;)
+			next++;
+		result = append_mapped(name, text, (size_t)(next - text), &valid);
+		if (result == 0 && next + dot_length(next, end) < end &&
+		    (result = reserve_name(name, name->length + 1)) == 0)
+			name->text[name->length++] = '.';
+	}
+	return result;
+}
+
+/*
+ * Adds the comparable form of a domain to what is in "name" already. A label that cannot
+ * be mapped must not hide what is above it: others map it, and deliver.
+ */
+static int
+append_domain(struct name *name, const char *text, size_t length, bool *valid)
+{
+	size_t before = name->length;
+	int result = append_mapped(name, text, length, valid);
+
+	if (result != 0 || *valid)
+		return result;
+	name->length = before;
+	return append_labels(name, text, length);
+}
+
 int
 name_domain(const char *text, size_t length, struct name *name, bool *valid)
 {
 	start_name(name);
 	return append_domain(name, text, length, valid);
+}
+
+bool
+name_unicode(const char *text, size_t length, struct buffer *out)
+{
+	char *copy = strndup(text, length), *wide = NULL;
+	struct name back = { .heap = NULL };
+	bool fits = false, valid;
+
+	/* To "ss" and to another sigma: these two change when case is folded. */
+	if (copy != NULL && strstr(copy, "xn--") != NULL &&
+	    idn2_to_unicode_8z8z(copy, &wide, 0) == IDN2_OK &&
+	    strstr(wide, "\xc3\x9f") == NULL && strstr(wide, "\xcf\x82") == NULL &&
+	    name_domain(wide, strlen(wide), &back, &valid) == 0)
+		fits = valid && back.length == length && !is_ascii(wide, strlen(wide)) &&
+		    memcmp(back.text, text, length) == 0;
+	else if (copy == NULL)
+		out->failed = true;
+	if (fits)
+		buffer_string(out, wide);
+	name_free(&back);
+	idn2_free(wide);
+	free(copy);
+	return fits;
 }
 
 /* The last "@" outside quotes, or NULL; with unbalanced quotes the last of all. */
@@ -143,10 +220,24 @@ copy_local(char *out, const char *text, size_t length)
 }
 
 static void
+drop_blanks(const char **text, size_t *length)
+{
+	size_t before = strspn(*text, " \t");
+
+	before = before < *length ? before : *length;
+	*text += before;
+	*length -= before;
+	while (*length > 0 && strchr(" \t", (*text)[*length - 1]) != NULL)
+		(*length)--;
+}
+
+/* What stands around an address: blanks, angle brackets, a source route. */
+static void
 strip(const char **text, size_t *length)
 {
 	const char *colon;
 
+	drop_blanks(text, length);
 	if (*length >= 2 && (*text)[0] == '<' && (*text)[*length - 1] == '>') {
 		(*text)++;
 		*length -= 2;
@@ -156,6 +247,7 @@ strip(const char **text, size_t *length)
 		*length -= (size_t)(colon + 1 - *text);
 		*text = colon + 1;
 	}
+	drop_blanks(text, length);
 }
 
 int
@@ -264,4 +356,62 @@ policy_domain(const char *text, char *out, size_t size)
 	valid = valid && fits && name_is_domain(name.text, name.length);
 	name_free(&name);
 	return valid;
+}
+
+/* The port behind a next hop, with its colon: digits, or a service's name. */
+static bool
+is_port(const char *text)
+{
+	static const char of_name[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	long number;
+	char *end;
+
+	if (text[0] == '\0')
+		return true;
+	if (text[0] != ':' || text[1] == '\0' ||
+	    text[1 + strspn(text + 1, of_name)] != '\0')
+		return false;
+	number = strtol(text + 1, &end, 10);
+	return *end != '\0' || (number > 0 && number <= 65535);
+}
+
+/*
+ * Whether it is an IP address in lower case, as stands in brackets ("ipv6:" may be before
+ * it): that is for the MTA to read.
+ */
+static bool
+is_ip(const char *text, size_t length)
+{
+	size_t prefix = length > 5 && strncmp(text, "ipv6:", 5) == 0 ? 5 : 0;
+
+	text += prefix;
+	length -= prefix;
+	return length > 0 && strspn(text, "0123456789abcdef:.") >= length &&
+	    (memchr(text, ':', length) != NULL || strspn(text, "0123456789.") >= length);
+}
+
+int
+next_hop_key(const char *text, char key[NEXT_HOP_MAX])
+{
+	bool brackets = text[0] == '[', valid;
+	const char *host = text + brackets;
+	size_t length = strcspn(host, brackets ? "]" : ":");
+	const char *behind = host + length + (brackets && host[length] == ']');
+	struct name name;
+	int written = 0;
+
+	if ((brackets && host[length] != ']') || (!brackets && *behind == '\0') ||
+	    !is_port(behind))
+		return 1;
+	if (name_domain(host, length, &name, &valid) == -1)
+		return -1;
+	if ((valid && name_is_domain(name.text, name.length)) ||
+	    (brackets && is_ip(name.text, name.length)))
+		written = snprintf(key, NEXT_HOP_MAX, "%s%s%s%s", brackets ? "[" : "",
+		    name.text, brackets ? "]" : "", behind);
+	name_free(&name);
+	for (char *c = key; written > 0 && *c != '\0'; c++)
+		*c = text_lower(*c);
+	return written > 0 && written < NEXT_HOP_MAX ? 0 : 1;
 }

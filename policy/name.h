@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct buffer;		/* base/buffer.h */
+
 #define NAME_INLINE 320
 
 /* A string that is on the stack when it is short. */
@@ -21,7 +23,7 @@ struct name {
 
 /*
  * A domain name in lower case and A-labels (IDNA 2008, UTS 46 mapping), without
- * a trailing dot. One that cannot be mapped stays as it is, in lower case: then
+ * a trailing dot. A label that cannot be mapped stays as it is, in lower case: then
  * *valid is false. Returns 0, or -1 when memory is short.
  */
 int name_domain(const char *text, size_t length, struct name *name, bool *valid);
@@ -41,6 +43,22 @@ struct address {
  * short. *address is to be given to address_free() after success.
  */
 int address_parse(const char *text, struct address *address);
+
+/* With its terminator. */
+#define NEXT_HOP_MAX 300
+
+/*
+ * A next hop with brackets or a port, "[host]", "[host]:port" or "domain:port", as it
+ * compares. Returns 0; 1 where it is none; -1 when memory is short.
+ */
+int next_hop_key(const char *text, char key[NEXT_HOP_MAX]);
+
+/*
+ * Appends the U-label form of a domain in A-labels, as a client that speaks SMTPUTF8 may
+ * have it. False, and nothing is appended: it has none, or one that Postfix, which folds
+ * case, would take for another domain's.
+ */
+bool name_unicode(const char *text, size_t length, struct buffer *out);
 
 void name_free(struct name *name);
 void address_free(struct address *address);

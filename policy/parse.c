@@ -5,7 +5,6 @@
  */
 #include "policy/parse.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -13,21 +12,23 @@
 #include "base/diag.h"
 #include "base/suggest.h"
 
-#define STATEMENTS "include, profile, default, from, to or client"
+#define STATEMENTS "include, profile, default, from, to, client, deliver or partner"
 
 enum statement {
 	STATEMENT_INCLUDE, STATEMENT_PROFILE, STATEMENT_DEFAULT,
-	STATEMENT_FROM, STATEMENT_TO, STATEMENT_CLIENT, STATEMENT_COUNT
+	STATEMENT_FROM, STATEMENT_TO, STATEMENT_CLIENT, STATEMENT_DELIVER,
+	STATEMENT_PARTNER, STATEMENT_COUNT
 };
 
 static const char *const statement_names[STATEMENT_COUNT] = {
-	"include", "profile", "default", "from", "to", "client"
+	"include", "profile", "default", "from", "to", "client", "deliver", "partner"
 };
 
 bool
 parse_at_statement(const struct parser *p)
 {
-	return parse_word(p, statement_names, STATEMENT_COUNT) < STATEMENT_COUNT;
+	return parse_word(p, statement_names, STATEMENT_COUNT) < STATEMENT_COUNT ||
+	    (p->partner != NULL && parse_at_partner_block(p));
 }
 
 /* The "{", on the statement's line or below it. False: it is not there. */
@@ -55,8 +56,7 @@ open_block(struct parser *p)
 	return false;
 }
 
-/* The block of a profile or of the default. */
-static void
+void
 parse_its_block(struct parser *p, struct block *block)
 {
 	if (open_block(p))
@@ -65,13 +65,18 @@ parse_its_block(struct parser *p, struct block *block)
 		parse_settings(p, block, NULL);
 }
 
-static struct profile *
-find_profile(const struct parser *p, const char *name)
+void **
+parse_named(struct parser *p, struct named_things *things, const char *name)
 {
-	for (struct profile *each = p->written->profiles; each != NULL; each = each->next)
-		if (strcmp(each->name, name) == 0)
-			return each;
-	return NULL;
+	bool added = false;
+	uint32_t number = INTERN_NONE;
+
+	if (array_reserve(things->things, things->names.count + 1, &things->room))
+		number = intern_add(&things->names, name, strlen(name), &added);
+	p->no_memory |= number == INTERN_NONE;
+	if (added)
+		things->things[number] = NULL;
+	return number == INTERN_NONE ? NULL : &things->things[number];
 }
 
 /* Adds the profile, unless its name cannot be. Its block is read in any case. */
@@ -79,6 +84,7 @@ static struct profile *
 add_profile(struct parser *p, const struct token *name, bool misspelt)
 {
 	struct profile *profile = parse_scratch(p, sizeof(*profile)), *other;
+	void **named = parse_named(p, &p->profiles, name->text);
 
 	if (profile == NULL)
 		return NULL;
@@ -88,7 +94,7 @@ add_profile(struct parser *p, const struct token *name, bool misspelt)
 	profile->order = p->profile_count++;
 	if (strcmp(name->text, "default") == 0)
 		parse_error(p, &name->place, "%s", MSG_PROFILE_DEFAULT);
-	else if ((other = find_profile(p, name->text)) != NULL) {
+	else if (named != NULL && (other = *named) != NULL) {
 		if (misspelt || other->misspelt)
 			return profile;
 		parse_error(p, &name->place, MSG_PROFILE_TWICE, name->text,
@@ -96,6 +102,8 @@ add_profile(struct parser *p, const struct token *name, bool misspelt)
 	} else {
 		*p->last_profile = profile;
 		p->last_profile = &profile->next;
+		if (named != NULL)
+			*named = profile;
 	}
 	return profile;
 }
@@ -121,8 +129,8 @@ parse_profile(struct parser *p, bool misspelt)
 	parse_its_block(p, &profile->block);
 }
 
-static size_t
-add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place)
+size_t
+parse_add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place)
 {
 	struct policy *policy = p->policy;
 	size_t wanted = policy->rule_count + 1;
@@ -135,7 +143,10 @@ add_rule(struct parser *p, enum policy_rule_kind kind, const struct place *place
 	policy->rules[policy->rule_count] = (struct policy_rule){
 		.kind = kind, .file = p->current->source.name, .line = place->line
 	};
-	p->written->rules[policy->rule_count] = (struct written_rule){ .place = *place };
+	p->written->rules[policy->rule_count] = (struct written_rule){
+		.place = *place, .partner = p->partner != NULL ? p->written_partner : NULL
+	};
+	p->policy->rules[policy->rule_count].partner = p->partner;
 	p->current->has_rules = true;
 	return policy->rule_count++;
 }
@@ -144,7 +155,6 @@ static void
 parse_default(struct parser *p, const struct place *place, bool misspelt)
 {
 	struct profile *block = parse_scratch(p, sizeof(*block));
-	size_t rule;
 
 	if (block == NULL)
 		return;
@@ -158,10 +168,9 @@ parse_default(struct parser *p, const struct place *place, bool misspelt)
 			parse_error(p, place, MSG_DEFAULT_TWICE, first->source->path,
 			    first->line, first->column);
 	} else {
-		if ((rule = add_rule(p, RULE_DEFAULT, place)) == SIZE_MAX)
+		if (parse_add_rule(p, RULE_DEFAULT, place) == SIZE_MAX)
 			return;
 		p->written->default_block = block;
-		p->policy->default_index = rule;
 	}
 	parse_its_block(p, &block->block);
 }
@@ -172,7 +181,7 @@ parse_rule(struct parser *p, enum policy_rule_kind kind, const struct place *pla
 	struct arena_mark words = arena_mark(&p->written->words);
 	const struct source_node *sources = p->written->sources;
 	size_t diags = diags_count(p->diags);
-	size_t rule = add_rule(p, kind, place);
+	size_t rule = parse_add_rule(p, kind, place);
 	struct block block = { 0 };
 
 	if (rule == SIZE_MAX)
@@ -195,7 +204,7 @@ parse_rest(struct parser *p, enum statement statement, const struct place *place
 {
 	static const enum policy_rule_kind kinds[] = {
 		[STATEMENT_FROM] = RULE_FROM, [STATEMENT_TO] = RULE_TO,
-		[STATEMENT_CLIENT] = RULE_CLIENT
+		[STATEMENT_CLIENT] = RULE_CLIENT, [STATEMENT_DELIVER] = RULE_DELIVER
 	};
 
 	if (statement == STATEMENT_INCLUDE)
@@ -204,6 +213,8 @@ parse_rest(struct parser *p, enum statement statement, const struct place *place
 		parse_profile(p, misspelt);
 	else if (statement == STATEMENT_DEFAULT)
 		parse_default(p, place, misspelt);
+	else if (statement == STATEMENT_PARTNER)
+		parse_partner(p);
 	else
 		parse_rule(p, kinds[statement], place);
 }
@@ -216,7 +227,8 @@ misspelt_statement(struct parser *p)
 	const char *meant = suggest_word(p->token.text, p->token.length,
 	    statement_names, STATEMENT_COUNT);
 
-	parse_unknown(p, MSG_STATEMENT, statement_names, STATEMENT_COUNT);
+	parse_unexpected(p, MSG_STATEMENT, p->token.text,
+	    parse_hint_statement(p, statement_names, STATEMENT_COUNT));
 	/* What others use is read all the same, lest they be blamed for using it. */
 	for (size_t i = STATEMENT_PROFILE; i <= STATEMENT_DEFAULT; i++) {
 		if (meant == statement_names[i]) {
@@ -239,6 +251,9 @@ unknown_statement(struct parser *p)
 		parse_next(p);
 		return;
 	}
+	/* It belongs to a block that was reported as open. */
+	if (p->owed > 0 && (parse_at_setting(p) || parse_at_partner_line(p)))
+		parse_panic(p);
 	if (p->token.type == TOKEN_WORD)
 		misspelt_statement(p);
 	else
@@ -263,6 +278,7 @@ parse_statement(struct parser *p)
 		return;
 	}
 	parse_resync(p);
+	p->lexer.opened = p->lexer.closed = 0;
 	if (which >= STATEMENT_FROM)
 		parse_next_pattern(p);
 	else

@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "policy/parse.h"
-#include "policy/template.h"
 #include "base/arena.h"
-#include "base/date.h"
 
 #define SETTINGS "use, require, otherwise, monitor, exempt, enforce, contact or note"
 
@@ -33,7 +31,8 @@ add_setting(struct parser *p, struct block *block, enum setting_type type,
 	p->no_memory |= setting == NULL;
 	if (setting == NULL)
 		return NULL;
-	*setting = (struct setting){ .type = type, .place = *place };
+	*setting = (struct setting){ .type = type, .place = *place,
+	    .span = { INT64_MIN, INT64_MAX } };
 	if (block->last == NULL)
 		block->last = &block->first;
 	*block->last = setting;
@@ -46,6 +45,11 @@ parse_use(struct parser *p, struct block *block)
 {
 	bool any = false;
 
+	/* Behind an error it may be a name that the rule is for. */
+	if (p->panic) {
+		parse_skip_setting(p);
+		return;
+	}
 	while (p->token.type == TOKEN_WORD || p->token.type == TOKEN_STRING) {
 		struct setting *setting =
 		    add_setting(p, block, SET_USE, &p->token.place);
@@ -65,44 +69,13 @@ parse_use(struct parser *p, struct block *block)
 	}
 }
 
-/* Keeps the date for those who are to be told that it is near. */
-static void
-keep_date(struct parser *p, const struct token *date, int64_t until, const char *what)
-{
-	struct dated *dated = parse_keep(p, sizeof(*dated));
-
-	if (dated == NULL || !parse_keep_place(p, &date->place, &dated->place))
-		return;
-	dated->what = what;
-	dated->date = parse_keep_text(p, date->text, date->length);
-	dated->until = until;
-	*p->last_dated = dated;
-	p->last_dated = &dated->next;
-}
-
 /* [until DATE]. False: there is an error in it. */
 static bool
 parse_until(struct parser *p, struct period *period, const char *what)
 {
-	struct token date;
-
 	period->set = true;
-	if (!parse_is(p, "until"))
-		return true;
-	parse_next(p);
-	date = p->token;
-	if (date.type != TOKEN_WORD) {
-		parse_expected(p, MSG_DATE_EXPECTED);
-		return false;
-	}
-	parse_next(p);
-	if (!date_read_day(date.text, &period->until)) {
-		parse_error(p, &date.place, MSG_DATE, date.text);
-		return false;
-	}
-	period->limited = true;
-	keep_date(p, &date, period->until, what);
-	return true;
+	period->limited = parse_is(p, "until");
+	return parse_date(p, "until", &period->until, what);
 }
 
 static void
@@ -117,51 +90,52 @@ parse_period(struct parser *p, struct setting *setting)
 	if (exempt && p->token.type == TOKEN_STRING) {
 		setting->text = parse_keep_text(p, p->token.text, p->token.length);
 		parse_next(p);
+		if (parse_is(p, "until"))
+			parse_unexpected(p, MSG_END_EXPECTED, "setting",
+			    "\"until\"" MSG_HINT_REASON);
 	}
 }
 
 /* The words up to the end, with a space between two. */
-static void
-parse_contact(struct parser *p, struct setting *setting)
+const char *
+parse_contact(struct parser *p)
 {
 	const char *text = NULL;
 
-	while (p->token.type == TOKEN_WORD || p->token.type == TOKEN_STRING) {
+	while (p->token.type == TOKEN_STRING ||
+	    (p->token.type == TOKEN_WORD && !parse_swallowed(p))) {
 		text = text == NULL ? p->token.text :
 		    parse_print(p, "%s %s", text, p->token.text);
 		parse_next(p);
 	}
 	if (text != NULL)
-		setting->text = parse_keep_text(p, text, strlen(text));
-	else {
-		parse_expected(p, MSG_CONTACT_EXPECTED);
-		parse_skip_setting(p);
-	}
+		return parse_keep_text(p, text, strlen(text));
+	parse_expected(p, MSG_CONTACT_EXPECTED);
+	parse_skip_setting(p);
+	return NULL;
 }
 
-static void
-parse_note(struct parser *p, struct setting *setting)
+const char *
+parse_note(struct parser *p)
 {
+	const char *text = NULL;
+
 	if (p->token.type == TOKEN_STRING) {
-		setting->text = parse_keep_text(p, p->token.text, p->token.length);
+		text = parse_keep_text(p, p->token.text, p->token.length);
 		parse_next(p);
 	} else {
 		parse_expected(p, MSG_NOTE_EXPECTED);
 		parse_skip_setting(p);
 	}
-}
-
-static void
-parse_otherwise_setting(struct parser *p, struct setting *setting)
-{
-	setting->otherwise = parse_otherwise(p);
+	return text;
 }
 
 static void
 unknown_setting(struct parser *p)
 {
 	if (p->token.type == TOKEN_WORD)
-		parse_unknown(p, MSG_SETTING, setting_names, SETTING_COUNT);
+		parse_unexpected(p, MSG_SETTING, p->token.text,
+		    parse_hint_setting(p, setting_names, SETTING_COUNT));
 	else
 		parse_unexpected(p, MSG_SETTING_EXPECTED, SETTINGS,
 		    parse_found(p, &p->token));
@@ -171,12 +145,6 @@ unknown_setting(struct parser *p)
 static void
 parse_setting(struct parser *p, struct block *block)
 {
-	static void (*const readers[])(struct parser *, struct setting *) = {
-		[SET_REQUIRE] = parse_require,
-		[SET_OTHERWISE] = parse_otherwise_setting,
-		[SET_MONITOR] = parse_period, [SET_EXEMPT] = parse_period,
-		[SET_CONTACT] = parse_contact, [SET_NOTE] = parse_note
-	};
 	size_t type = parse_word(p, setting_names, SETTING_COUNT);
 	struct place place = p->token.place;
 	struct setting *setting;
@@ -186,11 +154,23 @@ parse_setting(struct parser *p, struct block *block)
 		return;
 	}
 	parse_next(p);
-	if (type == SET_USE)
+	if (type == SET_USE) {
 		parse_use(p, block);
-	else if ((setting = add_setting(p, block, (enum setting_type)type, &place)) !=
-	    NULL && readers[type] != NULL)
-		readers[type](p, setting);
+		return;
+	}
+	setting = add_setting(p, block, (enum setting_type)type, &place);
+	if (setting == NULL)
+		return;
+	if (type == SET_REQUIRE)
+		parse_require(p, setting);
+	else if (type == SET_OTHERWISE)
+		setting->otherwise = parse_otherwise(p);
+	else if (type == SET_CONTACT)
+		setting->text = parse_contact(p);
+	else if (type == SET_NOTE)
+		setting->text = parse_note(p);
+	else if (type != SET_ENFORCE)
+		parse_period(p, setting);
 }
 
 /* The next setting, or the gap before it. False: the block is at its end. */
@@ -223,7 +203,9 @@ parse_item(struct parser *p, struct block *block, const struct place *open)
 	parse_end(p, "setting");
 	/* An unclosed string may have taken the "}" along. */
 	ends = p->lexer.closed > p->lexer.opened;
-	p->lexer.opened = p->lexer.closed = 0;
+	/* That of the agreement around it, too. */
+	p->lexer.closed = ends ? p->lexer.closed - p->lexer.opened - 1 : 0;
+	p->lexer.opened = 0;
 	return !ends;
 }
 

@@ -11,23 +11,96 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "base/arena.h"
 #include "base/array.h"
-#include "base/suggest.h"
 #include "base/tape.h"
+#include "base/text.h"
 
-#define HINT_WORDS_MAX 10
+#define TITLE_MAX 80
+
+/* What is behind the next "# tlsward:", perhaps behind another comment; NULL: none is. */
+static const char *
+comment_said(const char *text)
+{
+	const char *end = text + strcspn(text, "\r\n"), *said;
+
+	for (; text < end; text++) {
+		if (*text != '#')
+			continue;
+		said = text + 1 + strspn(text + 1, " \t");
+		if (strncmp(said, "tlsward:", 8) == 0)
+			return said + 8;
+	}
+	return NULL;
+}
+
+/* The text behind " title ", kept; NULL: it is none that a reply can have. */
+static const char *
+title_said(struct parser *p, const char *said)
+{
+	const char *title = said + strspn(said, " \t");
+	size_t length = strcspn(title, "#\r\n");
+
+	while (length > 0 && title[length - 1] == ' ')
+		length--;
+	for (size_t i = 0; i < length; i++)
+		if (title[i] < ' ' || title[i] > '~')
+			return NULL;
+	return length == 0 || length > TITLE_MAX ? NULL : parse_keep_text(p, title, length);
+}
+
+static void
+keep_allow(struct parser *p, const struct place *place, const char *said, unsigned first)
+{
+	struct allow *allow = parse_keep(p, sizeof(*allow));
+
+	if (allow == NULL || !parse_keep_place(p, place, &allow->place))
+		return;
+	allow->text = allow->place.text + (said - place->start);
+	allow->first = first;
+	allow->everywhere = place->line == 1 && p->current->parent == NULL &&
+	    place->source == &p->current->source &&
+	    place->start[strspn(place->start, " \t")] == '#';
+	allow->next = p->policy->allows;
+	p->policy->allows = allow;
+}
+
+void
+parse_comment(struct parser *p, const struct place *place, const char *text,
+    unsigned first)
+{
+	const char *said = text;
+
+	while ((said = comment_said(said)) != NULL) {
+		if (strncmp(said, " title ", 7) == 0)
+			p->title = title_said(p, said + 7);
+		else
+			keep_allow(p, place, said, first);
+	}
+}
+
+static void
+next_token(struct parser *p, bool regex)
+{
+	p->title = NULL;
+	p->token = lexer_next(&p->lexer, regex);
+	if (p->lexer.comment.source != NULL)
+		parse_comment(p, &p->lexer.comment, p->lexer.comment_text,
+		    p->lexer.comment_joined);
+}
 
 void
 parse_next(struct parser *p)
 {
-	p->token = lexer_next(&p->lexer, false);
+	next_token(p, false);
 }
 
 void
 parse_next_pattern(struct parser *p)
 {
-	p->token = lexer_next(&p->lexer, true);
+	next_token(p, true);
 }
 
 void
@@ -106,6 +179,22 @@ parse_found(struct parser *p, const struct token *token)
 	    token_name(token);
 }
 
+struct place
+parse_inside(const struct token *string, size_t offset)
+{
+	struct place place = string->place;
+
+	place.column++;		/* the quote */
+	for (size_t i = 0; i < offset; i++) {
+		char c = string->text[i];
+
+		/* These have a backslash before them. */
+		place.column += c == '"' || c == '\\';
+		place.column += text_begins(c);
+	}
+	return place;
+}
+
 void
 parse_skip_block(struct parser *p)
 {
@@ -129,39 +218,6 @@ parse_skip_setting(struct parser *p)
 		else
 			parse_next(p);
 	}
-}
-
-void
-parse_end(struct parser *p, const char *what)
-{
-	if (parse_at_end(p))
-		return;
-	parse_unexpected(p, MSG_END_EXPECTED, what, parse_found(p, &p->token));
-	parse_skip_setting(p);
-}
-
-/* ": expected A, B or C" */
-static const char *
-expected_words(struct parser *p, const char *const *candidates, size_t count)
-{
-	const char *text = ": expected ";
-
-	if (count == 0 || count > HINT_WORDS_MAX)
-		return "";
-	for (size_t i = 0; i < count; i++)
-		text = parse_print(p, "%s%s%s", text,
-		    i == 0 ? "" : i + 1 == count ? " or " : ", ", candidates[i]);
-	return text;
-}
-
-const char *
-parse_hint(struct parser *p, const char *word, size_t length,
-    const char *const *candidates, size_t count)
-{
-	const char *meant = suggest_word(word, length, candidates, count);
-
-	return meant == NULL ? expected_words(p, candidates, count) :
-	    parse_print(p, ": did you mean \"%s\"?", meant);
 }
 
 void *
@@ -232,18 +288,22 @@ parse_beside(struct parser *p, const char *path)
 	return parse_print(p, "%.*s%s", folder, from, path);
 }
 
+bool
+parse_is_there(struct parser *p, const char *path)
+{
+	struct file nothing;
+	enum file_result result = tape_ask(p->tape, TAPE_PRESENT, path, &nothing);
+
+	free(nothing.text);
+	return result == FILE_READ;
+}
+
 const char *
 parse_named_file(struct parser *p, const char *path)
 {
 	const char *joined = parse_print(p, "%s%s", path[0] == '/' ? "" : p->folder, path);
-	enum file_result result;
-	struct file nothing;
 
-	if (joined == NULL)
-		return NULL;
-	result = tape_ask(p->tape, TAPE_PRESENT, joined, &nothing);
-	free(nothing.text);
-	return result == FILE_READ ? joined : parse_beside(p, path);
+	return parse_is_there(p, joined) ? joined : parse_beside(p, path);
 }
 
 const char *
@@ -280,4 +340,75 @@ parse_pattern(struct parser *p, const char *text, bool caseless, enum pattern_us
 	else
 		parse_error(p, &p->token.place, MSG_REGEX, error, offset);
 	return code;
+}
+
+bool
+parse_at_demand_end(const struct parser *p)
+{
+	return parse_at_end(p) || parse_is(p, "otherwise") || parse_is(p, "from") ||
+	    parse_is(p, "until");
+}
+
+/* The path as records name it: relative to the policy's folder where it is below. */
+static const char *
+relative(struct parser *p, const char *path)
+{
+	size_t folder = strlen(p->folder);
+
+	if (strncmp(path, p->folder, folder) == 0)
+		path += folder;
+	while (strncmp(path, "./", 2) == 0)
+		path += 2;
+	return parse_keep_text(p, path, strlen(path));
+}
+
+/* Numbers the file for the WHOs that it names. False when memory is short. */
+static bool
+add_file(struct parser *p, struct source_node *node)
+{
+	struct policy *policy = p->policy;
+
+	if (policy->file_count > WHO_FILE_MAX ||
+	    !array_reserve(policy->files, policy->file_count + 1, &policy->file_room))
+		return false;
+	node->file = (uint32_t)policy->file_count;
+	policy->files[policy->file_count++] = node->source.name;
+	return true;
+}
+
+void
+parse_digest(struct parser *p, const void *bytes, size_t length)
+{
+	unsigned char both[2 * POLICY_DIGEST_BYTES];
+	struct policy *policy = p->policy;
+
+	/* Of what was read before, and of this. */
+	memcpy(both, policy->digest, POLICY_DIGEST_BYTES);
+	if (EVP_Digest(bytes, length, both + POLICY_DIGEST_BYTES, NULL, EVP_sha256(),
+	    NULL) != 1 || EVP_Digest(both, sizeof(both), policy->digest, NULL,
+	    EVP_sha256(), NULL) != 1)
+		policy->has_no_digest = true;
+}
+
+int
+parse_open(struct parser *p, const char *path, struct source_node **opened)
+{
+	struct source_node *node = parse_scratch(p, sizeof(*node));
+	int error;
+
+	if (node == NULL)
+		return ENOMEM;
+	/* The policy alone may be standard input. */
+	if (strcmp(path, "-") == 0 && p->written->sources != NULL)
+		path = "./-";
+	error = source_read(path, p->tape, p->diags, &node->source);
+	if (error != 0)
+		return error;
+	parse_digest(p, node->source.text, node->source.length);
+	node->next = p->written->sources;
+	p->written->sources = node;
+	node->parent = p->current;
+	node->source.name = relative(p, path);
+	*opened = node;
+	return node->source.name != NULL && add_file(p, node) ? 0 : ENOMEM;
 }

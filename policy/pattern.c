@@ -94,8 +94,6 @@ pattern_first(pcre2_code *const *codes, size_t count, pcre2_match_context *limit
 	int result = PCRE2_ERROR_NOMATCH;
 
 	*first = 0;
-	if (count == 0)
-		return POLICY_NO;
 	context = pcre2_general_context_create(match_alloc, match_release, &memory);
 	if (context != NULL)
 		data = pcre2_match_data_create(1, context);
@@ -124,12 +122,6 @@ pattern_regex(pcre2_code *code, pcre2_match_context *limits, const char *subject
 	return pattern_first(&code, 1, limits, subject, length, &first);
 }
 
-static enum policy_tri
-yes_or_no(bool yes)
-{
-	return yes ? POLICY_YES : POLICY_NO;
-}
-
 /* One label, and then what follows the pattern's star (RFC 6125 section 6.4.3). */
 static enum policy_tri
 wildcard(const struct pattern *pattern, pcre2_match_context *limits, const char *name)
@@ -145,6 +137,14 @@ wildcard(const struct pattern *pattern, pcre2_match_context *limits, const char 
 	    pattern_regex(pattern->code, limits, rest, strlen(rest));
 }
 
+bool
+pattern_host(const struct pattern *pattern, char name[256])
+{
+	/* What is ASCII needs no mapping. */
+	return policy_domain(pattern->a_labels != NULL ? pattern->a_labels : pattern->text,
+	    name, 256);
+}
+
 enum policy_tri
 pattern_match(const struct pattern *pattern, pcre2_match_context *limits,
     const char *name)
@@ -155,7 +155,7 @@ pattern_match(const struct pattern *pattern, pcre2_match_context *limits,
 		return POLICY_NO;
 	switch (pattern->type) {
 	case PATTERN_EXACT:
-		return yes_or_no(strcmp(pattern->text, name) == 0);
+		return strcmp(pattern->text, name) == 0 ? POLICY_YES : POLICY_NO;
 	case PATTERN_WILDCARD:
 		return wildcard(pattern, limits, name);
 	case PATTERN_NAME:
@@ -223,4 +223,58 @@ pattern_anchored(const char *text)
 		c += item_length(c);
 	}
 	return branch_anchored(start, c, last);
+}
+
+/* The length of what stands for a set within a class, "[:space:]"; 0: it is none. */
+static size_t
+set_length(const char *text)
+{
+	size_t name = strncmp(text, "[:", 2) != 0 ? 0 :
+	    strspn(text + 2, "^abcdefghijklmnopqrstuvwxyz");
+
+	return name > 0 && strncmp(text + 2 + name, ":]", 2) == 0 ? name + 4 : 0;
+}
+
+/* The length of a class from its "[" on; *has_at: there is an "@" in it. */
+static size_t
+class_length(const char *text, bool *has_at)
+{
+	const char *c = text + 1 + (text[1] == '^');
+
+	/* A "]" that comes first stands for itself. */
+	if (*c == ']')
+		c++;
+	for (; *c != '\0' && *c != ']'; c++) {
+		size_t set = set_length(c);
+
+		if (set > 0)
+			c += set - 1;
+		else if (*c == '\\' && c[1] != '\0')
+			c++;
+		*has_at |= *c == '@';
+	}
+	return (size_t)(c - text) + (*c == ']');
+}
+
+bool
+pattern_on_address(const char *text)
+{
+	while (*text != '\0') {
+		bool in_class = false;
+
+		if (*text == '\\' && text[1] != '\0')
+			text++;
+		else if (*text == '[') {
+			bool negated = text[1] == '^';
+
+			text += class_length(text, &in_class);
+			if (in_class && !negated)
+				return true;
+			continue;
+		}
+		if (*text == '@')
+			return true;
+		text++;
+	}
+	return false;
 }

@@ -64,6 +64,12 @@ enum policy_tri pattern_regex(pcre2_code *code, pcre2_match_context *limits,
 enum policy_tri pattern_first(pcre2_code *const *codes, size_t count,
     pcre2_match_context *limits, const char *subject, size_t length, size_t *first);
 
+/*
+ * Writes an exact name as a host has it: lower case, A-labels, no trailing dot. False
+ * where it is none. Allocates nothing for what is one.
+ */
+bool pattern_host(const struct pattern *pattern, char name[256]);
+
 /* Whether a certificate's name matches. Thread-safe. */
 enum policy_tri pattern_match(const struct pattern *pattern,
     pcre2_match_context *limits, const char *name);
@@ -73,5 +79,11 @@ enum policy_tri pattern_match(const struct pattern *pattern,
  * ends in each of its alternatives: ^...$ or \A...\z.
  */
 bool pattern_anchored(const char *text);
+
+/*
+ * Whether the regular expression, as written, is one on whole addresses: there is an "@"
+ * in it, escaped or not, that is not in a negated class.
+ */
+bool pattern_on_address(const char *text);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct buffer;		/* base/buffer.h */
 struct diags;		/* base/diag.h */
 struct tape;		/* base/tape.h */
 
@@ -39,7 +40,8 @@ enum policy_tri { POLICY_UNKNOWN, POLICY_NO, POLICY_YES };
 	X(client_addr, ADDRESS, ONE)	/* an IPv4 or IPv6 address as text */ \
 	X(client_port, PORT, NOT) \
 	X(client_name, NAME, SET)	/* only when verified forward and reverse */ \
-	X(client_ptr, TEXT, NOT)
+	X(client_ptr, TEXT, NOT) \
+	X(client_resolve, RESOLVE, NOT)	/* how the look-up of its name ended */
 #define POLICY_MAIL_FACTS(X) \
 	X(local, LOCAL, SET)		/* did not come over SMTP */ \
 	X(helo, TEXT, NOT) \
@@ -48,12 +50,16 @@ enum policy_tri { POLICY_UNKNOWN, POLICY_NO, POLICY_YES };
 	X(to, NAME, NOT)		/* NULL: no recipient yet */ \
 	X(to_resolved, NAME, NOT) \
 	X(nrcpt, NUMBER, NOT) \
-	X(queue_id, TEXT, NOT)
+	X(queue_id, TEXT, NOT) \
+	X(direction, DIRECTION, NOT)	/* "out": mail that goes out */ \
+	X(next_hop, NAME, NOT)		/* where to, as routing gives it */ \
+	X(relay, NAME, NOT)		/* the host that took it */
 #define POLICY_TLS_FACTS(X) \
 	X(tls_version, PROTOCOL, SET)	/* "none": clear text */ \
 	X(cipher, NAME, SET) \
 	X(bits, BITS, SET) \
 	X(cert_verified, VERIFIED, SET) \
+	X(verification, VERIFICATION, NOT)	/* of mail that goes out: the log's word */ \
 	X(cert_cn, TEXT, CERTIFICATE)	/* "": a certificate without a name */ \
 	X(cert_san, LIST, CERTIFICATE) \
 	X(cert_issuer, TEXT, CERTIFICATE) \
@@ -78,6 +84,10 @@ enum policy_tri { POLICY_UNKNOWN, POLICY_NO, POLICY_YES };
 #define FACT_MEMBER_NAME(name) const char *name;	/* NULL; never empty */
 #define FACT_MEMBER_PROTOCOL(name) const char *name;	/* NULL */
 #define FACT_MEMBER_MTA(name) const char *name;		/* NULL */
+#define FACT_MEMBER_DIRECTION(name) const char *name;	/* NULL: in */
+#define FACT_MEMBER_RESOLVE(name) const char *name;	/* NULL */
+/* NULL; "none", "anonymous", "untrusted", "trusted"; "verified" as told; "dane" alone */
+#define FACT_MEMBER_VERIFICATION(name) const char *name;
 #define FACT_MEMBER_ADDRESS(name) const char *name;	/* NULL */
 #define FACT_MEMBER_SENDER(name) const char *name;	/* NULL */
 #define FACT_MEMBER_DIGEST(name) const char *name;	/* NULL */
@@ -106,7 +116,8 @@ struct facts {
 /*
  * Whether the session is encrypted: the one answer of verdicts, records, stamps and
  * metrics. "none" is clear text, and so is a suite that does not encrypt, or the
- * name of none at all ("(NONE)"); where the protocol is not given a suite tells.
+ * name of none at all ("(NONE)"); where the protocol is not given a suite tells. "TLS"
+ * alone is encrypted, by a version that is not known.
  * POLICY_UNKNOWN: nothing does.
  */
 enum policy_tri policy_encrypted(const struct facts *facts);
@@ -168,12 +179,19 @@ void policy_free(struct policy **policy);
  */
 int policy_print(const struct policy *policy, FILE *out);
 
+/* Writes its digest, "sha256:hex": of all files as they were read. False: it has none. */
+#define POLICY_DIGEST_SIZE 72
+bool policy_digest(const struct policy *policy, char text[POLICY_DIGEST_SIZE]);
+
 /* What a policy has, for whoever must supply facts for it or warn about it. */
 struct policy_summary {
 	size_t rules;			/* with the default */
 	size_t listed;			/* entries that came from list files */
 	bool has_default;
 	bool has_to_rules;
+	size_t deliver_rules;		/* of these, on mail that goes out */
+	bool delivers_by_sha1;		/* one of them has pins of that digest */
+	bool delivers_by_sha256;
 	bool has_to_exempt;		/* a "to" rule that exempts */
 	bool needs_certificate;		/* any requirement on a certificate */
 	bool needs_fingerprint;		/* any pin */
@@ -191,7 +209,7 @@ void policy_summarize(const struct policy *policy, struct policy_summary *summar
  * Reads the certificates of partners from the files *.pem and *.crt of a folder, in
  * byte order of their names, and keeps them in the policy, which must not be shared
  * yet and have none so far. A folder that cannot be read is an error; a file that
- * holds no certificate, a warning. Returns POLICY_LOADED, POLICY_UNREADABLE or
+ * cannot be, or that holds no certificate, a warning. Returns POLICY_LOADED, POLICY_UNREADABLE or
  * POLICY_NO_MEMORY: then the policy has none.
  */
 enum policy_load_result policy_load_certificates(struct policy *policy,
@@ -218,7 +236,7 @@ struct facts policy_complete_facts(const struct policy *policy,
 /* When the next of what ends by itself does; INT64_MAX: nothing will. */
 struct policy_ends {
 	int64_t certificate;	/* a certificate of the folder or of a pin by file */
-	int64_t period;		/* an "exempt until" or "monitor until" of a rule */
+	int64_t period;		/* a rule, or what it requires: a date of its own */
 };
 
 /* The first ends after "now"; what has ended already does not count. Thread-safe. */
@@ -240,20 +258,22 @@ enum policy_action {
  */
 enum policy_reason {
 	REASON_NONE,
-	REASON_TLS,		/* clear text: all that a rule requires implies TLS */
+	REASON_CLIENT,		/* the one that does not imply TLS */
+	REASON_TLS,		/* clear text: all the others imply TLS */
 	REASON_TLS_VERSION, REASON_BITS, REASON_CIPHER,
 	REASON_CIPHERSUITES,	/* of a verdict REASON_CIPHER: they share the word */
 	REASON_FORWARD_SECRECY, REASON_AEAD, REASON_CERTIFICATE,
 	REASON_CERTIFICATE_NAME, REASON_CERTIFICATE_ISSUER,
 	REASON_CERTIFICATE_FINGERPRINT, REASON_CERTIFICATE_KEY,
 	REASON_CERTIFICATE_SIGNATURE, REASON_CERTIFICATE_VALIDITY,
+	REASON_DANE,		/* of mail that goes out alone */
 	REASON_UNKNOWN_FACT,
 	REASON_COUNT,
-	/* The kinds of requirement: from the first to before the end. */
-	KIND_FIRST = REASON_TLS_VERSION, KIND_END = REASON_UNKNOWN_FACT
+	/* The kinds of requirement: from the first to before the end, but for REASON_TLS. */
+	KIND_FIRST = REASON_CLIENT, KIND_END = REASON_UNKNOWN_FACT
 };
 
-enum policy_rule_kind { RULE_CLIENT, RULE_TO, RULE_FROM, RULE_DEFAULT };
+enum policy_rule_kind { RULE_CLIENT, RULE_TO, RULE_FROM, RULE_DELIVER, RULE_DEFAULT };
 
 /* The names that users know: "reject", "tls-version", "from". Static strings. */
 const char *policy_action_name(enum policy_action action);
@@ -281,7 +301,11 @@ enum policy_check {
 /* What one applicable rule said. */
 struct policy_outcome {
 	const struct policy_rule *rule;		/* NULL: none applied */
+	const struct settings_of_rule *settings;	/* of it, today */
 	struct policy_place place;
+	const char *via;			/* the client by which it applies, as written */
+	const char *partner;			/* whose agreement it is of; NULL: none */
+	const char *mailbox;			/* the address that a to rule is on; or NULL */
 	bool exempt;				/* exempts, today */
 	bool monitored;				/* under monitor, today */
 	bool undecided;				/* its regular expression hit the limit */
@@ -295,11 +319,43 @@ struct policy_outcome {
 
 enum {
 	OUTCOME_CLIENT, OUTCOME_TO, OUTCOME_TO_RESOLVED, OUTCOME_FROM,
+	OUTCOME_FROM_OTHER,		/* of whoever judges two spellings of the sender */
 	OUTCOME_COUNT
 };
 
-/* Borrows from the policy alone and may be copied: it must not outlive it. */
+/* What is known of a Postfix; all zero: nothing. */
+struct policy_postfix {
+	unsigned version;		/* 307 of 3.7, 310 of 3.10; 0: as POSTFIX_LEAST */
+	const char *digest;		/* smtp_tls_fingerprint_digest: "sha256"; or NULL */
+	/* Of main.cf's what is for mandatory TLS: protocols left out, 1u << policy_protocol; */
+	unsigned refused;
+	const char *excluded;		/* ciphers likewise, "aNULL:RC4"; NULL or "": none */
+	bool null_grade;		/* its ciphers do not encrypt */
+	uint64_t unoffered[8];		/* by policy_postfix_suites() */
+};
+
+/* The oldest Postfix that the values are for. */
+#define POSTFIX_LEAST 304
+
+/* A version as Postfix writes it, "3.7.11", "3.12-20260801"; 0 where it is none. */
+unsigned policy_postfix_version(const char *text);
+
+struct policy_options {
+	int64_t now;			/* seconds since the epoch */
+	const char *recipient_delimiter;/* NULL: none */
+	bool monitor;			/* every rule under monitor */
+	bool soft_bounce;		/* every reject is given as a tempfail */
+	/* What a quarantine is given as; POLICY_ACCEPT: as itself. */
+	enum policy_action quarantine_as;
+	/* Ends the replies that no policy gives; NULL: nothing does. Outlives the verdict. */
+	const char *reply_suffix;
+	struct policy_postfix postfix;	/* that is told how to deliver */
+};
+
+/* Borrows from the policy and the options, and may be copied: it must not outlive them. */
 struct verdict {
+	const struct policy *policy;
+	struct policy_options options;	/* by which it was judged */
 	enum policy_action action;
 	enum policy_reason reason;
 	unsigned failed;		/* bits 1u << enum policy_reason */
@@ -317,15 +373,6 @@ struct verdict {
 	char to_domain[256];
 	char to_resolved_domain[256];
 	struct policy_outcome outcome[OUTCOME_COUNT];
-};
-
-struct policy_options {
-	int64_t now;			/* seconds since the epoch */
-	const char *recipient_delimiter;/* NULL: none */
-	bool monitor;			/* every rule under monitor */
-	bool soft_bounce;		/* every reject is given as a tempfail */
-	/* What a quarantine is given as; POLICY_ACCEPT: as itself. */
-	enum policy_action quarantine_as;
 };
 
 /*
@@ -371,6 +418,10 @@ struct policy_reply {
 	char text[POLICY_REPLY_MAX + 1];/* printable ASCII, one line */
 };
 
+/* What is wrong, in words, with a text at the end of replies; NULL: nothing. Static. */
+#define POLICY_SUFFIX_MAX 200
+const char *policy_suffix_problem(const char *text);
+
 /*
  * The reply to a verdict that refuses. Text from the network other than the
  * domain and the session's TLS facts is never in it. Returns false (and an
@@ -396,10 +447,9 @@ const char *const *policy_kind_facts(enum policy_reason kind);
 /*
  * What to ask a partner for where mail failed for "reason", said of its server:
  * "enable %s on it", "%s" being what is required (of clear text "" or " with TLS 1.2 or
- * newer"); and a setting of a mail server that does it, or NULL. Static.
+ * newer"), by what is known of the session (facts; NULL: it is of several). Static.
  */
-const char *policy_advice(enum policy_reason reason);
-const char *policy_advice_hint(enum policy_reason reason);
+const char *policy_advice(enum policy_reason reason, const struct facts *facts);
 
 /* What to ask for where an outcome has a requirement of "kind" unmet. */
 enum policy_reason policy_asked_for(const struct policy_outcome *outcome,
@@ -416,6 +466,16 @@ enum policy_action policy_required_action(const struct policy_outcome *outcome,
  */
 bool policy_required_place(const struct policy_outcome *outcome,
     enum policy_reason kind, struct policy_place *place);
+
+/*
+ * Until when, in seconds since the epoch, a rule is under monitor or exempts, as it
+ * does; its requirement of "kind" holds as it does at "now"; and the first date after
+ * "now" at which it is another in any of these. INT64_MAX: without an end.
+ */
+int64_t policy_outcome_until(const struct policy_outcome *outcome);
+int64_t policy_required_until(const struct policy_outcome *outcome,
+    enum policy_reason kind, int64_t now);
+int64_t policy_outcome_next(const struct policy_outcome *outcome, int64_t now);
 
 /* ------------------------------------------------------------------ *
  * The rules, one by one
@@ -454,32 +514,92 @@ enum policy_state {
 	STATE_ENFORCED, STATE_MONITORED, STATE_EXEMPT
 };
 
-/* How a sender's mail is looked at; all strings are the policy's. */
+/* A rule as it is now; all strings are the policy's. */
 struct policy_standing {
 	enum policy_state state;
 	bool limited;			/* monitored, exempt: "until" holds */
 	int64_t until;			/* seconds since the epoch */
-	bool demands;			/* the rule requires something */
-	struct policy_place place;	/* of the rule; file NULL: none */
+	int64_t next;			/* when it becomes another; INT64_MAX: never */
+	bool demands;			/* it requires something */
+	struct policy_place place;	/* file NULL: there is no rule */
+	const char *partner;		/* whose agreement it is of; NULL: none */
 	const char *exempt_reason;	/* NULL: none */
 	const char *contact;		/* NULL: none */
 	const char *note;		/* NULL: none */
 };
 
 /*
- * The standing of mail from "sender" by its "from" rule or the default; client and
- * "to" rules may change it for one message. Thread-safe. Returns 0, or -1 when
- * memory is short.
+ * The standing of the rule at "index"; and of mail from "sender" by its "from" rule or
+ * the default: client and "to" rules may change that for one message. Thread-safe. The
+ * second returns 0, or -1 when memory is short.
  */
+void policy_rule_standing(const struct policy *policy, size_t index,
+    const struct policy_options *options, struct policy_standing *standing);
 int policy_standing(const struct policy *policy, const char *sender,
     const struct policy_options *options, struct policy_standing *standing);
 
 /*
- * The partners that "from" rules name themselves, not by a list file, as exact
- * domains or as what is below one (".acme.example"), in reading order: the first at
- * or after *index, which is moved behind it. NULL: there are no more.
+ * What the rule at "index" demands by a requirement of "kind" at a time, in words, as
+ * policy_required_text() has it. False where it has none then. Thread-safe.
  */
-const char *policy_partner_next(const struct policy *policy, size_t *index);
+bool policy_rule_required(const struct policy *policy, size_t index,
+    enum policy_reason kind, int64_t now, char *text, size_t size);
+
+/* A certificate that is registered; the strings are the policy's. */
+struct policy_registered {
+	const char *file;		/* as diagnostics name it */
+	const char *cn;			/* "": none */
+	int64_t not_after;		/* seconds since the epoch */
+};
+
+/*
+ * The certificates that the rule at "index" demands at a time: of the files that it names,
+ * and of the folder of policy_load_certificates() by their fingerprints or keys. SIZE_MAX:
+ * all of that folder. The first behind *at (NULL: of all), which becomes it, that ends
+ * before "end". False: there are no more. Thread-safe.
+ */
+struct pinned_file;
+bool policy_registered_next(const struct policy *policy, size_t index, int64_t now,
+    int64_t end, const struct pinned_file **at, struct policy_registered *registered);
+
+/* What a rule names: as a record has it in "rule_name", or a list's file. */
+struct policy_named {
+	const char *name;
+	bool is_list;
+	size_t rule;			/* its index */
+};
+
+/*
+ * What the rules of a kind name, in reading order, a list once: the first at or after
+ * *index, which is moved behind it. False: there are no more.
+ */
+bool policy_named_next(const struct policy *policy, enum policy_rule_kind kind,
+    size_t *index, struct policy_named *named);
+
+/*
+ * Writes what the rule at "index" names as policies do, or the agreement that it is of.
+ * False where it names nothing.
+ */
+bool policy_print_who(const struct policy *policy, size_t index, FILE *out);
+
+/* Whether a rule on mail that goes out names a host or a port, and not domains alone. */
+bool policy_names_next_hops(const struct policy *policy);
+
+/* Whether a rule is for sessions of the client "via", as records have it (NULL: of any). */
+bool policy_rule_is_via(const struct policy *policy, size_t index, const char *via);
+
+/* The client of that number, from 0, that a rule is "via", as written; NULL: no more. */
+const char *policy_rule_via(const struct policy *policy, size_t index, size_t number);
+
+/* By what a rule knows a session's client. */
+enum policy_names_client { NAMES_NO_CLIENT, NAMES_VIA, NAMES_REQUIRED };
+
+/*
+ * By what the rule at "index" names the client of a session; where "facts" is NULL,
+ * whether it names any. -1: memory is short. Thread-safe.
+ */
+int policy_rule_client(const struct policy *policy, size_t index, const struct facts *facts,
+    int64_t now);
 
 /* ------------------------------------------------------------------ *
  * Names, for those who gather facts

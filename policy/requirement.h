@@ -12,6 +12,7 @@
 
 #include "policy/rules.h"
 
+struct access;		/* policy/map.h */
 struct parser;
 struct session;
 
@@ -23,13 +24,25 @@ struct reason {
 	const char *detail;
 	const char *reply;	/* its text behind "Mail from " or "Mail to " */
 	const char *advice;	/* as policy_advice() */
-	const char *hint;	/* as policy_advice_hint(); "": there is none */
+};
+
+/* What Postfix is told, in the order of what counts: levels of smtp_tls_policy_maps. */
+enum tls_level {
+	LEVEL_UNTOLD = 1,	/* nothing can be */
+	LEVEL_MAY, LEVEL_ENCRYPT, LEVEL_VERIFY, LEVEL_SECURE, LEVEL_FINGERPRINT,
+	LEVEL_DANE_ONLY
 };
 
 /* What a certificate must be before a requirement on it is the matter. */
 enum requirement_presumes {
 	PRESUMES_NOTHING = 1, PRESUMES_PRESENTED, PRESUMES_VERIFIED
 };
+
+/* Adds what Sendmail can be told of it. False: it has no words for all. access_map.c */
+typedef bool requirement_access(const struct policy_requirement *requirement,
+    struct access *access);
+requirement_access access_tls, access_bits, access_verify, access_name, access_dane,
+    access_nothing;
 
 #define REQUIREMENT_FACTS_MAX 4
 
@@ -42,6 +55,11 @@ struct requirement_kind {
 	enum requirement_presumes presumes;
 	/* The facts that it is judged by, as records name them; ends with NULL. */
 	const char *facts[REQUIREMENT_FACTS_MAX + 1];
+
+	/* What it becomes outbound; where that is nothing, why, and what to write. */
+	enum tls_level outbound;
+	const char *untold;
+	requirement_access *sendmail;
 
 	/*
 	 * Reads what it demands, from behind its name; of a name of two words from the
@@ -69,10 +87,8 @@ struct requirement_kind {
 	void (*value)(const struct policy_requirement *requirement, char *text,
 	    size_t size);
 
-	/* Whether "a" lets pass all that "b" does and more; and whether both are one. */
-	bool (*looser)(const struct policy_requirement *a,
-	    const struct policy_requirement *b);
-	bool (*same)(const struct policy_requirement *a,
+	/* Whether "a" lets pass all that "b" does. */
+	bool (*covers)(const struct policy_requirement *a,
 	    const struct policy_requirement *b);
 
 	/* Whether what a rule requires otherwise includes it. */
@@ -81,16 +97,20 @@ struct requirement_kind {
 };
 
 /* The families, each ended by a row without a name. */
+extern const struct requirement_kind requirements_client[];
 extern const struct requirement_kind requirements_tls[];
 extern const struct requirement_kind requirements_cipher[];
 extern const struct requirement_kind requirements_certificate[];
 extern const struct requirement_kind requirements_pin[];
 
-/* The row of a kind; of what is none NULL. */
+/* The row of a kind; of REASON_TLS that of "tls", of what is none NULL. */
 const struct requirement_kind *requirement_kind(enum policy_reason kind);
 
 /* What is said of a reason, of a kind or not. */
 const struct reason *requirement_reason(enum policy_reason reason);
+
+/* Whether it is judged by a fact whose name begins so. */
+bool requirement_needs(const struct requirement_kind *kind, const char *fact);
 
 /*
  * The kind that is written as "before" ("", "certificate ") and then "word". NULL: there
@@ -111,6 +131,9 @@ void requirement_append(char *text, size_t size, const char *format, ...)
 /* How policies write a string, and a regular expression; with a space before it. */
 void requirement_print_string(const char *text, FILE *out);
 void requirement_print_regex(const char *text, bool caseless, FILE *out);
+
+/* Writes WHOs as a statement names them, with a space before each. */
+void print_whos(const struct who_written *written, FILE *out);
 
 /* Reads the token into an element, which is all zero; false where it is none. */
 typedef bool requirement_element(struct parser *p,
@@ -138,13 +161,7 @@ void requirement_no_value(const struct policy_requirement *requirement, char *te
 void requirement_print_number(const struct policy_requirement *requirement, FILE *out);
 void requirement_number(const struct policy_requirement *requirement, char *text,
     size_t size);
-bool requirement_less(const struct policy_requirement *a,
-    const struct policy_requirement *b);
-
-/* Neither looser than the other; and, of lists, one and the same. */
-bool requirement_same_value(const struct policy_requirement *a,
-    const struct policy_requirement *b);
-bool requirement_same_list(const struct policy_requirement *a,
+bool requirement_covers_least(const struct policy_requirement *a,
     const struct policy_requirement *b);
 
 /* Included in nothing else; in TLS 1.3; in a certificate that is pinned. */

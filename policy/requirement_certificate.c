@@ -76,7 +76,10 @@ pattern_compile_name(struct parser *p, struct pattern *pattern)
 	name_free(&name);
 }
 
-/* A certificate's name: exact, with a wildcard, or beyond ASCII. */
+/*
+ * A certificate's name: exact, with a wildcard, or beyond ASCII. One that is reported
+ * is PATTERN_EXACT, which no name is.
+ */
 static void
 pattern_of_name(struct parser *p, struct pattern *pattern)
 {
@@ -84,9 +87,13 @@ pattern_of_name(struct parser *p, struct pattern *pattern)
 
 	pattern->type = star == NULL ? PATTERN_NAME : PATTERN_WILDCARD;
 	if (star != NULL && (star != pattern->text || star[1] != '.' ||
-	    star[2] == '\0' || strchr(star + 1, '*') != NULL))
+	    star[2] == '\0' || strchr(star + 1, '*') != NULL)) {
 		parse_error(p, &p->token.place, MSG_PATTERN_WILDCARD, pattern->text);
-	else if (pattern_beyond_ascii(pattern->text))
+		pattern->type = PATTERN_EXACT;
+	} else if (p->token.type == TOKEN_WORD && strchr(pattern->text, '.') == NULL) {
+		parse_error(p, &p->token.place, MSG_PATTERN_ONE_LABEL, pattern->text);
+		pattern->type = PATTERN_EXACT;
+	} else if (pattern_beyond_ascii(pattern->text))
 		pattern_compile_name(p, pattern);
 }
 
@@ -97,7 +104,8 @@ pattern_parse(struct parser *p, struct policy_requirement *requirement, void *el
 	struct pattern *pattern = element;
 
 	if (p->token.type != TOKEN_STRING && p->token.type != TOKEN_REGEX &&
-	    (p->token.type != TOKEN_WORD || parse_is(p, "otherwise")))
+	    (p->token.type != TOKEN_WORD || parse_at_demand_end(p) ||
+	    parse_swallowed(p) || parse_swallowed_demand(p)))
 		return false;
 	pattern->text = parse_keep_text(p, p->token.text, p->token.length);
 	pattern->line = p->token.place.line;
@@ -130,24 +138,21 @@ patterns_parse(struct parser *p, struct policy_requirement *requirement)
 	return requirement->u.patterns.list != NULL;
 }
 
-/* Whether one of the patterns matches one of the names. */
-static enum policy_tri
-patterns_match(const struct session *session, const struct policy_requirement *requirement,
-    const char *const *names, size_t count)
+enum policy_tri
+requirement_match(const struct policy *policy,
+    const struct policy_requirement *requirement, const char *const *names, size_t count)
 {
 	enum policy_tri result = POLICY_NO;
 
-	for (size_t i = 0; i < requirement->u.patterns.count; i++) {
-		for (size_t j = 0; j < count; j++) {
-			enum policy_tri match = pattern_match(
-			    &requirement->u.patterns.list[i],
-			    session->policy->limits, names[j]);
+	for (size_t i = 0; i < requirement->u.patterns.count * count; i++) {
+		enum policy_tri match = pattern_match(
+		    &requirement->u.patterns.list[i / count], policy->limits,
+		    names[i % count]);
 
-			if (match == POLICY_YES)
-				return POLICY_YES;
-			if (match == POLICY_UNKNOWN)
-				result = POLICY_UNKNOWN;
-		}
+		if (match == POLICY_YES)
+			return POLICY_YES;
+		if (match == POLICY_UNKNOWN)
+			result = POLICY_UNKNOWN;
 	}
 	return result;
 }
@@ -158,11 +163,11 @@ name_meets(const struct session *session, const struct policy_requirement *requi
 	const struct facts *facts = session->facts;
 
 	if (facts->cert_san != NULL && facts->cert_san_count > 0)
-		return patterns_match(session, requirement, facts->cert_san,
+		return requirement_match(session->policy, requirement, facts->cert_san,
 		    facts->cert_san_count);
 	if (facts->cert_cn == NULL)
 		return POLICY_UNKNOWN;
-	return patterns_match(session, requirement, &facts->cert_cn, 1);
+	return requirement_match(session->policy, requirement, &facts->cert_cn, 1);
 }
 
 static enum policy_tri
@@ -170,7 +175,7 @@ issuer_meets(const struct session *session, const struct policy_requirement *req
 {
 	if (session->facts->cert_issuer == NULL)
 		return POLICY_UNKNOWN;
-	return patterns_match(session, requirement, &session->facts->cert_issuer, 1);
+	return requirement_match(session->policy, requirement, &session->facts->cert_issuer, 1);
 }
 
 static void
@@ -206,20 +211,21 @@ pattern_same(const struct pattern *a, const struct pattern *b)
 	    strcmp(a->text, b->text) == 0;
 }
 
-/* Whether the list "a" has all of "b" and more. */
+/* Compares the words of both, not what they match. */
 static bool
-patterns_looser(const struct policy_requirement *a, const struct policy_requirement *b)
+patterns_include(const struct policy_requirement *all,
+    const struct policy_requirement *some)
 {
-	for (size_t i = 0; i < b->u.patterns.count; i++) {
+	for (size_t i = 0; i < some->u.patterns.count; i++) {
 		size_t j = 0;
 
-		while (j < a->u.patterns.count && !pattern_same(&a->u.patterns.list[j],
-		    &b->u.patterns.list[i]))
+		while (j < all->u.patterns.count && !pattern_same(&all->u.patterns.list[j],
+		    &some->u.patterns.list[i]))
 			j++;
-		if (j == a->u.patterns.count)
+		if (j == all->u.patterns.count)
 			return false;
 	}
-	return a->u.patterns.count > b->u.patterns.count;
+	return true;
 }
 
 /* ------------------------------------------------------------------ *
@@ -287,12 +293,8 @@ static bool
 key_parse(struct parser *p, struct policy_requirement *requirement)
 {
 	parse_next(p);
-	if (!parse_at_least(p))
+	if (!parse_at_least_word(p, MSG_KEY_EXPECTED))
 		return false;
-	if (p->token.type != TOKEN_WORD) {
-		parse_expected(p, MSG_KEY_EXPECTED);
-		return false;
-	}
 	requirement->least = requirement_read_number(p, KEY_MAX);
 	if (requirement->least < 1)
 		parse_error(p, &p->token.place, MSG_KEY, p->token.text, KEY_MAX);
@@ -319,12 +321,8 @@ signature_parse(struct parser *p, struct policy_requirement *requirement)
 	};
 
 	parse_next(p);
-	if (!parse_at_least(p))
+	if (!parse_at_least_word(p, MSG_SIGNATURE_EXPECTED))
 		return false;
-	if (p->token.type != TOKEN_WORD) {
-		parse_expected(p, MSG_SIGNATURE_EXPECTED);
-		return false;
-	}
 	requirement->text = parse_keep_text(p, p->token.text, p->token.length);
 	requirement->least = certificate_signature_rank(p->token.text);
 	if (requirement->least == 0)
@@ -367,12 +365,8 @@ static bool
 validity_parse(struct parser *p, struct policy_requirement *requirement)
 {
 	parse_next(p);
-	if (!parse_at_least(p))
+	if (!parse_at_least_word(p, MSG_DAYS_EXPECTED))
 		return false;
-	if (p->token.type != TOKEN_WORD) {
-		parse_expected(p, MSG_DAYS_EXPECTED);
-		return false;
-	}
 	requirement->least = requirement_read_number(p, DAYS_MAX);
 	if (requirement->least == -1) {
 		parse_unexpected(p, MSG_DAYS, p->token.text, DAYS_MAX);
@@ -419,16 +413,16 @@ const struct requirement_kind requirements_certificate[] = {
 		.why = {
 			"certificate", "550", "7.1",
 			"{domain} must reach us with {required}; this session "
-			"presented none that we can verify",
+			"presented {presented}",
 			"let it present its certificate, with the intermediate ones, "
-			"when our server asks for it", "Postfix: smtp_tls_chain_files"
+			"when our server asks for it"
 		},
 		.presumes = PRESUMES_NOTHING, .facts = { "cert_verified" },
+		.outbound = LEVEL_VERIFY, .sendmail = access_verify,
 		.parse = requirement_parse_nothing, .meets = verified_meets,
 		.print = requirement_print_name,
 		.demands = "a verified client certificate",
-		.value = requirement_no_value,
-		.looser = requirement_less, .same = requirement_same_value,
+		.value = requirement_no_value, .covers = requirement_covers_least,
 		.implied = verified_implied
 	}, {
 		.kind = REASON_CERTIFICATE_NAME, .reason = REASON_CERTIFICATE_NAME,
@@ -436,17 +430,17 @@ const struct requirement_kind requirements_certificate[] = {
 		.why = {
 			"certificate-name", "550", "7.1",
 			"{domain} must reach us with {required}; this session's "
-			"certificate has another name",
+			"certificate {named}",
 			"let it present a certificate with that name, with the "
-			"intermediate ones, when our server asks for it", ""
+			"intermediate ones, when our server asks for it"
 		},
 		.presumes = PRESUMES_VERIFIED,
 		.facts = { "cert_verified", "cert_san", "cert_cn" },
+		.outbound = LEVEL_SECURE, .sendmail = access_name,
 		.parse = patterns_parse, .meets = name_meets,
 		.print = patterns_print,
 		.demands = "a verified client certificate for %s",
-		.value = patterns_value,
-		.looser = patterns_looser, .same = requirement_same_list,
+		.value = patterns_value, .covers = patterns_include,
 		.implied = requirement_implied_by_pin
 	}, {
 		.kind = REASON_CERTIFICATE_ISSUER, .reason = REASON_CERTIFICATE_ISSUER,
@@ -456,15 +450,16 @@ const struct requirement_kind requirements_certificate[] = {
 			"{domain} must reach us with {required}; this session's "
 			"certificate has another issuer",
 			"let it present a certificate of that issuer, with the "
-			"intermediate ones, or tell us of the change", ""
+			"intermediate ones, or tell us of the change"
 		},
 		.presumes = PRESUMES_VERIFIED,
 		.facts = { "cert_verified", "cert_issuer" },
+		.outbound = LEVEL_UNTOLD, .untold = MSG_OUTGOING_UNSEEN,
+		.sendmail = access_nothing,
 		.parse = patterns_parse, .meets = issuer_meets,
 		.print = patterns_print,
 		.demands = "a verified client certificate issued by %s",
-		.value = patterns_value,
-		.looser = patterns_looser, .same = requirement_same_list,
+		.value = patterns_value, .covers = patterns_include,
 		.implied = requirement_implied_by_pin
 	}, {
 		.kind = REASON_CERTIFICATE_KEY, .reason = REASON_CERTIFICATE_KEY,
@@ -473,15 +468,16 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate-key", "550", "7.1",
 			"{domain} must reach us with {required}; the key of this "
 			"session's certificate is weaker",
-			"replace its certificate by one with such a key", ""
+			"replace its certificate by one with such a key"
 		},
 		.presumes = PRESUMES_PRESENTED, .facts = { "cert_key" },
+		.outbound = LEVEL_UNTOLD, .untold = MSG_OUTGOING_UNSEEN,
+		.sendmail = access_nothing,
 		.parse = key_parse, .meets = key_meets,
 		.print = requirement_print_number,
 		.demands = "a client certificate whose key is as strong as RSA with "
 		    "%s bits",
-		.value = requirement_number,
-		.looser = requirement_less, .same = requirement_same_value,
+		.value = requirement_number, .covers = requirement_covers_least,
 		.implied = requirement_implied_by_pin
 	}, {
 		.kind = REASON_CERTIFICATE_SIGNATURE,
@@ -491,14 +487,15 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate-signature", "550", "7.1",
 			"{domain} must reach us with {required}; the signature of this "
 			"session's certificate is weaker",
-			"replace its certificate by one with such a signature", ""
+			"replace its certificate by one with such a signature"
 		},
 		.presumes = PRESUMES_PRESENTED, .facts = { "cert_signature" },
+		.outbound = LEVEL_UNTOLD, .untold = MSG_OUTGOING_UNSEEN,
+		.sendmail = access_nothing,
 		.parse = signature_parse, .meets = signature_meets,
 		.print = signature_print,
 		.demands = "a client certificate signed with %s or better",
-		.value = signature_value,
-		.looser = requirement_less, .same = requirement_same_value,
+		.value = signature_value, .covers = requirement_covers_least,
 		.implied = requirement_implied_by_pin
 	}, {
 		.kind = REASON_CERTIFICATE_VALIDITY, .reason = REASON_CERTIFICATE_VALIDITY,
@@ -507,14 +504,15 @@ const struct requirement_kind requirements_certificate[] = {
 			"certificate-validity", "550", "7.1",
 			"{domain} must reach us with {required}; this session's "
 			"certificate has expired or is about to",
-			"renew its certificate", ""
+			"renew its certificate"
 		},
 		.presumes = PRESUMES_PRESENTED, .facts = { "cert_not_after" },
+		.outbound = LEVEL_UNTOLD, .untold = MSG_OUTGOING_UNSEEN,
+		.sendmail = access_nothing,
 		.parse = validity_parse, .meets = validity_meets,
 		.print = validity_print,
 		.demands = "a client certificate that is valid for another %s",
-		.value = validity_value,
-		.looser = requirement_less, .same = requirement_same_value,
+		.value = validity_value, .covers = requirement_covers_least,
 		.implied = requirement_never_implied
 	},
 	{ .name = NULL }

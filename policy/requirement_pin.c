@@ -14,12 +14,14 @@ static bool
 digest_parse(struct parser *p, struct policy_requirement *requirement, void *element)
 {
 	const struct place *place = &p->token.place;
+	static const char *const algorithms[] = { "sha256", "sha1" };
 	const char *text = p->token.text;
 	struct fingerprint *pin = element;
 
 	(void)requirement;
 	if (p->token.type != TOKEN_STRING &&
-	    (p->token.type != TOKEN_WORD || parse_is(p, "otherwise")))
+	    (p->token.type != TOKEN_WORD || parse_at_demand_end(p) ||
+	    parse_swallowed(p) || parse_swallowed_demand(p)))
 		return false;
 	switch (fingerprint_read_pin(text, pin)) {
 	case FINGERPRINT_OK:
@@ -28,7 +30,8 @@ digest_parse(struct parser *p, struct policy_requirement *requirement, void *ele
 		parse_error(p, place, MSG_PIN_NAME, text);
 		break;
 	case FINGERPRINT_ALGORITHM:
-		parse_error(p, place, MSG_PIN_ALGORITHM, text);
+		parse_error(p, place, MSG_PIN_ALGORITHM, text, parse_hint(p, text,
+		    strcspn(text, ":"), algorithms, 2));
 		break;
 	case FINGERPRINT_HEX:
 		parse_error(p, place, MSG_PIN_HEX, text);
@@ -209,20 +212,20 @@ pins_print(const struct policy_requirement *requirement, FILE *out)
 
 /* A pin by file against one by its digest is not compared: it is both digests. */
 static bool
-pins_looser(const struct policy_requirement *a, const struct policy_requirement *b)
+pins_include(const struct policy_requirement *all, const struct policy_requirement *some)
 {
-	if ((a->u.pins.file_count > 0) != (b->u.pins.file_count > 0))
+	if ((all->u.pins.file_count > 0) != (some->u.pins.file_count > 0))
 		return false;
-	for (size_t i = 0; i < b->u.pins.count; i++) {
+	for (size_t i = 0; i < some->u.pins.count; i++) {
 		size_t j = 0;
 
-		while (j < a->u.pins.count &&
-		    !fingerprint_equal(&a->u.pins.list[j], &b->u.pins.list[i]))
+		while (j < all->u.pins.count &&
+		    !fingerprint_equal(&all->u.pins.list[j], &some->u.pins.list[i]))
 			j++;
-		if (j == a->u.pins.count)
+		if (j == all->u.pins.count)
 			return false;
 	}
-	return a->u.pins.count > b->u.pins.count;
+	return true;
 }
 
 const struct requirement_kind requirements_pin[] = {
@@ -235,15 +238,15 @@ const struct requirement_kind requirements_pin[] = {
 			"{domain} must reach us with {required}; this session did not "
 			"present it",
 			"let it present that certificate when our server asks for "
-			"it, or give us its new one in person", ""
+			"it, or give us its new one in person"
 		},
 		.presumes = PRESUMES_NOTHING,
 		.facts = { "cert_fingerprint", "cert_pubkey_fingerprint" },
+		.outbound = LEVEL_FINGERPRINT, .sendmail = access_nothing,
 		.parse = pins_parse, .meets = pins_meet,
 		.print = pins_print,
 		.demands = "the client certificate or key that is registered with us",
-		.value = requirement_no_value,
-		.looser = pins_looser, .same = requirement_same_list,
+		.value = requirement_no_value, .covers = pins_include,
 		.implied = requirement_never_implied
 	},
 	{ .name = NULL }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/map.h"
 #include "policy/parse.h"
 
 void
@@ -137,23 +138,10 @@ requirement_list(struct parser *p, size_t size, size_t *count,
  * ------------------------------------------------------------------ */
 
 bool
-requirement_less(const struct policy_requirement *a, const struct policy_requirement *b)
-{
-	return a->least < b->least;
-}
-
-bool
-requirement_same_value(const struct policy_requirement *a,
+requirement_covers_least(const struct policy_requirement *a,
     const struct policy_requirement *b)
 {
-	return !a->row->looser(a, b) && !b->row->looser(b, a);
-}
-
-bool
-requirement_same_list(const struct policy_requirement *a,
-    const struct policy_requirement *b)
-{
-	return a == b;
+	return a->least <= b->least;
 }
 
 bool
@@ -181,4 +169,57 @@ requirement_implied_by_pin(const struct settings_of_rule *settings,
 {
 	(void)lacking;
 	return settings->require[REASON_CERTIFICATE_FINGERPRINT] != NULL;
+}
+
+/* ------------------------------------------------------------------ *
+ * Sendmail's column
+ * ------------------------------------------------------------------ */
+
+bool
+access_tls(const struct policy_requirement *requirement, struct access *access)
+{
+	(void)access;
+	return requirement->least == PROTOCOL_UNKNOWN;
+}
+
+bool
+access_bits(const struct policy_requirement *requirement, struct access *access)
+{
+	access->bits = requirement->least;
+	return true;
+}
+
+bool
+access_verify(const struct policy_requirement *requirement, struct access *access)
+{
+	(void)requirement;
+	access->verify = true;
+	return true;
+}
+
+/* Of several names all would have to be there. */
+bool
+access_name(const struct policy_requirement *requirement, struct access *access)
+{
+	bool one = requirement->u.patterns.count == 1;
+
+	access->verify = true;
+	access->name = one ? requirement : NULL;
+	return one;
+}
+
+/* What DANE verifies is verified, where it is on; what else is cannot be told apart. */
+bool
+access_dane(const struct policy_requirement *requirement, struct access *access)
+{
+	(void)access_verify(requirement, access);
+	return false;
+}
+
+bool
+access_nothing(const struct policy_requirement *requirement, struct access *access)
+{
+	(void)requirement;
+	(void)access;
+	return false;
 }

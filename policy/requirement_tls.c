@@ -5,6 +5,8 @@
  */
 #include "policy/requirement.h"
 
+#include <string.h>
+
 #include "policy/parse.h"
 #include "policy/session.h"
 
@@ -14,13 +16,21 @@
  * tls [>= VERSION]
  * ------------------------------------------------------------------ */
 
+/* Whether it cannot be meant as a version. */
+static bool
+is_plain_word(const struct token *token)
+{
+	return token->type == TOKEN_WORD &&
+	    strspn(token->text, "abcdefghijklmnopqrstuvwxyz-") == token->length;
+}
+
 static bool
 version_parse(struct parser *p, struct policy_requirement *requirement)
 {
 	requirement->least = PROTOCOL_UNKNOWN;
 	if (p->token.type != TOKEN_AT_LEAST) {
 		/* "tls 1.2" or "tls = 1.2": the ">=" was forgotten. */
-		if (parse_at_end(p) || parse_is(p, "otherwise"))
+		if (parse_at_demand_end(p) || is_plain_word(&p->token))
 			return true;
 		parse_expected(p, MSG_AT_LEAST);
 		return false;
@@ -32,7 +42,8 @@ version_parse(struct parser *p, struct policy_requirement *requirement)
 	}
 	requirement->least = (int)protocol_from_policy(p->token.text);
 	if (requirement->least == PROTOCOL_UNKNOWN)
-		parse_error(p, &p->token.place, MSG_VERSION, p->token.text);
+		parse_error(p, &p->token.place, MSG_VERSION, p->token.text,
+		    parse_hint_version(p, ""));
 	parse_next(p);
 	return true;
 }
@@ -70,7 +81,7 @@ static bool
 version_implied(const struct settings_of_rule *settings,
     const struct policy_requirement *lacking)
 {
-	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+	for (int kind = REASON_TLS_VERSION; kind < KIND_END; kind++)
 		if (settings->require[kind] != NULL)
 			return lacking->least == PROTOCOL_UNKNOWN;
 	return false;
@@ -83,12 +94,8 @@ version_implied(const struct settings_of_rule *settings,
 static bool
 bits_parse(struct parser *p, struct policy_requirement *requirement)
 {
-	if (!parse_at_least(p))
+	if (!parse_at_least_word(p, MSG_BITS_EXPECTED))
 		return false;
-	if (p->token.type != TOKEN_WORD) {
-		parse_expected(p, MSG_BITS_EXPECTED);
-		return false;
-	}
 	requirement->least = requirement_read_number(p, BITS_MAX);
 	if (requirement->least < 1)
 		parse_error(p, &p->token.place, MSG_BITS, p->token.text);
@@ -112,6 +119,14 @@ bits_implied(const struct settings_of_rule *settings,
 	return lacking->least <= 128 && requirement_implied_by_tls13(settings, lacking);
 }
 
+/* No fact tells of TLSA records: that a certificate was not verified is all. */
+static enum policy_tri
+dane_meets(const struct session *session, const struct policy_requirement *requirement)
+{
+	(void)requirement;
+	return session->verified == POLICY_NO ? POLICY_NO : POLICY_UNKNOWN;
+}
+
 const struct requirement_kind requirements_tls[] = {
 	{
 		.kind = REASON_TLS_VERSION, .reason = REASON_TLS_VERSION,
@@ -120,14 +135,14 @@ const struct requirement_kind requirements_tls[] = {
 			"tls-version", "554", "7.0",
 			"{domain} must reach us over {required}; this session used "
 			"{tls_version}",
-			"enable %s on it", ""
+			"enable %s on it"
 		},
 		.presumes = PRESUMES_NOTHING, .facts = { "tls_version" },
+		.outbound = LEVEL_ENCRYPT, .sendmail = access_tls,
 		.parse = version_parse, .meets = version_meets,
 		.print = version_print,
 		.demands = "TLS%s", .value = version_value,
-		.looser = requirement_less, .same = requirement_same_value,
-		.implied = version_implied
+		.covers = requirement_covers_least, .implied = version_implied
 	}, {
 		.kind = REASON_BITS, .reason = REASON_BITS,
 		.name = "bits", .other_name = "bits",
@@ -135,14 +150,26 @@ const struct requirement_kind requirements_tls[] = {
 			"bits", "554", "7.0",
 			"{domain} must reach us with {required}; this session used "
 			"{cipher} with {bits} bits",
-			"enable such ciphers on it", ""
+			"enable such ciphers on it"
 		},
 		.presumes = PRESUMES_NOTHING, .facts = { "bits", "cipher" },
+		.outbound = LEVEL_ENCRYPT, .sendmail = access_bits,
 		.parse = bits_parse, .meets = bits_meets,
 		.print = requirement_print_number,
 		.demands = "a cipher of at least %s bits", .value = requirement_number,
-		.looser = requirement_less, .same = requirement_same_value,
-		.implied = bits_implied
+		.covers = requirement_covers_least, .implied = bits_implied
+	},
+	{
+		.kind = REASON_DANE, .reason = REASON_DANE,
+		.name = "dane", .other_name = "dane",
+		.why = { "dane", "550", "7.1", "{domain} must reach us over {required}",
+			"publish TLSA records that match its certificate" },
+		.presumes = PRESUMES_NOTHING, .facts = { "cert_verified" },
+		.outbound = LEVEL_DANE_ONLY, .sendmail = access_dane,
+		.parse = requirement_parse_nothing, .meets = dane_meets,
+		.print = requirement_print_name,
+		.demands = "DANE (TLSA records that match)", .value = requirement_no_value,
+		.covers = requirement_covers_least, .implied = requirement_never_implied
 	},
 	{ .name = NULL }
 };

@@ -2,19 +2,25 @@
  * resolve.c - what a block's settings come to, with the profiles that it uses.
  *
  * What a block does to the settings before it is kept as an effect, so that a
- * profile is gone through once however often it is used.
+ * profile is gone through once however often it is used; once for each stretch between
+ * the dates of its requirements.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "policy/parse.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/array.h"
 
 /* A block's effect on what was gathered before it. */
 struct effect {
 	struct settings_of_rule settings;
 	bool nothing;		/* drops the requirements first */
 	bool enforce;		/* drops monitor and exempt first */
+	bool own_contact;	/* not by "use" */
+	bool own_note;
 };
 
 static void
@@ -61,26 +67,33 @@ compose(struct effect *onto, const struct effect *used)
 		to->note = from->note;
 }
 
-static void apply_block(struct parser *p, const struct block *block,
-    const struct profile *inside, struct effect *effect);
+/* A block that is gone through. */
+struct pass {
+	struct parser *p;
+	const struct profile *inside;	/* whose block it is; NULL: a rule's */
+	int64_t at;			/* as of which time */
+	bool first;			/* errors are reported, and dates collected */
+	int64_t *dates;
+	size_t date_count;
+	size_t date_room;
+};
 
-/* The profile's effect, worked out once; NULL when it uses itself or memory is short. */
-static const struct effect *
-effect_of(struct parser *p, struct profile *profile)
+static void resolve_block(struct parser *p, const struct block *block,
+    const struct profile *inside, const struct agreement *partner,
+    struct stretches *stretches, struct effect **effects);
+
+/* Resolves the profile, once. */
+static void
+resolve_profile(struct parser *p, struct profile *profile)
 {
-	if (profile->state == PROFILE_BUSY)
-		return NULL;
-	if (profile->state == PROFILE_NEW) {
-		profile->effect = parse_scratch(p, sizeof(*profile->effect));
-		if (profile->effect == NULL)
-			return NULL;
-		profile->settings = &profile->effect->settings;
-		profile->state = PROFILE_BUSY;
-		apply_block(p, &profile->block, profile, profile->effect);
-		profile->state = PROFILE_DONE;
-		profile->drops = profile->effect->nothing;
-	}
-	return profile->effect;
+	if (profile->state != PROFILE_NEW)
+		return;
+	profile->state = PROFILE_BUSY;
+	resolve_block(p, &profile->block, profile, NULL, &profile->settings,
+	    &profile->effects);
+	profile->state = PROFILE_DONE;
+	for (size_t i = 0; i < profile->settings.count; i++)
+		profile->drops |= profile->effects[i].nothing;
 }
 
 static const char *
@@ -89,6 +102,9 @@ hint_profile(struct parser *p, const char *name)
 	const char *names[64];
 	size_t count = 0;
 
+	/* One that is shipped: it is beside the policy. */
+	if (parse_is_there(p, parse_print(p, "%sprofiles/%s.conf", p->folder, name)))
+		return parse_print(p, MSG_HINT_PROFILE, name);
 	for (const struct profile *each = p->written->profiles; each != NULL && count < 64;
 	    each = each->next)
 		names[count++] = each->name;
@@ -119,6 +135,7 @@ static struct profile *
 find_used(struct parser *p, const struct setting *use, const struct profile *inside)
 {
 	struct profile *found;
+	void **named;
 
 	if (use->use_default) {
 		if (p->written->default_block == NULL &&
@@ -126,9 +143,8 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 			parse_error(p, &use->place, "%s", MSG_DEFAULT_NONE);
 		return p->written->default_block;
 	}
-	for (found = p->written->profiles; found != NULL; found = found->next)
-		if (strcmp(found->name, use->text) == 0)
-			break;
+	named = parse_named(p, &p->profiles, use->text);
+	found = named != NULL ? *named : NULL;
 	if (found == NULL) {
 		if (!p->incomplete || first_complaint(p, use->text))
 			parse_error(p, &use->place, MSG_PROFILE_UNKNOWN, use->text,
@@ -144,45 +160,84 @@ find_used(struct parser *p, const struct setting *use, const struct profile *ins
 	return found;
 }
 
+/* Notes a date at which the settings change. */
 static void
-apply_use(struct parser *p, struct setting *use, const struct profile *inside,
-    struct effect *effect)
+add_date(struct pass *pass, int64_t date)
 {
-	struct profile *profile = find_used(p, use, inside);
-	const struct effect *used;
-
-	if (profile == NULL)
+	if (!pass->first || date == INT64_MIN || date == INT64_MAX)
 		return;
+	if (!array_reserve(pass->dates, pass->date_count + 1, &pass->date_room))
+		pass->p->no_memory = true;
+	else
+		pass->dates[pass->date_count++] = date;
+}
+
+/* The profile that is used, resolved; NULL: there is none, which has been reported. */
+static const struct profile *
+take_profile(struct pass *pass, struct setting *use)
+{
+	struct parser *p = pass->p;
+	struct profile *profile;
+
+	if (!pass->first)
+		return use->profile;
+	profile = find_used(p, use, pass->inside);
+	if (profile == NULL)
+		return NULL;
 	if (profile->state == PROFILE_BUSY) {
 		if (use->use_default)
 			parse_error(p, &use->place, "%s", MSG_DEFAULT_SELF);
 		else
 			parse_error(p, &use->place, MSG_PROFILE_SELF, profile->name);
-		return;
+		return NULL;
 	}
 	profile->used = true;
+	resolve_profile(p, profile);
 	use->profile = profile;
-	if ((used = effect_of(p, profile)) != NULL)
-		compose(effect, used);
+	for (size_t i = 0; i < profile->settings.count; i++)
+		add_date(pass, profile->settings.list[i].from);
+	return profile;
 }
 
 static void
-apply_block(struct parser *p, const struct block *block, const struct profile *inside,
-    struct effect *effect)
+apply_use(struct pass *pass, struct setting *use, struct effect *effect)
+{
+	const struct profile *profile = take_profile(pass, use);
+	size_t at;
+
+	if (profile == NULL || profile->settings.count == 0)
+		return;
+	at = stretches_index(&profile->settings, pass->at);
+	compose(effect, &profile->effects[at]);
+}
+
+static void
+apply_require(struct pass *pass, const struct setting *setting, struct effect *effect)
+{
+	add_date(pass, setting->span.from);
+	add_date(pass, setting->span.until);
+	if (!span_has(&setting->span, pass->at))
+		return;
+	if (setting->type == SET_NOTHING)
+		drop_requirements(effect);
+	else if (setting->require != NULL)
+		effect->settings.require[setting->require->kind] = setting->require;
+}
+
+static void
+apply_block(struct pass *pass, const struct block *block, struct effect *effect)
 {
 	struct settings_of_rule *settings = &effect->settings;
+	const char *contact = NULL, *note = NULL;
 
 	for (struct setting *each = block->first; each != NULL; each = each->next) {
 		switch (each->type) {
 		case SET_USE:
-			apply_use(p, each, inside, effect);
+			apply_use(pass, each, effect);
 			break;
 		case SET_REQUIRE:
-			if (each->require != NULL)
-				settings->require[each->require->kind] = each->require;
-			break;
 		case SET_NOTHING:
-			drop_requirements(effect);
+			apply_require(pass, each, effect);
 			break;
 		case SET_OTHERWISE:
 			settings->otherwise = each->otherwise;
@@ -198,13 +253,88 @@ apply_block(struct parser *p, const struct block *block, const struct profile *i
 			enforce(effect);
 			break;
 		case SET_CONTACT:
-			settings->contact = each->text;
+			contact = each->text;
 			break;
 		case SET_NOTE:
-			settings->note = each->text;
+			note = each->text;
 			break;
 		}
 	}
+	/* One's own counts before one that is used, wherever they stand. */
+	if (contact != NULL)
+		settings->contact = contact;
+	if (note != NULL)
+		settings->note = note;
+	effect->own_contact = contact != NULL;
+	effect->own_note = note != NULL;
+}
+
+static int
+by_date(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorts the dates, each once. */
+static void
+sort_dates(struct pass *pass)
+{
+	size_t count = 0;
+
+	if (pass->date_count == 0)
+		return;
+	qsort(pass->dates, pass->date_count, sizeof(*pass->dates), by_date);
+	for (size_t i = 0; i < pass->date_count; i++)
+		if (i == 0 || pass->dates[i] != pass->dates[count - 1])
+			pass->dates[count++] = pass->dates[i];
+	pass->date_count = count;
+}
+
+/* What is said for all of an agreement counts before what a profile says. */
+static void
+apply_partner(const struct agreement *partner, struct effect *effect)
+{
+	if (!effect->own_contact && partner->contact != NULL)
+		effect->settings.contact = partner->contact;
+	if (!effect->own_note && partner->note != NULL)
+		effect->settings.note = partner->note;
+}
+
+/*
+ * "partner" is whose the rule is; "effects" may be NULL: nobody uses the block.
+ */
+static void
+resolve_block(struct parser *p, const struct block *block, const struct profile *inside,
+    const struct agreement *partner, struct stretches *stretches,
+    struct effect **effects)
+{
+	struct pass pass = { .p = p, .inside = inside, .at = INT64_MIN, .first = true };
+	struct effect effect = { 0 };
+	size_t count;
+
+	apply_block(&pass, block, &effect);
+	sort_dates(&pass);
+	pass.first = false;
+	count = pass.date_count + 1;
+	stretches->list = parse_keep(p, count * sizeof(*stretches->list));
+	if (effects != NULL)
+		*effects = parse_scratch(p, count * sizeof(**effects));
+	for (size_t i = 0; i < count && !p->no_memory; i++) {
+		if (i > 0) {
+			effect = (struct effect){ 0 };
+			pass.at = pass.dates[i - 1];
+			apply_block(&pass, block, &effect);
+		}
+		if (partner != NULL)
+			apply_partner(partner, &effect);
+		stretches->list[i] = (struct stretch){ pass.at, effect.settings };
+		if (effects != NULL)
+			(*effects)[i] = effect;
+		stretches->count = i + 1;
+	}
+	free(pass.dates);
 }
 
 void
@@ -212,19 +342,20 @@ parse_resolve(struct parser *p)
 {
 	/* All profiles, used or not, so that the errors in each are found. */
 	for (struct profile *each = p->written->profiles; each != NULL; each = each->next)
-		(void)effect_of(p, each);
+		resolve_profile(p, each);
 	if (p->written->default_block != NULL)
-		(void)effect_of(p, p->written->default_block);
+		resolve_profile(p, p->written->default_block);
 	for (size_t i = 0; i < p->policy->rule_count && !p->no_memory; i++) {
 		struct policy_rule *rule = &p->policy->rules[i];
-		struct effect effect = { 0 };
 
 		if (rule->kind == RULE_DEFAULT) {
-			rule->settings = p->written->default_block->effect->settings;
+			rule->settings = p->written->default_block->settings;
 			p->policy->default_rule = rule;
 			continue;
 		}
-		apply_block(p, &p->written->rules[i].block, NULL, &effect);
-		rule->settings = effect.settings;
+		resolve_block(p, &p->written->rules[i].block, NULL, rule->partner,
+		    &rule->settings, NULL);
+		if (!p->no_memory)
+			parse_direction(p, i);
 	}
 }

@@ -6,10 +6,9 @@
 #include "policy/rules.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "policy/index.h"
-#include "policy/partner.h"
+#include "policy/partner_certificate.h"
 #include "base/arena.h"
 
 struct policy *
@@ -42,6 +41,8 @@ policy_free(struct policy **policy)
 		free(each->text);
 	for (size_t i = 0; i < sizeof(p->tables) / sizeof(p->tables[0]); i++)
 		index_free(&p->tables[i]);
+	for (struct clients *each = p->clients; each != NULL; each = each->next)
+		index_free(&each->table);
 	pcre2_match_context_free(p->limits);
 	cipher_table_free(&p->ciphers);
 	free(p->rules);
@@ -64,7 +65,9 @@ policy_action_name(enum policy_action action)
 const char *
 policy_rule_kind_name(enum policy_rule_kind kind)
 {
-	static const char *const names[] = { "client", "to", "from", "default" };
+	static const char *const names[] = {
+		"client", "to", "from", "deliver", "default"
+	};
 
 	return names[kind];
 }
@@ -75,71 +78,39 @@ period_active(const struct period *period, int64_t now)
 	return period->set && (!period->limited || now < period->until);
 }
 
-/* ------------------------------------------------------------------ *
- * The rules, one by one
- * ------------------------------------------------------------------ */
-
 size_t
-policy_rule_count(const struct policy *policy)
+stretches_index(const struct stretches *stretches, int64_t now)
 {
-	return policy->rule_count;
+	size_t i = stretches->count - 1;
+
+	while (i > 0 && now < stretches->list[i].from)
+		i--;
+	return i;
 }
 
-/* The first regular expression of a rule, with its slashes. */
-static const char *
-first_regex(const struct policy *policy, size_t rule)
+const struct settings_of_rule *
+stretches_at(const struct stretches *stretches, int64_t now)
 {
-	const struct who_table *table = &policy->tables[policy->rules[rule].kind];
-
-	for (size_t i = 0; i < table->count; i++)
-		if (table->whos[i].rule == rule && table->whos[i].type == WHO_REGEX)
-			return table->whos[i].name;
-	return NULL;
+	return &stretches->list[stretches_index(stretches, now)].settings;
 }
 
-/* The first WHO of a rule: a list is called as its file is. */
-static const char *
-first_who(const struct policy *policy, size_t rule)
+/* Lowers *next to the end of a period behind "now". */
+static void
+lower_to_end(const struct period *period, int64_t now, int64_t *next)
 {
-	const struct who_written *first = policy->rules[rule].written;
-	const char *slash;
-
-	if (first == NULL)
-		return NULL;
-	if (first->form == WRITTEN_REGEX)
-		return first_regex(policy, rule);
-	slash = first->form == WRITTEN_FILE ? strrchr(first->text, '/') : NULL;
-	return slash != NULL ? slash + 1 : first->text;
+	if (period->limited && period->until > now && period->until < *next)
+		*next = period->until;
 }
 
-void
-policy_rule_place(const struct policy *policy, size_t index, struct policy_place *place)
+int64_t
+stretches_next(const struct stretches *stretches, int64_t now)
 {
-	const struct policy_rule *rule = &policy->rules[index];
+	size_t at = stretches_index(stretches, now) + 1;
+	int64_t next = at < stretches->count ? stretches->list[at].from : INT64_MAX;
 
-	*place = (struct policy_place){
-		.file = rule->file, .line = rule->line, .kind = rule->kind,
-		.name = first_who(policy, index)
-	};
-}
-
-size_t
-policy_outcome_rule(const struct policy *policy, const struct policy_outcome *outcome)
-{
-	return outcome->rule == NULL ? SIZE_MAX : (size_t)(outcome->rule - policy->rules);
-}
-
-const char *
-policy_partner_next(const struct policy *policy, size_t *index)
-{
-	const struct who_table *table = &policy->tables[RULE_FROM];
-
-	while (*index < table->count) {
-		const struct who *who = &table->whos[(*index)++];
-
-		if (!who->listed &&
-		    (who->type == WHO_DOMAIN || who->type == WHO_SUBDOMAINS))
-			return who->key;
+	for (size_t i = 0; i < stretches->count; i++) {
+		lower_to_end(&stretches->list[i].settings.exempt, now, &next);
+		lower_to_end(&stretches->list[i].settings.monitor, now, &next);
 	}
-	return NULL;
+	return next;
 }

@@ -48,13 +48,28 @@ struct pinned_file {
 	const struct pinned_file *next;	/* in reading order */
 };
 
-/* The date of an "exempt until" or a "monitor until", and where it stands. */
+/* The "until" of an exemption, a trial or a requirement, and where it stands. */
 struct dated {
 	const char *what;	/* the setting's name */
 	const char *date;	/* as written */
 	int64_t until;
 	struct kept_place place;
 	const struct dated *next;	/* in reading order */
+};
+
+/* A comment "# tlsward: allow ID...": what is warned of in these lines is meant so. */
+struct allow {
+	const struct allow *next;	/* the last one first */
+	struct kept_place place;	/* of its "#", in the last of the lines */
+	const char *text;		/* of the place's: what is behind "tlsward:" */
+	unsigned first;			/* of lines that are joined */
+	bool everywhere;		/* all of the policy's first line: for all of it */
+};
+
+/* What printing is to allow again; "of" is a part of the policy, or all of it. */
+struct allowed {
+	const void *of;
+	const char *id;
 };
 
 struct policy_requirement {
@@ -69,8 +84,10 @@ struct policy_requirement {
 	 */
 	int least;
 	const char *text;		/* a list of ciphers, a signature; as written */
+	const char *title;		/* what a list of ciphers is called; or NULL */
 	union {
 		struct cipher_set suites;
+		const struct clients *clients;
 		struct {
 			const struct pattern *list;
 			size_t count;
@@ -103,25 +120,56 @@ struct settings_of_rule {
 	const char *note;
 };
 
+/* The settings from a date on, to the next one; INT64_MIN: from ever. */
+struct stretch {
+	int64_t from;
+	struct settings_of_rule settings;
+};
+
+/* All of them, in order; there is one at least. */
+struct stretches {
+	struct stretch *list;
+	size_t count;
+};
+
+/* The number of the stretch that a time is in; and the settings then. */
+size_t stretches_index(const struct stretches *stretches, int64_t now);
+const struct settings_of_rule *stretches_at(const struct stretches *stretches,
+    int64_t now);
+
+/* The first date behind "now" at which they are others or a period ends; INT64_MAX. */
+int64_t stretches_next(const struct stretches *stretches, int64_t now);
+
 /* How a statement named its WHO, for printing. */
 struct who_written {
 	struct who_written *next;
 	enum { WRITTEN_WORD, WRITTEN_STRING, WRITTEN_REGEX, WRITTEN_FILE } form;
 	bool caseless;
+	bool below;		/* behind "domain" */
 	const char *text;	/* a list's absolute path */
+};
+
+/* What was agreed with a partner: a block around rules, which follow each other. */
+struct agreement {
+	const char *name;
+	const char *contact;		/* for those of its rules that have none; NULL */
+	const char *note;
+	struct who_written *written;	/* its domains, in reading order */
 };
 
 struct policy_rule {
 	enum policy_rule_kind kind;
 	const char *file;	/* relative to the policy's folder */
 	unsigned line;
-	struct settings_of_rule settings;
+	struct stretches settings;
 	struct who_written *written;	/* in reading order */
+	struct clients *via;		/* for their sessions alone; NULL: for all */
+	const struct agreement *partner;	/* that it is of; NULL: none */
 };
 
 enum who_type {
 	WHO_ADDRESS, WHO_DOMAIN, WHO_SUBDOMAINS, WHO_POSTMASTER, WHO_NULL_SENDER,
-	WHO_NETWORK, WHO_AUTHENTICATED, WHO_LOCAL, WHO_REGEX
+	WHO_NETWORK, WHO_AUTHENTICATED, WHO_LOCAL, WHO_REGEX, WHO_NEXT_HOP
 };
 
 #define WHO_COLUMN_MAX 0xffffffu
@@ -130,7 +178,7 @@ enum who_type {
 /* One WHO of one rule. There may be millions: 32 bytes. */
 struct who {
 	const char *name;	/* as written */
-	const char *key;	/* as it compares; of a regular expression NULL */
+	const char *key;	/* as it compares; a regular expression's is its name */
 	uint32_t rule;		/* an index of policy->rules */
 	uint32_t line;
 	uint32_t column : 24;	/* at most WHO_COLUMN_MAX */
@@ -145,21 +193,41 @@ struct who_regex {
 	bool anchored;
 };
 
-/* The WHOs of one kind of rule. */
+/* Expressions of one sort. */
+struct regexes {
+	struct who_regex *list;	/* in reading order */
+	pcre2_code **codes;	/* the same, as they are matched */
+	size_t count;
+	size_t room;
+	size_t code_room;
+};
+
+/*
+ * The WHOs of one kind of rule. Where several rules name the same, which differ in their
+ * "via", the key or the expression leads to the first one, and that to the next.
+ */
 struct who_table {
 	struct who *whos;
 	size_t count;
 	size_t room;
-	struct table keys;	/* of those that have one */
-	struct who_regex *regexes;	/* in reading order */
-	pcre2_code **regex_codes;	/* the same, as they are matched */
-	size_t regex_count;
-	size_t regex_room;
-	size_t code_room;
+	struct table keys;
+	uint32_t *next;		/* by index of a WHO: see index_next() */
+	size_t next_count;
+	size_t next_room;
+	struct regexes regexes;		/* on domains, or names */
+	struct regexes address_regexes;	/* on whole addresses */
 	bool has_addresses;
 	bool has_subdomains;
+	bool has_names;		/* domains, or subdomains */
 	uint8_t prefixes[2][129];	/* IPv4, IPv6: how many networks have it */
 	bool has_networks[2];
+};
+
+/* The clients that a rule is for, or that it requires. */
+struct clients {
+	struct who_table table;
+	struct who_written *written;	/* in reading order */
+	struct clients *next;		/* of all of the policy */
 };
 
 /* The text of a list. */
@@ -168,6 +236,8 @@ struct policy_text {
 	char *text;		/* malloc'd */
 };
 
+#define POLICY_DIGEST_BYTES 32
+
 struct policy {
 	struct arena arena;
 	struct cipher_table *ciphers;
@@ -175,9 +245,8 @@ struct policy {
 	struct policy_rule *rules;
 	size_t rule_count;
 	size_t rule_room;
-	struct who_table tables[3];	/* by RULE_CLIENT, RULE_TO, RULE_FROM */
+	struct who_table tables[RULE_DEFAULT];	/* by the kind of their rules */
 	const struct policy_rule *default_rule;	/* default { }; NULL: none */
-	size_t default_index;
 	/* To be freed with the policy. */
 	pcre2_code **codes;
 	size_t code_count;
@@ -186,10 +255,17 @@ struct policy {
 	const char **files;
 	size_t file_count;
 	size_t file_room;
+	struct clients *clients;	/* all of them, whose tables go with the policy */
 	struct policy_text *texts;	/* of lists, in which their names stay */
 	size_t listed;
+	/* SHA-256 of what was read, as policy_digest(); not where it could not be had. */
+	unsigned char digest[POLICY_DIGEST_BYTES];
+	bool has_no_digest;
 	const struct pinned_file *pinned;	/* all of them, in reading order */
 	const struct dated *dated;	/* likewise */
+	const struct allow *allows;
+	struct allowed *allowed;	/* by lint/, where there was one; by part and id */
+	size_t allowed_count;
 	struct partners *partners;	/* the folder's certificates; NULL: none */
 };
 
@@ -203,6 +279,10 @@ policy_file(const struct policy *policy, const struct who *who)
 /* The certificates of the folder, in the order of their names; NULL: there are none. */
 const struct pinned_file *partner_files(const struct policy *policy);
 
+/* Whether a certificate, or its key, is one of the pins. */
+bool partner_fits(const struct policy_requirement *pins,
+    const struct certificate *certificate);
+
 /* An empty policy, or NULL when memory is short. */
 struct policy *policy_new(void);
 
@@ -215,9 +295,35 @@ bool requirement_looser(const struct policy_requirement *a,
 bool requirement_same(const struct policy_requirement *a,
     const struct policy_requirement *b);
 
+/* Whether one of its patterns matches one of the names. Thread-safe. */
+enum policy_tri requirement_match(const struct policy *policy,
+    const struct policy_requirement *requirement, const char *const *names, size_t count);
+
+/* Writes it as policies do, behind "require ". */
+void requirement_print(const struct policy_requirement *requirement, FILE *out);
+
+/* Whether each of "some" is one of "all", as it is written, or in a network or below. */
+bool clients_include(const struct clients *all, const struct clients *some);
+
 /* Whether what a rule requires otherwise includes the requirement that it lacks. */
 bool requirement_implied(const struct settings_of_rule *settings,
     const struct policy_requirement *lacking);
+
+/* Whether anything is required. */
+bool settings_require_something(const struct settings_of_rule *settings);
+
+/* The same without what may be unmet; and whether a rule requires something on other days. */
+struct settings_of_rule settings_enforced(const struct settings_of_rule *settings);
+bool rule_is_between_dates(const struct policy_rule *rule,
+    const struct settings_of_rule *today);
+
+/* The protocols that Postfix is told of, 1u << policy_protocol; 0: nothing is left. */
+unsigned settings_protocols_told(const struct policy *policy,
+    const struct policy_postfix *postfix, const struct settings_of_rule *settings);
+
+/* What of "told" (without what may be unmet) Sendmail has no words for: "aead"; "": none. */
+void settings_unsaid(const struct policy *policy, const struct settings_of_rule *told,
+    char *text, size_t size);
 
 /* Whether the protocol and the suite alone decide requirements of a kind. */
 bool requirement_is_of_suite(enum policy_reason kind);
@@ -228,6 +334,13 @@ bool requirement_is_of_suite(enum policy_reason kind);
  */
 bool rule_met_by_suite(const struct policy *policy,
     const struct settings_of_rule *settings, const struct cipher *cipher);
+
+/*
+ * Whether all suites meet it that OpenSSL offers under TLS 1.3 by default: a client
+ * that cannot choose among them need not.
+ */
+bool requirement_met_by_tls13(const struct policy *policy,
+    const struct policy_requirement *requirement);
 
 /* What a requirement's failure leads to. */
 enum policy_action requirement_action(const struct settings_of_rule *settings,
@@ -254,19 +367,25 @@ enum network_error network_read(const char *text, struct network *network);
 const struct who *index_find(const struct who_table *table, const char *key,
     size_t length);
 
+/* The WHO of another rule with the same key, or NULL; beginning with what was found. */
+const struct who *index_next(const struct who_table *table, const struct who *who);
+
 /* The longest leading-dot WHO above a domain, or NULL. */
 const struct who *index_find_above(const struct who_table *table, const char *domain,
     size_t length);
 
 /*
- * The first regular expression that matches. *unknown: it is not known whether
- * the one returned does, for it ran into its limit.
+ * Whether one of the expressions from number *number on matches, or it is not known, for
+ * it ran into its limit. *number becomes its number.
  */
-const struct who *index_find_regex(const struct who_table *table,
-    pcre2_match_context *limits, const char *text, size_t length, bool *unknown);
+enum policy_tri index_find_regex(const struct regexes *regexes,
+    pcre2_match_context *limits, const char *text, size_t length, size_t *number);
 
 /* The longest network of fewer than "below" bits around an address, or NULL. */
 const struct who *index_find_network(const struct who_table *table,
     const struct network *address, unsigned below);
+
+/* The WHO that names what another does, or a domain or network around it; or NULL. */
+const struct who *index_find_around(const struct who_table *table, const struct who *who);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "base/date.h"
+#include "policy/delivery.h"
 
 /* ------------------------------------------------------------------ *
  * Protocols
@@ -93,7 +93,8 @@ policy_presented(const struct facts *facts)
 
 /*
  * Postfix reports certificates only when they are verified: without a word on
- * one, none was. A raw key is no certificate, whoever vouches for it.
+ * one, none was; but of mail that goes out its log shows none at all. A raw key is
+ * no certificate, whoever vouches for it.
  */
 enum policy_tri
 session_verified(const struct facts *facts)
@@ -103,6 +104,8 @@ session_verified(const struct facts *facts)
 
 	if (policy_presented(facts) == PRESENTED_RAW_KEY)
 		return POLICY_NO;
+	if (facts->direction != NULL)
+		return delivery_verified(facts);
 	if (silent && facts->mta != NULL && strcmp(facts->mta, "postfix") == 0)
 		return POLICY_NO;
 	return facts->cert_verified;
@@ -115,7 +118,8 @@ session_read(struct session *session, const struct policy *policy,
 	memset(session, 0, sizeof(*session));
 	session->policy = policy;
 	session->facts = facts;
-	session->version_given = facts->tls_version != NULL;
+	session->version_given = facts->tls_version != NULL &&
+	    strcmp(facts->tls_version, "TLS") != 0;
 	if (session->version_given)
 		session->version = protocol_from_fact(facts->tls_version);
 	if (facts->cipher != NULL)
@@ -132,29 +136,7 @@ session_read(struct session *session, const struct policy *policy,
 	    (session->bits == 64 && session->cipher->short_tag)))
 		session->bits = session->cipher->bits;
 	session->verified = session_verified(facts);
-	session->presented = policy_presented(facts);
+	session->presented = delivery_has(facts, "anonymous") ? PRESENTED_NOTHING :
+	    policy_presented(facts);
 	session->now = now;
-}
-
-static enum policy_protocol
-protocol_of(const struct session *session)
-{
-	if (session->encrypted == POLICY_NO)
-		return PROTOCOL_CLEAR;
-	if (session->tls13)
-		return PROTOCOL_TLS_1_3;
-	return session->version_given ? session->version : PROTOCOL_UNKNOWN;
-}
-
-void
-policy_strength(const struct policy *policy, const struct facts *facts,
-    struct policy_strength *strength)
-{
-	struct session session;
-
-	session_read(&session, policy, facts, 0);
-	strength->protocol = protocol_of(&session);
-	strength->bits = session.bits;
-	strength->forward_secrecy = session.tls13 ||
-	    (session.cipher != NULL && session.cipher->forward_secrecy);
 }

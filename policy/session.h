@@ -10,9 +10,12 @@
 
 #include "policy/rules.h"
 
+struct client;
+
 struct session {
 	const struct policy *policy;
 	const struct facts *facts;
+	const struct client *client;	/* NULL: nobody asks for it */
 	enum policy_tri encrypted;
 	bool version_given;
 	enum policy_protocol version;	/* PROTOCOL_UNKNOWN: not known */

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,11 +63,13 @@ source_read(const char *path, struct tape *tape, struct diags *diags,
     struct source *source)
 {
 	struct file file;
-	enum file_result result = tape_ask(tape, TAPE_FILE, path, &file);
+	enum file_result result = strcmp(path, "-") == 0 ?
+	    file_read_input(TAPE_FILE_MAX, &file) : tape_ask(tape, TAPE_FILE, path, &file);
 
 	memset(source, 0, sizeof(*source));
 	if (result != FILE_READ)
-		return result == FILE_NO_MEMORY ? ENOMEM : errno;
+		return result == FILE_NO_MEMORY ? ENOMEM : result == FILE_LARGE ? EFBIG :
+		    errno;
 	source->text = file.text;
 	source->length = file.length;
 	source->device = file.device;

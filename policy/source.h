@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "policy/policy.h"
@@ -29,7 +28,8 @@ struct source {
 };
 
 /*
- * Reads the file "path" whole, by way of "tape" (NULL: from disk). Returns 0, or an
+ * Reads the file "path" whole, by way of "tape" (NULL: from disk); "-" is standard
+ * input, whatever the tape. Returns 0, or an
  * errno. NUL and broken UTF-8 are reported in "diags", one a line. *source is the
  * caller's, for source_free().
  */

@@ -8,7 +8,8 @@
 #include <string.h>
 
 const char *const template_names[TEMPLATE_COUNT] = {
-	"domain", "reason", "required", "tls_version", "cipher", "bits"
+	"domain", "reason", "required", "tls_version", "cipher", "bits", "session",
+	"client", "presented", "named"
 };
 
 static int
@@ -26,6 +27,7 @@ template_check(const char *text, const char **at, size_t *length)
 {
 	while ((text = strchr(text, '{')) != NULL) {
 		const char *end;
+		int found;
 
 		text++;
 		if (*text == '{') {
@@ -36,7 +38,8 @@ template_check(const char *text, const char **at, size_t *length)
 		if ((end = strchr(text, '}')) == NULL)
 			return TEMPLATE_BRACE;
 		*length = (size_t)(end - text);
-		if (find_name(text, *length) == -1)
+		found = find_name(text, *length);
+		if (found == -1 || found >= TEMPLATE_NAMES)
 			return TEMPLATE_NAME;
 		text = end + 1;
 	}

@@ -17,18 +17,39 @@ enum setting_type {
 	SET_NOTHING		/* "require nothing" */
 };
 
+/* The dates between which a line counts; from the first on, up to the second. */
+struct span {
+	int64_t from;		/* INT64_MIN: ever */
+	int64_t until;		/* INT64_MAX: for ever */
+};
+
+static inline bool
+span_has(const struct span *span, int64_t at)
+{
+	return at >= span->from && at < span->until;
+}
+
 /* One setting as written, before profiles are taken in. */
 struct setting {
 	struct setting *next;
 	enum setting_type type;
 	struct place place;	/* of its keyword; of "use" the profile's name */
-	struct place value;	/* of what a requirement demands, where it says so */
-	const char *text;	/* profile, reason, contact, note */
+	struct place kind;	/* of a requirement's kind */
+	union {
+		struct place value;	/* of what a requirement demands, where it does */
+		struct period period;	/* of what is no requirement */
+	};
+	union {
+		struct place own;	/* of a requirement's "otherwise"; no source: none */
+		const char *text;	/* profile, reason, contact, note */
+	};
 	bool use_default;
 	const struct profile *profile;	/* that "use" takes in; NULL: not resolved */
-	const struct policy_requirement *require;
-	const struct otherwise *otherwise;
-	struct period period;
+	union {
+		const struct policy_requirement *require;
+		const struct otherwise *otherwise;
+	};
+	struct span span;	/* of a requirement, or of "nothing" */
 };
 
 struct block {
@@ -42,8 +63,8 @@ struct profile {
 	const char *name;
 	struct place place;
 	struct block block;
-	struct effect *effect;		/* once resolved, for those who use it */
-	const struct settings_of_rule *settings;	/* what it comes to by itself */
+	struct stretches settings;	/* once resolved: what it comes to by itself */
+	struct effect *effects;		/* for those who use it, by stretch */
 	enum { PROFILE_NEW, PROFILE_BUSY, PROFILE_DONE } state;
 	unsigned order;
 	bool misspelt;			/* by a statement that was reported */
@@ -55,6 +76,7 @@ struct profile {
 struct written_rule {
 	struct block block;
 	struct place place;
+	const struct written_partner *partner;	/* NULL: none */
 };
 
 /* A file of the policy, or a list. */
@@ -74,16 +96,31 @@ struct empty_include {
 	const char *pattern;
 };
 
+/* An element of a cipher list that is known and does nothing there. */
+struct odd_cipher {
+	struct odd_cipher *next;
+	struct place place;
+	const char *text;
+	bool tls13;		/* it is a suite of TLS 1.3 */
+};
+
+/* The name of an agreement. */
+struct written_partner {
+	const char *name;
+	struct place place;
+};
+
 /* It borrows from its policy, where there is one, and must not outlive it. */
 struct policy_written {
 	struct arena words;		/* of all that is here, but for the settings */
-	struct arena blocks;		/* the settings */
+	struct arena blocks;		/* the settings, and "ciphers" */
 	struct source_node *sources;	/* the last one first */
 	struct profile *profiles;	/* in reading order */
 	struct profile *default_block;	/* the default block */
 	struct written_rule *rules;	/* by index of policy->rules */
 	size_t rule_room;
 	struct empty_include *empty;
+	struct odd_cipher *ciphers;	/* the last one first */
 };
 
 /*

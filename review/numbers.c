@@ -22,29 +22,84 @@ key_text(struct buffer *key, const char *text)
 	}
 }
 
-static uint32_t
-number_key(struct review_keep *keep, struct intern *intern, bool *added)
+void
+review_key(struct review_keep *keep, uint32_t number, const char *text)
+{
+	buffer_clear(&keep->key);
+	buffer_add(&keep->key, (const char *)&number, sizeof(number));
+	buffer_string(&keep->key, text == NULL ? "" : text);
+}
+
+uint32_t
+review_row_number(struct review_keep *keep, struct intern *table, void *rows, size_t size,
+    size_t *room, bool *added)
 {
 	uint32_t number = INTERN_NONE;
+	char *all;
 
 	*added = false;
-	if (!keep->key.failed)
-		number = intern_add(intern, keep->key.text, keep->key.length, added);
-	if (number == INTERN_NONE)
-		keep->failed = true;
+	if (!keep->key.failed && array_fit(rows, size, table->count + 1, room))
+		number = intern_add(table, keep->key.text, keep->key.length, added);
+	keep->failed |= number == INTERN_NONE;
+	if (*added) {
+		memcpy(&all, rows, sizeof(all));
+		memset(all + number * size, 0, size);
+	}
 	return number;
 }
 
-/* Room for the element "number" of an array, which is zeroed; else keep->failed. */
-#define make_element(keep, array, number, room) \
-	(array_reserve((array), (size_t)(number) + 1, (room)) ? \
-	    (memset(&(array)[number], 0, sizeof(*(array))), true) : \
-	    ((keep)->failed = true, false))
+uint32_t
+review_row_find(struct review_keep *keep, const struct intern *table)
+{
+	keep->failed |= keep->key.failed;
+	return keep->key.failed ? INTERN_NONE :
+	    intern_find(table, keep->key.text, keep->key.length);
+}
+
+int
+review_each(struct review *review, const char *sql,
+    void (*take)(struct review *review, sqlite3_stmt *row))
+{
+	sqlite3_stmt *rows = NULL;
+	int result = sqlite3_prepare_v2(review->keep->db, sql, -1, &rows, NULL);
+
+	if (result == SQLITE_OK) {
+		/* Where there is no such parameter, that this fails does not matter. */
+		(void)sqlite3_bind_int64(rows, 1, review->since_ms);
+		(void)sqlite3_bind_int64(rows, 2, review->until_ms);
+		(void)sqlite3_bind_text(rows, 3, review->keep->options->domain, -1,
+		    SQLITE_STATIC);
+	}
+	while (result == SQLITE_OK && (result = sqlite3_step(rows)) == SQLITE_ROW) {
+		take(review, rows);
+		result = review->keep->failed ? SQLITE_NOMEM : SQLITE_OK;
+	}
+	(void)sqlite3_finalize(rows);
+	return result;
+}
 
 const char *
 review_column(sqlite3_stmt *row, int column)
 {
 	return (const char *)sqlite3_column_text(row, column);
+}
+
+enum policy_reason
+review_reason_called(const char *name)
+{
+	for (int reason = REASON_NONE + 1; name != NULL && reason < REASON_COUNT; reason++)
+		if (strcmp(name, policy_reason_name((enum policy_reason)reason)) == 0)
+			return (enum policy_reason)reason;
+	return REASON_NONE;
+}
+
+void
+review_note_times(int64_t *first_ms, int64_t *last_ms, int64_t first, int64_t last)
+{
+	if (*first_ms == 0 || first < *first_ms)
+		*first_ms = first;
+	if (last > *last_ms)
+		*last_ms = last;
 }
 
 const char *
@@ -64,43 +119,6 @@ review_text(struct review *review, const char *text)
 	return intern_text(&keep->texts, number);
 }
 
-static void
-start_domain(struct review *review, uint32_t number)
-{
-	struct review_keep *keep = review->keep;
-	struct review_domain *domain;
-
-	if (!make_element(keep, review->domains, number, &keep->domain_room) ||
-	    !make_element(keep, keep->work, number, &keep->work_room))
-		return;
-	domain = &review->domains[number];
-	domain->name = intern_text(&keep->domains, number);
-	domain->bits_least = -1;
-	domain->strong = true;
-	domain->weakest.protocol = PROTOCOL_COUNT;
-	review->domain_count = (size_t)number + 1;
-}
-
-uint32_t
-review_domain_number(struct review *review, const char *domain, bool null)
-{
-	struct review_keep *keep = review->keep;
-	size_t most = keep->options->domains_max;
-	const char *name = domain != NULL ? domain : null ? "<>" : "";
-	uint32_t number = intern_find(&keep->domains, name, strlen(name));
-	bool added;
-
-	if (number != INTERN_NONE ||
-	    review->domain_count >= (most == 0 ? REVIEW_DOMAINS_MAX : most))
-		return number;
-	number = intern_add(&keep->domains, name, strlen(name), &added);
-	if (number == INTERN_NONE)
-		keep->failed = true;
-	else
-		start_domain(review, number);
-	return keep->failed ? INTERN_NONE : number;
-}
-
 uint32_t
 review_strength_number(struct review *review, sqlite3_stmt *row, int first)
 {
@@ -118,12 +136,14 @@ review_strength_number(struct review *review, sqlite3_stmt *row, int first)
 	key_text(&keep->key, facts.tls_version);
 	key_text(&keep->key, facts.cipher);
 	buffer_add(&keep->key, (const char *)&facts.bits, sizeof(facts.bits));
-	number = number_key(keep, &keep->strengths, &added);
-	if (added && make_element(keep, keep->strength_rows, number,
-	    &keep->strength_room)) {
+	number = review_row(keep, &keep->strengths, keep->strength_rows, &keep->strength_room,
+	    &added);
+	if (added) {
 		strength = &keep->strength_rows[number];
 		policy_strength(keep->options->policy, &facts, &strength->strength);
-		strength->cipher = review_text(review, facts.cipher);
+		strength->encrypted = policy_encrypted(&facts) == POLICY_YES;
+		strength->strong = strength->strength.protocol >= PROTOCOL_TLS_1_2 &&
+		    strength->strength.bits >= 128 && strength->strength.forward_secrecy;
 	}
 	return keep->failed ? INTERN_NONE : number;
 }
@@ -164,10 +184,11 @@ start_certificate(struct review_keep *keep, uint32_t number)
 		row->not_after_ms = when * 1000;
 }
 
-/* "first" is the first of the certificate's columns. */
-static uint32_t
-certificate_number(struct review_keep *keep, sqlite3_stmt *row, int first)
+uint32_t
+review_certificate_number(struct review *review, sqlite3_stmt *row, int first, int verified)
 {
+	struct review_keep *keep = review->keep;
+	const char *yes = review_column(row, verified);
 	const struct facts facts = {
 		.cert_fingerprint = review_column(row, first + 2),
 		.cert_pubkey_fingerprint = review_column(row, first + 3),
@@ -186,62 +207,64 @@ certificate_number(struct review_keep *keep, sqlite3_stmt *row, int first)
 	}
 	if (!any)
 		return INTERN_NONE;
-	number = number_key(keep, &keep->certificates, &added);
-	if (added && make_element(keep, keep->certificate_rows, number,
-	    &keep->certificate_room))
+	number = review_row(keep, &keep->certificates, keep->certificate_rows,
+	    &keep->certificate_room, &added);
+	if (added)
 		start_certificate(keep, number);
+	if (!keep->failed && yes != NULL && strcmp(yes, "yes") == 0)
+		keep->certificate_rows[number].verified = true;
 	return keep->failed ? INTERN_NONE : number;
 }
 
 uint32_t
-review_clear_number(struct review *review, uint32_t domain, const char *client,
-    bool find)
+review_sender_number(struct review *review, uint32_t agreement, const char *domain)
 {
 	struct review_keep *keep = review->keep;
-	char network[JOURNAL_NETWORK_SIZE] = "";
-	struct clear_row *row;
+	size_t most = keep->options->domains_max;
 	uint32_t number;
 	bool added;
 
-	/* Roll-ups have the network already. */
-	if (client != NULL && strchr(client, '/') == NULL &&
-	    journal_network(client, network))
-		client = network;
-	else if (client == NULL || strchr(client, '/') == NULL)
-		client = "";
+	if (keep->failed)
+		return INTERN_NONE;
+	/* The default's senders have no agreement. */
+	if (agreement != INTERN_NONE && review->agreements[agreement].kind == RULE_DEFAULT)
+		agreement = INTERN_NONE;
+	review_key(keep, agreement, domain);
+	number = review_row_find(keep, &keep->senders);
+	if (number != INTERN_NONE ||
+	    keep->senders.count >= (most == 0 ? REVIEW_DOMAINS_MAX : most))
+		return number;
+	number = review_row(keep, &keep->senders, keep->sender_list, &keep->sender_room, &added);
+	if (!added)
+		return INTERN_NONE;
+	keep->sender_list[number].name = intern_text(&keep->senders, number) +
+	    sizeof(agreement);
+	keep->sender_count = (size_t)number + 1;
+	keep->sender_list[number].agreement = agreement;
+	keep->sender_list[number].strong = true;
+	return number;
+}
+
+uint32_t
+review_history_number(struct review *review, const char *domain)
+{
+	struct review_keep *keep = review->keep;
+	uint32_t number;
+	bool added;
+
 	buffer_clear(&keep->key);
-	buffer_add(&keep->key, (const char *)&domain, sizeof(domain));
-	buffer_string(&keep->key, client);
-	if (find)
-		return client[0] == '\0' || keep->key.failed ? INTERN_NONE :
-		    intern_find(&keep->clears, keep->key.text, keep->key.length);
-	number = number_key(keep, &keep->clears, &added);
-	if (added && make_element(keep, keep->clear_rows, number, &keep->clear_room)) {
-		row = &keep->clear_rows[number];
-		row->domain = domain;
-		row->network = intern_text(&keep->clears, number) + sizeof(domain);
-	}
+	buffer_string(&keep->key, domain);
+	number = review_row(keep, &keep->histories, keep->history, &keep->history_room, &added);
+	if (added)
+		keep->history[number].sender = INTERN_NONE;
 	return keep->failed ? INTERN_NONE : number;
 }
 
-void
-review_session_read(struct review *review, sqlite3_stmt *row, struct session_row *session)
+uint32_t
+review_address_find(struct review *review, const char *address)
 {
-	struct review_keep *keep = review->keep;
-	const char *verified = review_column(row, SESSION_VERIFIED);
+	const struct intern *addresses = &review->keep->addresses;
 
-	session->clear = INTERN_NONE;
-	session->domain = review_domain_number(review, review_column(row, SESSION_DOMAIN),
-	    sqlite3_column_int(row, SESSION_NULL) != 0);
-	session->strength = review_strength_number(review, row, SESSION_STRENGTH);
-	session->certificate = certificate_number(keep, row, SESSION_CERTIFICATE);
-	if (keep->failed)
-		return;
-	if (session->certificate != INTERN_NONE && verified != NULL &&
-	    strcmp(verified, "yes") == 0)
-		keep->certificate_rows[session->certificate].verified = true;
-	if (session->domain != INTERN_NONE &&
-	    keep->strength_rows[session->strength].strength.protocol == PROTOCOL_CLEAR)
-		session->clear = review_clear_number(review, session->domain,
-		    review_column(row, SESSION_CLIENT), false);
+	return address == NULL || addresses->count == 0 ? INTERN_NONE :
+	    intern_find(addresses, address, strlen(address));
 }

@@ -1,335 +1,450 @@
 /*
  * query.c - the questions that tlsward log asks the journal.
  *
- * One filter leads, by its index; the others only look at its rows, which the "+"
- * before their columns tells SQLite. Where the leading one has several values, there
+ * Of the table record one filter leads, by its index, which the question names; the
+ * others only look at its rows. Where the leading one has several values, there
  * is one question for each and SQLite merges the answers by time, so that the newest
- * rows come at once, however many there are. What an index cannot answer (names below
- * a domain, networks) is looked up in it first: a few rows are then asked for by their
- * numbers, and with more of them it does to go by time.
+ * rows come at once, however many there are. For names below a domain, for networks and
+ * for the rules of a file the index is read and the numbers of the rows are sorted, where
+ * there are not too many. The other tables are in the order of their hours.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "review/review.h"
+#include "review/reading.h"
 
-#include <arpa/inet.h>
-#include <stdlib.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/buffer.h"
 
-/* The parameters, by number; NULL or "": all there is. */
-#define P_SINCE "?1"
-#define P_UNTIL "?2"
-#define P_AFTER "?3"
-#define P_DOMAIN "?4"
-#define P_ADDR "?5"
-#define P_NAME "?6"
-#define P_RULE "?7"
-#define P_LIMIT "?8"
-#define P_ACTIONS "?9"		/* ",reject,tempfail," */
-#define P_REASONS "?10"
+/* So many rows of an index that is not in the order of time are sorted. */
+#define FOUND_MAX 50000
 
-/* What a row has to meet; with so much about it, none of these leads. */
-#define MEETS_NAME(column, name) \
-	"(" name " = '' OR " column " = " name " OR (substr(" name ", 1, 1) = '.' AND" \
-	" substr(" column ", -length(" name ")) = " name "))"
-#define MEETS_DOMAIN(column, null_sender) \
-	"(" MEETS_NAME(column, P_DOMAIN) " OR (" P_DOMAIN " = '<>' AND " column \
-	" IS NULL AND " null_sender "))"
-#define MEETS_WORDS(column, words) \
-	"(" words " IS NULL OR instr(" words ", ',' || " column " || ','))"
-/* With FILE all of its lines; ';' comes after ':'. */
-#define MEETS_RULE(column) \
-	"(" P_RULE " IS NULL OR " column " = " P_RULE " OR (" column " >= " P_RULE \
-	" || ':' AND " column " < " P_RULE " || ';'))"
-
-/* So many lines of a file are asked for one by one, and so many rows by number. */
-#define RULES_MAX 64
-#define FOUND_MAX 2000
+/*
+ * The tables, and which of their columns the filters look at; NULL: no row of it has
+ * that. Accepted messages that are rolled up may be of any local part, and from any
+ * address in their network; deliveries that are counted may be to any local part.
+ */
+#define DELIVERY_QUERY \
+	.action = JOURNAL_SENT_ACTION, .direction = "'out'", .would = JOURNAL_SENT_BELOW, \
+	.would_reason = "reason", .would_rule = "rule"
+static const struct query_table {
+	const char *from, *time, *newest_first;
+	const char *kind, *action, *domain, *address, *name, *rule, *reason;
+	const char *sender_domain, *sender, *to, *to_resolved, *to_domain;
+	const char *partner, *queue_id, *session;
+	const char *direction, *would, *would_reason, *would_rule;
+} query_tables[] = {
+	[JOURNAL_RECORD] = { .from = "record", .time = "time",
+	    .newest_first = "time DESC, id DESC", .kind = "decision",
+	    .action = "action", .domain = "domain", .address = "client_addr",
+	    .name = "client_name", .rule = "rule", .reason = "reason",
+	    .sender_domain = "domain", .sender = "\"from\"", .to = "\"to\"",
+	    .to_resolved = "to_resolved", .partner = "partner", .queue_id = "queue_id",
+	    .session = "session", .direction = "'in'",
+	    .would = "would IS NOT NULL AND action = 'accept'", .would_reason = "would_reason",
+	    .would_rule = "would_rule" },
+	[JOURNAL_ROLLUP] = { .from = "rollup CROSS JOIN facts ON facts.id = rollup.facts"
+	    " LEFT JOIN certificate ON certificate.id = facts.certificate",
+	    .time = "rollup.hour * 3600000 + rollup.last",
+	    .newest_first = "rollup.hour DESC, rollup.last DESC", .kind = "decision",
+	    .action = "'accept'", .domain = "facts.domain", .name = "facts.client_name",
+	    .address = "coalesce(facts.client_address, facts.client_network)", .rule = "facts.rule",
+	    .sender_domain = "facts.domain",
+	    .partner = "facts.partner", .session = "rollup.session", .direction = "'in'" },
+	[JOURNAL_HANDSHAKE] = { .from = "handshake", .time = "hour * 3600000 + last",
+	    .newest_first = "hour DESC, last DESC", .kind = "handshake",
+	    .domain = "CASE direction WHEN 'in' THEN host ELSE next_hop END",
+	    .address = "address", .name = "host", .reason = "reason",
+	    .partner = "", .direction = "direction" },
+	[JOURNAL_DELIVERY] = { .from = "delivery", .time = "hour * 3600000 + last",
+	    .newest_first = "hour DESC, last DESC", .kind = "delivery",
+	    .domain = "next_hop", .address = "address", .name = "relay", .rule = "rule",
+	    .reason = "reason", .to_domain = "next_hop", .partner = "partner",
+	    DELIVERY_QUERY },
+	[JOURNAL_TROUBLE] = { .from = "trouble", .time = "time",
+	    .newest_first = "time DESC, id DESC", .kind = "delivery",
+	    .domain = "next_hop", .address = "address", .name = "relay", .rule = "rule",
+	    .reason = "iif(tls_reason = '', reason, tls_reason)", .to = "\"to\"",
+	    .partner = "partner", .queue_id = "queue_id", DELIVERY_QUERY },
+};
 
 /* ------------------------------------------------------------------ *
- * Words and networks
+ * Functions for SQL
  * ------------------------------------------------------------------ */
 
-struct review_words
-review_action_words(void)
+/* in_network(ADDRESS, NETWORK), for SQL: the one within the other or around it. */
+static void
+sql_in_network(sqlite3_context *context, int count, sqlite3_value **values)
 {
-	struct review_words words = { .count = 0 };
-
-	for (int i = POLICY_ACCEPT; i <= POLICY_REJECT; i++)
-		words.list[words.count++] = policy_action_name((enum policy_action)i);
-	return words;
-}
-
-struct review_words
-review_reason_words(void)
-{
-	struct review_words words = { .count = 0 };
-
-	for (enum policy_reason reason = policy_reason_next(REASON_NONE);
-	    reason < REASON_COUNT; reason = policy_reason_next(reason))
-		words.list[words.count++] = policy_reason_name(reason);
-	return words;
-}
-
-size_t
-review_words_find(const struct review_words *words, const char *text, size_t length)
-{
-	size_t i = 0;
-
-	while (i < words->count && (strlen(words->list[i]) != length ||
-	    memcmp(words->list[i], text, length) != 0))
-		i++;
-	return i;
-}
-
-/* Reads "192.0.2.1", all of whose bits count, or "192.0.2.0/24". */
-static bool
-read_network(const char *text, struct review_network *network, bool *has_prefix)
-{
-	size_t length = strcspn(text, "/");
-	char address[INET6_ADDRSTRLEN], *end;
-	unsigned long prefix, most;
-
-	if (length >= sizeof(address))
-		return false;
-	memcpy(address, text, length);
-	address[length] = '\0';
-	network->is_v4 = inet_pton(AF_INET, address, network->bytes) == 1;
-	if (!network->is_v4 && inet_pton(AF_INET6, address, network->bytes) != 1)
-		return false;
-	most = network->is_v4 ? 32 : 128;
-	network->prefix = (unsigned)most;
-	*has_prefix = text[length] == '/';
-	if (!*has_prefix)
-		return true;
-	if (text[length + 1] < '0' || text[length + 1] > '9')
-		return false;
-	prefix = strtoul(text + length + 1, &end, 10);
-	network->prefix = (unsigned)prefix;
-	return *end == '\0' && prefix <= most;
-}
-
-bool
-review_filter_client(struct review_filter *filter, const char *text)
-{
+	struct review_network network;
 	bool has_prefix;
 
-	if (!read_network(text, &filter->network, &has_prefix)) {
-		filter->client = CLIENT_NAME;
-		return strchr(text, '/') == NULL && policy_domain(text, filter->client_text,
-		    sizeof(filter->client_text));
+	(void)count;
+	sqlite3_result_int(context, review_network_read((const char *)
+	    sqlite3_value_text(values[1]), &network, &has_prefix) &&
+	    review_network_has(&network, (const char *)sqlite3_value_text(values[0])));
+}
+
+/* domain_of(ADDRESS), for SQL: as A-labels. */
+static void
+sql_domain_of(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const char *address = (const char *)sqlite3_value_text(values[0]);
+	const char *at = address != NULL ? strrchr(address, '@') : NULL;
+	char domain[256];
+
+	(void)count;
+	if (at != NULL && policy_domain(at + 1, domain, sizeof(domain)))
+		sqlite3_result_text(context, domain, -1, SQLITE_TRANSIENT);
+}
+
+/* of_partner(DIRECTION, HOST, ADDRESS, NEXT_HOP), for SQL: of handshakes. */
+static void
+sql_of_partner(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const char *texts[4] = { NULL };
+	struct review_handshake one = { .out = false };
+
+	for (int i = 0; i < count && i < 4; i++) {
+		texts[i] = (const char *)sqlite3_value_text(values[i]);
+		if (texts[i] != NULL && texts[i][0] == '\0')
+			texts[i] = NULL;
 	}
-	filter->client = has_prefix ? CLIENT_NETWORK : CLIENT_ADDR;
-	(void)inet_ntop(filter->network.is_v4 ? AF_INET : AF_INET6, filter->network.bytes,
-	    filter->client_text, sizeof(filter->client_text));
-	return true;
+	one.out = texts[0] != NULL && strcmp(texts[0], "out") == 0;
+	one.host = texts[1];
+	one.address = texts[2];
+	one.next_hop = texts[3];
+	sqlite3_result_int(context, review_is_handshake_of(sqlite3_user_data(context), &one));
 }
 
-/* Are the first "prefix" bits the same? */
+/* Where a statement runs they are there already. */
+static int
+add_sql_functions(sqlite3 *db, struct review *partners)
+{
+	int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC, result;
+
+	result = sqlite3_create_function(db, "in_network", 2, flags, NULL, sql_in_network,
+	    NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_create_function(db, "domain_of", 1, flags, NULL,
+		    sql_domain_of, NULL, NULL);
+	if (result == SQLITE_OK && partners != NULL)
+		result = sqlite3_create_function(db, "of_partner", 4, SQLITE_UTF8, partners,
+		    sql_of_partner, NULL, NULL);
+	return result == SQLITE_BUSY ? SQLITE_OK : result;
+}
+
+static void
+query_network(struct buffer *sql, const char *column, const struct review_filter *filter)
+{
+	buffer_format(sql, " AND in_network(%s, '%s/%u')", column, filter->client_text,
+	    filter->network.prefix);
+}
+
+/* ------------------------------------------------------------------ *
+ * Conditions
+ * ------------------------------------------------------------------ */
+
+/* Appends in a format of SQLite's: %Q is a text as SQL has it. */
+static void
+query_add(struct buffer *sql, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = sqlite3_vmprintf(format, arguments);
+	va_end(arguments);
+	if (text != NULL)
+		buffer_string(sql, text);
+	sql->failed |= text == NULL;
+	sqlite3_free(text);
+}
+
+/* A column is a text, or where that begins with a dot below it, whatever the case. */
+static void
+query_name(struct buffer *sql, const char *column, const char *name)
+{
+	if (name[0] == '.')
+		query_add(sql, " AND substr(%s, -length(%Q)) = %Q", column, name, name);
+	else
+		query_add(sql, " AND %s = %Q", column, name);
+}
+
+/* That of a sender: of a bounce there is none. */
+static void
+query_domain(struct buffer *sql, const struct query_table *table, const char *column,
+    const char *domain)
+{
+	if (strcmp(domain, "<>") != 0)
+		query_name(sql, column, domain);
+	else if (table->sender != NULL)
+		buffer_format(sql, " AND %s IS NULL AND %s = '<>'", column, table->sender);
+	else
+		buffer_string(sql, table->sender_domain != NULL ?
+		    " AND facts.null_sender = 'yes'" : " AND 0");
+}
+
+static void
+query_words(struct buffer *sql, const char *column, const struct review_words *words)
+{
+	if (words->count == 0)
+		return;
+	buffer_format(sql, " AND %s IN (", column);
+	for (size_t i = 0; i < words->count; i++)
+		query_add(sql, "%s%Q", i == 0 ? "" : ", ", words->list[i]);
+	buffer_string(sql, ")");
+}
+
+/* With FILE all of its lines; ';' comes after ':'. */
+static void
+query_rule(struct buffer *sql, const char *column, const char *rule)
+{
+	query_add(sql, " AND (%s = %Q OR (%s >= %Q || ':' AND %s < %Q || ';'))", column, rule,
+	    column, rule, column, rule);
+}
+
+/* The local part, if one is given. */
+static void
+query_local(struct buffer *sql, const char *column, const struct review_address *address)
+{
+	const char *at = strchr(address->text, '@') == NULL ? "@" : "";
+	int length = (int)address->local;
+
+	if (length > 0)
+		query_add(sql, " AND substr(%s || '@', 1, length(%.*Q || '%s')) ="
+		    " %.*Q || '%s' COLLATE NOCASE", column, length, address->text, at, length,
+		    address->text, at);
+}
+
+/* A recipient as the client gave it, or what the MTA made of that. */
+static void
+query_recipient(struct buffer *sql, const struct query_table *table,
+    const struct review_address *to)
+{
+	const char *columns[] = { table->to, table->to_resolved };
+
+	buffer_string(sql, " AND (0");
+	for (int i = 0; i < 2; i++) {
+		char domain[64];
+
+		if (columns[i] == NULL)
+			continue;
+		(void)snprintf(domain, sizeof(domain), "domain_of(%s)", columns[i]);
+		buffer_string(sql, " OR (1");
+		if (to->domain[0] != '\0')
+			query_name(sql, domain, to->domain);
+		query_local(sql, columns[i], to);
+		buffer_string(sql, ")");
+	}
+	buffer_string(sql, ")");
+}
+
+/*
+ * Failed handshakes have no envelope. Without a policy they are of hosts below domains that
+ * mail under the agreement came from or went to, or from which accepted mail under it came;
+ * and on the way to these domains.
+ */
+static void
+query_partner(struct buffer *sql, const struct query_table *table,
+    const struct review_filter *filter)
+{
+	const char *partner = filter->partner;
+
+	if (table->partner[0] != '\0') {
+		query_add(sql, " AND %s = %Q COLLATE NOCASE", table->partner, partner);
+		return;
+	}
+	if (filter->partners != NULL) {
+		buffer_string(sql, " AND of_partner(direction, host, address, next_hop)");
+		return;
+	}
+	/* The name, and all that it is below. */
+	query_add(sql, " AND ((WITH RECURSIVE up(name) AS (SELECT %s UNION ALL"
+	    " SELECT substr(name, instr(name, '.') + 1) FROM up WHERE instr(name, '.') > 0)"
+	    " SELECT max(name IN (SELECT domain FROM facts WHERE partner = %Q COLLATE NOCASE"
+	    " UNION SELECT next_hop FROM delivery WHERE partner = %Q COLLATE NOCASE)) FROM up)"
+	    " OR (direction = 'in' AND (host IN (SELECT client_name FROM facts"
+	    " WHERE partner = %Q COLLATE NOCASE) OR address IN (SELECT client_address"
+	    " FROM facts WHERE partner = %Q COLLATE NOCASE))))", table->domain, partner,
+	    partner, partner, partner);
+}
+
+/* Whether a row of the table can meet the filter: it has all that is looked at. */
 static bool
-same_bits(const unsigned char *one, const unsigned char *other, unsigned prefix)
+query_can(const struct query_table *table, const struct review_filter *filter)
 {
-	unsigned whole = prefix / 8, rest = prefix % 8;
+	const struct review_words *kinds = &filter->kinds;
 
-	return memcmp(one, other, whole) == 0 && (rest == 0 ||
-	    (one[whole] ^ other[whole]) >> (8 - rest) == 0);
+	return (kinds->count == 0 || review_words_find(kinds, table->kind,
+	    strlen(table->kind)) < kinds->count) &&
+	    (filter->actions.count == 0 || table->action != NULL) &&
+	    (filter->reasons.count == 0 || table->reason != NULL) &&
+	    (filter->rule == NULL || table->rule != NULL) &&
+	    (!filter->would || table->would != NULL) &&
+	    (!filter->from.given || table->sender_domain != NULL) &&
+	    (!filter->to.given || table->to != NULL || table->to_domain != NULL) &&
+	    (filter->queue_id == NULL || table->queue_id != NULL) &&
+	    (filter->session == NULL || table->session != NULL);
 }
 
-/* Is the one, an address or a network, within the network asked for or around it? */
-static bool
-meets_network(const struct review_filter *filter, const char *text)
+static void
+query_who(struct buffer *sql, const struct review_filter *filter,
+    const struct query_table *table)
 {
-	const struct review_network *wanted = &filter->network;
-	struct review_network found;
-	bool has_prefix;
+	const struct review_address *from = &filter->from, *to = &filter->to;
 
-	return text != NULL && read_network(text, &found, &has_prefix) &&
-	    found.is_v4 == wanted->is_v4 && same_bits(found.bytes, wanted->bytes,
-	    wanted->prefix < found.prefix ? wanted->prefix : found.prefix);
+	if (filter->domain[0] != '\0')
+		query_domain(sql, table, table->domain, filter->domain);
+	if (filter->client == CLIENT_ADDR || filter->client == CLIENT_NETWORK)
+		query_network(sql, table->address, filter);
+	if (filter->client == CLIENT_NAME)
+		query_name(sql, table->name, filter->client_text);
+	if (from->domain[0] != '\0')
+		query_domain(sql, table, table->sender_domain, from->domain);
+	if (from->given && table->sender != NULL)
+		query_local(sql, table->sender, from);
+	if (to->given && table->to != NULL)
+		query_recipient(sql, table, to);
+	else if (to->domain[0] != '\0')
+		query_name(sql, table->to_domain, to->domain);
+	if (filter->partner != NULL)
+		query_partner(sql, table, filter);
 }
 
-bool
-review_filter_meets(const struct review_filter *filter, sqlite3_stmt *row)
+/* Behind a first condition. */
+static void
+query_conditions(struct buffer *sql, const struct review_filter *filter,
+    const struct query_table *table)
 {
-	return (filter->client != CLIENT_ADDR && filter->client != CLIENT_NETWORK) ||
-	    meets_network(filter, journal_row_text(row, journal_row_messages(row) > 0 ?
-	    "client_network" : "client_addr"));
+	const char *reason = filter->would ? table->would_reason : table->reason;
+
+	if (filter->since_ms != 0)
+		buffer_format(sql, " AND %s >= %lld", table->time, (long long)filter->since_ms);
+	if (filter->until_ms != 0)
+		buffer_format(sql, " AND %s < %lld", table->time, (long long)filter->until_ms);
+	query_words(sql, table->action, &filter->actions);
+	query_words(sql, reason, &filter->reasons);
+	if (filter->rule != NULL)
+		query_rule(sql, filter->would ? table->would_rule : table->rule, filter->rule);
+	if (filter->would)
+		buffer_format(sql, " AND %s", table->would);
+	if (filter->direction != NULL)
+		query_add(sql, " AND %s = %Q", table->direction, filter->direction);
+	if (filter->queue_id != NULL)
+		query_add(sql, " AND queue_id = %Q", filter->queue_id);
+	if (filter->session != NULL)
+		query_add(sql, " AND %s = %Q", table->session, filter->session);
+	query_who(sql, filter, table);
 }
 
 /* ------------------------------------------------------------------ *
  * Records
  * ------------------------------------------------------------------ */
 
-/*
- * One question, led by a condition; "plus" before the time where that is not by an
- * index that goes on with the time.
- */
+/* One question, by an index (NULL: by none) and led by a condition. */
 static void
-query_question(struct buffer *sql, const struct review_filter *filter, const char *lead,
-    const char *plus)
+query_question(struct buffer *sql, const struct review_filter *filter, const char *index,
+    const char *lead)
 {
 	buffer_string(sql, sql->length > 0 ? " UNION ALL SELECT " : "SELECT ");
-	journal_row_columns(sql);
-	buffer_format(sql, " FROM record WHERE %s", lead);
-	if (filter->since_ms != 0)
-		buffer_format(sql, " AND %stime >= " P_SINCE, plus);
-	if (filter->until_ms != 0)
-		buffer_format(sql, " AND %stime < " P_UNTIL, plus);
-	buffer_string(sql, " AND " MEETS_WORDS("action", P_ACTIONS)
-	    " AND " MEETS_DOMAIN("domain", "\"from\" = '<>'")
-	    " AND (" P_ADDR " IS NULL OR client_addr = " P_ADDR ")"
-	    " AND " MEETS_NAME("client_name", P_NAME));
-	buffer_string(sql, filter->would ? " AND +would IS NOT NULL"
-	    " AND " MEETS_WORDS("would_reason", P_REASONS)
-	    " AND " MEETS_RULE("would_rule") :
-	    " AND " MEETS_WORDS("reason", P_REASONS) " AND " MEETS_RULE("rule"));
+	journal_row_columns(sql, JOURNAL_RECORD);
+	buffer_string(sql, " FROM record");
+	if (!filter->older)
+		buffer_format(sql, index == NULL ? " NOT INDEXED" : " INDEXED BY record_%s",
+		    index);
+	buffer_format(sql, " WHERE %s", lead);
+	query_conditions(sql, filter, &query_tables[JOURNAL_RECORD]);
 }
 
-/* The same, led by a value: "before" and "after" make a condition of it. */
+/* The same, led by a value. */
 static void
-query_value(struct buffer *sql, const struct review_filter *filter, const char *before,
-    const char *value, const char *after)
+query_value(struct buffer *sql, const struct review_filter *filter, const char *column,
+    const char *value)
 {
 	struct buffer lead = BUFFER_INIT;
 
-	buffer_format(&lead, "%s%s%s", before, value, after);
+	query_add(&lead, "%s = %Q", column, value);
 	if (lead.failed)
 		sql->failed = true;
 	else
-		query_question(sql, filter, lead.text, "");
+		query_question(sql, filter, column, lead.text);
 	buffer_free(&lead);
 }
 
 /* A question for each word from the number "first" on. */
 static void
-query_words(struct buffer *sql, const struct review_filter *filter, const char *before,
+query_each(struct buffer *sql, const struct review_filter *filter, const char *column,
     const struct review_words *words, size_t first)
 {
 	for (size_t i = first; i < words->count; i++)
-		query_value(sql, filter, before, words->list[i], "'");
+		query_value(sql, filter, column, words->list[i]);
 }
 
-/* A question for each rule of a file; false where there are too many to list. */
-static bool
-query_rules(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
-{
-	static const char next[] = "SELECT min(rule), quote(min(rule)) FROM record WHERE"
-	    " rule > ?1 AND rule < ?2";
-	struct buffer from = BUFFER_INIT, to = BUFFER_INIT;
-	sqlite3_stmt *row = NULL;
-	bool ok = sqlite3_prepare_v2(db, next, -1, &row, NULL) == SQLITE_OK;
-	int count = 0;
-
-	query_value(sql, filter, "rule = ", P_RULE, "");
-	buffer_format(&from, "%s:", filter->rule);
-	buffer_format(&to, "%s;", filter->rule);
-	for (ok = ok && !from.failed && !to.failed; ok; ) {
-		(void)sqlite3_bind_text(row, 1, from.text, -1, SQLITE_TRANSIENT);
-		(void)sqlite3_bind_text(row, 2, to.text, -1, SQLITE_TRANSIENT);
-		ok = sqlite3_step(row) == SQLITE_ROW;
-		if (!ok || sqlite3_column_type(row, 0) == SQLITE_NULL)
-			break;
-		buffer_clear(&from);
-		buffer_string(&from, (const char *)sqlite3_column_text(row, 0));
-		query_value(sql, filter, "rule = ",
-		    (const char *)sqlite3_column_text(row, 1), "");
-		(void)sqlite3_reset(row);
-		ok = ++count < RULES_MAX && !from.failed;
-	}
-	(void)sqlite3_finalize(row);
-	buffer_free(&from);
-	buffer_free(&to);
-	return ok;
-}
-
-/* Binds the words as MEETS_WORDS() has them. */
+/* What an index finds, but not in the order of time, as the inside of a SELECT. */
 static void
-bind_words(sqlite3_stmt *rows, int number, const struct review_words *words)
+query_index(struct buffer *sql, const char *column, const struct buffer *condition)
 {
-	struct buffer text = BUFFER_INIT;
-
-	for (size_t i = 0; i < words->count; i++)
-		buffer_format(&text, "%s%s,", i == 0 ? "," : "", words->list[i]);
-	if (text.text != NULL)
-		(void)sqlite3_bind_text(rows, number, text.text, -1, SQLITE_TRANSIENT);
-	buffer_free(&text);
+	buffer_format(sql, "SELECT id AS found FROM record INDEXED BY record_%s WHERE"
+	    " %s IS NOT NULL%s", column, column, condition->failed ? "" : condition->text);
+	sql->failed |= condition->failed;
 }
 
-static int
-query_prepare(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
-    int64_t after, sqlite3_stmt **rows)
-{
-	int result = SQLITE_NOMEM;
-
-	if (!sql->failed)
-		result = sqlite3_prepare_v2(db, sql->text, -1, rows, NULL);
-	buffer_free(sql);
-	if (result != SQLITE_OK)
-		return result;
-	/* Not all of them are in every question: that one fails does not matter. */
-	(void)sqlite3_bind_int64(*rows, 1, filter->since_ms);
-	(void)sqlite3_bind_int64(*rows, 2, filter->until_ms);
-	(void)sqlite3_bind_int64(*rows, 3, after);
-	(void)sqlite3_bind_text(*rows, 4, filter->domain, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_text(*rows, 5, filter->client == CLIENT_ADDR ?
-	    filter->client_text : NULL, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_text(*rows, 6, filter->client == CLIENT_NAME ?
-	    filter->client_text : "", -1, SQLITE_STATIC);
-	(void)sqlite3_bind_text(*rows, 7, filter->rule, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(*rows, 8, filter->limit);
-	bind_words(*rows, 9, &filter->actions);
-	bind_words(*rows, 10, &filter->reasons);
-	return SQLITE_OK;
-}
-
-/*
- * The rows whose column is below a name or (NULL) in the network asked for, as a
- * condition. False where there are too many, or they could not be read.
- */
+/* With so many rows it is quicker to go by time. */
 static bool
-find_rows(sqlite3 *db, const char *column, const char *below,
-    const struct review_filter *filter, struct buffer *found)
+finds_few(sqlite3 *db, const char *column, const struct buffer *condition)
 {
 	struct buffer sql = BUFFER_INIT;
 	sqlite3_stmt *row = NULL;
-	int result = SQLITE_NOMEM, count = 0;
+	bool few;
 
-	buffer_string(found, "id IN (");
-	buffer_format(&sql, "SELECT id, %s FROM record INDEXED BY record_%s WHERE %s IS NOT"
-	    " NULL%s%s%s", column, column, column, below != NULL ? " AND substr(" : "",
-	    below != NULL ? column : "", below != NULL ? ", -length(?1)) = ?1" : "");
-	if (!sql.failed)
-		result = sqlite3_prepare_v2(db, sql.text, -1, &row, NULL);
-	buffer_free(&sql);
-	if (result == SQLITE_OK && below != NULL)
-		(void)sqlite3_bind_text(row, 1, below, -1, SQLITE_STATIC);
-	while ((result == SQLITE_OK || result == SQLITE_ROW) &&
-	    (result = sqlite3_step(row)) == SQLITE_ROW) {
-		if (below == NULL && !meets_network(filter,
-		    (const char *)sqlite3_column_text(row, 1)))
-			continue;
-		buffer_format(found, "%s%lld", count == 0 ? "" : ",",
-		    (long long)sqlite3_column_int64(row, 0));
-		if (++count > FOUND_MAX)
-			break;
-	}
+	buffer_string(&sql, "SELECT count(*) FROM (");
+	query_index(&sql, column, condition);
+	buffer_format(&sql, " LIMIT %d)", FOUND_MAX);
+	few = !sql.failed && sqlite3_prepare_v2(db, sql.text, -1, &row, NULL) == SQLITE_OK &&
+	    sqlite3_step(row) == SQLITE_ROW && sqlite3_column_int(row, 0) < FOUND_MAX;
 	(void)sqlite3_finalize(row);
-	buffer_string(found, ")");
-	return result == SQLITE_DONE && !found->failed;
+	buffer_free(&sql);
+	return few;
 }
 
-/* Looks for the rows of a filter that no index leads to. */
-static bool
-find_rows_of(sqlite3 *db, const struct review_filter *filter, struct buffer *found)
+/* These alone are sorted: the limit keeps SQLite from leaving that out. */
+static void
+query_found(struct buffer *sql, const struct review_filter *filter, const char *column,
+    const struct buffer *condition)
 {
+	buffer_string(sql, "SELECT ");
+	journal_row_columns(sql, JOURNAL_RECORD);
+	buffer_string(sql, " FROM (");
+	query_index(sql, column, condition);
+	buffer_string(sql, " ORDER BY time DESC, id DESC LIMIT -1)"
+	    " CROSS JOIN record ON record.id = found WHERE 1");
+	query_conditions(sql, filter, &query_tables[JOURNAL_RECORD]);
+}
+
+/* Names below one, the lines of a file, or addresses in the network. */
+static bool
+query_part(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
+    const char *column, const char *value)
+{
+	struct buffer condition = BUFFER_INIT;
+	bool few;
+
+	if (value == NULL || (value[0] != '.' && value != filter->rule &&
+	    filter->client != CLIENT_NETWORK))
+		return false;
 	if (filter->client == CLIENT_NETWORK)
-		return find_rows(db, "client_addr", NULL, filter, found);
-	if (filter->client == CLIENT_NAME)
-		return find_rows(db, "client_name", filter->client_text, filter, found);
-	return filter->domain[0] == '.' &&
-	    find_rows(db, "domain", filter->domain, filter, found);
+		query_network(&condition, column, filter);
+	else if (value == filter->rule)
+		query_rule(&condition, column, value);
+	else
+		query_name(&condition, column, value);
+	few = finds_few(db, column, &condition);
+	if (few)
+		query_found(sql, filter, column, &condition);
+	buffer_free(&condition);
+	return few;
 }
 
 /* The questions whose filter leads: where there are several, the one for fewest rows. */
@@ -337,92 +452,122 @@ static void
 query_questions(sqlite3 *db, struct buffer *sql, const struct review_filter *filter)
 {
 	const struct review_words actions = review_action_words();
-	struct buffer found = BUFFER_INIT;
+	const char *domain = filter->from.domain[0] != '\0' ? filter->from.domain :
+	    filter->domain;
+	const char *name = filter->client == CLIENT_NAME ? filter->client_text : "";
 
-	if (filter->client == CLIENT_ADDR)
-		query_question(sql, filter, "client_addr = " P_ADDR, "");
-	else if (filter->client == CLIENT_NAME && filter->client_text[0] != '.')
-		query_question(sql, filter, "client_name = " P_NAME, "");
-	else if (find_rows_of(db, filter, &found))
-		query_question(sql, filter, found.text, "+");
-	else if (strcmp(filter->domain, "<>") == 0)
-		query_question(sql, filter, "domain IS NULL AND \"from\" = '<>'", "");
-	else if (filter->domain[0] != '\0' && filter->domain[0] != '.')
-		query_question(sql, filter, "domain = " P_DOMAIN, "");
+	if (filter->queue_id != NULL)
+		query_value(sql, filter, "queue_id", filter->queue_id);
+	else if (filter->session != NULL)
+		query_value(sql, filter, "session", filter->session);
+	else if (filter->client == CLIENT_ADDR)
+		query_value(sql, filter, "client_addr", filter->client_text);
+	else if (query_part(db, sql, filter, filter->client == CLIENT_NETWORK ? "client_addr" :
+	    "client_name", name))
+		return;
+	else if (name[0] != '\0' && name[0] != '.')
+		query_value(sql, filter, "client_name", name);
+	else if (query_part(db, sql, filter, "domain", domain))
+		return;
+	else if (strcmp(domain, "<>") == 0)
+		query_question(sql, filter, "domain", "domain IS NULL");
+	else if (domain[0] != '\0' && domain[0] != '.')
+		query_value(sql, filter, "domain", domain);
 	else if (filter->would)
 		/* No rule under monitor would accept. */
-		query_words(sql, filter, "would = '", &actions, 1);
-	else if (filter->rule != NULL) {
-		if (!query_rules(db, sql, filter)) {
-			buffer_clear(sql);
-			query_question(sql, filter, "(rule = " P_RULE " OR (rule >= " P_RULE
-			    " || ':' AND rule < " P_RULE " || ';'))", "");
-		}
-	} else if (filter->reasons.count > 0)
-		query_words(sql, filter, "reason = '", &filter->reasons, 0);
+		query_each(sql, filter, "would", &actions, 1);
+	else if (query_part(db, sql, filter, "rule", filter->rule))
+		return;
+	else if (filter->reasons.count > 0)
+		query_each(sql, filter, "reason", &filter->reasons, 0);
 	else if (filter->actions.count > 0)
-		query_words(sql, filter, "action = '", &filter->actions, 0);
+		query_each(sql, filter, "action", &filter->actions, 0);
 	else
-		query_question(sql, filter, "1", "");
-	buffer_free(&found);
-}
-
-int
-review_records(sqlite3 *db, const struct review_filter *filter, int64_t after,
-    sqlite3_stmt **rows)
-{
-	struct buffer sql = BUFFER_INIT;
-	bool by_id = after >= 0;
-
-	if (by_id)
-		query_question(&sql, filter, "id > " P_AFTER, "+");
-	else
-		query_questions(db, &sql, filter);
-	/* "time" and "id" are the first and the last column of each question. */
-	buffer_string(&sql, by_id ? " ORDER BY id" : " ORDER BY time DESC, id DESC");
-	if (!by_id && filter->limit > 0 && filter->client != CLIENT_NETWORK)
-		buffer_string(&sql, " LIMIT " P_LIMIT);
-	return query_prepare(db, &sql, filter, after, rows);
+		query_question(sql, filter, "time", "1");
 }
 
 /* ------------------------------------------------------------------ *
- * Roll-ups
+ * All tables
  * ------------------------------------------------------------------ */
 
-/* They are of accepted messages that nothing was wrong with. */
+/* The question for a table whose rows stand by the hour, or are few. */
+static void
+query_hours(struct buffer *sql, const struct review_filter *filter,
+    enum journal_table table)
+{
+	const struct query_table *known = &query_tables[table];
+	bool named = table == JOURNAL_ROLLUP && (filter->domain[0] != '\0' ||
+	    filter->from.domain[0] != '\0');
+
+	buffer_string(sql, "SELECT ");
+	journal_row_columns(sql, table);
+	buffer_format(sql, " FROM %s WHERE %s", named ?
+	    "facts CROSS JOIN rollup ON rollup.facts = facts.id"
+	    " LEFT JOIN certificate ON certificate.id = facts.certificate" : known->from,
+	    table == JOURNAL_DELIVERY ? "tls_reason = '' AND NOT (" JOURNAL_SENT_BELOW ")" : "1");
+	if (table != JOURNAL_TROUBLE && filter->since_ms != 0)
+		buffer_format(sql, " AND hour >= %lld",
+		    (long long)journal_hour(filter->since_ms));
+	if (table != JOURNAL_TROUBLE && filter->until_ms != 0)
+		buffer_format(sql, " AND hour <= %lld",
+		    (long long)journal_hour(filter->until_ms));
+	query_conditions(sql, filter, known);
+}
+
+/*
+ * Roll-ups are of accepted messages that nothing was wrong with, deliveries that are
+ * counted of those that had TLS or needed none: both only where they are asked for.
+ */
 static bool
-wants_rollups(const struct review_filter *filter)
+wants_table(const struct review_filter *filter, enum journal_table table)
 {
 	const char *accept = policy_action_name(POLICY_ACCEPT);
+	bool accepted = review_words_find(&filter->actions, accept, strlen(accept)) <
+	    filter->actions.count;
 
-	return review_words_find(&filter->actions, accept, strlen(accept)) <
-	    filter->actions.count && !filter->would && filter->reasons.count == 0;
+	return query_can(&query_tables[table], filter) &&
+	    (table != JOURNAL_ROLLUP || accepted) && (table != JOURNAL_DELIVERY ||
+	    accepted || filter->kinds.count > 0 || (filter->direction != NULL &&
+	    strcmp(filter->direction, "out") == 0));
 }
 
 int
-review_rollups(sqlite3 *db, const struct review_filter *filter, sqlite3_stmt **rows)
+review_rows(sqlite3 *db, const struct review_filter *filter, enum journal_table table,
+    int64_t after, sqlite3_stmt **rows)
 {
+	struct review_filter asked = *filter;
 	struct buffer sql = BUFFER_INIT;
-	bool named = filter->domain[0] != '\0' && filter->domain[0] != '<';
+	int result = SQLITE_NOMEM;
+	bool by_id = after >= 0;
 
 	*rows = NULL;
-	if (!wants_rollups(filter))
+	if (!wants_table(filter, table))
 		return SQLITE_OK;
-	buffer_string(&sql, "SELECT ");
-	journal_row_rollup_columns(&sql);
-	buffer_string(&sql, named ?
-	    " FROM facts CROSS JOIN rollup ON rollup.facts = facts.id" :
-	    " FROM rollup CROSS JOIN facts ON facts.id = rollup.facts");
-	buffer_format(&sql, " LEFT JOIN certificate ON certificate.id = facts.certificate"
-	    " WHERE %s", named && filter->domain[0] != '.' ? "facts.domain = " P_DOMAIN : "1");
-	if (filter->since_ms != 0)
-		buffer_string(&sql, " AND rollup.hour >= " P_SINCE " / 3600000"
-		    " AND rollup.hour * 3600000 + rollup.last >= " P_SINCE);
-	if (filter->until_ms != 0)
-		buffer_string(&sql, " AND rollup.hour <= " P_UNTIL " / 3600000"
-		    " AND rollup.hour * 3600000 + rollup.first < " P_UNTIL);
-	buffer_string(&sql, " AND " MEETS_DOMAIN("facts.domain", "facts.null_sender = 'yes'")
-	    " AND " MEETS_NAME("facts.client_name", P_NAME) " AND " MEETS_RULE("facts.rule"));
-	buffer_string(&sql, " ORDER BY rollup.hour DESC, rollup.last DESC");
-	return query_prepare(db, &sql, filter, 0, rows);
+	filter = &asked;
+	asked.older = journal_is_older(db);
+	if (table != JOURNAL_RECORD)
+		query_hours(&sql, filter, table);
+	else if (by_id)
+		query_question(&sql, filter, NULL, "1");
+	else
+		query_questions(db, &sql, filter);
+	if (by_id && (table == JOURNAL_RECORD || table == JOURNAL_TROUBLE))
+		buffer_format(&sql, " AND id > %lld ORDER BY id", (long long)after);
+	else if (by_id)
+		buffer_format(&sql, " AND %s >= %lld ORDER BY %s", query_tables[table].time,
+		    (long long)after, query_tables[table].time);
+	else
+		buffer_format(&sql, " ORDER BY %s", query_tables[table].newest_first);
+	if (!sql.failed)
+		result = add_sql_functions(db, filter->partners);
+	if (result == SQLITE_OK)
+		result = sqlite3_prepare_v2(db, sql.text, -1, rows, NULL);
+	buffer_free(&sql);
+	return result;
+}
+
+bool
+review_filter_meets(const struct review_filter *filter, sqlite3_stmt *row)
+{
+	return filter->text == NULL || journal_row_has(row, filter->text);
 }

@@ -6,12 +6,9 @@
 #include "review/reading.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "journal/journal.h"
 
 /* So long a reader waits for a writer that keeps it out. */
 #define BUSY_MS 5000
@@ -28,7 +25,7 @@ review_explain(sqlite3 *db, int result, const char *path, char error[REVIEW_ERRO
 		    "writing: run this as the daemon's user or root, or while the "
 		    "daemon runs (%s)", path, text);
 	else if (code == SQLITE_NOTADB)
-		review_say(error, "%s is not a journal: it is no SQLite database", path);
+		review_say(error, "%s is not a journal: it is not an SQLite database", path);
 	else
 		review_say(error, "cannot read %s: %s", path,
 		    code == SQLITE_NOMEM ? "not enough memory" : text);
@@ -46,7 +43,7 @@ is_readable_file(const char *path, char error[REVIEW_ERROR_MAX])
 		return false;
 	}
 	if (!S_ISREG(status.st_mode)) {
-		review_say(error, "%s is not a journal: it is no regular file", path);
+		review_say(error, "%s is not a journal: it is not a regular file", path);
 		return false;
 	}
 	if (access(path, R_OK) != 0) {
@@ -56,18 +53,14 @@ is_readable_file(const char *path, char error[REVIEW_ERROR_MAX])
 	return true;
 }
 
-static bool
-is_current(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
+/* What is wrong with a journal that is neither of this version nor of an older one. */
+static void
+say_unreadable(sqlite3 *db, enum journal_look look, const char *path,
+    char error[REVIEW_ERROR_MAX])
 {
-	switch (journal_look_at(db)) {
-	case JOURNAL_FINE:
-		return true;
+	switch (look) {
 	case JOURNAL_EMPTY:
 		review_say(error, "%s is empty: the daemon has not written to it yet", path);
-		break;
-	case JOURNAL_OLDER:
-		review_say(error, "%s is of an older version: start this version's daemon, "
-		    "which will convert it", path);
 		break;
 	case JOURNAL_NEWER:
 		review_say(error, "%s is a journal of a newer tlsward: read it with that", path);
@@ -79,27 +72,34 @@ is_current(sqlite3 *db, const char *path, char error[REVIEW_ERROR_MAX])
 		review_explain(db, sqlite3_errcode(db), path, error);
 		break;
 	}
-	return false;
 }
 
 sqlite3 *
 review_open(const char *path, char error[REVIEW_ERROR_MAX])
 {
+	enum journal_look look = JOURNAL_UNUSABLE;
 	sqlite3 *db = NULL;
 	int result;
 
 	if (!is_readable_file(path, error))
 		return NULL;
 	result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-	if (result != SQLITE_OK) {
-		review_explain(db, result, path, error);
+	if (result == SQLITE_OK)
+		result = sqlite3_busy_timeout(db, BUSY_MS);
+	if (result == SQLITE_OK && (look = journal_look_at(db)) == JOURNAL_OLDER) {
 		review_close(&db);
-		return NULL;
+		result = journal_open_older(path, &db);
+		if (result == SQLITE_OK)
+			result = sqlite3_busy_timeout(db, BUSY_MS);
 	}
-	(void)sqlite3_busy_timeout(db, BUSY_MS);
-	if (!is_current(db, path, error))
-		review_close(&db);
-	return db;
+	if (result == SQLITE_OK && (look == JOURNAL_FINE || look == JOURNAL_OLDER))
+		return db;
+	if (result != SQLITE_OK)
+		review_explain(db, result, path, error);
+	else
+		say_unreadable(db, look, path, error);
+	review_close(&db);
+	return NULL;
 }
 
 void

@@ -248,7 +248,7 @@ take_message(void *context, const struct facts *facts, int64_t time_ms)
 enum { DECISION_TIME, DECISION_ACTION, DECISION_MESSAGES, DECISION_NETWORK, DECISION_FACTS };
 
 static const char *const fact_names[] = {
-	"mta", "session", "client_addr", "client_name", "local", "helo",
+	"mta", "session", "client_addr", "client_name", "client_resolve", "local", "helo",
 	"sasl_username", "from", "to", "to_resolved", "tls_version", "cipher", "bits",
 	"cert_verified", "cert_cn", "cert_san", "cert_issuer", "cert_fingerprint",
 	"cert_pubkey_fingerprint", "cert_key", "cert_signature", "cert_not_after"
@@ -261,14 +261,16 @@ static const char *const fact_names[] = {
 	" cert_not_after"
 
 static const char records_sql[] =
-    "SELECT time, action, 0, NULL, mta, session, client_addr, client_name, local, helo,"
-    " sasl_username, \"from\", \"to\", to_resolved, " TLS_FACTS " FROM record"
+    "SELECT time, action, 0, NULL, mta, session, client_addr, client_name,"
+    " client_resolve, local, helo, sasl_username, \"from\", \"to\", to_resolved, " TLS_FACTS " FROM record"
     " WHERE time >= ?1 AND time < ?2 ORDER BY time";
 
 /* What stands beside max(hour) is of the row that has it. */
 static const char rollups_sql[] =
-    "SELECT r.hour * 3600000 + r.last, 'accept', r.sum, f.client_network, f.mta,"
-    " r.session, r.client_addr, f.client_name, f.local, NULL, f.authenticated,"
+    "SELECT r.hour * 3600000 + r.last, 'accept', r.sum,"
+    " CASE WHEN f.client_address IS NULL THEN f.client_network END, f.mta, r.session,"
+    " coalesce(f.client_address, r.client_addr), f.client_name, f.client_resolve,"
+    " f.local, NULL, f.authenticated,"
     " CASE WHEN f.null_sender IS NOT NULL THEN '<>'"
     "  WHEN f.domain IS NULL THEN coalesce(r.sender, 'unknown')"
     "  ELSE coalesce(r.sender, 'unknown') || '@' || f.domain END,"
@@ -297,8 +299,8 @@ set_facts(struct journal_facts *facts, sqlite3_stmt *row)
 }
 
 /*
- * Where messages are rolled up, the local part of the sender and the client's address
- * are those of one of them, and there is no recipient.
+ * Where messages are rolled up, the local part of the sender is that of one of them, and
+ * so is the client's address where no rule of their own kept it; there is no recipient.
  */
 static bool
 judge_row(struct replaying *replaying, struct journal_facts *facts, sqlite3_stmt *row)

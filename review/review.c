@@ -22,30 +22,24 @@
 /* No chart has more bars. */
 #define BUCKETS_MAX 20000
 
-/* The oldest and the newest time in the journal. */
+/* So long before the period is looked at, too. */
+#define HISTORY_MS (90 * DAY_MS)
+
+static void
+take_line_time(struct review *review, sqlite3_stmt *row)
+{
+	review->watched_ms = sqlite3_column_int64(row, 0);
+}
+
+/* The oldest and the newest time in the journal, and how far the log was read. */
 static int
 read_extent(struct review *review)
 {
-	static const char sql[] =
-	    "SELECT (SELECT min(time) FROM record), (SELECT min(hour) * 3600000 FROM rollup),"
-	    " (SELECT max(time) FROM record), (SELECT max(hour * 3600000 + last) FROM rollup"
-	    "  WHERE hour = (SELECT max(hour) FROM rollup))";
-	sqlite3_stmt *row = NULL;
-	int result = sqlite3_prepare_v2(review->keep->db, sql, -1, &row, NULL);
+	int result = review_find_extent(review->keep->db, &review->oldest_ms,
+	    &review->newest_ms);
 
-	if (result == SQLITE_OK && (result = sqlite3_step(row)) == SQLITE_ROW) {
-		int64_t record = sqlite3_column_int64(row, 0);
-		int64_t rollup = sqlite3_column_int64(row, 1);
-
-		review->oldest_ms = record == 0 || (rollup != 0 && rollup < record) ?
-		    rollup : record;
-		record = sqlite3_column_int64(row, 2);
-		rollup = sqlite3_column_int64(row, 3);
-		review->newest_ms = record > rollup ? record : rollup;
-		result = SQLITE_DONE;
-	}
-	(void)sqlite3_finalize(row);
-	return result;
+	return result != SQLITE_OK ? result : review_each(review,
+	    "SELECT value FROM watched WHERE name = 'line_time'", take_line_time);
 }
 
 /* Nothing is charted before the journal begins. */
@@ -85,34 +79,25 @@ meaning_of(const char *why)
 	return "lost";
 }
 
-static int
-read_discarded(struct review *review)
+static void
+take_discarded(struct review *review, sqlite3_stmt *row)
 {
-	sqlite3_stmt *rows = NULL;
-	int result = sqlite3_prepare_v2(review->keep->db,
-	    "SELECT why, records, messages, last FROM discarded ORDER BY why", -1, &rows,
-	    NULL);
+	struct review_discarded *grown = realloc(review->discarded,
+	    (review->discarded_count + 1) * sizeof(*grown));
+	const char *why = review_text(review, review_column(row, 0));
 
-	while (result == SQLITE_OK && (result = sqlite3_step(rows)) == SQLITE_ROW) {
-		struct review_discarded *grown = realloc(review->discarded,
-		    (review->discarded_count + 1) * sizeof(*grown));
-		struct review_discarded *row;
-
-		result = SQLITE_OK;
-		if (grown == NULL) {
-			result = SQLITE_NOMEM;
-			break;
-		}
+	if (grown != NULL)
 		review->discarded = grown;
-		row = &grown[review->discarded_count++];
-		row->why = review_text(review, review_column(rows, 0));
-		row->meaning = row->why == NULL ? NULL : meaning_of(row->why);
-		row->records = sqlite3_column_int64(rows, 1);
-		row->messages = sqlite3_column_int64(rows, 2);
-		row->last_ms = sqlite3_column_int64(rows, 3);
+	if (grown == NULL || why == NULL) {
+		review->keep->failed = true;
+		return;
 	}
-	(void)sqlite3_finalize(rows);
-	return result;
+	grown[review->discarded_count++] = (struct review_discarded){
+		.why = why, .meaning = meaning_of(why),
+		.records = sqlite3_column_int64(row, 1),
+		.messages = sqlite3_column_int64(row, 2),
+		.last_ms = sqlite3_column_int64(row, 3), .watched = sqlite3_column_int64(row, 4)
+	};
 }
 
 /* All of it, in one read transaction. SQLITE_DONE is success. */
@@ -121,19 +106,42 @@ read_all(struct review *review)
 {
 	int result = read_extent(review);
 
-	if (result == SQLITE_DONE && !make_buckets(review))
+	if (result == SQLITE_DONE &&
+	    (!make_buckets(review) || !review_agreements_start(review)))
 		return SQLITE_NOMEM;
-	for (size_t i = 0; i < review->keep->options->partner_count; i++)
-		(void)review_domain_number(review, review->keep->options->partners[i], false);
+	review_agreements_ask(review);
 	if (result == SQLITE_DONE)
-		result = read_discarded(review);
+		result = review_handshake_addresses(review);
 	if (result == SQLITE_DONE)
-		result = review_scan_rollups(review);
+		result = review_pass(review);
 	if (result == SQLITE_DONE)
-		result = review_scan_records(review);
+		result = review_deliveries(review);
 	if (result == SQLITE_DONE)
-		result = review_finish(review);
+		result = review_handshakes(review);
+	if (result == SQLITE_DONE)
+		result = review_settle(review);
+	if (result == SQLITE_DONE)
+		result = review_each(review, "SELECT why, records, messages, last, watched"
+		    " FROM discarded ORDER BY why", take_discarded);
 	return review->keep->failed ? SQLITE_NOMEM : result;
+}
+
+/* What is looked at: before the period, for what can only be told over time. */
+static void
+set_spans(struct review *review)
+{
+	struct review_keep *keep = review->keep;
+	const struct review_options *options = keep->options;
+	int days = options->ready_days > 0 ? options->ready_days : REVIEW_READY_DAYS;
+
+	keep->now_ms = options->now_ms != 0 ? options->now_ms : options->until_ms;
+	keep->recent_ms = keep->now_ms - days * DAY_MS;
+	keep->from_ms = options->since_ms < keep->recent_ms ? options->since_ms :
+	    keep->recent_ms;
+	keep->from_ms -= keep->from_ms > HISTORY_MS ? HISTORY_MS : keep->from_ms;
+	keep->to_ms = options->until_ms > keep->now_ms ? options->until_ms : keep->now_ms + 1;
+	keep->judged = options->judged;
+	keep->judged.now = keep->now_ms / 1000;
 }
 
 static struct review *
@@ -152,6 +160,7 @@ new_report(sqlite3 *db, const struct review_options *options)
 	review->keep->options = options;
 	review->since_ms = options->since_ms;
 	review->until_ms = options->until_ms;
+	set_spans(review);
 	return review;
 }
 
@@ -182,17 +191,24 @@ review_read(sqlite3 *db, const char *path, const struct review_options *options,
 static void
 free_keep(struct review_keep *keep)
 {
-	intern_free(&keep->domains);
-	intern_free(&keep->strengths);
-	intern_free(&keep->certificates);
-	intern_free(&keep->clears);
-	intern_free(&keep->texts);
-	intern_free(&keep->facts);
-	free(keep->work);
-	free(keep->strength_rows);
-	free(keep->certificate_rows);
-	free(keep->clear_rows);
-	free(keep->facts_rows);
+	struct intern *interns[] = {
+		&keep->strengths, &keep->certificates, &keep->texts, &keep->session_ids,
+		&keep->agreements, &keep->names, &keep->senders,
+		&keep->histories, &keep->hosts, &keep->tls_hosts, &keep->addresses
+	};
+	void *arrays[] = {
+		keep->strength_rows, keep->certificate_rows, keep->sessions,
+		keep->agreement_work, keep->rule_agreements, keep->client_rules,
+		keep->named, keep->name_heads, keep->sender_list,
+		keep->history, keep->host_rows, keep->address_agreements
+	};
+
+	for (size_t i = 0; i < keep->sender_count; i++)
+		free(keep->sender_list[i].new_clear_text);
+	for (size_t i = 0; i < sizeof(interns) / sizeof(interns[0]); i++)
+		intern_free(interns[i]);
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		free(arrays[i]);
 	buffer_free(&keep->key);
 	free(keep);
 }
@@ -202,42 +218,13 @@ review_free(struct review **review)
 {
 	if (*review == NULL)
 		return;
-	for (size_t i = 0; i < (*review)->domain_count; i++) {
-		free((*review)->domains[i].ciphers);
-		free((*review)->domains[i].certificates);
-	}
-	free((*review)->domains);
+	for (size_t i = 0; i < (*review)->agreement_count; i++)
+		review_agreement_clear(&(*review)->agreements[i]);
+	free((*review)->agreements);
+	free((*review)->handshakes);
 	free((*review)->buckets);
 	free((*review)->discarded);
 	free_keep((*review)->keep);
 	free(*review);
 	*review = NULL;
-}
-
-bool
-review_history(sqlite3 *db, const char *domain, int64_t *last_would_ms,
-    int64_t *first_ms)
-{
-	static const char sql[] =
-	    "SELECT (SELECT max(time) FROM (SELECT time FROM record WHERE domain = ?1"
-	    "  AND would IS NOT NULL ORDER BY time DESC LIMIT 1)),"
-	    " (SELECT min(time) FROM record WHERE domain = ?1),"
-	    " (SELECT min((SELECT hour FROM rollup WHERE rollup.facts = facts.id"
-	    "  ORDER BY hour LIMIT 1)) * 3600000 FROM facts WHERE domain = ?1)";
-	sqlite3_stmt *row = NULL;
-	bool ok = sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK &&
-	    sqlite3_bind_text(row, 1, domain, -1, SQLITE_STATIC) == SQLITE_OK &&
-	    sqlite3_step(row) == SQLITE_ROW;
-
-	*last_would_ms = *first_ms = 0;
-	if (ok) {
-		int64_t rollup = sqlite3_column_int64(row, 2);
-
-		*last_would_ms = sqlite3_column_int64(row, 0);
-		*first_ms = sqlite3_column_int64(row, 1);
-		if (rollup != 0 && (*first_ms == 0 || rollup < *first_ms))
-			*first_ms = rollup;
-	}
-	(void)sqlite3_finalize(row);
-	return ok;
 }

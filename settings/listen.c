@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "settings/table.h"
 
@@ -184,11 +186,48 @@ setting_take_host(struct setting_value *value)
 	return take_inet(value, &metrics_forms, value->text[0] == '[', value->text);
 }
 
+bool
+setting_take_next(struct setting_value *value)
+{
+	const char *text = value->text, *name = text + strcspn(text, " \t");
+	struct setting_value address = *value;
+	char first[HOST_MAX + 64];
+	bool taken;
+
+	(void)snprintf(first, sizeof(first), "%.*s", (int)(name - text), text);
+	name += strspn(name, " \t");
+	if (name[0] == '\0' || strpbrk(name, " \t") != NULL)
+		return setting_refuse(value, "expected an address and the map's name, as in "
+		    "inet:127.0.0.1:8642 QUERY");
+	address.text = first;
+	taken = setting_take_address(&address);
+	memcpy(value->error, address.error, sizeof(value->error));
+	return taken && setting_copy(value, &value->settings->tls_policy_next_map, name);
+}
+
 const char *
 settings_unix_path(const char *address)
 {
 	return address != NULL && strncmp(address, UNIX, strlen(UNIX)) == 0 ?
 	    address + strlen(UNIX) : NULL;
+}
+
+const char *
+settings_look_up(const char *address, struct addrinfo **found)
+{
+	struct addrinfo wanted = { .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_NUMERICSERV };
+	const char *port = strchr(address, ':'), *host = strchr(address, '@');
+	char number[8];
+	int result;
+
+	*found = NULL;
+	wanted.ai_family = strncmp(address, "inet6:", 6) == 0 ? AF_INET6 : AF_INET;
+	if (port == NULL || host == NULL)
+		return "that is not an address";
+	(void)snprintf(number, sizeof(number), "%.*s", (int)(host - port - 1), port + 1);
+	result = getaddrinfo(host + 1, number, &wanted, found);
+	return result != 0 ? gai_strerror(result) : NULL;
 }
 
 /* A name is looked up later; that "localhost" is this host is agreed (RFC 6761). */
@@ -205,4 +244,23 @@ settings_is_loopback(const char *address)
 	if (inet_pton(AF_INET6, host, &six) == 1)
 		return IN6_IS_ADDR_LOOPBACK(&six);
 	return strcasecmp(host, "localhost") == 0;
+}
+
+int
+settings_listen_at(const struct sockaddr *address, unsigned length, int backlog)
+{
+	int family = address->sa_family;
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1, saved;
+
+	if (fd == -1)
+		return -1;
+	if (family != AF_UNIX)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, address, length) == 0 && (backlog == 0 || listen(fd, backlog) == 0))
+		return fd;
+	saved = errno;
+	(void)close(fd);
+	errno = saved;
+	return -1;
 }

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: ISC
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +34,7 @@ settings_free(struct settings **settings)
 		if (settings_table[i].is_string)
 			free(*(char **)(void *)((char *)old + settings_table[i].offset));
 	free(old->log_path);
+	free(old->tls_policy_next_map);
 	free(old);
 	*settings = NULL;
 }
@@ -79,7 +79,7 @@ settings_read(const char *path, struct file *text, struct diags *diags)
 	case FILE_UNREADABLE:
 		break;
 	}
-	return settings_unusable(diags, path, "cannot be read: ", strerror(errno),
+	return settings_unusable(diags, path, "cannot be read: ", file_why(errno),
 	    SETTINGS_UNREADABLE);
 }
 
@@ -149,6 +149,9 @@ static const enum policy_action quarantines[] = {
 	POLICY_ACCEPT, POLICY_TEMPFAIL, POLICY_REJECT
 };
 
+/* In the order of enum settings_digest. */
+static const char *const digests[] = { NULL, "sha256", "sha1" };
+
 struct policy_options
 settings_policy_options(const struct settings *settings, int64_t now)
 {
@@ -159,8 +162,14 @@ settings_policy_options(const struct settings *settings, int64_t now)
 		.monitor = settings->mode_monitor,
 		.soft_bounce = settings->soft_bounce,
 		.quarantine_as = quarantines[settings->quarantine_as],
+		.reply_suffix = settings->reply_suffix,
+		.postfix = settings->postfix
 	};
 
+	if (settings->postfix_version != 0)
+		options.postfix.version = settings->postfix_version;
+	if (settings->postfix_tls_digest != SETTINGS_DIGEST_AUTO)
+		options.postfix.digest = digests[settings->postfix_tls_digest];
 	return options;
 }
 

@@ -25,6 +25,9 @@ enum settings_answers {
 	SETTINGS_ANSWERS_FACTS, SETTINGS_ANSWERS_VERDICT, SETTINGS_ANSWERS_AUTO
 };
 enum settings_hold { SETTINGS_HOLD, SETTINGS_HOLD_TEMPFAIL, SETTINGS_HOLD_REJECT };
+enum settings_digest {
+	SETTINGS_DIGEST_AUTO, SETTINGS_DIGEST_SHA256, SETTINGS_DIGEST_SHA1
+};
 enum settings_on_error { SETTINGS_ON_ERROR_TEMPFAIL, SETTINGS_ON_ERROR_ACCEPT };
 enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE };
 
@@ -54,12 +57,23 @@ enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE 
 	    "whether the daemon takes from itself what it need not ask of the kernel") \
 	SETTING(enum settings_mta, mta, "mta", word, "auto | postfix | sendmail", \
 	    "auto", NULL, "how certificate macros are to be understood") \
+	SETTING(unsigned, postfix_version, "postfix-version", version, \
+	    "auto | version", "auto", NULL, "the Postfix that is told how to deliver") \
+	SETTING(enum settings_digest, postfix_tls_digest, "postfix-tls-digest", word, \
+	    "auto | sha256 | sha1", "auto", NULL, \
+	    "by which digest it knows a server: its smtp_tls_fingerprint_digest") \
 	SETTING(char *, policy_service, "policy-service", address, \
 	    "unix:/path | inet:host:port | inet6:[host]:port | none", "none", NULL, \
 	    "a second listener, for Postfix's policy delegation protocol") \
 	SETTING(enum settings_answers, policy_service_answers, \
 	    "policy-service-answers", word, "facts | verdict | auto", "auto", NULL, \
 	    "whether it serves the milter with facts, or judges itself") \
+	SETTING(char *, tls_policy_map, "tls-policy-map", address, \
+	    "unix:/path | inet:host:port | inet6:[host]:port | none", "none", NULL, \
+	    "a listener that tells Postfix how to deliver, for smtp_tls_policy_maps") \
+	SETTING(char *, tls_policy_next, "tls-policy-next", next, \
+	    "unix:/path NAME | inet:host:port NAME | inet6:[host]:port NAME | none", \
+	    "none", NULL, "a service for DANE and MTA-STS that tls-policy-map asks, too") \
 	SETTING(char *, partner_certificates, "partner-certificates", text, \
 	    "path | none", "none", NULL, \
 	    "a folder of partners' certificates; relative as policy is") \
@@ -72,6 +86,8 @@ enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE 
 	SETTING(enum settings_hold, quarantine_as, "quarantine-as", word, \
 	    "hold | tempfail | reject", "hold", NULL, \
 	    "what a quarantine is given as; what cannot be held is a tempfail") \
+	SETTING(char *, reply_suffix, "reply-suffix", suffix, "text | none", "none", NULL, \
+	    "a text at the end of default replies") \
 	SETTING(char *, recipient_delimiter, "recipient-delimiter", delimiter, \
 	    "characters", "+", NULL, \
 	    "what separates a recipient's detail, as in user+detail@") \
@@ -104,6 +120,8 @@ enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE 
 	SETTING(bool, journal_accepted_full, "journal-accepted", second, \
 	    "rollup | full", "rollup", NULL, \
 	    "how accepted messages are kept in the journal") \
+	SETTING(char *, maillog, "maillog", maillog, "none | file:/path | journald", \
+	    "none", NULL, "the mail server's log, which `tlsward watch` follows") \
 	SETTING(char *, metrics, "metrics", host, "none | host:port | [host]:port", \
 	    "none", NULL, "where Prometheus and its like fetch metrics over HTTP")
 
@@ -118,13 +136,21 @@ struct setting_place {
 	unsigned line, column;
 };
 
+/* Room for the exclusions of main.cf: a value stays within what Postfix reads. */
+#define POSTFIX_EXCLUDED_MAX 16384
+
 /* All strings belong to the settings. Paths are absolute or as the user wrote. */
 struct settings {
 #define SETTING_MEMBER(type, member, ...) type member;
 	SETTINGS(SETTING_MEMBER)
 	int syslog_facility;		/* LOG_MAIL and so on */
 	char *log_path;			/* SETTINGS_LOG_FILE */
+	char *tls_policy_next_map;	/* the map's name there */
 	struct setting_place set_at[SETTING_COUNT];
+
+	/* Of settings_ask_postfix(). */
+	struct policy_postfix postfix;
+	char postfix_excluded[POSTFIX_EXCLUDED_MAX];
 };
 
 enum settings_load_result {
@@ -145,10 +171,11 @@ void settings_free(struct settings **settings);
 
 /*
  * What settings and policy cannot mean together (reply-at mail with a "to" rule
- * that exempts, or with the policy service; one address twice; a socket that everybody can
- * write to, unasked), as errors in "diags",
- * and requirements on facts that nobody will supply, and metrics that others than
- * this host can read, as warnings. "path" is the settings file's name.
+ * that exempts, or with the policy service; one address twice; a socket that everybody
+ * can write to, unasked), as errors in "diags"; as warnings requirements on facts that
+ * nobody will supply, and metrics that others than this host can read. What is in
+ * "diags" of an MTA that is not the settings' is taken away. "path" is the settings
+ * file's name.
  */
 void settings_check_policy(const struct settings *settings, const char *path,
     const struct policy *policy, struct diags *diags);
@@ -160,6 +187,64 @@ void settings_check_policy(const struct settings *settings, const char *path,
  */
 void settings_check_journal(const struct settings *settings, const char *path,
     bool as_daemon, struct diags *diags);
+
+/*
+ * Asks postconf(1) whether Postfix tells what the policy "path" requires of certificates,
+ * and warns. Where it is not there, fails or takes long nothing is known.
+ */
+void settings_check_postconf(const struct settings *settings, const char *path,
+    const struct policy *policy, struct diags *diags);
+
+/*
+ * Asks it for what is to be known of the Postfix that delivers, where the MTA may be one:
+ * for settings_policy_options(), and as lint_load() wants it, of a struct settings. What
+ * cannot be told is not known. Runs a program: not for a process that is confined.
+ */
+struct policy_postfix settings_ask_postfix(void *settings);
+
+/* ------------------------------------------------------------------ *
+ * Whom the daemon becomes. For a process with one thread.
+ * ------------------------------------------------------------------ */
+
+#define IDENTITY_ERROR_MAX 256
+
+struct identity {
+	const char *user;		/* the settings' */
+	uid_t uid;
+	gid_t gid;
+	gid_t socket_gid;
+	bool change;			/* started as root: become that user */
+	bool other;			/* not root, and not that user either */
+};
+
+/*
+ * Looks up the user and the groups that the settings name. Not started as root, the
+ * daemon stays who it is, and the user need not exist. False: "error", of
+ * IDENTITY_ERROR_MAX bytes, says why; so it is with the next two.
+ */
+bool identity_resolve(const struct settings *settings, struct identity *identity,
+    char *error);
+
+/* Acts as that user for a while: what it cannot read cannot be read. */
+bool identity_assume(const struct identity *identity, char *error);
+
+/* Ends that. */
+bool identity_resume(const struct identity *identity, char *error);
+
+/*
+ * Finds out who the daemon would be and, as that one or as root, whether a start would
+ * find what it needs: folders of sockets, and the mail server's way to them, addresses
+ * that are free, the log, the pid file. Nothing is changed, and no daemon that runs is
+ * spoken to: where it is one of ours that holds an address, that is information. Where
+ * this is not the daemon's user and cannot become it, which is said, none of it is tried,
+ * and *identity is an "other". False where memory is short.
+ */
+bool settings_check_start(const struct settings *settings, const char *path,
+    struct identity *identity, struct diags *diags);
+
+/* identity_assume() for a check, which says where it could not, and goes on. */
+void settings_act_as_user(struct identity *identity, const char *path,
+    struct diags *diags);
 
 /* The options for policy_decide() that the settings stand for, at "now". */
 struct policy_options settings_policy_options(const struct settings *settings,
@@ -173,6 +258,23 @@ bool settings_user_is_default(const struct settings *settings);
 
 /* The path of a UNIX socket's address, as settings have it; NULL: it is of another kind. */
 const char *settings_unix_path(const char *address);
+
+/*
+ * Looks up an address as settings have it, "inet:port@host" or "inet6:...". Returns NULL,
+ * with *found for freeaddrinfo(3), or why that cannot be.
+ */
+struct addrinfo;
+const char *settings_look_up(const char *address, struct addrinfo **found);
+
+/*
+ * A socket that listens there ("backlog" 0: is bound only), non-blocking and closed on
+ * exec; -1 with errno.
+ */
+struct sockaddr;
+int settings_listen_at(const struct sockaddr *address, unsigned length, int backlog);
+
+/* Whether whoever acts now can make a file in the folder of that path; else errno. */
+bool settings_can_make(const char *path);
 
 /* Whether an address, as libmilter writes it, can be reached from this host alone. */
 bool settings_is_loopback(const char *address);

@@ -46,18 +46,31 @@ setting_take setting_take_delimiter;
 setting_take setting_take_host;		/* host:port, as an address of the Internet */
 setting_take setting_take_journal;	/* sqlite:/path */
 setting_take setting_take_log;
+setting_take setting_take_maillog;	/* /path of file:/path, or "journald" */
 setting_take setting_take_name;		/* of a user or a group */
+setting_take setting_take_next;		/* an address and a map's name */
 setting_take setting_take_octal;
 setting_take setting_take_path;		/* an absolute path */
 setting_take setting_take_period;	/* "400 days", in milliseconds, or "forever" */
 setting_take setting_take_second;	/* a bool: whether it is the second word */
 setting_take setting_take_size;		/* "2 GB", in bytes, or "none" */
+setting_take setting_take_suffix;	/* a text with {names}, as policies have */
 setting_take setting_take_text;
+setting_take setting_take_version;	/* 307 of "3.7.11"; 0 of "auto" */
 setting_take setting_take_word;		/* an enum, numbered as the words are */
 setting_take setting_take_yes;		/* a bool */
 
 /* Gives a setting a value, as its "take" does. */
 bool setting_give(struct setting_value *value);
+
+/*
+ * Something is wrong with the setting "number", where it is set: "c" has the settings,
+ * their file's path and the diagnostics.
+ */
+#define setting_complain(c, severity, id, number, ...) \
+    diags_add((c)->diags, (severity), (id), (c)->path, \
+    (c)->settings->set_at[number].line, (c)->settings->set_at[number].column, \
+    NULL, 0, __VA_ARGS__)
 
 /*
  * For the ways: write the reason, or show that memory was short, and return false.

@@ -256,6 +256,30 @@ setting_take_delimiter(struct setting_value *value)
 	return setting_take_text(value);
 }
 
+bool
+setting_take_suffix(struct setting_value *value)
+{
+	const char *problem = policy_suffix_problem(value->text);
+
+	if (problem != NULL)
+		return setting_refuse(value, "%s cannot be \"%.*s\": %s",
+		    value->setting->name, SETTING_SHOWN, value->text, problem);
+	return setting_take_text(value);
+}
+
+/* Of what comes behind the second number nothing depends. */
+bool
+setting_take_version(struct setting_value *value)
+{
+	unsigned version = policy_postfix_version(value->text);
+
+	if (version < POSTFIX_LEAST && strcmp(value->text, "auto") != 0)
+		return setting_expect(value, "auto, or the version of a Postfix of 3.4 or "
+		    "newer, such as 3.7");
+	*(unsigned *)value->member = version;
+	return true;
+}
+
 /* What a domain name has, and what other names of hosts and services have. */
 bool
 setting_take_authserv(struct setting_value *value)
@@ -284,6 +308,20 @@ setting_take_journal(struct setting_value *value)
 	if (text[7] != '/' || text[strlen(text) - 1] == '/')
 		return setting_expect(value, "an absolute path after sqlite:");
 	return setting_copy(value, value->member, text + 7);
+}
+
+bool
+setting_take_maillog(struct setting_value *value)
+{
+	const char *text = value->text;
+
+	if (strcmp(text, "journald") == 0)
+		return setting_take_text(value);
+	if (strncmp(text, "file:", 5) != 0)
+		return setting_expect(value, value->setting->values);
+	if (text[5] != '/' || text[strlen(text) - 1] == '/')
+		return setting_expect(value, "an absolute path after file:");
+	return setting_copy(value, value->member, text + 5);
 }
 
 static const struct {

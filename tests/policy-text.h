@@ -50,7 +50,7 @@ policy_text_load(const char *text)
 	assert_non_null(diags);
 	policy_text_file(text, strlen(text), &fd, path);
 	if (policy_load(path, &policy, diags) != POLICY_LOADED)
-		diags_print(diags, stderr);
+		diags_print(diags, true, stderr);
 	assert_non_null(policy);
 	diags_free(&diags);
 	(void)close(fd);

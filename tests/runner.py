@@ -17,6 +17,7 @@ current folder or of the top of the source tree.
 
 import argparse
 import concurrent.futures
+import ctypes
 import glob
 import os
 import re
@@ -31,9 +32,42 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STRING = r'"((?:[^"\\]|\\.)*)"'
 # A PATH on which postconf knows nothing: the Postfix of this host is no test's concern.
 NO_POSTCONF = os.path.join(TOP, "tests", "no-postconf") + ":" + os.environ["PATH"]
-TIMEOUT = 60
-# The programs read the data files of the source tree, wherever they are called from.
+TIMEOUT = 180
+NEW_MOUNTS = 0x00020000	# of unshare(2)
+# The programs read the data files of the source tree, wherever they are called from and
+# whatever the time is there.
+os.environ["TZ"] = "UTC0"
 os.environ.setdefault("TLSWARD_DATADIR", os.path.join(TOP, "conf"))
+
+
+def _hide_installed():
+    """What is installed here, a daemon's user and settings, is no test's concern.
+
+    Root has its tests see neither; nothing is mounted where others would see it too.
+    """
+    with open("/etc/passwd", "rb") as file:
+        accounts = file.read()
+    others = re.sub(rb"(?m)^tlsward:.*\n", b"", accounts)
+    if os.geteuid() != 0 or (others == accounts and not os.path.isdir("/etc/tlsward")) or \
+            ctypes.CDLL(None).unshare(NEW_MOUNTS) != 0:
+        return
+
+    def mount(*words):
+        return subprocess.run(["mount", *words], capture_output=True, check=False).returncode
+
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        if " shared:" in mounts.read() and mount("--make-rprivate", "/") != 0:
+            return
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(others)
+        file.flush()
+        os.chmod(file.name, 0o644)
+        mount("--bind", file.name, "/etc/passwd")
+    if os.path.isdir("/etc/tlsward"):
+        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/etc/tlsward")
+
+
+_hide_installed()
 
 
 class Threads:

@@ -11,9 +11,12 @@ cases/policy/bad/NAME, warn/NAME: `check policy.conf` writes exactly "expected" 
 standard error and exits with 1, of warn with 0; "at" holds the day on which it is
 looked at. Every text of policy/messages.h and lint/kinds.h has a case.
 
+cases/policy/small.txt: small policies, and where each has its one error.
+
 A case is called good/NAME.
 """
 
+import concurrent.futures
 import difflib
 import functools
 import json
@@ -33,7 +36,8 @@ MESSAGES = TESTS.parent / "policy" / "messages.h"
 KINDS = TESTS.parent / "lint" / "kinds.h"
 DEFAULT_DAY = "2026-06-15"
 PRINTED_FIELDS = ("action", "reason", "failed", "would", "would_reason",
-                  "would_failed", "exempt", "reply", "contact", "note")
+                  "would_failed", "exempt", "reply", "contact", "note", "partner",
+                  "rule_via", "enforced")
 ENVIRONMENT = dict(os.environ, PATH=runner.NO_POSTCONF)
 
 
@@ -128,7 +132,7 @@ def run_good(case):
 
 
 def run_check(case, status):
-    done = run(case, "check", *at(case), "policy.conf")
+    done = run(case, "check", "--all", *at(case), "policy.conf")
     same_text("standard error", (case / "expected").read_bytes(), done.stderr)
     same_status("check", status, done)
 
@@ -149,19 +153,42 @@ def messages():
     errors, warnings = (path.read_text("utf-8").replace("\\\n", " ")
                         for path in (MESSAGES, KINDS))
     for name, value in (re.findall(r"#define (MSG_\w+) (.*)", errors) +
-                        re.findall(r'KIND\([A-Z_]+, "([a-z-]+)", WARNING, ((?:\s*%s)+)\)' %
+                        re.findall(r'KIND\([A-Z_]+, "([a-z-]+)", (?:WARNING|INFO), ((?:\s*%s)+)\)' %
                                    r'"(?:[^"\\]|\\.)*"', warnings)):
         parts = re.findall(r'"((?:[^"\\]|\\.)*)"', value)
         plain = "".join(parts).replace('\\"', '"').replace("\\\\", "\\")
         pieces = re.split(r"%%|%(?:\.\*)?z?[a-z]", plain)
-        yield name, re.compile(".*".join(re.escape(piece) for piece in pieces) + "$",
+        end = "$" if name.startswith("MSG_") else r" \[%s\]$" % name
+        yield name, re.compile(".*".join(re.escape(piece) for piece in pieces) + end,
                                re.MULTILINE)
 
 
+def places_of_errors(policy):
+    """Of a policy, "ok" where it has none."""
+    with tempfile.TemporaryDirectory(prefix="tlsward-case.") as folder:
+        (pathlib.Path(folder) / "policy.conf").write_text(policy, "utf-8")
+        done = run(folder, "check", "--at", DEFAULT_DAY, "policy.conf")
+    return " ".join(re.findall(r"^policy\.conf:(\d+:\d+): error: ", text_of(done.stderr),
+                               re.MULTILINE)) or "ok"
+
+
+def test_small_policies():
+    cases = [line.split(maxsplit=1) for line in
+             (CASES / "small.txt").read_text("utf-8").splitlines() if line[0] != "#"]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(places_of_errors,
+                         [policy.replace("⏎", "\n") + "\n" for _, policy in cases])
+    runner.expect([f"{policy}\n    expected {expected}, found {place}"
+                   for (expected, policy), place in zip(cases, found)
+                   if place != expected], "errors stand elsewhere")
+
+
 def test_every_diagnostic_has_a_case():
+    """Those of a map's alone, MSG_MAP_, are seen by tests/tool/test_export.py."""
     expected = "\n".join(text_of(path.read_bytes()) for kind in ("bad", "warn")
                          for path in sorted(CASES.glob(f"{kind}/*/expected")))
-    runner.expect([name for name, pattern in messages() if not pattern.search(expected)],
+    runner.expect([name for name, pattern in messages()
+                   if not name.startswith("MSG_MAP_") and not pattern.search(expected)],
                   "no case has")
 
 

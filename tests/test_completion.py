@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 import runner
-from runner import TOP, Failure, Skipped, c_names, expect, find_program, read
+from runner import TIMEOUT, TOP, Failure, Skipped, c_names, expect, find_program, read
 
 BASH = "contrib/completion/tlsward.bash"
 ZSH = "contrib/completion/_tlsward"
@@ -37,7 +37,7 @@ def shell(name):
 
 def run(*call, **environment):
     done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, check=False, timeout=60,
+                          stdin=subprocess.DEVNULL, check=False, timeout=TIMEOUT,
                           cwd=os.path.join(TOP, "conf"),
                           env=dict(os.environ, **environment))
     return done.returncode, done.stdout.decode("utf-8", "replace")
@@ -60,7 +60,7 @@ def complete_bash(line):
 
 
 def commands():
-    return re.findall(r"^  ([a-z]+) ", run(programs()[0], "help")[1], re.M)
+    return re.findall(r"^  ([a-z-]+) ", run(programs()[0], "help")[1], re.M)
 
 
 def options(command):
@@ -79,7 +79,8 @@ def test_bash_commands():
     if "check" not in commands():
         raise Failure("where are the commands?")
     same("tlsward ", commands() + ["--help", "--version"])
-    same("tlsward ex", ["explain"])
+    same("tlsward ex", ["explain", "export"])
+    same("tlsward export ", ["postfix", "sendmail"])
     same("tlsward help ", commands() + ["settings"])
 
 
@@ -92,10 +93,11 @@ def test_bash_options():
 
 
 def test_bash_files():
-    same("tlsward check pol", ["policy.conf", "policy.d", "policy.test"])
+    same("tlsward check pol", ["policy.conf", "policy.test"])
+    same("tlsward diff policy.conf pol", ["policy.conf", "policy.test"])
     same("tlsward check -c tls", ["tlsward.conf"])
     same("tlsward check --config tls", ["tlsward.conf"])
-    same("tlsward explain --policy=pol", ["policy.conf", "policy.d", "policy.test"])
+    same("tlsward explain --policy=pol", ["policy.conf", "policy.test"])
     same("tlsward explain --at ", [])
     same("tlsward-milter -f -c tls", ["tlsward.conf"])
 
@@ -158,6 +160,8 @@ def test_zsh_specs():
     said = specs_of_zsh(tool, "check", "")
     expect([word for word in ("--print[", "-c[", "POLICY:_files")
             if word not in said], said)
+    said = specs_of_zsh(tool, "diff", "")
+    expect([word for word in ("--at=[", "*:OLD:_files") if word not in said], said)
     said = specs_of_zsh(daemon, "-")
     expect([word for word in ("-c[", ":FILE:_files", "-f[", "-t[")
             if word not in said], said)

@@ -23,7 +23,9 @@ from mta import milter, process, waiting
 from runner import TOP, Failure, Skipped, find_program, folder, read
 
 UNIT = "contrib/systemd/tlsward.service"
+WATCH = "contrib/systemd/tlsward-watch.service"
 PROFILE = "contrib/apparmor/usr.sbin.tlsward-milter"
+PROFILES = (PROFILE, "contrib/apparmor/tlsward-watch")
 # Tenths of what `systemd-analyze security` says.
 EXPOSURE = 12
 TOOLS = os.environ.get("TLSWARD_TOOLS", "")
@@ -65,17 +67,18 @@ class Unit(unittest.TestCase):
     """What systemd says of the unit."""
 
     def test_exposure(self):
-        must_succeed("systemd-analyze", "security", "--no-pager", "--offline=true",
-                     "--threshold=%d" % EXPOSURE, os.path.join(TOP, UNIT))
+        for unit in (UNIT, WATCH):
+            must_succeed("systemd-analyze", "security", "--no-pager", "--offline=true",
+                         "--threshold=%d" % EXPOSURE, os.path.join(TOP, unit))
 
     def test_threshold_is_looked_at(self):
         status, _ = said("systemd-analyze", "security", "--no-pager", "--offline=true",
                          "--threshold=1", os.path.join(TOP, UNIT))
         self.assertNotEqual(status, 0)
 
-    def verify(self, text):
+    def verify(self, text, name="tlsward.service"):
         """The unit as it would be with programs that there are."""
-        path = os.path.join(folder(self), "tlsward.service")
+        path = os.path.join(folder(self), name)
         with open(path, "w", encoding="utf-8") as out:
             out.write(re.sub(r"^(Exec\w+=)\S+", r"\1" + sys.executable, text, flags=re.M))
         return said("systemd-analyze", "verify", "--man=no", path)
@@ -84,6 +87,14 @@ class Unit(unittest.TestCase):
         status, text = self.verify(read(UNIT))
         self.assertEqual((status, text), (0, ""))
         self.assertNotEqual(self.verify(read(UNIT).replace("KillMode=", "KilMode="))[1], "")
+
+    def test_verify_watch(self):
+        self.verify(read(UNIT))
+        self.assertEqual(self.verify(read(WATCH), "tlsward-watch.service"), (0, ""))
+
+    def test_watch_reloads_with_the_daemon(self):
+        self.assertIn("\nReloadPropagatedFrom=tlsward.service\n", read(WATCH))
+        self.assertIn("\nExecStart=/usr/bin/tlsward watch\n", read(WATCH))
 
     def test_paths_are_those_of_an_installation(self):
         text = read(UNIT)
@@ -102,8 +113,9 @@ class Profile(unittest.TestCase):
                     "--config-file=/dev/null", *bases, path)
 
     def test_parse(self):
-        status, text = self.parse(os.path.join(TOP, PROFILE))
-        self.assertEqual(status, 0, text)
+        for profile in PROFILES:
+            status, text = self.parse(os.path.join(TOP, profile))
+            self.assertEqual(status, 0, text)
 
     def test_errors_are_seen(self):
         path = os.path.join(folder(self), "profile")
@@ -111,10 +123,13 @@ class Profile(unittest.TestCase):
             out.write(read(PROFILE).replace("rwk,", "rwkq,"))
         self.assertNotEqual(self.parse(path)[0], 0)
 
-    def test_no_program_is_run(self):
-        rules = [line.split("#")[0].strip() for line in read(PROFILE).splitlines()]
-        self.assertFalse([rule for rule in rules
-                          if re.search(r"^(owner\s+)?[/@]\S*\s+\w*x\w*,$", rule)])
+    def test_one_program_is_run(self):
+        """postconf, by the daemon, under the profile that it has itself."""
+        rules = [line.split("#")[0].strip() for profile in PROFILES
+                 for line in read(profile).splitlines()]
+        self.assertEqual([rule for rule in rules
+                          if re.search(r"^(owner\s+)?[/@]\S*\s+\w*x\w*,$", rule)],
+                         ["/usr/sbin/postconf ixmr,"])
 
 
 def calls_of(words):

@@ -41,9 +41,10 @@ def policy_words():
     for path, array in (("policy/parse.c", "statement_names"),
                         ("policy/parse_set.c", "setting_names"),
                         ("policy/parse_require.c", "action_names"),
-                        ("policy/template.c", "template_names"),
                         ("policy/requirement_certificate.c", "signature_names")):
         words += c_names(path, array)
+    names = c_names("policy/template.c", "template_names")
+    words += names[:names.index("client")]	# the others are for our own texts alone
     return words + ["nothing"] + [name.split()[-1] for name in runner.requirements()[0]]
 
 
@@ -59,6 +60,7 @@ def setting_words():
 
 def paths():
     return (glob.glob(os.path.join(TOP, "conf", "policy.conf")) +
+            glob.glob(os.path.join(TOP, "conf", "examples", "*.conf")) +
             sorted(glob.glob(os.path.join(TOP, "conf", "profiles", "*.conf"))) +
             sorted(glob.glob(os.path.join(TOP, "tests/cases/policy/good/*/policy.conf"))))
 

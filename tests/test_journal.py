@@ -42,14 +42,15 @@ class Load(runner.Threads):
     def await_more(self, count):
         """Waits until so many more are refused."""
         before = len(self.refused)
-        waiting.until("%d refusals" % count, lambda: len(self.refused) >= before + count)
+        waiting.until("%d refusals" % count, lambda: len(self.refused) >= before + count,
+                      progress=lambda: len(self.refused))
 
     def _run(self, number):
         serial = 0
         while not self._stop.is_set():
             try:
                 with socket.socket(socket.AF_UNIX) as made:
-                    made.settimeout(30)
+                    made.settimeout(waiting.PATIENCE)
                     made.connect(self.address)
                     serial = self._session(made, number, serial)
             except OSError:
@@ -109,7 +110,7 @@ class Journal:
             subprocess.run(("chown", USER, path), check=True)
 
     def ask(self, sql):
-        with sqlite3.connect(self.path, timeout=10) as db:
+        with sqlite3.connect(self.path, timeout=waiting.PATIENCE) as db:
             rows = db.execute(sql).fetchall()
         db.close()
         return rows
@@ -138,12 +139,17 @@ class Journal:
         waiting.until(text, asked, self.milter.server.must_live)
 
     def kill(self):
-        """As the kernel does when memory is short, or a person in despair."""
-        for pid in self.milter.server.family():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        """As the kernel does when memory is short, or a person in despair.
+
+        All at once: stopped first, so that none sees that another is gone and answers so.
+        """
+        family = self.milter.server.family()
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in family:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    pass
         self.milter.server.wait()
         waiting.until("end of the worker",
                       lambda: not waiting.answers(socket.AF_UNIX, self.milter.socket))
@@ -225,7 +231,7 @@ def locked(folder, arguments):
     other = []
 
     def lock(journal):
-        other.append(sqlite3.connect(journal.path, timeout=10, isolation_level=None))
+        other.append(sqlite3.connect(journal.path, timeout=waiting.PATIENCE, isolation_level=None))
         other[0].execute("BEGIN IMMEDIATE")
 
     def unlock(_):

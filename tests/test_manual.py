@@ -50,7 +50,9 @@ def check(*arguments):
     run = subprocess.run((TLSWARD, "check") + arguments, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, check=False,
                          env=dict(os.environ, PATH=runner.NO_POSTCONF))
-    return run.stderr.decode("utf-8", "replace") or (
+    # Who looks, and what a start would find, is of this host.
+    said = re.sub("^.*: info: .*\n", "", run.stderr.decode("utf-8", "replace"), flags=re.M)
+    return said or (
         "" if run.returncode == 0 else "exit status %d" % run.returncode)
 
 
@@ -64,7 +66,7 @@ def messages():
     if not names or [name for name, *_ in found] != names:
         raise Failure("messages.h is not written as this test expects")
     text = read("lint/kinds.h").replace("\\\n", " ")
-    kinds = re.findall(r'KIND\([A-Z_]+, "([a-z-]+)", WARNING,\s*((?:%s\s*)+)\)' % STRING,
+    kinds = re.findall(r'KIND\([A-Z_]+, "([a-z-]+)", (?:WARNING|INFO),\s*((?:%s\s*)+)\)' % STRING,
                        text)
     if len(kinds) != len(re.findall(r"\tKIND\(", text)):
         raise Failure("kinds.h is not written as this test expects")
@@ -116,6 +118,29 @@ def test_messages():
     text = text[text.index(" DIAGNOSTICS "):]
     expect(["%s (\"%s\")" % (name, longest(message)) for name, message in messages()
             if longest(message) not in text], "not in tlsward-policy(5)")
+    expect([name for name, _ in messages() if not name.startswith("MSG_") and
+            " [%s] " % name not in text], "no name in tlsward-policy(5)")
+
+
+def test_other_warnings():
+    """Those that lint/ does not give have a name, too, and an entry."""
+    listed = re.search(r"#define LINT_OTHER_IDS((?:.*\\\n)*.*)", read("lint/kinds.h"))
+    listed = re.findall(r'"([a-z-]+)"', listed.group(1))
+    used = []
+    for room in ("base", "journal", "milter", "policy", "review", "settings", "tool"):
+        for name in sorted(os.listdir(os.path.join(TOP, room))):
+            if name.endswith(".c"):
+                used += re.findall(r"(?:diags_add|complain|complain_all)\([^;]*?"
+                                   r"SEVERITY_WARNING,\s*([^,]*),",
+                                   read(room + "/" + name))
+    defined = dict(re.findall(r'#define (\w+) ("[a-z-]+")', read("settings/check.c")))
+    used = {defined.get(each, each).strip('"') for each in used if each != "kind"}
+    used |= set(re.findall(r'"(certificate-\w+|not-a-certificate)"',
+                           read("policy/partner_certificate.c")))
+    expect(sorted(used ^ set(listed)), "in LINT_OTHER_IDS or given, not both")
+    text = rendered("man/tlsward-policy.5")
+    expect([name for name in listed if " [%s] " % name not in text],
+           "no name in tlsward-policy(5)")
 
 
 def test_case_messages():
@@ -224,11 +249,8 @@ def test_macros():
 
 
 def test_shipped():
-    wrong = [check("-c", os.path.join(TOP, "conf", "tlsward.conf"))]
-    folder = os.path.join(TOP, "conf", "policy.d")
-    for path in [os.path.join(TOP, "conf", "policy.conf")] + [
-            os.path.join(folder, name) for name in sorted(os.listdir(folder))]:
-        wrong.append(check(path))
+    wrong = [check("-c", os.path.join(TOP, "conf", "tlsward.conf")),
+             check(os.path.join(TOP, "conf", "policy.conf"))]
     expect([text for text in wrong if text], "tlsward check")
 
 
@@ -252,14 +274,15 @@ def test_defaults_as_written():
         shutil.copyfile(os.path.join(TOP, "conf", "policy.conf"),
                         os.path.join(folder, "policy.conf"))
         os.mkdir(os.path.join(folder, "policy.d"))
-        for name in os.listdir(os.path.join(TOP, "conf", "policy.d")):
-            shutil.copyfile(os.path.join(TOP, "conf", "policy.d", name),
-                            os.path.join(folder, "policy.d", name))
         path = os.path.join(folder, "tlsward.conf")
         with open(path, "w", encoding="utf-8") as out:
             out.write(re.sub(r"^#([a-z-]+ \S+(?: \S+)?)$", r"\1", read("conf/tlsward.conf"),
                              flags=re.M))
         expect([text for text in [check("-c", path)] if text], "tlsward check")
+
+
+# The examples' outgoing rules say what Sendmail cannot be told.
+FOR_POSTFIX = "# tlsward: allow outgoing-postfix\n"
 
 
 def test_examples():
@@ -268,7 +291,8 @@ def test_examples():
                         read("man/tlsward-policy.5"), re.M | re.S)
     wrong, count = [], 0
     for block in blocks:
-        if not re.search(r"^(?:from|to|client|default|profile) .*\{", block, re.M):
+        if not re.search(r"^(?:from|to|client|default|profile|partner|deliver) .*\{", block,
+                         re.M):
             continue
         count += 1
         with tempfile.TemporaryDirectory() as folder:
@@ -280,7 +304,7 @@ def test_examples():
                     pass
             path = os.path.join(folder, "policy.conf")
             with open(path, "w", encoding="utf-8") as out:
-                out.write(block.replace("\\e", "\\"))
+                out.write(FOR_POSTFIX + block.replace("\\e", "\\"))
             wrong.append(check(path))
     expect([text for text in wrong if text], "tlsward check")
     if count < 4:
@@ -296,11 +320,11 @@ def indented_blocks(path):
 def test_readme_policies():
     wrong, count = [], 0
     for block in indented_blocks("README.md"):
-        if not re.search(r"^from ", block, re.M):
+        if not re.search(r"^(?:from|partner) ", block, re.M):
             continue
         count += 1
         with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as out:
-            out.write(block)
+            out.write(FOR_POSTFIX + block)
             out.flush()
             wrong.append(check(out.name))
     expect([text for text in wrong if text], "tlsward check")

@@ -9,7 +9,8 @@ that the openssl command knows and all of policy/cipher_legacy.h, whose IANA nam
 are in profiles/old-names.
 
 Each profile by itself passes `check`, and so does the shipped policy with its
-examples of profiles.
+examples of profiles. The examples of agreements pass it by themselves and under the
+shipped policy, and none has more than eight lines.
 """
 
 import functools
@@ -17,6 +18,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -90,7 +92,8 @@ def expected_pairs(profile, suites):
 
 def run(*arguments, text=""):
     return subprocess.run([runner.TLSWARD, *arguments], input=text, text=True,
-                          capture_output=True, timeout=runner.TIMEOUT)
+                          capture_output=True, timeout=runner.TIMEOUT,
+                          env=dict(os.environ, PATH=runner.NO_POSTCONF))
 
 
 def facts_of(profile, protocol, suite):
@@ -138,8 +141,8 @@ def same_pairs(expected, accepted):
         raise Failure("\n".join(wrong))
 
 
-def check_quiet(policy):
-    done = run("check", str(policy))
+def check_quiet(policy, *options):
+    done = run("check", *options, str(policy))
     warnings = [line for line in done.stderr.splitlines()
                 if re.search(r": (error|warning): ", line) and not UNUSED.match(line)]
     if done.returncode != 0 or warnings:
@@ -159,12 +162,28 @@ def check_printed(policy, folder):
 def check_shipped(folder):
     """conf/policy.conf with its examples of profiles uncommented."""
     text = (CONF / "policy.conf").read_text("utf-8")
-    text, count = re.subn(r'^#(include "profiles/|from )', r"\1", text, flags=re.MULTILINE)
+    text, count = re.subn(r'^#(include "profiles/|partner )', r"\1", text,
+                          flags=re.MULTILINE)
     if count < 2:
         raise Failure("conf/policy.conf has no example of a profile")
     policy = pathlib.Path(folder) / "shipped.conf"
-    policy.write_text(text.replace('include "', f'include "{CONF}/'), "utf-8")
+    # Which MTA is told of mail that goes out is not known here.
+    policy.write_text("# tlsward: allow outgoing-postfix\n" + text.replace(
+        'include "', f'include "{CONF}/'), "utf-8")
     check_quiet(policy)
+
+
+def check_examples(folder):
+    """Those that agreements.test has cases of."""
+    path = CONF / "examples" / "agreements.conf"
+    check_quiet(path, "--strict")
+    shutil.copyfile(CONF / "policy.conf", pathlib.Path(folder) / "policy.conf")
+    (pathlib.Path(folder) / "policy.d").mkdir()
+    shutil.copy(path, pathlib.Path(folder) / "policy.d")
+    check_quiet(pathlib.Path(folder) / "policy.conf", "--strict")
+    blocks = re.findall(r"^(?:partner|to) .*?^}$", path.read_text("utf-8"), re.M | re.S)
+    if len(blocks) != 12 or max(block.count("\n") + 1 for block in blocks) > 8:
+        raise Failure("twelve examples, each of eight lines or fewer")
 
 
 def check_names():
@@ -198,7 +217,8 @@ def main():
                  for name in PROFILES]
         return runner.main(cases=[
             *cases, ("names", check_names),
-            ("shipped policy", functools.partial(check_shipped, folder))])
+            ("shipped policy", functools.partial(check_shipped, folder)),
+            ("examples", functools.partial(check_examples, folder))])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ build directory.
 """
 
 import collections
+import functools
 import glob
 import os
 import re
@@ -28,8 +29,9 @@ ROOMS = {
     "tool": ("review", "settings", "lint", "journal", "policy", "base"),
 }
 # What a room shows to others; base/ shows everything.
-PUBLIC = {"policy/policy.h", "lint/lint.h", "journal/journal.h", "journal/store.h",
-          "review/review.h", "settings/settings.h"}
+PUBLIC = {"policy/policy.h", "policy/tls_policy.h", "lint/lint.h",
+          "journal/journal.h", "journal/store.h", "journal/watch.h",
+          "review/log_follow.h", "review/maillog.h", "review/review.h", "settings/settings.h"}
 # The parsed policy, which lint/ alone looks at.
 FOR_LINT = {"policy/rules.h", "policy/written.h"}
 SYSTEM = {
@@ -45,10 +47,11 @@ CLOCKS = {"time", "clock_gettime", "gettimeofday", "ftime"}
 # No mutable variable outlives a call in these.
 WITHOUT_STATE = ("base", "policy", "lint", "journal", "review", "settings")
 FUNCTION_MAX = 60
+READ_FIRST_MAX = 5000
 
 # The recursion of the parser: files have statements, and some of these name files.
-PARSER = {"policy/include.c", "policy/list.c", "policy/parse.c", "policy/parse_set.c",
-          "policy/parse_who.c"}
+PARSER = {"policy/include.c", "policy/list.c", "policy/parse.c", "policy/parse_partner.c",
+          "policy/parse_set.c", "policy/parse_who.c", "policy/parse_whos.c"}
 
 
 def files(room, pattern="*.[ch]"):
@@ -181,6 +184,18 @@ def test_names_of_functions_are_unique():
            if len(there) > 1 and any(static for _, static in there)])
 
 
+def test_tests_are_run():
+    """Each is in a list of the Makefile's: else no "make check" knows it."""
+    lists = "".join(read(path) for path in glob.glob(
+        os.path.join(TOP, "**", "Makefile*.*"), recursive=True) + glob.glob(
+        os.path.join(TOP, "tests", "*.inc")) if not path.endswith("Makefile.in"))
+    lists = re.sub(r"^COVERAGE_\w+ = (.*\\\n)*.*\n", "", lists, flags=re.M)
+    listed = set(re.findall(r"[^\s=]+", lists))
+    wrong([(os.path.relpath(path, TOP), "is in no list of tests") for path in glob.glob(
+        os.path.join(TOP, "tests", "**", "test_*.py"), recursive=True)
+        if os.path.relpath(path, TOP) not in listed])
+
+
 # Objects
 
 def objects():
@@ -199,17 +214,19 @@ def objects():
     return found
 
 
+@functools.cache
 def symbols():
     """Of each source: the global symbols that it defines, and those that it uses."""
-    defined, used = {}, {}
-    for path, there in objects().items():
-        lines = subprocess.run(["nm", "-P", "-g", there], check=True,
-                               capture_output=True, text=True).stdout.splitlines()
-        pairs = [line.split()[:2] for line in lines if line]
-        used[path] = {name for name, kind in pairs if kind in "Uw"}
-        for name, kind in pairs:
-            if kind not in "Uw":
-                defined[name] = path
+    sources = {there: path for path, there in objects().items()}
+    defined, used = {}, {path: set() for path in sources.values()}
+    for line in subprocess.run(["nm", "-A", "-P", "-g", *sources], check=True,
+                               capture_output=True, text=True).stdout.splitlines():
+        there, _, symbol = line.partition(": ")
+        name, kind = symbol.split()[:2]
+        if kind in "Uw":
+            used[sources[there]].add(name)
+        else:
+            defined[name] = sources[there]
     return defined, used
 
 
@@ -257,6 +274,19 @@ def test_what_is_global_is_used():
     wrong([(path, "alone uses " + name) for name, path in sorted(defined.items())
            if name not in anywhere | known and
            not re.search(r"\b%s\b" % name, tests)])
+
+
+def test_what_decides_can_be_read():
+    """The list "Read these first" of README.md: small enough for an afternoon."""
+    text = read(os.path.join(TOP, "README.md"))
+    found = re.search(r"^### Read these first\n(.*?)^4\. [^\n]*", text, re.M | re.S)
+    names = re.findall(r"`(?:policy/)?([a-z_]+\.[ch])`", found.group() if found else "")
+    if len(names) < 15:
+        raise Failure("README.md, Read these first: only " + " ".join(names))
+    lines = sum(read(os.path.join(TOP, "policy", name)).count("\n") for name in names)
+    if lines > READ_FIRST_MAX:
+        raise Failure("README.md, Read these first: these have %d lines, and not %d"
+                      % (lines, READ_FIRST_MAX))
 
 
 def test_no_clock():

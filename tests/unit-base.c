@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -19,6 +20,7 @@
 #include "base/hash.h"
 #include "base/intern.h"
 #include "base/limiter.h"
+#include "base/netstring.h"
 #include "base/suggest.h"
 #include "base/table.h"
 #include "base/tape.h"
@@ -144,6 +146,10 @@ suggestions(void **state)
 	assert_string_equal(suggest("forwardsecrecy"), "forward-secrecy");
 	assert_string_equal(suggest("certifcate"), "certificate");
 	assert_string_equal(suggest("Certifikat"), "certificate");
+	/* Words that nobody mistypes ours as. */
+	assert_string_equal(suggest("PFS"), "forward-secrecy");
+	assert_string_equal(suggest("starttls"), "tls");
+	assert_string_equal(suggest("subject"), "name");
 	assert_null(suggest(""));
 	assert_null(suggest("x"));
 	assert_null(suggest("xyzzy-plugh"));
@@ -296,9 +302,22 @@ a_very_long_diagnostic_is_cut(void **state)
 	word[100000] = '\0';
 	diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, 1, word, 100000, "\"%s\"", word);
 	assert_true(strlen(diags_at(diags, 0)->message) > 500);
-	assert_in_range(strlen(diags_at(diags, 0)->source), 500, 2000);
+	assert_in_range(strlen(diags_at(diags, 0)->source), 80, 200);
 	free(word);
 	diags_free(&diags);
+}
+
+/* What is under the caret. */
+static void
+assert_caret(const struct diag *diag, const char *expected)
+{
+	const char *at = diag->source;
+
+	for (int column = diag->skipped + 1; column < (int)diag->column; column++)
+		do
+			at++;
+		while (!text_begins(*at));
+	assert_memory_equal(at, expected, strlen(expected));
 }
 
 /* Only what is around the place, and the caret is under it. */
@@ -323,14 +342,51 @@ a_long_line_is_cut_around_its_place(void **state)
 		diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, columns[i], line, 160000,
 		    "m");
 		diag = diags_at(diags, i);
-		assert_in_range(strlen(diag->source), 500, 2000);
-		assert_true(strlen(diag->source) % 2 == 0);
-		assert_true(diag->skipped < columns[i]);
+		assert_in_range(strlen(diag->source), 80, 200);
+		assert_true(diag->skipped < (int)columns[i]);
 		if (columns[i] <= 80000)
-			assert_memory_equal(diag->source +
-			    ((size_t)columns[i] - 1 - diag->skipped) * 2, "!!", 2);
+			assert_caret(diag, "!!");
 	}
 	free(line);
+	diags_free(&diags);
+}
+
+static void
+count_shown(const struct diag *diag, void *to)
+{
+	size_t *counts = to;
+
+	counts[diag->file == NULL ? 3 : diag->severity]++;
+}
+
+/* Of each kind the first ones; but all with "all". */
+static void
+diagnostics_are_limited(void **state)
+{
+	struct diags *diags = diags_new();
+	size_t shown[4] = { 0 };
+
+	(void)state;
+	assert_non_null(diags);
+	for (unsigned i = 1; i <= 30; i++) {
+		diags_add(diags, SEVERITY_WARNING, "one", "f", i, 1, NULL, 0, "w");
+		diags_add(diags, SEVERITY_ERROR, NULL, "f", i, 2, NULL, 0, "e");
+		if (i <= DIAGS_OF_KIND)
+			diags_add(diags, SEVERITY_WARNING, "two", "f", i, 3, NULL, 0, "v");
+		if (i == 1)
+			diags_add(diags, SEVERITY_INFO, NULL, "f", i, 3, NULL, 0, "i");
+	}
+	diags_show(diags, false, count_shown, shown);
+	assert_int_equal(shown[SEVERITY_INFO], 1);
+	assert_int_equal(shown[SEVERITY_WARNING], 2 * DIAGS_OF_KIND);
+	assert_int_equal(shown[SEVERITY_ERROR], DIAGS_ERRORS);
+	assert_int_equal(shown[3], 2);
+	diags_show(diags, true, count_shown, shown);
+	assert_int_equal(shown[SEVERITY_WARNING], 3 * DIAGS_OF_KIND + 30);
+	assert_int_equal(shown[SEVERITY_ERROR], DIAGS_ERRORS + 30);
+	assert_int_equal(shown[3], 2);
+	assert_int_equal(diags_count(diags), 66);
+	assert_int_equal(diags_warnings(diags), 35);
 	diags_free(&diags);
 }
 
@@ -354,7 +410,7 @@ lost_diagnostics_are_counted(void **state)
 	assert_int_equal(diags_errors(diags), 101);
 	out = fmemopen(text, sizeof(text), "w");
 	assert_non_null(out);
-	diags_print(diags, out);
+	diags_print(diags, true, out);
 	assert_int_equal(fclose(out), 0);
 	assert_int_equal(strncmp(text, "f:1:1: error: kept\n", 19), 0);
 	end = strstr(text, " more diagnostics are lost: not enough memory\n");
@@ -451,6 +507,78 @@ days_are_written(void **state)
 	assert_string_equal(whole, "2026-06-15T00:00:00.007Z");
 	date_write_day(0, text);
 	assert_string_equal(text, "1970-01-01");
+}
+
+static const char *
+local(const char *zone, int64_t when)
+{
+	static char text[64];
+	struct date_local local;
+
+	assert_int_equal(setenv("TZ", zone, 1), 0);
+	tzset();
+	local = date_local(when * 1000);
+	(void)snprintf(text, sizeof(text), "%s %s", local.text, local.zone);
+	assert_int_equal(atoi(local.text + 5), local.month);
+	return text;
+}
+
+#define BERLIN "CET-1CEST,M3.5.0,M10.5.0/3"
+
+static void
+times_are_those_of_the_readers_zone(void **state)
+{
+	const int64_t autumn = INT64_C(1792890000);	/* 2026-10-25T01:00:00Z */
+
+	(void)state;
+	assert_string_equal(local("UTC0", JUNE_2026), "2026-06-15 00:00:00 UTC");
+	assert_string_equal(local("", JUNE_2026), "2026-06-15 00:00:00 UTC");
+	assert_string_equal(local(BERLIN, JUNE_2026), "2026-06-15 02:00:00 CEST");
+	assert_string_equal(local(BERLIN, autumn - 1), "2026-10-25 02:59:59 CEST");
+	assert_string_equal(local(BERLIN, autumn), "2026-10-25 02:00:00 CET");
+	assert_string_equal(local("EST5EDT,M3.2.0,M11.1.0", 0), "1969-12-31 19:00:00 EST");
+	assert_string_equal(local("<+0545>-5:45", 0), "1970-01-01 05:45:00 UTC+05:45");
+	assert_string_equal(local("<-03>3", 0), "1969-12-31 21:00:00 UTC-03");
+	assert_string_equal(local("GMT0", 0), "1970-01-01 00:00:00 GMT");
+	/* A zone that is not known is UTC, and is not called by its name. */
+	assert_string_equal(local("Europe/Pariss", 0), "1970-01-01 00:00:00 UTC");
+	assert_string_equal(local(":/dev/null", 0), "1970-01-01 00:00:00 UTC");
+	assert_string_equal(local("\033[31m\n", 0), "1970-01-01 00:00:00 UTC");
+	assert_string_equal(local("XXX12", INT64_MIN / 1000), "0000-01-01 00:00:00 UTC");
+	assert_string_equal(local("XXX-12", INT64_MAX / 1000), "9999-12-31 23:59:59 UTC");
+}
+
+static void
+times_of_the_readers_zone_are_read(void **state)
+{
+	static const struct { const char *text; int64_t when; } times[] = {
+		{ "2026-06-15", JUNE_2026 - 7200 },
+		{ "2026-06-15 00:00", JUNE_2026 - 7200 },
+		{ "2026-06-15 02:00:07", JUNE_2026 + 7 },
+		{ "2026-06-15T02:00", JUNE_2026 },
+		{ "2026-10-25", INT64_C(1792879200) },
+		{ "2026-10-26", INT64_C(1792969200) },
+	};
+	static const char *const none[] = {
+		"", "2026-06-15 ", "2026-06-15 1:00", "2026-06-15 24:00", "2026-02-29",
+		"2026-06-15 12:60", "2026-06-15x12:00", "2026-06-15 12:00:0", "today",
+		"2026-06-15 12:00:00Z", "2026-06-15  2:00"
+	};
+	int64_t when = 0;
+
+	(void)state;
+	(void)local(BERLIN, 0);
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		assert_true(date_read_local(times[i].text, &when));
+		assert_int_equal(when, times[i].when);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(date_read_local(none[i], &when));
+	/* The day that summer time ends has 25 hours. */
+	assert_int_equal(date_local_day(INT64_C(1792969199), 0), INT64_C(1792879200));
+	assert_int_equal(date_local_day(INT64_C(1792969200), 0), INT64_C(1792969200));
+	assert_int_equal(date_local_day(INT64_C(1792969200), -1), INT64_C(1792879200));
+	(void)local("UTC0", 0);
 }
 
 /* ------------------------------------------------------------------ *
@@ -639,13 +767,13 @@ a_time_has_a_year_of_four_digits(void **state)
 }
 
 static void
-a_file_without_an_end_is_too_large(void **state)
+a_device_is_not_a_file(void **state)
 {
 	struct file file;
 
 	(void)state;
 	assert_int_equal(tape_ask(NULL, TAPE_FILE, "/dev/zero", &file), FILE_UNREADABLE);
-	assert_int_equal(errno, EFBIG);
+	assert_int_equal(errno, ENOTBLK);
 	assert_null(file.text);
 }
 
@@ -1060,6 +1188,102 @@ diagnostics_are_sorted(void **state)
 	diags_free(&diags);
 }
 
+#define NETSTRING_MOST 12
+
+static const struct netstring_case {
+	const char *text;
+	enum netstring_state state;
+	size_t left;			/* bytes that are not its own */
+	const char *string;
+} netstrings[] = {
+	{ "", NETSTRING_EMPTY, 0, NULL },
+	{ "5:hello,", NETSTRING_COMPLETE, 0, "hello" },
+	{ "5:hello,2:ab,", NETSTRING_COMPLETE, 5, "hello" },
+	{ "0:,x", NETSTRING_COMPLETE, 1, "" },
+	{ "12:hello, world,", NETSTRING_COMPLETE, 0, "hello, world" },
+	{ "5:hello", NETSTRING_PARTIAL, 0, NULL },
+	{ "5:hel", NETSTRING_PARTIAL, 0, NULL },
+	{ "1", NETSTRING_PARTIAL, 0, NULL },
+	{ "0", NETSTRING_PARTIAL, 0, NULL },
+	{ "5:", NETSTRING_PARTIAL, 0, NULL },
+	{ "5:hello;", NETSTRING_GARBAGE, 0, NULL },
+	{ "5:hellow,", NETSTRING_GARBAGE, 1, NULL },
+	{ "0:;", NETSTRING_GARBAGE, 0, NULL },
+	{ ":,", NETSTRING_GARBAGE, 1, NULL },
+	{ "05:hello,", NETSTRING_GARBAGE, 7, NULL },
+	{ "00:,", NETSTRING_GARBAGE, 2, NULL },
+	{ " 5:hello,", NETSTRING_GARBAGE, 8, NULL },
+	{ "-5:hello,", NETSTRING_GARBAGE, 8, NULL },
+	{ "5,hello,", NETSTRING_GARBAGE, 6, NULL },
+	{ "\n", NETSTRING_GARBAGE, 0, NULL },
+	{ "13:hello", NETSTRING_TOO_LARGE, 6, NULL },
+	{ "99999999999999999999:", NETSTRING_TOO_LARGE, 19, NULL },
+};
+
+/* However it comes: in pieces of "piece" bytes. */
+static void
+check_netstring(const struct netstring_case *wanted, size_t piece)
+{
+	struct netstring netstring = { .state = NETSTRING_EMPTY };
+	const char *text = wanted->text;
+	size_t left = strlen(text), taken;
+
+	do {
+		taken = netstring_feed(&netstring, NETSTRING_MOST, text,
+		    left < piece ? left : piece);
+		text += taken;
+		left -= taken;
+	} while (taken > 0);
+	assert_int_equal(netstring.state, wanted->state);
+	assert_int_equal(left, wanted->left);
+	if (wanted->string != NULL)
+		assert_string_equal(netstring.string.text, wanted->string);
+	netstring_clear(&netstring);
+	assert_int_equal(netstring.state, NETSTRING_EMPTY);
+	assert_null(netstring.string.text);
+}
+
+static void
+netstrings_are_read_in_pieces(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(netstrings) / sizeof(netstrings[0]); i++)
+		for (size_t piece = 1; piece <= 24; piece++)
+			check_netstring(&netstrings[i], piece);
+}
+
+static bool
+read_netstring(void)
+{
+	struct netstring netstring = { .state = NETSTRING_EMPTY };
+	struct buffer written = BUFFER_INIT;
+	bool done = false;
+
+	netstring_append(&written, "a\0b", 3);
+	netstring_append(&written, "", 0);
+	if (!written.failed) {
+		assert_string_equal(written.text, "3:a");
+		assert_int_equal(written.length, 9);
+		assert_memory_equal(written.text, "3:a\0b,0:,", 10);
+		(void)netstring_feed(&netstring, 3, written.text, written.length);
+		done = netstring.state == NETSTRING_COMPLETE;
+		if (done)
+			assert_memory_equal(netstring.string.text, "a\0b", 4);
+		else
+			assert_int_equal(netstring.state, NETSTRING_NO_MEMORY);
+	}
+	netstring_clear(&netstring);
+	buffer_free(&written);
+	return done;
+}
+
+static void
+netstrings_hold_any_byte(void **state)
+{
+	(void)state;
+	fail_each(read_netstring);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1074,17 +1298,22 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_whole_file_has_no_line),
 		cmocka_unit_test(a_very_long_diagnostic_is_cut),
 		cmocka_unit_test(a_long_line_is_cut_around_its_place),
+		cmocka_unit_test(diagnostics_are_limited),
 		cmocka_unit_test(lost_diagnostics_are_counted),
 		cmocka_unit_test(buffers_grow),
 		cmocka_unit_test(json_strings_are_ascii),
+		cmocka_unit_test(netstrings_are_read_in_pieces),
+		cmocka_unit_test(netstrings_hold_any_byte),
 		cmocka_unit_test(interned_keys_keep_their_numbers),
 		cmocka_unit_test(lines_are_limited),
 		cmocka_unit_test(days_are_written),
+		cmocka_unit_test(times_are_those_of_the_readers_zone),
+		cmocka_unit_test(times_of_the_readers_zone_are_read),
 		cmocka_unit_test(a_hash_depends_on_all),
 		cmocka_unit_test(a_hash_spreads_names),
 		cmocka_unit_test(a_table_finds_what_was_added),
 		cmocka_unit_test(a_time_has_a_year_of_four_digits),
-		cmocka_unit_test(a_file_without_an_end_is_too_large),
+		cmocka_unit_test(a_device_is_not_a_file),
 		cmocka_unit_test(every_failure_is_seen),
 		cmocka_unit_test(files_are_read_whole),
 		cmocka_unit_test(a_tape_answers_as_the_disk_did),

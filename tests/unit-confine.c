@@ -20,6 +20,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -27,6 +28,7 @@
 
 #include "milter/confine.h"
 #include "milter/privileges.h"
+#include "base/file.h"
 
 /* How an attempt ends, other than with an errno; 0 is that it succeeds. */
 enum { KILLED = 1000, NOT_CONFINED = 200, NOT_SO = 201 };
@@ -47,9 +49,12 @@ become_user(void)
 	struct settings settings = { .user = user };
 	struct identity identity;
 
-	return privileges_resolve(&settings, &identity, error) &&
+	return identity_resolve(&settings, &identity, error) &&
 	    privileges_drop(&identity, error);
 }
+
+/* That may be connected to, or NULL. */
+static const struct sockaddr *service;
 
 /* A worker is forked by a supervisor that is confined already. */
 static bool
@@ -57,9 +62,9 @@ become(enum confine_role role)
 {
 	char error[CONFINE_ERROR_MAX];
 
-	if (!become_user() || !confine_process(CONFINE_SUPERVISOR, error))
+	if (!become_user() || !confine_process(CONFINE_SUPERVISOR, service, error))
 		return false;
-	return role == CONFINE_SUPERVISOR || confine_process(role, error);
+	return role == CONFINE_SUPERVISOR || confine_process(role, service, error);
 }
 
 static int
@@ -108,6 +113,32 @@ test_secret_files(void **state)
 	(void)state;
 	assert_both(read_shadow, EACCES);
 	assert_both(read_passwd, 0);
+}
+
+static char fifo[64];
+
+static int
+read_fifo(void)
+{
+	struct file file;
+
+	return file_read(fifo, 100, false, &file) == FILE_UNREADABLE ? errno : 0;
+}
+
+/* A policy that is one: nobody writing to it is an error, not a policy without a rule. */
+static void
+test_fifo(void **state)
+{
+	char folder[] = "/tmp/unit-confine.XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(chmod(folder, 0755), 0);
+	(void)snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+	assert_int_equal(mkfifo(fifo, 0644), 0);
+	assert_both(read_fifo, ETIMEDOUT);
+	assert_int_equal(unlink(fifo), 0);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 /* ------------------------------------------------------------------ *
@@ -343,6 +374,54 @@ test_connection(void **state)
 	(void)close(listener);
 }
 
+static int
+call_service(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int failed = fd == -1 ? errno : outcome(connect(fd, service,
+	    sizeof(struct sockaddr_in)));
+
+	return failed == EINPROGRESS ? 0 : failed;
+}
+
+static int
+send_somewhere(void)
+{
+	return outcome(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+static int
+listen_somewhere(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd == -1 ? ENOTSOCK : outcome(listen(fd, 1));
+}
+
+/* The one service that is asked, and with Landlock no other. */
+static void
+test_service(void **state)
+{
+	struct sockaddr_in here;
+	socklen_t size = sizeof(here);
+
+	(void)state;
+	assert_true(make_connection());
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&here, &size), 0);
+	service = (struct sockaddr *)&here;
+	assert_both(call_service, 0);
+	assert_both(send_somewhere, ENOSYS);
+	assert_both(send_elsewhere, ENOSYS);
+	assert_both(ask_kernel, ENOSYS);
+	assert_both(listen_somewhere, ENOSYS);
+	assert_both(open_unix, 0);
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 4)
+		assert_both(call_elsewhere, EACCES);
+	service = NULL;
+	(void)close(connection);
+	(void)close(listener);
+}
+
 static void
 test_sockets(void **state)
 {
@@ -451,7 +530,7 @@ confine_again(void)
 {
 	char error[CONFINE_ERROR_MAX];
 
-	return confine_process(CONFINE_SUPERVISOR, error) ? 0 :
+	return confine_process(CONFINE_SUPERVISOR, service, error) ? 0 :
 	    strstr(error, "confine no") != NULL ? ECANCELED : NOT_SO;
 }
 
@@ -468,11 +547,13 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_secret_files),
+		cmocka_unit_test(test_fifo),
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_filters),

@@ -3,13 +3,12 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tests/unit.h"
+#include "tests/journal-file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,13 +22,7 @@
 
 #define NOW INT64_C(1790000000000)
 #define PATIENCE_MS 60000
-#define STOP_MS 60000
-
-/* In memory where possible: no disk that others keep busy is to be waited for. */
-static char in_memory[] = "/dev/shm/unit-journal-store-XXXXXX";
-static char on_disk[] = "/tmp/unit-journal-store-XXXXXX";
-static const char *folder;
-static char path[64];
+#define CURRENT "3"			/* the schema's version */
 
 /* What the store said. */
 static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -85,31 +78,17 @@ static struct journal_options options = { .path = path, .say = say, .now = now_i
 static int
 set_up(void **state)
 {
-	char command[128];
-
 	(void)state;
-	(void)snprintf(command, sizeof(command), "rm -rf %s/*", folder);
 	said[0] = '\0';
 	atomic_store(&fake_now, NOW);
 	options = (struct journal_options){ .path = path, .say = say, .now = now_is };
-	return system(command);
+	return clear_folder();
 }
 
 static struct journal_store *
 start(void)
 {
-	struct journal_store *store = journal_store_start(&options);
-
-	assert_non_null(store);
-	return store;
-}
-
-static void
-stop(struct journal_store **store)
-{
-	assert_true(journal_store_stop(*store, STOP_MS));
-	journal_store_free(store);
-	assert_null(*store);
+	return start_store(&options);
 }
 
 static const struct verdict accepting = { .reported = -1, .would_by = -1,
@@ -166,53 +145,7 @@ stats_of(struct journal_store *store)
  * What another connection sees
  * ------------------------------------------------------------------ */
 
-static sqlite3 *
-connect_to(const char *file)
-{
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL),
-	    SQLITE_OK);
-	(void)sqlite3_busy_timeout(db, 5000);
-	return db;
-}
-
-static void
-run_sql(sqlite3 *db, const char *sql)
-{
-	char *error = NULL;
-
-	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
-		fail_msg("%s: %s", sql, error);
-}
-
-/* The first column of the first row, as text. */
-static void
-ask(const char *file, const char *sql, char *answer, size_t size)
-{
-	sqlite3 *db = connect_to(file);
-	sqlite3_stmt *statement = NULL;
-	const unsigned char *text;
-
-	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	answer[0] = '\0';
-	if (sqlite3_step(statement) == SQLITE_ROW &&
-	    (text = sqlite3_column_text(statement, 0)) != NULL)
-		(void)snprintf(answer, size, "%s", (const char *)text);
-	(void)sqlite3_finalize(statement);
-	(void)sqlite3_close(db);
-}
-
-static void
-assert_sql(const char *sql, const char *expected)
-{
-	char answer[8192];
-
-	ask(path, sql, answer, sizeof(answer));
-	if (strcmp(answer, expected) != 0)
-		fail_msg("%s: %s instead of %s; %s", sql, answer, expected, said);
-}
+#define assert_sql(sql, expected) assert_answer((sql), (expected), said)
 
 /* Waits until the query says so; there may be no journal yet. */
 static void
@@ -223,9 +156,9 @@ await_sql(const char *sql, const char *expected)
 
 	while (stat(path, &status) != 0)
 		pause_ms(10);
-	for (int i = 0; i < PATIENCE_MS / 10 && strcmp(answer, "1") != 0; i++) {
+	for (int i = 0; i < PATIENCE_MS / 10 && strcmp(answer, CURRENT) != 0; i++) {
 		ask(path, "PRAGMA user_version", answer, sizeof(answer));
-		pause_ms(strcmp(answer, "1") != 0 ? 10 : 0);
+		pause_ms(strcmp(answer, CURRENT) != 0 ? 10 : 0);
 	}
 	for (int i = 0; i < PATIENCE_MS / 20; i++) {
 		ask(path, sql, answer, sizeof(answer));
@@ -413,6 +346,73 @@ accepted_messages_are_rolled_up(void **state)
 	assert_sql("SELECT sum(messages) FROM rollup", "105");
 }
 
+/* The address decides what via and require client say, so it is a set's own. */
+static void
+agreements_keep_the_clients_address(void **state)
+{
+	struct verdict agreed = accepting, fallback = accepting;
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+	char address[32];
+
+	(void)state;
+	agreed.reported = fallback.reported = OUTCOME_FROM;
+	agreed.outcome[OUTCOME_FROM].place = (struct policy_place){ "policy.conf", 12,
+	    "acme.example", RULE_FROM };
+	fallback.outcome[OUTCOME_FROM].place = (struct policy_place){ "policy.conf", 1,
+	    NULL, RULE_DEFAULT };
+	put(store, &agreed, &facts, NOW);
+	put(store, &fallback, &facts, NOW);
+	facts.client_addr = "192.0.2.8";
+	put(store, &agreed, &facts, NOW);
+	put(store, &agreed, &facts, NOW);
+	put(store, &fallback, &facts, NOW);
+	stop(&store);
+	assert_sql("SELECT group_concat(ifnull(client_address, '-') || ' ' || client_network"
+	    " || ' ' || messages, ', ') FROM (SELECT * FROM rollup JOIN facts ON"
+	    " facts.id = facts ORDER BY client_address)", "- 192.0.2.0/24 2,"
+	    " 192.0.2.7 192.0.2.0/24 1, 192.0.2.8 192.0.2.0/24 2");
+	/* Not more than there is room for, and then by networks; anew each hour. */
+	store = start();
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(address, sizeof(address), "10.0.%d.%d", i / 250, i % 250);
+		facts.client_addr = address;
+		put(store, &agreed, &facts, NOW);
+	}
+	put(store, &agreed, &facts, NOW + JOURNAL_HOUR_MS);
+	stop(&store);
+	assert_sql("SELECT count(client_address) || ' ' || sum(messages) FROM rollup JOIN"
+	    " facts ON facts.id = facts WHERE client_network LIKE '10.%'", "129 1001");
+	assert_sql("SELECT count(*) FROM rollup JOIN facts ON facts.id = facts"
+	    " WHERE client_network LIKE '10.%' AND client_address IS NULL", "4");
+}
+
+/* Our own mail, of which there is much, is rolled up, and the exemption told. */
+static void
+our_own_exempt_mail_is_rolled_up(void **state)
+{
+	struct verdict exempting = accepting;
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+
+	(void)state;
+	exempting.exempt = true;
+	exempting.exempt_reason = "ours";
+	put(store, &exempting, &facts, NOW);
+	facts.sasl_username = "me";
+	put(store, &exempting, &facts, NOW);
+	facts.sasl_username = NULL;
+	facts.local = true;
+	exempting.exempt_reason = NULL;
+	facts.client_resolve = "temp";
+	put(store, &exempting, &facts, NOW);
+	stop(&store);
+	assert_sql("SELECT count(*) || ' ' || exempt FROM record", "1 ours");
+	assert_sql("SELECT group_concat(ifnull(authenticated, '-') || ifnull(local, '-') ||"
+	    " exemption || ifnull(client_resolve, '-')) FROM (SELECT * FROM facts ORDER BY"
+	    " local)", "yes-ours-,-yestemp");
+}
+
 static void
 more_sets_than_memory_takes(void **state)
 {
@@ -504,7 +504,73 @@ columns_of_new_fields_are_added(void **state)
 	assert_sql("SELECT type FROM pragma_table_info('record') WHERE name = 'nrcpt'",
 	    "INTEGER");
 	assert_sql("SELECT count(bits) FROM facts", "0");
-	assert_sql("PRAGMA user_version", "1");
+	assert_sql("PRAGMA user_version", CURRENT);
+	assert_string_equal(said, "");
+}
+
+/* An older journal's rows stay, and it is no longer the old one. */
+static void
+a_journal_of_version_1_is_converted(void **state)
+{
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+	sqlite3 *db;
+
+	(void)state;
+	put_refusals(store, 1);
+	put(store, &accepting, &facts, NOW);
+	stop(&store);
+	db = connect_to(path);
+	run_sql(db, "DROP INDEX record_queue_id; DROP INDEX record_session;"
+	    "DROP TABLE handshake; DROP TABLE delivery; DROP TABLE trouble;"
+	    "DROP TABLE watched; DROP TABLE position;"
+	    "ALTER TABLE discarded DROP COLUMN watched; PRAGMA user_version = 1");
+	assert_int_equal(journal_look_at(db), JOURNAL_OLDER);
+	(void)sqlite3_close(db);
+	assert_int_equal(journal_store_look(path), JOURNAL_FINE);
+	store = start();
+	put_refusals(store, 1);
+	stop(&store);
+	db = connect_to(path);
+	assert_int_equal(journal_look_at(db), JOURNAL_FINE);
+	(void)sqlite3_close(db);
+	assert_sql("SELECT count(*) FROM record", "2");
+	assert_sql("SELECT sum(messages) FROM rollup", "1");
+	assert_sql("SELECT count(*) FROM sqlite_schema WHERE tbl_name IN ('handshake',"
+	    " 'delivery', 'trouble', 'watched', 'position') AND type = 'table'", "5");
+	assert_sql("SELECT count(*) FROM sqlite_schema WHERE name IN ('record_queue_id',"
+	    " 'record_session')", "2");
+	assert_sql("PRAGMA integrity_check", "ok");
+	assert_string_equal(said, "");
+}
+
+static void
+a_journal_of_version_2_is_converted(void **state)
+{
+	struct journal_store *store = start();
+	sqlite3 *db;
+
+	(void)state;
+	put_refusals(store, 1);
+	stop(&store);
+	db = connect_to(path);
+	run_sql(db, "ALTER TABLE trouble DROP COLUMN bits;"
+	    "ALTER TABLE trouble DROP COLUMN rule_kind;"
+	    "ALTER TABLE trouble DROP COLUMN rule_name;"
+	    "ALTER TABLE trouble DROP COLUMN verdict;"
+	    "ALTER TABLE trouble DROP COLUMN reason;"
+	    "INSERT INTO trouble VALUES (1, 1, 'Q1', 'x@acme.example', 'acme.example', 'mx',"
+	    " '192.0.2.1', 'none', '', 'none', 'deferred', 'other', '4.7.5', 'text', '', '');"
+	    "PRAGMA user_version = 2");
+	assert_int_equal(journal_look_at(db), JOURNAL_OLDER);
+	(void)sqlite3_close(db);
+	store = start();
+	stop(&store);
+	assert_sql("PRAGMA user_version", CURRENT);
+	assert_sql("SELECT count(*) FROM record", "1");
+	assert_sql("SELECT queue_id || bits || rule_kind || rule_name || verdict || reason"
+	    " FROM trouble", "Q1-1");
+	assert_sql("PRAGMA integrity_check", "ok");
 	assert_string_equal(said, "");
 }
 
@@ -671,7 +737,7 @@ removed_under_it(void **state)
 	remove_all();
 	put_refusals(store, 7);
 	assert_sql("SELECT count(*) FROM record", "7");
-	assert_sql("PRAGMA user_version", "1");
+	assert_sql("PRAGMA user_version", CURRENT);
 	assert_false(stats_of(store).trouble);
 	await_said("removed or renamed");
 	stop(&store);
@@ -771,19 +837,22 @@ corrupt_before_it_is_opened(void **state)
 static void
 without_its_tables(void **state)
 {
+	static const char *const versions[] = { "1", CURRENT };
 	struct journal_store *store;
-	sqlite3 *db;
 
-	(void)state;
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	run_sql(db, "PRAGMA application_id = 1414288215; PRAGMA user_version = 1;"
-	    "CREATE TABLE other (a)");
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	store = start();
-	put_refusals(store, 3);
-	assert_sql("SELECT count(*) FROM record", "3");
-	stop(&store);
-	assert_int_equal(set_aside_count(), 1);
+	for (size_t i = 0; i < 2; i++) {
+		char sql[128];
+
+		assert_int_equal(set_up(state), 0);
+		(void)snprintf(sql, sizeof(sql), "PRAGMA application_id = 1414288215;"
+		    "PRAGMA user_version = %s; CREATE TABLE other (a)", versions[i]);
+		make_database(sql);
+		store = start();
+		put_refusals(store, 3);
+		assert_sql("SELECT count(*) FROM record", "3");
+		stop(&store);
+		assert_int_equal(set_aside_count(), 1);
+	}
 }
 
 static void
@@ -824,6 +893,34 @@ truncated_under_it(void **state)
 	put_refusals(store, 5);
 	stop(&store);
 	assert_sql("PRAGMA integrity_check", "ok");
+}
+
+/* Another writer has the header of a new log written, and is killed or waits. */
+static void
+log_begun_anew_by_another(void **state)
+{
+	struct store_db db;
+	char log[80];
+	FILE *file;
+
+	(void)state;
+	store_db_open(&db, path);
+	assert_int_equal(db.result, DB_DONE);
+	store_db_begin(&db);
+	store_db_discard(&db, "age", &(struct dropped){ .records = 1 });
+	assert_true(store_db_commit(&db));
+	assert_true(db.wal_pages > 0);
+	assert_int_equal(sqlite3_wal_checkpoint_v2(db.db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+	    NULL, NULL), SQLITE_OK);
+	(void)snprintf(log, sizeof(log), "%s-wal", path);
+	file = fopen(log, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 16, SEEK_SET), 0);
+	(void)fputs("newsalts", file);
+	assert_int_equal(fclose(file), 0);
+	store_db_look(&db);
+	assert_int_equal(db.result, DB_DONE);
+	store_db_close(&db, false);
 }
 
 /* What a refusal's put promised, after its process ended without a word. */
@@ -1111,10 +1208,14 @@ main(int argc, char **argv)
 		TEST(values_are_the_records),
 		TEST(kinds_of_records),
 		TEST(accepted_messages_are_rolled_up),
+		TEST(agreements_keep_the_clients_address),
+		TEST(our_own_exempt_mail_is_rolled_up),
 		TEST(more_sets_than_memory_takes),
 		TEST(digests_stay_what_they_were),
 		TEST(many_threads),
 		TEST(columns_of_new_fields_are_added),
+		TEST(a_journal_of_version_1_is_converted),
+		TEST(a_journal_of_version_2_is_converted),
 		TEST(a_newer_journal_is_left_alone),
 		TEST(a_foreign_database_is_left_alone),
 		TEST(looks),
@@ -1127,6 +1228,7 @@ main(int argc, char **argv)
 		TEST(without_its_tables),
 		TEST(corrupt_under_it),
 		TEST(truncated_under_it),
+		TEST(log_begun_anew_by_another),
 		TEST(log_overwritten_under_it),
 		TEST(disk_full),
 		TEST(killed),
@@ -1137,16 +1239,6 @@ main(int argc, char **argv)
 		TEST(refusals_do_not_push_out_history),
 		TEST(downgrades_are_told),
 	};
-	int status;
 
-	folder = mkdtemp(in_memory);
-	if (folder == NULL)
-		folder = mkdtemp(on_disk);
-	if (folder == NULL)
-		return EXIT_FAILURE;
-	(void)snprintf(path, sizeof(path), "%s/journal.db", folder);
-	status = UNIT_RUN(argc, argv, tests);
-	(void)set_up(NULL);
-	(void)rmdir(folder);
-	return status;
+	return run_on_journal(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
 }

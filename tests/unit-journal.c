@@ -261,7 +261,7 @@ what_a_monitored_rule_would_do_is_written(void **state)
 	expect_record(&facts, &verdict, JOURNAL_JSON,
 	    "{\"time\":\"2026-01-01T12:00:00.123Z\",\"from\":\"a@acme.example\","
 	    "\"action\":\"accept\",\"rule\":\"policy.conf:3\","
-	    "\"rule_kind\":\"default\",\"would\":\"tempfail\","
+	    "\"rule_kind\":\"default\",\"enforced\":\"no\",\"would\":\"tempfail\","
 	    "\"would_reason\":\"aead\",\"would_failed\":[\"tls-version\",\"aead\"],"
 	    "\"would_rule\":\"policy.conf:9\"}");
 }
@@ -503,7 +503,7 @@ every_fact_has_a_name(void **state)
 	for (; journal_fact_name(count) != NULL; count++)
 		assert_false(journal_fact_text(&facts, journal_fact_name(count),
 		    &buffer));
-	assert_int_equal(count, 29);
+	assert_int_equal(count, 34);
 	assert_string_equal(journal_fact_name(0), "mta");
 	assert_int_equal(buffer.length, 0);
 	buffer_free(&buffer);
@@ -514,7 +514,8 @@ static void
 set_some_value(struct journal_facts *facts, const char *name)
 {
 	static const char *const values[] = {
-		"yes", "7", "192.0.2.7", "postfix", "none", "2026-01-31T12:00:00Z"
+		"yes", "7", "192.0.2.7", "postfix", "none", "2026-01-31T12:00:00Z",
+		"ok", "out"
 	};
 	char error[JOURNAL_ERROR_MAX];
 

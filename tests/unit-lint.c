@@ -21,7 +21,7 @@ read_providers(const char *folder)
 	assert_int_equal(setenv("TLSWARD_DATADIR", folder, 1), 0);
 	providers = providers_read(diags);
 	assert_non_null(providers);
-	diags_print(diags, stderr);
+	diags_print(diags, true, stderr);
 	assert_int_equal(diags_count(diags), 0);
 	diags_free(&diags);
 	return providers;
@@ -110,7 +110,7 @@ broken_providers(void **state)
 	providers = providers_read(diags);
 	assert_non_null(providers);
 	assert_int_equal(diags_errors(diags), 2);
-	assert_string_equal(diags_at(diags, 1)->message, "cannot be read: it is no file of at most 1 MiB");
+	assert_string_equal(diags_at(diags, 1)->message, "cannot be read: it is not a file of at most 1 MiB");
 	providers_free(&providers);
 	(void)rmdir(path);
 	(void)rmdir(folder);
@@ -178,6 +178,101 @@ regex_names(void **state)
 	}
 }
 
+/* How many warnings of a kind there are. */
+static size_t
+count_id(const struct diags *diags, const char *id)
+{
+	const struct diag *each;
+	size_t count = 0;
+
+	for (size_t i = 0; (each = diags_at(diags, i)) != NULL; i++)
+		count += each->id != NULL && strcmp(each->id, id) == 0;
+	return count;
+}
+
+/* However many rules there are for one name, each names what is below it, too. */
+static void
+many_rules_for_a_name(void **state)
+{
+	char path[] = "/tmp/unit-lint-policy-XXXXXX";
+	struct diags *diags = diags_new();
+	struct policy *policy = NULL;
+	int fd = mkstemp(path);
+	FILE *out;
+
+	(void)state;
+	assert_int_not_equal(fd, -1);
+	out = fdopen(fd, "w");
+	assert_non_null(out);
+	for (int i = 0; i < 200; i++)
+		(void)fprintf(out, "from domain hub.example via 192.0.2.%d "
+		    "{ require tls; otherwise reject }\n", i);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(lint_load(path, NULL, 0, NULL, &policy, diags), POLICY_LOADED);
+	assert_int_equal(diags_count(diags), 1);
+	assert_int_equal(count_id(diags, "via-only"), 1);
+	policy_free(&policy);
+	diags_free(&diags);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* What is said of a policy beside a folder with partners' certificates. */
+static void
+partner_certificates(void **state)
+{
+	static const struct {
+		const char *settings;
+		size_t purpose, renewal, one_key;
+		const char *kind;
+	} rules[] = {
+		{ "require certificate name mx.server.example", 1, 0, 0, "from" },
+		{ "require certificate name /mx\\.[rsev]+\\.example/; "
+		  "require certificate issuer \"mx.server.example\"", 1, 0, 0, "from" },
+		{ "require certificate issuer \"mx.server.example\"", 1, 0, 0, "from" },
+		{ "require certificate name *.server.example; "
+		  "require certificate issuer \"CA\"", 0, 0, 0, "from" },
+		{ "require certificate name mx.client.example mx.both.example", 0, 0, 0, "from" },
+		{ "require certificate", 0, 0, 0, "from" },
+		{ "require certificate; require certificate fingerprint "
+		  "sha256:5d8d94a9e3c418e5da54ba5e853185802904e335c3b060d28592d36ba4d70891", 0, 1, 0, "from" },
+		{ "require certificate fingerprint sha1:"
+		  "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c", 0, 0, 1, "from" },
+		/* Where mail goes the certificate is a server's. */
+		{ "require certificate name mx.server.example", 0, 0, 0, "deliver" }
+	};
+	const char *top = getenv("srcdir");
+	char folder[4096], path[] = "/tmp/unit-lint-policy-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_not_equal(fd, -1);
+	(void)close(fd);
+	(void)snprintf(folder, sizeof(folder),
+	    "%s/tests/cases/policy/warn/certificates-not-for-clients",
+	    top != NULL ? top : ".");
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		struct diags *diags = diags_new();
+		struct policy *policy = NULL;
+		FILE *out = fopen(path, "w");
+
+		assert_non_null(diags);
+		assert_non_null(out);
+		(void)fprintf(out, "%s domain a.example { %s }\n",
+		    rules[i].kind, rules[i].settings);
+		assert_int_equal(fclose(out), 0);
+		/* 2036-10-10 */
+		assert_int_equal(lint_load(path, folder, 2107209600, NULL, &policy,
+		    diags), POLICY_LOADED);
+		assert_int_equal(diags_errors(diags), 0);
+		assert_int_equal(count_id(diags, "certificate-purpose"), rules[i].purpose);
+		assert_int_equal(count_id(diags, "renewal-soon"), rules[i].renewal);
+		assert_int_equal(count_id(diags, "one-key"), rules[i].one_key);
+		policy_free(&policy);
+		diags_free(&diags);
+	}
+	assert_int_equal(unlink(path), 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -185,7 +280,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(shipped_providers),
 		cmocka_unit_test(no_providers),
 		cmocka_unit_test(broken_providers),
-		cmocka_unit_test(regex_names)
+		cmocka_unit_test(regex_names),
+		cmocka_unit_test(partner_certificates),
+		cmocka_unit_test(many_rules_for_a_name)
 	};
 
 	return UNIT_RUN(argc, argv, tests);

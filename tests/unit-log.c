@@ -57,7 +57,8 @@ expect(const struct review_filter *options, int64_t after, const char *index, bo
 	sqlite3_stmt *rows = NULL;
 	sqlite3 *db = new_journal();
 
-	assert_int_equal(review_records(db, options, after, &rows), SQLITE_OK);
+	assert_int_equal(review_rows(db, options, JOURNAL_RECORD, after,
+	    &rows), SQLITE_OK);
 	explain(db, rows, &plan);
 	if (strstr(plan.text, index) == NULL || strstr(plan.text, "SCAN record\n") != NULL ||
 	    (strstr(plan.text, "TEMP B-TREE") != NULL) != sorts)
@@ -83,7 +84,9 @@ filters_use_their_index(void **state)
 	options.reasons = (struct review_words){ { "tls", "bits" }, 2 };
 	expect(&options, -1, "USING INDEX record_reason (reason=?", false);
 	options.rule = "a.conf";
-	expect(&options, -1, "USING INDEX record_rule (rule=?", false);
+	expect(&options, -1, "USING COVERING INDEX record_rule (rule>?", true);
+	options.rule = "a.conf:1";
+	expect(&options, -1, "USING COVERING INDEX record_rule (rule>?", true);
 	take_domain(&options, "acme.example");
 	expect(&options, -1, "USING INDEX record_domain (domain=?", false);
 	assert_true(review_filter_client(&options, "mx.acme.example"));
@@ -102,7 +105,7 @@ would_uses_its_index(void **state)
 	expect(&options, -1, "USING INDEX record_would (would=?", false);
 }
 
-/* Of these the rows are found first; where there is more than one, they are sorted. */
+/* Of these the rows are found first, and their numbers sorted. */
 static void
 parts_of_names_use_an_index(void **state)
 {
@@ -110,12 +113,21 @@ parts_of_names_use_an_index(void **state)
 
 	(void)state;
 	take_domain(&options, ".acme.example");
-	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", false);
+	expect(&options, -1, "COVERING INDEX record_domain", true);
 	options.domain[0] = '\0';
 	assert_true(review_filter_client(&options, ".acme.example"));
-	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", false);
-	assert_true(review_filter_client(&options, "192.0.2.0/23"));
-	expect(&options, -1, "USING INTEGER PRIMARY KEY (rowid=?)", true);
+	expect(&options, -1, "COVERING INDEX record_client_name", true);
+}
+
+static void
+ids_use_an_index(void **state)
+{
+	struct review_filter options = { .queue_id = "4bXy2Q" };
+
+	(void)state;
+	expect(&options, -1, "USING INDEX record_queue_id (queue_id=?)", true);
+	options = (struct review_filter){ .session = "s1" };
+	expect(&options, -1, "USING INDEX record_session (session=?)", true);
 }
 
 int
@@ -125,6 +137,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(filters_use_their_index),
 		cmocka_unit_test(would_uses_its_index),
 		cmocka_unit_test(parts_of_names_use_an_index),
+		cmocka_unit_test(ids_use_an_index),
 	};
 
 	return UNIT_RUN(argc, argv, tests);

@@ -8,6 +8,7 @@
  */
 #include "tests/unit.h"
 
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include "tests/fake-milter/allocation.h"
@@ -153,6 +154,68 @@ start_and_stop(void)
 	return started;
 }
 
+static char watched[] = "/tmp/unit-memory-watch-XXXXXX";
+
+/* An empty journal, or how many handshakes and deliveries are in it. */
+static int
+watched_journal(bool anew)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *row = NULL;
+	int sum = 0;
+
+	assert_int_equal(sqlite3_open(watched, &db), SQLITE_OK);
+	if (anew)
+		assert_int_equal(schema_migrate(db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, anew ? "DELETE FROM handshake" :
+	    "SELECT (SELECT count(*) FROM handshake) + (SELECT count(*) FROM delivery)", -1,
+	    &row, NULL), SQLITE_OK);
+	if (sqlite3_step(row) == SQLITE_ROW)
+		sum = sqlite3_column_int(row, 0);
+	(void)sqlite3_finalize(row);
+	if (anew)
+		(void)sqlite3_exec(db, "DELETE FROM delivery; DELETE FROM position;"
+		    "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+	(void)sqlite3_close(db);
+	return sum;
+}
+
+/* All of it is in the journal, or nothing. */
+static bool
+write_watched(void)
+{
+	const struct journal_handshake handshake = { .direction = "in", .reason = "why" };
+	const struct journal_delivery delivery = { .result = "deferred",
+		.tls_reason = "why", .bits = -1 };
+	const struct journal_position position = { .state = "there" };
+	struct journal_watch *watch = journal_watch_open(watched);
+	struct buffer state = BUFFER_INIT;
+	bool done = false;
+
+	(void)watched_journal(true);
+	if (watch != NULL && journal_watch_position(watch, &state)) {
+		journal_watch_handshake(watch, &handshake);
+		journal_watch_delivery(watch, &delivery);
+		done = journal_watch_commit(watch, &position) == JOURNAL_WATCH_DONE;
+	}
+	journal_watch_close(&watch);
+	buffer_free(&state);
+	assert_int_equal(watched_journal(false), done ? 2 : 0);
+	return done;
+}
+
+static void
+what_is_watched(void **state)
+{
+	int file = mkstemp(watched);
+
+	(void)state;
+	assert_true(file >= 0);
+	(void)close(file);
+	fail_each(write_watched);
+	(void)unlink(watched);
+}
+
 /* What cannot be kept for want of memory is counted. */
 static void
 a_lost_record_is_counted(void **state)
@@ -223,6 +286,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(settings),
 		cmocka_unit_test(rows),
 		cmocka_unit_test(journals),
+		cmocka_unit_test(what_is_watched),
 		cmocka_unit_test(a_lost_record_is_counted),
 	};
 	int file = mkstemp(path), status;

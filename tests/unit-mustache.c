@@ -5,6 +5,8 @@
  */
 #include "tests/unit.h"
 
+#include <time.h>
+
 #include "tests/fake-milter/allocation.h"
 #include "tool/mustache.h"
 #include "tool/screen.h"
@@ -64,12 +66,15 @@ values_are_written_as_people_read_them(void **state)
 	(void)state;
 	assert_string_equal(filled("a {{n}} {{ n|plain }} {{r}} b", "{\"n\":1234567,"
 	    "\"r\":1.5}"), "a 1,234,567 1234567 1.50 b");
-	assert_string_equal(filled("{{t|day}} {{t|minute}} {{no|day}}",
-	    "{\"t\":\"2026-01-31T12:34:56.000Z\"}"),
-	    "2026-01-31 2026-01-31 12:34 \xE2\x80\x93");
-	assert_string_equal(filled("{{t|second}} {{a|s}}{{b|s}}{{c|s}}",
-	    "{\"t\":\"2026-01-31T12:34:56.000Z\",\"a\":0,\"b\":1,\"c\":2}"),
-	    "2026-01-31 12:34:56 ss");
+	assert_int_equal(setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1), 0);
+	tzset();
+	assert_string_equal(filled("{{t|day}} {{t|minute}} {{no|day}} {{t|date}}",
+	    "{\"t\":\"2026-01-31T23:34:56.000Z\"}"),
+	    "2026-02-01 2026-02-01 00:34 CET \xE2\x80\x93 2026-01-31");
+	assert_string_equal(filled("{{t|short}}, {{t|long}}, {{no|long}}",
+	    "{\"t\":\"2003-07-31T22:34:56Z\"}"), "1 Aug 2003, 1 August 2003, \xE2\x80\x93");
+	assert_string_equal(filled("{{a|s}}{{b|s}}{{c|s}}", "{\"a\":0,\"b\":1,\"c\":2}"),
+	    "ss");
 	assert_string_equal(filled("{{a.b.1.c}}", "{\"a\":{\"b\":[0,{\"c\":\"x\"}]}}"), "x");
 	assert_string_equal(filled("", "{}"), "");
 }
@@ -162,10 +167,10 @@ broken_templates(void **state)
 		{ "{{", "t:1: a tag has no end" },
 		{ "{{a}", "t:1: a tag has no end" },
 		{ "{{{a}}", "t:1: a tag has no end" },
-		{ "\n{{}}", "t:2: this is no name, or no form of a value" },
-		{ "{{a b}}", "t:1: this is no name, or no form of a value" },
-		{ "{{a|loud}}", "t:1: this is no name, or no form of a value" },
-		{ "{{a|}}", "t:1: this is no name, or no form of a value" },
+		{ "\n{{}}", "t:2: this is not a name or a form of a value" },
+		{ "{{a b}}", "t:1: this is not a name or a form of a value" },
+		{ "{{a|loud}}", "t:1: this is not a name or a form of a value" },
+		{ "{{a|}}", "t:1: this is not a name or a form of a value" },
 		{ "{{#a}}\n{{/b}}", "t:2: another section is to end first" },
 		{ "{{/a}}", "t:1: a section ends that has not begun" },
 		{ "\n{{#a}}\n\n", "t:2: a section has no end" },
@@ -182,7 +187,7 @@ broken_templates(void **state)
 	memset(deep, 'a', sizeof(deep) - 1);
 	memcpy(deep, "{{", 2);
 	memcpy(deep + sizeof(deep) - 3, "}}", 2);
-	is_broken(deep, "t:1: this is no name, or no form of a value");
+	is_broken(deep, "t:1: this is not a name or a form of a value");
 }
 
 static void

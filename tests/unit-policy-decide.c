@@ -691,6 +691,122 @@ standings(void **state)
 	policy_free(&policy);
 }
 
+/* What a rule is, for those who report of it: of itself, and by whom it is for. */
+static void
+rules_by_number(void **state)
+{
+	static const struct {
+		const char *name, *address;
+		int by[4];
+	} clients[] = {
+		{ "mx.acme.example", NULL, { 0, NAMES_VIA, NAMES_REQUIRED, 0 } },
+		{ "mx.other.example", "192.0.2.7", { 0, NAMES_VIA, NAMES_VIA, 0 } },
+		{ NULL, "198.51.100.1", { 0, 0, 0, 0 } }
+	};
+	static const char *const whos[] = {
+		"acme.example", "acme.example", "domain b.example /x/ via 192.0.2.0/24", ""
+	};
+	struct policy *policy = policy_text_load("partner Acme { domain acme.example\n"
+	    "incoming { require tls; require tls >= 1.3 from 2026-07-01 }\n"
+	    "incoming via mx.acme.example 192.0.2.7 { monitor } }\n"
+	    "from domain b.example /x/ via 192.0.2.0/24 { require client mx.acme.example }\n"
+	    "default { }\n");
+	const struct policy_options options = { .now = JUNE_2026 };
+	struct policy_standing standing;
+	struct facts facts;
+	char *text;
+	size_t length;
+	FILE *out;
+
+	(void)state;
+	policy_rule_standing(policy, 0, &options, &standing);
+	assert_string_equal(standing.partner, "Acme");
+	assert_true(standing.next > JUNE_2026 && standing.next < INT64_MAX);
+	policy_rule_standing(policy, 3, &options, &standing);
+	assert_null(standing.partner);
+	assert_true(standing.next == INT64_MAX);
+	for (size_t i = 0; i < 4; i++) {
+		out = open_memstream(&text, &length);
+		assert_non_null(out);
+		assert_int_equal(policy_print_who(policy, i, out), i < 3);
+		assert_int_equal(fclose(out), 0);
+		assert_string_equal(text + (text[0] == ' '), whos[i]);
+		free(text);
+		assert_int_equal(policy_rule_client(policy, i, NULL, JUNE_2026) !=
+		    NAMES_NO_CLIENT, i == 1 || i == 2);
+		for (size_t k = 0; k < sizeof(clients) / sizeof(clients[0]); k++) {
+			facts = (struct facts)FACTS_INIT;
+			facts.client_name = clients[k].name;
+			facts.client_addr = clients[k].address;
+			assert_int_equal(policy_rule_client(policy, i, &facts, JUNE_2026),
+			    clients[k].by[i]);
+		}
+	}
+	assert_true(policy_rule_is_via(policy, 0, NULL));
+	assert_false(policy_rule_is_via(policy, 1, NULL));
+	assert_true(policy_rule_is_via(policy, 1, "192.0.2.7"));
+	assert_false(policy_rule_is_via(policy, 2, "192.0.2.7"));
+	policy_free(&policy);
+}
+
+/* How many certificates a rule demands, or (SIZE_MAX) the folder has, that end by then. */
+static int
+count_registered(const struct policy *policy, size_t rule, int64_t end, const char **file)
+{
+	const struct pinned_file *at = NULL;
+	struct policy_registered registered;
+	int count = 0;
+
+	while (policy_registered_next(policy, rule, JUNE_2026, end, &at, &registered)) {
+		assert_true(registered.not_after < end && registered.cn != NULL);
+		*file = strrchr(registered.file, '/') + 1;
+		count++;
+	}
+	return count;
+}
+
+/* What a rule demands, at a time, and the certificates that are registered with it. */
+static void
+rules_demand(void **state)
+{
+	const char *top = getenv("srcdir"), *file = "";
+	const int64_t last = INT64_MAX, year_2100 = INT64_C(4102444800);
+	char folder[PATH_MAX], text[4 * PATH_MAX];
+	struct diags *diags = diags_new();
+	struct policy *policy;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), "%s/tests/cases/policy/good/known-certificates",
+	    top != NULL ? top : ".");
+	assert_non_null(realpath(text, folder));
+	(void)snprintf(text, sizeof(text),
+	    "from a.example { require certificate file \"%s/pin.pem\""
+	    " \"%s/partners/acme-next.pem\" }\n"
+	    "from b.example { require certificate fingerprint sha256:"
+	    "e57d4a6c0205" "6d755daaac13e0db0576" "4e3b346c3c3a81b3cc0ceb5731530cd4 }\n"
+	    "from c.example { require tls; require tls >= 1.3 from 2026-07-01 }\n"
+	    "default { }\n", folder, folder);
+	policy = policy_text_load(text);
+	(void)strcat(folder, "/partners");
+	assert_int_equal(policy_load_certificates(policy, folder, diags), POLICY_LOADED);
+	assert_int_equal(count_registered(policy, 0, last, &file), 2);
+	assert_int_equal(count_registered(policy, 0, year_2100, &file), 0);
+	assert_int_equal(count_registered(policy, 1, last, &file), 1);
+	assert_string_equal(file, "acme-next.pem");
+	assert_int_equal(count_registered(policy, 2, last, &file), 0);
+	assert_true(count_registered(policy, SIZE_MAX, last, &file) > 5);
+	assert_false(policy_rule_required(policy, 2, REASON_BITS, JUNE_2026, text,
+	    sizeof(text)));
+	assert_true(policy_rule_required(policy, 2, REASON_TLS_VERSION, JUNE_2026, text,
+	    sizeof(text)));
+	assert_string_equal(text, "TLS");
+	assert_true(policy_rule_required(policy, 2, REASON_TLS_VERSION, year_2100, text,
+	    sizeof(text)));
+	assert_string_equal(text, "TLS 1.3 or newer");
+	policy_free(&policy);
+	diags_free(&diags);
+}
+
 /* -- What is hidden --------------------------------------------------- */
 
 static const char hidden_policy[] =
@@ -855,6 +971,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(before_the_first_recipient),
 		cmocka_unit_test(rules_are_told_one_by_one),
 		cmocka_unit_test(standings),
+		cmocka_unit_test(rules_by_number),
+		cmocka_unit_test(rules_demand),
 		cmocka_unit_test(threads_share_a_policy),
 		cmocka_unit_test(what_is_hidden_may_matter),
 		cmocka_unit_test(facts_that_say_nothing_are_unknown),

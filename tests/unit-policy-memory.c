@@ -20,7 +20,9 @@
 #include "lint/lint.h"
 #include "tests/fake-milter/allocation.h"
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/diag.h"
+#include "policy/tls_policy.h"
 
 #define HEX64 "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c"
 
@@ -47,7 +49,12 @@ static const char policy_text[] =
     "from c1.example { }\nfrom c2.example { }\nfrom c3.example { }\nfrom c4.example { }\n"
     "from c5.example { }\nfrom c6.example { }\nfrom c7.example { }\n"
     "to postmaster x@ours.example ours.example /ours/ { require forward-secrecy }\n"
-    "client authenticated local 192.0.2.0/24 2001:db8::/32 mx.example /mx/ { exempt }\n";
+    "client authenticated local 192.0.2.0/24 2001:db8::/32 mx.example /mx/ { exempt }\n"
+    "partner \"P\" { domain p.example; incoming via 192.0.2.1 mx.p.example { require tls \n"
+    "    require client 192.0.2.0/24 .p.example /p/ from 2098-01-01; note \"n\" }\n"
+    "    incoming { require tls >= 1.2; require tls >= 1.3 from 2098-01-01 until 2099-01-01 }\n"
+    "    outgoing { require tls }; contact x@p.example }\n"
+    "from domain v.example /^v@v\\.example$/ via mx.v.example { require aead }\n";
 
 static const char list_text[] = "l1.example\n.l2.example\nx@l3.example\n";
 
@@ -161,7 +168,7 @@ load(const char *path)
 
 	if (diags == NULL)
 		return false;
-	result = lint_load(path, JUNE_2026, &policy, diags);
+	result = lint_load(path, NULL, JUNE_2026, NULL, &policy, diags);
 	if (result == POLICY_LOADED) {
 		assert_non_null(policy);
 		assert_int_equal(diags_errors(diags), 0);
@@ -173,7 +180,7 @@ load(const char *path)
 		assert_int_equal(diags_count(diags), baseline_warnings);
 	} else {
 		if (result != POLICY_NO_MEMORY)
-			diags_print(diags, stderr);
+			diags_print(diags, true, stderr);
 		assert_int_equal(result, POLICY_NO_MEMORY);
 		assert_null(policy);
 	}
@@ -240,7 +247,7 @@ every_failure_of_certificates_is_seen(void **state)
 		enum policy_load_result result;
 
 		allocation_fail(n);
-		result = lint_load_certificates(policy, folder, JUNE_2026, diags);
+		result = policy_load_certificates(policy, folder, diags);
 		assert_true(result == POLICY_LOADED || result == POLICY_NO_MEMORY);
 		if (allocation_count() < n) {
 			assert_int_equal(result, POLICY_LOADED);
@@ -311,7 +318,7 @@ every_failure_of_an_invalid_policy_is_seen(void **state)
 		diags = diags_new();
 		if (diags == NULL)
 			continue;
-		result = lint_load(path, JUNE_2026, &policy, diags);
+		result = lint_load(path, NULL, JUNE_2026, NULL, &policy, diags);
 		assert_true(result == POLICY_INVALID || result == POLICY_NO_MEMORY);
 		assert_null(policy);
 		assert_true(result == POLICY_NO_MEMORY || diags_errors(diags) > 0);
@@ -483,6 +490,65 @@ every_failure_of_reading_a_domain_is_seen(void **state)
 	assert_int_equal(allocation_live(), 0);
 }
 
+static void
+every_failure_of_joining_values_is_seen(void **state)
+{
+	const struct facts facts = { .direction = "out", .next_hop = "p.example" };
+	static const char theirs[] = "OK secure match=a.b protocols=>=TLSv1.1 exclude=RC4";
+	struct policy *policy = policy_text_load(
+	    "deliver p.example { require tls >= 1.2; require forward-secrecy }\n");
+	struct buffer whole = BUFFER_INIT;
+	struct verdict verdict;
+	bool good = false;
+
+	(void)state;
+	policy_text_decide(policy, &facts, &verdict);
+	allocation_fail(0);
+	assert_true(policy_tls_policy_with(&verdict, theirs, &whole));
+	for (long n = 1; !good; n++) {
+		struct buffer reply = BUFFER_INIT;
+
+		allocation_fail(n);
+		(void)policy_tls_policy_with(&verdict, theirs, &reply);
+		good = !reply.failed;
+		assert_true(good || allocation_count() >= n);
+		assert_true(n < ALLOCATIONS_MAX);
+		if (good)
+			assert_string_equal(reply.text, whole.text);
+		buffer_free(&reply);
+	}
+	allocation_fail(0);
+	buffer_free(&whole);
+	policy_free(&policy);
+	assert_int_equal(allocation_live(), 0);
+}
+
+static void
+every_failure_of_sendmails_line_is_seen(void **state)
+{
+	const struct policy_options options = { .now = 0 };
+	struct policy *policy = policy_text_load(
+	    "deliver p.example \"[mx.p.example]:25\" { require tls; require aead }\n");
+	bool good = false;
+
+	(void)state;
+	for (long n = 1; !good; n++) {
+		struct buffer line = BUFFER_INIT;
+
+		allocation_fail(n);
+		good = policy_access_line(policy, "a.P.example", &options, &line);
+		assert_true(good || allocation_count() >= n);
+		assert_true(n < ALLOCATIONS_MAX);
+		if (good)
+			assert_string_equal(line.text,
+			    "TLS_Rcpt:p.example ENCR:1");
+		buffer_free(&line);
+	}
+	allocation_fail(0);
+	policy_free(&policy);
+	assert_int_equal(allocation_live(), 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -492,6 +558,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(every_failure_of_an_invalid_policy_is_seen),
 		cmocka_unit_test(every_failure_of_reading_a_domain_is_seen),
 		cmocka_unit_test(every_failure_of_a_standing_is_seen),
+		cmocka_unit_test(every_failure_of_joining_values_is_seen),
+		cmocka_unit_test(every_failure_of_sendmails_line_is_seen),
 		cmocka_unit_test(every_failure_of_decide_is_seen),
 		cmocka_unit_test(every_failure_of_trying_what_is_hidden_is_seen),
 		cmocka_unit_test(every_failure_of_comparing_addresses_is_seen)

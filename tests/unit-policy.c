@@ -225,6 +225,8 @@ each_kind_of_requirement_has_a_whole_row(void **state)
 		    requirement_kind((enum policy_reason)kind);
 		const void *const *member;
 
+		if (kind == REASON_TLS)
+			continue;
 		assert_non_null(row);
 		assert_int_equal(row->kind, kind);
 		assert_true(row->reason >= KIND_FIRST && row->reason < KIND_END);
@@ -234,21 +236,27 @@ each_kind_of_requirement_has_a_whole_row(void **state)
 		for (size_t i = 0; i < sizeof(row->why) / sizeof(*member); i++)
 			assert_non_null(member[i]);
 		assert_string_equal(row->why.word, policy_reason_name(row->reason));
-		assert_non_null(strstr(row->why.reply, "{required}"));
+		/* The servers that a partner registered are not told to strangers. */
+		assert_true((strstr(row->why.reply, "{required}") != NULL) ==
+		    (row->kind != REASON_CLIENT));
 		assert_true(row->why.advice[0] != '\0');
 		assert_non_null(row->facts[0]);
 		assert_true(row->demands[0] != '\0');
 		assert_int_equal(strstr(row->demands, "%s") == NULL,
 		    row->value == requirement_no_value);
 		assert_null(row->facts[REQUIREMENT_FACTS_MAX]);
+		assert_true(row->outbound >= LEVEL_UNTOLD && row->sendmail != NULL);
+		assert_int_equal(row->outbound == LEVEL_UNTOLD, row->untold != NULL);
 		assert_true(row->parse != NULL && row->meets != NULL &&
-		    row->print != NULL && row->value != NULL && row->looser != NULL && row->same != NULL && row->implied != NULL);
+		    row->print != NULL && row->value != NULL && row->covers != NULL &&
+		    row->implied != NULL);
 	}
 	assert_null(requirement_kind(REASON_NONE));
-	assert_null(requirement_kind(REASON_TLS));
+	assert_ptr_equal(requirement_kind(REASON_TLS),
+	    requirement_kind(REASON_TLS_VERSION));
 	assert_null(requirement_kind(REASON_UNKNOWN_FACT));
 	assert_null(requirement_find("", "certificate name", words, &count));
-	assert_int_equal(count, 7);
+	assert_int_equal(count, 9);
 	assert_null(requirement_find("certificate ", NULL, words, &count));
 	assert_int_equal(count, 7);
 	assert_ptr_equal(requirement_find("certificate ", "file", words, &count),
@@ -260,10 +268,10 @@ static void
 reasons_go_one_by_one(void **state)
 {
 	static const char *const words[] = {
-		"tls", "tls-version", "bits", "cipher", "forward-secrecy", "aead",
+		"client", "tls", "tls-version", "bits", "cipher", "forward-secrecy", "aead",
 		"certificate", "certificate-name", "certificate-issuer",
 		"certificate-fingerprint", "certificate-key", "certificate-signature",
-		"certificate-validity", "unknown-fact"
+		"certificate-validity", "dane", "unknown-fact"
 	};
 	enum policy_reason reason = REASON_NONE;
 
@@ -271,7 +279,7 @@ reasons_go_one_by_one(void **state)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		reason = policy_reason_next(reason);
 		assert_string_equal(policy_reason_name(reason), words[i]);
-		assert_true(policy_advice(reason)[0] != '\0');
+		assert_true(policy_advice(reason, NULL)[0] != '\0');
 	}
 	assert_int_equal(policy_reason_next(reason), REASON_COUNT);
 }
@@ -310,7 +318,7 @@ is_told_as_space(uint32_t code)
 	policy_text_file(text, (size_t)length, &fd, path);
 	(void)policy_load(path, &policy, diags);
 	policy_free(&policy);
-	diags_print(diags, out);
+	diags_print(diags, true, out);
 	(void)fclose(out);
 	(void)close(fd);
 	diags_free(&diags);
@@ -454,11 +462,15 @@ domains(void **state)
 }
 
 /* Of partners that a policy names itself. */
+/* What rules name, in reading order; of a list its file, once. */
 static void
-partners_in_reading_order(void **state)
+names_in_reading_order(void **state)
 {
-	static const char list[] = "listed.example\n";
-	static const char *const expected[] = { "a.example", ".a.example", "b.example" };
+	static const char list[] = "listed.example\nother.example\n";
+	const char *const expected[] = {
+		"a.example", ".a.example", "/x/", "u@c.example", "<>", NULL, "b.example"
+	};
+	struct policy_named named;
 	char path[32], text[256];
 	struct policy *policy;
 	size_t index = 0;
@@ -469,9 +481,14 @@ partners_in_reading_order(void **state)
 	(void)snprintf(text, sizeof(text), "from a.example .a.example /x/ u@c.example <> { }\n"
 	    "from file \"%s\" { }\nto d.example { }\nfrom b.example { }\n", path);
 	policy = policy_text_load(text);
-	for (size_t i = 0; i < 3; i++)
-		assert_string_equal(policy_partner_next(policy, &index), expected[i]);
-	assert_null(policy_partner_next(policy, &index));
+	for (size_t i = 0; i < 7; i++) {
+		assert_true(policy_named_next(policy, RULE_FROM, &index, &named));
+		assert_int_equal(named.is_list, expected[i] == NULL);
+		assert_int_equal(named.rule, i < 5 ? 0 : i == 5 ? 1 : 3);
+		if (expected[i] != NULL)
+			assert_string_equal(named.name, expected[i]);
+	}
+	assert_false(policy_named_next(policy, RULE_FROM, &index, &named));
 	policy_free(&policy);
 	(void)close(fd);
 }
@@ -514,19 +531,39 @@ a_full_disk(void **state)
 	policy_free(&policy);
 }
 
-/* What is advised has a setting where there is one that does it. */
+/* What is asked for is what the session shows to be missing. */
+static void
+advice_fits_the_session(void **state)
+{
+	struct facts facts = { .cert_verified = POLICY_NO, .cert_fingerprint = "sha256:00" };
+	struct facts out = { .direction = "out" };
+
+	(void)state;
+	assert_non_null(strstr(policy_advice(REASON_CERTIFICATE_NAME, &facts),
+	    "client authentication"));
+	facts.cert_fingerprint = "none";
+	assert_string_equal(policy_advice(REASON_CERTIFICATE, &facts),
+	    policy_advice(REASON_CERTIFICATE, NULL));
+	facts.cert_verified = POLICY_YES;
+	facts.cert_cn = "";
+	assert_non_null(strstr(policy_advice(REASON_CERTIFICATE_NAME, &facts),
+	    "subjectAltName"));
+	facts.cert_cn = "mx.other.example";
+	assert_string_equal(policy_advice(REASON_CERTIFICATE_NAME, &facts),
+	    policy_advice(REASON_CERTIFICATE_NAME, NULL));
+	/* Of a server nobody asks for its certificate. */
+	for (int reason = REASON_TLS; reason <= REASON_CERTIFICATE_FINGERPRINT; reason++)
+		assert_null(strstr(policy_advice((enum policy_reason)reason, &out),
+		    "when our server asks"));
+}
+
+/* There is advice for every reason. */
 static void
 advice_is_whole(void **state)
 {
 	(void)state;
-	for (int reason = 0; reason < REASON_COUNT; reason++) {
-		const char *hint = policy_advice_hint((enum policy_reason)reason);
-
-		assert_true(hint == NULL || hint[0] != '\0');
-		assert_non_null(policy_advice((enum policy_reason)reason));
-	}
-	assert_non_null(policy_advice_hint(REASON_TLS));
-	assert_null(policy_advice_hint(REASON_BITS));
+	for (int reason = 0; reason < REASON_COUNT; reason++)
+		assert_non_null(policy_advice((enum policy_reason)reason, NULL));
 	assert_string_equal(policy_protocol_name(PROTOCOL_CLEAR), "clear text");
 	assert_string_equal(policy_protocol_name(PROTOCOL_TLS_1_3), "TLSv1.3");
 }
@@ -548,9 +585,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(suites_are_worth_what_openssl_says),
 		cmocka_unit_test(suites_are_worth_what_their_names_say),
 		cmocka_unit_test(domains),
-		cmocka_unit_test(partners_in_reading_order),
+		cmocka_unit_test(names_in_reading_order),
 		cmocka_unit_test(folders_of_certificates),
 		cmocka_unit_test(a_full_disk),
+		cmocka_unit_test(advice_fits_the_session),
 		cmocka_unit_test(advice_is_whole)
 	};
 

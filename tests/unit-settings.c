@@ -123,7 +123,7 @@ every_setting_is_taken(void **state)
 	    "follow-accepted yes\nauthentication-results mx.ours.example\n"
 	    "pid-file /run/tlsward.pid\njournal sqlite:/srv/j.db\n"
 	    "journal-keep 6 weeks\njournal-max 500MB\njournal-accepted full\n"
-	    "metrics [::1]:8894\n");
+	    "metrics [::1]:8894\nmaillog file:/var/log/mail.log\n");
 
 	(void)state;
 	assert_string_equal(s->listen, "inet:8893@127.0.0.1");
@@ -154,7 +154,25 @@ every_setting_is_taken(void **state)
 	assert_true(s->journal_keep_ms == INT64_C(42) * 24 * 3600 * 1000);
 	assert_true(s->journal_max == INT64_C(500) << 20);
 	assert_true(s->journal_accepted_full);
+	assert_string_equal(s->maillog, "/var/log/mail.log");
 	settings_free(&s);
+}
+
+static void
+a_mail_log_is_a_file_or_journald(void **state)
+{
+	struct settings *s = good("maillog journald\n");
+
+	(void)state;
+	assert_string_equal(s->maillog, "journald");
+	settings_free(&s);
+	s = good("maillog none\n");
+	assert_null(s->maillog);
+	settings_free(&s);
+	bad("maillog /var/log/mail.log", 9, "maillog cannot be \"/var/log/mail.log\": "
+	    "expected none | file:/path | journald");
+	bad("maillog file:mail.log", 9, "maillog cannot be \"file:mail.log\": "
+	    "expected an absolute path after file:");
 }
 
 static void
@@ -419,7 +437,13 @@ options_follow_the_settings(void **state)
 	assert_true(options.monitor);
 	assert_true(options.soft_bounce);
 	assert_int_equal(options.quarantine_as, POLICY_ACCEPT);
+	assert_int_equal(options.postfix.version, 0);
+	assert_null(options.postfix.digest);
 	assert_string_equal(options.recipient_delimiter, "+");
+	settings_free(&s);
+	s = good("postfix-version 3.10.2\npostfix-tls-digest sha1\n");
+	assert_int_equal(settings_policy_options(s, 0).postfix.version, 310);
+	assert_string_equal(settings_policy_options(s, 0).postfix.digest, "sha1");
 	settings_free(&s);
 	s = good("quarantine-as tempfail\n");
 	assert_int_equal(settings_policy_options(s, 0).quarantine_as, POLICY_TEMPFAIL);
@@ -440,7 +464,7 @@ a_file_that_cannot_be_read_says_so(void **state)
 	    SETTINGS_UNREADABLE);
 	assert_null(s);
 	assert_int_equal(settings_load("/", &s, diags), SETTINGS_UNREADABLE);
-	assert_int_equal(settings_load("/dev/zero", &s, diags), SETTINGS_INVALID);
+	assert_int_equal(settings_load("/dev/zero", &s, diags), SETTINGS_UNREADABLE);
 	assert_string_equal(diags_at(diags, 0)->message,
 	    "cannot be read: No such file or directory");
 	diags_free(&diags);
@@ -452,6 +476,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_the_contract_s),
 		cmocka_unit_test(every_setting_is_taken),
+		cmocka_unit_test(a_mail_log_is_a_file_or_journald),
 		cmocka_unit_test(metrics_are_at_a_host_and_port),
 		cmocka_unit_test(authserv_ids),
 		cmocka_unit_test(listen_takes_both_forms),

@@ -9,13 +9,14 @@
 #include "tool/case.h"
 
 #include <errno.h>
-#include <stdint.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tool/tool.h"
 #include "base/date.h"
+#include "base/file.h"
 
 /* The name of a field as one of "names" has it, by number; NULL: it is none of them. */
 static const char *
@@ -86,7 +87,8 @@ case_fact(struct cases *cases)
 		    "the \"=>\"", name);
 	else if (known && fact_given(cases, name))
 		case_error(cases, word->start, "%s is given twice", name);
-	else if (!journal_facts_set(cases->now.facts, name, word->text.text, error))
+	else if (!journal_facts_set_written(cases->now.facts, name,
+	    word->text.text, error))
 		case_error(cases, known ? word->value : word->start, "%s", error);
 	else if (known)
 		add_argument(&cases->now.arguments, name, word->text.text);
@@ -135,6 +137,13 @@ rule_kind_words(void)
 	return words;
 }
 
+/* The one value that the field has. */
+static struct review_words
+enforced_words(void)
+{
+	return (struct review_words){ .list = { "no" }, .count = 1 };
+}
+
 /* Beside the reasons, for the suggestion. */
 static struct review_words
 bare_reason_words(void)
@@ -161,6 +170,7 @@ static const struct word_field word_fields[] = {
 	{ "failed", "unknown reason", review_reason_words, true },
 	{ "would_failed", "unknown reason", review_reason_words, true },
 	{ "rule_kind", "unknown kind of rule", rule_kind_words, false },
+	{ "enforced", "enforced is \"no\" or nothing, not", enforced_words, false },
 };
 
 static const struct word_field bare_reason = {
@@ -302,14 +312,16 @@ take_results(struct cases *cases)
 static void
 take_case(struct cases *cases)
 {
+	char error[JOURNAL_ERROR_MAX];
+
 	cases->is_case = true;
 	cases->count++;
 	if (!case_facts(cases))
 		return;
 	take_results(cases);
-	if (cases->item == CASE_READ && journal_facts_get(cases->now.facts)->from == NULL)
-		case_error(cases, cases->word.value,
-		    "from is missing (the null sender is \"<>\")");
+	if (cases->item == CASE_READ &&
+	    !journal_facts_whole(journal_facts_get(cases->now.facts), error))
+		case_error(cases, cases->word.value, "%s", error);
 }
 
 /* ------------------------------------------------------------------ *
@@ -457,21 +469,28 @@ cases_next(struct cases *cases, struct diags *diags)
 	do
 		item = next_statement(cases);
 	while (item == CASE_READ && !cases->is_case);
-	cases->has_errors |= item == CASE_WRONG;
+	cases->wrong += item == CASE_WRONG;
 	return item;
 }
+
+/* So long somebody may take to write to a FIFO. */
+#define WRITER_MS 2000
 
 bool
 cases_open(struct cases *cases, const char *path)
 {
+	struct stat status;
+	int fd;
+
 	*cases = (struct cases){ .path = path, .line = "", .end = "" };
-	cases->file = fopen(path, "re");
+	fd = file_open(path, WRITER_MS, &status);
+	cases->file = fd != -1 && fcntl(fd, F_SETFL, O_RDONLY) == 0 ? fdopen(fd, "r") : NULL;
 	cases->text = malloc(CASE_LINE_MAX + 2);
 	cases->now.facts = journal_facts_new();
 	if (cases->file != NULL && cases->text != NULL && cases->now.facts != NULL)
 		return true;
 	if (cases->file == NULL)
-		(void)tool_trouble("cannot read \"%s\": %s", path, strerror(errno));
+		(void)tool_trouble("cannot read \"%s\": %s", path, file_why(errno));
 	else
 		(void)tool_trouble("not enough memory");
 	return false;

@@ -68,7 +68,7 @@ struct cases {
 	bool no_memory;
 	bool is_case;			/* it is one, not a directive */
 	size_t count;			/* of cases, also those with errors */
-	bool has_errors;
+	int wrong;			/* statements with errors */
 	struct test_case now;
 	/* What the file itself says. */
 	char *policy;			/* resolved against its folder; NULL: nothing */

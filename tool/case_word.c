@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "tool/tool.h"
@@ -78,33 +79,41 @@ check_line(struct cases *cases)
 	cases->lost = true;
 }
 
-/* Reads a line; of one that is too long what shows that. 0: the end, or trouble. */
-static size_t
+/* How long a line is waited for to end: some have none that does. */
+#define CASE_LINE_END (64 * CASE_LINE_MAX)
+
+/*
+ * Reads a line; of one that is too long what shows that. 0: the end; -1: trouble, with
+ * errno set.
+ */
+static ssize_t
 read_case_line(struct cases *cases)
 {
-	size_t length = 0;
-	int c;
+	size_t length = 0, seen = 0;
+	int c = 0;
 
-	while ((c = getc_unlocked(cases->file)) != EOF) {
+	while (c != '\n' && (c = getc_unlocked(cases->file)) != EOF) {
 		if (length <= CASE_LINE_MAX || (c == '\n' && length == CASE_LINE_MAX + 1))
 			cases->text[length++] = (char)c;
-		if (c == '\n')
-			break;
+		if (++seen > CASE_LINE_END) {
+			errno = EFBIG;
+			return -1;
+		}
 	}
-	return ferror(cases->file) ? 0 : length;
+	return ferror(cases->file) ? -1 : (ssize_t)length;
 }
 
 bool
 case_line(struct cases *cases)
 {
-	size_t length = read_case_line(cases);
+	ssize_t length = read_case_line(cases);
 	const char *line = cases->text, *end;
 
-	if (length == 0) {
-		cases->item = ferror(cases->file) ? CASE_TROUBLE : CASE_END;
+	if (length <= 0) {
+		cases->item = length < 0 ? CASE_TROUBLE : CASE_END;
 		if (cases->item == CASE_TROUBLE)
 			(void)tool_trouble("cannot read \"%s\": %s", cases->path,
-			    strerror(errno));
+			    file_why(errno));
 		return false;
 	}
 	end = line + length - (line[length - 1] == '\n');
@@ -121,7 +130,7 @@ case_line(struct cases *cases)
 	return true;
 }
 
-/* The line ends at "end": keeps what is written, for whoever sees the case fail. */
+/* The line ends at "end": keeps what is written, for those who see the case fail. */
 static void
 keep_written(struct cases *cases, const char *end)
 {

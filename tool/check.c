@@ -7,8 +7,21 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "tool/tree.h"
+#include "lint/lint.h"
 #include "base/diag.h"
+
+struct check_run {
+	const char *config;
+	const char *policy;
+	struct tool_day day;
+	bool print;
+	bool json;
+	bool strict;
+	bool all;
+};
 
 static void
 print_count(size_t count, const char *one, const char *many, const char *before)
@@ -21,7 +34,7 @@ static void
 summarize_errors(const struct loaded *loaded)
 {
 	size_t errors = diags_errors(loaded->diags);
-	size_t warnings = diags_count(loaded->diags) - errors;
+	size_t warnings = diags_warnings(loaded->diags);
 
 	(void)printf("%s: ", loaded->path != NULL ? loaded->path :
 	    loaded->settings_path);
@@ -33,7 +46,7 @@ summarize_errors(const struct loaded *loaded)
 static void
 summarize_policy(const struct loaded *loaded)
 {
-	size_t warnings = diags_count(loaded->diags);
+	size_t warnings = diags_warnings(loaded->diags);
 	struct policy_summary summary;
 
 	policy_summarize(loaded->policy, &summary);
@@ -45,73 +58,70 @@ summarize_policy(const struct loaded *loaded)
 	    ", no default: mail without a rule is accepted");
 }
 
-static int
-check_report(const struct loaded *loaded, int status, bool print)
+/* A line or a column; of a file as a whole there is none. */
+static json_t *
+json_place(unsigned place)
 {
-	if (loaded->diags != NULL)
-		diags_print(loaded->diags, stderr);
-	if (loaded->diags != NULL && diags_count(loaded->diags) > 0 &&
-	    diags_at(loaded->diags, diags_count(loaded->diags) - 1) == NULL)
+	return place > 0 ? json_integer(place) : json_null();
+}
+
+static void
+write_diagnostic(const struct diag *diag, void *out)
+{
+	json_t *object;
+
+	/* The number of those that are not shown, which are all counted. */
+	if (diag->file == NULL)
+		return;
+	object = json_pack("{s:o, s:o, s:o, s:s, s:o, s:o}", "file", tree_string(diag->file),
+	    "line", json_place(diag->line), "column", json_place(diag->column),
+	    "severity", severity_name(diag->severity), "id", tree_string(diag->id),
+	    "message", tree_string(diag->message));
+	if (object == NULL || json_dumpf(object, out, JSON_COMPACT) != 0)
+		exit(tool_trouble("not enough memory"));
+	(void)putc('\n', out);
+	json_decref(object);
+}
+
+/* Returns "status", or what it becomes by a warning. */
+static int
+check_report(const struct check_run *run, const struct loaded *loaded, int status)
+{
+	bool sums_up = !run->print && !run->json;
+
+	if (loaded->diags != NULL && run->json)
+		diags_show(loaded->diags, true, write_diagnostic, stdout);
+	else if (loaded->diags != NULL)
+		diags_print(loaded->diags, run->all, stderr);
+	if (loaded->diags != NULL && diags_failed(loaded->diags))
 		return tool_trouble("not enough memory");
-	if (status == STATUS_NO && !print)
+	if (status == STATUS_NO && sums_up)
 		summarize_errors(loaded);
 	if (status != STATUS_FINE)
 		return status;
-	if (!print) {
+	if (sums_up)
 		summarize_policy(loaded);
-		return STATUS_FINE;
-	}
-	if (policy_print(loaded->policy, stdout) != 0)
+	if (run->print && policy_print(loaded->policy, stdout) != 0)
 		return tool_trouble("cannot print the policy");
-	return STATUS_FINE;
-}
-
-/* What Postfix is set to, where the policy requires something of certificates. */
-static void
-warn_of_postconf(const struct loaded *loaded)
-{
-	static const char *const warnings[] = {
-		[POSTCONF_NEVER_ASKS] = "postconf says smtpd_tls_ask_ccert = no: Postfix asks "
-		    "no client for its certificate, so that no session meets what the policy "
-		    "requires of certificates; set it to yes in main.cf",
-		[POSTCONF_MD5] = "postconf says smtpd_tls_fingerprint_digest = md5: Postfix "
-		    "reports fingerprints that no pin can fit; set it to sha256 in main.cf"
-	};
-	struct policy_summary summary;
-	enum review_postconf found;
-
-	policy_summarize(loaded->policy, &summary);
-	if (!summary.needs_certificate || loaded->settings->mta == SETTINGS_MTA_SENDMAIL)
-		return;
-	found = review_postconf(summary.needs_fingerprint);
-	if (found != POSTCONF_FINE)
-		diags_add(loaded->diags, SEVERITY_WARNING, NULL, loaded->path, 0, 0, NULL, 0,
-		    "%s", warnings[found]);
+	return run->strict && diags_warnings(loaded->diags) > 0 ? STATUS_NO : STATUS_FINE;
 }
 
 static int
-check(const char *config, const char *policy, int64_t now, bool print)
+check(const struct check_run *run)
 {
 	struct loaded loaded;
-	int status = tool_load(policy, config, now, &loaded);
+	int64_t now = run->day.given ? run->day.start : tool_now_ms() / 1000;
+	int status = tool_load(run->policy, run->config, now, &loaded);
 
 	if (status == STATUS_FINE)
-		warn_of_postconf(&loaded);
-	if (status == STATUS_FINE && loaded.settings_path != NULL) {
-		settings_check_journal(loaded.settings, loaded.settings_path, false,
+		settings_check_postconf(loaded.settings, loaded.path, loaded.policy,
 		    loaded.diags);
-		status = diags_errors(loaded.diags) > 0 ? STATUS_NO : STATUS_FINE;
-	}
-	status = check_report(&loaded, status, print);
+	if (loaded.policy != NULL)
+		lint_allow(loaded.policy, loaded.diags, run->all);
+	status = check_report(run, &loaded, status);
 	tool_unload(&loaded);
 	return status;
 }
-
-struct check_run {
-	const char *config;
-	struct tool_day day;
-	bool print;
-};
 
 static int
 run_check(const struct command *command, int argc, char **argv)
@@ -121,16 +131,20 @@ run_check(const struct command *command, int argc, char **argv)
 
 	if (status != -1)
 		return status;
-	if (argc - optind > 1 || (optind < argc && run.config != NULL))
+	if (argc - optind > 1 || (optind < argc && run.config != NULL) ||
+	    (run.json && run.print))
 		return tool_usage(command);
-	return check(run.config, argv[optind], run.day.given ? run.day.start :
-	    tool_now_ms() / 1000, run.print);
+	run.policy = argv[optind];
+	return check(&run);
 }
 
 static const struct tool_option check_options[] = {
+	OPTION("all", 0, OPTION_FLAG, struct check_run, all),
 	OPTION("at", 0, OPTION_DAY, struct check_run, day),
 	OPTION("config", 'c', OPTION_TEXT, struct check_run, config),
+	OPTION("json", 0, OPTION_FLAG, struct check_run, json),
 	OPTION("print", 0, OPTION_FLAG, struct check_run, print),
+	OPTION("strict", 0, OPTION_FLAG, struct check_run, strict),
 	OPTION_END
 };
 
@@ -138,15 +152,23 @@ const struct command command_check = {
 	.name = "check",
 	.run = run_check,
 	.options = check_options,
-	.arguments = "[--print] [--at DATE] [-c FILE | POLICY]",
+	.arguments = "[--print | --json] [--all] [--strict] [--at DATE] "
+	    "[-c FILE | POLICY]",
 	.about = "find all that is wrong with the settings and the policy",
 	.help =
 	    "  -c FILE, --config FILE  check these settings and the policy they name\n"
-	    "  POLICY                  check this policy file alone\n"
-	    "  --print                 print the policy as it was understood\n"
+	    "  POLICY                  check this policy file alone; - is standard input\n"
+	    "  --all                   show all diagnostics, and not the first ones of a\n"
+	    "                          kind; and tell of \"# tlsward: allow\" that is unused\n"
 	    "  --at DATE               warn of what is so at the start of that day\n"
-	    "                          (YYYY-MM-DD, UTC), and not now\n\n"
+	    "                          (YYYY-MM-DD, UTC), and not now\n"
+	    "  --json                  write all diagnostics as JSON to standard output\n"
+	    "  --print                 print the policy as it was understood\n"
+	    "  --strict                a warning makes the status 1, as an error does\n\n"
 	    "With neither, the default settings file is checked. Diagnostics go to\n"
 	    "standard error; the status is 1 when there are errors among them, and 2\n"
 	    "when a file cannot be read.\n",
+	.examples =
+	    "  tlsward check && systemctl reload tlsward\n"
+	    "  tlsward check --all policy.conf\n",
 };

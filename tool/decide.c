@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +21,10 @@
 
 /* The longest line that is taken, without its newline. */
 #define LINE_LENGTH_MAX (1024u * 1024u)
+
+/* A line that is longer does not end; and what has so many, and no record, is none. */
+#define LINE_ENDLESS (64u * LINE_LENGTH_MAX)
+#define LINES_WRONG 10000
 
 #define CHUNK (64u * 1024u)
 #define ROOM (LINE_LENGTH_MAX + CHUNK)
@@ -37,7 +40,7 @@ struct lines {
 	char *text;
 	size_t start, scanned, end;
 	size_t number;		/* of the line last given */
-	bool skipping;		/* within a line that is too long */
+	size_t skipped;		/* of a line that is too long */
 	bool ended;
 };
 
@@ -45,12 +48,12 @@ struct lines {
 static enum line_result
 lines_give(struct lines *lines, const char **line, size_t length, size_t newline)
 {
-	bool is_long = lines->skipping || length > LINE_LENGTH_MAX;
+	bool is_long = lines->skipped > 0 || length > LINE_LENGTH_MAX;
 
 	*line = lines->text + lines->start;
 	lines->start += length + newline;
 	lines->scanned = lines->start;
-	lines->skipping = false;
+	lines->skipped = 0;
 	lines->number++;
 	return is_long ? LINE_LONG : LINE_READ;
 }
@@ -69,10 +72,10 @@ lines_next(struct lines *lines, const char **line, size_t *length)
 	lines->scanned = lines->end;
 	*length = lines->end - lines->start;
 	if (lines->ended)
-		return *length > 0 || lines->skipping ? lines_give(lines, line, *length, 0) :
+		return *length > 0 || lines->skipped > 0 ? lines_give(lines, line, *length, 0) :
 		    LINE_END;
 	if (*length > LINE_LENGTH_MAX) {
-		lines->skipping = true;
+		lines->skipped += *length;
 		lines->start = lines->scanned = lines->end = 0;
 	}
 	return LINE_MORE;
@@ -128,7 +131,7 @@ struct decide_run {
 	struct journal_facts *facts;
 	struct lines lines;
 	struct buffer output;
-	bool has_errors;		/* some line was in error */
+	size_t errors;			/* lines that were in error */
 };
 
 /* False, having said why, where the output is not whole. */
@@ -147,7 +150,7 @@ decide_error(struct decide_run *run, const char *error)
 {
 	journal_error_write(error, run->lines.number, &run->output);
 	buffer_add(&run->output, "\n", 1);
-	run->has_errors = true;
+	run->errors++;
 }
 
 /* False where memory is short. */
@@ -184,6 +187,13 @@ decide_fill(struct decide_run *run)
 {
 	if (!input_ready(0) && !decide_flush(run))
 		return false;
+	if (run->lines.skipped > LINE_ENDLESS || (run->errors > LINES_WRONG &&
+	    run->errors == run->lines.number)) {
+		(void)decide_flush(run);
+		(void)tool_trouble("standard input has no records: expected JSON Lines, an "
+		    "object of facts a line");
+		return false;
+	}
 	if (lines_fill(&run->lines))
 		return true;
 	(void)tool_trouble("cannot read standard input: %s", strerror(errno));
@@ -214,7 +224,7 @@ decide_all(struct decide_run *run)
 		case LINE_END:
 			if (!decide_flush(run))
 				return STATUS_TROUBLE;
-			return run->has_errors ? STATUS_NO : STATUS_FINE;
+			return run->errors > 0 ? STATUS_NO : STATUS_FINE;
 		}
 		if (run->output.length >= OUTPUT_ENOUGH && !decide_flush(run))
 			return STATUS_TROUBLE;
@@ -269,4 +279,8 @@ const struct command command_decide = {
 	    "line, and gives one record, in order. A line that is not valid gives an\n"
 	    "object with \"error\" and \"line\", and the status 1 in the end. Answers\n"
 	    "are not held back when there is nothing more to read.\n",
+	.examples =
+	    "  echo '{\"from\":\"a@acme.example\",\"tls_version\":\"none\"}' |\n"
+	    "      tlsward decide\n"
+	    "  tlsward log --kind decision --json | tlsward decide --policy new.conf\n",
 };

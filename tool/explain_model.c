@@ -13,154 +13,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/screen.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "policy/tls_policy.h"
 
 #define FILE_MAX (1 << 24)	/* bytes of a policy file, to quote from it */
-#define WIDTH 78		/* of the list of what was not given */
 
-/* The rules that apply: for scripts, and for people. */
+/* The rules that apply: for scripts; for people, by which facts. */
 static const struct {
-	const char *name, *words;
+	const char *name, *words, *facts[2];
 } slots[OUTCOME_COUNT] = {
-	[OUTCOME_CLIENT] = { "client", "client rule" },
-	[OUTCOME_TO] = { "to", "to rule" },
-	[OUTCOME_TO_RESOLVED] = { "to_resolved", "to rule, resolved recipient" },
-	[OUTCOME_FROM] = { "from", "from rule" },
+	[OUTCOME_CLIENT] = { "client", "client", { "client_name", "client_addr" } },
+	[OUTCOME_TO] = { "to", "recipient", { "to", NULL } },
+	[OUTCOME_TO_RESOLVED] = { "to_resolved", "resolved recipient",
+	    { "to_resolved", NULL } },
+	[OUTCOME_FROM] = { "from", "sender", { "from", NULL } },
+	[OUTCOME_FROM_OTHER] = { "from", "sender", { "from", NULL } },
 };
-
-/* ------------------------------------------------------------------ *
- * What came, for people
- * ------------------------------------------------------------------ */
-
-static bool
-is_known(const struct facts *facts, const char *name)
-{
-	struct buffer value = BUFFER_INIT;
-	bool known = journal_fact_text(facts, name, &value);
-
-	buffer_free(&value);
-	return known;
-}
-
-/* A fact as people read it, where it is known. */
-static void
-put_fact(struct tree *tree, const char *member, const struct facts *facts,
-    const char *name)
-{
-	struct buffer value = BUFFER_INIT;
-
-	if (journal_fact_text(facts, name, &value))
-		tree_text(tree, member, value.text != NULL ? value.text : "");
-	tree->failed |= value.failed;
-	buffer_free(&value);
-}
-
-static void
-put_known(struct tree *tree, const struct explained *explained)
-{
-	const struct facts *facts = explained->facts;
-	enum policy_tri encrypted = policy_encrypted(facts);
-	const char *name;
-
-	tree_open_object(tree, "known");
-	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++)
-		put_fact(tree, name, facts, name);
-	tree_flag(tree, "here", facts->local);
-	tree_flag(tree, "clear", encrypted == POLICY_NO);
-	tree_flag(tree, "untold", encrypted == POLICY_UNKNOWN);
-	tree_flag(tree, "tls", encrypted == POLICY_YES);
-	tree_flag(tree, "has_bits", explained->verdict->bits >= 0);
-	tree_number(tree, "verdict_bits", explained->verdict->bits);
-	tree_close(tree);
-}
-
-/* What is known of a certificate. */
-static void
-put_certificate_words(struct tree *tree, const struct facts *facts)
-{
-	bool raw_key = policy_presented(facts) == PRESENTED_RAW_KEY;
-	const struct {
-		const char *name, *before;
-	} parts[] = {
-		{ "cert_cn", "name " }, { "cert_issuer", "issued by " },
-		{ raw_key ? "cert_pubkey_fingerprint" : "cert_fingerprint",
-		    raw_key ? "a raw public key: " : "" }
-	};
-
-	tree_open_array(tree, "certificate");
-	if (facts->cert_verified != POLICY_UNKNOWN)
-		tree_text(tree, NULL, facts->cert_verified == POLICY_YES ? "verified" :
-		    "none that was verified");
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		struct buffer text = BUFFER_INIT;
-
-		buffer_string(&text, parts[i].before);
-		if (journal_fact_text(facts, parts[i].name, &text))
-			tree_buffer(tree, NULL, &text);
-		buffer_free(&text);
-	}
-	tree_close(tree);
-}
-
-/* Where a fact of the certificate came from. */
-static void
-put_source(struct tree *tree, const struct explained *explained, const char *name)
-{
-	if (strncmp(name, "cert_", 5) != 0 || strcmp(name, "cert_source") == 0)
-		return;
-	if (is_known(explained->given, name))
-		tree_flag(tree, "given", true);
-	else if (strcmp(name, "cert_verified") == 0)
-		tree_flag(tree, "reported", true);
-	else
-		put_fact(tree, "source", explained->facts, "cert_source");
-}
-
-static void
-put_facts(struct tree *tree, const struct explained *explained)
-{
-	const char *name;
-
-	tree_open_array(tree, "facts");
-	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++) {
-		char padded[32];
-
-		if (!is_known(explained->facts, name))
-			continue;
-		(void)snprintf(padded, sizeof(padded), "%-24s", name);
-		tree_open_object(tree, NULL);
-		tree_text(tree, "name", padded);
-		put_fact(tree, "value", explained->facts, name);
-		put_source(tree, explained, name);
-		tree_close(tree);
-	}
-	tree_close(tree);
-}
-
-/* The names of those that are not known, in lines of their own. */
-static void
-put_not_given(struct tree *tree, const struct facts *facts)
-{
-	struct buffer list = BUFFER_INIT;
-	const char *name, *before = "  not given: ";
-	size_t column = WIDTH;
-
-	for (size_t i = 0; (name = journal_fact_name(i)) != NULL; i++) {
-		if (is_known(facts, name))
-			continue;
-		if (column + strlen(name) + 2 > WIDTH) {
-			buffer_string(&list, before);
-			column = strlen(before);
-			before = ",\n    ";
-		} else
-			buffer_string(&list, ", ");
-		buffer_string(&list, name);
-		column += strlen(name) + 2;
-	}
-	tree_buffer(tree, "not_given", &list);
-}
 
 /* ------------------------------------------------------------------ *
  * The rules and their requirements
@@ -207,7 +76,7 @@ put_place_and_line(const struct explained *explained, const char *name,
 	tree_place(tree, name, place);
 	if (place->file == NULL || place->line == 0)
 		return;
-	add_file_path(explained->path, place->file, &path);
+	add_file_path(explained->loaded->path, place->file, &path);
 	if (!path.failed)
 		read = file_read(path.text, FILE_MAX, true, &file);
 	if (read == FILE_READ) {
@@ -224,15 +93,6 @@ is_same_line(const struct policy_place *a, const struct policy_place *b)
 	return a->line == b->line && a->file != NULL && b->file != NULL &&
 	    strcmp(a->file, b->file) == 0;
 }
-
-/* How a requirement came out: for scripts, and for people. */
-static const char *const statuses[][2] = {
-	[CHECK_ABSENT] = { "moot", "not looked at" },
-	[CHECK_MOOT] = { "moot", "not looked at" },
-	[CHECK_MET] = { "met", "met" },
-	[CHECK_UNMET] = { "unmet", "not met" },
-	[CHECK_UNKNOWN] = { "unknown", "unknown, so not met" },
-};
 
 /* The facts that it was held against, as an object of texts. */
 static void
@@ -256,44 +116,54 @@ put_session_facts(const struct explained *explained, enum policy_reason kind,
 }
 
 static void
-put_held_against(struct tree *tree, const struct explained *explained,
-    enum policy_reason kind)
-{
-	struct buffer text = BUFFER_INIT;
-
-	explain_session(kind, explained->verdict, explained->facts, &text);
-	tree_buffer(tree, "held_against", &text);
-}
-
-static void
 put_requirement(struct tree *tree, const struct explained *explained,
     const struct policy_outcome *outcome, enum policy_reason kind,
     const struct policy_place *statement)
 {
-	bool people = statement != NULL;
+	static const char *const statuses[] = {
+		[CHECK_ABSENT] = "moot", [CHECK_MOOT] = "moot", [CHECK_MET] = "met",
+		[CHECK_UNMET] = "unmet", [CHECK_UNKNOWN] = "unknown"
+	};
 	char required[EXPLAIN_REQUIRED_MAX];
+	struct buffer session = BUFFER_INIT;
 	struct policy_place place;
 
 	tree_open_object(tree, NULL);
 	tree_text(tree, "kind", policy_kind_name(kind));
-	tree_text(tree, people ? "outcome" : "status",
-	    statuses[outcome->check[kind]][people]);
+	tree_text(tree, "status", statuses[outcome->check[kind]]);
 	/* TLS that another requirement implies has neither. */
 	if (policy_required_text(outcome, kind, required, sizeof(required))) {
 		tree_text(tree, "required", required);
 		tree_text(tree, "action",
 		    policy_action_name(policy_required_action(outcome, kind)));
+		explain_day(tree, "until", policy_required_until(outcome, kind,
+		    explained->time_ms / 1000));
 	}
 	/* Clear text fails "tls", also where no line says so. */
 	if (policy_required_place(outcome, kind, &place)) {
 		put_place_and_line(explained, "place", &place, tree);
-		if (people)
+		if (statement != NULL)
 			tree_flag(tree, "is_apart", !is_same_line(&place, statement));
 	}
-	if (people)
-		put_held_against(tree, explained, kind);
-	else
+	if (statement != NULL) {
+		explain_session(kind, explained->verdict, explained->facts, &session);
+		tree_buffer(tree, "held_against", &session);
+	} else
 		put_session_facts(explained, kind, tree);
+	tree_close(tree);
+}
+
+/* Where its statement begins, which for an entry of a list is elsewhere. */
+static void
+put_statement(struct tree *tree, const struct explained *explained,
+    const struct policy_outcome *outcome, const struct policy_place *statement,
+    bool people)
+{
+	if (people)
+		tree_flag(tree, "is_entry", !is_same_line(statement, &outcome->place));
+	tree_open_object(tree, "statement");
+	tree_text(tree, "kind", policy_rule_kind_name(statement->kind));
+	put_place_and_line(explained, "place", statement, tree);
 	tree_close(tree);
 }
 
@@ -301,24 +171,22 @@ static void
 put_outcome(struct tree *tree, const struct explained *explained,
     const struct policy_outcome *outcome, bool people)
 {
+	const struct verdict *verdict = explained->verdict;
+	const struct policy *policy = explained->loaded->policy;
 	struct policy_place statement;
 
 	put_place_and_line(explained, "rule", &outcome->place, tree);
 	tree_text(tree, "rule_kind", policy_rule_kind_name(outcome->place.kind));
 	tree_text(tree, "rule_name", outcome->place.name);
-	policy_rule_place(explained->policy,
-	    policy_outcome_rule(explained->policy, outcome), &statement);
-	/* Where its statement begins, which for an entry of a list is elsewhere. */
-	if (people)
-		tree_flag(tree, "is_entry", !is_same_line(&statement, &outcome->place));
-	tree_open_object(tree, "statement");
-	tree_text(tree, "kind", policy_rule_kind_name(statement.kind));
-	put_place_and_line(explained, "place", &statement, tree);
-	tree_close(tree);
-	tree_flag(tree, "reported", explained->verdict->reported >= 0 &&
-	    &explained->verdict->outcome[explained->verdict->reported] == outcome);
+	tree_text(tree, "rule_via", outcome->via);
+	tree_text(tree, "partner", outcome->partner);
+	policy_rule_place(policy, policy_outcome_rule(policy, outcome), &statement);
+	put_statement(tree, explained, outcome, &statement, people);
+	tree_flag(tree, "reported", verdict->reported >= 0 &&
+	    &verdict->outcome[verdict->reported] == outcome);
 	tree_flag(tree, "exempt", outcome->exempt);
 	tree_flag(tree, "monitored", outcome->monitored);
+	explain_day(tree, "until", policy_outcome_until(outcome));
 	tree_flag(tree, "undecided", outcome->undecided);
 	if (!outcome->exempt)
 		tree_text(tree, "action", policy_action_name(outcome->action));
@@ -332,23 +200,44 @@ put_outcome(struct tree *tree, const struct explained *explained,
 	tree_close(tree);
 }
 
-/* People are told of a rule that does not apply too. */
+/* By what a rule was looked for, and which that is. */
+static void
+put_slot(struct tree *tree, const struct explained *explained, int slot)
+{
+	bool out = explained->facts->direction != NULL && slot == OUTCOME_FROM;
+	const struct policy_outcome *outcome = &explained->verdict->outcome[slot];
+	struct buffer rule = BUFFER_INIT;
+
+	tree_text(tree, "slot", out ? "next hop" : slots[slot].words);
+	tree_open_array(tree, "by");
+	if (out)
+		(void)explain_field(tree, NULL, explained, "next_hop");
+	for (size_t i = 0; i < 2 && slots[slot].facts[i] != NULL && !out; i++)
+		(void)explain_field(tree, NULL, explained, slots[slot].facts[i]);
+	tree_close(tree);
+	if (outcome->rule != NULL)
+		explain_rule(outcome, &rule);
+	tree_buffer(tree, "named", &rule);
+}
+
 static void
 put_rules(struct tree *tree, const struct explained *explained, bool people)
 {
+	bool out = explained->facts->direction != NULL;
+
 	tree_open_array(tree, "rules");
 	for (int slot = 0; slot < OUTCOME_COUNT; slot++) {
 		const struct policy_outcome *outcome = &explained->verdict->outcome[slot];
-		bool none = outcome->rule == NULL;
 
-		if (none && (!people || slot == OUTCOME_TO_RESOLVED))
+		if (outcome->rule == NULL && (!people || slot == OUTCOME_TO_RESOLVED ||
+		    slot == OUTCOME_FROM_OTHER || (out && slot != OUTCOME_FROM)))
 			continue;
 		tree_open_object(tree, NULL);
-		tree_text(tree, people ? "slot" : "for", people ? slots[slot].words :
-		    slots[slot].name);
-		if (none)
-			tree_flag(tree, "none", true);
+		if (people)
+			put_slot(tree, explained, slot);
 		else
+			tree_text(tree, "for", out ? "next_hop" : slots[slot].name);
+		if (outcome->rule != NULL)
 			put_outcome(tree, explained, outcome, people);
 		tree_close(tree);
 	}
@@ -356,109 +245,170 @@ put_rules(struct tree *tree, const struct explained *explained, bool people)
 }
 
 /* ------------------------------------------------------------------ *
- * The verdict
+ * For people
  * ------------------------------------------------------------------ */
 
-/* FILE:LINE (KIND WHO). */
+/* Where a fact of the certificate came from. */
 static void
-put_place_words(struct tree *tree, const char *name, const struct policy_place *place)
+put_source(struct tree *tree, const struct explained *explained, const char *name)
 {
-	struct buffer text = BUFFER_INIT;
+	struct buffer value = BUFFER_INIT;
+	bool given = journal_fact_text(explained->given, name, &value);
 
-	explain_place(place, &text);
-	tree_buffer(tree, name, &text);
-}
-
-static void
-put_unmet(struct tree *tree, const struct explained *explained)
-{
-	const struct verdict *verdict = explained->verdict;
-	struct buffer text = BUFFER_INIT;
-
-	for (int i = 0; i < OUTCOME_COUNT && !verdict->exempt; i++)
-		if (verdict->outcome[i].rule != NULL)
-			explain_unmet(&verdict->outcome[i], verdict, explained->facts, "  ",
-			    &text);
-	if (text.length == 0)
-		buffer_string(&text, verdict->exempt ?
-		    "  a rule exempts: no requirement counts\n" : "  nothing\n");
-	tree_buffer(tree, "unmet", &text);
-}
-
-static void
-put_failed(struct tree *tree, unsigned failed)
-{
-	struct buffer text = BUFFER_INIT;
-
-	for (unsigned r = REASON_NONE + 1; r < REASON_COUNT; r++)
-		if ((failed & 1u << r) != 0)
-			buffer_format(&text, "%s%s", text.length > 0 ? ", " : "",
-			    policy_reason_name((enum policy_reason)r));
-	tree_buffer(tree, "failed", &text);
-}
-
-static void
-put_would(struct tree *tree, const struct verdict *verdict)
-{
-	const struct policy_outcome *outcome;
-
-	if (verdict->would == POLICY_ACCEPT || verdict->would_by < 0)
+	buffer_free(&value);
+	if (strncmp(name, "cert_", 5) != 0 || strcmp(name, "cert_source") == 0)
 		return;
-	outcome = &verdict->outcome[verdict->would_by];
-	tree_open_object(tree, "would");
-	tree_text(tree, "action", policy_action_name(verdict->would));
-	tree_text(tree, "reason", policy_reason_name(outcome->reason));
-	put_place_words(tree, "by", &outcome->place);
+	if (given)
+		tree_flag(tree, "given", true);
+	else if (strcmp(name, "cert_verified") == 0)
+		tree_flag(tree, "reported", true);
+	else
+		(void)explain_field(tree, "source", explained, "cert_source");
+}
+
+/* All that is known, a line each. */
+static void
+put_fields(struct tree *tree, const struct explained *explained, const char *list,
+    const char *(*name_at)(size_t index))
+{
+	const char *name;
+	char padded[32];
+
+	tree_open_array(tree, list);
+	for (size_t i = 0; (name = name_at(i)) != NULL; i++) {
+		tree_open_object(tree, NULL);
+		if (strcmp(name, "time") != 0 && explain_field(tree, "value", explained, name)) {
+			(void)snprintf(padded, sizeof(padded), "%-24s", name);
+			tree_text(tree, "name", padded);
+			if (name_at == journal_fact_name)
+				put_source(tree, explained, name);
+		}
+		tree_close(tree);
+	}
 	tree_close(tree);
 }
 
-/* Where the record says something else than is said now. */
+/* The rule that the first lines are about, and how it is with what it requires. */
 static void
-put_recorded(struct tree *tree, const struct explained *explained)
+put_shown(struct tree *tree, const struct explained *explained)
 {
-	const char *action = policy_action_name(explained->verdict->action);
+	const struct verdict *verdict = explained->verdict;
+	const struct policy_outcome *shown = explain_blamed(verdict);
+	struct buffer rule = BUFFER_INIT;
+	bool requires = false, unmet = false;
 
-	if (explained->recorded_action == NULL ||
-	    strcmp(explained->recorded_action, action) == 0)
+	if (shown == NULL && verdict->reported >= 0)
+		shown = &verdict->outcome[verdict->reported];
+	if (shown == NULL)
 		return;
-	tree_open_object(tree, "recorded");
-	tree_text(tree, "action", explained->recorded_action);
-	tree_text(tree, "reason", explained->recorded_reason);
+	explain_rule(shown, &rule);
+	tree_buffer(tree, "rule", &rule);
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++) {
+		requires |= shown->check[kind] != CHECK_ABSENT;
+		unmet |= shown->check[kind] == CHECK_UNMET ||
+		    shown->check[kind] == CHECK_UNKNOWN;
+	}
+	if (explain_is_to_be_sent(verdict))
+		explain_required(explained, shown, ~(1u << CHECK_ABSENT), tree);
+	else if (!verdict->exempt) {
+		tree_flag(tree, "met", requires && !unmet);
+		tree_flag(tree, "free", !requires);
+		tree_flag(tree, "let", unmet && verdict->action == POLICY_ACCEPT &&
+		    verdict->would == POLICY_ACCEPT);
+	}
+}
+
+static void
+put_verbose(struct tree *tree, const struct explained *explained,
+    struct buffer *sentence)
+{
+	const struct policy_outcome *blamed = explain_blamed(explained->verdict);
+
+	tree_open_object(tree, "verbose");
+	put_rules(tree, explained, true);
+	put_fields(tree, explained, "facts", journal_fact_name);
+	put_fields(tree, explained, "results", journal_result_name);
+	tree_flag(tree, "is_ours", blamed != NULL && explain_is_ours(blamed));
+	tree_buffer(tree, "sentence", sentence);
 	tree_close(tree);
 }
 
-static void
-put_result(struct tree *tree, const struct explained *explained)
+/* The document. NULL, having said why: where not all was made that has been said. */
+static json_t *
+take_document(struct tree *tree, bool made)
+{
+	json_t *document;
+
+	tree->failed |= !made;
+	document = tree_take(tree);
+	if (document == NULL && made)
+		(void)tool_trouble("not enough memory");
+	return document;
+}
+
+/*
+ * Puts what Sendmail's access map has for the next hop, and for people whether Postfix may
+ * get more. False, having said why, where memory is short.
+ */
+static bool
+put_other_words(struct tree *tree, const struct explained *explained, bool people)
 {
 	const struct verdict *verdict = explained->verdict;
+	const struct settings *settings = explained->loaded->settings;
+	const char *next_hop = explained->facts->next_hop;
+	struct buffer text = BUFFER_INIT;
 
-	put_unmet(tree, explained);
-	tree_text(tree, "action", policy_action_name(verdict->action));
-	tree_flag(tree, "soft_bounced", verdict->soft_bounced);
-	if (verdict->reported >= 0)
-		put_place_words(tree, "reported",
-		    &verdict->outcome[verdict->reported].place);
-	if (verdict->reason != REASON_NONE)
-		tree_text(tree, "reason", policy_reason_name(verdict->reason));
-	put_failed(tree, verdict->failed);
-	tree_text(tree, "exempt", verdict->exempt ? verdict->exempt_reason : NULL);
-	put_would(tree, verdict);
-	tree_text(tree, "contact", verdict->contact);
-	tree_text(tree, "note", verdict->note);
-	put_recorded(tree, explained);
+	if (explained->facts->direction == NULL || next_hop == NULL)
+		return true;
+	if (people)
+		tree_flag(tree, "behind", settings->tls_policy_next != NULL &&
+		    policy_tls_policy_asks_next(verdict));
+	if (people && settings->mta == SETTINGS_MTA_POSTFIX)
+		return true;
+	if (policy_access_line(verdict->policy, next_hop, &verdict->options, &text)) {
+		tree_buffer(tree, "sendmail", &text);
+		return true;
+	}
+	buffer_free(&text);
+	(void)tool_trouble("not enough memory");
+	return false;
 }
 
-static void
-put_reply(const struct explained *explained, struct tree *tree)
+json_t *
+explain_people(const struct explained *explained, bool verbose)
 {
-	struct policy_reply reply;
-	struct buffer whole = BUFFER_INIT;
+	const struct verdict *verdict = explained->verdict;
+	bool made, out = explained->facts->direction != NULL;
+	struct buffer sentence = BUFFER_INIT, told = BUFFER_INIT;
+	struct tree tree = { .depth = 0 };
 
-	if (!policy_reply(explained->verdict, explained->facts, &reply))
-		return;
-	buffer_format(&whole, "%s %s %s", reply.code, reply.enhanced, reply.text);
-	tree_buffer(tree, "reply", &whole);
+	tree_open_object(&tree, NULL);
+	explain_mail(&tree, explained, !explain_recorded(&tree, explained, true) &&
+	    explained->has_time);
+	if (explained->blind)
+		return take_document(&tree, true);
+	tree_flag(&tree, "out", out);
+	if (out && !policy_tls_policy(verdict, &told))
+		buffer_string(&told, "NOTFOUND: main.cf decides");
+	tree_buffer(&tree, "tls_policy", &told);
+	tree_flag(&tree, "refused", !out && verdict->action != POLICY_ACCEPT);
+	explain_action(&tree, explained, verdict, true);
+	tree_flag(&tree, "soft_bounced", verdict->soft_bounced);
+	tree_text(&tree, "exempt_reason", verdict->exempt ? verdict->exempt_reason : NULL);
+	put_shown(&tree, explained);
+	explain_later(&tree, explained, true);
+	tree_text(&tree, "contact", verdict->contact);
+	made = put_other_words(&tree, explained, true) && explain_blame(explained, &tree);
+	if (made && verbose)
+		made = explain_sentence(explained, &sentence);
+	if (made && verbose)
+		put_verbose(&tree, explained, &sentence);
+	return take_document(&tree, made);
 }
+
+/* ------------------------------------------------------------------ *
+ * For scripts
+ * ------------------------------------------------------------------ */
 
 /* As decide writes it. */
 static json_t *
@@ -479,30 +429,24 @@ record_of(const struct explained *explained)
 }
 
 json_t *
-explain_model(const struct explained *explained, struct buffer *sentence, bool people)
+explain_model(const struct explained *explained)
 {
 	const struct policy_outcome *blamed = explain_blamed(explained->verdict);
 	struct tree tree = { .depth = 0 };
+	struct buffer sentence = BUFFER_INIT;
+	bool made;
 
 	tree_open_object(&tree, NULL);
-	if (people) {
-		if (explained->has_time)
-			tree_time(&tree, "when", explained->time_ms);
-		put_known(&tree, explained);
-		put_certificate_words(&tree, explained->facts);
-		put_facts(&tree, explained);
-		put_not_given(&tree, explained->facts);
-	} else
-		tree_value(&tree, "record", record_of(explained));
-	put_rules(&tree, explained, people);
-	put_reply(explained, &tree);
-	if (people)
-		put_result(&tree, explained);
-	if (blamed != NULL && people)
-		tree_flag(&tree, "is_ours", explain_is_ours(blamed));
-	else if (blamed != NULL)
+	tree_value(&tree, "record", record_of(explained));
+	put_rules(&tree, explained, false);
+	(void)explain_field(&tree, "reply", explained, "reply");
+	if (blamed != NULL)
 		tree_text(&tree, "sentence_for", explain_is_ours(blamed) ? "us" :
 		    "partner");
-	tree_buffer(&tree, "sentence", sentence);
-	return tree_take(&tree);
+	made = put_other_words(&tree, explained, false) &&
+	    explain_sentence(explained, &sentence);
+	tree_buffer(&tree, "sentence", &sentence);
+	explain_later(&tree, explained, false);
+	(void)explain_recorded(&tree, explained, false);
+	return take_document(&tree, made);
 }

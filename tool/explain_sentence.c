@@ -1,5 +1,5 @@
 /*
- * explain_sentence.c - one sentence that can be mailed to whoever must act.
+ * explain_sentence.c - one sentence that can be mailed to those who must act.
  *
  * It speaks of this session and of nothing else: what other sessions of the partner
  * are like is not known. conf/page/sentence.txt has its words.
@@ -75,10 +75,12 @@ static void
 put_names(struct tree *tree, const struct facts *facts)
 {
 	size_t count = facts->cert_san != NULL ? facts->cert_san_count : 0;
+	bool has_cn = facts->cert_cn != NULL && facts->cert_cn[0] != '\0';
 
+	tree_flag(tree, "nameless", count == 0 && !has_cn);
 	tree_open_array(tree, "names");
-	if (count == 0)
-		put_word(tree, NULL, facts->cert_cn != NULL ? facts->cert_cn : "");
+	if (count == 0 && has_cn)
+		put_word(tree, NULL, facts->cert_cn);
 	for (size_t i = 0; i < count && i < NAMES_SHOWN; i++)
 		put_word(tree, NULL, facts->cert_san[i]);
 	tree_close(tree);
@@ -108,16 +110,19 @@ put_presented(struct tree *tree, const struct policy_outcome *outcome,
 	};
 	bool unverified = !raw_key && facts->cert_verified != POLICY_YES &&
 	    any_unmet_by(outcome, "cert_verified");
+	/* Whether there was one that could not be verified, or none, is not always told. */
+	bool shown = policy_presented(facts) == PRESENTED_CERTIFICATE;
 
-	tree_flag(tree, "unverified", unverified);
 	tree_flag(tree, "raw_key", raw_key);
-	tree_flag(tree, "any", !unverified && !raw_key);
+	tree_flag(tree, "unshown", unverified && !shown);
+	tree_flag(tree, "unverified", unverified && shown);
+	tree_flag(tree, "any", !raw_key && (!unverified || shown));
 	if (!unverified && !raw_key && is_unmet(outcome, REASON_CERTIFICATE_NAME))
 		put_names(tree, facts);
 	if (!unverified && !raw_key && is_unmet(outcome, REASON_CERTIFICATE_ISSUER))
 		put_word(tree, "issuer", facts->cert_issuer);
 	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++)
-		if (is_unmet(outcome, details[i].kind))
+		if (is_unmet(outcome, details[i].kind) || (i == 0 && unverified && shown))
 			put_word(tree, details[i].name, details[i].value);
 }
 
@@ -127,9 +132,10 @@ put_how(struct tree *tree, const struct explained *explained,
     const struct policy_outcome *outcome)
 {
 	const struct facts *facts = explained->facts;
+	bool clear = (outcome->failed & 1u << REASON_TLS) != 0;
 
-	tree_flag(tree, "clear", outcome->reason == REASON_TLS);
-	if (outcome->reason == REASON_TLS)
+	tree_flag(tree, "clear", clear);
+	if (clear)
 		return;
 	put_word(tree, "tls_version", facts->tls_version);
 	if (any_unmet_by(outcome, "cipher"))
@@ -140,11 +146,52 @@ put_how(struct tree *tree, const struct explained *explained,
 	if (!any_unmet_by(outcome, "cert_"))
 		return;
 	tree_open_object(tree, "certificate");
+	tree_flag(tree, "client", facts->direction == NULL);
 	if (policy_presented(facts) == PRESENTED_NOTHING)
 		tree_flag(tree, "none", true);
 	else
 		put_presented(tree, outcome, facts);
 	tree_close(tree);
+}
+
+/* The template has a line for each part, which are put together. */
+static bool
+fill_sentence(json_t *values, struct buffer *text)
+{
+	struct buffer lines = BUFFER_INIT;
+	bool made = mustache_fill_file("page/sentence.txt", MUSTACHE_SCREEN, values,
+	    &lines);
+	const char *at = made && lines.text != NULL ? lines.text : "";
+
+	while (*at != '\0') {
+		size_t length = strcspn(at, "\n");
+
+		buffer_add(text, at, length);
+		at += length + (at[length] == '\n');
+	}
+	buffer_free(&lines);
+	return made;
+}
+
+/* The same in words, and without "with" alone. */
+static bool
+put_how_words(struct tree *tree, const struct explained *explained,
+    const struct policy_outcome *outcome)
+{
+	struct tree values = { .depth = 0 };
+	struct buffer how = BUFFER_INIT;
+	bool made;
+
+	tree_open_object(&values, NULL);
+	tree_open_object(&values, "how");
+	put_how(&values, explained, outcome);
+	tree_close(&values);
+	made = fill_sentence(tree_take(&values), &how);
+	if (made && !how.failed && how.length > 0)
+		tree_text(tree, "session", how.text + (strncmp(how.text, " with ", 6) == 0 ?
+		    6 : strspn(how.text, " ")));
+	tree_buffer(tree, "how", &how);
+	return made;
 }
 
 /* Whose mail it is about: that is what the rule is for. */
@@ -158,7 +205,10 @@ put_mail(struct tree *tree, const struct explained *explained,
 	    outcome == &verdict->outcome[OUTCOME_TO_RESOLVED] ?
 	    verdict->to_resolved_domain : verdict->to_domain;
 
-	if (outcome->place.kind == RULE_CLIENT)
+	tree_flag(tree, "out", explained->facts->direction != NULL);
+	if (explained->facts->direction != NULL)
+		put_word(tree, "to", explained->facts->next_hop);
+	else if (outcome->place.kind == RULE_CLIENT)
 		tree_flag(tree, "any_mail", true);
 	else if (domain[0] != '\0')
 		put_word(tree, recipient ? "to" : "from", domain);
@@ -169,37 +219,56 @@ put_mail(struct tree *tree, const struct explained *explained,
 		    "null_sender" : "that_sender", true);
 }
 
-/* What is required, and what to ask for. */
 static void
-put_wishes(struct tree *tree, const struct policy_outcome *outcome)
+put_wanted(struct tree *tree, const struct explained *explained,
+    const struct policy_outcome *outcome, enum policy_reason kind)
 {
 	char required[EXPLAIN_REQUIRED_MAX];
+	struct buffer text = BUFFER_INIT;
+	struct policy_place place;
+	/* TLS that is only implied has no text. */
+	bool is_written = policy_required_text(outcome, kind, required, sizeof(required));
+
+	text_visible(&text, is_written ? required : "TLS");
+	tree_open_object(tree, NULL);
+	tree_text(tree, "before", kind == REASON_TLS_VERSION ? "over " :
+	    kind == REASON_CLIENT ? "from " : "with ");
+	tree_buffer(tree, "what", &text);
+	if (is_written)
+		explain_day(tree, "until", policy_required_until(outcome, kind,
+		    explained->time_ms / 1000));
+	if (policy_required_place(outcome, kind, &place))
+		tree_place(tree, "place", &place);
+	tree_close(tree);
+}
+
+void
+explain_required(const struct explained *explained, const struct policy_outcome *outcome,
+    unsigned checks, struct tree *tree)
+{
+	tree_open_array(tree, "required");
+	for (enum policy_reason kind = KIND_FIRST; kind < KIND_END; kind++)
+		if ((checks & 1u << outcome->check[kind]) != 0)
+			put_wanted(tree, explained, outcome, kind);
+	tree_close(tree);
+}
+
+/* What to ask for. */
+static void
+put_asks(struct tree *tree, const struct policy_outcome *outcome,
+    const struct facts *facts)
+{
+	bool clear = (outcome->failed & 1u << REASON_TLS) != 0;
 	enum policy_reason last = REASON_NONE;
 
-	tree_open_array(tree, "required");
-	for (enum policy_reason kind = KIND_FIRST; kind < KIND_END; kind++) {
-		struct buffer text = BUFFER_INIT;
-
-		if (!is_unmet(outcome, kind))
-			continue;
-		/* TLS that is only implied has no text. */
-		if (!policy_required_text(outcome, kind, required, sizeof(required)))
-			(void)strcpy(required, "TLS");
-		buffer_string(&text, kind == REASON_TLS_VERSION ? "over " : "with ");
-		text_visible(&text, required);
-		tree_buffer(tree, NULL, &text);
-	}
-	tree_close(tree);
 	tree_open_array(tree, "asks");
-	if (outcome->reason == REASON_TLS)
-		explain_advice(tree, NULL, REASON_TLS, outcome);
-	for (enum policy_reason kind = KIND_FIRST;
-	    kind < KIND_END && outcome->reason != REASON_TLS; kind++) {
-		enum policy_reason asked = policy_asked_for(outcome, kind);
+	for (enum policy_reason kind = KIND_FIRST; kind < KIND_END; kind++) {
+		enum policy_reason asked = clear && kind == REASON_TLS_VERSION ?
+		    REASON_TLS : policy_asked_for(outcome, kind);
 
 		if (!is_unmet(outcome, kind) || asked == last)
 			continue;
-		explain_advice(tree, NULL, asked, outcome);
+		explain_advice(tree, NULL, asked, outcome, facts);
 		last = asked;
 	}
 	tree_close(tree);
@@ -208,12 +277,18 @@ put_wishes(struct tree *tree, const struct policy_outcome *outcome)
 const struct policy_outcome *
 explain_blamed(const struct verdict *verdict)
 {
+	const struct policy_outcome *outcome;
+
 	if (verdict->exempt)
 		return NULL;
 	if (verdict->action == POLICY_ACCEPT && verdict->would != POLICY_ACCEPT)
 		return &verdict->outcome[verdict->would_by];
-	return verdict->reason == REASON_NONE || verdict->reported < 0 ? NULL :
-	    &verdict->outcome[verdict->reported];
+	if (verdict->reason == REASON_NONE || verdict->reported < 0)
+		return NULL;
+	outcome = &verdict->outcome[verdict->reported];
+	/* What goes out is mostly asked about before anything is known of it. */
+	return outcome->place.kind == RULE_DELIVER &&
+	    outcome->reason == REASON_UNKNOWN_FACT ? NULL : outcome;
 }
 
 bool
@@ -240,6 +315,15 @@ put_missing(struct tree *tree, const struct explained *explained,
 	buffer_free(&value);
 }
 
+static bool
+any_unknown(const struct policy_outcome *outcome)
+{
+	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
+		if (outcome->check[kind] == CHECK_UNKNOWN)
+			return true;
+	return false;
+}
+
 static void
 put_ours(struct tree *tree, const struct explained *explained,
     const struct policy_outcome *outcome)
@@ -250,62 +334,67 @@ put_ours(struct tree *tree, const struct explained *explained,
 	explain_place(&outcome->place, &rule);
 	tree_buffer(tree, "rule", &rule);
 	tree_flag(tree, "undecided", outcome->undecided);
+	/* No MTA tells the names in subjectAltName, and a common name need not be there. */
+	tree_flag(tree, "nameless", explained->facts->cert_verified == POLICY_YES &&
+	    outcome->check[REASON_CERTIFICATE_NAME] == CHECK_UNKNOWN);
+	/* A rule with "via" might come before, or the client be one that is required. */
+	tree_flag(tree, "unresolved", explained->facts->client_resolve != NULL &&
+	    strcmp(explained->facts->client_resolve, "temp") == 0 &&
+	    (outcome->check[REASON_CLIENT] == CHECK_UNKNOWN || !any_unknown(outcome)));
 	put_missing(tree, explained, outcome);
+	explain_required(explained, outcome, 1u << CHECK_UNMET | 1u << CHECK_UNKNOWN, tree);
 	tree_close(tree);
 }
 
-static void
+static bool
 put_theirs(struct tree *tree, const struct explained *explained,
     const struct policy_outcome *outcome)
 {
 	const struct facts *facts = explained->facts;
+	bool made;
 
 	tree_open_object(tree, "theirs");
-	put_word(tree, "client_name", facts->client_name);
+	put_word(tree, "client_name", facts->direction != NULL ? facts->relay :
+	    facts->client_name);
 	put_word(tree, "client_addr", facts->client_addr);
 	put_word(tree, "helo", facts->client_name == NULL ? facts->helo : NULL);
+	tree_flag(tree, "unregistered", is_unmet(outcome, REASON_CLIENT));
 	put_day(tree, explained);
-	put_how(tree, explained, outcome);
+	made = put_how_words(tree, explained, outcome);
 	put_mail(tree, explained, outcome);
 	tree_flag(tree, "monitored", outcome->monitored);
 	tree_flag(tree, "accepted", outcome->action == POLICY_ACCEPT);
-	put_wishes(tree, outcome);
+	explain_required(explained, outcome, 1u << CHECK_UNMET, tree);
+	put_asks(tree, outcome, facts);
 	tree_close(tree);
+	return made;
 }
 
-/* The template has a line for each part. */
-static void
-join_lines(const struct buffer *lines, struct buffer *text)
+bool
+explain_blame(const struct explained *explained, struct tree *tree)
 {
-	const char *at = lines->text;
+	const struct policy_outcome *outcome = explain_blamed(explained->verdict);
 
-	while (*at != '\0') {
-		size_t length = strcspn(at, "\n");
-
-		buffer_add(text, at, length);
-		at += length + (at[length] == '\n');
-	}
+	if (outcome == NULL)
+		return true;
+	if (!explain_is_ours(outcome))
+		return put_theirs(tree, explained, outcome);
+	put_ours(tree, explained, outcome);
+	return true;
 }
 
 bool
 explain_sentence(const struct explained *explained, struct buffer *text)
 {
-	const struct policy_outcome *outcome = explain_blamed(explained->verdict);
 	struct tree tree = { .depth = 0 };
-	struct buffer lines = BUFFER_INIT;
 	bool made;
 
-	if (outcome == NULL)
+	if (explain_blamed(explained->verdict) == NULL)
 		return true;
 	tree_open_object(&tree, NULL);
-	if (explain_is_ours(outcome))
-		put_ours(&tree, explained, outcome);
-	else
-		put_theirs(&tree, explained, outcome);
-	made = mustache_fill_file("page/sentence.txt", MUSTACHE_SCREEN,
-	    tree_take(&tree), &lines);
+	made = explain_blame(explained, &tree);
 	if (made)
-		join_lines(&lines, text);
-	buffer_free(&lines);
-	return made;
+		return fill_sentence(tree_take(&tree), text);
+	json_decref(tree.open[0]);
+	return false;
 }

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/date.h"
 #include "base/text.h"
 
 void
@@ -20,6 +21,40 @@ explain_place(const struct policy_place *place, struct buffer *text)
 		text_visible(text, place->name);
 	}
 	buffer_string(text, ")");
+}
+
+void
+explain_rule(const struct policy_outcome *outcome, struct buffer *text)
+{
+	int64_t until = policy_outcome_until(outcome);
+	char day[DATE_DAY_SIZE];
+
+	explain_place(&outcome->place, text);
+	if (outcome->partner != NULL) {
+		buffer_string(text, ", partner ");
+		text_visible(text, outcome->partner);
+	}
+	if (outcome->via != NULL) {
+		buffer_string(text, ", via ");
+		text_visible(text, outcome->via);
+	}
+	buffer_string(text, outcome->exempt ? ", which exempts" :
+	    outcome->monitored ? ", under monitor" : "");
+	if (until != INT64_MAX) {
+		date_write_day(until, day);
+		buffer_format(text, " until %s", day);
+	}
+}
+
+void
+explain_day(struct tree *tree, const char *name, int64_t when)
+{
+	char day[DATE_DAY_SIZE];
+
+	if (when == INT64_MIN || when == INT64_MAX)
+		return;
+	date_write_day(when, day);
+	tree_text(tree, name, day);
 }
 
 void
@@ -75,6 +110,25 @@ explain_unmet(const struct policy_outcome *outcome, const struct verdict *verdic
 	}
 }
 
+bool
+explain_field(struct tree *tree, const char *member, const struct explained *explained,
+    const char *name)
+{
+	const struct journal_record record = {
+		.time_ms = explained->time_ms, .facts = explained->facts,
+		.verdict = explained->verdict
+	};
+	struct buffer value = BUFFER_INIT;
+	bool known = journal_fact_text(explained->facts, name, &value) ||
+	    journal_record_text(&record, name, &value);
+
+	if (known)
+		tree_text(tree, member, value.text != NULL ? value.text : "");
+	tree->failed |= value.failed;
+	buffer_free(&value);
+	return known;
+}
+
 /* What stands for %s: of clear text, which version STARTTLS is to have, if any. */
 static void
 add_required_words(enum policy_reason reason, const struct policy_outcome *rule,
@@ -94,9 +148,9 @@ add_required_words(enum policy_reason reason, const struct policy_outcome *rule,
 
 void
 explain_advice(struct tree *tree, const char *name, enum policy_reason reason,
-    const struct policy_outcome *rule)
+    const struct policy_outcome *rule, const struct facts *facts)
 {
-	const char *ask = policy_advice(reason);
+	const char *ask = policy_advice(reason, facts);
 	size_t plain = strcspn(ask, "%");
 	struct buffer text = BUFFER_INIT;
 

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/tool.h"
+#include "tool/log.h"
 
 #include <getopt.h>
 #include <poll.h>
@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tool/screen.h"
-#include "base/buffer.h"
+#include "base/intern.h"
 #include "base/suggest.h"
 
 /* So much output is gathered while there are more rows. */
@@ -36,136 +35,30 @@ end_following(int number)
 
 enum log_form { LOG_TEXT, LOG_JSON, LOG_CSV };
 
+/* A table, while its rows are gone through. */
+struct log_table {
+	sqlite3_stmt *rows;
+	bool more;		/* there is a row */
+	int64_t after;		/* --follow: the last id seen or, without ids, its time */
+};
+
 struct log_run {
-	const char *config, *journal_path;
+	const char *config, *policy, *journal_path, *reasons;
+	struct loaded loaded;		/* where a partner is asked for */
+	struct review_options whose;
+	struct diagnoses *diagnoses;	/* where there are reasons */
 	struct review_filter filter;
+	int64_t limit;		/* 0: none */
 	bool follow;
 	enum log_form form;
 	struct tool_journal journal;
-	struct screen screen;
+	struct log_text text;
 	struct buffer output;
-	int64_t shown;
-	int64_t last_id;
+	struct log_table tables[JOURNAL_TABLES];
+	struct intern seen;	/* counted rows of the time up to which --follow came */
+	int64_t shown, more;
 	enum screen_result result;
 };
-
-/* ------------------------------------------------------------------ *
- * Columns for people
- * ------------------------------------------------------------------ */
-
-enum column { TIME, ACTION, REASON, TLS, SENDER, CLIENT, RULE, COLUMNS };
-
-/* How wide each column is; 0: there is no room for it. */
-static void
-choose_widths(int width, int widths[COLUMNS])
-{
-	static const int wide[] = { 19, 12, 16, 10, 24, 24, 24 };
-	static const int less[] = { 14, 10, 12, 10, 0, 0, 0 };
-	static const int little[] = { 14, 10, 0, 0, 0, 0, 0 };
-
-	memcpy(widths, width == 0 || width >= 100 ? wide : width >= 70 ? less : little,
-	    sizeof(wide));
-	if (width >= 100)
-		widths[SENDER] = widths[CLIENT] = widths[RULE] = (width - 63) / 3;
-	else if (width >= 70)
-		widths[SENDER] = widths[CLIENT] = (width - 51) / 2;
-	else if (width > 0)
-		widths[SENDER] = width - 26;
-}
-
-/* The action has a colour, or all where that is bold. */
-static void
-write_cells(struct log_run *run, const char *const cells[COLUMNS],
-    enum screen_colour colour)
-{
-	const struct screen *screen = &run->screen;
-	struct buffer *line = &run->output;
-	int widths[COLUMNS];
-
-	choose_widths(screen->width, widths);
-	if (colour == COLOUR_BOLD)
-		screen_colour(screen, line, colour);
-	for (int i = 0; i < COLUMNS; i++) {
-		bool coloured = i == ACTION && colour != COLOUR_BOLD;
-		/* Of a time without the year, where there is little room. */
-		const char *text = i == TIME && colour != COLOUR_BOLD ?
-		    cells[i] + 19 - widths[i] : cells[i];
-
-		if (widths[i] == 0)
-			continue;
-		buffer_string(line, i > 0 ? " " : "");
-		if (coloured)
-			screen_colour(screen, line, colour);
-		screen_cell(line, text, widths[i], screen->width > 0);
-		if (coloured)
-			screen_plain(screen, line);
-	}
-	if (colour == COLOUR_BOLD)
-		screen_plain(screen, line);
-	while (line->length > 0 && line->text[line->length - 1] == ' ')
-		line->length--;
-	buffer_add(line, "\n", 1);
-}
-
-/* The first of the fields that the row has; "-" where it has none. */
-static const char *
-first_of(sqlite3_stmt *row, const char *name, const char *other, const char *third)
-{
-	const char *text = journal_row_text(row, name);
-
-	if (text == NULL && other != NULL)
-		text = journal_row_text(row, other);
-	if (text == NULL && third != NULL)
-		text = journal_row_text(row, third);
-	return text != NULL ? text : "-";
-}
-
-/* "reject", "(reject)" of a rule under monitor, "accept 120" of a roll-up. */
-static enum screen_colour
-action_of(sqlite3_stmt *row, struct buffer *text)
-{
-	const char *action = first_of(row, "action", NULL, NULL);
-	const char *would = journal_row_text(row, "would");
-
-	if (would != NULL)
-		buffer_format(text, "(%s)", would);
-	else if (journal_row_messages(row) > 0)
-		buffer_format(text, "%s %lld", action,
-		    (long long)journal_row_messages(row));
-	else
-		buffer_string(text, action);
-	if (would != NULL)
-		return COLOUR_YELLOW;
-	return strcmp(action, "accept") == 0 ? COLOUR_GREEN :
-	    strcmp(action, "reject") == 0 ? COLOUR_RED : COLOUR_YELLOW;
-}
-
-static void
-log_text(struct log_run *run, sqlite3_stmt *row)
-{
-	bool would = journal_row_text(row, "would") != NULL;
-	const char *tls = first_of(row, "tls_version", NULL, NULL);
-	struct buffer time = BUFFER_INIT, action = BUFFER_INIT;
-	enum screen_colour colour = action_of(row, &action);
-
-	screen_time(&time, journal_row_time(row));
-	if (time.failed || action.failed)
-		run->output.failed = true;
-	else
-		write_cells(run, (const char *const[COLUMNS]){
-			[TIME] = time.text, [ACTION] = action.text,
-			[REASON] = first_of(row, would ? "would_reason" : "reason",
-			    "exempt", NULL),
-			[TLS] = strcmp(tls, "none") == 0 ? "clear text" : tls,
-			[SENDER] = first_of(row, "from", "domain", NULL),
-			[CLIENT] = first_of(row, "client_name",
-			    journal_row_messages(row) > 0 ? "client_network" : NULL,
-			    "client_addr"),
-			[RULE] = first_of(row, would ? "would_rule" : "rule", NULL, NULL)
-		}, colour);
-	buffer_free(&time);
-	buffer_free(&action);
-}
 
 /* ------------------------------------------------------------------ *
  * Rows
@@ -181,15 +74,13 @@ log_flush(struct log_run *run)
 static void
 show_row(struct log_run *run, sqlite3_stmt *row)
 {
-	if (!review_filter_meets(&run->filter, row))
-		return;
 	if (run->form == LOG_JSON) {
 		journal_row_json(row, &run->output);
 		buffer_add(&run->output, "\n", 1);
 	} else if (run->form == LOG_CSV)
 		journal_row_csv(row, &run->output);
 	else
-		log_text(run, row);
+		log_text_row(&run->text, row, &run->output);
 	run->shown++;
 	if (run->output.length >= OUTPUT_ENOUGH)
 		log_flush(run);
@@ -198,14 +89,10 @@ show_row(struct log_run *run, sqlite3_stmt *row)
 static void
 show_names(struct log_run *run)
 {
-	static const char *const names[] = {
-		"TIME (UTC)", "ACTION", "REASON", "TLS", "FROM", "CLIENT", "RULE"
-	};
-
 	if (run->form == LOG_CSV)
 		journal_row_csv_names(&run->output);
-	else if (run->form == LOG_TEXT)
-		write_cells(run, names, COLOUR_BOLD);
+	else if (run->form == LOG_TEXT && run->text.screen.terminal)
+		log_text_names(&run->text, &run->output);
 	log_flush(run);
 }
 
@@ -213,36 +100,53 @@ static bool
 is_enough(const struct log_run *run)
 {
 	return run->result != SCREEN_WRITTEN ||
-	    (run->filter.limit > 0 && run->shown >= run->filter.limit);
+	    (run->limit > 0 && run->shown >= run->limit);
 }
 
-/* Steps; false at the end and, with *result set, on an error. NULL has no rows. */
-static bool
-log_step(sqlite3_stmt *rows, int *result)
-{
-	int code = rows == NULL ? SQLITE_DONE : sqlite3_step(rows);
-
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		*result = code;
-	return code == SQLITE_ROW;
-}
-
-/* Records and roll-ups, merged by their times. */
+/* Goes to the next row that meets the filter; an SQLite error or SQLITE_OK. */
 static int
-show_merged(struct log_run *run, sqlite3_stmt *records, sqlite3_stmt *rollups)
+log_step(struct log_run *run, struct log_table *table)
 {
-	int result = SQLITE_OK;
-	bool one = log_step(records, &result), other = log_step(rollups, &result);
+	int code = table->rows == NULL ? SQLITE_DONE : SQLITE_ROW;
 
-	while ((one || other) && result == SQLITE_OK && !is_enough(run)) {
-		if (one && (!other ||
-		    journal_row_time(records) >= journal_row_time(rollups))) {
-			show_row(run, records);
-			one = log_step(records, &result);
-		} else {
-			show_row(run, rollups);
-			other = log_step(rollups, &result);
-		}
+	while (code == SQLITE_ROW && (code = sqlite3_step(table->rows)) == SQLITE_ROW &&
+	    !review_filter_meets(&run->filter, table->rows))
+		continue;
+	table->more = code == SQLITE_ROW;
+	return table->more || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* The table whose row is the newest; of the same time, the first one's. */
+static struct log_table *
+newest_table(struct log_run *run)
+{
+	struct log_table *newest = NULL;
+
+	for (struct log_table *table = run->tables; table < run->tables + JOURNAL_TABLES;
+	    table++)
+		if (table->more && (newest == NULL || journal_row_time(table->rows) >
+		    journal_row_time(newest->rows)))
+			newest = table;
+	return newest;
+}
+
+/* On a terminal the rows for which there is no room are counted. */
+static int
+show_merged(struct log_run *run)
+{
+	bool counts = run->form == LOG_TEXT && run->text.screen.terminal;
+	struct log_table *table;
+	int result = SQLITE_OK;
+
+	while (result == SQLITE_OK && (table = newest_table(run)) != NULL) {
+		if (!is_enough(run))
+			show_row(run, table->rows);
+		else if (counts && run->result == SCREEN_WRITTEN) {
+			log_flush(run);
+			run->more++;
+		} else
+			break;
+		result = log_step(run, table);
 	}
 	return result;
 }
@@ -250,20 +154,26 @@ show_merged(struct log_run *run, sqlite3_stmt *records, sqlite3_stmt *rollups)
 static int
 show_all(struct log_run *run)
 {
-	sqlite3_stmt *records = NULL, *rollups = NULL;
 	sqlite3 *db = run->journal.db;
 	int result = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 
+	if (run->limit == 0 && run->form == LOG_TEXT && run->text.screen.height > 3)
+		run->limit = run->text.screen.height - 3;
+	for (int i = 0; result == SQLITE_OK && i < JOURNAL_TABLES; i++) {
+		result = review_rows(db, &run->filter, (enum journal_table)i, -1,
+		    &run->tables[i].rows);
+		if (result == SQLITE_OK)
+			result = log_step(run, &run->tables[i]);
+	}
 	if (result == SQLITE_OK)
-		result = review_records(db, &run->filter, -1, &records);
-	if (result == SQLITE_OK)
-		result = review_rollups(db, &run->filter, &rollups);
-	if (result == SQLITE_OK)
-		result = show_merged(run, records, rollups);
-	(void)sqlite3_finalize(records);
-	(void)sqlite3_finalize(rollups);
+		result = show_merged(run);
+	for (int i = 0; i < JOURNAL_TABLES; i++)
+		(void)sqlite3_finalize(run->tables[i].rows);
 	if (sqlite3_get_autocommit(db) == 0)
 		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	if (run->more > 0)
+		buffer_format(&run->output, "%s more; -n N shows N, a pipe shows all\n",
+		    screen_digits(run->more).text);
 	log_flush(run);
 	return result;
 }
@@ -272,23 +182,54 @@ show_all(struct log_run *run)
  * --follow
  * ------------------------------------------------------------------ */
 
-/* The records that were added since; in the order in which they were. */
-static int
-show_new(struct log_run *run)
+/* Whether a row with a count is another one than when it was last seen. */
+static bool
+is_new(struct log_run *run, struct log_table *table)
 {
-	sqlite3_stmt *rows = NULL;
-	int result = review_records(run->journal.db, &run->filter, run->last_id,
-	    &rows);
+	struct buffer line = BUFFER_INIT;
+	bool is = true;
 
-	if (result != SQLITE_OK)
-		return result;
-	while (!is_enough(run) && log_step(rows, &result)) {
-		run->last_id = journal_row_id(rows);
-		show_row(run, rows);
+	if (journal_row_time(table->rows) > table->after)
+		intern_free(&run->seen);
+	table->after = journal_row_time(table->rows);
+	journal_row_json(table->rows, &line);
+	if (line.failed || intern_add(&run->seen, line.text, line.length, &is) == INTERN_NONE)
+		run->output.failed = true;
+	buffer_free(&line);
+	return is;
+}
+
+/* The rows that were added since, in the order in which they were. */
+static int
+show_new(struct log_run *run, enum journal_table number, bool quiet)
+{
+	struct log_table *table = &run->tables[number];
+	int result = review_rows(run->journal.db, &run->filter, number, table->after,
+	    &table->rows);
+
+	while (result == SQLITE_OK && !is_enough(run) &&
+	    (result = log_step(run, table)) == SQLITE_OK && table->more) {
+		if (number == JOURNAL_HANDSHAKE && !is_new(run, table))
+			continue;
+		if (number != JOURNAL_HANDSHAKE)
+			table->after = journal_row_id(table->rows);
+		if (!quiet)
+			show_row(run, table->rows);
 	}
-	(void)sqlite3_finalize(rows);
+	(void)sqlite3_finalize(table->rows);
 	log_flush(run);
 	return result;
+}
+
+/* Roll-ups are not followed, nor are deliveries that had TLS. */
+static int
+show_new_rows(struct log_run *run)
+{
+	int result = show_new(run, JOURNAL_RECORD, false);
+
+	if (result == SQLITE_OK)
+		result = show_new(run, JOURNAL_HANDSHAKE, false);
+	return result == SQLITE_OK ? show_new(run, JOURNAL_TROUBLE, false) : result;
 }
 
 /* An integer that a statement gives; -1 where it fails. */
@@ -338,8 +279,33 @@ follow_file(struct log_run *run, ino_t number)
 		return number;
 	review_close(&run->journal.db);
 	run->journal.db = db;
-	run->last_id = 0;
+	memset(run->tables, 0, sizeof(run->tables));
+	intern_free(&run->seen);
 	return now;
+}
+
+/* From now on, or from --since. */
+static int
+begin_following(struct log_run *run)
+{
+	static const struct {
+		enum journal_table table;
+		const char *sql;
+	} last[] = {
+		{ JOURNAL_RECORD, "SELECT coalesce(max(id), 0) FROM record" },
+		{ JOURNAL_TROUBLE, "SELECT coalesce(max(id), 0) FROM trouble" },
+		{ JOURNAL_HANDSHAKE, "SELECT coalesce(max(hour * 3600000 + last), 0) FROM"
+		    " handshake WHERE hour = (SELECT max(hour) FROM handshake)" },
+	};
+
+	if (run->filter.since_ms != 0)
+		return SQLITE_OK;
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+		run->tables[last[i].table].after = ask(run->journal.db, last[i].sql);
+		if (run->tables[last[i].table].after < 0)
+			return SQLITE_ERROR;
+	}
+	return show_new(run, JOURNAL_HANDSHAKE, true);
 }
 
 static int
@@ -348,18 +314,15 @@ log_follow(struct log_run *run)
 	struct sigaction action = { .sa_handler = end_following };
 	ino_t number = file_number(run->journal.path);
 	int64_t seen = -1, version;
-	int result = SQLITE_OK;
+	int result;
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
-	run->last_id = run->filter.since_ms != 0 ? 0 :
-	    ask(run->journal.db, "SELECT coalesce(max(id), 0) FROM record");
-	if (run->last_id < 0)
-		return SQLITE_ERROR;
+	result = begin_following(run);
 	while (ended == 0 && result == SQLITE_OK && !is_enough(run)) {
 		version = ask(run->journal.db, "PRAGMA data_version");
 		if (version != seen || version < 0)
-			result = show_new(run);
+			result = show_new_rows(run);
 		seen = version;
 		if (is_enough(run) || (ended == 0 && !wait_a_little()))
 			break;
@@ -371,24 +334,53 @@ log_follow(struct log_run *run)
 	return result;
 }
 
+/* Whose handshakes are, the policy tells, as report does; the journal where there is none. */
+static int
+find_whose(struct log_run *run)
+{
+	const char *settings = run->config != NULL ? run->config : settings_default_path();
+	int64_t now_ms = tool_now_ms();
+	char error[REVIEW_ERROR_MAX];
+
+	if (run->filter.partner == NULL ||
+	    (run->policy == NULL && access(settings, R_OK) != 0) ||
+	    tool_load_usable(run->policy, run->config, &run->loaded) != STATUS_FINE)
+		return STATUS_FINE;
+	run->whose = (struct review_options){
+		.since_ms = run->filter.since_ms, .until_ms = run->filter.until_ms != 0 ?
+		    run->filter.until_ms : now_ms + 1, .now_ms = now_ms,
+		.partner = run->filter.partner, .policy = run->loaded.policy,
+		.judged = settings_policy_options(run->loaded.settings, 0)
+	};
+	run->filter.partners = review_read(run->journal.db, run->journal.path, &run->whose,
+	    error);
+	return run->filter.partners != NULL ? STATUS_FINE : tool_trouble("%s", error);
+}
+
 static int
 log_rows(struct log_run *run)
 {
 	int result, status = STATUS_FINE;
 
-	screen_open(&run->screen);
+	log_text_begin(&run->text);
 	if (!tool_open_journal(run->journal_path, run->config, &run->journal))
 		status = STATUS_TROUBLE;
-	else {
+	else if ((status = find_whose(run)) == STATUS_FINE) {
 		show_names(run);
 		result = run->follow ? log_follow(run) : show_all(run);
 		if (result != SQLITE_OK)
 			status = tool_journal_trouble(&run->journal, result);
+		else if (run->shown == 0 && run->form == LOG_TEXT && !run->follow &&
+		    run->result == SCREEN_WRITTEN)
+			status = log_say_nothing(&run->journal, &run->filter);
 	}
 	if (run->result == SCREEN_FAILED)
 		status = STATUS_TROUBLE;
+	review_free(&run->filter.partners);
+	tool_unload(&run->loaded);
 	tool_close_journal(&run->journal);
 	buffer_free(&run->output);
+	intern_free(&run->seen);
 	return status;
 }
 
@@ -447,21 +439,72 @@ take_actions(const char *text, void *context)
 	return take_words("action", text, &words, &run->filter.actions);
 }
 
+/* A reason of a verdict, or (where there are more words) of the table of diagnoses. */
 static bool
-take_reasons(const char *text, void *context)
+take_reasons(struct log_run *run)
 {
 	struct review_words words = review_reason_words();
-	struct log_run *run = context;
+	struct diags *diags = diags_new();
+	char word[64];
 
-	return take_words("reason", text, &words, &run->filter.reasons);
+	run->diagnoses = diags != NULL ? diagnoses_read(run->config, diags) : NULL;
+	diags_free(&diags);
+	if (run->diagnoses == NULL)
+		return tool_trouble("not enough memory") == STATUS_FINE;
+	for (const char *at = run->reasons; *at != '\0' && words.count < REVIEW_WORDS_MAX; ) {
+		size_t length = strcspn(at, ",");
+		const struct diagnosis *entry;
+
+		(void)snprintf(word, sizeof(word), "%.*s", (int)length, at);
+		entry = diagnoses_entry(run->diagnoses, word);
+		if (strcmp(entry->id, word) == 0)
+			words.list[words.count++] = entry->id;
+		at += length + (at[length] == ',');
+	}
+	return take_words("reason", run->reasons, &words, &run->filter.reasons);
 }
 
 static bool
-take_log_domain(const char *text, void *context)
+take_kinds(const char *text, void *context)
 {
+	struct review_words words = review_kind_words();
 	struct log_run *run = context;
 
-	return tool_domain(text, run->filter.domain);
+	return take_words("kind", text, &words, &run->filter.kinds);
+}
+
+static bool
+take_direction(const char *text, void *context)
+{
+	const struct review_words words = { { "in", "out" }, 2 };
+	struct review_words chosen = { .count = 0 };
+	struct log_run *run = context;
+
+	if (!take_words("direction", text, &words, &chosen))
+		return false;
+	run->filter.direction = chosen.count == 1 ? chosen.list[0] : NULL;
+	return true;
+}
+
+static bool
+take_address(const char *text, struct review_address *address)
+{
+	if (review_filter_address(address, text))
+		return true;
+	(void)tool_trouble("\"%s\" is neither an address nor a domain", text);
+	return false;
+}
+
+static bool
+take_from(const char *text, void *context)
+{
+	return take_address(text, &((struct log_run *)context)->filter.from);
+}
+
+static bool
+take_to(const char *text, void *context)
+{
+	return take_address(text, &((struct log_run *)context)->filter.to);
 }
 
 static bool
@@ -472,7 +515,7 @@ take_client(const char *text, void *context)
 	if (review_filter_client(&run->filter, text))
 		return true;
 	if (strchr(text, '/') != NULL)
-		(void)tool_trouble("\"%s\" is no network: write 192.0.2.0/24 or "
+		(void)tool_trouble("\"%s\" is not a network: write 192.0.2.0/24 or "
 		    "2001:db8::/32", text);
 	else
 		(void)tool_trouble("\"%s\" is neither an address, a network nor a name",
@@ -487,10 +530,10 @@ take_limit(const char *text, void *context)
 	struct log_run *run = context;
 
 	if (digits > 0 && digits < 18 && text[digits] == '\0')
-		run->filter.limit = strtoll(text, NULL, 10);
-	if (run->filter.limit > 0)
+		run->limit = strtoll(text, NULL, 10);
+	if (run->limit > 0)
 		return true;
-	(void)tool_trouble("\"%s\" is no number of records", text);
+	(void)tool_trouble("\"%s\" is not a number of records", text);
 	return false;
 }
 
@@ -503,10 +546,12 @@ run_log(const struct command *command, int argc, char **argv)
 	if (status != -1)
 		return status;
 	if (optind < argc)
-		return tool_usage(command);
+		return tool_stray(command, argv[optind], "--domain");
 	if (run.follow && run.filter.until_ms != 0)
 		return tool_trouble("--follow has no end: leave out --until");
-	return log_rows(&run);
+	status = run.reasons == NULL || take_reasons(&run) ? log_rows(&run) : STATUS_TROUBLE;
+	diagnoses_free(&run.diagnoses);
+	return status;
 }
 
 static const struct tool_option log_options[] = {
@@ -514,14 +559,24 @@ static const struct tool_option log_options[] = {
 	OPTION("journal", 0, OPTION_TEXT, struct log_run, journal_path),
 	OPTION("since", 0, OPTION_TIME, struct log_run, filter.since_ms),
 	OPTION("until", 0, OPTION_TIME, struct log_run, filter.until_ms),
+	OPTION_CALL("kind", 0, take_kinds),
+	OPTION_CALL("direction", 0, take_direction),
 	OPTION_CALL("action", 0, take_actions),
-	OPTION_CALL("domain", 0, take_log_domain),
+	OPTION_CALL("from", 0, take_from),
+	OPTION_CALL("to", 0, take_to),
+	OPTION("partner", 0, OPTION_TEXT, struct log_run, filter.partner),
+	OPTION("policy", 0, OPTION_TEXT, struct log_run, policy),
+	OPTION("queue-id", 0, OPTION_TEXT, struct log_run, filter.queue_id),
+	OPTION("session", 0, OPTION_TEXT, struct log_run, filter.session),
+	OPTION("text", 0, OPTION_TEXT, struct log_run, filter.text),
+	OPTION("domain", 0, OPTION_DOMAIN, struct log_run, filter.domain),
 	OPTION_CALL("client", 0, take_client),
-	OPTION_CALL("reason", 0, take_reasons),
+	OPTION("reason", 0, OPTION_TEXT, struct log_run, reasons),
 	OPTION("rule", 0, OPTION_TEXT, struct log_run, filter.rule),
 	OPTION_CALL("limit", 'n', take_limit),
 	OPTION("would", 0, OPTION_FLAG, struct log_run, filter.would),
 	OPTION("follow", 'f', OPTION_FLAG, struct log_run, follow),
+	OPTION_IN_UTC,
 	OPTION_FORM("json", struct log_run, form, LOG_JSON),
 	OPTION_FORM("csv", struct log_run, form, LOG_CSV),
 	OPTION_END
@@ -532,23 +587,47 @@ const struct command command_log = {
 	.run = run_log,
 	.options = log_options,
 	.arguments = "[--follow] [FILTER...] [--json | --csv]",
-	.about = "show records of the journal",
+	.about = "show what was decided, and what failed on the way",
 	.help =
-	    "  --since TIME            90m, 24h, 30d, 2w ago, a day, a time (RFC 3339)\n"
+	    "  --since TIME            90m, 24h, 30d, 2w ago, today, yesterday, a day or a\n"
+	    "                          time (2026-01-31 12:00, or as RFC 3339 has it)\n"
 	    "  --until TIME            what was before then\n"
+	    "  --kind KIND,...         decision, handshake (failed ones), delivery; the last\n"
+	    "                          two are what tlsward watch reads\n"
+	    "  --direction DIRECTION   in or out: what came in, or what went out, with the\n"
+	    "                          number of deliveries that nothing was wrong with\n"
+	    "  --from ADDRESS          the sender: an address, or one half of it\n"
+	    "  --to ADDRESS            the recipient, likewise\n"
+	    "  --partner NAME          what an agreement is about\n"
+	    "  --domain D              the sender's domain, or that of a host, or where mail\n"
+	    "                          goes; what is below it: .D\n"
+	    "  --client C              an address, a network or a verified name\n"
+	    "  --queue-id ID           the mail server's\n"
+	    "  --session ID            the session's, as replies may have it\n"
+	    "  --text TEXT             what has that in any of its texts, in any case\n"
 	    "  --action ACTION,...     accept, quarantine, tempfail, reject; with accept\n"
 	    "                          the roll-ups of accepted messages too\n"
-	    "  --domain D              senders of the domain; of those below it: .D\n"
-	    "  --client C              an address, a network or a verified name\n"
-	    "  --reason REASON,...     the reasons of a refusal\n"
+	    "  --reason REASON,...     the reasons of a refusal or of a failure\n"
 	    "  --rule FILE[:LINE]      the rule that was reported\n"
-	    "  --would                 what rules under monitor would have refused; then\n"
-	    "                          --reason and --rule are theirs\n"
-	    "  -n N, --limit N         no more than N\n"
+	    "  --would                 what rules under monitor would have refused, and what\n"
+	    "                          went out below an agreement; then --reason and\n"
+	    "                          --rule are theirs\n"
+	    "  -n N, --limit N         no more than N; on a terminal else a screen\n"
 	    "  -f, --follow            what comes from now on (or --since), oldest first\n"
+	    "  --utc                   times in UTC, not in the local time zone\n"
 	    "  --json, --csv           for programs\n"
+	    "  --policy FILE           the policy, for --partner; else the one the settings\n"
+	    "                          name\n"
 	    "  --journal FILE          the journal; else the one the settings name\n"
 	    "  -c FILE, --config FILE  the settings; else the default settings file\n\n"
-	    "Newest first. Full records are shown: of refused, held, monitored and\n"
-	    "exempted messages, and of all with the setting journal-accepted full.\n",
+	    "Newest first: messages refused, held, monitored and exempted (with the setting\n"
+	    "journal-accepted full all of them), handshakes that failed, and deliveries\n"
+	    "with trouble over TLS or below their agreement; with --kind delivery also the\n"
+	    "number of others.\n",
+	.examples =
+	    "  tlsward log --partner Acme --since yesterday\n"
+	    "  tlsward log --from alice@acme.example --to bob@ours.example\n"
+	    "  tlsward log --kind handshake,delivery --domain .acme.example\n"
+	    "  tlsward log --text 'registered one' --since '2026-01-31 08:00'\n"
+	    "  tlsward log --follow --action reject\n",
 };

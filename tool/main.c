@@ -26,7 +26,8 @@ static const struct command command_help = {
 
 static const struct command *const commands[] = {
 	&command_check, &command_explain, &command_decide, &command_test,
-	&command_log, &command_report, &command_replay, &command_help,
+	&command_diff, &command_add_partner, &command_export,
+	&command_log, &command_report, &command_replay, &command_watch, &command_help,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -36,7 +37,7 @@ print_overview(FILE *out)
 	(void)fputs("usage: tlsward COMMAND [ARGUMENT...]\n"
 	    "       tlsward --help | --version\n\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(out, "  %-10s%s\n", commands[i]->name,
+		(void)fprintf(out, "  %-13s%s\n", commands[i]->name,
 		    commands[i]->about);
 	(void)fputs("\nExit status: 0 fine, 1 the answer is no, 2 the call was wrong\n"
 	    "or could not be carried out. More of a command: tlsward help COMMAND\n", out);

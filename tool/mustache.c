@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tool/screen.h"
 #include "tool/tool.h"
 #include "tool/tree.h"
 #include "journal/journal.h"
+#include "base/date.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -23,8 +25,8 @@
 #define DEPTH_MAX 16		/* of sections in each other, and what is around them */
 #define TAG_NAME_MAX 64
 
-enum form { FORM_PEOPLE, FORM_PLAIN, FORM_PLURAL, FORM_DAY, FORM_MINUTE, FORM_SECOND,
-	FORM_WORD, FORM_RAW };
+enum form { FORM_PEOPLE, FORM_PLAIN, FORM_PLURAL, FORM_DAY, FORM_MINUTE, FORM_SHORT,
+	FORM_LONG, FORM_DATE, FORM_RAW };
 
 struct tag {
 	const char *from, *to;	/* what of the text it takes */
@@ -75,7 +77,7 @@ static bool
 read_tag_name(const char *text, const char *end, struct tag *tag)
 {
 	static const char *const forms[] = {
-		"", "plain", "s", "day", "minute", "second"
+		"", "plain", "s", "day", "minute", "short", "long", "date"
 	};
 	const char *name = text + strspn(text, " "), *form;
 	size_t length = strcspn(name, " |}"), written;
@@ -112,7 +114,7 @@ read_tag(const struct filler *filler, const char *at, const char *found,
 	if (tag->sign != '!' &&
 	    !read_tag_name(found + 2 + (tag->sign != '\0'), end, tag))
 		return mustache_wrong(filler, found,
-		    "this is no name, or no form of a value") != NULL;
+		    "this is not a name or a form of a value") != NULL;
 	if (tag->sign == '{') {
 		tag->form = FORM_RAW;
 		if (*tag->to++ != '}')
@@ -167,17 +169,38 @@ fill_html(const char *value, struct buffer *text)
 	buffer_free(&visible);
 }
 
-/* YYYY-MM-DDThh:mm:ss: so many characters of it. */
+/* "31 January 2026", the month cut to three letters where it is short. */
+static void
+fill_day_in_words(int64_t when_ms, bool is_short, struct buffer *text)
+{
+	static const char *const months[] = {
+		"January", "February", "March", "April", "May", "June", "July", "August",
+		"September", "October", "November", "December"
+	};
+	struct date_local day = date_local(when_ms);
+	int64_t away = (int64_t)time(NULL) * 1000 - when_ms;
+
+	buffer_format(text, "%d %.*s", atoi(day.text + 8), is_short ? 3 : 9,
+	    months[day.month - 1]);
+	if (away > MUSTACHE_YEAR_MS || away < -MUSTACHE_YEAR_MS)
+		buffer_format(text, " %.4s", day.text);
+}
+
 static void
 fill_time(const char *time, enum form form, struct buffer *text)
 {
-	if (time == NULL || strlen(time) < 19)
+	int64_t when;
+
+	if (time == NULL || !date_read_time(time, &when))
 		buffer_string(text, "\xE2\x80\x93");
-	else if (form == FORM_DAY)
+	else if (form == FORM_DATE)
 		buffer_format(text, "%.10s", time);
+	else if (form == FORM_DAY)
+		buffer_format(text, "%.10s", date_local(when * 1000).text);
+	else if (form == FORM_MINUTE)
+		screen_time(text, when * 1000);
 	else
-		buffer_format(text, "%.10s %.*s", time, form == FORM_MINUTE ? 5 : 8,
-		    time + 11);
+		fill_day_in_words(when * 1000, form == FORM_SHORT, text);
 }
 
 static bool
@@ -226,7 +249,7 @@ fill_value(const struct filler *filler, const struct tag *tag)
 {
 	const json_t *value = find_value(filler, tag->name);
 
-	if (tag->form >= FORM_DAY && tag->form <= FORM_SECOND)
+	if (tag->form >= FORM_DAY && tag->form <= FORM_DATE)
 		fill_time(json_string_value(value), tag->form, filler->text);
 	else if (json_is_string(value))
 		fill_string(filler, tag->form, value);
@@ -357,7 +380,7 @@ mustache_read(const char *name, enum mustache_use use, struct mustache *template
 		    template->path);
 		break;
 	case FILE_IRREGULAR:
-		(void)tool_trouble("%s is no file: install tlsward again", template->path);
+		(void)tool_trouble("%s is not a file: install tlsward again", template->path);
 		break;
 	case FILE_UNREADABLE:
 		(void)tool_trouble("cannot read %s: %s: install tlsward again, or set "
@@ -381,4 +404,21 @@ mustache_fill_file(const char *name, enum mustache_use use, json_t *values,
 		json_decref(values);
 	free(template.text);
 	return filled;
+}
+
+int
+mustache_print(const char *name, json_t *values)
+{
+	struct buffer text = BUFFER_INIT;
+	bool made = true;
+
+	if (name != NULL)
+		made = mustache_fill_file(name, MUSTACHE_SCREEN, values, &text);
+	else {
+		tree_write(values, false, &text);
+		buffer_string(&text, "\n");
+	}
+	made = made && screen_write(&text) != SCREEN_FAILED;
+	buffer_free(&text);
+	return made ? STATUS_FINE : STATUS_TROUBLE;
 }

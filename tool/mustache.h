@@ -6,9 +6,11 @@
  *                          anything else nothing
  *   {{name|plain}}         a whole number in digits alone
  *   {{name|s}}             the "s" of a plural, for any number but 1
- *   {{name|day}}           of a time of RFC 3339 the day, the day and minute, or all to
- *   {{name|minute}}        the second; an en dash where there is none
- *   {{name|second}}
+ *   {{name|day}}           of a time of RFC 3339 the day: 2026-01-31; the day and minute:
+ *   {{name|minute}}        2026-01-31 12:00 CET; the day in words: 31 Jan, 31 January, with
+ *   {{name|short}}         the year where it is ten months from now; all in the
+ *   {{name|long}}          reader's time zone; an en dash where there is none
+ *   {{name|date}}          of the start of a day in UTC, as policies have it, that day
  *   {{{name}}}             text as it is: for what is markup itself
  *   {{#name}}...{{/name}}  once for each element of an array, or once for any other
  *                          value but false, 0 and ""
@@ -35,6 +37,7 @@
 #include "base/buffer.h"
 
 #define MUSTACHE_VALUE_MAX 320	/* bytes of a value in HTML, then an ellipsis */
+#define MUSTACHE_YEAR_MS (INT64_C(300) * 86400 * 1000)	/* so far away, a day has its year */
 
 /* What text is escaped for. */
 enum mustache_use {
@@ -67,5 +70,11 @@ bool mustache_fill(const struct mustache *template, json_t *values,
 /* Both, of a file that is filled once. */
 bool mustache_fill_file(const char *name, enum mustache_use use, json_t *values,
     struct buffer *text);
+
+/*
+ * Writes the values to standard output, filled into that file or, where "name" is NULL, as
+ * one line of JSON. Their reference is taken. Returns the status.
+ */
+int mustache_print(const char *name, json_t *values);
 
 #endif

@@ -1,19 +1,19 @@
 /*
- * report.c - tlsward report: who complies, and who does not.
+ * report.c - tlsward report: whose mail was refused, whose would be, and how mail goes.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "tool/report.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tool/screen.h"
-#include "base/array.h"
 #include "base/buffer.h"
+#include "base/suggest.h"
+#include "base/text.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
 #define DEFAULT_SINCE_DAYS 30
@@ -25,14 +25,16 @@ struct report_run {
 	const char *config, *policy, *journal_path, *html, *to, *from;
 	int64_t since_ms, until_ms;
 	char domain[256];
-	bool partner, mail;
+	const char *partner;		/* as it was given; NULL: not */
+	bool mail, force;
+	struct buffer called;		/* what the review knows that by */
+	struct buffer meant;
 	enum report_form form;
 	struct report_view view;
 	struct loaded loaded;
 	struct tool_journal journal;
 	struct review *report;
-	const char **partners;
-	size_t partner_count, partner_room;
+	struct diagnoses *diagnoses;
 	struct buffer output;
 };
 
@@ -40,34 +42,18 @@ struct report_run {
  * Reading
  * ------------------------------------------------------------------ */
 
+/* What handshakes failed of, in words. */
 static bool
-is_asked_for(const struct report_run *run, const char *partner)
+read_diagnoses(struct report_run *run)
 {
-	size_t below = strlen(run->domain), length = strlen(partner);
+	struct diags *diags = diags_new();
 
-	if (run->domain[0] == '\0')
-		return true;
-	if (run->domain[0] != '.')
-		return strcmp(partner, run->domain) == 0;
-	return length > below && strcmp(partner + length - below, run->domain) == 0;
-}
-
-/* The partners that the policy names have their entry, seen or not. */
-static bool
-list_partners(struct report_run *run)
-{
-	size_t index = 0;
-	const char *name;
-
-	while ((name = policy_partner_next(run->loaded.policy, &index)) != NULL) {
-		if (name[0] == '.' || !is_asked_for(run, name))
-			continue;
-		if (!array_reserve(run->partners, run->partner_count + 1,
-		    &run->partner_room))
-			return false;
-		run->partners[run->partner_count++] = name;
+	if (diags != NULL) {
+		run->diagnoses = diagnoses_read(run->config, diags);
+		diags_print(diags, false, stderr);
+		diags_free(&diags);
 	}
-	return true;
+	return run->diagnoses != NULL;
 }
 
 static int
@@ -77,39 +63,210 @@ read_report(struct report_run *run)
 		.since_ms = run->since_ms,
 		.until_ms = run->until_ms,
 		.domain = run->domain[0] == '\0' ? NULL : run->domain,
-		.policy = run->loaded.policy
+		.partner = run->partner,
+		.policy = run->loaded.policy,
+		.now_ms = run->view.now_ms, .ready_days = run->view.ready_days,
+		.judged = settings_policy_options(run->loaded.settings, 0)
 	};
 	char error[REVIEW_ERROR_MAX];
 
-	if (!list_partners(run))
-		return tool_trouble("not enough memory");
-	options.partners = run->partners;
-	options.partner_count = run->partner_count;
+	options.diagnoses = run->diagnoses;
 	run->report = review_read(run->journal.db, run->journal.path, &options, error);
 	if (run->report == NULL)
 		return tool_trouble("%s", error);
 	run->view.report = run->report;
+	run->view.loaded = &run->loaded;
+	run->view.watched = run->report->watched_ms != 0 || run->report->out.messages > 0;
 	run->view.journal = run->journal.path;
-	return report_view_make(&run->view, &run->loaded, &run->journal);
+	return STATUS_FINE;
+}
+
+/* Is an agreement called so: by its name, what it names, or its place? */
+static bool
+goes_by(const struct review_agreement *agreement, const char *text)
+{
+	struct buffer label = BUFFER_INIT, place = BUFFER_INIT;
+	bool called;
+
+	report_agreement_label(agreement, &label);
+	if (agreement->place.file != NULL)
+		buffer_format(&place, "%s:%u", agreement->place.file, agreement->place.line);
+	called = (label.text != NULL && strcasecmp(label.text, text) == 0) ||
+	    (agreement->who != NULL && strcasecmp(agreement->who, text) == 0) ||
+	    (agreement->kind == RULE_DEFAULT && strcasecmp(text, "default") == 0) ||
+	    (place.text != NULL && strcmp(place.text, text) == 0);
+	buffer_free(&label);
+	buffer_free(&place);
+	return called;
+}
+
+/* The agreement under which mail of a domain comes in; NULL: none of its own. */
+static const struct review_agreement *
+domain_agreement(const struct report_run *run, const char *domain)
+{
+	struct policy_options options = settings_policy_options(run->loaded.settings,
+	    run->view.now_ms / 1000);
+	struct policy_standing standing;
+	struct buffer sender = BUFFER_INIT;
+	const struct review_agreement *found = NULL;
+
+	buffer_format(&sender, "?@%s%s", domain[0] == '.' ? "?" : "", domain);
+	if (!sender.failed && policy_standing(run->loaded.policy, sender.text, &options,
+	    &standing) == 0 && standing.place.kind == RULE_FROM)
+		for (size_t i = 0; i < run->report->agreement_count; i++) {
+			const struct review_agreement *one = &run->report->agreements[i];
+
+			if (standing.partner != NULL ? one->name != NULL &&
+			    strcmp(one->name, standing.partner) == 0 :
+			    one->kind == RULE_FROM && one->place.file != NULL &&
+			    one->place.line == standing.place.line &&
+			    strcmp(one->place.file, standing.place.file) == 0)
+				found = one;
+		}
+	buffer_free(&sender);
+	return found;
+}
+
+/* Says that there is no such agreement, and which was meant. */
+static int
+no_such_partner(struct report_run *run)
+{
+	const char *meant = NULL;
+	struct buffer label = BUFFER_INIT, best = BUFFER_INIT, shown = BUFFER_INIT;
+
+	(void)review_find_meant(run->journal.db, NAME_DOMAIN_OR_PARTNER, run->partner, &best);
+	for (size_t i = 0; i < run->report->agreement_count; i++) {
+		const struct review_agreement *one = &run->report->agreements[i];
+		const char *candidates[3] = { best.length == 0 ? "" : best.text };
+
+		buffer_clear(&label);
+		report_agreement_label(one, &label);
+		candidates[1] = label.failed ? "" : label.text;
+		candidates[2] = one->who == NULL ? "" : one->who;
+		meant = suggest_word(run->partner, strlen(run->partner), candidates, 3);
+		if (meant != NULL && meant != candidates[0]) {
+			buffer_clear(&best);
+			buffer_string(&best, meant);
+		} else if (best.length == 0 && strncasecmp(candidates[1], run->partner,
+		    strlen(run->partner)) == 0)
+			buffer_string(&best, candidates[1]);
+	}
+	if (best.length > 0)
+		text_visible(&shown, best.text);
+	if (shown.length > 0 && !shown.failed)
+		(void)tool_trouble("there is no agreement with \"%s\": did you mean \"%s\"?",
+		    run->partner, shown.text);
+	else
+		(void)tool_trouble("there is no agreement with \"%s\", and nothing of it is in "
+		    "the journal", run->partner);
+	buffer_free(&label);
+	buffer_free(&best);
+	buffer_free(&shown);
+	return STATUS_TROUBLE;
+}
+
+/*
+ * Finds what --partner names: an agreement, else a domain, which is --domain then. False
+ * where there is neither.
+ */
+static bool
+find_partner(struct report_run *run)
+{
+	const struct review_agreement *all = run->report->agreements, *found = NULL;
+
+	for (size_t i = 0; i < run->report->agreement_count; i++)
+		if (found == NULL && goes_by(&all[i], run->partner))
+			found = &all[i];
+	if (found == NULL) {
+		if (!policy_domain(run->partner, run->domain, sizeof(run->domain)) ||
+		    strchr(run->domain, '.') == NULL)
+			return false;
+		found = domain_agreement(run, run->domain);
+	}
+	if (found == NULL)
+		return true;
+	run->domain[0] = '\0';
+	buffer_string(&run->called, found->name != NULL ? found->name :
+	    found->who != NULL ? found->who : "default");
+	return true;
+}
+
+/* Of a domain that has no mail: which was meant. */
+static void
+find_meant(struct report_run *run)
+{
+	if (run->report->in.messages == 0 && run->report->out.messages == 0 &&
+	    review_find_meant(run->journal.db, NAME_DOMAIN, run->domain, &run->meant) ==
+	    SQLITE_OK && run->meant.length > 0 &&
+	    strcasecmp(run->meant.text, run->domain) != 0)
+		run->view.meant = run->meant.text;
+}
+
+/* Once more where what --partner names is not what the review goes by. */
+static int
+read_partner(struct report_run *run)
+{
+	const char *asked = run->partner;
+	int status;
+
+	if (!find_partner(run))
+		return no_such_partner(run);
+	if (run->called.failed)
+		return tool_trouble("not enough memory");
+	run->partner = run->domain[0] != '\0' ? NULL : run->called.text;
+	if (run->partner == NULL || strcasecmp(run->partner, asked) != 0) {
+		review_free(&run->report);
+		status = read_report(run);
+		if (status != STATUS_FINE)
+			return status;
+	}
+	for (size_t i = 0; run->partner != NULL && i < run->report->agreement_count; i++)
+		if (goes_by(&run->report->agreements[i], run->partner))
+			run->view.only = &run->report->agreements[i];
+	run->partner = asked;
+	return STATUS_FINE;
+}
+
+static int
+read_asked(struct report_run *run)
+{
+	int status = read_diagnoses(run) ? read_report(run) :
+	    tool_trouble("not enough memory");
+
+	if (status == STATUS_FINE && run->partner != NULL)
+		status = read_partner(run);
+	if (status == STATUS_FINE && run->domain[0] != '\0')
+		find_meant(run);
+	return status;
 }
 
 /* ------------------------------------------------------------------ *
  * Writing
  * ------------------------------------------------------------------ */
 
+/* The agreement to write about; of a domain without one that under which it came. */
+static const struct review_agreement *
+mail_agreement(const struct report_run *run)
+{
+	if (run->view.only != NULL)
+		return run->view.only;
+	for (size_t i = 0; i < run->report->agreement_count; i++)
+		if (report_is_shown(&run->view, &run->report->agreements[i]))
+			return &run->report->agreements[i];
+	return NULL;
+}
+
 static int
 write_mail(struct report_run *run)
 {
 	struct report_mail mail = {
-		.view = &run->view, .loaded = &run->loaded, .to = run->to, .from = run->from
+		.view = &run->view, .loaded = &run->loaded, .to = run->to, .from = run->from,
+		.force = run->force, .agreement = mail_agreement(run)
 	};
 
-	for (size_t i = 0; i < run->view.partner_count; i++)
-		if (strcmp(run->view.partners[i].seen->name, run->domain) == 0)
-			mail.partner = &run->view.partners[i];
-	if (mail.partner == NULL)
+	if (mail.agreement == NULL)
 		return tool_trouble("%s has no rule, and nothing of it is in the journal",
-		    run->domain);
+		    run->partner);
 	return report_mail_write(&mail, &run->output);
 }
 
@@ -129,7 +286,7 @@ write_report(struct report_run *run)
 		status = report_csv_write(&run->view, &run->output);
 	else {
 		screen_open(&screen);
-		status = report_text_write(&run->view, screen.width, &run->output);
+		status = report_text_write(&run->view, &screen, &run->output);
 	}
 	if (status == STATUS_FINE && screen_write(&run->output) == SCREEN_FAILED)
 		status = STATUS_TROUBLE;
@@ -145,13 +302,14 @@ report_on(struct report_run *run)
 	    &run->journal))
 		status = STATUS_TROUBLE;
 	if (status == STATUS_FINE)
-		status = read_report(run);
+		status = read_asked(run);
 	if (status == STATUS_FINE)
 		status = write_report(run);
-	free(run->view.partners);
-	free(run->partners);
 	buffer_free(&run->output);
+	buffer_free(&run->called);
+	buffer_free(&run->meant);
 	review_free(&run->report);
+	diagnoses_free(&run->diagnoses);
 	tool_close_journal(&run->journal);
 	tool_unload(&run->loaded);
 	return status;
@@ -160,23 +318,6 @@ report_on(struct report_run *run)
 /* ------------------------------------------------------------------ *
  * The call
  * ------------------------------------------------------------------ */
-
-static bool
-take_domain(const char *text, void *context)
-{
-	struct report_run *run = context;
-
-	return tool_domain(text, run->domain);
-}
-
-static bool
-take_partner(const char *text, void *context)
-{
-	struct report_run *run = context;
-
-	run->partner = true;
-	return take_domain(text, run);
-}
 
 static bool
 take_days(const char *text, void *context)
@@ -188,17 +329,19 @@ take_days(const char *text, void *context)
 		run->view.ready_days = atoi(text);
 		return true;
 	}
-	(void)tool_trouble("\"%s\" is no number of days", text);
+	(void)tool_trouble("\"%s\" is not a number of days", text);
 	return false;
 }
 
 static int
 check_call(const struct report_run *run)
 {
-	if (run->mail && (!run->partner || run->domain[0] == '.' || run->domain[0] == '<'))
-		return tool_trouble("--mail needs --partner DOMAIN, one domain");
-	if (!run->mail && (run->to != NULL || run->from != NULL))
-		return tool_trouble("--to and --from go with --mail");
+	if (run->mail && run->partner == NULL)
+		return tool_trouble("--mail needs --partner NAME");
+	if (run->partner != NULL && run->domain[0] != '\0')
+		return tool_trouble("--partner and --domain do not go together");
+	if (!run->mail && (run->to != NULL || run->from != NULL || run->force))
+		return tool_trouble("--to, --from and --force go with --mail");
 	if (run->until_ms <= run->since_ms)
 		return tool_trouble("the period ends before it begins");
 	return STATUS_FINE;
@@ -218,7 +361,7 @@ run_report(const struct command *command, int argc, char **argv)
 	if (status != -1)
 		return status;
 	if (optind < argc)
-		return tool_usage(command);
+		return tool_stray(command, argv[optind], "--domain");
 	return check_call(&run) == STATUS_FINE ? report_on(&run) : STATUS_TROUBLE;
 }
 
@@ -228,14 +371,17 @@ static const struct tool_option report_options[] = {
 	OPTION("journal", 0, OPTION_TEXT, struct report_run, journal_path),
 	OPTION("since", 0, OPTION_TIME, struct report_run, since_ms),
 	OPTION("until", 0, OPTION_TIME, struct report_run, until_ms),
-	OPTION_CALL("domain", 0, take_domain),
-	OPTION_CALL("partner", 0, take_partner),
+	OPTION("domain", 0, OPTION_DOMAIN, struct report_run, domain),
+	OPTION("partner", 0, OPTION_TEXT, struct report_run, partner),
 	OPTION_CALL("ready-days", 0, take_days),
 	OPTION("to", 0, OPTION_TEXT, struct report_run, to),
 	OPTION("from", 0, OPTION_TEXT, struct report_run, from),
 	OPTION("html", 0, OPTION_TEXT, struct report_run, html),
 	OPTION("mail", 0, OPTION_FLAG, struct report_run, mail),
+	OPTION("force", 0, OPTION_FLAG, struct report_run, force),
 	OPTION("all", 0, OPTION_FLAG, struct report_run, view.all),
+	OPTION("verbose", 'v', OPTION_FLAG, struct report_run, view.verbose),
+	OPTION_IN_UTC,
 	OPTION_FORM("json", struct report_run, form, FORM_JSON),
 	OPTION_FORM("csv", struct report_run, form, FORM_CSV),
 	OPTION_END
@@ -246,25 +392,38 @@ const struct command command_report = {
 	.run = run_report,
 	.options = report_options,
 	.arguments = "[OPTION...] [--json | --csv | --html FILE | --mail]",
-	.about = "who complies, and who does not",
+	.about = "whose mail was refused, whose would be, and how mail goes out",
 	.help =
-	    "  --since TIME            90m, 24h, 30d, 2w ago, a day, a time (RFC 3339);\n"
+	    "  --since TIME            90m, 24h, 30d, 2w ago, today, yesterday, a day or a\n"
+	    "                          time (2026-01-31 12:00, or as RFC 3339 has it);\n"
 	    "                          the default is 30d\n"
 	    "  --until TIME            what was before then\n"
-	    "  --domain D              one domain; those below it: .D\n"
-	    "  --partner D             the same\n"
-	    "  --all                   domains without a rule to the last\n"
+	    "  --partner NAME          one agreement in detail: a partner, a domain of it, a\n"
+	    "                          rule by its place (FILE:LINE) or what it names\n"
+	    "  --domain D              mail of one domain, and whether it comes and goes over\n"
+	    "                          TLS; those below it: .D\n"
+	    "  -v, --verbose           each agreement in detail, and domains without one\n"
+	    "  --all                   all agreements and domains, whatever their number\n"
 	    "  --ready-days N          monitored and ready: no would-be refusal for N\n"
 	    "                          days (14)\n"
-	    "  --json, --csv           for programs; CSV has one row a domain\n"
+	    "  --utc                   times in UTC, not in the local time zone\n"
+	    "  --json, --csv           for programs; CSV has a row an agreement\n"
 	    "  --html FILE             one page, for browsers and printers; - is standard\n"
 	    "                          output\n"
 	    "  --mail                  a message to the partner's contact, for sendmail -t\n"
 	    "  --to ADDRESS            to this address instead\n"
+	    "  --force                 a message though nothing failed\n"
 	    "  --from ADDRESS          with this From field; else sendmail adds its own\n"
 	    "  --journal FILE          the journal; else the one the settings name\n"
 	    "  --policy FILE           the policy; else the one the settings name\n"
 	    "  -c FILE, --config FILE  the settings; else the default settings file\n\n"
-	    "What is counted are transactions: whether a message was delivered is not\n"
-	    "known here. The policy is the one that is in the file now.\n",
+	    "What came in is counted by transaction, each attempt. What went out, and\n"
+	    "handshakes that failed, are known where tlsward watch reads the log. The\n"
+	    "policy is the one that is in the file now.\n",
+	.examples =
+	    "  tlsward report --since 7d\n"
+	    "  tlsward report --partner Acme\n"
+	    "  tlsward report --domain acme.example\n"
+	    "  tlsward report --html report.html\n"
+	    "  tlsward report --partner Acme --mail | sendmail -t\n",
 };

@@ -10,85 +10,64 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tool/screen.h"
+#include "base/text.h"
 
-/* So many rows of a table, and so many domains in detail. */
-#define ROWS_MAX 500
-#define DETAILS_MAX 100
+/* So many reasons and senders are named. */
+#define WHY_MAX 3
+#define WHOSE_MAX 2
 
-/* Certificates are listed so long before they end. */
-#define ENDS_MS (INT64_C(90) * 86400 * 1000)
-
-int64_t
-report_complied(const struct review_counts *counts)
+void
+report_percent(int64_t part, int64_t whole, char *text, size_t size)
 {
-	int64_t complied = counts->accepted - counts->exempted - counts->would;
+	int tenths = whole <= 0 ? 0 : (int)((part * 1000 + whole / 2) / whole);
 
-	return complied < 0 ? 0 : complied;
+	if (whole <= 0)
+		(void)snprintf(text, size, "-");
+	else if (part == 0 || part == whole)
+		(void)snprintf(text, size, "%d%%", part == 0 ? 0 : 100);
+	else {
+		tenths = tenths == 0 ? 1 : tenths == 1000 ? 999 : tenths;
+		(void)snprintf(text, size, "%d.%d%%", tenths / 10, tenths % 10);
+	}
 }
 
 void
 report_share(struct tree *tree, const char *name, int64_t part, int64_t whole)
 {
-	double share = whole <= 0 ? 0 : (double)part / (double)whole;
-	int tenths = (int)(share * 1000 + 0.5);
-	int down = whole <= 0 ? 0 : (int)(part * 1000 / whole);
-	char text[32] = "\xE2\x80\x93", below[32];
+	char text[32];
 
-	if (tenths >= 1000 && part < whole)
-		tenths = 999;
-	if (whole > 0 && tenths <= 0 && part > 0)
-		(void)snprintf(text, sizeof(text), "under 0.1%%");
-	else if (whole > 0 && tenths % 1000 == 0)
-		(void)snprintf(text, sizeof(text), "%d%%", tenths / 10);
-	else if (whole > 0)
-		(void)snprintf(text, sizeof(text), "%d.%d%%", tenths / 10, tenths % 10);
-	(void)snprintf(below, sizeof(below), "%d.%d %%", down / 10, down % 10);
-	tree_value(tree, name, json_pack("{s:s, s:s, s:I}", "text", text, "down", below,
-	    "millionths", (json_int_t)(whole <= 0 ? -1 : (int64_t)(share * 1e6))));
+	report_percent(part, whole, text, sizeof(text));
+	tree_text(tree, name, whole <= 0 ? "\xE2\x80\x93" :
+	    part > 0 && part * 1000 + whole / 2 < whole ? "under 0.1%" : text);
 }
 
-/* ------------------------------------------------------------------ *
- * One domain
- * ------------------------------------------------------------------ */
+/* How it is known whose a handshake is, in words; NULL: it is not. */
+static const char *
+known_by(enum review_by by)
+{
+	static const char *const words[] = {
+		[BY_NOTHING] = NULL, [BY_VIA] = "named in via",
+		[BY_CLIENT] = "named in require client", [BY_ADDRESS] = "by its address",
+		[BY_NAME] = "by its verified name", [BY_NEXT_HOP] = "by the next hop"
+	};
 
-/*
- * "TLSv1.3 30, clear text 1": protocols, the best first; or reasons, those without a name
- * of their own last.
- */
-static void
-put_list(struct tree *tree, const char *name, const int64_t *counts, int count,
-    const char *(*name_of)(int i), bool best_first)
+	return words[by];
+}
+
+void
+report_protocols(struct tree *tree, const char *name, const struct review_side *side)
 {
 	struct buffer list = BUFFER_INIT;
 
-	for (int i = 0; i < count; i++) {
-		int at = best_first ? count - 1 - i : (i + 1) % count;
-
-		if (counts[at] == 0)
-			continue;
-		buffer_format(&list, "%s%s ", list.length == 0 ? "" : ", ", name_of(at));
-		screen_number(&list, counts[at]);
-	}
+	for (int i = PROTOCOL_COUNT - 1; i >= 0; i--)
+		if (side->protocol[i] > 0)
+			buffer_format(&list, "%s%s %s", list.length == 0 ? "" : ", ",
+			    policy_protocol_name((enum policy_protocol)i),
+			    screen_digits(side->protocol[i]).text);
 	tree_buffer(tree, name, &list);
-}
-
-static const char *
-protocol_at(int i)
-{
-	return policy_protocol_name((enum policy_protocol)i);
-}
-
-static const char *
-badge_of(const struct report_partner *partner)
-{
-	static const char *const badges[] = {
-		[STATE_NO_RULE] = "quiet", [STATE_ENFORCED] = "good",
-		[STATE_MONITORED] = "warn", [STATE_EXEMPT] = "warn"
-	};
-
-	return partner->ready ? "good" : badges[partner->standing.state];
 }
 
 /* The address of a session that has a name beside it. */
@@ -103,14 +82,6 @@ mark_session(struct tree *tree, const char *which, const struct review_session *
 		tree->failed = true;
 }
 
-static bool
-ends_within(const struct report_view *view,
-    const struct review_certificate *certificate, int64_t within_ms)
-{
-	return certificate->not_after_ms != 0 &&
-	    certificate->not_after_ms - view->now_ms < within_ms;
-}
-
 /* How a certificate is to be looked at that ends in "left" milliseconds. */
 static void
 mark_end(struct tree *tree, json_t *certificate, int64_t left)
@@ -118,250 +89,406 @@ mark_end(struct tree *tree, json_t *certificate, int64_t left)
 	const char *how = left < 0 ? "expired" : left < REPORT_SOON_MS ? "soon" :
 	    "later";
 
-	if (json_object_set_new(certificate, how, json_true()) != 0 ||
-	    json_object_set_new(certificate, "hours",
-	    json_integer(left / 3600000)) != 0)
+	if (json_object_set_new(certificate, how, json_true()) != 0)
 		tree->failed = true;
 }
 
-static void
-mark_certificates(struct tree *tree, const struct report_view *view,
-    const struct review_domain *seen)
-{
-	json_t *list = json_object_get(tree_innermost(tree), "certificates");
-
-	for (size_t i = 0; i < seen->certificate_count; i++)
-		if (seen->certificates[i].not_after_ms != 0)
-			mark_end(tree, json_array_get(list, i),
-			    seen->certificates[i].not_after_ms - view->now_ms);
-}
-
-json_t *
-report_people_partner(const struct report_view *view,
-    const struct report_partner *partner)
-{
-	const struct review_domain *seen = partner->seen;
-	const struct review_counts *counts = &seen->counts;
-	struct tree tree = { .depth = 0 };
-
-	tree_open_object(&tree, NULL);
-	report_json_partner(&tree, partner);
-	tree_text(&tree, "name", report_domain_name(seen));
-	tree_text(&tree, "badge", badge_of(partner));
-	tree_flag(&tree, "monitored", partner->standing.state == STATE_MONITORED);
-	tree_flag(&tree, "urgent", partner->state <= REPORT_DOWNGRADE);
-	tree_number(&tree, "ready_days", view->ready_days);
-	tree_number(&tree, "refusals", report_refusals(counts));
-	report_share(&tree, "over_tls", counts->encrypted, counts->transactions);
-	report_share(&tree, "complied", report_complied(counts), counts->transactions);
-	put_list(&tree, "protocol_list", counts->protocol, PROTOCOL_COUNT, protocol_at,
-	    true);
-	put_list(&tree, "refused_list", seen->refused, REASON_COUNT, report_reason_name,
-	    false);
-	put_list(&tree, "would_list", seen->would, REASON_COUNT, report_reason_name,
-	    false);
-	tree_number(&tree, "least_bits", seen->bits_least);
-	tree_number(&tree, "clear", counts->protocol[PROTOCOL_CLEAR]);
-	mark_session(&tree, "last_refused", &seen->last_refused);
-	mark_session(&tree, "last_would", &seen->last_would);
-	mark_session(&tree, "weakest", &seen->weakest);
-	mark_certificates(&tree, view, seen);
-	return tree_take(&tree);
-}
-
-/* What is no longer in the journal, in words. */
+/* What is no longer in the journal, in words, and whether it was of this time. */
 static void
 mark_discarded(struct tree *tree, const struct review *report)
 {
 	json_t *list = json_object_get(tree_innermost(tree), "discarded");
 
 	for (size_t i = 0; i < report->discarded_count; i++)
-		if (json_object_set_new(json_array_get(list, i), "meaning",
-		    json_string(report->discarded[i].meaning)) != 0)
+		if (json_object_update_new(json_array_get(list, i), json_pack("{s:s, s:b}",
+		    "meaning", report->discarded[i].meaning, "in_period",
+		    report->discarded[i].last_ms >= report->since_ms)) != 0)
 			tree->failed = true;
+}
+
+bool
+report_is_empty(const struct review *report)
+{
+	return report->in.messages + report->out.messages == 0 && report->handshake_count == 0;
 }
 
 void
 report_people_head(struct tree *tree, const struct report_view *view)
 {
 	const struct review *report = view->report;
-	const struct review_counts *totals = &report->totals;
 
 	report_json_head(tree, view);
 	tree_time(tree, "now", view->now_ms);
 	tree_text(tree, "version", TLSWARD_VERSION);
 	tree_text(tree, "journal", view->journal);
-	tree_text(tree, "candidate_rule", REPORT_CANDIDATE_RULE);
 	tree_flag(tree, "begins_later", report->oldest_ms > report->since_ms);
-	tree_number(tree, "refusals", report_refusals(totals));
-	tree_number(tree, "clear", totals->protocol[PROTOCOL_CLEAR]);
-	report_share(tree, "over_tls", totals->encrypted, totals->transactions);
-	report_share(tree, "would_be", totals->would, totals->transactions);
-	put_list(tree, "protocol_list", totals->protocol, PROTOCOL_COUNT, protocol_at,
-	    true);
-	put_list(tree, "refused_list", report->refused, REASON_COUNT, report_reason_name,
-	    false);
+	tree_flag(tree, "empty", report_is_empty(report));
 	report_json_tail(tree, view);
 	mark_discarded(tree, report);
 }
 
 /* ------------------------------------------------------------------ *
- * The tables
+ * An agreement
  * ------------------------------------------------------------------ */
 
-static bool
-in_partners(const struct report_partner *partner)
+const char *
+report_reason_words(int reason)
 {
-	return partner->has_rule;
+	static const char *const words[REASON_COUNT] = {
+		[REASON_NONE] = "another reason",
+		[REASON_CLIENT] = "client is none of those agreed",
+		[REASON_TLS] = "clear text",
+		[REASON_TLS_VERSION] = "TLS older than agreed",
+		[REASON_BITS] = "cipher has too few bits",
+		[REASON_CIPHER] = "cipher is not one agreed",
+		[REASON_CIPHERSUITES] = "cipher is not one agreed",
+		[REASON_FORWARD_SECRECY] = "no forward secrecy",
+		[REASON_AEAD] = "cipher without AEAD (CBC)",
+		[REASON_CERTIFICATE] = "no verified certificate",
+		[REASON_CERTIFICATE_NAME] = "certificate has another name",
+		[REASON_CERTIFICATE_ISSUER] = "certificate has another issuer",
+		[REASON_CERTIFICATE_FINGERPRINT] = "key is not the registered one",
+		[REASON_CERTIFICATE_KEY] = "key of the certificate is too short",
+		[REASON_CERTIFICATE_SIGNATURE] = "signature of the certificate is too weak",
+		[REASON_CERTIFICATE_VALIDITY] = "certificate ends too soon",
+		[REASON_DANE] = "not verified by DANE",
+		[REASON_UNKNOWN_FACT] = "what was agreed cannot be told of the session"
+	};
+
+	return words[reason];
 }
 
-static bool
-in_details(const struct report_partner *partner)
+static int64_t
+reason_count(const void *counts, size_t i)
 {
-	return partner->state <= REPORT_EXPIRY;
+	return ((const int64_t *)counts)[i];
 }
 
-static bool
-in_candidates(const struct report_partner *partner)
+static int64_t
+refused_of(const void *domains, size_t i)
 {
-	return partner->candidate;
+	return ((const struct review_domain *)domains)[i].in.refused;
 }
 
-static bool
-in_downgrades(const struct report_partner *partner)
+static int64_t
+would_of(const void *domains, size_t i)
 {
-	return partner->seen->downgrade.transactions > 0;
+	return ((const struct review_domain *)domains)[i].in.would_be_refused;
 }
 
-static const struct {
-	const char *name;
-	size_t most;
-	bool (*has)(const struct report_partner *partner);
-} tables[] = {
-	{ "partners", ROWS_MAX, in_partners },
-	{ "details", DETAILS_MAX, in_details },
-	{ "candidates", ROWS_MAX, in_candidates },
-	{ "downgrades", ROWS_MAX, in_downgrades },
+/*
+ * Of those that are more than none, the one behind "before" (SIZE_MAX: the first), the
+ * most first; SIZE_MAX: there are no more.
+ */
+static size_t
+next_most(const void *all, size_t count, int64_t (*much)(const void *all, size_t i),
+    size_t before)
+{
+	size_t next = SIZE_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t here = much(all, i), limit = before == SIZE_MAX ? INT64_MAX :
+		    much(all, before);
+		bool is_behind = here < limit || (here == limit && i > before);
+
+		if (here > 0 && is_behind && (next == SIZE_MAX || here > much(all, next)))
+			next = i;
+	}
+	return next;
+}
+
+void
+report_why(struct tree *tree, const char *name, const int64_t *counts)
+{
+	struct buffer why = BUFFER_INIT;
+	size_t at = next_most(counts, REASON_COUNT, reason_count, SIZE_MAX);
+	bool several = at != SIZE_MAX &&
+	    next_most(counts, REASON_COUNT, reason_count, at) != SIZE_MAX;
+
+	for (int shown = 0; at != SIZE_MAX && shown < WHY_MAX; shown++) {
+		buffer_format(&why, "%s%s", shown > 0 ? ", " : "",
+		    report_reason_words((int)at));
+		if (several)
+			buffer_format(&why, " (%s)", screen_digits(counts[at]).text);
+		at = next_most(counts, REASON_COUNT, reason_count, at);
+	}
+	buffer_string(&why, at != SIZE_MAX ? " and others" : "");
+	tree_buffer(tree, name, &why);
+}
+
+const char *
+report_domain_label(const struct review_domain *domain)
+{
+	if (strcmp(domain->name, "<>") == 0)
+		return "(bounces)";
+	return domain->name[0] == '\0' ? "(no domain)" : domain->name;
+}
+
+/* "a.example, b.example and 12 more": whose mail it was, the most first. */
+static void
+put_whose(struct tree *tree, const char *name, const struct review_domain *domains,
+    size_t count, int64_t (*much)(const void *domains, size_t i))
+{
+	struct buffer whose = BUFFER_INIT;
+	size_t at = next_most(domains, count, much, SIZE_MAX), left = 0;
+
+	for (size_t i = 0; i < count; i++)
+		left += much(domains, i) > 0;
+	for (int shown = 0; shown < WHOSE_MAX && at != SIZE_MAX; shown++, left--) {
+		buffer_format(&whose, "%s%s", shown == 0 ? "" : ", ",
+		    report_domain_label(&domains[at]));
+		at = next_most(domains, count, much, at);
+	}
+	if (left > 0)
+		buffer_format(&whose, " and %s more", screen_digits((int64_t)left).text);
+	tree_buffer(tree, name, &whose);
+}
+
+void
+report_whose(struct tree *tree, const struct review *review,
+    const struct review_agreement *agreement)
+{
+	bool all = agreement->kind == RULE_DEFAULT;
+	const struct review_domain *domains = all ? review->domains : agreement->senders;
+	size_t count = all ? review->domain_count : agreement->sender_count;
+
+	if (agreement->name != NULL || agreement->kind == RULE_DELIVER ||
+	    (agreement->kind == RULE_FROM && count < 2))
+		return;
+	put_whose(tree, "whose_refused", domains, count, refused_of);
+	put_whose(tree, "whose_would", domains, count, would_of);
+}
+
+/* ------------------------------------------------------------------ *
+ * Whom to call
+ * ------------------------------------------------------------------ */
+
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+
+/* What a word of a contact is, where it is an address (RFC 3986, 6068, 3966). */
+static const struct link {
+	const char *begins;		/* the word; NULL: it has an @ in it */
+	const char *scheme;
+	const char *plain;		/* what is not written as %XX */
+} links[] = {
+	{ "https://", "https://", PLAIN ":/?#[]@!$&'()*+,;=%" },
+	{ "http://", "http://", PLAIN ":/?#[]@!$&'()*+,;=%" },
+	{ "mailto:", "mailto:", PLAIN "@+" },
+	{ "tel:", "tel:", PLAIN "+()" },
+	{ "+", "tel:+", PLAIN "()" },
+	{ NULL, "mailto:", PLAIN "@+" },
 };
 
-/* The rows of one table; each is made for itself, so that no two tables share one. */
-static void
-put_table(struct tree *tree, const struct report_view *view, size_t which)
+static const struct link *
+find_link(const char *word, size_t length)
 {
-	size_t shown = 0, left = 0;
+	const char *at = memchr(word, '@', length);
 
-	tree_open_object(tree, tables[which].name);
-	tree_open_array(tree, "rows");
-	for (size_t i = 0; i < view->partner_count; i++) {
-		if (!tables[which].has(&view->partners[i]))
+	for (size_t i = 0; links[i].begins != NULL; i++) {
+		size_t begins = strlen(links[i].begins);
+
+		if (length > begins + 2 && strncasecmp(word, links[i].begins, begins) == 0)
+			return &links[i];
+	}
+	return at == NULL || at == word || at + 1 == word + length ||
+	    memchr(at + 1, '@', (size_t)(word + length - at - 1)) != NULL ? NULL :
+	    &links[sizeof(links) / sizeof(links[0]) - 1];
+}
+
+static void
+put_piece(struct tree *tree, const char *text, size_t length, const struct link *link)
+{
+	struct buffer piece = BUFFER_INIT, href = BUFFER_INIT;
+	size_t begins = link == NULL || link->begins == NULL ? 0 : strlen(link->begins);
+
+	if (length == 0)
+		return;
+	buffer_add(&piece, text, length);
+	if (link != NULL)
+		buffer_string(&href, link->scheme);
+	for (size_t i = begins; i < length && link != NULL; i++)
+		if (text[i] == ' ')	/* in a number */
 			continue;
-		if (shown == tables[which].most)
-			left++;
-		else {
-			tree_value(tree, NULL, report_people_partner(view,
-			    &view->partners[i]));
-			shown++;
-		}
-	}
-	tree_close(tree);
-	tree_number(tree, "left", (int64_t)left);
-	tree_close(tree);
-}
-
-/* How many certificates of a domain end within "within_ms". */
-static size_t
-count_ends(const struct report_view *view, const struct review_domain *seen,
-    int64_t within_ms)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < seen->certificate_count; i++)
-		count += ends_within(view, &seen->certificates[i], within_ms);
-	return count;
-}
-
-static void
-put_certificate_row(struct tree *tree, const struct report_view *view,
-    const struct review_domain *seen, const struct review_certificate *certificate)
-{
+		else if (strchr(link->plain, text[i]) != NULL)
+			buffer_add(&href, text + i, 1);
+		else
+			buffer_format(&href, "%%%02X", (unsigned char)text[i]);
 	tree_open_object(tree, NULL);
-	tree_text(tree, "name", report_domain_name(seen));
-	report_json_certificate(tree, certificate);
-	mark_end(tree, tree_innermost(tree),
-	    certificate->not_after_ms - view->now_ms);
+	tree_buffer(tree, "text", &piece);
+	/* A longer one would be cut where it is written. */
+	if (href.length < MUSTACHE_VALUE_MAX)
+		tree_buffer(tree, "href", &href);
+	buffer_free(&href);
 	tree_close(tree);
 }
 
-static void
-put_certificates_table(struct tree *tree, const struct report_view *view)
+/* How long the word at "text" is; a telephone number has blanks in it. */
+static size_t
+word_length(const char *text)
 {
-	size_t count = 0;
+	size_t length = strcspn(text, " \t,;<>()\"|");
+	size_t begins = strncasecmp(text, "tel:", 4) == 0 ? 4 : 0;
 
-	tree_open_object(tree, "certificates");
-	tree_open_array(tree, "rows");
-	for (size_t i = 0; i < view->partner_count; i++) {
-		const struct review_domain *seen = view->partners[i].seen;
+	if (begins > 0 || text[0] == '+') {
+		length = begins + strspn(text + begins, "+0123456789()-./ ");
+		while (strchr(" (-./", text[length - 1]) != NULL)
+			length--;
+	} else
+		length -= length > 0 && text[length - 1] == '.';
+	return length;
+}
 
-		for (size_t j = 0; j < seen->certificate_count; j++)
-			if (ends_within(view, &seen->certificates[j], ENDS_MS) &&
-			    count++ < ROWS_MAX)
-				put_certificate_row(tree, view, seen,
-				    &seen->certificates[j]);
+/* The contact in pieces, with links of those that are addresses. */
+static void
+put_contact(struct tree *tree, const char *contact)
+{
+	const char *plain = contact;
+
+	tree_open_array(tree, "contact_links");
+	for (const char *at = contact; at != NULL && *at != '\0'; ) {
+		size_t length = word_length(at);
+		const struct link *link = find_link(at, length);
+
+		if (link != NULL) {
+			put_piece(tree, plain, (size_t)(at - plain), NULL);
+			put_piece(tree, at, length, link);
+			plain = at + length;
+		}
+		at += length > 0 ? length : 1;
 	}
-	tree_close(tree);
-	tree_number(tree, "left", count > ROWS_MAX ? (int64_t)(count - ROWS_MAX) : 0);
+	if (contact != NULL)
+		put_piece(tree, plain, strlen(plain), NULL);
 	tree_close(tree);
 }
 
 /* ------------------------------------------------------------------ *
- * What wants attention
+ * An agreement
  * ------------------------------------------------------------------ */
 
-static bool
-exemption_ends(const struct report_view *view, const struct report_partner *partner)
+const struct report_verdict *
+report_verdict(const struct review_agreement *agreement)
 {
-	return partner->has_rule && partner->standing.state == STATE_EXEMPT &&
-	    partner->standing.limited &&
-	    partner->standing.until * 1000 - view->now_ms < REPORT_SOON_MS;
+	static const struct report_verdict verdicts[] = {
+		{ "refused", "bad", false }, { "could not go out", "bad", false },
+		{ "sent below it", "bad", false },
+		{ "would be refused", "warn", false }, { "new clear text", "warn", false },
+		{ "refused by another rule", "warn", false },
+		{ "handshakes failed", "warn", false }, { "held", "warn", false },
+		{ "exempt", "warn", false }, { "no rule now", "quiet", false },
+		{ "nothing seen", "quiet", false }, { "nothing required", "quiet", false },
+		{ "not all met", "warn", false }, { "met", "good", true }
+	};
+	const struct review_side *in = &agreement->in, *out = &agreement->out;
+	const bool is[] = {
+		in->refused > 0, out->refused > 0, out->went.unmet > 0,
+		in->would_be_refused + out->would_be_refused > 0,
+		agreement->new_clear_text != NULL,
+		in->refused_elsewhere > 0, agreement->handshakes_failed > 0,
+		in->held + out->held > 0, in->exempt + out->exempt > 0,
+		agreement->state == STATE_NO_RULE, in->messages + out->messages == 0,
+		!agreement->demands, in->met < in->messages || out->went.met < out->sent,
+		true
+	};
+	size_t i = 0;
+
+	while (!is[i])
+		i++;
+	return &verdicts[i];
 }
 
-static void
-put_attention(struct tree *tree, const struct report_view *view)
+/* Its name, else the kind of its rule and what that names. */
+void
+report_agreement_label(const struct review_agreement *agreement, struct buffer *label)
 {
-	enum { REFUSED, DOWNGRADED, WOULD, ENDING, EXEMPTIONS, READY, COUNT };
-	static const char *const names[COUNT] = {
-		"refused", "downgraded", "would", "ending", "exemptions", "ready"
-	};
-	int64_t found[COUNT] = { 0 }, all = 0;
-
-	for (size_t i = 0; i < view->partner_count; i++) {
-		const struct report_partner *partner = &view->partners[i];
-		const struct review_domain *seen = partner->seen;
-
-		found[REFUSED] += report_refusals(&seen->counts) > 0;
-		found[DOWNGRADED] += seen->downgrade.transactions > 0 &&
-		    seen->downgrade.same_network;
-		found[WOULD] += seen->counts.would > 0;
-		found[ENDING] += count_ends(view, seen, REPORT_SOON_MS) > 0;
-		found[EXEMPTIONS] += exemption_ends(view, partner);
-		found[READY] += partner->ready;
+	if (agreement->name != NULL)
+		buffer_string(label, agreement->name);
+	else if (agreement->kind == RULE_DEFAULT)
+		buffer_string(label, "everybody else (default)");
+	else {
+		if (agreement->kind != RULE_FROM)
+			buffer_format(label, "%s ", policy_rule_kind_name(agreement->kind));
+		buffer_string(label, agreement->who != NULL ? agreement->who : "");
 	}
-	tree_open_object(tree, "attention");
-	for (int i = 0; i < COUNT; i++) {
-		all += found[i];
-		if (found[i] > 0)
-			tree_value(tree, names[i], json_pack("{s:I}", "count",
-			    (json_int_t)found[i]));
-	}
-	tree_flag(tree, "any", all > 0);
-	tree_close(tree);
 }
 
 void
-report_tables(struct tree *tree, const struct report_view *view)
+report_people_name(struct tree *tree, const struct report_view *view,
+    const struct review_agreement *agreement)
 {
-	put_attention(tree, view);
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		put_table(tree, view, i);
-	put_certificates_table(tree, view);
+	const struct report_verdict *verdict = report_verdict(agreement);
+	struct buffer label = BUFFER_INIT;
+
+	report_agreement_label(agreement, &label);
+	tree_buffer(tree, "label", &label);
+	tree_number(tree, "at", agreement - view->report->agreements + 1);
+	put_contact(tree, agreement->contact);
+	tree_text(tree, "verdict", verdict->words);
+	tree_text(tree, "verdict_class", verdict->class);
+	tree_flag(tree, "enforced", agreement->state == STATE_ENFORCED && agreement->demands);
+	tree_flag(tree, "monitored", agreement->state == STATE_MONITORED);
+	tree_flag(tree, "exempt", agreement->state == STATE_EXEMPT);
+	tree_flag(tree, "ready", agreement->ready);
+	if (agreement->ready_but_for_count > 0)
+		tree_text(tree, "but_for", agreement->ready_but_for[0].host);
+	tree_time(tree, "until", agreement->until_ms);
+}
+
+/* What was wrong with TLS where mail waited, most first; else what of the agreement. */
+void
+report_why_waited(struct tree *tree, const char *name,
+    const struct review_agreement *agreement)
+{
+	struct buffer why = BUFFER_INIT;
+
+	for (size_t i = 0; i < agreement->trouble_count && i < WHY_MAX; i++) {
+		const struct review_trouble *trouble = &agreement->troubles[i];
+
+		buffer_format(&why, "%s%s", i == 0 ? "" : ", ", trouble->meaning != NULL ?
+		    trouble->meaning : trouble->reason);
+		if (agreement->trouble_count > 1)
+			buffer_format(&why, " (%s)", screen_digits(trouble->deliveries).text);
+	}
+	if (agreement->trouble_count == 0)
+		report_why(tree, name, agreement->out.refused_for);
+	tree_buffer(tree, name, &why);
+}
+
+json_t *
+report_people_agreement(const struct report_view *view,
+    const struct review_agreement *agreement)
+{
+	json_t *made = report_json_agreement(agreement);
+	struct tree tree = tree_on(made);
+
+	report_people_name(&tree, view, agreement);
+	report_why(&tree, "why_refused", agreement->in.refused_for);
+	report_why(&tree, "why_would", agreement->in.would_for);
+	report_why(&tree, "why_would_out", agreement->out.would_for);
+	report_why(&tree, "why_below", agreement->out.went.unmet_for);
+	report_why_waited(&tree, "why_waited", agreement);
+	report_protocols(&tree, "in_protocols", &agreement->in);
+	report_protocols(&tree, "out_protocols", &agreement->out);
+	mark_session(&tree, "last_refused", &agreement->last_refused);
+	mark_session(&tree, "last_would", &agreement->last_would);
+	for (size_t i = 0; i < agreement->certificate_count; i++)
+		if (agreement->certificates[i].not_after_ms != 0)
+			mark_end(&tree, json_array_get(json_object_get(made,
+			    "certificates"), i),
+			    agreement->certificates[i].not_after_ms - view->now_ms);
+	return tree_take(&tree);
+}
+
+json_t *
+report_people_handshake(const struct review_handshake *handshake)
+{
+	struct tree tree = tree_on(report_json_handshake(handshake));
+	struct buffer name = BUFFER_INIT;
+
+	tree_flag(&tree, "is_out", handshake->out);
+	tree_text(&tree, "known", known_by(handshake->by));
+	if (handshake->others > 0) {
+		buffer_format(&name, "%s others", screen_digits(handshake->others).text);
+		tree_buffer(&tree, "host", &name);
+	}
+	return tree_take(&tree);
 }

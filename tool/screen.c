@@ -29,22 +29,23 @@ void
 screen_open(struct screen *screen)
 {
 	const char *columns = getenv("COLUMNS"), *no_colour = getenv("NO_COLOR");
-	bool terminal = isatty(STDOUT_FILENO) == 1;
 	struct winsize size = { 0 };
 
 	/* For the width of characters: the text is UTF-8 wherever this runs. */
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
 		(void)setlocale(LC_CTYPE, "");
-	screen->width = 0;
+	*screen = (struct screen){ .terminal = isatty(STDOUT_FILENO) == 1 };
+	if (screen->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		screen->height = size.ws_row;
 	if (columns != NULL && columns[0] != '\0')
 		screen->width = atoi(columns);
-	else if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+	else
 		screen->width = size.ws_col;
 	if (screen->width < 0 || screen->width > WIDTH_MOST)
 		screen->width = 0;
 	else if (screen->width > 0 && screen->width < WIDTH_LEAST)
 		screen->width = WIDTH_LEAST;
-	screen->colours = terminal && (no_colour == NULL || no_colour[0] == '\0');
+	screen->colours = screen->terminal && (no_colour == NULL || no_colour[0] == '\0');
 }
 
 static int
@@ -89,6 +90,20 @@ bytes_that_fit(const char *text, int width, int *used)
 		at += took;
 	}
 	return at;
+}
+
+int
+screen_width(struct buffer *line, const char *text)
+{
+	struct buffer safe = BUFFER_INIT;
+	int width;
+
+	buffer_string(&safe, "");
+	text_visible(&safe, text);
+	width = safe.failed ? 0 : width_of_text(safe.text, safe.length);
+	line->failed |= safe.failed;
+	buffer_free(&safe);
+	return width;
 }
 
 void
@@ -162,12 +177,9 @@ screen_number(struct buffer *line, int64_t number)
 void
 screen_time(struct buffer *line, int64_t time_ms)
 {
-	char text[DATE_MS_SIZE];
+	struct date_local time = date_local(time_ms);
 
-	date_write_ms(time_ms, text);
-	buffer_add(line, text, 10);
-	buffer_add(line, " ", 1);
-	buffer_add(line, text + 11, 8);
+	buffer_format(line, "%.16s %s", time.text, time.zone);
 }
 
 /* A word, broken where it has to be. Returns the column behind it. */
@@ -178,6 +190,8 @@ fold_word(struct buffer *out, const char *word, size_t length, int column, int i
 	while (length > (size_t)(width - column)) {
 		size_t fits = (size_t)(width - column);
 
+		while (fits > 1 && (word[fits] & 0xC0) == 0x80)
+			fits--;
 		buffer_add(out, word, fits);
 		buffer_format(out, "\n%*s", indent, "");
 		word += fits;
@@ -188,25 +202,37 @@ fold_word(struct buffer *out, const char *word, size_t length, int column, int i
 	return column + (int)length;
 }
 
+/* Where what goes on begins: behind a bullet or a heading with blanks behind it. */
+static int
+hang_of(const char *line, size_t length, int indent, int width, bool hard)
+{
+	const char *gap = hard ? NULL : strstr(line + indent, "  ");
+	int behind = gap == NULL || gap >= line + length ? 0 :
+	    (int)(gap - line) + (int)strspn(gap, " ");
+
+	if (behind > 0 && behind < width / 2)
+		return behind;
+	return hard && line[indent] != '*' ? indent : indent + 2;
+}
+
 static void
 fold_line(const char *line, size_t length, int width, bool hard, struct buffer *out)
 {
 	const char *end = line + length;
-	int indent = (int)strspn(line, " "), column = indent;
-	int hang = hard && line[indent] != '*' ? indent : indent + 2;
+	int indent = (int)strspn(line, " "), column = indent, blanks = 0;
+	int hang = hang_of(line, length, indent, width, hard);
 
 	buffer_add(out, line, (size_t)indent);
 	for (line += indent; line < end; ) {
 		size_t word = strcspn(line, " \n");
 		int wide = width_of_text(line, word);
-		bool first = column == indent;
 
-		if (!first && column + 1 + wide > width) {
+		if (blanks > 0 && column + blanks + wide > width) {
 			buffer_format(out, "\n%*s", hang, "");
 			column = hang;
-		} else if (!first) {
-			buffer_add(out, " ", 1);
-			column++;
+		} else {
+			buffer_format(out, "%*s", blanks, "");
+			column += blanks;
 		}
 		if (hard)
 			column = fold_word(out, line, word, column, hang, width);
@@ -214,7 +240,10 @@ fold_line(const char *line, size_t length, int width, bool hard, struct buffer *
 			buffer_add(out, line, word);
 			column += wide;
 		}
-		line += word + strspn(line + word, " ");
+		line += word;
+		blanks = (int)strspn(line, " ");
+		line += strspn(line, " ");
+		blanks = hard && blanks > 1 ? 1 : blanks;
 	}
 	buffer_add(out, "\n", 1);
 }

@@ -16,6 +16,8 @@ enum screen_colour {
 };
 
 struct screen {
+	bool terminal;
+	int height;		/* of the terminal, in lines; 0: unknown */
 	int width;		/* of a line; 0: nothing is cut */
 	bool colours;
 };
@@ -32,6 +34,9 @@ void screen_open(struct screen *screen);
  */
 void screen_cell(struct buffer *line, const char *text, int width, bool cut);
 
+/* How many columns that text takes in "line"; 0 where memory is short: line->failed. */
+int screen_width(struct buffer *line, const char *text);
+
 /* What comes until screen_plain() is shown so. */
 void screen_colour(const struct screen *screen, struct buffer *line,
     enum screen_colour colour);
@@ -44,12 +49,13 @@ struct screen_digits {
 struct screen_digits screen_digits(int64_t number);
 void screen_number(struct buffer *line, int64_t number);
 
-/* Appends a time, in UTC: "2026-01-31 12:00:00". */
+/* Appends a time, to the minute, as its reader's clocks have it: "2026-01-31 12:00 CET". */
 void screen_time(struct buffer *line, int64_t time_ms);
 
 /*
  * Appends "text" with the lines that are wider than "width" broken between words, what
- * goes on indented two more than the line itself. "hard", for a letter in ASCII: words
+ * goes on indented two more than the line itself, or as what stands behind two blanks
+ * or more. "hard", for a letter in ASCII: words
  * that are wider than a line are broken too, and what goes on is indented as its line,
  * or as the words behind its bullet.
  */

@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tool/tool.h"
-#include "tool/tree.h"
+#include "tool/explain.h"
 #include "base/text.h"
 
 /* A policy and its settings, loaded once, and what the cases have reached of it. */
@@ -212,11 +211,8 @@ coverage_text(const struct suite *suite, struct buffer *text)
 			continue;
 		policy_rule_place(suite->loaded.policy, i, &place);
 		buffer_string(text, "  not reached: ");
-		text_visible(text, place.file);
-		buffer_format(text, ":%u (%s%s", place.line,
-		    policy_rule_kind_name(place.kind), place.name != NULL ? " " : "");
-		text_visible(text, place.name != NULL ? place.name : "");
-		buffer_string(text, ")\n");
+		explain_place(&place, text);
+		buffer_string(text, "\n");
 	}
 }
 
@@ -291,6 +287,9 @@ fail:
 	return false;
 }
 
+/* So many errors are told of a file. */
+#define WRONG_MAX 1000
+
 /* Takes one item of the file. False: it ends here. */
 static bool
 take_item(struct test_run *run, struct cases *cases, struct suite **suite)
@@ -304,14 +303,19 @@ take_item(struct test_run *run, struct cases *cases, struct suite **suite)
 		return false;
 	}
 	item = cases_next(cases, diags);
-	if (item == CASE_END && cases->count == 0 && !cases->has_errors)
+	if (item == CASE_END && cases->count == 0 && cases->wrong == 0)
 		diags_add(diags, SEVERITY_ERROR, NULL, cases->path, 0, 0, NULL, 0,
 		    "there is no case in it");
 	run->trouble |= diags_count(diags) > 0 || item == CASE_TROUBLE;
 	(void)fflush(stdout);
-	diags_print(diags, stderr);
+	diags_print(diags, true, stderr);
 	diags_free(&diags);
 	run->invalid += item == CASE_WRONG;
+	if (cases->wrong == WRONG_MAX) {
+		(void)tool_trouble("%s has %d errors: the rest of it is not read", cases->path,
+		    WRONG_MAX);
+		return false;
+	}
 	if (item == CASE_READ && *suite == NULL)
 		*suite = choose_suite(run, cases);
 	if (item == CASE_READ && (*suite == NULL || ((*suite)->status == STATUS_FINE &&
@@ -432,4 +436,7 @@ const struct command command_test = {
 	    "A case is a line: from=a@acme.example tls_version=TLSv1.1 => reject\n"
 	    "tls-version; see POLICY TESTS in tlsward-policy(5). The status is 1 when a\n"
 	    "case failed, and 2 when a file cannot be read or is not valid.\n",
+	.examples =
+	    "  tlsward test --coverage policy.test\n"
+	    "  tlsward test --policy new.conf policy.test\n",
 };

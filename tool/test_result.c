@@ -108,8 +108,8 @@ add_result_rule(const struct test_result *result, const char *name, int index,
 	if (index < 0)
 		return;
 	buffer_format(text, "  %s ", name);
-	explain_place(&verdict->outcome[index].place, text);
-	buffer_string(text, verdict->exempt ? ", which exempts\n" : "\n");
+	explain_rule(&verdict->outcome[index], text);
+	buffer_string(text, "\n");
 	if (!verdict->exempt)
 		explain_unmet(&verdict->outcome[index], verdict, result->record->facts,
 		    "    ", text);

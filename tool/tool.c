@@ -43,12 +43,21 @@ tool_usage(const struct command *command)
 }
 
 int
+tool_stray(const struct command *command, const char *word, const char *option)
+{
+	(void)tool_trouble("unexpected \"%s\": did you mean %s %s?", word, option, word);
+	return tool_usage(command);
+}
+
+int
 tool_help(const struct command *command)
 {
 	(void)printf("usage: tlsward %s %s\n\n%s\n", command->name, command->arguments,
 	    command->about);
 	if (command->help != NULL)
 		(void)printf("\n%s", command->help);
+	if (command->examples != NULL)
+		(void)printf("\nExamples:\n%s", command->examples);
 	return STATUS_FINE;
 }
 
@@ -63,6 +72,65 @@ take_day(const char *text, struct tool_day *day)
 }
 
 static bool
+take_domain(const char *text, char domain[256])
+{
+	if (strcmp(text, "<>") == 0) {
+		(void)strcpy(domain, text);
+		return true;
+	}
+	if (policy_domain(text, domain, 256))
+		return true;
+	(void)tool_trouble("\"%s\" is not a domain", text);
+	return false;
+}
+
+static bool
+take_file(const char *path, struct tool_files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (strcmp(files->list[i], path) == 0) {
+			(void)tool_trouble("%s is named twice", path);
+			return false;
+		}
+	if (files->count == TOOL_FILES_MAX) {
+		(void)tool_trouble("more than %d files", TOOL_FILES_MAX);
+		return false;
+	}
+	files->list[files->count++] = path;
+	return true;
+}
+
+bool
+tool_files_rest(const struct command *command, int argc, char **argv,
+    struct tool_files *files, const char *option)
+{
+	if (optind < argc && files->count == 0)
+		return tool_stray(command, argv[optind], option) == STATUS_FINE;
+	while (optind < argc)
+		if (!take_file(argv[optind++], files))
+			return false;
+	return true;
+}
+
+/* --utc was given, and the reader's time zone is another; NULL: the host's. */
+static bool in_utc;
+static char *own_zone;
+
+void
+tool_utc(bool utc)
+{
+	if (!in_utc)
+		return;
+	if (utc)
+		(void)setenv("TZ", "UTC0", 1);
+	else if (own_zone != NULL)
+		(void)setenv("TZ", own_zone, 1);
+	else
+		(void)unsetenv("TZ");
+	tzset();
+}
+
+static bool
 take_option(const struct tool_option *option, void *run)
 {
 	void *place = (char *)run + option->place;
@@ -71,14 +139,24 @@ take_option(const struct tool_option *option, void *run)
 	case OPTION_FLAG:
 		*(bool *)place = true;
 		return true;
+	case OPTION_UTC:
+		if (!in_utc && getenv("TZ") != NULL)
+			own_zone = strdup(getenv("TZ"));
+		in_utc = true;
+		tool_utc(true);
+		return true;
 	case OPTION_VALUE:
 		*(int *)place = option->value;
 		return true;
 	case OPTION_TEXT:
 		*(const char **)place = optarg;
 		return true;
+	case OPTION_FILES:
+		return take_file(optarg, place);
 	case OPTION_DAY:
 		return take_day(optarg, place);
+	case OPTION_DOMAIN:
+		return take_domain(optarg, place);
 	case OPTION_TIME:
 		return tool_since(optarg, place);
 	case OPTION_TAKE:
@@ -112,7 +190,8 @@ tool_options(const struct command *command, int argc, char **argv, void *run)
 {
 	struct option options[OPTIONS_MAX + 3] = { 0 };
 	char letters[3 * OPTIONS_MAX];
-	int option, row;
+	int option, row, taken = 0, before = 0;
+	bool again = false;
 
 	make_options(command->options, options, letters);
 	while ((option = getopt_long(argc, argv, letters, options, NULL)) != -1) {
@@ -124,8 +203,15 @@ tool_options(const struct command *command, int argc, char **argv, void *run)
 			return tool_usage(command);
 		for (row = 0; options[row].val != option; row++)
 			continue;
-		if (!take_option(&command->options[row], run))
+		if ((taken++ >= before || command->options[row].kind != OPTION_FILES) &&
+		    !take_option(&command->options[row], run))
 			return STATUS_TROUBLE;
+		/* The times that stand before it are read again; a list does not grow. */
+		if (command->options[row].kind == OPTION_UTC && !again) {
+			again = true;
+			before = taken;
+			optind = taken = 0;
+		}
 	}
 	return -1;
 }
@@ -184,27 +270,19 @@ tool_since(const char *text, int64_t *ms)
 
 	if (read_length(text, &length))
 		*ms = length < now_ms ? now_ms - length : 0;
-	else if (date_read_day(text, &when) || date_read_time(text, &when))
+	else if (strcmp(text, "today") == 0)
+		*ms = date_local_day(now_ms / 1000, 0) * 1000;
+	else if (strcmp(text, "yesterday") == 0)
+		*ms = date_local_day(now_ms / 1000, -1) * 1000;
+	else if (date_read_local(text, &when) || date_read_time(text, &when))
 		*ms = when * 1000;
 	else {
-		(void)tool_trouble("\"%s\" is no time: write 90m, 24h, 30d or 2w for so "
-		    "long ago, a day (2026-01-31) or a time (2026-01-31T12:00:00Z)", text);
+		(void)tool_trouble("\"%s\" is not a time: write 90m, 24h, 30d or 2w for so "
+		    "long ago, today, yesterday, a day (2026-01-31) or a time (\"2026-01-31 "
+		    "12:00\", 2026-01-31T12:00:00Z)", text);
 		return false;
 	}
 	return true;
-}
-
-bool
-tool_domain(const char *text, char domain[256])
-{
-	if (strcmp(text, "<>") == 0) {
-		(void)strcpy(domain, text);
-		return true;
-	}
-	if (policy_domain(text, domain, 256))
-		return true;
-	(void)tool_trouble("\"%s\" is no domain", text);
-	return false;
 }
 
 /* ------------------------------------------------------------------ *
@@ -228,33 +306,44 @@ load_tool_settings(const char *config, struct loaded *loaded)
 	return tool_trouble("not enough memory");
 }
 
-/* The policy, with the warnings of a day where that is given. */
+/* The policy and the certificates of partners, with the warnings of a day if it is given. */
 static enum policy_load_result
 load_file(const int64_t *now, struct loaded *loaded)
 {
-	return now == NULL ?
-	    policy_load(loaded->path, &loaded->policy, loaded->diags) :
-	    lint_load(loaded->path, *now, &loaded->policy, loaded->diags);
+	const char *folder = loaded->settings->partner_certificates;
+	const struct lint_postfix postfix = { settings_ask_postfix, loaded->settings };
+	enum policy_load_result result;
+
+	if (now != NULL)
+		return lint_load(loaded->path, folder, *now, &postfix, &loaded->policy,
+		    loaded->diags);
+	result = policy_load(loaded->path, &loaded->policy, loaded->diags);
+	return result == POLICY_LOADED && folder != NULL &&
+	    policy_load_certificates(loaded->policy, folder, loaded->diags) ==
+	    POLICY_NO_MEMORY ? POLICY_NO_MEMORY : result;
 }
 
-/* The certificates of partners, where there are some. */
-static int
-load_certificates(const int64_t *now, struct loaded *loaded)
+/*
+ * Looks at what a start needs, becomes the user, and looks at the journal. False where
+ * memory is short: then nothing of it counts.
+ */
+static bool
+become_user(struct loaded *loaded, struct identity *identity)
 {
-	const char *folder = loaded->settings->partner_certificates;
-	enum policy_load_result result = POLICY_LOADED;
-
-	if (folder != NULL)
-		result = now == NULL ?
-		    policy_load_certificates(loaded->policy, folder, loaded->diags) :
-		    lint_load_certificates(loaded->policy, folder, *now, loaded->diags);
-	return result == POLICY_NO_MEMORY ? tool_trouble("not enough memory") :
-	    STATUS_FINE;
+	if (!settings_check_start(loaded->settings, loaded->settings_path, identity,
+	    loaded->diags))
+		return false;
+	settings_act_as_user(identity, loaded->settings_path, loaded->diags);
+	settings_check_journal(loaded->settings, loaded->settings_path, !identity->other,
+	    loaded->diags);
+	return true;
 }
 
 static int
 load_tool_policy(const int64_t *now, struct loaded *loaded)
 {
+	struct policy_summary summary;
+
 	switch (load_file(now, loaded)) {
 	case POLICY_LOADED:
 		break;
@@ -265,12 +354,30 @@ load_tool_policy(const int64_t *now, struct loaded *loaded)
 	case POLICY_NO_MEMORY:
 		return tool_trouble("not enough memory");
 	}
-	if (load_certificates(now, loaded) != STATUS_FINE)
-		return STATUS_TROUBLE;
+	policy_summarize(loaded->policy, &summary);
+	if (now == NULL && summary.deliver_rules > 0)
+		(void)settings_ask_postfix(loaded->settings);
 	if (loaded->settings_path != NULL)
 		settings_check_policy(loaded->settings, loaded->settings_path,
 		    loaded->policy, loaded->diags);
 	return diags_errors(loaded->diags) == 0 ? STATUS_FINE : STATUS_NO;
+}
+
+/* For a check, where there are settings that say who the daemon is, as that user. */
+static int
+load_as_user(const int64_t *now, struct loaded *loaded)
+{
+	char error[IDENTITY_ERROR_MAX];
+	struct identity identity;
+	int status;
+
+	if (now == NULL || loaded->settings_path == NULL)
+		return load_tool_policy(now, loaded);
+	if (!become_user(loaded, &identity))
+		return tool_trouble("not enough memory");
+	status = load_tool_policy(now, loaded);
+	(void)identity_resume(&identity, error);
+	return status;
 }
 
 static int
@@ -290,7 +397,7 @@ load_all(const char *policy, const char *config, const int64_t *now,
 		return status;
 	if (policy == NULL)
 		loaded->path = loaded->settings->policy;
-	return load_tool_policy(now, loaded);
+	return load_as_user(now, loaded);
 }
 
 int
@@ -305,7 +412,7 @@ tool_load_usable(const char *policy, const char *config, struct loaded *loaded)
 	if (load_all(policy, config, NULL, loaded) == STATUS_FINE)
 		return STATUS_FINE;
 	if (loaded->diags != NULL)
-		diags_print(loaded->diags, stderr);
+		diags_print(loaded->diags, false, stderr);
 	return STATUS_TROUBLE;
 }
 
@@ -339,7 +446,7 @@ bool
 judge_facts(const struct loaded *loaded, int64_t now, struct facts *facts,
     struct verdict *verdict)
 {
-	struct policy_options options = settings_policy_options(loaded->settings, now);
+	const struct policy_options options = settings_policy_options(loaded->settings, now);
 
 	*facts = policy_complete_facts(loaded->policy, facts);
 	return policy_decide(loaded->policy, facts, &options, verdict) == 0;
@@ -358,7 +465,7 @@ find_journal(const char *config)
 	if (diags == NULL)
 		(void)tool_trouble("not enough memory");
 	else if (settings_load(config, &settings, diags) != SETTINGS_LOADED)
-		diags_print(diags, stderr);
+		diags_print(diags, false, stderr);
 	else if (settings->journal == NULL)
 		(void)tool_trouble("the settings have no journal: name one with --journal");
 	else if ((path = strdup(settings->journal)) == NULL)

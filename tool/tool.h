@@ -27,10 +27,13 @@ enum exit_status {
 
 enum option_kind {
 	OPTION_FLAG,		/* a bool becomes true */
+	OPTION_UTC,		/* times are read and written in UTC */
 	OPTION_VALUE,		/* an int becomes "value" */
 	OPTION_TEXT,		/* a const char * becomes the argument */
 	OPTION_DAY,		/* a struct tool_day */
+	OPTION_DOMAIN,		/* a char[256]: a domain, .domain for all below it, or <> */
 	OPTION_TIME,		/* an int64_t, as tool_since() reads it */
+	OPTION_FILES,		/* a struct tool_files has one more */
 	OPTION_TAKE		/* "take" has the argument and the command's struct */
 };
 
@@ -49,8 +52,17 @@ struct tool_option {
 	{ (name), (letter), (kind), offsetof(type, member), 0, NULL }
 #define OPTION_FORM(name, type, member, value) \
 	{ (name), 0, OPTION_VALUE, offsetof(type, member), (value), NULL }
+#define OPTION_IN_UTC { "utc", 0, OPTION_UTC, 0, 0, NULL }
 #define OPTION_CALL(name, letter, take) { (name), (letter), OPTION_TAKE, 0, 0, (take) }
 #define OPTION_END { NULL, 0, OPTION_FLAG, 0, 0, NULL }
+
+#define TOOL_FILES_MAX 1024
+
+/* Files that were named, each once. */
+struct tool_files {
+	const char *list[TOOL_FILES_MAX];
+	size_t count;
+};
 
 /* A day that was given, or not. */
 struct tool_day {
@@ -65,16 +77,21 @@ struct command {
 	const char *arguments;
 	const char *about;	/* one line */
 	const char *help;	/* its options; NULL: none */
+	const char *examples;	/* calls, a line each; NULL: none */
 	const struct tool_option *options;	/* but --help and --version; NULL: none */
 };
 
+extern const struct command command_add_partner;
 extern const struct command command_check;
 extern const struct command command_decide;
+extern const struct command command_diff;
 extern const struct command command_explain;
+extern const struct command command_export;
 extern const struct command command_log;
 extern const struct command command_replay;
 extern const struct command command_report;
 extern const struct command command_test;
+extern const struct command command_watch;
 
 /*
  * Takes the options into the struct "run" of the command's own. Returns -1 to go on
@@ -83,12 +100,23 @@ extern const struct command command_test;
  */
 int tool_options(const struct command *command, int argc, char **argv, void *run);
 
+/*
+ * Takes the operands as further files of an option. False, having said why: also where
+ * there is none so far, and "option" may be missing before the first.
+ */
+bool tool_files_rest(const struct command *command, int argc, char **argv,
+    struct tool_files *files, const char *option);
+
+/* Where --utc was given: whether times are in UTC from now on, or in the reader's zone. */
+void tool_utc(bool utc);
+
 /* Print help, and the version, to standard output. Return STATUS_FINE. */
 int tool_help(const struct command *command);
 int tool_version(void);
 
-/* Says how the command is called. Returns STATUS_TROUBLE. */
+/* Says how the command is called; first, of a stray word, which option it may be of. */
 int tool_usage(const struct command *command);
+int tool_stray(const struct command *command, const char *word, const char *option);
 
 /* Says what went wrong. Returns STATUS_TROUBLE. */
 int tool_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -108,14 +136,12 @@ int64_t tool_now_ms(void);
 void *tool_json_allocate(size_t size);
 
 /*
- * Reads a time: so long before now (90m, 24h, 30d, 2w, 1y; s for seconds), a day
- * (YYYY-MM-DD, its start in UTC), or a time of RFC 3339; in milliseconds since the
- * epoch. False, having said so, where it is none.
+ * Reads a time: so long before now (90m, 24h, 30d, 2w, 1y; s for seconds), "today" or
+ * "yesterday", or a day (YYYY-MM-DD) for when that began, YYYY-MM-DD HH:MM[:SS], all of
+ * the reader's time zone, or a time of RFC 3339; in milliseconds since the epoch. False,
+ * having said so, where it is none.
  */
 bool tool_since(const char *text, int64_t *ms);
-
-/* Reads a domain, ".domain" for all below it, or "<>". False, having said so, if none. */
-bool tool_domain(const char *text, char domain[256]);
 
 /* ------------------------------------------------------------------ *
  * The policy, the settings and the journal

@@ -18,6 +18,12 @@ tree_innermost(const struct tree *tree)
 	return tree->depth > 0 ? tree->open[tree->depth - 1] : NULL;
 }
 
+struct tree
+tree_on(json_t *object)
+{
+	return (struct tree){ .open = { object }, .depth = 1, .failed = object == NULL };
+}
+
 void
 tree_value(struct tree *tree, const char *name, json_t *value)
 {
@@ -91,15 +97,22 @@ repaired(const char *text, size_t length)
 	return value;
 }
 
-void
-tree_text(struct tree *tree, const char *name, const char *text)
+json_t *
+tree_string(const char *text)
 {
 	size_t length = text != NULL ? strlen(text) : 0;
 
 	if (text == NULL)
-		return;
-	tree_value(tree, name, text_utf8_length(text, length) == length ?
-	    json_stringn_nocheck(text, length) : repaired(text, length));
+		return json_null();
+	return text_utf8_length(text, length) == length ?
+	    json_stringn_nocheck(text, length) : repaired(text, length);
+}
+
+void
+tree_text(struct tree *tree, const char *name, const char *text)
+{
+	if (text != NULL)
+		tree_value(tree, name, tree_string(text));
 }
 
 void

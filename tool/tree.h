@@ -26,6 +26,9 @@ struct tree {
 	bool failed;
 };
 
+/* A tree that goes on with an object, whose reference is taken; NULL is a failure. */
+struct tree tree_on(json_t *object);
+
 /* Opens an object or an array, the document itself where it is the first. */
 void tree_open_object(struct tree *tree, const char *name);
 void tree_open_array(struct tree *tree, const char *name);
@@ -36,6 +39,9 @@ void tree_flag(struct tree *tree, const char *name, bool flag);
 
 /* Whatever bytes there are; broken UTF-8 becomes U+FFFD. Left out where it is NULL. */
 void tree_text(struct tree *tree, const char *name, const char *text);
+
+/* That text as a value; null where it is NULL. */
+json_t *tree_string(const char *text);
 
 /* The buffer's text, left out where it is empty. The buffer is freed. */
 void tree_buffer(struct tree *tree, const char *name, struct buffer *buffer);

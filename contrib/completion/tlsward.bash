@@ -5,13 +5,14 @@
 # that the programs' own help names.
 
 _tlsward_actions="accept quarantine tempfail reject"
-_tlsward_reasons="tls tls-version bits cipher forward-secrecy aead certificate
+_tlsward_reasons="client tls tls-version bits cipher forward-secrecy aead certificate
 certificate-name certificate-issuer certificate-fingerprint certificate-key
-certificate-signature certificate-validity unknown-fact"
-_tlsward_facts="mta session client_addr client_port client_name client_ptr local helo
-sasl_username from to to_resolved nrcpt queue_id tls_version cipher bits cert_verified
-cert_cn cert_san cert_issuer cert_subject_dn cert_issuer_dn cert_fingerprint
-cert_pubkey_fingerprint cert_key cert_signature cert_not_after cert_source"
+certificate-signature certificate-validity dane unknown-fact"
+_tlsward_facts="mta session client_addr client_port client_name client_ptr
+client_resolve local helo sasl_username from to to_resolved nrcpt queue_id direction
+next_hop relay tls_version cipher bits cert_verified verification cert_cn cert_san cert_issuer
+cert_subject_dn cert_issuer_dn cert_fingerprint cert_pubkey_fingerprint cert_key
+cert_signature cert_not_after cert_source"
 
 # The options in the help on standard input, a line each with its argument, and the
 # operands with "+" before them.
@@ -28,7 +29,7 @@ _tlsward_parse() {
 				print "+" word[i]
 		}
 	}
-	/^usage: / { sub(/^usage: [^ ]+ ?/, ""); sub(/^[a-z]+ ?/, ""); body = 1 }
+	/^usage: / { sub(/^usage: [^ ]+ ?/, ""); sub(/^[a-z-]+ ?/, ""); body = 1 }
 	/^  +-/ {
 		body = 0
 		sub(/^ +/, "")
@@ -43,11 +44,13 @@ _tlsward_parse() {
 # _tlsward_values KIND PREFIX: what may be written for a placeholder of the help.
 _tlsward_values() {
 	case $1 in
-	FILE | POLICY | PATH)
+	FILE | POLICY | PATH | DIR)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")
 		return ;;
 	ACTION) set -- "$_tlsward_actions" "$2" ;;
+	KIND) set -- "decision handshake delivery" "$2" ;;
+	DIRECTION) set -- "in out" "$2" ;;
 	REASON) set -- "$_tlsward_reasons" "$2" ;;
 	*) return ;;
 	esac
@@ -65,7 +68,10 @@ _tlsward_fact() {
 	case ${1%%=*} in
 	mta) values="postfix sendmail" ;;
 	local) values=yes ;;
+	direction) values="in out" ;;
+	client_resolve) values="ok fail forged temp" ;;
 	cert_verified) values="yes no" ;;
+	verification) values="none anonymous untrusted trusted verified dane" ;;
 	tls_version) values="none TLSv1 TLSv1.1 TLSv1.2 TLSv1.3" ;;
 	cert_fingerprint | cert_pubkey_fingerprint) values="none sha256:" ;;
 	cipher) values=$(openssl ciphers ALL 2>/dev/null | tr : ' ') ;;
@@ -77,7 +83,7 @@ _tlsward_fact() {
 
 # _tlsward_commands PROGRAM
 _tlsward_commands() {
-	"$1" help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  .*/\1/p'
+	"$1" help 2>/dev/null | sed -n 's/^  \([a-z-]\{1,\}\)  .*/\1/p'
 }
 
 # _tlsward_operands PROGRAM CUR LINES
@@ -85,7 +91,7 @@ _tlsward_operands() {
 	local operand words=
 	while read -r operand; do
 		case $operand in
-		+FILE | +POLICY) _tlsward_values FILE "$2"; return ;;
+		+FILE | +POLICY | +OLD | +NEW) _tlsward_values FILE "$2"; return ;;
 		+NAME=VALUE) _tlsward_fact "$2"; return ;;
 		+COMMAND) words+=" $(_tlsward_commands "$1")" ;;
 		+[a-z]*) words+=" ${operand#+}" ;;

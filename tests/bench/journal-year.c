@@ -95,7 +95,7 @@ make_policy(void)
 		(void)policy_load(path, &policy, diags);
 	(void)unlink(path);
 	(void)rmdir(folder);
-	diags_print(diags, stderr);
+	diags_print(diags, true, stderr);
 	diags_free(&diags);
 	return policy;
 }

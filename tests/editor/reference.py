@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "oracle"))
 import language  # noqa: E402
 
-RULES = ("from", "to", "client")
+RULES = ("from", "to", "client", "deliver")
 
 
 class Recorder(language.Lexer):
@@ -34,7 +34,7 @@ def keywords(tokens):
     depth, in_who, start = 0, False, True
     for token, at in tokens:
         if token.kind == "word" and start and not in_who:
-            in_who = depth == 0 and token.text in RULES
+            in_who = token.text in (RULES if depth == 0 else ("incoming",))
             yield at
         elif token.kind == "{":
             depth, in_who = depth + 1, False

@@ -16,7 +16,9 @@
 #include "milter/load.h"
 #include "base/diag.h"
 
+#ifndef LENGTH_MAX
 #define LENGTH_MAX 6
+#endif
 
 static const char commands[] = "CHMRDEA";	/* as the first letters say */
 
@@ -148,7 +150,7 @@ make_settings(const char *folder)
 	write_file(path, "listen unix:/nowhere\npolicy policy.conf\n"
 	    "log file:/dev/null\nmta postfix\n");
 	(void)settings_load(path, &settings, diags);
-	diags_print(diags, stderr);
+	diags_print(diags, true, stderr);
 	diags_free(&diags);
 	(void)unlink(path);
 	return settings;

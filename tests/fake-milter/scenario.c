@@ -326,7 +326,7 @@ load(struct play *play, const char *text)
 	policy = load_policy(play->settings, path, NULL, diags);
 	if (policy == NULL) {
 		wrong(play, "the policy cannot be used");
-		diags_print(diags, stderr);
+		diags_print(diags, true, stderr);
 	}
 	diags_free(&diags);
 	return policy;
@@ -343,7 +343,7 @@ start(struct play *play)
 	write_settings(play);
 	path_in(play, "tlsward.conf", path);
 	if (settings_load(path, &play->settings, diags) != SETTINGS_LOADED)
-		diags_print(diags, stderr);
+		diags_print(diags, true, stderr);
 	diags_free(&diags);
 	if (play->settings == NULL)
 		return false;

@@ -296,7 +296,7 @@ start(struct crowd *crowd)
 	(void)snprintf(path, sizeof(path), "%s/tlsward.conf", crowd->folder);
 	if (settings_load(path, &crowd->settings, diags) != SETTINGS_LOADED ||
 	    !load_timed(&loaded, crowd->settings, path, -1, diags)) {
-		diags_print(diags, stderr);
+		diags_print(diags, true, stderr);
 		return false;
 	}
 	diags_free(&diags);
@@ -308,8 +308,10 @@ start(struct crowd *crowd)
 	service->correlation = correlation_new();
 	service->authres = authres_new(crowd->settings->authentication_results);
 	service->journal = journal_store_start(&options);
-	crowd->listener = service_listener_new(listen_on(crowd), service, &service_limits);
-	crowd->figures = (struct metrics_source){ service, log_time_ms(), journal_store_stats };
+	crowd->listener = service_listener_new(listen_on(crowd), service, &policy_service,
+	    NULL);
+	crowd->figures = (struct metrics_source){ service, log_time_ms(),
+	    journal_store_stats, journal_store_watched };
 	crowd->milter = callbacks_description();
 	callbacks_serve(service);
 	return crowd->listener != NULL && service->journal != NULL &&

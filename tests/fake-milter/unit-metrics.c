@@ -344,11 +344,80 @@ tell_journal(struct journal_store *store, struct journal_stats *stats)
 	memcpy(stats, store, sizeof(*stats));
 }
 
+static bool
+tell_nothing(const struct journal_store *store, journal_watched *take, void *context)
+{
+	(void)store;
+	(void)take;
+	(void)context;
+	return true;
+}
+
+static bool
+tell_totals(const struct journal_store *store, journal_watched *take, void *context)
+{
+	(void)store;
+	take(context, "below enforced certificate-name", 9);
+	take(context, "bytes handshake", 500);
+	take(context, "deliveries sent TLSv1.3 verified", 7);
+	take(context, "deliveries sent none none", 8);
+	take(context, "handshakes in no-common-version", 3);
+	take(context, "handshakes in of\"one's-own", 3);
+	take(context, "judged met", 11);
+	take(context, "lag", 1500);
+	take(context, "lines", 100);
+	take(context, "lines_unread", 4);
+	take(context, "time", 1790000000250);
+	take(context, "trouble deferred tls-not-offered", 2);
+	return true;
+}
+
+static bool
+tell_half(const struct journal_store *store, journal_watched *take, void *context)
+{
+	(void)tell_totals(store, take, context);
+	return false;
+}
+
+static void
+test_watched(void **state)
+{
+	struct bench *bench = *state;
+	struct journal_stats journal = { .queue = 0 };
+
+	bench->source.journal = tell_journal;
+	bench->source.watched = tell_half;
+	bench->service.journal = (void *)&journal;
+	assert_null(strstr(render(bench, METRICS_OPENMETRICS), "watch"));
+	bench->source.watched = tell_totals;
+	expect(bench, "tlsward_watch_deliveries_total{result=\"sent\",protocol=\"TLSv1.3\","
+	    "level=\"verified\"} 7");
+	expect(bench, "tlsward_watch_deliveries_total{result=\"sent\",protocol=\"none\","
+	    "level=\"none\"} 8");
+	expect(bench, "tlsward_watch_handshakes_failed_total{direction=\"in\","
+	    "reason=\"no-common-version\"} 3");
+	assert_null(strstr(bench->text.text, "one's-own"));
+	expect(bench, "tlsward_watch_deliveries_troubled_total{result=\"deferred\","
+	    "reason=\"tls-not-offered\"} 2");
+	expect(bench, "tlsward_watch_deliveries_judged_total{verdict=\"met\"} 11");
+	expect(bench, "tlsward_watch_deliveries_below_total{state=\"enforced\","
+	    "reason=\"certificate-name\"} 9");
+	expect(bench, "tlsward_watch_lines_total 100");
+	expect(bench, "tlsward_watch_lines_unread_total 4");
+	expect(bench, "# UNIT tlsward_watch_lag_seconds seconds");
+	expect(bench, "tlsward_watch_lag_seconds 1.500");
+	expect(bench, "tlsward_watch_last_seen_timestamp_seconds 1790000000.250");
+	bench->source.watched = tell_nothing;
+	assert_null(strstr(render(bench, METRICS_OPENMETRICS), "watch"));
+}
+
 static void
 test_journal(void **state)
 {
 	struct bench *bench = *state;
 	struct journal_stats journal = { .queue = 3, .errors = 2, .lost = 1 };
+
+	bench->source.watched = tell_nothing;
 
 	assert_null(strstr(render(bench, METRICS_OPENMETRICS), "journal"));
 	bench->source.journal = tell_journal;
@@ -408,16 +477,15 @@ test_milter_counts(void **state)
 	    "enforced=\"no\"} 1");
 	expect(bench, "tlsward_decisions_total{action=\"quarantine\",reason=\"tls\","
 	    "enforced=\"yes\"} 1");
-	expect(bench, "tlsward_decisions_total{action=\"accept\",reason=\"tls\","
-	    "enforced=\"yes\"} 1");
 	expect(bench, "tlsward_decisions_total{action=\"accept\",reason=\"none\","
-	    "enforced=\"yes\"} 2");
+	    "enforced=\"yes\"} 3");
 	expect(bench, "tlsward_exemptions_total 1");
 	/* SIGUSR1 tells the same. */
 	buffer_clear(&bench->text);
 	metrics_line(&bench->source, &bench->text);
 	assert_non_null(strstr(bench->text.text, "sessions=1 accept=3 quarantine=1 "
-	    "tempfail=0 reject=2 would-refuse=1 exempt=1 tls=3 tls-version=1 "));
+	    "tempfail=0 reject=2 would-refuse=1 exempt=1 client=0 tls=2 "
+	    "tls-version=1 "));
 }
 
 static void
@@ -513,6 +581,7 @@ main(int argc, char **argv)
 		TEST(test_policy_and_its_loading),
 		TEST(test_ends),
 		TEST(test_journal),
+		TEST(test_watched),
 		TEST(test_milter_counts),
 		TEST(test_policy_service_counts),
 		TEST(test_strangers_add_no_lines),

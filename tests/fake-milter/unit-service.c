@@ -5,17 +5,15 @@
  */
 #include "tests/unit.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "allocation.h"
+#include "served.h"
 #include "milter/delegation.h"
 #include "milter/correlation.h"
 #include "milter/load.h"
-#include "milter/service_listener.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 
@@ -679,120 +677,9 @@ test_correlation_of_threads(void **state)
  * The server
  * ------------------------------------------------------------------ */
 
-static char folder[] = "/tmp/tlsward-service-XXXXXX";
-
-struct served {
-	struct service service;
-	struct settings *settings;
-	struct service_listener *listener;
-	pthread_t thread;
-	char path[64];
-};
-
-static struct settings *
-make_settings(void)
-{
-	struct diags *diags = diags_new();
-	struct settings *settings = NULL;
-	char path[64];
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s/policy.conf", folder);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	(void)fputs("from acme.example { require tls; otherwise reject }\n"
-	    "to watched.example { require tls; otherwise reject; monitor }\n", file);
-	(void)fclose(file);
-	(void)snprintf(path, sizeof(path), "%s/tlsward.conf", folder);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	(void)fputs("log file:/dev/null\npolicy-service unix:/nowhere\n", file);
-	(void)fclose(file);
-	assert_int_equal(settings_load(path, &settings, diags), SETTINGS_LOADED);
-	diags_free(&diags);
-	return settings;
-}
-
-static int
-listen_at(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(listen(fd, 100), 0);
-	return fd;
-}
-
-static void
-prepare(struct served *served)
-{
-	struct diags *diags = diags_new();
-	struct policy *policy;
-
-	memset(served, 0, sizeof(*served));
-	served->settings = make_settings();
-	policy = load_policy(served->settings, "tlsward.conf", NULL, diags);
-	diags_free(&diags);
-	assert_non_null(policy);
-	served->service.settings = served->settings;
-	served->service.log = log_open(served->settings, true);
-	served->service.snapshots = snapshots_new(&policy);
-	served->service.correlation = correlation_new();
-	assert_non_null(served->service.snapshots);
-	assert_non_null(served->service.correlation);
-}
-
-static void
-release(struct served *served)
-{
-	correlation_free(&served->service.correlation);
-	assert_int_equal(snapshots_references(served->service.snapshots), 1);
-	snapshots_free(&served->service.snapshots);
-	log_free(&served->service.log);
-	settings_free(&served->settings);
-}
-
-static void
-serve(struct served *served, const struct service_limits *limits)
-{
-	prepare(served);
-	(void)snprintf(served->path, sizeof(served->path), "%s/sock", folder);
-	served->listener = service_listener_new(listen_at(served->path),
-	    &served->service, limits);
-	assert_non_null(served->listener);
-	assert_int_equal(pthread_create(&served->thread, NULL, service_listener_run,
-	    served->listener), 0);
-}
-
-static void
-end(struct served *served)
-{
-	service_listener_stop(served->listener);
-	(void)pthread_join(served->thread, NULL);
-	service_listener_free(&served->listener);
-	assert_null(served->listener);
-	(void)unlink(served->path);
-	release(served);
-}
-
-static int
-dial(const struct served *served)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", served->path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static void
-say(int fd, const char *text)
-{
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
+static const char policy_text[] =
+    "from acme.example { require tls; otherwise reject }\n"
+    "to watched.example { require tls; otherwise reject; monitor }\n";
 
 static void
 expect_answer(int fd, const char *begin_of_it)
@@ -811,35 +698,26 @@ expect_answer(int fd, const char *begin_of_it)
 }
 
 static void
-expect_end(int fd)
-{
-	char byte;
-
-	assert_int_equal(read(fd, &byte, 1), 0);
-	(void)close(fd);
-}
-
-static void
 test_server(void **state)
 {
 	struct served served;
 	int clients[10];
 
 	(void)state;
-	serve(&served, &service_limits);
+	served_begin(&served, policy_text, &policy_service, NULL);
 	for (size_t i = 0; i < 10; i++)
-		clients[i] = dial(&served);
+		clients[i] = served_dial(&served);
 	for (size_t round = 0; round < 3; round++)
 		for (size_t i = 0; i < 10; i++)
-			say(clients[i], request_text);
+			served_say(clients[i], request_text);
 	for (size_t i = 0; i < 10; i++)
 		expect_answer(clients[i], "action=530 5.7.0 Mail from acme.example must");
 	for (size_t i = 0; i < 9; i++)
 		(void)close(clients[i]);
-	say(clients[9], "garbage\n");
+	served_say(clients[9], "garbage\n");
 	(void)shutdown(clients[9], SHUT_WR);
 	(void)close(clients[9]);
-	end(&served);
+	served_end(&served);
 }
 
 /* Whoever takes too long, at whatever, is not waited for. */
@@ -852,22 +730,22 @@ test_server_is_not_kept_waiting(void **state)
 	int silent, slow, idle, half;
 
 	(void)state;
-	serve(&served, &limits);
-	silent = dial(&served);
-	slow = dial(&served);
-	say(slow, "request=");
-	idle = dial(&served);
-	say(idle, request_text);
+	served_begin(&served, policy_text, &policy_service, &limits);
+	silent = served_dial(&served);
+	slow = served_dial(&served);
+	served_say(slow, "request=");
+	idle = served_dial(&served);
+	served_say(idle, request_text);
 	expect_answer(idle, "action=530 5.7.0 ");
-	half = dial(&served);
-	say(half, request_text);
+	half = served_dial(&served);
+	served_say(half, request_text);
 	expect_answer(half, "action=530 5.7.0 ");
-	say(half, "request=");
-	expect_end(silent);
-	expect_end(slow);
-	expect_end(idle);
-	expect_end(half);
-	end(&served);
+	served_say(half, "request=");
+	served_expect_end(silent);
+	served_expect_end(slow);
+	served_expect_end(idle);
+	served_expect_end(half);
+	served_end(&served);
 }
 
 /* One too many: the one goes that never asked anything. */
@@ -880,40 +758,40 @@ test_server_is_full(void **state)
 	int asks, silent, third;
 
 	(void)state;
-	serve(&served, &limits);
-	asks = dial(&served);
-	say(asks, request_text);
+	served_begin(&served, policy_text, &policy_service, &limits);
+	asks = served_dial(&served);
+	served_say(asks, request_text);
 	expect_answer(asks, "action=530 5.7.0 ");
-	silent = dial(&served);
-	third = dial(&served);
-	expect_end(silent);
-	say(third, request_text);
+	silent = served_dial(&served);
+	third = served_dial(&served);
+	served_expect_end(silent);
+	served_say(third, request_text);
 	expect_answer(third, "action=530 5.7.0 ");
-	say(asks, request_text);
+	served_say(asks, request_text);
 	expect_answer(asks, "action=530 5.7.0 ");
 	(void)close(asks);
 	(void)close(third);
-	end(&served);
+	served_end(&served);
 }
 
 static void
 test_times(void **state)
 {
 	struct service_client client = { .fd = -1, .since_ms = 1000 };
-	const struct service_limits *limits = &service_limits;
+	const struct service_limits *limits = &policy_service.limits;
 
 	(void)state;
 	assert_int_equal(service_client_overdue(&client, limits, 1000 + limits->first_ms),
 	    CLIENT_GOES_ON);
 	assert_int_equal(service_client_overdue(&client, limits,
 	    1001 + limits->first_ms), CLIENT_IDLE);
-	client.request.state = DELEGATION_PARTIAL;
+	client.under_way = true;
 	assert_int_equal(service_client_overdue(&client, limits,
 	    1001 + limits->first_ms), CLIENT_TOO_SLOW);
 	client.asked = true;
 	assert_int_equal(service_client_overdue(&client, limits,
 	    1001 + limits->request_ms), CLIENT_TOO_SLOW);
-	client.request.state = DELEGATION_EMPTY;
+	client.under_way = false;
 	assert_int_equal(service_client_overdue(&client, limits,
 	    1001 + limits->request_ms), CLIENT_GOES_ON);
 	assert_int_equal(service_client_overdue(&client, limits, 1001 + limits->idle_ms),
@@ -956,14 +834,14 @@ test_records_of_a_message(void **state)
 	struct served served;
 
 	(void)state;
-	prepare(&served);
+	served_prepare(&served, policy_text);
 	assert_int_equal(count_after(&served, &client, "1.1.0", "a@ours.example"), 1);
 	assert_int_equal(count_after(&served, &client, "1.1.0", "b@ours.example"), 1);
 	assert_int_equal(count_after(&served, &client, "1.1.0", "a@watched.example"), 2);
 	assert_int_equal(count_after(&served, &client, "1.1.0", "b@watched.example"), 2);
 	assert_int_equal(count_after(&served, &client, "1.1.0", "a@ours.example"), 2);
 	assert_int_equal(count_after(&served, &client, "1.2.0", "a@ours.example"), 3);
-	release(&served);
+	served_release(&served);
 }
 
 /* A request of a session that the milter sees, with a certificate of 64 such digits. */
@@ -1016,7 +894,7 @@ test_processes_of_postfix(void **state)
 	struct served served;
 
 	(void)state;
-	prepare(&served);
+	served_prepare(&served, policy_text);
 	atomic_store(&served.service.milter_asked, true);
 	begin(served.service.correlation, &session, &connection);
 	tell_of(&served, &one, "aa.1.0", '1');
@@ -1032,7 +910,7 @@ test_processes_of_postfix(void **state)
 	tell_of(&served, &two, NULL, '6');
 	assert_int_equal(known_of(&served, &session), '\0');
 	correlation_end(served.service.correlation, &session);
-	release(&served);
+	served_release(&served);
 }
 
 /* What Postfix always sends must be there, or there is no answer. */
@@ -1045,7 +923,7 @@ test_requests_that_lack_something(void **state)
 	struct served served;
 
 	(void)state;
-	prepare(&served);
+	served_prepare(&served, policy_text);
 	for (size_t missing = 0; missing <= 4; missing++) {
 		struct delegation request = { .state = DELEGATION_EMPTY };
 		struct buffer out = BUFFER_INIT, text = BUFFER_INIT;
@@ -1064,7 +942,7 @@ test_requests_that_lack_something(void **state)
 		buffer_free(&text);
 		buffer_free(&out);
 	}
-	release(&served);
+	served_release(&served);
 }
 
 /* At another stage than RCPT nothing is judged, whatever is there. */
@@ -1076,7 +954,7 @@ test_other_stages(void **state)
 	struct served served;
 
 	(void)state;
-	prepare(&served);
+	served_prepare(&served, policy_text);
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
 		struct delegation request = { .state = DELEGATION_EMPTY };
 		struct buffer out = BUFFER_INIT, text = BUFFER_INIT;
@@ -1091,7 +969,7 @@ test_other_stages(void **state)
 		buffer_free(&text);
 		buffer_free(&out);
 	}
-	release(&served);
+	served_release(&served);
 }
 
 /* The answer with an allocation failing; "": none. *last: no allocation was left to. */
@@ -1131,7 +1009,7 @@ test_memory_is_short(void **state)
 	bool last = false;
 
 	(void)state;
-	prepare(&served);
+	served_prepare(&served, policy_text);
 	allocation_watch();
 	for (long failing = 1; !last; failing++) {
 		answer_short(&served, failing, answer, &last);
@@ -1149,7 +1027,7 @@ test_memory_is_short(void **state)
 	}
 	assert_true(strncmp(answer, "action=530 ", 11) == 0);
 	assert_int_equal(accepts, errors);
-	release(&served);
+	served_release(&served);
 }
 
 /* What the start says of who judges is so. */
@@ -1170,7 +1048,7 @@ test_who_judges(void **state)
 	bool unused;
 
 	(void)state;
-	prepare(&served);
+	served_prepare(&served, policy_text);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		served.settings->policy_service_answers = cases[i].answers;
 		served.settings->set_at[SETTING_listen].line = cases[i].listen;
@@ -1183,7 +1061,7 @@ test_who_judges(void **state)
 	served.settings->set_at[SETTING_listen].line = 0;
 	answer_short(&served, 0, answer, &unused);
 	assert_string_equal(answer, "action=DUNNO\n\n");
-	release(&served);
+	served_release(&served);
 }
 
 int
@@ -1224,17 +1102,11 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_memory_is_short),
 		cmocka_unit_test(test_who_judges),
 	};
-	static const char *const names[] = { "policy.conf", "tlsward.conf" };
-	char path[64];
 	int status;
 
-	if (mkdtemp(folder) == NULL)
+	if (!served_make_folder())
 		return 1;
 	status = UNIT_RUN(argc, argv, tests);
-	for (size_t i = 0; i < 2; i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)unlink(path);
-	}
-	(void)rmdir(folder);
+	served_remove_folder();
 	return status;
 }

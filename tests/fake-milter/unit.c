@@ -209,7 +209,7 @@ test_queue_never_waits(void **state)
 	(void)pthread_mutex_unlock(&reader.blocked);
 	while (!queue_put(queue, 6, "last", 4))
 		(void)usleep(1000);
-	assert_true(queue_stop(&queue, 5000));
+	assert_true(queue_stop(&queue, 60000));
 	assert_null(queue);
 	assert_int_equal(reader.lines, taken + 1);
 	assert_string_equal(reader.last, "last");
@@ -231,7 +231,7 @@ test_queue_bounds_bytes(void **state)
 		taken += queue_put(queue, 6, line, sizeof(line));
 	assert_int_equal(taken, QUEUE_BYTES_MAX / sizeof(line));
 	(void)pthread_mutex_unlock(&reader.blocked);
-	assert_true(queue_stop(&queue, 5000));
+	assert_true(queue_stop(&queue, 60000));
 }
 
 static void

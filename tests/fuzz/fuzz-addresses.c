@@ -54,6 +54,7 @@ check_trim(const char *text)
 static void
 check_pair(const char *a, const char *b)
 {
+	const char *first = a + strspn(a, " \t");
 	bool same = policy_same_address(a, b);
 	char route[TEXT_MAX + 32];
 
@@ -61,7 +62,7 @@ check_pair(const char *a, const char *b)
 	check(policy_same_address(b, a) == same);
 	if (same)
 		check(policy_same_address(a, "<>") == policy_same_address(b, "<>"));
-	if (a[0] == '<' || a[0] == '@')
+	if (*first == '<' || *first == '@')
 		return;
 	(void)snprintf(route, sizeof(route), "<%s>", a);
 	check(policy_same_address(route, a));

@@ -392,7 +392,10 @@ play_client(struct connected *c, char *text)
 	(void)fake_connect(c->ctx, host != NULL ? host : "", address, number);
 }
 
-/* QUIT_NC and another connect: libmilter forgets all of a message alone. */
+/*
+ * QUIT_NC and another connect: libmilter forgets all of a message alone. The first session
+ * had a client: without one it is local mail, whatever comes.
+ */
 static void
 play_another(struct connected *c, char *text)
 {
@@ -403,7 +406,7 @@ play_another(struct connected *c, char *text)
 	if (sscanf(text, "%63s %63s %d", host, address, &port) != 3)
 		return;
 	endpoint_read(&end, address, NULL);
-	if (!end.known || port <= 0 || port > 65535)
+	if (!end.known || port <= 0 || port > 65535 || c->address[0] == '\0')
 		return;
 	(void)fake_abort(c->ctx);
 	c->sent.open = false;

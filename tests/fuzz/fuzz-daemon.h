@@ -16,7 +16,12 @@
 #define PINNED "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c"
 
 static const char *const daemon_policies[] = {
-	"default { require tls; otherwise reject }\n",
+	"default { require tls; otherwise reject }\n"
+	"deliver acme.example { require tls >= 1.2; require forward-secrecy }\n"
+	"deliver .acme.example { require certificate name mx.acme.example }\n"
+	"deliver \"[mx.acme.example]:587\" \"[192.0.2.7]\" \"[ipv6:2001:db8::7]\" {\n"
+	"  require dane }\n"
+	"deliver b\xC3\xBC" "cher.example { require tls; exempt }\n",
 	"to ours.example { require tls >= 1.2; otherwise tempfail }\n"
 	"to open@ours.example { exempt \"open\" }\n"
 	"default { require bits >= 128 otherwise reject }\n",
@@ -32,6 +37,11 @@ static const char *const daemon_policies[] = {
 	"  otherwise reject 550 5.7.1 \"{domain}: %s %n\" }\n",
 	"client 192.0.2.0/24 { require tls; otherwise reject }\n"
 	"from <> { require tls otherwise quarantine }\n",
+	"partner acme { domain acme.example; incoming via mx.acme.example local {\n"
+	"  require tls >= 1.2 }; incoming { require client 192.0.2.0/24\n"
+	"  require tls until 9999-12-31; otherwise reject \"{session}\" } }\n"
+	"from /^.@.*b/ via authenticated { exempt }\n"
+	"default { require client authenticated otherwise quarantine }\n",
 };
 /* By their digits, or any other character. */
 #define DAEMON_POLICY(c) ((unsigned char)((c) - '0') % DAEMON_POLICIES)

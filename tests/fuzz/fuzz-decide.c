@@ -18,7 +18,12 @@ static const char policy_text[] =
     "  otherwise tempfail; require aead otherwise quarantine; contact c@x \"C\" }\n"
     "to open@ours.example { exempt \"why\" }\n"
     "client authenticated local { require forward-secrecy; monitor }\n"
-    "client 192.0.2.0/24 mx.acme.example { require tls; otherwise reject }\n";
+    "client 192.0.2.0/24 mx.acme.example { require tls; otherwise reject }\n"
+    "partner P { domain p.example; note \"n\"; incoming via mx.acme.example { exempt }\n"
+    "  incoming { require client .acme.example otherwise reject \"{session}\" }\n"
+    "  outgoing { require tls; require certificate name mx.p.example } }\n"
+    "deliver \"[mx.acme.example]:25\" { require tls; monitor until 2027-01-01 }\n"
+    "from /^[^@]*@(.*\\.)*w/ { require tls >= 1.3 until 2027-01-01 }\n";
 
 /* What the command writes for "text"; *status is how it ends. */
 static char *
@@ -67,7 +72,8 @@ check_answer(const char *line, size_t length, size_t number)
 		    number);
 	} else {
 		check(json_is_string(json_object_get(object, "action")));
-		check(json_is_string(json_object_get(object, "from")));
+		check(json_is_string(json_object_get(object, "from")) ||
+		    json_is_string(json_object_get(object, "next_hop")));
 	}
 	json_decref(object);
 	return is_error;

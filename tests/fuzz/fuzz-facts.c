@@ -27,7 +27,15 @@
 	"to open@ours.example { exempt \"why\"; " more " }\n" \
 	"client authenticated local { exempt; " more " }\n" \
 	"client 192.0.2.0/24 2001:db8::/32 .acme.example b\xC3\xBC" "cher.example \\\n" \
-	" /mx/ { require tls >= 1.3; otherwise tempfail; " more " }\n"
+	" /mx/ { require tls >= 1.3; otherwise tempfail; " more " }\n" \
+	"from domain v.example via domain mx.v.example 192.0.2.0/24 authenticated {\n" \
+	"  require tls >= 1.2 until 2026-12-24; otherwise reject; " more " }\n" \
+	"from /^[^@]+@([a-z]+\\.)*w\\.example$/ { require tls from 2026-12-24\n" \
+	"  require tls >= 1.2 otherwise reject \"{session}: {required}\"; " more " }\n" \
+	"partner P { domain p.example; incoming { require tls >= 1.3\n" \
+	"  require client domain v.example /^mx[0-9]+\\.p$/ local 2001:db8::/32\n" \
+	"  otherwise reject 550 5.7.1 \"{reason}\"; " more " }\n" \
+	"  incoming via /^mx(a|a)+$/ { require tls; " more " } }\n"
 
 static const char policy_text[] = POLICY_TEXT("");
 static const char *const more_texts[] = {

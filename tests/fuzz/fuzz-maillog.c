@@ -1,5 +1,5 @@
 /*
- * fuzz-maillog.c - any text as a Postfix log.
+ * fuzz-maillog.c - any text as a mail server's log.
  *
  * An input whose first byte is a "+" is what Postfix logs alone, from the program's name
  * on, a line each: in all forms that logs have it is the same mail.
@@ -16,30 +16,11 @@ static const char *const forms[] = {
 	"2026-11-20T10:00:00+00:00 mx ",		/* RFC 3339; -o short-iso */
 	"2026-11-20T10:00:00.123456Z mx ",
 	"<22>Nov 20 10:00:00 mx ",			/* a raw syslog */
+	"Nov 20 10:00:00 2026 mx mail.info ",		/* busybox, with a year */
+	"2026-11-20 10:00:00,123 mx ",
+	"mail-1  | Nov 20 10:00:00 mx ",		/* docker compose */
 };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
-
-static char *input;
-
-/* In the place of the files: the lines of "input". */
-bool
-maillog_files_read(const char *const *paths, int count, maillog_line_taker *take,
-    void *context, char error[REVIEW_ERROR_MAX])
-{
-	char *line = input, *end;
-
-	(void)paths;
-	(void)count;
-	(void)error;
-	while (line != NULL) {
-		if ((end = strchr(line, '\n')) != NULL)
-			*end++ = '\0';
-		if (!take(context, line, 1800000000))
-			return false;
-		line = end;
-	}
-	return true;
-}
 
 /* Notes all that is known of the message. */
 static bool
@@ -58,25 +39,61 @@ take(void *context, const struct facts *facts, int64_t time_ms)
 	return true;
 }
 
-/* Reads a log, and appends the messages that it tells of. */
-static void
-read_log(const char *text, size_t length, struct buffer *messages)
+/* Appends that a handshake failed. */
+static bool
+fail(void *context, const struct maillog_handshake *handshake)
 {
-	static const char *const paths[] = { "-" };
-	const struct maillog_reading reading = {
-		.paths = paths, .count = 1, .since_ms = INT64_MIN, .until_ms = INT64_MAX,
-		.take = take, .context = messages
-	};
-	struct maillog_totals totals;
-	char error[REVIEW_ERROR_MAX];
+	check(memchr(handshake->why, '\0', sizeof(handshake->why)) != NULL);
+	buffer_format(context, " failed %s %s %s %s\n", handshake->name,
+	    handshake->address, handshake->next_hop, handshake->why);
+	return true;
+}
 
-	input = malloc(length + 1);
-	check(input != NULL);
+/* Appends a delivery. */
+static bool
+deliver(void *context, const struct maillog_delivery *delivery)
+{
+	check(delivery->to != NULL && delivery->result != NULL);
+	check(delivery->tls_version == NULL || strcmp(delivery->tls_version, "none") != 0 ||
+	    delivery->cipher == NULL);
+	buffer_format(context, " to %s %s %s %s\n", delivery->to, delivery->result,
+	    delivery->tls_version != NULL ? delivery->tls_version : "",
+	    delivery->verification != NULL ? delivery->verification : "");
+	return true;
+}
+
+/* Reads a log, and appends what it tells of. */
+static void
+read_log(const char *text, size_t length, struct buffer *events)
+{
+	const struct maillog_reading reading = {
+		.since_ms = INT64_MIN, .until_ms = INT64_MAX, .take = take, .fail = fail,
+		.deliver = deliver, .context = events
+	};
+	struct maillog_clock clock = { .latest = 1800000000 };
+	struct maillog_totals totals;
+	char error[REVIEW_ERROR_MAX], *input = malloc(length + 1), *line = input, *end;
+	struct maillog *log = maillog_new(&reading, &totals, error);
+	struct buffer hosts = BUFFER_INIT;
+	int64_t place = 0;
+
+	check(input != NULL && log != NULL);
 	memcpy(input, text, length);
 	input[length] = '\0';
-	(void)maillog_read(&reading, &totals, error);
+	for (; line != NULL; line = end) {
+		if ((end = strchr(line, '\n')) != NULL)
+			*end++ = '\0';
+		check(maillog_feed(log, line, &clock, ++place));
+		check(maillog_oldest(log) > 0);
+	}
+	check(maillog_settle(log));
+	maillog_hosts_write(log, &hosts);
+	maillog_hosts_read(log, hosts.text != NULL ? hosts.text : "");
+	check(maillog_end(log) && maillog_oldest(log) == INT64_MAX);
+	maillog_free(&log);
+	buffer_free(&hosts);
 	free(input);
-	check(!messages->failed);
+	check(!events->failed);
 }
 
 /* The same lines with what a form has before each. */

@@ -16,10 +16,10 @@ load(const void *data, size_t size, enum policy_load_result *result)
 	FILE *null = fopen("/dev/null", "w");
 
 	check(diags != NULL && null != NULL);
-	*result = lint_load(file.path, 0, &policy, diags);
+	*result = lint_load(file.path, NULL, 0, NULL, &policy, diags);
 	check((policy != NULL) == (*result == POLICY_LOADED));
 	check((diags_errors(diags) > 0) == (*result == POLICY_INVALID));
-	diags_print(diags, null);
+	diags_print(diags, true, null);
 	(void)fclose(null);
 	(void)close(file.fd);
 	diags_free(&diags);

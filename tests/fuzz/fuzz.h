@@ -66,7 +66,7 @@ fuzz_policy(const char *text)
 
 	check(diags != NULL);
 	if (policy_load(file.path, &policy, diags) != POLICY_LOADED)
-		diags_print(diags, stderr);
+		diags_print(diags, true, stderr);
 	check(policy != NULL);
 	diags_free(&diags);
 	(void)close(file.fd);

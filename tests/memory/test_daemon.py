@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 """tlsward-milter while memory runs out: each allocation of what it is asked for fails.
 
-A session, a request of the policy service, a look at the metrics, a reload: each is done
+A session, a request of the policy service, a look-up in the TLS policy map, a look at the
+metrics, a reload: each is done
 again and again, with another allocation failing each time, once and with all after it,
 the libraries' among them. Whichever it is: nothing goes through that the policy refuses
 or holds, the worker lives, the policy in force stays, and afterwards all is as before,
@@ -33,6 +34,7 @@ from held.example { require tls; otherwise quarantine }
 from pinned.example { require certificate fingerprint sha256:%s; require cipher "HIGH" }
 to b\u00fccher.example /x+y/ { require tls }
 default { monitor; require tls }
+deliver b\u00fccher.example { require tls >= 1.2; require certificate }
 """ % ("9f" * 32)
 REQUEST = b"""request=smtpd_access_policy
 protocol_state=RCPT
@@ -44,6 +46,7 @@ recipient=u@ours.example
 encryption_protocol=
 
 """
+LOOKED_UP = b"29:OK verify protocols=>=TLSv1.2,"
 # What a session's caches, a log's queue or a hash table may hold more than before.
 SLACK = 40
 
@@ -60,6 +63,9 @@ class Daemon(unittest.TestCase):
         cls.metrics, = waiting.free_ports(1)
         cls.milter = Milter(cls.folder, POLICY, policy_service=SERVICE,
                             policy_service_answers="verdict",
+                            tls_policy_map="unix:" + os.path.join(
+                                cls.folder, "run", "tls.sock"),
+                            postfix_version="3.7", postfix_tls_digest="sha256",
                             metrics="127.0.0.1:%d" % cls.metrics,
                             authentication_results="mx.ours.example",
                             journal="sqlite:" + os.path.join(cls.journal, "journal.db"))
@@ -119,6 +125,18 @@ class Daemon(unittest.TestCase):
                 answer = b""
         return answer and not answer.startswith((b"action=5", b"action=4")) and answer
 
+    def looked_up(self):
+        key = "tlsward b\u00fccher.example".encode()
+        with socket.socket(socket.AF_UNIX) as made:
+            made.settimeout(waiting.PATIENCE)
+            made.connect(os.path.join(self.folder, "run", "tls.sock"))
+            try:
+                made.sendall(b"%d:%s," % (len(key), key))
+                reply = made.recv(1000)
+            except ConnectionError:
+                reply = b""
+        return reply not in (b"", LOOKED_UP) and b":TEMP " not in reply and reply
+
     def looked_at(self):
         with socket.create_connection(("127.0.0.1", self.metrics),
                                       waiting.PATIENCE) as made:
@@ -165,7 +183,8 @@ class Daemon(unittest.TestCase):
 
     def settle(self):
         """The blocks that there are when nothing is under way."""
-        for work in (self.refused, self.held, self.monitored, self.asked, self.looked_at):
+        for work in (self.refused, self.held, self.monitored, self.asked,
+                     self.looked_up, self.looked_at):
             self.ask(work)
         seen = [self.control.live]
         waiting.until("an end of freeing", lambda: seen.append(self.control.live) or
@@ -195,7 +214,7 @@ class Daemon(unittest.TestCase):
 
     def look_at_records(self):
         """No record says what was not so, and the journal is whole."""
-        with sqlite3.connect(os.path.join(self.journal, "journal.db"), timeout=30) as db:
+        with sqlite3.connect(os.path.join(self.journal, "journal.db"), timeout=waiting.PATIENCE) as db:
             wrong = db.execute("""SELECT "from", action, would FROM record WHERE NOT CASE "from"
                 WHEN 'a@acme.example' THEN action IN ('reject', 'tempfail')
                 WHEN 'a@held.example' THEN action IN ('quarantine', 'tempfail')
@@ -215,6 +234,9 @@ class Daemon(unittest.TestCase):
 
     def test_the_policy_service(self):
         self.hold(self.asked)
+
+    def test_the_tls_policy_map(self):
+        self.hold(self.looked_up)
 
     def test_metrics(self):
         # libmicrohttpd tries for as long as there is no memory: nothing comes meanwhile.

@@ -34,10 +34,13 @@ NO_MEMORY = re.compile(b"not enough memory|Cannot allocate memory")
 # what a context or an algorithm was made of so far, the C library a locale's name, and
 # jansson cannot go on (see tool/tool.h), so that the command ends where it is.
 LEAKS = re.compile(r"libcrypto\.so|libssl\.so|libc\.so\.6:setlocale|libjansson\.so")
+# Where glibc itself goes on with what it could not allocate, or aborts.
+GLIBC = re.compile(r"libc\.so\.6:(getpw|getgr)")
 # What the policy is read from; of SETTINGS, of a folder of certificates too.
 POLICY = sample_journal.POLICY + """
 from pinned.example { require certificate file "partners/acme.pem"; require cipher "HIGH" }
 to ours.example b\u00fccher.example { require tls; require certificate name /x/ y.example }
+deliver out.example { require forward-secrecy; require certificate name mx.\u00f6ut.example }
 """
 SETTINGS = """listen unix:/run/m.sock
 policy p.conf
@@ -51,11 +54,21 @@ Nov 29 10:11:51 mx postfix/smtpd[3101]: 4ABCD1: client=cl.acme.example[192.0.2.2
 Nov 29 10:11:51 mx postfix/qmgr[99]: 4ABCD1: from=<a@acme.example>, size=300, nrcpt=1 \
 (queue active)
 Nov 29 10:11:52 mx postfix/smtpd[3101]: disconnect from cl.acme.example[192.0.2.20]
+Nov 29 10:11:53 mx postfix/smtp[3102]: SSL_connect error to mx.a.example[192.0.2.21]:25: -1
+Nov 29 10:11:53 mx postfix/smtp[3102]: 4ABCD1: to=<a@a.example>, \
+relay=mx.a.example[192.0.2.21]:25, delay=1, dsn=4.7.5, status=deferred (Cannot start TLS)
+Nov 29 10:11:53 mx postfix/smtp[3103]: 4ABCD2: to=<b@b.example>, \
+relay=mx.b.example[192.0.2.22]:25, delay=1, dsn=2.0.0, status=sent (250 ok)
+Nov 29 10:11:54 mx sm-mta[3104]: STARTTLS=client, relay=mx.c.example., version=TLSv1.3, \
+verify=OK, cipher=TLS_AES_256_GCM_SHA384, bits=256/256
+Nov 29 10:11:54 mx sm-mta[3104]: 5AKA00Tg000200: to=<a@c.example>, delay=00:00:01, \
+mailer=esmtp, relay=mx.c.example. [192.0.2.20], dsn=2.0.0, stat=Sent (ok)
 """
 FACTS = """{"from":"a@acme.example","to":"b@ours.example","tls_version":"TLSv1.1"}
 {"from":"b@pinned.example","to":"b@ours.example","tls_version":"TLSv1.3",\
 "cert_san":["a","b"]}
 {"from":"<>","tls_version":"none"}
+{"direction":"out","next_hop":"out.example:25","tls_version":"TLSv1.2"}
 """
 JOURNAL = ("--journal", "journal.db", "--policy", "p.conf")
 # A command's arguments, and what it reads.
@@ -67,12 +80,17 @@ COMMANDS = (
     (("explain", "--policy", "p.conf", "from=a@acme.example", "tls_version=TLSv1.1",
       "to=b@ours.example"), None),
     (("explain", "--json", "--record", "-c", "t.conf"), "facts.jsonl"),
+    (("explain", "-v", *JOURNAL, "--last", "acme.example"), None),
+    (("explain", *JOURNAL, "NOPE"), None),
     (("decide", "-c", "t.conf"), "facts.jsonl"),
     (("test", "--coverage", "cases.test"), None),
     (("test", "--json", "p.test"), None),
     (("log", *JOURNAL[:2], "-n", "20"), None),
     (("log", *JOURNAL[:2], "--json", "--since", "60d", "--rule", "p.conf"), None),
     (("log", *JOURNAL[:2], "--csv", "--domain", "acme.example"), None),
+    (("log", *JOURNAL[:2], "--partner", "Acmee"), None),
+    (("log", *JOURNAL[:2], "--to", "b@ours.example", "--from", ".example", "--text", "x"), None),
+    (("log", *JOURNAL[:2], "--client", "192.0.2.0/24", "--reason", "unknown-ca"), None),
     (("report", *JOURNAL), None),
     (("report", *JOURNAL, "--json"), None),
     (("report", *JOURNAL, "--csv"), None),
@@ -82,6 +100,10 @@ COMMANDS = (
     (("replay", *JOURNAL, "--json"), None),
     (("replay", "--policy", "p.conf", "--maillog", "mail.log"), None),
     (("replay", "--policy", "p.conf", "--maillog", "mail.log.gz", "--json"), None),
+    (("diff", "p.conf", "q.conf"), None),
+    (("diff", "--json", "q.conf", "p.conf"), None),
+    (("add-partner", "A", "acme.example", "x.example", "--from", ".acme.example", *JOURNAL),
+     None),
     (("help", "settings"), None),
 )
 
@@ -94,6 +116,7 @@ def write(folder, name, text):
 def fill(folder):
     """What the commands read."""
     write(folder, "p.conf", POLICY)
+    write(folder, "q.conf", POLICY.replace("1.2", "1.3") + "from /x/ { exempt }\n")
     write(folder, "t.conf", SETTINGS)
     write(folder, "bad.conf", "from a.example { reqire tls }\nfrom b.example {\n")
     write(folder, "facts.jsonl", FACTS)
@@ -144,6 +167,8 @@ def wrong(tried, whole, lasting):
     Where memory is short for good jansson's ends the command before all is freed.
     """
     same = (tried.status, tried.out, tried.errors) == (whole.status, whole.out, whole.errors)
+    if tried.status in (-6, -11) and GLIBC.search(tried.where):
+        return None
     if not same and tried.status != 2:
         return "status %d and another answer: %r" % (tried.status, tried.errors[-300:])
     if not same and not NO_MEMORY.search(tried.errors):

@@ -19,6 +19,7 @@ class AnyCase(unittest.TestCase):
     """
 
     mta = None
+    slow = False	# begin with these, so that others run beside them
 
     policy = ""
     files = {}		# further files of the policy's folder

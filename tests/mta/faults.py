@@ -38,13 +38,17 @@ class Mailers(runner.Threads):
     def more(self, *kinds, count=20):
         """Waits until so many more of each kind have been heard."""
         before = self.heard.copy()
-        waiting.until("more of %s, of %s" % (kinds, dict(self.heard)), lambda: all(
-            self.heard[kind] - before[kind] >= count for kind in kinds))
+
+        def least():
+            return min(self.heard[kind] - before[kind] for kind in kinds)
+        waiting.until("%d more of each of %s" % (count, kinds), lambda: least() >= count,
+                      progress=least)
 
     def heard_more(self, count):
         """Waits until so many more answers have been heard, whatever they are."""
         wanted = sum(self.heard.values()) + count
-        waiting.until("%d answers" % wanted, lambda: sum(self.heard.values()) >= wanted)
+        waiting.until("%d answers" % wanted, lambda: sum(self.heard.values()) >= wanted,
+                      progress=lambda: sum(self.heard.values()))
 
     def _run(self):
         while not self._stop.is_set():

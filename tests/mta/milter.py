@@ -34,6 +34,12 @@ def program():
     raise FileNotFoundError("tlsward-milter is not built: set TLSWARD_MILTER")
 
 
+def has_sanitizer():
+    """Whether the daemon is built with ASan, whose memory is no measure."""
+    with open(program(), "rb") as binary:
+        return b"__asan_init" in binary.read()
+
+
 class Milter:
     """See the module."""
 

@@ -6,6 +6,7 @@ EC key, and client certificates good and bad. Clients have EC keys, all but one,
 for sessions older than TLS 1.2.
 """
 
+import copy
 import functools
 import hashlib
 import os
@@ -26,6 +27,7 @@ database = {folder}/past.index
 serial = {folder}/past.serial
 new_certs_dir = {folder}
 default_md = sha256
+copy_extensions = copy
 policy = any
 unique_subject = no
 [any]
@@ -82,6 +84,7 @@ class Certificate:
         line = openssl("x509", "-in", self.cert, "-noout", "-fingerprint", "-sha256")
         return "sha256:" + line.split("=", 1)[1].strip().replace(":", "").lower()
 
+    @functools.lru_cache(maxsize=None)
     def key_fingerprint(self):
         """The public key's SHA-256 digest, as sha256:hex."""
         public = subprocess.run(("openssl", "x509", "-in", self.cert, "-noout",
@@ -102,6 +105,7 @@ class Pki:
         self.rogue_ca = self._self_signed("rogue-ca", "/O=Rogue/CN=" + CA_NAME, "ca")
         self.server = self._issue("server", "/CN=mx.test.example", self.ca, RSA)
         self.server_ec = self._issue("server-ec", "/CN=mx.test.example", self.ca)
+        self.relay = self._issue("relay", "/CN=in.acme.example", self.ca)
         self.server.join()
         self.server_ec.join()
         self.clients = {client.name: client for client in self._make_clients()}
@@ -131,13 +135,15 @@ class Pki:
         yield self._self_signed("selfsigned", "/O=Self/CN=" + CLIENT_NAME, "leaf")
         yield self._expired("expired", "/O=Test Org/CN=" + CLIENT_NAME)
 
-    def _request(self, name, subject, key):
+    def _request(self, name, subject, key=EC, like=None):
         made = Certificate(self.folder, name, subject)
-        return made, ("req", "-config", self._req_config, "-utf8", "-nodes",
-                      "-newkey", *key, "-keyout", made.key, "-subj", subject)
+        made.key = like.key if like else made.key
+        keyed = ("-key", made.key) if like else ("-newkey", *key, "-keyout", made.key)
+        return made, ("req", "-config", self._req_config, "-utf8", "-nodes", *keyed,
+                      "-subj", subject)
 
     def _self_signed(self, name, subject, extensions):
-        made, request = self._request(name, subject, EC)
+        made, request = self._request(name, subject)
         openssl(*request, "-x509", "-days", "30", "-extensions", extensions,
                 "-out", made.cert)
         return made
@@ -149,12 +155,49 @@ class Pki:
         return made
 
     def _expired(self, name, subject):
-        made, request = self._request(name, subject, EC)
-        wish = os.path.join(self.folder, name + ".csr")
+        made, request = self._request(name, subject)
+        self._sign_for(made, request, "20200101000000Z", "20200201000000Z")
+        return made
+
+    def _sign_for(self, made, request, start, end):
+        wish = os.path.join(self.folder, made.name + ".csr")
         openssl(*request, "-new", "-out", wish)
         openssl("ca", "-batch", "-config", self._ca_config, "-notext",
                 "-cert", self.ca.cert, "-keyfile", self.ca.key,
-                "-startdate", "20200101000000Z", "-enddate", "20200201000000Z",
+                "-startdate", start, "-enddate", end,
                 "-extfile", self._req_config, "-extensions", "leaf",
                 "-in", wish, "-out", made.cert)
+
+    # Of servers that mail goes out to
+
+    def host(self, name, *hosts, issuer=None, key=EC, dates=None, like=None):
+        """A certificate for these hosts; without any, one of a common name alone.
+
+        "issuer" may be "itself"; "dates" are its first and its last, as openssl ca takes
+        them; with "like", of that certificate's key.
+        """
+        names = ("-addext", "subjectAltName=DNS:" + ",DNS:".join(hosts)) if hosts else ()
+        made, request = self._request(name, "/CN=" + (hosts or (name,))[0], key, like)
+        if dates:
+            self._sign_for(made, request + names, *dates)
+            return made
+        signer = () if issuer == "itself" else (
+            "-CA", (issuer or self.ca).cert, "-CAkey", (issuer or self.ca).key)
+        openssl(*request, "-x509", "-days", "30", "-extensions", "leaf", *names, *signer,
+                "-out", made.cert)
+        return made
+
+    def apart(self, folder):
+        """The same CAs, with a folder of its own for what is made from now on."""
+        made = copy.copy(self)
+        made.folder = folder
+        os.makedirs(folder)
+        made._write_configs()
+        return made
+
+    def intermediate(self, name):
+        """A CA that the CA made."""
+        made, request = self._request(name, "/CN=" + name)
+        openssl(*request, "-x509", "-days", "30", "-extensions", "ca",
+                "-CA", self.ca.cert, "-CAkey", self.ca.key, "-out", made.cert)
         return made

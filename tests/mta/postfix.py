@@ -17,6 +17,7 @@ import grp
 import os
 import pwd
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -243,6 +244,10 @@ class Postfix:
         if self._server.ended():
             raise RuntimeError("Postfix ended: %s%s" % (
                 self._server.error_text(), self.log_text()))
+
+    def reload(self):
+        """Its programs begin anew, with what they log too."""
+        self._server.send(signal.SIGHUP)
 
     def stop(self):
         """Ends it and whatever of its session is left."""

@@ -4,7 +4,8 @@
 
 usage: run.py [PATTERN...]    a pattern is a part of a test's name
 
-Test classes run in parallel, each with servers of its own. The daemon is
+Test classes run in parallel, each with servers of its own; the times are those from
+its start to its end. The daemon is
 $TLSWARD_MILTER, or tlsward-milter in the current folder. TLSWARD_KEEP=1 keeps
 the folders of the servers. The exit status is 77 where the tests cannot run. Where
 Sendmail alone cannot be had, the tests behind it are left out, and that is said.
@@ -16,6 +17,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -40,23 +42,30 @@ def obstacle():
 
 
 def classes(patterns, left_out):
-    """The tests to run, as lists of names, one list for each class.
+    """The tests to run, as lists of names, one list for each class, the longest first.
 
-    Those behind the MTA "left_out" are not among them.
+    Those behind the MTA "left_out" are not among them, nor, with a daemon that has
+    sanitizers and unless they are named, those of what it does in the same way without.
     """
+    sanitized = not patterns and milter.has_sanitizer()
+    slow = set()
     found = {}
     suite = unittest.defaultTestLoader.discover(HERE, top_level_dir=os.path.dirname(HERE))
     for test in runner.flat(suite):
         if left_out and getattr(test, "mta", None) == left_out:
             continue
+        if sanitized and getattr(test, "without_sanitizers", False):
+            continue
         if not patterns or any(pattern in test.id() for pattern in patterns):
             found.setdefault(test.id().rpartition(".")[0], []).append(test.id())
-    return list(found.values())
+            slow.update([test.id()] if getattr(test, "slow", False) else [])
+    return sorted(found.values(), reverse=True,
+                  key=lambda names: (names[0] in slow, len(names)))
 
 
 def run_class(names):
-    """Runs the tests of one class: passed, failed, skipped, and a report."""
-    stream = io.StringIO()
+    """Runs the tests of one class: passed, failed, skipped, seconds, and a report."""
+    began, stream = time.monotonic(), io.StringIO()
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     result = unittest.TextTestRunner(stream, verbosity=0).run(suite)
     bad = {str(getattr(test, "test_case", test))
@@ -64,7 +73,8 @@ def run_class(names):
     bad.update(map(str, result.unexpectedSuccesses))
     skipped = len(result.skipped)
     passed = max(0, result.testsRun - skipped - len(bad))
-    return passed, len(bad), skipped, runner.printable(stream.getvalue()) if bad else ""
+    return (passed, len(bad), skipped, time.monotonic() - began,
+            runner.printable(stream.getvalue()) if bad else "")
 
 
 def main(patterns):
@@ -74,17 +84,19 @@ def main(patterns):
         return 77
     # Fetched and unpacked once, before the processes for the classes are forked off.
     left_out = None if sendmail.obstacle() is None else "sendmail"
-    work = sorted(classes(patterns, left_out), key=len, reverse=True)
+    work = classes(patterns, left_out)
     workspace.pki()
     passed = failed = skipped = 0
     context = multiprocessing.get_context("fork")
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count() or 1, context) as pool:
+    # Most of them wait most of the time.
+    processes = (os.cpu_count() or 1) + 1
+    with concurrent.futures.ProcessPoolExecutor(processes, context) as pool:
         jobs = {pool.submit(run_class, names): names for names in work}
         for job in concurrent.futures.as_completed(jobs):
-            good, bad, left, report = job.result()
+            good, bad, left, seconds, report = job.result()
             passed, failed, skipped = passed + good, failed + bad, skipped + left
-            print("%-45s %4d passed %3d failed" % (
-                jobs[job][0].rpartition(".")[0], good, bad), flush=True)
+            print("%-45s %4d passed %3d failed %6.1f s" % (
+                jobs[job][0].rpartition(".")[0], good, bad, seconds), flush=True)
             if report:
                 print(report, flush=True)
     if left_out:

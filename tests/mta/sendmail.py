@@ -78,6 +78,7 @@ SHIM = r"""
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 void syslog(int priority, const char *format, ...);
@@ -89,9 +90,14 @@ static void
 write_line(const char *format, va_list arguments)
 {
 	char line[4096];
-	int length = vsnprintf(line, sizeof(line) - 1, format, arguments);
+	time_t now = time(NULL);
+	int length = (int)strftime(line, sizeof(line), "%b %e %H:%M:%S mx ",
+	    localtime(&now));
 	int fd = open(LOG, O_WRONLY | O_APPEND | O_CREAT, 0644);
 
+	length += snprintf(line + length, sizeof(line) - 64, "sm-mta[%d]: ",
+	    (int)getpid());
+	length += vsnprintf(line + length, sizeof(line) - 100, format, arguments);
 	if (length > (int)sizeof(line) - 2)
 		length = (int)sizeof(line) - 2;
 	if (fd == -1 || length < 0)
@@ -150,7 +156,7 @@ def run(*words, **options):
     """Runs a command; its output, or Unavailable with what it said."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL, **options)
+                              **{"input": "", **options})
     except FileNotFoundError as error:
         raise Unavailable("%s: not installed" % words[0]) from error
     if done.returncode != 0:
@@ -302,6 +308,18 @@ class Sendmail:
         return subprocess.Popen((self.program, "-C", self.config, "-bs"),
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 env=self._environment())
+
+    def deliver(self, sender, *recipients):
+        """Sends a message out at once, past the filter."""
+        subprocess.run((self.program, "-C", self.config, "-ODeliveryMode=i",
+                        "-OQueueLA=10000", "-f", sender, *recipients),
+                       env=self._environment(), check=False, capture_output=True,
+                       input=b"Subject: test\n\ntest\n")
+
+    def rules(self, lines):
+        """What its rulesets answer lines of its test mode (-bt)."""
+        return run(self.program, "-C", self.config, "-bt", env=self._environment(),
+                   input="".join(line + "\n" for line in lines))
 
     def held(self):
         """The queue ids of the messages in quarantine."""

@@ -159,8 +159,8 @@ from free.example { require tls; otherwise reject; exempt "ticket 4711" }
 
     def test_monitor(self):
         self.assert_ours(self.deliver("a@watched.example"), "x-tls=none",
-                         "policy.tlsward=accept", "policy.reason=tls",
-                         'policy.rule="policy.conf:4"', "policy.would=reject")
+                         "policy.tlsward=accept", 'policy.rule="policy.conf:4"',
+                         "policy.would=reject", "policy.would-reason=tls")
 
     def test_exempt(self):
         self.assert_ours(self.deliver("a@free.example"), "x-tls=none",

@@ -26,7 +26,7 @@ class BypassCase(MilterCase):
     policy = "to payroll@ours.example { require tls; otherwise reject }\n"
     parameters = {"smtpd_end_of_data_restrictions": "check_recipient_access "
                   "inline:{ { first@ours.example = 550 5.7.1 not today } }",
-                  "milter_command_timeout": "2s"}
+                  "milter_command_timeout": "8s"}
 
     def refused_at_the_end(self, sender, *before):
         """A client whose message, to the first recipient, was refused at its end."""

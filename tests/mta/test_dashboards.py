@@ -13,9 +13,14 @@ FOLDER = os.path.join(TOP, "contrib", "prometheus")
 MANUAL = os.path.join(TOP, "man", "tlsward-milter.8")
 NAME = re.compile(r"\b(?:tlsward|process)_[a-z_]+\b")
 
-# The daemon tells these once it has a journal; until then nobody does.
+# The daemon tells these once it has a journal, and what tlsward watch counted in it.
 NOT_TOLD_YET = {"tlsward_journal_queue_length", "tlsward_journal_errors_total",
-                "tlsward_journal_lost_total"}
+                "tlsward_journal_lost_total"} | {"tlsward_watch_" + name for name in (
+                    "handshakes_failed_total", "deliveries_total",
+                    "deliveries_troubled_total", "deliveries_below_total",
+                    "deliveries_judged_total",
+                    "lines_total", "lines_unread_total",
+                    "lag_seconds", "last_seen_timestamp_seconds")}
 
 
 def read(path):

@@ -15,11 +15,10 @@ import unittest
 from . import process, waiting
 from .case import MilterCase, SendmailCase
 from .faults import POLICY, Clock, Disk, Mailers, hang_milter, hang_smtp
-from .milter import USER
+from .milter import USER, has_sanitizer
 from .rawmilter import Peer
 from .test_descriptors import open_files, processor_seconds
 from .test_metrics import fetch
-from .test_reload import has_sanitizer
 from .test_start import StartCase
 
 ROUNDS = 3
@@ -218,6 +217,8 @@ class Faults(FaultCase):
 class Idle(FaultCase):
     """Thousands of connections that say nothing."""
 
+    slow = True
+
     def setUp(self):
         super().setUp()
         wanted = IDLE + 1000
@@ -236,10 +237,10 @@ class Idle(FaultCase):
 
     def assert_rests(self):
         """Those that say nothing cost nothing."""
-        end = time.monotonic() + 1
-        used = processor_seconds(self.worker)
-        waiting.until("a second", lambda: time.monotonic() > end)
-        self.assertLess(processor_seconds(self.worker) - used, 0.25)
+        began, used = time.monotonic(), processor_seconds(self.worker)
+        waiting.until("a second", lambda: time.monotonic() > began + 1)
+        passed = time.monotonic() - began
+        self.assertLess(processor_seconds(self.worker) - used, passed / 4)
 
     def test_idle(self):
         self.begin()

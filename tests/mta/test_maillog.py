@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 
+from . import waiting
 from .case import ACCEPTED, MilterCase
 from .replies import queue_id
 
@@ -36,7 +37,7 @@ class Maillog(MilterCase):
         done = subprocess.run(
             [TLSWARD, "replay", "--policy", path, "--json", "--maillog",
              os.path.join(self.postfix.folder, "mail.log")], capture_output=True,
-            check=False, timeout=60)
+            check=False, timeout=waiting.PATIENCE)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         return json.loads(done.stdout)
 

@@ -160,6 +160,8 @@ def refusal_of(rule, session, mta):
 class Matrix:
     """The sessions of one group; its tests are added below."""
 
+    without_sanitizers = True
+
     @classmethod
     def policy_text(cls):
         return policy(cls.pki)

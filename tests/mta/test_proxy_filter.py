@@ -93,7 +93,7 @@ to vault.ours.example { require tls; otherwise quarantine }
                     self.assert_record(record, action="tempfail", reason="tls")
         self.assertFalse(self.postfix.held())
         self.assertTrue([line for line in self.milter.lines()
-                         if "to be held is deferred" in line.get("msg", "")])
+                         if "to be held is tempfailed" in line.get("msg", "")])
 
     def test_bdat_is_put_off(self):
         conversation = self.connect()

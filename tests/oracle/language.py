@@ -4,7 +4,6 @@
 Diagnostics are not its business: it exists to know what a policy means.
 """
 
-import bisect
 import datetime
 import glob
 import os
@@ -13,31 +12,20 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 import names
+from lexer import (ENDS, Lexer, PolicyError, compile_regex, is_about_addresses,
+                   unquote)
 
-_SKIP = re.compile(r"(?:[ \t]|\\\n|#[^\n]*)*")
-_FIXED = re.compile(r"[{};\n]|>=|<>")
-_WORD = re.compile(r"(?:[A-Za-z0-9._\-:/@*+=]|[^\x00-\x9f\s])+")
-_STRING = re.compile(r'"((?:[^"\\\n]|\\["\\])*)"')
-_REGEX = re.compile(r"/((?:\\/|[^/\n])*)/(i?)")
 _CODE = re.compile(r"[45]\d\d")
+# A string, or a local part in quotes with its domain; or what has neither.
+_ENTRY = re.compile(r'\s*("(?:[^"\\]|\\.)*"[^\s#]*|[^\s#]+)')
 _ENHANCED = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
 
-ENDS = ("\n", ";", "}", "end")
 VERSIONS = {"1.0": 10, "1.1": 11, "1.2": 12, "1.3": 13}
-CERTIFICATE_KINDS = ("name", "issuer", "fingerprint")
+CERTIFICATE_KINDS = ("name", "issuer", "fingerprint", "file")
 CERTIFICATE_LIMITS = ("key", "signature", "valid-for")
-FLAG_KINDS = ("forward-secrecy", "aead")
-
-
-class PolicyError(Exception):
-    pass
-
-
-class Token(NamedTuple):
-    kind: str       # word, string, regex, end, or the fixed token itself
-    text: str
-    line: int
-    written: str
+FLAG_KINDS = ("forward-secrecy", "aead", "dane")
+LIST_ENDS = ("from", "until", "otherwise")      # of a list on a `require` line
+SPECIAL_WHOS = {"to": ("postmaster",), "client": ("authenticated", "local")}
 
 
 class Pattern(NamedTuple):
@@ -55,7 +43,13 @@ class Otherwise(NamedTuple):
 class Requirement(NamedTuple):
     kind: str
     argument: object
+    since: Optional[datetime.date]
+    until: Optional[datetime.date]
     otherwise: Optional[Otherwise]
+
+    def written_on(self, day):
+        return ((self.since is None or self.since <= day) and
+                (self.until is None or day < self.until))
 
 
 class Until(NamedTuple):
@@ -71,6 +65,8 @@ class Who(NamedTuple):
     key: object
     name: str
     where: str      # FILE:LINE that a record shows
+    number: int     # in reading order
+    regex: Optional[re.Pattern] = None
 
 
 @dataclass
@@ -85,11 +81,22 @@ class Settings:
 
 
 @dataclass
+class Partner:
+    name: str
+    whos: list = field(default_factory=list)
+    contact: Optional[str] = None
+    note: Optional[str] = None
+    blocks: list = field(default_factory=list)
+
+
+@dataclass
 class Rule:
     kind: str
     whos: list
     written: list
     where: str
+    via: Optional[list] = None
+    partner: Optional[Partner] = None
     settings: Optional[Settings] = None
 
 
@@ -98,51 +105,9 @@ class Policy:
     folder: str
     profiles: dict = field(default_factory=dict)
     rules: list = field(default_factory=list)
+    partners: set = field(default_factory=set)
     default: Optional[Rule] = None
-
-
-class Lexer:
-    def __init__(self, text):
-        self.text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-        self.position = 0
-        self.newlines = [m.start() for m in re.finditer("\n", self.text)]
-
-    def line(self, position):
-        return bisect.bisect_left(self.newlines, position) + 1
-
-    def _scan(self, regex):
-        start = _SKIP.match(self.text, self.position).end()
-        if start == len(self.text):
-            return Token("end", "", self.line(start), ""), start
-        patterns = [(None, _FIXED), ("string", _STRING), ("word", _WORD)]
-        if regex:
-            patterns.insert(0, ("regex", _REGEX))
-        for kind, pattern in patterns:
-            match = pattern.match(self.text, start)
-            if match:
-                return self._token(kind, match), match.end()
-        raise PolicyError(f"line {self.line(start)}: {self.text[start:start + 20]!r}")
-
-    def _token(self, kind, match):
-        written = match.group()
-        text = written
-        if kind == "string":
-            text = re.sub(r"\\(.)", r"\1", match.group(1))
-        return Token(kind or written, text, self.line(match.start()), written)
-
-    def peek(self, regex=False):
-        return self._scan(regex)[0]
-
-    def take(self, regex=False):
-        token, self.position = self._scan(regex)
-        return token
-
-
-def compile_regex(written, flags=0):
-    match = _REGEX.fullmatch(written)
-    if match.group(2):
-        flags |= re.IGNORECASE
-    return re.compile(match.group(1), flags)
+    whos: int = 0
 
 
 def _date(text):
@@ -154,19 +119,63 @@ def _read_text(path):
         return stream.read()
 
 
-def _mail_who(kind, text, name, where):
-    if "@" in text:
-        return Who("address", names.address(text), name, where)
-    if text.startswith("."):
-        return Who("suffix", names.domain(text[1:]), name, where)
-    return Who("domain", names.domain(text), name, where)
-
-
-def _client_who(kind, text, name, where):
-    network = names.network(text)
+def _form_and_key(kind, text):
+    network = names.network(text) if kind == "client" else None
     if network is not None:
-        return Who("network", network, name, where)
-    return _mail_who(kind, text, name, where)
+        return "network", network
+    if kind == "deliver" and (text.startswith("[") or ":" in text):
+        return "next-hop", names.next_hop(text)
+    if "@" in text:
+        return "address", names.address(text)
+    if text.startswith("."):
+        return "suffix", names.domain(text[1:])
+    return "domain", names.domain(text)
+
+
+class WhoReader:
+    """Gathers the WHOs of one list; `domain` holds from where it stands on."""
+
+    def __init__(self, policy, kind, where, below=False):
+        self.policy = policy
+        self.kind = kind
+        self.where = where
+        self.below = below
+        self.whos = []
+
+    def add(self, form, key, name, where=None, regex=None):
+        self.policy.whos += 1
+        self.whos.append(Who(form, key, name, where or self.where, self.policy.whos,
+                             regex))
+
+    def named(self, text, below, where=None):
+        form, key = _form_and_key(self.kind, text)
+        self.add(form, key, text, where)
+        if below and form == "domain":
+            self.add("suffix", key, text, where)
+
+    def token(self, token):
+        if token.kind == "regex":
+            about = self.kind != "client" and is_about_addresses(token.text)
+            self.add("address-regex" if about else "regex", token.text, token.text,
+                     regex=compile_regex(token.text))
+        elif token.kind == "<>":
+            self.add("null", None, "<>")
+        elif token.kind == "word" and token.text == "domain":
+            self.below = True
+        elif token.kind == "word" and token.text in SPECIAL_WHOS.get(self.kind, ()):
+            self.add(token.text, None, token.text)
+        else:
+            self.named(token.text, self.below)
+
+    def file(self, name, below=False):
+        path = os.path.join(self.policy.folder, name)
+        relative = os.path.relpath(path, self.policy.folder)
+        lines = _read_text(path).removeprefix("\ufeff").split("\n")
+        for number, line in enumerate(lines, 1):
+            entry = _ENTRY.match(line)
+            if entry:
+                text = entry.group(1)
+                self.named(unquote(text) or text, below, f"{relative}:{number}")
 
 
 class FileReader:
@@ -191,10 +200,14 @@ class FileReader:
     def where(self, token):
         return f"{self.name}:{token.line}"
 
+    def next_is(self, *words):
+        token = self.lexer.peek()
+        return token.kind == "word" and token.text in words
+
     def statements(self):
         readers = {"include": self.include, "profile": self.profile,
                    "default": self.default, "from": self.rule, "to": self.rule,
-                   "client": self.rule}
+                   "client": self.rule, "deliver": self.rule, "partner": self.partner}
         while True:
             token = self.lexer.take()
             if token.kind == "end":
@@ -227,46 +240,77 @@ class FileReader:
     def rule(self, token):
         where = self.where(token)
         whos = self.who_list(token.text, where)
-        self.policy.rules.append(Rule(token.text, whos, self.block(), where))
+        via = self.via(where)
+        self.policy.rules.append(Rule(token.text, whos, self.block(), where, via))
+
+    def via(self, where):
+        if not self.next_is("via"):
+            return None
+        self.lexer.take()
+        return self.who_list("client", where)
 
     def who_list(self, kind, where):
-        whos = []
-        while self.lexer.peek(regex=True).kind != "{":
-            token = self.lexer.take(regex=True)
-            if token.kind == "word" and token.text == "file":
-                whos += self.who_file(kind)
-            elif token.kind != "\n":
-                whos.append(self.who(kind, token, where))
-        return whos
+        """The WHOs up to a block or to `via`, over any number of lines."""
+        reader = WhoReader(self.policy, kind, where)
+        while not (self.lexer.peek(regex=True).kind == "{" or self.next_is("via")):
+            self.who(reader)
+        return reader.whos
 
-    def who(self, kind, token, where):
-        if token.kind == "regex":
-            return Who("regex", compile_regex(token.text), token.text, where)
-        if token.kind == "<>" and kind == "from":
-            return Who("null", None, "<>", where)
-        if token.kind not in ("word", "string"):
+    def who(self, reader):
+        token = self.lexer.take(regex=True)
+        if token.kind == "word" and token.text == "file":
+            reader.file(self.expect("string").text)
+        elif token.kind in ("word", "string", "regex", "<>"):
+            reader.token(token)
+        elif token.kind != "\n":
             self.fail(token, "a WHO")
-        if token.kind == "word" and self.is_keyword(kind, token.text):
-            return Who(token.text, None, token.text, where)
-        make = _client_who if kind == "client" else _mail_who
-        return make(kind, token.text, token.text, where)
 
-    @staticmethod
-    def is_keyword(kind, text):
-        keywords = {"to": ("postmaster",), "client": ("authenticated", "local")}
-        return text in keywords.get(kind, ())
+    def partner(self, token):
+        partner = Partner(self.expect("word", "string").text)
+        if partner.name.lower() in self.policy.partners:
+            self.fail(token, "a new name")
+        self.policy.partners.add(partner.name.lower())
+        self.expect("{")
+        readers = {"domain": self.partner_domain, "incoming": self.partner_block,
+                   "outgoing": self.partner_block, "contact": self.partner_note,
+                   "note": self.partner_note}
+        while (token := self.lexer.take()).kind != "}":
+            if token.kind in ENDS[:2]:
+                continue
+            if token.kind != "word" or token.text not in readers:
+                self.fail(token, "something of a partner")
+            readers[token.text](partner, token)
+        self.partner_rules(partner)
 
-    def who_file(self, kind):
-        path = os.path.join(self.policy.folder, self.expect("string").text)
-        name = os.path.relpath(path, self.policy.folder)
-        make = _client_who if kind == "client" else _mail_who
-        whos = []
-        lines = _read_text(path).removeprefix("\ufeff").split("\n")
-        for number, line in enumerate(lines, 1):
-            entry = line.partition("#")[0].strip()
-            if entry:
-                whos.append(make(kind, entry, entry, f"{name}:{number}"))
-        return whos
+    def partner_domain(self, partner, token):
+        reader = WhoReader(self.policy, "from", None, below=True)
+        while self.lexer.peek().kind not in ENDS:
+            if self.next_is("file"):
+                self.lexer.take()
+                reader.file(self.expect("string").text, below=True)
+            else:
+                reader.token(self.expect("word", "string"))
+        partner.whos += reader.whos
+
+    def partner_block(self, partner, token):
+        where = self.where(token)
+        incoming = token.text == "incoming"
+        via = self.via(where) if incoming else None
+        kind = "from" if incoming else "deliver"
+        while self.lexer.peek().kind == "\n":
+            self.lexer.take()
+        partner.blocks.append(Rule(kind, None, self.block(), where, via, partner))
+
+    def partner_note(self, partner, token):
+        value = self.contact() if token.text == "contact" else self.note()
+        setattr(partner, token.text, value)
+
+    def partner_rules(self, partner):
+        for rule in partner.blocks:
+            rule.whos = [who._replace(where=who.where or rule.where)
+                         for who in partner.whos
+                         if rule.kind == "from" or who.form != "address"]
+            self.policy.rules.append(rule)
 
     def block(self):
         self.expect("{")
@@ -279,7 +323,7 @@ class FileReader:
                 settings.append(self.setting(token))
 
     def setting(self, token):
-        readers = {"use": self.use, "require": self.require,
+        readers = {"use": self.words, "require": self.require,
                    "otherwise": self.otherwise, "monitor": self.monitor,
                    "exempt": self.exempt, "enforce": lambda: None,
                    "contact": self.contact, "note": self.note}
@@ -297,18 +341,14 @@ class FileReader:
             found.append(self.expect("word", "string").text)
         return found
 
-    def use(self):
-        return self.words()
-
     def contact(self):
         return " ".join(self.words())
 
     def note(self):
         return self.expect("string").text
 
-    def until(self):
-        token = self.lexer.peek()
-        if token.kind != "word" or token.text != "until":
+    def date_after(self, word):
+        if not self.next_is(word):
             return None
         self.lexer.take()
         return _date(self.expect("word").text)
@@ -319,10 +359,10 @@ class FileReader:
         return self.lexer.take().text
 
     def monitor(self):
-        return Until(self.until())
+        return Until(self.date_after("until"))
 
     def exempt(self):
-        return Until(self.until(), self.optional_string())
+        return Until(self.date_after("until"), self.optional_string())
 
     def optional_word(self, pattern):
         token = self.lexer.peek()
@@ -338,11 +378,12 @@ class FileReader:
 
     def require(self):
         kind, argument = self.requirement()
-        token = self.lexer.peek()
-        if token.kind != "word" or token.text != "otherwise":
-            return Requirement(kind, argument, None)
-        self.lexer.take()
-        return Requirement(kind, argument, self.otherwise())
+        since, until = self.date_after("from"), self.date_after("until")
+        otherwise = None
+        if self.next_is("otherwise"):
+            self.lexer.take()
+            otherwise = self.otherwise()
+        return Requirement(kind, argument, since, until, otherwise)
 
     def requirement(self):
         token = self.expect("word")
@@ -357,9 +398,17 @@ class FileReader:
             return "ciphersuites", self.strings().split(":")
         if token.text == "certificate":
             return self.certificate()
+        if token.text == "client":
+            return "client", self.clients()
         if token.text in FLAG_KINDS or token.text == "nothing":
             return token.text, None
         return self.fail(token, "a requirement")
+
+    def clients(self):
+        reader = WhoReader(self.policy, "client", None)
+        while not self.at_list_end():
+            self.who(reader)
+        return reader.whos
 
     def strings(self):
         texts = [self.expect("string").text]
@@ -375,17 +424,19 @@ class FileReader:
         return VERSIONS["1.0" if text == "1" else text]
 
     def certificate(self):
-        token = self.lexer.peek()
-        if token.kind == "word" and token.text in CERTIFICATE_LIMITS:
+        if self.next_is(*CERTIFICATE_LIMITS):
             return self.certificate_limit()
-        if token.kind != "word" or token.text not in CERTIFICATE_KINDS:
+        if not self.next_is(*CERTIFICATE_KINDS):
             return "certificate", None
-        self.lexer.take()
-        kind = "certificate-" + token.text
-        if token.text == "fingerprint":
-            return kind, [self.pin(t.text) for t in self.patterns()]
-        flags = re.IGNORECASE if token.text == "name" else 0
-        return kind, [self.pattern(t, flags) for t in self.patterns()]
+        kind = self.lexer.take().text
+        if kind == "fingerprint":
+            return "certificate-fingerprint", [self.pin(t.text)
+                                               for t in self.patterns()]
+        if kind == "file":
+            paths = [os.path.join(self.policy.folder, t.text) for t in self.patterns()]
+            return "certificate-fingerprint", [names.pem_pin(p) for p in paths]
+        flags = re.IGNORECASE if kind == "name" else 0
+        return "certificate-" + kind, [self.pattern(t, flags) for t in self.patterns()]
 
     def certificate_limit(self):
         kind = self.lexer.take().text
@@ -395,13 +446,15 @@ class FileReader:
             self.expect("word")
         return "certificate-" + kind, limit if kind == "signature" else int(limit)
 
+    def at_list_end(self):
+        token = self.lexer.peek(regex=True)
+        return token.kind in ENDS or token.kind == "word" and token.text in LIST_ENDS
+
     def patterns(self):
         tokens = []
-        while True:
-            token = self.lexer.peek(regex=True)
-            if token.kind in ENDS or token[:2] == ("word", "otherwise"):
-                return tokens
+        while not self.at_list_end():
             tokens.append(self.lexer.take(regex=True))
+        return tokens
 
     @staticmethod
     def pattern(token, flags):
@@ -411,34 +464,57 @@ class FileReader:
     @staticmethod
     def pin(text):
         algorithm, _, digits = text.partition(":")
-        return f"{algorithm}:{digits.replace(':', '').lower()}"
+        return frozenset([f"{algorithm}:{digits.replace(':', '').lower()}"])
+
+
+def _for_outgoing(otherwise):
+    """What a profile says that was written for mail that comes in."""
+    if otherwise and otherwise.action in ("reject", "quarantine"):
+        return Otherwise("tempfail")
+    return otherwise
 
 
 class Builder:
-    """Lets the settings of a rule take effect in the order written."""
+    """Lets the settings of a block take effect in the order written."""
 
-    def __init__(self, policy):
+    def __init__(self, policy, today, outgoing):
         self.policy = policy
+        self.today = today
+        self.outgoing = outgoing
         self.settings = Settings()
 
-    def apply_all(self, written):
+    def apply_block(self, written):
+        """The block's own contact and note count before those of what it uses."""
+        own = {}
         for name, value in written:
-            getattr(self, "apply_" + name)(value)
+            if name in ("contact", "note"):
+                own[name] = value
+            else:
+                getattr(self, "apply_" + name)(value)
+        for name, value in own.items():
+            setattr(self.settings, name, value)
 
     def apply_use(self, profiles):
         for name in profiles:
             if name == "default":
-                self.apply_all(self.policy.default.written)
+                self.apply_block(self.policy.default.written)
             else:
-                self.apply_all(self.policy.profiles[name])
+                self.apply_block(self.policy.profiles[name])
 
     def apply_require(self, requirement):
+        if not requirement.written_on(self.today):
+            return
         if requirement.kind == "nothing":
             self.settings.requirements.clear()
-        else:
+        elif requirement.kind != ("client" if self.outgoing else "dane"):
+            if self.outgoing:
+                requirement = requirement._replace(
+                    otherwise=_for_outgoing(requirement.otherwise))
             self.settings.requirements[requirement.kind] = requirement
 
     def apply_otherwise(self, otherwise):
+        if self.outgoing:
+            otherwise = _for_outgoing(otherwise)
         self.settings.otherwise = otherwise
 
     def apply_monitor(self, until):
@@ -450,23 +526,23 @@ class Builder:
     def apply_enforce(self, _):
         self.settings.monitor = self.settings.exempt = None
 
-    def apply_contact(self, contact):
-        self.settings.contact = contact
 
-    def apply_note(self, note):
-        self.settings.note = note
-
-
-def _settle(policy, rule):
-    builder = Builder(policy)
-    builder.apply_all(rule.written)
+def _settle(policy, rule, today):
+    """A block's own contact and note, then its partner's, then a profile's."""
+    builder = Builder(policy, today, rule.kind == "deliver")
+    builder.apply_block(rule.written)
     rule.settings = builder.settings
+    own = [name for name, _ in rule.written]
+    for name in ("contact", "note"):
+        of_partner = rule.partner and getattr(rule.partner, name)
+        if of_partner is not None and name not in own:
+            setattr(rule.settings, name, of_partner)
 
 
-def read_policy(path):
-    """The policy in the file PATH, every rule's settings worked out."""
+def read_policy(path, today):
+    """The policy in the file PATH, every rule's settings worked out for TODAY."""
     policy = Policy(os.path.dirname(os.path.abspath(path)))
     FileReader(policy, os.path.abspath(path)).statements()
     for rule in policy.rules + ([policy.default] if policy.default else []):
-        _settle(policy, rule)
+        _settle(policy, rule, today)
     return policy

@@ -2,8 +2,10 @@
 """Domains and addresses in the form in which the contract compares them."""
 
 import functools
+import hashlib
 import ipaddress
 import re
+import subprocess
 import unicodedata
 from typing import NamedTuple, Optional
 
@@ -32,6 +34,11 @@ def domain(text):
     return ".".join(_label(label) for label in labels)
 
 
+def is_null(text):
+    """Whether an envelope sender is the null sender."""
+    return text.strip(" \t") in ("", "<>")
+
+
 def parents(name):
     """The domains above NAME, the longest first."""
     labels = name.split(".")
@@ -54,19 +61,23 @@ def _at_sign(text):
 
 @functools.lru_cache(maxsize=None)
 def address(text):
-    """The address without its source route; domain None where it has none."""
+    """What is left without blanks, brackets and source route; domain None: none."""
+    text = text.strip(" \t")
+    if text.startswith("<") and text.endswith(">"):
+        text = text[1:-1].strip(" \t")
     if text.startswith("@") and ":" in text:
         text = text.split(":", 1)[1]
+    text = text.strip(" \t")
     at = _at_sign(text)
     if at < 0:
         return Address(_unquote(text), None)
     return Address(_unquote(text[:at]), domain(text[at + 1:]) or None)
 
 
-def without_detail(local, delimiter="+"):
+def without_detail(local, delimiters):
     """The local part without its detail, or None where it has none."""
-    user, found, _ = local.partition(delimiter)
-    return user if found and user else None
+    user = re.split(f"[{re.escape(delimiters)}]", local, maxsplit=1)[0]
+    return user if user and user != local else None
 
 
 @functools.lru_cache(maxsize=None)
@@ -76,3 +87,34 @@ def network(text):
         return ipaddress.ip_network(text)
     except ValueError:
         return None
+
+
+def in_whole(address):
+    """The address as expressions see it."""
+    local = address.local
+    if "@" in local or re.search(r"[\x00-\x1f\x7f]", local):
+        local = f'"{local}"'
+    return f"{local}@{address.domain}"
+
+
+@functools.lru_cache(maxsize=None)
+def next_hop(text):
+    """A next hop with brackets or a port, as it compares."""
+    match = re.fullmatch(r"\[([^]]*)\](:.*)?|([^:]*)(:.*)", text)
+    if match.group(1) is not None:
+        return f"[{domain(match.group(1))}]{(match.group(2) or '').lower()}"
+    return domain(match.group(3)) + match.group(4).lower()
+
+
+@functools.lru_cache(maxsize=None)
+def pem_pin(path):
+    """The digests that show the certificate of a PEM file, or its public key."""
+    def openssl(*command, text=None):
+        return subprocess.run(("openssl", *command), check=True, input=text,
+                              capture_output=True).stdout
+
+    certificate = openssl("x509", "-in", path, "-outform", "DER")
+    key = openssl("x509", "-in", path, "-noout", "-pubkey")
+    key = openssl("pkey", "-pubin", "-outform", "DER", text=key)
+    return frozenset(f"{algorithm}:{hashlib.new(algorithm, der).hexdigest()}"
+                     for algorithm in ("sha256", "sha1") for der in (certificate, key))

@@ -9,17 +9,21 @@ import re
 from typing import NamedTuple, Optional
 
 import ciphers
+import clients
 import language
 import names
+import outgoing
 import session as sessions
+import steps
 
-FIELDS = ("action", "reason", "failed", "rule", "rule_kind", "rule_name", "would",
-          "would_reason", "would_failed", "would_rule", "exempt", "contact", "note")
+FIELDS = ("action", "reason", "failed", "rule", "rule_kind", "rule_name", "rule_via",
+          "partner", "enforced", "would", "would_reason", "would_failed", "would_rule",
+          "exempt", "contact", "note")
 ACTIONS = ("accept", "quarantine", "tempfail", "reject")
-REASONS = ("tls", "tls-version", "bits", "cipher", "forward-secrecy", "aead",
+REASONS = ("client", "tls", "tls-version", "bits", "cipher", "forward-secrecy", "aead",
            "certificate", "certificate-name", "certificate-issuer",
            "certificate-fingerprint", "certificate-key", "certificate-signature",
-           "certificate-validity")
+           "certificate-validity", "dane")
 _PLACEHOLDER = re.compile(r"\{\{|\{([a-z_]+)\}")
 
 
@@ -39,9 +43,11 @@ class Outcome(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A rule that applies, by which WHO, and for which address."""
+    """A rule that applies, by which WHO and client, and for which address."""
     rule: language.Rule
     who: Optional[language.Who]
+    via: Optional[language.Who]
+    unsure: bool        # another might have come before it
     address: Optional[names.Address]
 
     @property
@@ -63,9 +69,11 @@ def strictness(action):
     return ACTIONS.index(action)
 
 
-def _unmet(failed, reason, otherwise):
+def _unmet(failed, reason, otherwise, session):
     action = otherwise.action
-    if reason == sessions.UNKNOWN and action == "reject":
+    if reason == sessions.UNKNOWN and session.outgoing:
+        action = "accept"
+    elif reason == sessions.UNKNOWN and action == "reject":
         action = "tempfail"
     return Unmet(failed, reason, action, otherwise)
 
@@ -74,21 +82,21 @@ def _clear_text_otherwise(settings):
     if "tls" in settings.requirements:
         return settings.requirements["tls"].otherwise or settings.otherwise
     ordered = [settings.requirements[kind].otherwise or settings.otherwise
-               for kind in sessions.CHECKS if kind in settings.requirements]
+               for kind in sessions.CHECKS
+               if kind in settings.requirements and kind != "client"]
     return max(ordered, key=lambda otherwise: strictness(otherwise.action))
 
 
-def _unmet_requirements(settings, session):
+def _unmet_requirements(settings, session, kinds):
     found = []
-    for kind, (check, name) in sessions.CHECKS.items():
-        requirement = settings.requirements.get(kind)
-        if requirement is None:
-            continue
+    for kind in kinds:
+        requirement = settings.requirements[kind]
+        check, name = sessions.CHECKS[kind]
         answer = check(session, requirement.argument)
         if answer != sessions.MET:
             failed = name if answer == sessions.UNKNOWN else answer
             otherwise = requirement.otherwise or settings.otherwise
-            found.append(_unmet(failed, answer, otherwise))
+            found.append(_unmet(failed, answer, otherwise, session))
     return found
 
 
@@ -102,85 +110,54 @@ def _outcome(unmet):
 
 def evaluate(settings, session):
     """What a rule's requirements make of a session."""
-    if not settings.requirements:
-        return _outcome([])
-    if session.encrypted is None:
-        otherwise = _clear_text_otherwise(settings)
-        return _outcome([_unmet("tls", sessions.UNKNOWN, otherwise)])
-    if not session.encrypted:
-        return _outcome([_unmet("tls", "tls", _clear_text_otherwise(settings))])
-    return _outcome(_unmet_requirements(settings, session))
+    kinds = [kind for kind in sessions.CHECKS if kind in settings.requirements]
+    of_tls = [kind for kind in kinds if kind != "client"]
+    if session.encrypted or not of_tls:
+        return _outcome(_unmet_requirements(settings, session, kinds))
+    reason = sessions.UNKNOWN if session.encrypted is None else "tls"
+    unmet = _unmet_requirements(settings, session, [k for k in kinds if k == "client"])
+    unmet.append(_unmet("tls", reason, _clear_text_otherwise(settings), session))
+    return _outcome(unmet)
 
 
-class Index:
-    """The WHOs of one kind of rule, by form."""
-
-    def __init__(self, rules):
-        self.exact = {}
-        self.regexes = []
-        self.networks = []
-        for rule in rules:
-            for who in rule.whos:
-                self._add(who, rule)
-
-    def _add(self, who, rule):
-        if who.form == "regex":
-            self.regexes.append((who, rule))
-            return
-        if (who.form, who.key) in self.exact:
-            raise language.PolicyError(f"{who.where}: {who.name} a second time")
-        self.exact[who.form, who.key] = (who, rule)
-        if who.form == "network":
-            self.networks.append((who, rule))
-            self.networks.sort(key=lambda found: -found[0].key.prefixlen)
-
-    def find(self, form, key=None):
-        return self.exact.get((form, key))
-
-    def suffix(self, domain):
-        for parent in names.parents(domain):
-            found = self.find("suffix", parent)
-            if found:
-                return found
-        return None
-
-    def regex(self, domain):
-        for found in self.regexes:
-            if found[0].key.search(domain):
-                return found
-        return None
-
-    def network(self, text):
-        host = names.network(text)
-        for found in self.networks:
-            key = found[0].key
-            if key.version == host.version and host.subnet_of(key):
-                return found
-        return None
-
-    def domain(self, domain):
-        return (self.find("domain", domain) or self.suffix(domain)
-                or self.regex(domain))
+def _softened(outcome):
+    if outcome.action != "reject":
+        return outcome
+    return outcome._replace(action="tempfail", reason=sessions.UNKNOWN)
 
 
-def _users(address):
-    yield address
-    user = names.without_detail(address.local)
-    if user is not None:
-        yield address._replace(local=user)
+class Options(NamedTuple):
+    """The settings that have a say; their names are those of tlsward.conf."""
+    mode: str = "enforce"
+    recipient_delimiter: str = "+"
+    postfix_version: str = "3.7"
+    reply_suffix: Optional[str] = None
 
 
 class Oracle:
-    def __init__(self, path, today):
-        policy = language.read_policy(path)
+    def __init__(self, path, today, options=Options()):
+        policy = language.read_policy(path, today)
         self.today = today
+        self.options = options
         self.default = policy.default
-        self.client, self.sender, self.recipient = (
-            Index([rule for rule in policy.rules if rule.kind == kind])
-            for kind in ("client", "from", "to"))
+        self.client, self.sender, self.recipient, self.next_hop = (
+            steps.Index([rule for rule in policy.rules if rule.kind == kind])
+            for kind in ("client", "from", "to", "deliver"))
 
     def judge(self, facts):
-        client, to_matches, sender = self._applicable(facts)
+        fields = {}
+        if facts.get("direction") == "out":
+            client, to_matches = None, []
+            sender = self._match(*self.next_hop.of_next_hop(facts["next_hop"]), None)
+            fields["tls_policy"] = outgoing.wanted(
+                sender and sender.rule, self.today, self.options.mode == "monitor")
+        else:
+            client, to_matches, sender = self._applicable(facts)
+        if sender and sender.rule.partner:
+            fields["partner"] = sender.rule.partner.name
+        return {**fields, **self._judge(client, to_matches, sender, facts)}
+
+    def _judge(self, client, to_matches, sender, facts):
         exempting = self._exempting(client, to_matches, sender)
         if exempting:
             until = exempting.rule.settings.exempt
@@ -194,51 +171,20 @@ class Oracle:
 
     def _applicable(self, facts):
         text = facts["from"]
-        address = None if text in ("", "<>") else names.address(text)
-        recipients = _recipients(facts)
-        return (self._match(self._find_client(facts), address),
-                [self._match(self._find_recipient(r), r) for r in recipients],
-                self._match(self._find_sender(address), address))
+        address = None if names.is_null(text) else names.address(text)
+        client = clients.client(facts)
+        delimiters = self.options.recipient_delimiter
+        to_matches = [self._match(*self.recipient.of_recipient(r, client, delimiters), r)
+                      for r in _recipients(facts)]
+        return (self._match(*self.client.of_client(client), address), to_matches,
+                self._match(*self.sender.of_sender(address, client), address,
+                            self.default))
 
     @staticmethod
-    def _match(found, address):
-        return Match(found[1], found[0], address) if found else None
-
-    def _find_client(self, facts):
-        index = self.client
-        found = None
-        if facts.get("sasl_username"):
-            found = index.find("authenticated")
-        if not found and facts.get("local") == "yes":
-            found = index.find("local")
-        name = names.domain(facts["client_name"]) if "client_name" in facts else None
-        if not found and name:
-            found = index.find("domain", name) or index.suffix(name)
-        if not found and "client_addr" in facts:
-            found = index.network(facts["client_addr"])
-        if not found and name:
-            found = index.regex(name)
-        return found
-
-    def _find_sender(self, address):
-        index = self.sender
-        found = None
-        if address is None:
-            found = index.find("null")
-        elif address.domain:
-            found = index.find("address", address) or index.domain(address.domain)
-        return found or (self.default and (None, self.default))
-
-    def _find_recipient(self, address):
-        index = self.recipient
-        if not address.domain:
-            bare = address.local == "postmaster"
-            return index.find("postmaster") if bare else None
-        for user in _users(address):
-            found = index.find("address", user)
-            if found:
-                return found
-        return index.domain(address.domain)
+    def _match(found, unsure, address, default=None):
+        if found:
+            return Match(found.rule, found.who, found.via, unsure, address)
+        return Match(default, None, None, unsure, address) if default else None
 
     def _exempt(self, match):
         until = match and match.rule.settings.exempt
@@ -254,19 +200,26 @@ class Oracle:
     def _candidate(self, match, session):
         settings = match.rule.settings
         until = settings.monitor
-        monitored = until is not None and until.active(self.today)
-        return Candidate(match, evaluate(settings, session), monitored)
+        monitored = (self.options.mode == "monitor" or
+                     until is not None and until.active(self.today))
+        outcome = evaluate(settings, session)
+        return Candidate(match, _softened(outcome) if match.unsure else outcome,
+                         monitored)
 
     def _verdict(self, candidates, sender, facts):
-        unmet = [c for c in candidates if c.outcome.reason]
-        verdict = _would_fields(unmet)
-        if not unmet:
-            return {"action": "accept", **(_rule_fields(sender) if sender else {})}
-        reported = max(unmet, key=lambda c: strictness(c.action))
-        verdict.update(action=reported.action, reason=reported.outcome.reason,
-                       failed=reported.outcome.failed, **_rule_fields(reported.match))
-        if reported.action in ("reject", "tempfail"):
-            verdict["reply"] = reply(reported, facts)
+        verdict = _would_fields(candidates)
+        unmet = [c for c in candidates if c.outcome.reason and not c.monitored]
+        reported = max(unmet, key=lambda c: strictness(c.action), default=None)
+        verdict["action"] = reported.action if reported else "accept"
+        if "would" in verdict and verdict["action"] == "accept":
+            verdict["enforced"] = "no"
+        if not reported:
+            return {**verdict, **(_rule_fields(sender) if sender else {})}
+        verdict.update(reason=reported.outcome.reason, failed=reported.outcome.failed,
+                       **_rule_fields(reported.match))
+        refuses = reported.action in ("reject", "tempfail")
+        if refuses and facts.get("direction") != "out":
+            verdict["reply"] = reply(reported, facts, self.options.reply_suffix)
         return verdict
 
 
@@ -285,11 +238,12 @@ def _rule_fields(match):
     settings = match.rule.settings
     return {"rule": match.where, "rule_kind": match.rule.kind,
             "rule_name": match.who.name if match.who else None,
+            "rule_via": match.via.name if match.via else None,
             "contact": settings.contact, "note": settings.note}
 
 
-def _would_fields(unmet):
-    held = [c for c in unmet if c.monitored and c.outcome.action != "accept"]
+def _would_fields(candidates):
+    held = [c for c in candidates if c.monitored and c.outcome.action != "accept"]
     if not held:
         return {}
     strictest = max(held, key=lambda c: strictness(c.outcome.action))
@@ -303,45 +257,50 @@ class Reply(NamedTuple):
     code: str
     enhanced: str
     text: Optional[re.Pattern]      # None where the text is the default one
+    suffix: Optional[re.Pattern]    # of the default one
 
 
 def _default_codes(reason, action):
+    who = reason == "client" or reason.startswith("certificate")
     if action == "tempfail":
-        return "451", "4.7.1" if reason.startswith("certificate") else "4.7.0"
-    if reason.startswith("certificate"):
+        return "451", "4.7.1" if who else "4.7.0"
+    if who:
         return "550", "5.7.1"
     return ("530" if reason == "tls" else "554"), "5.7.0"
 
 
-def reply(candidate, facts):
+def reply(candidate, facts, suffix=None):
     outcome = candidate.outcome
     code, enhanced = _default_codes(outcome.reason, outcome.action)
+    values = _values(candidate, facts)
+    suffix = suffix and _filled(suffix, values)
     if outcome.reason == sessions.UNKNOWN:
-        return Reply(code, enhanced, None)
+        return Reply(code, enhanced, None, suffix)
     own = outcome.otherwise
-    text = own.text and _filled(own.text, _values(candidate, facts))
-    return Reply(own.code or code, own.enhanced or enhanced, text)
+    text = own.text and _filled(own.text, values)
+    return Reply(own.code or code, own.enhanced or enhanced, text, suffix)
 
 
 def _values(candidate, facts):
-    """The templates' values; one that the contract leaves open is absent."""
-    values = {"reason": candidate.outcome.reason}
-    domain = _template_domain(candidate.match, facts)
-    if domain:
-        values["domain"] = domain
-    if facts.get("tls_version") in sessions.PROTOCOLS:
-        values["tls_version"] = facts["tls_version"]
-    if facts.get("cipher") in ciphers.table():
-        values["cipher"] = facts["cipher"]
-    if facts.get("bits"):
-        values["bits"] = str(facts["bits"])
+    """The templates' values as patterns; what is not known is empty."""
+    values = {name: re.escape(str(facts.get(name, "")))
+              for name in ("session", "tls_version", "cipher", "bits")}
+    values["domain"] = re.escape(_template_domain(candidate.match, facts))
+    values["reason"] = re.escape(candidate.outcome.reason)
+    values["required"] = ".+"
+    if facts.get("tls_version") == "none":
+        values["tls_version"] = ".+"
+    # What the MTA does not report, or not well, OpenSSL's tables may tell.
+    known = ciphers.table().get(facts.get("cipher"))
+    if known:
+        values["bits"] = f"(?:{values['bits']}|{known.bits})"
     return values
 
 
 def _template_domain(match, facts):
-    if match.rule.kind == "to":
-        return None if "to_resolved" in facts else match.address.domain
-    return match.address.domain if match.address else "<>"
+    if match.rule.kind != "to" and match.address is None:
+        return "<>"
+    return match.address.domain or ""
 
 
 def _filled(template, values):
@@ -350,7 +309,6 @@ def _filled(template, values):
     for match in _PLACEHOLDER.finditer(template):
         pattern += re.escape(template[end:match.start()])
         name = match.group(1)
-        value = re.escape(values[name]) if name in values else ".+"
-        pattern += value if name else re.escape("{")
+        pattern += values[name] if name else re.escape("{")
         end = match.end()
     return re.compile(pattern + re.escape(template[end:]))

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple, Optional
 
 import ciphers
+import clients
 
 MET = "met"
 UNKNOWN = "unknown-fact"
@@ -22,6 +23,7 @@ _ALGORITHM = re.compile("sha(256|1):")
 
 
 class Session(NamedTuple):
+    client: clients.Client
     encrypted: Optional[bool]
     protocol: Optional[str]
     tls13: bool
@@ -36,11 +38,12 @@ class Session(NamedTuple):
     signature: Optional[str]
     not_after: Optional[str]
     today: datetime.date
+    outgoing: bool
 
 
 def _encrypted(protocol, cipher):
     known = ciphers.table().get(cipher)
-    if protocol == "none" or (known and not known.encrypts):
+    if protocol == "none" or cipher == "(NONE)" or (known and not known.encrypts):
         return False
     if protocol is None and cipher is None:
         return None
@@ -65,9 +68,11 @@ def _verified(facts):
         return False
     if "cert_verified" in facts:
         return facts["cert_verified"] == "yes"
-    # What Postfix says of verified certificates only is absent: there was none.
+    # What Postfix says of verified certificates only is absent: there was none. Of mail
+    # that goes out it is its log that tells, and that shows no certificate.
     silent = not any(name in facts for name in ("cert_cn", "cert_san", "cert_issuer"))
-    return False if silent and facts.get("mta") == "postfix" else None
+    postfix = facts.get("mta") == "postfix" and facts.get("direction") != "out"
+    return False if silent and postfix else None
 
 
 def _cert_names(facts):
@@ -98,17 +103,24 @@ def _has_certificate(facts):
 def session(facts, today):
     protocol, cipher = facts.get("tls_version"), facts.get("cipher")
     return Session(
+        client=clients.client(facts),
         encrypted=_encrypted(protocol, cipher), protocol=protocol,
         tls13=_tls13(protocol, cipher), cipher=cipher, bits=facts.get("bits"),
         verified=_verified(facts), cert_names=_cert_names(facts),
         cert_issuer=facts.get("cert_issuer"), digests=_digests(facts),
         certificate=_has_certificate(facts),
         key=facts.get("cert_key"), signature=facts.get("cert_signature"),
-        not_after=facts.get("cert_not_after"), today=today)
+        not_after=facts.get("cert_not_after"), today=today,
+        outgoing=facts.get("direction") == "out")
 
 
 def _verdict(met, reason):
     return MET if met else reason
+
+
+def _client(s, whos):
+    answer = clients.is_one_of(s.client, whos)
+    return UNKNOWN if answer is None else _verdict(answer, "client")
 
 
 def _tls(s, least):
@@ -121,7 +133,7 @@ def _tls(s, least):
 
 def _bits(s, least):
     bits = s.bits
-    if bits is None and s.cipher in ciphers.table():
+    if not bits and s.cipher in ciphers.table():
         bits = ciphers.table()[s.cipher].bits
     return UNKNOWN if bits is None else _verdict(bits >= least, "bits")
 
@@ -162,6 +174,11 @@ def _certificate(s, _):
     return UNKNOWN if s.verified is None else _verdict(s.verified, "certificate")
 
 
+def _dane(s, _):
+    """No fact tells of TLSA records; what they match is verified."""
+    return "dane" if s.verified is False else UNKNOWN
+
+
 def _name_matches(name, pattern):
     if pattern.regex:
         return pattern.regex.fullmatch(name) is not None
@@ -199,14 +216,15 @@ def _certificate_issuer(s, patterns):
 
 
 def _certificate_fingerprint(s, pins):
-    if any(digest in pins for digest in s.digests):
+    if any(digest in pin for digest in s.digests for pin in pins):
         return MET
     digests = [digest for digest in s.digests if digest != "none"]
     if "none" in s.digests and not digests:
         return "certificate-fingerprint"
     reported = {digest.partition(":")[0] for digest in digests}
-    pinned = {pin.partition(":")[0] for pin in pins}
-    return "certificate-fingerprint" if pinned <= reported else UNKNOWN
+    comparable = all(reported & {digest.partition(":")[0] for digest in pin}
+                     for pin in pins)
+    return "certificate-fingerprint" if comparable else UNKNOWN
 
 
 def _of_presented(s, fact, reason, is_met):
@@ -253,6 +271,7 @@ def _certificate_validity(s, days):
 # In the contract's order of reasons; the second is what `failed` calls an
 # unknown fact of this requirement.
 CHECKS = {
+    "client": (_client, "client"),
     "tls": (_tls, "tls-version"),
     "bits": (_bits, "bits"),
     "cipher": (_cipher, "cipher"),
@@ -266,4 +285,5 @@ CHECKS = {
     "certificate-key": (_certificate_key, "certificate-key"),
     "certificate-signature": (_certificate_signature, "certificate-signature"),
     "certificate-valid-for": (_certificate_validity, "certificate-validity"),
+    "dane": (_dane, "dane"),
 }

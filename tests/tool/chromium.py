@@ -9,7 +9,7 @@ import subprocess
 import time
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
-TIMEOUT = 60
+TIMEOUT = 180
 
 
 class Chromium:

@@ -60,5 +60,33 @@ class Journal:
                     first=from_ms, last=ms(last) % 3600000,
                     session=session, client_addr=client_addr, sender=sender)
 
+    def handshake(self, first, reason, direction="in", count=1, last=None, **columns):
+        """Failed handshakes of one hour: host, address, next_hop, sample."""
+        hour, from_ms = divmod(ms(first), 3600000)
+        row = dict.fromkeys(("host", "address", "next_hop", "sample"), "")
+        self.insert("handshake", hour=hour, direction=direction, reason=reason,
+                    count=count, first=from_ms, last=ms(last or first) % 3600000,
+                    **(row | columns))
+
+    def delivery(self, first, next_hop, result="sent", count=1, last=None, **columns):
+        """Deliveries of one hour; the columns are those of the table."""
+        hour, from_ms = divmod(ms(first), 3600000)
+        row = dict.fromkeys(("relay", "address", "tls_version", "cipher",
+                             "verification", "tls_reason", "rule", "rule_kind",
+                             "rule_name", "partner", "reason"), "")
+        self.insert("delivery", hour=hour, next_hop=next_hop, result=result, count=count,
+                    first=from_ms, last=ms(last or first) % 3600000,
+                    **(row | {"bits": -1, "verdict": "none"} | columns))
+
+    def trouble(self, time, next_hop, tls_reason, result="deferred", **columns):
+        """A delivery with trouble over TLS, in full; "to" is the column."""
+        row = dict.fromkeys(("queue_id", "to", "relay", "address", "tls_version", "cipher",
+                             "verification", "dsn", "text", "rule", "partner"), "")
+        self.insert("trouble", time=ms(time), next_hop=next_hop, result=result,
+                    tls_reason=tls_reason, **(row | columns))
+
+    def watched(self, name, value):
+        self.insert("watched", name=name, value=value)
+
     def close(self):
         self.db.close()

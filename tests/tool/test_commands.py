@@ -2,16 +2,24 @@
 # SPDX-License-Identifier: ISC
 """Tests of the tool's commands, from outside. TLSWARD names the program."""
 
+import contextlib
+import glob
 import json
 import os
+import pwd
 import select
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from tool import HERE, TIMEOUT, TLSWARD, main, run
+from tool import (HERE, NO_POSTCONF, TIMEOUT, TLSWARD, Folder, find_program, main,
+                  run)
+
+MILTER = find_program("tlsward-milter")
 
 AT = ("--at", "2026-01-01")
 
@@ -35,12 +43,12 @@ class Call(unittest.TestCase):
             status, output, errors = run(*call)
             self.assertEqual((status, errors), (0, ""))
             for name in ("check", "explain", "decide", "test", "log", "report",
-                         "replay"):
+                         "replay", "diff", "add-partner", "export"):
                 self.assertRegex(output, rf"\n  {name} ")
 
     def test_help_of_a_command(self):
         for name in ("check", "explain", "decide", "test", "log", "report",
-                     "replay", "help"):
+                     "replay", "diff", "add-partner", "export", "help"):
             status, output, errors = run("help", name)
             self.assertEqual((status, errors), (0, ""))
             self.assertTrue(output.startswith(f"usage: tlsward {name} "), output)
@@ -87,6 +95,15 @@ class Call(unittest.TestCase):
             self.assertEqual((call, status, output), (call, 2, ""))
             self.assertIn("usage: tlsward ", errors)
 
+    def test_stray_words(self):
+        for call, meant in ((["log", "acme.example"], "--domain acme.example"),
+                            (["report", "acme.example"], "--domain acme.example"),
+                            (["replay", "new.conf"], "--policy new.conf")):
+            status, output, errors = run(*call)
+            self.assertEqual((status, output), (2, ""))
+            self.assertTrue(errors.startswith(f'tlsward: unexpected "{call[1]}": did you '
+                                              f"mean {meant}?\nusage: "), errors)
+
     def test_unknown_command(self):
         self.assertEqual(run("chekc"), (2, "", "tlsward: there is no command "
                                         "\"chekc\": did you mean \"check\"?\n"))
@@ -115,6 +132,29 @@ class Call(unittest.TestCase):
             self.assertIn(b"No space left on device", done.stderr)
 
 
+class Endless(Folder):
+    def test_what_has_no_end(self):
+        """Devices, streams of rubbish, a FIFO without a writer: errors, and soon."""
+        fifo, good = os.path.join(self.folder, "fifo"), self.write("policy.conf", "")
+        os.mkfifo(fifo)
+        log = ["--policy", good, "--maillog"]
+        watch = ["watch", "--once", "--journal", os.path.join(self.folder, "journal.db"), *log]
+        for odd, why in (("/dev/zero", "it is a device"), ("/dev/urandom", "it is a device"),
+                         (self.folder, "it is a folder"), (fifo, "nobody writes to it")):
+            for call in (["check"], ["check", "-c"], ["test"], ["diff", good],
+                         ["explain", "from=", "--policy"], ["replay", *log], watch):
+                status, _, errors = run(*call, odd)
+                self.assertEqual((status, why in errors), (2, True), (call, odd, errors))
+        for text in (b"\0" * (70 << 20), b"rubbish\n" * 200000):
+            for call in (["check", "-"], ["test", "/dev/stdin"], ["replay", *log, "-"],
+                         ["decide", "--policy", good], [*watch, "-"],
+                         ["explain", "--record", "--policy", good]):
+                done = subprocess.run([TLSWARD, *call], input=text, timeout=TIMEOUT,
+                                      capture_output=True)
+                self.assertIn(done.returncode, (1, 2), (call, done.stderr[:500]))
+                self.assertLess(len(done.stderr), 200000, call)
+
+
 class Check(unittest.TestCase):
     def test_summary(self):
         status, output, _ = run("check", "policy.conf")
@@ -127,6 +167,24 @@ class Check(unittest.TestCase):
         file.write(text)
         file.flush()
         return file.name
+
+    def test_thousands_alike(self):
+        """Each is told of once, and the time grows with their number alone."""
+        count = 20000
+        for one in ("from a.example { require tls }\n", "client 192.0.2.1 { require tls }\n",
+                    "to /^a@/ { require tls }\n"):
+            errors = run("check", self.written(one * count))[2]
+            self.assertEqual(errors[-70:].partition("and ")[2], "%d more errors: \"tlsward "
+                             "check --all\" shows all\n" % (count - 21))
+        path = self.written("# tlsward: allow one-key\n" + "".join(
+            "from a%d.example { require tls >= 1.2 }  # tlsward: allow dot\n" % number
+            for number in range(count)))
+        self.assertIn(": %d rules, " % count, run("check", path)[1])
+        path = self.written("".join(
+            'partner "P%d" { domain a%d.example; incoming { require tls } }\n' % (number,
+                                                                              number)
+            for number in range(count)))
+        self.assertIn(": %d rules, " % count, run("check", path)[1])
 
     def test_no_default(self):
         path = self.written("from acme.example .acme.example { require tls }\n")
@@ -154,6 +212,134 @@ class Check(unittest.TestCase):
         path = self.written(output)
         self.assertEqual(run("check", "--print", path)[:2], (0, output))
 
+    # Without subdomains: a warning each.
+    THIRTY = "".join(f"from d{i}.example {{ require tls; otherwise reject }}\n"
+                     for i in range(30))
+
+    def test_five_of_a_kind_are_shown(self):
+        path = self.written(self.THIRTY + "profile unused { }\n")
+        status, output, errors = run("check", path)
+        self.assertEqual((status, errors.count(" [no-subdomains]\n"),
+                          errors.count(" [profile-unused]\n")), (0, 5, 1))
+        self.assertTrue(errors.endswith("\nand 25 more [no-subdomains]: \"tlsward check "
+                                        "--all\" shows all\n"), errors)
+        self.assertIn(", 31 warnings, ", output)
+        errors = run("check", "--all", path)[2]
+        self.assertEqual(errors.count(" [no-subdomains]\n"), 30)
+        self.assertNotIn("more", errors)
+
+    def test_twenty_errors_are_shown(self):
+        path = self.written("form a.example { }\n" * 25)
+        status, output, errors = run("check", path)
+        self.assertEqual((status, errors.count(": error: ")), (1, 20))
+        self.assertIn("\nand 5 more errors: ", errors)
+        self.assertIn(": 25 errors", output)
+        status, _, errors = run("check", "--all", path)
+        self.assertEqual((status, errors.count(": error: ")), (1, 25))
+        self.assertNotIn("more", errors)
+
+    def test_what_is_no_text_is_told_shortly(self):
+        with tempfile.NamedTemporaryFile() as file:
+            for _ in range(300):
+                file.write(bytes(range(256)) * 40 + b"\n")
+            file.flush()
+            status, _, errors = run("check", file.name)
+            self.assertEqual((status, errors.count(": error: ")), (1, 20))
+            self.assertLess(len(errors), 20000)
+            status, output, _ = run("check", "--json", file.name)
+            found = [json.loads(line) for line in output.splitlines()]
+            self.assertEqual(status, 1)
+            self.assertIn(f"and {len(found) - 20} more errors: ", errors)
+
+    def test_strict(self):
+        path = self.written(self.THIRTY)
+        self.assertEqual(run("check", "--strict", path)[0], 1)
+        path = self.written("default { require tls; otherwise accept }\n")
+        self.assertEqual(run("check", "--strict", path)[0], 0)
+
+    def test_json(self):
+        path = self.written(self.THIRTY)
+        status, output, errors = run("check", "--json", path)
+        self.assertEqual((status, errors), (0, ""))
+        found = [json.loads(line) for line in output.splitlines()]
+        self.assertEqual(len(found), 30)
+        self.assertEqual(found[29], {
+            "file": path, "line": 30, "column": 6, "severity": "warning",
+            "id": "no-subdomains", "message": "d29.example has requirements, and the "
+            "domains below it have none: add .d29.example"})
+        path = self.written("form a.example { }\n")
+        status, output, errors = run("check", "--json", path)
+        self.assertEqual((status, errors), (1, ""))
+        self.assertEqual({**json.loads(output), "message": ""}, {
+            "file": path, "line": 1, "column": 1, "severity": "error", "id": None,
+            "message": ""})
+        status, output, errors = run("check", "--json", "nowhere.conf")
+        self.assertEqual((status, errors), (2, ""))
+        self.assertEqual({**json.loads(output), "message": ""}, {
+            "file": "nowhere.conf", "line": None, "column": None, "severity": "error",
+            "id": None, "message": ""})
+        self.assertEqual(run("check", "--json", "--print", path)[0], 2)
+
+    def test_allowed(self):
+        path = self.written("# tlsward: allow one-key\n" + self.THIRTY.replace(
+            "\n", " # tlsward: allow no-subdomains\n"))
+        self.assertEqual(run("check", "--strict", path)[::2], (0, ""))
+        self.assertEqual(run("check", "--json", path)[1], "")
+        errors = run("check", "--all", path)[2]
+        self.assertEqual((errors.count("[allow-unused]"), errors.count(path)), (1, 1))
+        self.assertIn(f'{path}:1:1: info: nothing is warned of that "allow one-key" ', errors)
+
+    def test_the_first_line_is_one_like_others_where_it_has_a_rule(self):
+        path = self.written(self.THIRTY.replace(
+            "\n", " # tlsward: allow no-subdomains\n", 1))
+        self.assertEqual(len(run("check", "--json", path)[1].splitlines()), 29)
+
+    def test_what_is_allowed_is_printed_the_same_again(self):
+        path = self.written("partner p { # tlsward: allow via-only\n"
+                            "domain b.example # tlsward: allow looser\n"
+                            "incoming { require tls } }\n")
+        output = run("check", "--print", path)[1]
+        self.assertIn("# tlsward: allow looser via-only\n", output)
+        self.assertEqual(run("check", "--print", self.written(output))[1], output)
+
+    def test_print_keeps_what_is_allowed(self):
+        path = self.written(
+            "\nfrom a.example { # tlsward: allow no-subdomains\n"
+            "require tls; otherwise reject # tlsward: allow clear-text-milder\n"
+            "exempt until 2020-01-01 # tlsward: allow date-past\n}\n"
+            "partner p { # tlsward: allow looser\ndomain b.example\n"
+            "incoming {\nrequire tls >= 1.2 # tlsward: allow one-key\n} }\n")
+        status, output, errors = run("check", "--print", "--strict", path)
+        self.assertEqual(status, 0, errors)
+        self.assertEqual(output, """from a.example { # tlsward: allow no-subdomains
+	require tls # tlsward: allow clear-text-milder
+	otherwise reject # tlsward: allow clear-text-milder
+	exempt until 2020-01-01 # tlsward: allow date-past
+}
+
+partner "p" { # tlsward: allow looser
+	domain b.example # tlsward: allow looser
+	incoming {
+		require tls >= 1.2 # tlsward: allow one-key
+	}
+}
+""")
+        path = self.written(output)
+        self.assertEqual(run("check", "--print", "--strict", path), (0, output, ""))
+
+    def test_standard_input(self):
+        text = "include \"policy.conf\"\n"
+        status, output, errors = run("check", "-", text=text)
+        self.assertEqual((status, output[:10]), (0, "-: 4 rules"), errors)
+        status, _, errors = run("check", "-", text="\n form x.example { }\n")
+        self.assertEqual((status, errors[:14]), (1, "-:2:2: error: "))
+        status, _, errors = run("check", "-", text='from file "-" { }\n')
+        self.assertEqual((status, errors[:14]), (1, "-:1:11: error:"))
+        with open("/dev/zero", "rb") as endless:
+            done = subprocess.run([TLSWARD, "check", "-"], stdin=endless,
+                                  capture_output=True, timeout=TIMEOUT)
+        self.assertEqual((done.returncode, done.stderr),
+                         (2, b"-: error: cannot be read: it is too large, or has no end\n"))
 
     def test_at(self):
         path = self.written("to x.example .x.example { require tls; "
@@ -168,7 +354,160 @@ class Check(unittest.TestCase):
         self.assertIn("is not a date", errors)
 
 
-class Postconf(unittest.TestCase):
+class Start(Folder):
+    """What check and tlsward-milter -t find of what a start needs: the same."""
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder, 0o755)
+        self.user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        self.write("policy.conf", "default { require tls; otherwise accept }\n")
+
+    def both(self, status, *lines):
+        """What both say of these settings; nothing is made or removed by it."""
+        path = self.write("tlsward.conf", "\n".join((
+            f"user {self.user}", "journal none", "mta sendmail", *lines, "")))
+        before = sorted(os.walk(self.folder))
+        checked = run("check", "-c", path, env=dict(os.environ, PATH=NO_POSTCONF))
+        done = subprocess.run([MILTER, "-t", "-c", path], capture_output=True, text=True,
+                              timeout=TIMEOUT, env=dict(os.environ, PATH=NO_POSTCONF))
+        self.assertEqual((done.returncode, done.stderr), checked[::2])
+        self.assertEqual(checked[0], status, checked)
+        self.assertEqual(sorted(os.walk(self.folder)), before)
+        return done.stderr
+
+    def listen(self, name="m.sock"):
+        return f"listen unix:{self.folder}/{name}"
+
+    def test_fine(self):
+        self.assertEqual(self.both(0, self.listen(), f"log file:{self.folder}/l",
+                                   f"pid-file {self.folder}/p")
+                         if os.geteuid() != 0 else self.both(0, self.listen()), "")
+
+    def test_folders_that_are_not_there(self):
+        said = self.both(1, self.listen("no/m.sock"), f"log file:{self.folder}/no/l",
+                         f"pid-file {self.folder}/no/p")
+        for words in (":4:1: error: cannot make the socket ",
+                      ":5:1: error: cannot open the log ",
+                      ":6:1: error: cannot write the pid file "):
+            self.assertIn(words, said)
+
+    def test_something_else_has_the_name(self):
+        self.write("m.sock", "precious")
+        self.assertIn("something else has that name", self.both(1, self.listen()))
+
+    def test_service_that_is_nowhere(self):
+        said = self.both(1, self.listen(), f"tls-policy-map unix:{self.folder}/t.sock",
+                         "tls-policy-next inet:no-such-host.invalid:8642 QUERY")
+        self.assertIn(":6:1: error: cannot look up inet:8642@no-such-host.invalid: ", said)
+
+    def test_what_is_left_of_a_socket_is_left(self):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(os.path.join(self.folder, "m.sock"))
+        self.assertEqual(self.both(0, self.listen()), "")
+
+    def test_addresses_in_use(self):
+        # A daemon whose descriptors nobody shows us might be the one that listens.
+        for comm in glob.glob("/proc/[0-9]*/comm"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(comm) as file:
+                    ours = file.read() == "tlsward-milter\n"
+                if ours and not os.access(os.path.dirname(comm) + "/fd", os.R_OK):
+                    self.skipTest("a daemon of another user runs")
+        with socket.socket(socket.AF_UNIX) as path, socket.socket() as port:
+            path.bind(os.path.join(self.folder, "m.sock"))
+            path.listen()
+            port.bind(("127.0.0.1", 0))
+            port.listen()
+            number = port.getsockname()[1]
+            said = self.both(1, self.listen(), f"policy-service inet:127.0.0.1:{number}")
+            self.assertEqual(said.count("in use by another program"), 2, said)
+        self.both(0, self.listen("n.sock"), f"policy-service inet:127.0.0.1:{number}")
+
+    def test_a_daemon_that_runs(self):
+        path = self.write("tlsward.conf", "\n".join((
+            f"user {self.user}", "journal none", "mta sendmail", "log stderr",
+            self.listen(), "")))
+        daemon = subprocess.Popen([MILTER, "-f", "-c", path], stderr=subprocess.PIPE,
+                                  text=True)
+        try:
+            self.until(daemon, "serving on")
+            said = self.both(0, self.listen())
+        finally:
+            daemon.terminate()
+            daemon.communicate(timeout=TIMEOUT)
+        self.assertIn(":4:1: info: ", said)
+        self.assertIn("is in use by a tlsward-milter that runs", said)
+
+    def test_a_policy_that_is_not_taken_is_told_shortly(self):
+        path = self.write("tlsward.conf", "\n".join((
+            f"user {self.user}", "journal none", "log stderr", self.listen(), "")))
+        wrong = "form a.example { }\n" * 25
+        holes = "".join(f"from d{i}.example {{ require tls; otherwise reject }}\n"
+                        for i in range(9))
+
+        def errors(lines):
+            return [line for line in lines if ": error: " in line]
+
+        self.write("policy.conf", wrong)
+        done = subprocess.run([MILTER, "-f", "-c", path], capture_output=True, text=True,
+                              timeout=TIMEOUT)
+        self.assertEqual((done.returncode, len(errors(done.stderr.splitlines()))), (1, 20))
+        self.assertIn("and 5 more errors: ", done.stderr)
+        self.write("policy.conf", holes)
+        daemon = subprocess.Popen([MILTER, "-f", "-c", path], stderr=subprocess.PIPE,
+                                  text=True)
+        try:
+            said = self.until(daemon, "serving on")
+            self.write("policy.conf", wrong)
+            daemon.send_signal(signal.SIGHUP)
+            said += self.until(daemon, "policy not reloaded")
+        finally:
+            daemon.terminate()
+            daemon.communicate(timeout=TIMEOUT)
+        self.assertEqual(len(errors(said)), 20)
+        self.assertEqual([line for line in said if "no-subdomains" in line], [])
+        self.assertEqual(len([line for line in said if "and 5 more errors" in line]), 1)
+
+    def until(self, daemon, words):
+        """The daemon's lines up to the one with these words."""
+        lines = [""]
+        while words not in lines[-1]:
+            lines.append(daemon.stderr.readline())
+            self.assertNotEqual(lines[-1], "", lines)
+        return lines
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_what_the_user_cannot_read(self):
+        policy = os.path.join(self.folder, "policy.conf")
+        os.chmod(policy, 0o600)
+        path = self.write("tlsward.conf", f"user {self.user}\n{self.listen()}\n"
+                          "journal none\nmta sendmail\n")
+        for call in ((TLSWARD, "check", "-c", path), (MILTER, "-t", "-c", path)):
+            done = subprocess.run(call, capture_output=True, text=True, timeout=TIMEOUT)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("policy.conf: error: cannot be read: Permission denied",
+                          done.stderr)
+        os.chmod(policy, 0o644)
+        certificates = os.path.join(self.folder, "partners")
+        os.mkdir(certificates, 0o700)
+        self.write("list.txt", "a.example\n")
+        os.chmod(os.path.join(self.folder, "list.txt"), 0o600)
+        said = self.both(1, self.listen(), "partner-certificates partners")
+        self.assertIn("partners: error: the folder of partner-certificates cannot be "
+                      "read: Permission denied", said)
+        os.chmod(certificates, 0o755)
+        os.chmod(self.write("partners/a.pem", "x"), 0o600)
+        said = self.both(1, self.listen(), "partner-certificates partners")
+        self.assertIn("partners/a.pem: error: no partner's certificate: Permission denied",
+                      said)
+        self.write("policy.conf", 'from file "list.txt" { }\ninclude "no/*.conf"\n')
+        os.mkdir(os.path.join(self.folder, "no"), 0o700)
+        said = self.both(1, self.listen())
+        self.assertEqual(said.count("Permission denied"), 2, said)
+
+
+class Postconf(Folder):
     """What check says of the Postfix on its host: a script that stands for it."""
 
     NAMED = ("from a.example .a.example { require certificate name mx.a.example }\n")
@@ -176,25 +515,18 @@ class Postconf(unittest.TestCase):
               f"sha256:{'ab' * 32} sha256:{'cd' * 32} }}\n")
 
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.calls = os.path.join(self.folder.name, "calls")
-
-    def write(self, name, text):
-        path = os.path.join(self.folder.name, name)
-        with open(path, "w") as file:
-            file.write(text)
-        os.chmod(path, 0o755)
-        return path
+        super().setUp()
+        self.calls = os.path.join(self.folder, "calls")
 
     def check(self, policy, script, settings=None):
-        self.write("postconf", f"#!/bin/sh\necho \"$*\" >> {self.calls}\n{script}")
+        self.write("postconf", f"#!/bin/sh\necho \"$*\" >> {self.calls}\n{script}",
+                   0o755)
         path = self.write("policy.conf", policy)
         call = [path]
         if settings is not None:
             call = ["-c", self.write("tlsward.conf", settings)]
         environment = dict(os.environ,
-                           PATH=f"{self.folder.name}:{os.environ['PATH']}")
+                           PATH=f"{self.folder}:{os.environ['PATH']}")
         status, _, errors = run("check", *call, env=environment)
         self.assertEqual(status, 0, errors)
         return errors
@@ -242,7 +574,7 @@ class Postconf(unittest.TestCase):
 
     def test_no_answer(self):
         for script in ("echo no; exit 1", "kill -9 $$", "exit 0", "yes no",
-                       "printf '%05000d'", "exec sleep 60"):
+                       "printf '%05000d'", "exec sleep 60", "exec >&-; exec sleep 100000"):
             self.assertEqual(self.check(self.NAMED, script), "")
 
     def test_not_asked(self):

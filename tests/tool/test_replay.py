@@ -2,19 +2,21 @@
 # SPDX-License-Identifier: ISC
 """tlsward replay: what another policy would have done, by the journal and by a log."""
 
+import bz2
 import datetime
+import glob
 import gzip
 import json
+import lzma
 import os
 import random
-import shutil
+import subprocess
 import sys
-import tempfile
-import unittest
 
 from journals import Journal
-from tool import main, run
+from tool import Folder, main, run
 
+CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cases", "maillog")
 NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
 
@@ -23,17 +25,7 @@ def ago(**span):
     return (NOW - datetime.timedelta(**span)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(text)
-        return path
-
+class Replay(Folder):
     def replay(self, policy, *arguments, text=""):
         status, out, errors = run("replay", "--policy", self.write("p.conf", policy),
                                   "--json", *arguments, text=text)
@@ -46,7 +38,7 @@ class Folder(unittest.TestCase):
         return found[0]
 
 
-class Recorded(Folder):
+class Recorded(Replay):
     def setUp(self):
         super().setUp()
         self.path = os.path.join(self.folder, "journal.db")
@@ -174,6 +166,42 @@ class Recorded(Folder):
                 self.assertEqual(self.uncertain(policy), 7)
                 self.setUp()
 
+    def test_clients_of_agreements(self):
+        """via and require client: by the address where it was kept, else by the network."""
+        via = "from acme.example via {} {{ require tls; otherwise reject }}\n"
+        required = "from acme.example {{ require client {}; otherwise reject }}\n"
+        for client, inside, outside, network in (
+                ("192.0.2.7", "192.0.2.7", "192.0.2.8", 7),
+                ("192.0.2.0/25", "192.0.2.127", "192.0.2.128", 7),
+                ("192.0.0.0/16", "192.0.2.9", None, 0),
+                ("198.51.100.0/24", None, "192.0.2.9", 0)):
+            for policy, refused in ((via, inside), (required, outside)):
+                for address in (inside, outside):
+                    if address is None:
+                        continue
+                    with self.subTest(client=client, address=address):
+                        self.journal.rollup(
+                            ago(hours=1), ago(hours=1), 5, domain="acme.example",
+                            sender="a", client_network="192.0.2.0/24",
+                            client_addr="192.0.2.200", client_address=address,
+                            tls_version="none")
+                        result = self.judge(policy.format(client))
+                        self.assertEqual((result["changed"], result["uncertain"]),
+                                         (5 if address == refused else 0, 0))
+                        self.setUp()
+                with self.subTest(client=client):
+                    self.assertEqual(self.uncertain(policy.format(client)), network)
+                    self.setUp()
+
+    def test_a_name_that_could_not_be_looked_up(self):
+        """The daemon would tempfail what a name might have let in."""
+        policy = "from acme.example { require client mx.acme.example; otherwise reject }\n"
+        self.journal.rollup(ago(hours=1), ago(hours=1), 1, domain="acme.example",
+                            client_addr="192.0.2.7", client_resolve="temp",
+                            client_address="192.0.2.7", tls_version="none")
+        change, = self.judge(policy)["domains"][0]["changes"]
+        self.assertEqual(change["to"], "tempfail")
+
     def test_ipv6(self):
         facts = {"client_network": "2001:db8:0:1::/64", "client_addr": "2001:db8:0:1::5"}
         self.assertEqual(self.uncertain(
@@ -193,7 +221,7 @@ class Recorded(Folder):
                             cert_fingerprint="sha256:" + "ab" * 32)
         for policy, changed in (
                 ('require certificate name "mx,1.acme.example"', 0),
-                ("require certificate name other", 3),
+                ("require certificate name other.example", 3),
                 ("require certificate fingerprint sha256:" + "ab" * 32, 0),
                 ("require certificate fingerprint sha256:" + "cd" * 32, 3)):
             result = self.judge("from acme.example { %s }\n" % policy)
@@ -227,14 +255,17 @@ class Recorded(Folder):
         policy = self.write("p.conf", "")
         for arguments, said in (
                 (("--journal", self.folder + "/none.db"), "none.db"),
-                (("--journal", self.path, "--since", "yesterday"), "is no time"),
+                (("--journal", self.path, "--since", "tomorrow"), "is not a time"),
                 (("--journal", self.path, "--maillog", "-"), "cannot be given together"),
-                (("--maillog", self.folder), "directory"),
-                (("--maillog", policy, policy), "are the same file"),
+                (("--maillog", self.folder), "folder"),
+                (("--maillog", policy, policy), "is named twice"),
                 (("stray",), "usage")):
             status, out, errors = run("replay", "--policy", policy, *arguments)
             self.assertEqual((status, out), (2, ""), arguments)
             self.assertIn(said, errors)
+        self.assertEqual(run("replay", "--policy", policy, "--maillog", policy)[2],
+                         f"tlsward: {policy}: not a line of a mail server in it: is it "
+                         "empty?\n")
         bad = self.write("bad.conf", "nonsense\n")
         self.assertEqual(run("replay", "--policy", bad, "--journal", self.path)[0], 2)
 
@@ -267,7 +298,7 @@ def removed(number):
     return line("%X: removed" % (0x4ABCD00000 + number), program="postfix/qmgr", pid=9)
 
 
-class Maillog(Folder):
+class Maillog(Replay):
     def counts(self, text, *arguments, policy=""):
         result = self.replay(policy, "--maillog", self.write("mail.log", text), *arguments)
         return {d["domain"]: (d["tls"], d["clear"], d["unknown"], d["local"])
@@ -333,7 +364,7 @@ class Maillog(Folder):
         found, totals = self.counts(text)
         self.assertEqual(found, {"a.example": (2, 0, 0, 0), "ours.example": (0, 0, 0, 1)})
         self.assertEqual((totals["reinjected"], totals["refused"], totals["unfinished"],
-                          totals["other_lines"]), (1, 2, 1, 2))
+                          totals["other_lines"], totals["unread_lines"]), (1, 2, 1, 1, 1))
 
     def test_filter_before_the_queue(self):
         text = (line(CONNECT) + line(tls())
@@ -441,7 +472,7 @@ class Maillog(Folder):
         policy = "default { require tls; otherwise reject }\n"
         result = self.replay(policy, "--maillog", "-", text=old + new)
         self.assertEqual(result["transactions"], 2)
-        self.assertEqual(result["changes"][0]["last"], "2026-11-20T09:00:00.000Z")
+        self.assertEqual(result["changes"][0]["last"], "2026-11-20T09:00:00.123Z")
         result = self.replay(policy, "--maillog", "-", "--since", "2026-11-01",
                              "--until", "2026-11-20T09:00:01Z", text=old + new)
         self.assertEqual(result["transactions"], 1)
@@ -489,6 +520,77 @@ class Maillog(Folder):
         found, _ = self.counts(text)
         self.assertEqual(found, {name: tuple(c) for name, c in expected.items()})
         self.assertGreater(number, 100)
+
+    def test_cases(self):
+        """cases/maillog: logs, and what they tell."""
+        for path in sorted(glob.glob(os.path.join(CASES, "*.json"))):
+            with open(path, encoding="utf-8") as text:
+                expected = json.load(text)
+            path = path[:-5] + ".log"
+            result = self.replay("", "--maillog", path)
+            with self.subTest(os.path.basename(path)):
+                self.assertEqual(
+                    {d["domain"]: [d["tls"], d["clear"], d["unknown"], d["local"]]
+                     for d in result["domains"]}, expected["domains"])
+                self.assertEqual({name: count for name, count in result["maillog"].items()
+                                  if count and name != "lines"}, expected["maillog"])
+
+    def test_events(self):
+        """cases/maillog/*.events: handshakes and deliveries, whenever the reader ends."""
+        for path in sorted(glob.glob(os.path.join(CASES, "*.events"))):
+            with open(path, encoding="utf-8") as text:
+                expected = text.read()
+            for every in (1000000, 1, 2, 3, 7):
+                with self.subTest(os.path.basename(path), every=every), \
+                        open(path[:-7] + ".log", encoding="utf-8") as log:
+                    done = subprocess.run([os.environ["READ_MAILLOG"], str(every)],
+                                          stdin=log, capture_output=True, text=True,
+                                          check=True)
+                    self.assertEqual(done.stdout, expected)
+
+    def test_compressed(self):
+        with open(os.path.join(CASES, "sni.log"), "rb") as log:
+            text = log.read()
+        for suffix, compress in (("gz", gzip.compress), ("bz2", bz2.compress),
+                                 ("xz", lzma.compress)):
+            path = os.path.join(self.folder, "mail.log." + suffix)
+            with open(path, "wb") as out:
+                out.write(compress(text))
+            self.assertEqual(self.replay("", "--maillog", path)["tls"], 2, suffix)
+
+    def test_the_same_lines_in_two_files(self):
+        with open(os.path.join(CASES, "sni.log"), encoding="utf-8") as log:
+            text = log.read()
+        lines = text.splitlines(keepends=True)
+        whole, copy = self.write("mail.log", text), self.write("copy.log", text)
+        part = self.write("part.log", "".join(lines[7:]))
+        for paths in ((whole, copy), (part, whole), (copy, part, whole)):
+            self.assertEqual(self.replay("", "--maillog", *paths)["tls"], 2, paths)
+
+    def test_no_log(self):
+        for text in ("root:x:0:0:root:/root:/bin/bash\n",
+                     "Nov 20 10:00:00 mx sshd[1]: Accepted\n"):
+            path = self.write("other", text)
+            status, out, errors = run("replay", "--policy", self.write("p.conf", ""),
+                                      "--maillog", path)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn("no line of a mail log in " + path, errors)
+
+    def test_utc(self):
+        """Of what is read and of what is written; a log's times are local in any case."""
+        os.environ["TZ"] = "CET-1"
+        self.addCleanup(os.environ.pop, "TZ")
+        path = self.write("mail.log", line(CONNECT) + line(tls("TLSv1.1")) +
+                          line(client(1)) + queued(1, "a@a.example"))
+        call = ("replay", "--policy", self.write("p.conf", "from a.example { require tls >= 1.2 }"),
+                "--maillog", path)
+        year = NOW.year - (NOW.month * 100 + NOW.day < 1121)
+        os.utime(path, (datetime.datetime(year, 12, 1).timestamp(),) * 2)
+        self.assertIn("last %d-11-20 10:00 CET" % year, run(*call)[1])
+        self.assertIn("last %d-11-20 09:00 UTC" % year, run(*call, "--utc")[1])
+        for more, there in (((), 1), (("--utc",), 0)):
+            text = run(*call, "--since", "%d-11-20 09:30" % year, *more)[1]
+            self.assertIn("\n%d transaction" % there, text)
 
     def test_damaged_lines(self):
         """Any part of a line may be missing: nothing is read that is not there."""

@@ -1,322 +1,587 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Tests of tlsward report, from outside. TLSWARD names the program."""
+"""Tests of what tlsward report writes for people: its text, and the message to a partner."""
 
-import csv
 import email
 import email.policy
-import io
 import json
 import os
-import subprocess
+import re
 import sys
-import tempfile
 import time
-import unittest
+import unicodedata
 
-from tool import TIMEOUT, TLSWARD, main
+from tool import Folder, main, run
 from journals import Journal
 
 HOSTILE = "\r\nBcc: evil@evil.example\r\n\r\n\x1b[31m<script>\u202e"
 DAY = 86400
-POLICY = """
-default { require tls >= 1.2; monitor }
-from acme.example { require tls >= 1.3; otherwise reject
-    contact "postmaster@acme.example mailto:tls@acme.example" }
-from beta.example { require tls; monitor until 2999-01-01 }
-from gamma.example { require tls; exempt until 2999-03-01 "gateway" }
-from silent.example { require tls }
+PIN, OTHER = "sha256:" + "0a" * 32, "sha256:" + "ab" * 32
+POLICY = f"""
+default {{ require tls >= 1.2; monitor }}
+partner "Sparbank" {{
+    domain sparbank.example cards.example
+    incoming {{ require tls >= 1.2; require certificate fingerprint {PIN}; otherwise reject }}
+    outgoing {{ require tls >= 1.2 }}
+    contact "maildesk@sparbank.example mailto:tls@sparbank.example"
+    note "ticket 4711"
+}}
+partner "B\u00fccher" {{
+    domain buecher.example
+    incoming {{ require tls >= 1.3; monitor until 2999-01-01 }}
+    contact it@buecher.example
+}}
+from silent.example {{ require tls }}
+to payroll@ours.example {{ require tls >= 1.3; otherwise tempfail }}
 """
+SPARBANK = {"domain": "sparbank.example", "rule": "policy.conf:5", "rule_kind": "from",
+            "rule_name": "sparbank.example", "partner": "Sparbank"}
+BUECHER = {"domain": "buecher.example", "rule": "policy.conf:12", "rule_kind": "from",
+           "rule_name": "buecher.example", "partner": "B\u00fccher"}
+TLS13 = {"tls_version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "bits": 256}
+TLS10 = {"tls_version": "TLSv1", "cipher": "ECDHE-RSA-AES256-SHA", "bits": 256}
+CLEAR = {"tls_version": "none"}
+# In the middle of an hour, so that what belongs together is in one.
+NOW = int(time.time()) // 3600 * 3600 - 1800
 
 
 def at(days, seconds=0):
     """RFC 3339, so many days before now."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ",
-                         time.gmtime(NOW - days * DAY + seconds))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW - days * DAY + seconds))
 
 
-# In the middle of an hour, so that what belongs together is in one.
-NOW = int(time.time()) // 3600 * 3600 - 1800
-TLS13 = {"tls_version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "bits": 256}
-TLS12 = {"tls_version": "TLSv1.2", "cipher": "ECDHE-RSA-AES128-GCM-SHA256", "bits": 128}
-RSA = {"tls_version": "TLSv1.2", "cipher": "AES128-SHA", "bits": 128}
-CLEAR = {"tls_version": "none"}
+def short(days):
+    """The same as text has it."""
+    return time.strftime("%-d %b", time.gmtime(NOW - days * DAY))
 
 
-class Report(unittest.TestCase):
+def long(days):
+    return time.strftime("%-d %B", time.gmtime(NOW - days * DAY))
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def width_of(line):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+class Report(Folder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = os.path.join(folder.name, "journal.db")
-        self.policy = os.path.join(folder.name, "policy.conf")
-        with open(self.policy, "w") as file:
-            file.write(POLICY)
+        super().setUp()
+        self.policy = self.write("policy.conf", POLICY)
+        self.path = os.path.join(self.folder, "journal.db")
         self.journal = Journal(self.path)
         self.addCleanup(self.journal.close)
 
-    def run_report(self, *arguments, **environment):
-        done = subprocess.run([TLSWARD, "report", "--policy", self.policy, "--journal",
-                               self.path, *arguments], capture_output=True,
-                              timeout=TIMEOUT, env={**os.environ, **environment})
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+    def report(self, *arguments, **environment):
+        return run("report", "--policy", self.policy, "--journal", self.path, *arguments,
+                   env={**os.environ, **environment})
 
     def output(self, *arguments, **environment):
-        status, output, errors = self.run_report(*arguments, **environment)
+        status, output, errors = self.report(*arguments, **environment)
         self.assertEqual((status, errors), (0, ""))
         return output
 
-    def json(self, *arguments):
-        report = json.loads(self.output("--json", *arguments))
-        return report, {row["domain"]: row for row in report["domains"]}
+    def refuse(self, days, **columns):
+        """One of Sparbank's that is refused."""
+        self.journal.record(at(days), columns.pop("action", "reject"), **(SPARBANK | {
+            "sender": "a@sparbank.example", "to": "us@ours.example", "session": f"s{days}",
+            "client_addr": "192.0.2.7", "client_name": "mx.sparbank.example",
+            "reason": "certificate-fingerprint", "failed": ["certificate-fingerprint"],
+            "reply": "550 5.7.5 the key is not the registered one", "cert_verified": "yes",
+            "cert_cn": "mx.sparbank.example", "cert_fingerprint": OTHER,
+            "cert_not_after": at(-300)} | TLS13 | columns))
 
     def fill(self):
-        rollup, record = self.journal.rollup, self.journal.record
-        rollup(at(20), at(20, 60), 100, domain="acme.example", client_name="mx.acme.example",
-               client_network="192.0.2.0/24", cert_cn="mx.acme.example",
-               cert_fingerprint="sha256:" + "ab" * 32, cert_verified="yes",
-               cert_not_after=at(-10), **TLS13)
-        rollup(at(10), at(10, 60), 7, domain="acme.example", client_network="192.0.2.0/24",
-               **TLS12)
-        for to in ("one", "two"):
-            record(at(5), "reject", domain="acme.example", sender="a@acme.example",
-                   session="s1", to=f"{to}@ours.example", client_addr="192.0.2.7",
-                   client_name="mx2.acme.example", reason="tls", failed=["tls"],
-                   rule="policy.conf:3", reply="530 5.7.0 TLS please", **CLEAR)
-        record(at(3), "tempfail", domain="acme.example", session="s2",
-               sender="a@acme.example", client_addr="192.0.2.8", reason="tls-version",
-               failed=["tls-version"], **TLS12)
-        rollup(at(40), at(40, 5), 3, domain="beta.example", client_network="10.0.0.0/24",
-               **TLS12)
-        rollup(at(2), at(2, 5), 3, domain="beta.example", client_network="10.0.0.0/24",
-               **TLS12)
-        record(at(1), "accept", domain="gamma.example", sender="g@gamma.example",
-               exempted=1, exempt="gateway", client_addr="203.0.113.9", **CLEAR)
-        rollup(at(6), at(6, 5), 50, domain="strong.example", **TLS12)
-        rollup(at(6), at(6, 5), 50, domain="weak.example", **RSA)
-        rollup(at(6), at(6, 5), 9, domain="few.example", **TLS13)
-        record(at(1), "accept", domain="would.example", sender="w@would.example",
-               would="tempfail", would_reason="tls", would_failed=["tls"],
-               would_rule="policy.conf:2", client_addr="203.0.113.1", **CLEAR)
-        rollup(at(400), at(400, 5), 4, domain="would.example", client_network="10.9.9.0/24",
-               **TLS13)
-        rollup(at(6), at(6, 5), 2, null_sender="yes", **TLS13)
-        self.journal.insert("discarded", why="age", records=3, messages=40, last=1)
+        self.journal.rollup(at(20), at(20, 60), 100, client_network="192.0.2.0/24",
+                            client_name="mx.sparbank.example", **SPARBANK, **TLS13)
+        self.refuse(4)
+        self.refuse(2, failed=["tls-version", "certificate-fingerprint"],
+                    reason="tls-version", **TLS10)
+        self.journal.rollup(at(20), at(20, 60), 40, client_network="198.51.100.0/24",
+                            **BUECHER, **TLS13)
+        self.journal.record(at(3), "accept", sender="b@buecher.example", would="reject",
+                            would_reason="tls-version", would_failed=["tls-version"],
+                            would_rule="policy.conf:12", client_addr="198.51.100.9",
+                            to="us@ours.example", **BUECHER, **TLS10)
+        self.journal.rollup(at(9), at(9, 60), 50, domain="strong.example",
+                            client_network="203.0.113.0/24", rule="policy.conf:2",
+                            rule_kind="default", **TLS13)
 
-    def test_counts(self):
+
+class Text(Report):
+    def points(self, output):
+        """What is before the table: a line for each thing, unfolded."""
+        head = output.split("\n\nTLS with ")[0]
+        return re.sub(r"\n +", " ", head).strip().splitlines()
+
+    def rows(self, output):
+        table = output.split("\nAGREEMENT")[1].split("\n\n")[0].splitlines()[1:]
+        return [re.split(r" {2,}|(?<=\S) (?=[-\d])", row) for row in table]
+
+    def test_what_needs_somebody(self):
         self.fill()
-        report, domains = self.json()
-        acme = domains["acme.example"]
-        self.assertEqual(acme["transactions"], 100 + 7 + 1 + 1)
-        self.assertEqual(acme["encrypted"], 108)
-        self.assertEqual(acme["protocols"], {"TLSv1.3": 100, "TLSv1.2": 8, "clear text": 1})
-        self.assertEqual((acme["accepted"], acme["rejected"], acme["tempfailed"]), (107, 2, 1))
-        self.assertEqual(acme["refused"], {"tls": 2, "tls-version": 1})
-        self.assertEqual([(c["cipher"], c["transactions"]) for c in acme["ciphers"]],
-                         [(TLS13["cipher"], 100), (TLS12["cipher"], 8)])
-        self.assertEqual(acme["weakest"]["protocol"], "clear text")
-        self.assertEqual(acme["weakest"]["host"], "mx2.acme.example")
-        self.assertEqual(acme["last_refused"]["reason"], "tls-version")
-        self.assertEqual(acme["certificates"][0]["cert_cn"], "mx.acme.example")
-        self.assertTrue(acme["certificates"][0]["transactions"], 100)
-        self.assertEqual(domains["<>"]["transactions"], 2)
-        self.assertEqual(report["totals"]["transactions"],
-                         sum(row["transactions"] for row in domains.values()))
-        self.assertEqual(report["totals"]["transactions"],
-                         sum(sum(b["protocols"].values()) for b in report["series"]))
-        self.assertEqual(sum(b["refused"] for b in report["series"]), 3)
-        self.assertEqual(report["series_seconds"], DAY)
-        self.assertEqual(report["discarded"][0]["messages"], 40)
+        self.assertEqual(self.points(self.output()), [
+            "1 partner had mail refused: Sparbank (2 of 102: TLS older than agreed (1), key is "
+            f"not the registered one (1), since {short(4)}; maildesk@sparbank.example "
+            "mailto:tls@sparbank.example)",
+            "1 would lose mail if monitor ended today: B\u00fccher (1 of 41: TLS older than "
+            f"agreed, since {short(3)}; it@buecher.example)"])
 
-    def test_a_raw_public_key(self):
+    def test_whose_mail_it_was(self):
+        for domain, count in (("a", 1), ("b", 3), ("c", 2), ("d", 1), ("e", 1)):
+            for i in range(count):
+                who = {"domain": f"{domain}.example", "sender": f"x@{domain}.example",
+                       "session": f"{domain}{i}", "client_addr": "192.0.2.1"}
+                self.journal.record(at(1), "tempfail", reason="tls", failed=["tls"],
+                                    rule="policy.conf:16", rule_kind="to",
+                                    rule_name="payroll@ours.example",
+                                    to="payroll@ours.example", **who, **CLEAR)
+                self.journal.record(at(2), "accept", rule="policy.conf:2", would="reject",
+                                    rule_kind="default", would_rule="policy.conf:2",
+                                    would_reason="tls", would_failed=["tls"], **who, **CLEAR)
+        output = words(self.output())
+        self.assertIn("to payroll@ours.example (8 of 8 attempts: clear text, since "
+                      f"{short(1)}; mail of b.example, c.example and 3 more)",
+                      output)
+        self.assertIn("everybody else (default) (8 of 16: clear text, since "
+                      f"{short(2)}; mail of b.example, c.example and 3 more)",
+                      output)
+
+    def test_attempts(self):
+        self.refuse(4, action="tempfail")
+        self.assertIn("(1 of 1 attempts: ", self.output())
+
+    def test_agreements(self):
+        self.fill()
+        self.assertEqual([row[:2] for row in self.rows(self.output())], [
+            ["Sparbank", "enforced"], ["B\u00fccher", "monitored"],
+            ["silent.example", "enforced"], ["to payroll@ours.example", "enforced"],
+            ["everybody else (default) monitored", "50"]])
+        self.assertRegex(self.output(), r"\nSparbank +enforced +102 +98\.0% +2 +- ")
+        self.assertRegex(self.output(), r"\nB\u00fccher +monitored +41 +97\.6% +- +1 ")
+
+    def test_all_is_well(self):
+        self.journal.rollup(at(20), at(20, 60), 100, **SPARBANK, **TLS13)
+        self.assertEqual(self.points(self.output()), [
+            "All is well: of 100 messages that came in none was refused, and none would be "
+            "if monitor ended; what went out is not recorded; no handshake of theirs failed."])
+
+    def test_strangers(self):
+        """Whose handshakes fail, and who has no agreement, needs nobody."""
+        self.journal.rollup(at(20), at(20, 60), 100, **SPARBANK, **TLS13)
+        self.journal.handshake(at(3), "not-tls", count=31, address="203.0.113.66")
+        self.journal.handshake(at(3), "connection-lost", count=2, address="203.0.113.67")
+        self.assertIn("All is well: ", self.output())
+        self.assertIn("33 handshakes of hosts without an agreement failed: 203.0.113.66, 31 "
+                      "times: what it sent is not TLS; 203.0.113.67, 2 times: ",
+                      words(self.output()))
+
+    def test_many_strangers(self):
+        """Those with the most are told apart; of the others nothing is lost but names."""
+        self.journal.rollup(at(20), at(20, 60), 100, **SPARBANK, **TLS13)
+        for number in range(1500):
+            self.journal.handshake(at(3), "not-tls", count=9 if number == 1400 else 1,
+                                   address="203.0.%d.%d" % divmod(number, 250))
+        self.journal.handshake(at(3), "not-tls", host="mx.sparbank.example")
+        self.assertIn("1,508 handshakes of hosts without an agreement failed: 203.0.5.150, 9 "
+                      "times: ", words(self.output()))
+        rows = json.loads(self.output("--json"))["handshakes"]
+        self.assertEqual(len(rows), 1002)
+        self.assertEqual(sum(row["count"] for row in rows), 1509)
+        self.assertEqual([row["count"] for row in rows if row["partner"] == "Sparbank"], [1])
+        others = rows[-1]
+        self.assertEqual((others["others"], others["count"], others["host"],
+                          others["reason"]), (500, 500, None, "not-tls"))
+
+    def test_nothing(self):
+        output = words(self.output())
+        self.assertIn(f"Nothing was recorded in this time. The journal {self.path} is empty.",
+                      output)
+        self.assertTrue(output.startswith("Nothing was recorded"), output)
+        for way in ("tlsward check", "smtpd_milters", "tlsward watch"):
+            self.assertIn(way, output)
+        # What watch alone has put there is something, too.
+        self.journal.delivery(at(300), "acme.example", last=at(300, 60))
+        self.assertIn(f"The journal {self.path} has something of ", words(self.output()))
+
+    def test_in_all(self):
+        self.fill()
+        self.assertIn("In all 193 messages came in (100% over TLS).",
+                      words(self.output()))
+        self.journal.record(at(1), "accept", domain="new.example", rule_kind="default",
+                            rule="policy.conf:2", session="clear", **CLEAR)
+        self.journal.delivery(at(1), "sparbank.example", count=3, tls_version="TLSv1.3",
+                              verification="verified")
+        self.assertIn("In all 194 messages came in (99.5% over TLS), and 3 went out (100%).", words(self.output()))
+
+    def test_loglevel(self):
+        """Of what the log does not tell nothing is said, but how it would."""
+        for version in ("", "TLSv1.3", "none"):
+            self.journal.delivery(at(1), "lax.example", count=3, tls_version=version,
+                                  rule="policy.conf:9", rule_kind="deliver",
+                                  rule_name="lax.example")
+        self.assertIn("and 9 went out (50.0%). Of 3 that went out the log does not tell "
+                      "whether over TLS: is smtp_tls_loglevel 0 in main.cf? Set it to 1.",
+                      words(self.output()))
+        self.assertRegex(self.output(), r"(?m)lax\.example .* 9 +50\.0% +-")
+
+    def test_widths(self):
+        self.fill()
+        for width in (60, 80, 132):
+            lines = self.output(COLUMNS=str(width)).splitlines()
+            with self.subTest(width=width):
+                self.assertLessEqual(max(map(width_of, lines)), width)
+        self.assertIn("CONTACT", self.output(COLUMNS="132"))
+
+    def test_a_screen_for_twenty(self):
+        with open(self.policy, "a", encoding="utf-8") as policy:
+            for i in range(20):
+                policy.write(f'partner "Partner {i}" {{ domain p{i}.example\n incoming {{ '
+                             f'require tls }}\n contact "postmaster@p{i}.example" }}\n')
+        for i in range(20):
+            self.journal.record(at(1), "reject", domain=f"p{i}.example", reason="tls",
+                                rule_kind="from", rule_name=f"p{i}.example",
+                                partner=f"Partner {i}", failed=["tls"], **CLEAR)
+        output = self.output(COLUMNS="80")
+        self.assertLessEqual(output.count("\n"), 50)
+        self.assertIn("20 partners had mail refused: ", output)
+        self.assertIn("and 17 more", words(output))
+        self.assertNotIn("more: --all", output)
+        with open(self.policy, "a", encoding="utf-8") as policy:
+            policy.write("".join(f"from q{i}.example {{ require tls }}\n"
+                                 for i in range(30)))
+        output = self.output(COLUMNS="80")
+        self.assertLessEqual(output.count("\n"), 50)
+        self.assertRegex(output, r"\n\.\.\. and \d+ more: --all lists them\n")
+        self.assertNotIn("more: --all", self.output("--all"))
+
+    def test_time_zone(self):
+        self.fill()
+        zone = {"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
+        self.assertRegex(self.output(**zone), r"\d\d:\d\d CES?T to ")
+        self.assertRegex(self.output("--utc", **zone), r"\d\d:\d\d UTC to ")
+
+    def test_partner(self):
+        self.fill()
+        for name in ("Sparbank", "sparbank", "cards.example", "policy.conf:5"):
+            with self.subTest(name=name):
+                output = words(self.output("--partner", name))
+                self.assertIn("102 messages: 102 over TLS, 100 met the agreement, 2 refused",
+                              output)
+                self.assertIn("the last " + at(2)[:16].replace("T", " ") +
+                              " UTC from mx.sparbank.example [192.0.2.7], TLSv1.0 "
+                              "ECDHE-RSA-AES256-SHA: 550 5.7.5 the key is", output)
+                self.assertIn(OTHER, output)
+                self.assertIn("note ticket 4711", output)
+                self.assertNotIn("B\u00fccher", output)
+        self.assertIn("to payroll@ours.example: enforced", self.output("--partner",
+                                                               "payroll@ours.example"))
+
+    def test_raw_key(self):
         key = "sha256:" + "cd" * 32
-        self.journal.rollup(at(2), at(2, 60), 3, domain="raw.example", cert_verified="no",
-                            cert_fingerprint="none", cert_pubkey_fingerprint=key, **TLS13)
-        self.journal.rollup(at(2), at(2, 60), 4, domain="none.example", cert_verified="no",
-                            cert_fingerprint="none", cert_pubkey_fingerprint="none",
-                            **TLS13)
-        _, domains = self.json()
-        (shown,) = domains["raw.example"]["certificates"]
-        self.assertEqual((shown["raw_key"], shown.get("cert_fingerprint"),
-                          shown["cert_pubkey_fingerprint"], shown["transactions"]),
-                         (True, None, key, 3))
-        self.assertEqual(domains["none.example"]["certificates"], [])
-        self.assertRegex(self.output("--domain", "raw.example"),
-                         "raw public key\\s+" + key)
+        self.refuse(1, cert_cn=None, cert_not_after=None, cert_fingerprint="none",
+                    cert_verified="no", cert_pubkey_fingerprint=key)
+        self.assertIn(f"raw key without a name {key}", words(self.output("--partner",
+                                                                         "Sparbank")))
 
-    def test_policy(self):
+    def test_what_was_meant(self):
         self.fill()
-        _, domains = self.json()
-        self.assertEqual([domains[name]["policy"] for name in (
-            "acme.example", "beta.example", "gamma.example", "silent.example",
-            "strong.example")], ["enforced", "monitored", "exempt", "enforced", "monitored"])
-        self.assertEqual(domains["acme.example"]["rule"], "policy.conf:3")
-        self.assertEqual(domains["gamma.example"]["until"], "2999-03-01T00:00:00.000Z")
-        self.assertEqual(domains["silent.example"]["transactions"], 0)
-        self.assertEqual({name for name, row in domains.items() if row.get("ready")},
-                         {"beta.example"})
-        self.assertEqual({name for name, row in domains.items() if row["candidate"]},
-                         {"strong.example"})
+        self.assertIn("everybody else (default)", self.output("--partner", "default"))
+        for name, meant in (("Sparbnk", "Sparbank"), ("spar", "Sparbank"), ("BUCHER", "B\u00fccher"),
+                            ("payrol@ours.example", "payroll@ours.example")):
+            with self.subTest(name=name):
+                status, output, errors = self.report("--partner", name)
+                self.assertEqual((status, output), (2, ""))
+                self.assertIn(f'did you mean "{meant}"?', errors)
+        self.assertIn("Did you mean sparbank.example?",
+                      self.output("--domain", "sparbankk.example"))
 
-    def test_ready_days(self):
+    def test_domain(self):
         self.fill()
-        ready = {name for name, row in self.json("--ready-days", "60")[1].items()
-                 if row.get("ready")}
-        self.assertEqual(ready, set())
-        self.journal.record(at(13), "accept", domain="beta.example", would="reject",
-                            would_reason="tls", **CLEAR)
-        self.assertFalse(self.json("--since", "3d")[1]["beta.example"]["ready"])
-        self.assertTrue(self.json("--since", "3d", "--ready-days",
-                                  "7")[1]["beta.example"]["ready"])
-
-    def test_downgrades(self):
-        self.fill()
-        _, domains = self.json()
-        acme = domains["acme.example"]["downgrade"]
-        self.assertEqual((acme["transactions"], acme["same_network"], acme["network"]),
-                         (1, True, "192.0.2.0/24"))
-        # TLS before the period, from another network.
-        self.assertFalse(domains["would.example"]["downgrade"]["same_network"])
-        self.assertNotIn("downgrade", domains["gamma.example"])
-        self.assertEqual(domains["would.example"]["state"], "would be refused")
-
-    def test_tls_after_clear_text(self):
-        self.journal.record(at(9), "accept", domain="a.example",
-                            client_addr="192.0.2.1", **CLEAR)
-        self.journal.record(at(8), "accept", domain="a.example",
-                            client_addr="192.0.2.1", **TLS13)
-        self.assertNotIn("downgrade", self.json()[1]["a.example"])
-
-    def test_order_within_a_second(self):
-        for domain, clear, encrypted in (("first.example", ".100Z", ".500Z"),
-                                         ("then.example", ".500Z", ".100Z")):
-            self.journal.record(at(9).replace("Z", clear), "accept", domain=domain,
-                                client_addr="192.0.2.1", **CLEAR)
-            time = at(9).replace("Z", encrypted)
-            self.journal.rollup(time, time, 1, client_network="192.0.2.0/24",
-                                domain=domain, **TLS13)
-        self.assertNotIn("downgrade", self.json()[1]["first.example"])
-        self.assertIn("downgrade", self.json()[1]["then.example"])
-
-    def test_filter_and_period(self):
-        self.fill()
-        for name in ("acme.example", "ACME.example"):
-            self.assertEqual(list(self.json("--domain", name)[1]), ["acme.example"])
-        self.assertEqual(self.json("--domain", ".example")[0]["totals"]["transactions"],
-                         self.json()[0]["totals"]["transactions"] - 2)
-        self.assertEqual(list(self.json("--domain", "<>")[1]), ["<>"])
-        report, domains = self.json("--since", "4d")
-        self.assertEqual(domains["acme.example"]["transactions"], 1)
-        self.assertEqual(self.json("--since", "2d")[0]["series_seconds"], 3600)
-
-    def test_worst_first(self):
-        self.fill()
-        states = [row["state"] for row in self.json()[0]["domains"]]
-        order = ["refused", "downgrade", "would be refused", "certificate ends",
-                 "clear text from elsewhere", "some clear text", "nothing failed"]
-        self.assertEqual(states, sorted(states, key=order.index))
-        self.assertEqual(states[0], "refused")
-
-    def test_text(self):
-        self.fill()
-        output = self.output()
-        for text in ("these sessions", "transactions, not messages delivered",
-                     "acme.example: enforced, policy.conf:3, contact",
-                     "109 transactions, 99.0 % encrypted: TLSv1.3 100, TLSv1.2 8",
-                     "refused: 3 (tls 2, tls-version 1)", "from the same network",
-                     "monitored until 2999-01-01, ready", "strong.example, 50 transactions",
-                     "(SOON)", "40 messages of roll-ups"):
-            self.assertIn(" ".join(text.split()), " ".join(output.split()))
-        self.assertNotIn("safe", output)
-        for width in (40, 80):
-            for line in self.output(COLUMNS=str(width)).splitlines():
-                if " " in line.strip():
-                    self.assertLessEqual(len(line), max(width, 6 + max(
-                        len(word) for word in line.split())), line)
-
-    def test_others(self):
-        for i in range(25):
-            self.journal.rollup(at(1), at(1, 1), 1, domain=f"d{i}.example", **TLS13)
-        self.assertIn("... and 5 more domains: --all", self.output())
-        self.assertNotIn("more domains", self.output("--all"))
-        self.assertIn("\nd24.example: ", self.output("--all"))
-
-    def test_csv(self):
-        self.fill()
-        rows = {row["domain"]: row for row in csv.DictReader(
-            io.StringIO(self.output("--csv"), newline=""))}
-        self.assertEqual(rows["acme.example"]["rejected"], "2")
-        self.assertEqual(rows["acme.example"]["last_refused_reason"], "tls-version")
-        self.assertEqual(rows["beta.example"]["ready"], "yes")
-        self.assertTrue(all(None not in row for row in rows.values()))
-
-    def test_empty(self):
-        self.assertIn("0 transactions", self.output())
-        self.assertEqual(self.json()[0]["series"], [])
+        first = self.output("--domain", "strong.example").split("\n\n")[0]
+        self.assertEqual(words(first), words(
+            "TLS with strong.example: incoming yes, outgoing not known. From it all 50 "
+            f"messages came over TLS, since {short(9)}, the last {short(9)} (TLSv1.3 50). "
+            "What went to it cannot be told: no delivery is in the journal. tlsward watch, "
+            "which reads the mail server's log, records them."))
+        self.journal.record(at(1), "accept", domain="new.example", sender="n@new.example",
+                            rule="policy.conf:2", rule_kind="default", **CLEAR)
+        first = words(self.output("--domain", "new.example").split("\n\n")[0])
+        self.assertIn("incoming no, outgoing not known", first)
+        self.assertIn("So few say little.", first)
 
     def test_hostile(self):
-        self.journal.record(at(1), "reject", domain="=" + HOSTILE, helo=HOSTILE,
-                            client_name=HOSTILE, cipher=HOSTILE, tls_version="TLSv1.2",
-                            cert_cn=HOSTILE, reason="tls", session=HOSTILE)
-        text = self.output()
-        for character in "\x1b\r\u202e":
-            self.assertNotIn(character, text)
-        self.assertIn("=" + HOSTILE, self.json()[1])
-        row = list(csv.reader(io.StringIO(self.output("--csv"), newline="")))[1]
-        self.assertTrue(row[0].startswith("'=\\r\\nBcc"), row)
+        self.refuse(1, sender=HOSTILE, client_name=HOSTILE, cipher=HOSTILE, cert_cn=HOSTILE,
+                    reply=HOSTILE, domain="=" + HOSTILE, session=HOSTILE)
+        for call in ((), ("-v",), ("--partner", "Sparbank"), ("--domain", "sparbank.example")):
+            for character in "\x1b\r\u202e":
+                self.assertNotIn(character, self.output(*call))
 
-    def mail(self, *arguments):
-        output = self.output("--partner", "acme.example", "--mail", *arguments)
-        self.assertTrue(output.isascii())
-        for line in output.splitlines():
-            self.assertLessEqual(len(line), 78)
-        return email.message_from_string(output, policy=email.policy.default)
+
+class Outgoing(Report):
+    """What watch has read: deliveries, and handshakes that failed."""
+
+    def setUp(self):
+        super().setUp()
+        deliver = {"partner": "Sparbank", "rule": "policy.conf:6", "rule_kind": "deliver",
+                   "rule_name": "sparbank.example"}
+        self.journal.watched("line_time", NOW * 1000)
+        self.journal.delivery(at(5), "sparbank.example", count=2097, verdict="met",
+                              tls_version="TLSv1.3", verification="verified", **deliver)
+        self.journal.delivery(at(5), "sparbank.example", result="deferred", count=3,
+                              tls_version="none", verification="none", verdict="refused",
+                              reason="tls", tls_reason="tls-not-offered", **deliver)
+        self.journal.handshake(at(3), "no-common-version", count=14,
+                               host="mx3.sparbank.example", address="192.0.2.3",
+                               sample="postfix/smtpd[1]: SSL_accept error")
+        self.journal.handshake(at(3), "version-refused", direction="out", count=2,
+                               host="in.sparbank.example", address="192.0.2.4",
+                               next_hop="sparbank.example")
+
+    def test_points(self):
+        output = words(self.output())
+        for text in ("14 handshakes failed before mail could be offered: "
+                     "mx3.sparbank.example (Sparbank): no version in common",
+                     "2 handshakes with servers that we send to failed: "
+                     "in.sparbank.example (Sparbank): no version in common",
+                     "to Sparbank: 3 of 2,100 deliveries waited for TLS: it does not offer TLS, "
+                     "and we require it; maildesk@"):
+            self.assertIn(text, output)
+        self.assertRegex(output, r" Sparbank enforced - - - - 2,100 100% 3 ")
+        self.assertNotIn("tlsward watch", output)
+
+    def test_domain(self):
+        first = words(self.output("--domain", "sparbank.example").split("\n\n")[0])
+        self.assertEqual(first, "TLS with sparbank.example: incoming no mail, outgoing yes. "
+                         "From it no mail was recorded in this time. To it all 2,097 messages "
+                         f"went over TLS, 2,097 to a verified server, since {short(5)}, the "
+                         f"last {short(5)} (TLSv1.3 2,097). 3 other attempts to send failed; 3 "
+                         "waited for TLS.")
+
+        self.assertTrue(self.output("--domain", "nowhere.example").startswith(
+            "No mail from nowhere.example or to it was recorded in this time.\n"))
+
+    def test_below(self):
+        """What went out below its agreement, and what arrived over an unnamed version."""
+        rule = {"rule": "policy.conf:9", "rule_kind": "deliver", "rule_name": "lax.example"}
+        self.journal.delivery(at(4), "lax.example", count=2, tls_version="none",
+                              verification="none", verdict="unmet", reason="tls", **rule)
+        self.journal.delivery(at(4), "lax.example", result="deferred", verdict="uncertain",
+                              **rule)
+        self.assertIn("to lax.example: 2 of 2 messages went out below the agreement: clear "
+                      f"text, since {short(4)}: was the policy in force with the mail server?",
+                      words(self.output()))
+        out = {row["who"]: row["out"] for row in json.loads(self.output("--json"))["partners"]
+               }["lax.example"]
+        self.assertEqual((out["sent_unmet"], out["unmet_reasons"]), (2, {"tls": 2}))
+        self.journal.delivery(at(4), "dane.example", tls_version="TLS",
+                              verification="verified")
+        first = words(self.output("--domain", "dane.example").split("\n\n")[0])
+        self.assertIn("outgoing yes", first)
+        self.assertIn("To it all 1 message went over TLS", first)
+        self.assertNotIn("did not tell", first)
+
+    def test_a_server_that_a_rule_names(self):
+        with open(self.policy, "a", encoding="utf-8") as policy:
+            policy.write('deliver "[relay.c.example]:587" { require tls }\n'
+                         'deliver "[relay.d.example]:submission" { require tls }\n')
+        self.journal.handshake(at(3), "version-refused", direction="out", count=2,
+                               host="relay.c.example", address="192.0.2.5",
+                               next_hop="x.example")
+        self.journal.handshake(at(3), "version-refused", direction="out", count=3,
+                               host="relay.d.example", address="192.0.2.6",
+                               next_hop="x.example")
+        partners = json.loads(self.output("--json"))["partners"]
+        self.assertEqual(sorted(row["handshakes_failed"] for row in partners
+                                if row["rule_kind"] == "deliver"), [2, 3])
+
+    def test_mail_before_monitor_ends(self):
+        """Mail to them that waits once the rule is enforced."""
+        self.journal.delivery(at(4), "trial.example", count=2, tls_version="none",
+                              verification="none", verdict="would", reason="tls",
+                              rule="policy.conf:9", rule_kind="deliver", rule_name="trial.example",
+                              partner="Trial")
+        self.journal.delivery(at(4), "trial.example", verdict="met", rule="policy.conf:9",
+                              rule_kind="deliver", rule_name="trial.example", partner="Trial")
+        with open(self.policy, "a", encoding="utf-8") as policy:
+            policy.write('partner "Trial" { domain trial.example; contact "x@trial.example"; '
+                         "outgoing { require tls >= 1.2; monitor until 2999-03-01 } }\n")
+        status, output, errors = self.report("--partner", "Trial", "--mail")
+        self.assertEqual((status, errors), (0, ""))
+        message = email.message_from_string(output, policy=email.policy.default)
+        self.assertEqual(message["Subject"], "Our mail to trial.example will wait for TLS from "
+                         f"2999-03-01 on (2 of 3 since {long(4)})")
+        body = words(message.get_content())
+        for text in ("2 of 3 messages from us to you went out though they were not as agreed "
+                     "(of your server: clear text). Until 2999-03-01 we send them all the same; "
+                     "from that day on our server does not",
+                     "agreed: TLS 1.2 or newer", "openssl s_client"):
+            self.assertIn(text, body)
 
     def test_mail(self):
-        self.fill()
-        message = self.mail()
-        self.assertEqual(message["To"], "postmaster@acme.example, tls@acme.example")
-        self.assertEqual(set(message.keys()), {
-            "To", "Date", "Subject", "MIME-Version", "Content-Type",
-            "Content-Transfer-Encoding", "Auto-Submitted"})
-        body = " ".join(message.get_content().split())
-        for text in ("109 transactions, 108 of them encrypted", "tls: 2 refused",
-                     "tls-version: 1 refused", "TLS 1.3", "STARTTLS",
-                     f"What failed, since {at(5)[:10]}", "these sessions alone"):
+        status, output, errors = self.report("--partner", "Sparbank", "--mail")
+        self.assertEqual((status, errors), (0, ""))
+        message = email.message_from_string(output, policy=email.policy.default)
+        self.assertEqual(message["Subject"], "Our mail to sparbank.example waits for TLS (3 of "
+                         f"2100 since {long(5)})")
+        body = words(message.get_content())
+        for text in (f"Since {long(5)}, 3 of 2,100 messages from us to you could not be "
+                     "delivered over TLS as agreed (of your server: it does not offer TLS, and "
+                     "we require it).",
+                     "14 connections of your server mx3.sparbank.example [192.0.2.3] to ours "
+                     "came to no TLS session: no version in common",
+                     "2 connections of our server to your server in.sparbank.example",
+                     "postfix/smtpd[1]: SSL_accept error", "let it offer STARTTLS with TLS 1.2",
+                     "smtpd_tls_security_level = may", "openssl s_client -starttls smtp"):
             self.assertIn(text, body)
-        message = self.mail("--to", "x@y.example", "--from", "me@ours.example")
-        self.assertEqual((message["To"], message["From"]), ("x@y.example", "me@ours.example"))
 
-    def test_mail_with_nothing_wrong(self):
-        self.journal.rollup(at(2), at(2, 5), 3, domain="acme.example", **TLS13)
-        self.assertIn("there is nothing to change", " ".join(self.mail().get_content().split()))
+    def test_how_it_is_known_whose_a_handshake_is(self):
+        self.assertIn("14 handshakes from mx3.sparbank.example (by its verified name): ",
+                      words(self.output("--partner", "Sparbank")))
 
-    def test_mail_hostile(self):
-        self.journal.record(at(1), "reject", domain="acme.example", helo=HOSTILE,
-                            client_name=HOSTILE + "x" * 300, cipher=HOSTILE, cert_cn=HOSTILE,
-                            tls_version="TLSv1.2", reason="tls-version")
-        message = self.mail()
-        self.assertIsNone(message["Bcc"])
-        self.assertNotIn("\nBcc", message.get_content())
-        self.assertNotIn("\x1b", message.get_content())
+    def test_handshakes_of_what_is_not_agreed(self):
+        """What a handshake fails for is no agreement; where it is ours, nothing is to do."""
+        self.journal.db.execute("DELETE FROM delivery")
+        self.journal.handshake(at(3), "no-common-cipher", host="mx4.sparbank.example")
+        self.journal.handshake(at(3), "unknown-ca", host="mx5.sparbank.example")
+        output = words(self.output("--partner", "Sparbank", "--mail"))
+        self.assertIn("does not trust the issuer of our certificate", output)
+        self.assertIn("How to have better cipher suites when sending", output)
+        for text in ("enable one of these", "cipher is not one agreed", "no verified certificate",
+                     "How to set the certificate"):
+            self.assertNotIn(text, output)
 
-    def fails(self, text, *arguments):
-        status, output, errors = self.run_report(*arguments)
+    def test_handshakes_alone(self):
+        self.journal.db.execute("DELETE FROM delivery")
+        status, output, errors = self.report("--partner", "Sparbank", "--mail")
+        self.assertEqual((status, errors), (0, ""))
+        message = email.message_from_string(output, policy=email.policy.default)
+        self.assertEqual(message["Subject"], "TLS between mx3.sparbank.example and our server "
+                         f"fails (14 times since {long(3)})")
+
+
+class Mail(Report):
+    def message(self, *arguments, partner="Sparbank"):
+        output = self.output("--partner", partner, "--mail", *arguments)
+        for line in output.splitlines():
+            self.assertLessEqual(len(line), 78)
+        message = email.message_from_bytes(output.encode(),
+                                           policy=email.policy.default)
+        self.assertEqual([part.defects for part in message.walk()], [[]])
+        return message
+
+    def body(self, message):
+        return message.get_content()
+
+    def test_refused(self):
+        self.fill()
+        message = self.message()
+        self.assertEqual(message["To"], "maildesk@sparbank.example, tls@sparbank.example")
+        self.assertEqual(message["Subject"], "Your mail to ours.example is being refused "
+                         f"(2 of 102 since {long(4)})")
+        body = words(self.body(message))
+        for text in ("550 5.7.5 the key is not the registered one", "mx.sparbank.example",
+                     f"Since {long(4)}, 2 of 102 messages from you to us were refused",
+                     "agreed: TLS 1.2 or newer we saw: TLSv1.0 (1)", "TLS 1.2 or newer on it",
+                     OTHER, "Postfix:", "Exim:", "Sendmail:", "Exchange:", "ticket 4711",
+                     "To test it", "Please answer to this message"):
+            self.assertIn(text, body)
+        self.assertIn(f"we saw: mx.sparbank.example, {OTHER}", body)
+        self.assertNotIn("one day", body)
+        self.assertEqual(body.count("agreed:"), 2)
+
+    def test_addresses(self):
+        self.fill()
+        message = self.message("--to", "x@y.example, Mail Desk <z@y.example>", "--from",
+                               "J\u00fcrgen M\u00fcller <me@ours.example>")
+        self.assertEqual([a.addr_spec for a in message["To"].addresses],
+                         ["x@y.example", "z@y.example"])
+        self.assertEqual(message["From"].addresses[0].display_name, "J\u00fcrgen M\u00fcller")
+        self.assertIn("Please answer to J\u00fcrgen M\u00fcller <me@ours.example>",
+                      words(self.body(message)))
+
+    def test_temporarily(self):
+        self.refuse(2, action="tempfail")
+        message = self.message()
+        self.assertIn("is being refused (1 of 1 since", message["Subject"])
+        self.assertIn("were temporarily refused: ", words(self.body(message)))
+        self.assertIn("Your server tries again", words(self.body(message)))
+        self.assertNotIn("tempfail", message.as_string())
+
+    def test_monitored(self):
+        self.fill()
+        message = self.message(partner="B\u00fccher")
+        self.assertEqual(message["Subject"], "Your mail to ours.example will be refused from "
+                         f"2999-01-01 on (1 of 41 since {long(3)})")
+        self.assertIn("Until 2999-01-01 we accept such messages", words(self.body(message)))
+
+    def test_several_blocks(self):
+        """What was agreed is told by block, whichever refused last."""
+        self.write("policy.conf", POLICY.replace('    note "ticket 4711"', """
+    incoming via relay.sparbank.example { require tls >= 1.3; otherwise reject }
+    note "ticket 4711\""""))
+        self.refuse(3, client_name="mx.sparbank.example", reason="tls-version",
+                    failed=["tls-version"], **TLS10)
+        for relay in (False, True):
+            if relay:
+                self.refuse(1, client_name="relay.sparbank.example", rule="policy.conf:8",
+                            rule_via="relay.sparbank.example", reason="tls-version",
+                            failed=["tls-version"], tls_version="TLSv1.2")
+            body = words(self.body(self.message()))
+            self.assertIn("agreed: TLS 1.2 or newer agreed (by relay.sparbank.example): TLS "
+                          "1.3 or newer we saw:", body)
+
+    def test_our_own(self):
+        """A rule on recipients is about us: nobody is written to whom nobody named."""
+        self.journal.record(at(1), "reject", sender="a@b.example", to="payroll@ours.example",
+                            rule="policy.conf:16", rule_kind="to", domain="b.example",
+                            rule_name="payroll@ours.example", reason="tls-version",
+                            failed=["tls-version"], reply="550 5.7.5 no", **TLS10)
+        call = ("--partner", "payroll@ours.example", "--mail")
+        status, output, errors = self.report(*call)
         self.assertEqual((status, output), (2, ""))
-        self.assertIn(text, errors)
+        self.assertIn("its contact is yours: who sent what it refused is told by tlsward log "
+                      "--rule policy.conf:16; ", errors)
+        self.assertIn("Your mail to ours.example is being refused",
+                      self.output(*call, "--to", "x@b.example"))
+
+    def test_nothing_failed(self):
+        self.journal.rollup(at(2), at(2, 5), 3, **SPARBANK, **TLS13)
+        status, output, errors = self.report("--partner", "Sparbank", "--mail")
+        self.assertEqual((status, output), (1, ""))
+        self.assertIn("nothing of it failed", errors)
+        self.assertIn("There is nothing to change.", words(self.body(self.message("--force"))))
+
+    def test_hostile(self):
+        self.refuse(1, sender=HOSTILE, client_name=HOSTILE + "x" * 300, cipher=HOSTILE,
+                    cert_cn=HOSTILE, reply=HOSTILE, to="us@" + HOSTILE)
+        message = self.message()
+        self.assertIsNone(message["Bcc"])
+        self.assertIn("Your mail to us is being refused", message["Subject"])
+        self.assertNotIn("\nBcc", self.body(message))
+        self.assertNotIn("\x1b", self.body(message))
 
     def test_wrong_calls(self):
-        self.fails('set "contact"', "--partner", "beta.example", "--mail")
-        self.fails("no mail address", "--partner", "acme.example", "--mail", "--to",
-                   "a@b.example\nBcc: c@d.example")
-        self.fails("no mail address", "--partner", "acme.example", "--mail", "--from",
-                   "a@b.example, c@d.example")
-        self.fails("has no rule", "--partner", "nobody.example", "--mail", "--to", "a@b")
-        self.fails("needs --partner", "--mail")
-        self.fails("go with --mail", "--to", "a@b.example")
-        self.fails("ends before", "--since", "1d", "--until", "2d")
-        self.fails("is no number", "--ready-days", "x")
+        for text, call in (
+                ("set \"contact\"", ("--partner", "silent.example", "--mail", "--force")),
+                ("not a mail address", ("--partner", "Sparbank", "--mail", "--force", "--to",
+                                        "a@b.example\nBcc: c@d.example")),
+                ("not a mail address", ("--partner", "Sparbank", "--mail", "--force",
+                                        "--from", "a@b.example, c@d.example")),
+                ("needs --partner", ("--mail",)), ("go with --mail", ("--to", "a@b.example")),
+                ("go with --mail", ("--force",)),
+                ("do not go together", ("--partner", "Sparbank", "--domain", "a.example")),
+                ("ends before", ("--since", "1d", "--until", "2d")),
+                ("is not a number", ("--ready-days", "x"))):
+            with self.subTest(call=call):
+                status, output, errors = self.report(*call)
+                self.assertEqual((status, output), (2, ""))
+                self.assertIn(text, errors)
         self.journal.db.execute("PRAGMA user_version = 9999")
-        self.fails("of a newer tlsward")
+        self.assertIn("of a newer tlsward", self.report()[2])
 
 
 if __name__ == "__main__":

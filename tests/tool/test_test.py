@@ -13,10 +13,9 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import unittest
 
-from tool import HERE, TIMEOUT, TLSWARD, main, run
+from tool import HERE, TIMEOUT, TLSWARD, Folder, main, run
 
 CASES = os.path.join(HERE, "..", "cases", "tests")
 CONF = os.path.join(HERE, "..", "..", "conf")
@@ -75,7 +74,7 @@ class Data(unittest.TestCase):
                                   env=dict(os.environ, TLSWARD=TLSWARD),
                                   capture_output=True, timeout=TIMEOUT)
             self.assertEqual((hint, done.returncode, done.stderr), (hint, 0, b""))
-            self.assertIn(b"\nverdict: ", done.stdout)
+            self.assertIn(b": mail from ", done.stdout)
 
 
 class Shipped(unittest.TestCase):
@@ -91,20 +90,8 @@ class Shipped(unittest.TestCase):
                 self.assertIn(" reached (100 %)\n", output)
 
 
-class Written(unittest.TestCase):
+class Written(Folder):
     """Cases against tests/tool/policy.conf, or files in a folder of their own."""
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-
-    def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
 
     def judge(self, text, *arguments):
         path = self.write("written.test", text)
@@ -122,8 +109,8 @@ class Written(unittest.TestCase):
                                      self.folder)
         self.assertEqual((status, output), (2, "1 passed, 0 failed\n"))
         self.assertEqual(errors, "tlsward: cannot read \"nowhere\": No such file or "
-                         f"directory\ntlsward: cannot read \"{self.folder}\": Is a "
-                         "directory\n")
+                         f"directory\ntlsward: cannot read \"{self.folder}\": it is a "
+                         "folder: name a file in it\n")
 
     def test_the_policy_beside(self):
         refuse, accept = ("default { require tls; otherwise reject }\n",
@@ -254,6 +241,9 @@ class Written(unittest.TestCase):
                                             "from= tls_version=TLSv1.3 => accept\n")
         self.assertEqual((status, output), (2, "1 passed, 0 failed, 1 not valid\n"))
         self.assertIn(":1:1: error: the line is longer than 1 MiB\n", errors)
+        self.assertEqual(run("test", "--policy", "policy.conf", "/dev/zero"),
+                         (2, "0 passed, 0 failed\n",
+                          "tlsward: cannot read \"/dev/zero\": it is a device: name a file\n"))
 
     def test_output_that_cannot_be_written(self):
         path = self.write("a.test", "from= tls_version=TLSv1.3 => accept\n")

@@ -10,11 +10,11 @@ set cpo&vim
 syn case match
 
 syn match tlswardUnknown '^\s*\zs[^[:blank:]#]\+'
-syn match tlswardSetting '^\s*\zs\%(listen\|socket-mode\|socket-world-writable\|socket-group\|policy\|user\|group\|confine\|mta\|policy-service\|policy-service-answers\|partner-certificates\|reply-at\|mode\|soft-bounce\|quarantine-as\|recipient-delimiter\|on-internal-error\|log\|log-format\|log-accepted\|follow-accepted\|authentication-results\|pid-file\|journal\|journal-keep\|journal-max\|journal-accepted\|metrics\)\%([[:blank:]]\|$\)\@=' nextgroup=tlswardValue skipwhite
+syn match tlswardSetting '^\s*\zs\%(listen\|socket-mode\|socket-world-writable\|socket-group\|policy\|user\|group\|confine\|mta\|postfix-version\|postfix-tls-digest\|policy-service\|policy-service-answers\|tls-policy-map\|tls-policy-next\|partner-certificates\|reply-at\|mode\|soft-bounce\|quarantine-as\|reply-suffix\|recipient-delimiter\|on-internal-error\|log\|log-format\|log-accepted\|follow-accepted\|authentication-results\|pid-file\|journal\|journal-keep\|journal-max\|journal-accepted\|maillog\|metrics\)\%([[:blank:]]\|$\)\@=' nextgroup=tlswardValue skipwhite
 
 " A value runs to the end of its line, or to a blank and a number sign.
 syn region tlswardValue contained oneline start='\S' end='$' contains=tlswardComment,tlswardString,tlswardWord,tlswardKind,tlswardMode
-syn match tlswardWord contained '\%(^\|[[:blank:]]\)\@1<=\%(no\|yes\|none\|enforce\|monitor\|auto\|postfix\|sendmail\|facts\|verdict\|rcpt\|mail\|hold\|tempfail\|reject\|accept\|logfmt\|json\|syslog\|stderr\|rollup\|full\|forever\)\%([[:blank:]]\|$\)\@='
+syn match tlswardWord contained '\%(^\|[[:blank:]]\)\@1<=\%(no\|yes\|none\|enforce\|monitor\|auto\|postfix\|sendmail\|facts\|verdict\|rcpt\|mail\|hold\|tempfail\|reject\|accept\|logfmt\|json\|syslog\|stderr\|rollup\|full\|forever\|sha256\|sha1\)\%([[:blank:]]\|$\)\@='
 syn match tlswardKind contained '[[:blank:]]\@1<=\%(unix\|inet6\|inet\|file\|sqlite\|syslog\):\@='
 syn match tlswardMode contained '[[:blank:]]\@1<=\o\{3,4}\%([[:blank:]]\|$\)\@='
 syn region tlswardString contained oneline start='"' skip='\\.' end='"' contains=tlswardEscape,tlswardBadEscape

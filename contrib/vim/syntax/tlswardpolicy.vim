@@ -24,7 +24,7 @@ syn match tlswardpolicyEscape contained '\\["\\]'
 " The own text of a reply: a string with names in braces.
 syn region tlswardpolicyReply contained oneline start='"' skip='\\.' end='"' contains=tlswardpolicyBadEscape,tlswardpolicyEscape,tlswardpolicyBadPlace,tlswardpolicyPlace,tlswardpolicyBrace
 syn match tlswardpolicyBadPlace contained '{[^"}]*}\='
-syn match tlswardpolicyPlace contained '{\%(domain\|reason\|required\|tls_version\|cipher\|bits\)}'
+syn match tlswardpolicyPlace contained '{\%(domain\|reason\|required\|tls_version\|cipher\|bits\|session\)}'
 syn match tlswardpolicyBrace contained '{{'
 " Only where a WHO or a pattern is expected: a word may hold a slash.
 syn region tlswardpolicyRegex contained oneline start='\k\@1<!/' end='/\%(i\k\@!\)\=' contains=tlswardpolicyRegexEscape
@@ -36,33 +36,42 @@ syn region tlswardpolicyInclude matchgroup=tlswardpolicyStatement start='\<inclu
 syn region tlswardpolicyProfile matchgroup=tlswardpolicyStatement start='\<profile\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyName
 syn match tlswardpolicyName contained '\k\+'
 syn keyword tlswardpolicyStatement default
-syn region tlswardpolicyFrom matchgroup=tlswardpolicyStatement start='\<from\>' end='[;{}]'me=s-1 contains=@tlswardpolicyWho,tlswardpolicyNullSender
-syn region tlswardpolicyTo matchgroup=tlswardpolicyStatement start='\<to\>' end='[;{}]'me=s-1 contains=@tlswardpolicyWho,tlswardpolicyPostmaster
+syn region tlswardpolicyFrom matchgroup=tlswardpolicyStatement start='\<from\>' end='[;{}]'me=s-1 contains=@tlswardpolicyWho,tlswardpolicyNullSender,tlswardpolicyVia
+syn region tlswardpolicyTo matchgroup=tlswardpolicyStatement start='\<to\>' end='[;{}]'me=s-1 contains=@tlswardpolicyWho,tlswardpolicyPostmaster,tlswardpolicyVia
+syn region tlswardpolicyDeliver matchgroup=tlswardpolicyStatement start='\<deliver\>' end='[;{}]'me=s-1 contains=@tlswardpolicyWho
+syn region tlswardpolicyPartner matchgroup=tlswardpolicyStatement start='\<partner\>' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyName
 syn region tlswardpolicyClient matchgroup=tlswardpolicyStatement start='\<client\>' end='[;{}]'me=s-1 contains=@tlswardpolicyWho,tlswardpolicyNetwork,tlswardpolicyHost
 
 " WHO: of what begins at the same place the last one here counts.
 syn cluster tlswardpolicyWho contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyRegex,tlswardpolicyDomain,tlswardpolicyAddress,tlswardpolicyFile
 syn match tlswardpolicyDomain contained '/\@!\k\+'
+syn match tlswardpolicyPeer contained '/\@!\%(\%(otherwise\|from\|until\)\>\)\@!\k\+'
 syn match tlswardpolicyAddress contained '/\@!\k\+@\k*'
 syn match tlswardpolicyNullSender contained '<>'
 syn match tlswardpolicyNetwork contained '\<\d\{1,3}\%(\.\d\{1,3}\)\{3}\%(/\d\{1,3}\)\=\>'
 syn match tlswardpolicyNetwork contained '\<\%([0-9A-Fa-f.]*:[0-9A-Fa-f.]*:\)\@=[0-9A-Fa-f:.]\+\%(/\d\{1,3}\)\=\>'
-syn keyword tlswardpolicyFile contained file
+syn keyword tlswardpolicyFile contained file domain
 syn match tlswardpolicyPostmaster contained '\c\<postmaster\>'
 syn match tlswardpolicyHost contained '\c\<\%(authenticated\|local\)\>'
+syn region tlswardpolicyVia contained matchgroup=tlswardpolicyFile start='\<via\>' end='[;{}]'me=s-1 contains=@tlswardpolicyWho,tlswardpolicyNetwork,tlswardpolicyHost
+
+" The lines of an agreement
+syn region tlswardpolicyDomains contained matchgroup=tlswardpolicyStatement start='\<domain\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyWho
+syn region tlswardpolicyIncoming contained matchgroup=tlswardpolicyStatement start='\<incoming\>' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyVia
+syn keyword tlswardpolicyOutgoingStatement contained outgoing
 
 " Blocks and their settings. These follow one another instead of being nested: of two
 " regions that end with the line, Vim ends the inner one only.
-syn region tlswardpolicyBlock matchgroup=tlswardpolicyDelimiter start='{' end='}' fold contains=@tlswardpolicyBlank,tlswardpolicyEnd,tlswardpolicyUse,tlswardpolicyRequire,tlswardpolicyPatterns,tlswardpolicyPins,tlswardpolicyOtherwise,tlswardpolicyTime,tlswardpolicyEnforce,tlswardpolicyContact,tlswardpolicyString
+syn region tlswardpolicyBlock matchgroup=tlswardpolicyDelimiter start='{' end='}' fold contains=@tlswardpolicyBlank,tlswardpolicyEnd,tlswardpolicyUse,tlswardpolicyBlock,tlswardpolicyDomains,tlswardpolicyIncoming,tlswardpolicyOutgoingStatement,tlswardpolicyRequire,tlswardpolicyClients,tlswardpolicyPatterns,tlswardpolicyPins,tlswardpolicyUntil,tlswardpolicyDate,tlswardpolicyOtherwise,tlswardpolicyTime,tlswardpolicyEnforce,tlswardpolicyContact,tlswardpolicyString
 syn region tlswardpolicyUse contained matchgroup=tlswardpolicySetting start='\<use\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyName,tlswardpolicyUseDefault
 syn keyword tlswardpolicyUseDefault contained default
-syn region tlswardpolicyRequire contained matchgroup=tlswardpolicySetting start='\<require\>' end='$' end='[;{}]'me=s-1 end='\<\%(otherwise\|certificate\s\+\%(name\|issuer\|fingerprint\|file\)\)\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyAtLeast,tlswardpolicyNumber,tlswardpolicyVersion,tlswardpolicyDigest,tlswardpolicyRequirement,tlswardpolicyCertificate
+syn region tlswardpolicyRequire contained matchgroup=tlswardpolicySetting start='\<require\>' end='$' end='[;{}]'me=s-1 end='\<\%(otherwise\|client\|certificate\s\+\%(name\|issuer\|fingerprint\|file\)\)\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyAtLeast,tlswardpolicyNumber,tlswardpolicyVersion,tlswardpolicyDigest,tlswardpolicyRequirement,tlswardpolicyCertificate,tlswardpolicyUntil,tlswardpolicyDate
 syn region tlswardpolicyOtherwise contained matchgroup=tlswardpolicySetting start='\<otherwise\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyReply,tlswardpolicyAction,tlswardpolicyCode
 syn region tlswardpolicyTime contained matchgroup=tlswardpolicySetting start='\<\%(monitor\|exempt\)\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyUntil,tlswardpolicyDate
 syn keyword tlswardpolicyEnforce contained enforce
 syn region tlswardpolicyContact contained matchgroup=tlswardpolicySetting start='\<\%(contact\|note\)\>' end='$' end='[;{}]'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyWord
 syn match tlswardpolicyWord contained '\k\+'
-syn keyword tlswardpolicyUntil contained until
+syn keyword tlswardpolicyUntil contained from until
 syn match tlswardpolicyDate contained '\<\d\{4}-\d\d-\d\d\>'
 
 " Requirements
@@ -70,12 +79,13 @@ syn match tlswardpolicyAtLeast contained '>='
 syn match tlswardpolicyNumber contained '\%(>=\|\k\@1<!\)\@2<=\d\+\>'
 syn match tlswardpolicyVersion contained '\%(>=\|\k\@1<!\)\@2<=\%(TLSv1\%(\.[0-3]\)\=\|1\.[0-3]\)\>'
 syn match tlswardpolicyDigest contained '\%(>=\|\k\@1<!\)\@2<=\%(md5\|sha1\|sha224\|sha256\|sha384\|sha512\|ed25519\|ed448\)\>'
-syn keyword tlswardpolicyRequirement contained tls bits cipher ciphersuites forward-secrecy aead nothing day days
+syn keyword tlswardpolicyRequirement contained tls bits cipher ciphersuites forward-secrecy aead dane nothing day days
 syn match tlswardpolicyCertificate contained '\<certificate\>\%(\s\+\%(key\|signature\|valid-for\)\>\)\='
-syn region tlswardpolicyPatterns contained matchgroup=tlswardpolicyRequirement start='\<certificate\s\+\%(name\|issuer\)\>' end='$' end='[;{}]'me=s-1 end='\<otherwise\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyRegex,tlswardpolicyPattern
-syn match tlswardpolicyPattern contained '/\@!\%(otherwise\>\)\@!\k\+'
-syn region tlswardpolicyPins contained matchgroup=tlswardpolicyRequirement start='\<certificate\s\+\%(fingerprint\|file\)\>' end='$' end='[;{}]'me=s-1 end='\<otherwise\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyPin
+syn region tlswardpolicyPatterns contained matchgroup=tlswardpolicyRequirement start='\<certificate\s\+\%(name\|issuer\)\>' end='$' end='[;{}]'me=s-1 end='\<\%(otherwise\|from\|until\)\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyRegex,tlswardpolicyPattern
+syn match tlswardpolicyPattern contained '/\@!\%(\%(otherwise\|from\|until\)\>\)\@!\k\+'
+syn region tlswardpolicyPins contained matchgroup=tlswardpolicyRequirement start='\<certificate\s\+\%(fingerprint\|file\)\>' end='$' end='[;{}]'me=s-1 end='\<\%(otherwise\|from\|until\)\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyPin
 syn match tlswardpolicyPin contained '\c\<\%(sha256\|sha1\):[0-9A-Fa-f:]\+\>'
+syn region tlswardpolicyClients contained matchgroup=tlswardpolicyRequirement start='\<client\>' end='$' end='[;{}]'me=s-1 end='\<\%(otherwise\|from\|until\)\>'me=s-1 contains=@tlswardpolicyBlank,tlswardpolicyString,tlswardpolicyRegex,tlswardpolicyPeer,tlswardpolicyFile,tlswardpolicyNetwork,tlswardpolicyHost
 syn keyword tlswardpolicyAction contained accept quarantine tempfail reject
 syn match tlswardpolicyCode contained '\<[45]\%(\d\d\|\.\d\{1,3}\.\d\{1,3}\)\>'
 
@@ -99,6 +109,8 @@ hi def link tlswardpolicyStatement Statement
 hi def link tlswardpolicyName Type
 hi def link tlswardpolicyDomain Identifier
 hi def link tlswardpolicyAddress Identifier
+hi def link tlswardpolicyPeer Identifier
+hi def link tlswardpolicyOutgoingStatement Statement
 hi def link tlswardpolicyNullSender Constant
 hi def link tlswardpolicyNetwork Number
 hi def link tlswardpolicyFile Keyword

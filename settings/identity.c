@@ -1,0 +1,98 @@
+/*
+ * identity.c - the user that the daemon becomes, and acting as that one.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "settings/settings.h"
+
+static bool
+cannot_be(char *error, const char *what, const char *name, const char *why)
+{
+	(void)snprintf(error, IDENTITY_ERROR_MAX, "%s %s: %s", what, name, why);
+	return false;
+}
+
+static bool
+find_group(const char *name, gid_t *gid, char *error)
+{
+	const struct group *group;
+
+	errno = 0;
+	group = getgrnam(name);
+	if (group == NULL)
+		return cannot_be(error, "group", name,
+		    errno != 0 ? strerror(errno) : "there is no such group");
+	*gid = group->gr_gid;
+	return true;
+}
+
+static bool
+find_user(const struct settings *settings, struct identity *identity, char *error)
+{
+	const struct passwd *user;
+
+	errno = 0;
+	user = getpwnam(settings->user);
+	if (user == NULL)
+		return cannot_be(error, "user", settings->user,
+		    errno != 0 ? strerror(errno) : "there is no such user");
+	identity->uid = user->pw_uid;
+	identity->gid = user->pw_gid;
+	return settings->group == NULL ||
+	    find_group(settings->group, &identity->gid, error);
+}
+
+bool
+identity_resolve(const struct settings *settings, struct identity *identity,
+    char *error)
+{
+	const struct passwd *user;
+
+	memset(identity, 0, sizeof(*identity));
+	identity->user = settings->user;
+	identity->uid = geteuid();
+	identity->gid = getegid();
+	if (geteuid() == 0) {
+		identity->change = true;
+		if (!find_user(settings, identity, error))
+			return false;
+	} else {
+		errno = 0;
+		user = getpwnam(settings->user);
+		if (user == NULL && errno == ENOMEM)
+			return cannot_be(error, "user", settings->user, strerror(ENOMEM));
+		identity->other = user == NULL || user->pw_uid != geteuid();
+	}
+	identity->socket_gid = identity->gid;
+	return settings->socket_group == NULL ||
+	    find_group(settings->socket_group, &identity->socket_gid, error);
+}
+
+bool
+identity_assume(const struct identity *identity, char *error)
+{
+	if (!identity->change)
+		return true;
+	if (initgroups(identity->user, identity->gid) != 0 ||
+	    setegid(identity->gid) != 0 || seteuid(identity->uid) != 0)
+		return cannot_be(error, "cannot become user", identity->user,
+		    strerror(errno));
+	return true;
+}
+
+bool
+identity_resume(const struct identity *identity, char *error)
+{
+	if (!identity->change)
+		return true;
+	if (seteuid(0) != 0 || setegid(0) != 0)
+		return cannot_be(error, "cannot become", "root again", strerror(errno));
+	return true;
+}
