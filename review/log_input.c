@@ -95,6 +95,32 @@ next_block(struct log_input *input)
 	}
 }
 
+static la_ssize_t
+read_packed(struct archive *archive, void *data, const void **block)
+{
+	struct log_input *input = data;
+	ssize_t size;
+
+	*block = input->buffer + BUFFER_BYTES;
+	do
+		size = read(input->fd, input->buffer + BUFFER_BYTES, BLOCK_BYTES);
+	while (size < 0 && errno == EINTR);
+	if (size < 0)
+		archive_set_error(archive, errno, "%s", strerror(errno));
+	return size;
+}
+
+/* archive_read_open_fd(3) crashes where memory for the callbacks' data is short (3.6). */
+static int
+open_archive(struct log_input *input)
+{
+	int result = archive_read_set_callback_data(input->archive, input);
+
+	if (result == ARCHIVE_OK)
+		result = archive_read_set_read_callback(input->archive, read_packed);
+	return result == ARCHIVE_OK ? archive_read_open1(input->archive) : result;
+}
+
 /*
  * Begins at the start. A file that is not packed is read without libarchive: it grows.
  * Of a pipe that is not, what was looked at to see that is taken at once.
@@ -118,7 +144,7 @@ begin_input(struct log_input *input)
 	input->done = input->damaged = input->archive == NULL;
 	if (input->done)
 		return false;
-	result = archive_read_open_fd(input->archive, input->fd, BLOCK_BYTES);
+	result = open_archive(input);
 	if (result == ARCHIVE_OK)
 		result = archive_read_next_header(input->archive, &entry);
 	input->done = result != ARCHIVE_OK;
@@ -143,7 +169,7 @@ log_input_open(struct log_input *input, const char *path, bool wait)
 	    file_open(path, wait ? WRITER_MS : -1, &input->status);
 	if (input->fd == -1)
 		return false;
-	input->buffer = malloc(BUFFER_BYTES);
+	input->buffer = malloc(BUFFER_BYTES + BLOCK_BYTES);
 	errno = ENOMEM;
 	if (input->buffer != NULL && (is_given ? file_check(input->fd, -1, &input->status) :
 	    fcntl(input->fd, F_SETFL, O_RDONLY) == 0) &&

@@ -20,7 +20,7 @@ struct log_input {
 	struct archive *archive;	/* NULL: it is read as it is */
 	const char *block;	/* of the archive's, what is not in "buffer" */
 	size_t block_size;
-	char *buffer;		/* of 2 * LOG_LINE_MAX */
+	char *buffer;		/* of 2 * LOG_LINE_MAX, and what is packed behind them */
 	size_t at, end;		/* in it: what is not a line yet */
 	int64_t offset;		/* in the file, of "at" */
 	bool no_wait;		/* the owner's: a pipe is not waited for */

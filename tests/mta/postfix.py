@@ -227,18 +227,19 @@ class Postfix:
     # The process
 
     def start(self):
-        """Starts it and waits until its port answers."""
+        """Starts it and waits until its ports answer."""
         self._server = Server("Postfix", (master(), "-d", "-c", self.config),
                               os.path.join(self.folder, "errors"), environment())
         try:
-            waiting.until("Postfix on port %d" % self.port, self._answers,
+            waiting.until("Postfix on its ports", self._answers,
                           self._must_live)
         except BaseException:
             self.stop()
             raise
 
     def _answers(self):
-        return waiting.answers(socket.AF_INET, ("127.0.0.1", self.port))
+        return all(waiting.answers(socket.AF_INET, ("127.0.0.1", port))
+                   for port in self.ports.values())
 
     def _must_live(self):
         if self._server.ended():
