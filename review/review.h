@@ -554,36 +554,67 @@ void tally_free(struct tally *tally);
  * What an error of TLS means, as mail servers and their libraries log it
  * ------------------------------------------------------------------ */
 
+/* How near to the root what an entry tells of is; the nearest counts. */
+enum diagnosis_rank {
+	DIAGNOSIS_CAUSE,		/* what a library or an alert says */
+	DIAGNOSIS_VERIFICATION,		/* what was found when a certificate was verified */
+	DIAGNOSIS_CONSEQUENCE,		/* that a handshake or a session ended */
+	DIAGNOSIS_INFORMATION,		/* no error */
+	DIAGNOSIS_RANKS
+};
+
 /* An entry of the file "diagnoses". */
 struct diagnosis {
 	const char *id;		/* one word, which stays the same: journals hold it */
 	const char *meaning;	/* goes on after a name: "it does not trust ..." */
 	const char *cause, *fix;	/* sentences; NULL: none */
+	const char *check;	/* a command that makes sure; NULL: none */
+	const char *source;	/* where it is confirmed; NULL: unknown */
 	/* Where the cause is, seen from who logged it: local, remote, either, network, none. */
 	const char *side;
+	enum diagnosis_rank rank;
+	uint32_t systems;	/* whose texts these are: bits of diagnoses_systems(); 0: any */
 };
 
 struct diagnoses;
 
 /*
- * Reads the entries that came with tlsward, and before them one's own: the file
- * "diagnoses" beside the settings file "settings" (NULL: the default one), where there is
- * one. What is wrong with them is told in "diags", and such an entry left out. NULL
- * when memory is short. All strings belong to it.
+ * Reads the entries that came with tlsward, and before those of the same rank one's own:
+ * the file "diagnoses" beside the settings file "settings" (NULL: the default one), where
+ * there is one. What is wrong with them is told in "diags", and such an entry left out.
+ * NULL when memory is short. All strings belong to it.
  */
 struct diagnoses *diagnoses_read(const char *settings, struct diags *diags);
 
 void diagnoses_free(struct diagnoses **diagnoses);	/* NULL-safe, clears */
 
 /*
- * What an error means, of one line or of all lines that a handshake that failed has: the
- * first entry that matches, since they stand from the root to its consequences; "unknown"
- * where none does. Allocates nothing. One thread at a time.
+ * What an error means, of one line or of all lines that a handshake that failed has, as a
+ * log of Postfix or Sendmail has them: the entry that matches and is nearest to the root;
+ * "unknown" where none does. Allocates nothing. One thread at a time.
  */
 const struct diagnosis *diagnoses_find(struct diagnoses *diagnoses, const char *text);
 
 /* The entry of an id; "unknown" where there is none any more. */
 const struct diagnosis *diagnoses_entry(const struct diagnoses *diagnoses,
     const char *id);
+
+/* The systems whose texts entries are about. Static. */
+struct review_words diagnoses_systems(void);
+
+/* An example of an entry: a line that it is to match, or not. */
+struct diagnosis_example {
+	const char *text;
+	const struct diagnosis *entry;
+	bool unlike;
+};
+
+/* The example of that number; "text" is NULL behind the last. */
+struct diagnosis_example diagnoses_example(const struct diagnoses *diagnoses,
+    size_t number);
+
+/* Whether a pattern of the entry matches a line. As diagnoses_find(). */
+bool diagnoses_match(struct diagnoses *diagnoses, const struct diagnosis *entry,
+    const char *text);
 
 #endif

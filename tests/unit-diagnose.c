@@ -113,6 +113,66 @@ own_entries_come_first(void **state)
 	diags_free(&diags);
 }
 
+static void
+examples_are_met(void **state)
+{
+	struct diags *diags = diags_new();
+	struct diagnoses *diagnoses;
+	struct diagnosis_example example;
+	int wrong = 0;
+
+	(void)state;
+	(void)unlink(path_of("diagnoses"));
+	diagnoses = read_all(diags);
+	for (size_t i = 0; (example = diagnoses_example(diagnoses, i)).text != NULL; i++) {
+		if (diagnoses_match(diagnoses, example.entry, example.text) !=
+		    example.unlike)
+			continue;
+		wrong++;
+		print_error("%s: %s: %s\n", example.entry->id,
+		    example.unlike ? "matches" : "does not match", example.text);
+	}
+	assert_int_equal(wrong, 0);
+	diagnoses_free(&diagnoses);
+	diags_free(&diags);
+}
+
+static void
+words_of_entries(void **state)
+{
+	struct diags *diags = diags_new();
+	struct diagnoses *diagnoses;
+	const struct diagnosis *found;
+
+	(void)state;
+	write_own("entry late\npattern ODD\nrank consequence\nmeaning late\n\n"
+	    "entry domino\nsystem domino ,  exchange online\npattern ODD\nmeaning d\n\n"
+	    "entry heard\npattern ODD\nrank information\nmeaning h\n\n"
+	    "entry soon\nsystem Postfix, Exim\npattern ODD TWO\nmeaning s\ncheck run it\n"
+	    "like the odd two\nunlike odd\nsource a book\n\n"
+	    "entry lost-connection\npattern ODD THREE\nmeaning l\n");
+	diagnoses = read_all(diags);
+	assert_int_equal(diags_count(diags), 0);
+	assert_string_equal(diagnoses_find(diagnoses, "odd")->id, "late");
+	found = diagnoses_find(diagnoses, "odd two");
+	assert_string_equal(found->id, "soon");
+	assert_string_equal(found->check, "run it");
+	assert_string_equal(found->source, "a book");
+	assert_string_equal(diagnoses_example(diagnoses, 0).text, "the odd two");
+	assert_false(diagnoses_example(diagnoses, 0).unlike);
+	assert_ptr_equal(diagnoses_example(diagnoses, 0).entry, found);
+	assert_true(diagnoses_example(diagnoses, 1).unlike);
+	assert_true(diagnoses_match(diagnoses, found, "odd two"));
+	assert_false(diagnoses_match(diagnoses, found, "odd"));
+	found = diagnoses_entry(diagnoses, "domino");
+	for (size_t i = 0; i < diagnoses_systems().count; i++)
+		assert_int_equal(found->systems >> i & 1,
+		    strcmp(diagnoses_systems().list[i], "Domino") == 0 ||
+		    strcmp(diagnoses_systems().list[i], "Exchange Online") == 0);
+	diagnoses_free(&diagnoses);
+	diags_free(&diags);
+}
+
 static const struct {
 	const char *text;
 	unsigned line, column;
@@ -125,6 +185,9 @@ static const struct {
 	{ "entry a\npattern a\nmeaning m\nmeaning n\n", 4, 1, "is there already" },
 	{ "entry a\npattern a\nmeaning\n", 3, 1, "expected a value" },
 	{ "entry a\npattern a\nmeaning m\n more\n", 4, 1, "expected \"entry\"" },
+	{ "entry a\npattern a\nrank first\nmeaning m\n", 3, 6, "expected \"cause\"" },
+	{ "entry a\npattern a\nmeaning m\nsystem Exim, Ours\nlike a\n", 4, 14,
+	  "expected the name of a system" },
 };
 
 static void
@@ -182,7 +245,9 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(meant_as_listed),
+		cmocka_unit_test(examples_are_met),
 		cmocka_unit_test(own_entries_come_first),
+		cmocka_unit_test(words_of_entries),
 		cmocka_unit_test(bad_entries_are_left_out),
 		cmocka_unit_test(files_that_cannot_be_read),
 	};
