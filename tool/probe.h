@@ -19,7 +19,8 @@
 
 #define PROBE_HOSTS_MAX 32
 #define PROBE_ADDRESSES_MAX 16		/* of one host */
-#define PROBE_SUITES_MAX 128
+#define PROBE_SUITES_MAX 192
+#define PROBE_AUTHORITIES_MAX 256
 #define PROBE_TEXT 256			/* of a server's words, with the NUL */
 #define PROBE_NAME 256			/* of a domain, with the NUL */
 
@@ -40,6 +41,9 @@ struct probe_budget {
 	void (*progress)(const char *host, const char *what, void *data);
 	void *progress_data;
 };
+
+/* Now, by CLOCK_MONOTONIC, in milliseconds. */
+int64_t probe_clock_ms(void);
 
 /* ------------------------------------------------------------------ *
  * What one address offers (probe_wire.c, probe_tls.c, probe_hello.c)
@@ -105,8 +109,6 @@ struct probe_address {
 	STACK_OF(X509) *chain;	/* as sent, the leaf first; NULL: none */
 	/* Leaves that other handshakes showed (ECDSA and RSA), each once; NULL: none. */
 	STACK_OF(X509) *others;
-	/* Of the chain by the system's CAs: X509_V_OK, or why not; -1: not looked at. */
-	int verify_error;
 	enum probe_offer wants_certificate;	/* it asks for a client certificate */
 	bool requires_certificate;	/* and ends without one */
 	char **authorities;	/* of which CAs, names as text; NULL: it does not say */
