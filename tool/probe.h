@@ -151,10 +151,12 @@ struct probe_host {
 	unsigned short port;
 	enum probe_secure secure;	/* of its addresses */
 	bool is_alias;		/* a CNAME */
+	char alias_of[PROBE_NAME];	/* where it leads; "" */
 	struct probe_address addresses[PROBE_ADDRESSES_MAX];
 	size_t address_count;
 	char trouble[PROBE_TEXT];	/* why there are none; "" */
 
+	char tlsa_base[PROBE_NAME];	/* whose these are: the name, or where its CNAME leads */
 	enum probe_secure tlsa_secure;
 	struct probe_tlsa tlsa[16];
 	size_t tlsa_count;
@@ -179,10 +181,12 @@ struct probe_target {
 	char asked[PROBE_NAME];	/* as it was named, without the port */
 	bool is_domain;		/* MX were looked up (or the domain itself is its MX) */
 	bool null_mx;		/* RFC 7505 */
+	bool implicit_mx;	/* it has no MX: it is its own (or it is just a host) */
 	enum probe_secure secure;	/* of the MX set */
 	struct probe_host hosts[PROBE_HOSTS_MAX];
 	size_t host_count;
-	char trouble[PROBE_TEXT];	/* why there is none; "" */
+	char trouble[PROBE_TEXT];	/* why there is none, or not all; "" */
+	char unvalidated[PROBE_TEXT];	/* why nothing is known of DNSSEC; "": it is */
 	struct probe_sts sts;
 };
 
