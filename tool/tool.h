@@ -87,6 +87,7 @@ extern const struct command command_decide;
 extern const struct command command_diff;
 extern const struct command command_explain;
 extern const struct command command_export;
+extern const struct command command_import;
 extern const struct command command_log;
 extern const struct command command_replay;
 extern const struct command command_report;

@@ -1,0 +1,354 @@
+/*
+ * import.c - tlsward import: a policy from what a site has already.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/import.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tool/screen.h"
+#include "tool/tool.h"
+#include "policy/policy.h"
+#include "base/file.h"
+#include "base/suggest.h"
+#include "base/text.h"
+
+#define FILES_MAX 1000
+#define BYTES_MAX (64 << 20)	/* of a file */
+
+static const struct import_kind kinds[] = {
+	{ "exchange", "the output of Get-InboundConnector and the like", "connector",
+	    "connectors", false, false, import_exchange },
+};
+#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+
+/* ------------------------------------------------------------------ *
+ * Files
+ * ------------------------------------------------------------------ */
+
+static void
+add_code(struct buffer *text, uint32_t code)
+{
+	unsigned char bytes[4];
+	size_t length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+	static const unsigned char leads[] = { 0, 0, 0xC0, 0xE0, 0xF0 };
+
+	for (size_t i = length - 1; i > 0; i--) {
+		bytes[i] = (unsigned char)(0x80 | (code & 0x3F));
+		code >>= 6;
+	}
+	bytes[0] = (unsigned char)(leads[length] | code);
+	if (bytes[0] != '\r')
+		buffer_add(text, (const char *)bytes, length);
+}
+
+static uint32_t
+utf16_unit(const char *bytes, bool big)
+{
+	unsigned char one = (unsigned char)bytes[0], other = (unsigned char)bytes[1];
+
+	return big ? (uint32_t)one << 8 | other : (uint32_t)other << 8 | one;
+}
+
+static void
+decode_utf16(const char *bytes, size_t length, bool big, struct buffer *text)
+{
+	for (size_t i = 0; i + 1 < length; i += 2) {
+		uint32_t code = utf16_unit(bytes + i, big), next;
+
+		if (code >= 0xD800 && code < 0xDC00 && i + 3 < length) {
+			next = utf16_unit(bytes + i + 2, big);
+			if (next >= 0xDC00 && next < 0xE000) {
+				code = 0x10000 + ((code - 0xD800) << 10) + (next - 0xDC00);
+				i += 2;
+			}
+		}
+		add_code(text, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
+	}
+}
+
+/* What is not ISO 8859-1 in windows-1252: 0x80 to 0x9F. */
+static void
+decode_ansi(const char *bytes, size_t length, struct buffer *text)
+{
+	static const uint16_t codes[32] = {
+		0x20AC, 0x81, 0x201A, 0x192, 0x201E, 0x2026, 0x2020, 0x2021, 0x2C6, 0x2030,
+		0x160, 0x2039, 0x152, 0x8D, 0x17D, 0x8F, 0x90, 0x2018, 0x2019, 0x201C, 0x201D,
+		0x2022, 0x2013, 0x2014, 0x2DC, 0x2122, 0x161, 0x203A, 0x153, 0x9D, 0x17E, 0x178
+	};
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)bytes[i];
+
+		add_code(text, byte >= 0x80 && byte < 0xA0 ? codes[byte - 0x80] : byte);
+	}
+}
+
+/*
+ * Whether the bytes are UTF-16 without a mark: of ASCII text every second one is 0, and
+ * the first ones of a file are such.
+ */
+static bool
+looks_utf16(const char *bytes, size_t length, bool big)
+{
+	size_t looked = length < 64 ? length : 64;
+
+	for (size_t i = 0; i + 1 < looked; i += 2)
+		if (bytes[i + big] == '\0' || bytes[i + !big] != '\0')
+			return false;
+	return length >= 2 && length % 2 == 0;
+}
+
+/* Appends a file's bytes; NULL, or why it is no text. */
+static const char *
+decode_source(const char *bytes, size_t length, struct buffer *text)
+{
+	bool little = length >= 2 && memcmp(bytes, "\xFF\xFE", 2) == 0;
+	bool big = length >= 2 && memcmp(bytes, "\xFE\xFF", 2) == 0;
+	bool mark = length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0;
+
+	if (little || big)
+		decode_utf16(bytes + 2, length - 2, big, text);
+	else if (looks_utf16(bytes, length, false) || looks_utf16(bytes, length, true))
+		decode_utf16(bytes, length, bytes[0] == '\0', text);
+	else if (text_utf8_length(bytes, length) == length)
+		for (size_t i = mark ? 3 : 0; i < length; i++) {
+			if (bytes[i] != '\r')
+				buffer_add(text, bytes + i, 1);
+		}
+	else
+		decode_ansi(bytes, length, text);
+	buffer_string(text, "");
+	if (text->failed)
+		return "not enough memory";
+	return memchr(text->text, '\0', text->length) != NULL ? "it has NUL bytes in it, "
+	    "so that it is no text" : NULL;
+}
+
+/* Says why. Returns false. */
+static bool
+is_unread(const char *name, enum file_result result)
+{
+	const char *why = result == FILE_LARGE ? "it has more than 64 MB" :
+	    result == FILE_NO_MEMORY ? "not enough memory" : file_why(errno);
+
+	(void)tool_trouble("cannot read %s: %s", name, why);
+	return false;
+}
+
+static bool
+read_source(const char *path, struct import_source *source)
+{
+	struct file file = { .text = NULL };
+	bool input = strcmp(path, "-") == 0;
+	enum file_result result = input ? file_read_input(BYTES_MAX, &file) :
+	    file_read(path, BYTES_MAX, false, &file);
+	struct buffer text = BUFFER_INIT;
+	const char *wrong;
+
+	source->name = input ? "standard input" : path;
+	if (result != FILE_READ)
+		return is_unread(source->name, result);
+	wrong = decode_source(file.text, file.length, &text);
+	free(file.text);
+	source->text = text.text;
+	source->length = text.length;
+	if (wrong != NULL)
+		(void)tool_trouble("%s: %s", source->name, wrong);
+	return wrong == NULL;
+}
+
+static bool
+read_sources(struct import *import, int count, char **paths)
+{
+	static char input[] = "-";
+	char *only[] = { input };
+	bool fine = true;
+
+	if (count == 0)
+		paths = only;
+	import->source_count = count == 0 ? 1 : (size_t)count;
+	import->sources = calloc(import->source_count, sizeof(*import->sources));
+	if (import->sources == NULL) {
+		(void)tool_trouble("not enough memory");
+		return false;
+	}
+	for (size_t i = 0; fine && i < import->source_count; i++)
+		fine = read_source(paths[i], &import->sources[i]);
+	return fine;
+}
+
+/* ------------------------------------------------------------------ *
+ * The call
+ * ------------------------------------------------------------------ */
+
+static const struct import_kind *
+find_kind(const char *name)
+{
+	const char *names[KIND_COUNT], *meant;
+
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+		names[i] = kinds[i].name;
+	}
+	meant = suggest_word(name, strlen(name), names, KIND_COUNT);
+	(void)tool_trouble("\"%s\" cannot be imported: %s%s%s", name,
+	    meant != NULL ? "did you mean \"" : "see ", meant != NULL ? meant :
+	    "tlsward help import", meant != NULL ? "\"?" : "");
+	return NULL;
+}
+
+static int
+write_policy(struct import *import)
+{
+	struct buffer text = BUFFER_INIT;
+	int status;
+
+	if (import->read == 0)
+		return tool_trouble("%s has nothing of what is read: %s",
+		    import->source_count == 1 ? import->sources[0].name : "none of the files",
+		    import->kind->reads);
+	status = import_write(import, &text);
+	if (status == STATUS_FINE && import->lost > 0)
+		(void)fprintf(stderr, "tlsward: %zu thing%s could not be taken over: see "
+		    "NOT TAKEN OVER in what was written\n", import->lost,
+		    import->lost == 1 ? "" : "s");
+	if (status == STATUS_FINE && screen_write(&text) == SCREEN_FAILED)
+		status = STATUS_TROUBLE;
+	buffer_free(&text);
+	return status;
+}
+
+static int
+import_all(struct import *import, int count, char **paths)
+{
+	int status = STATUS_TROUBLE;
+
+	if (read_sources(import, count, paths))
+		status = import->kind->run(import);
+	if (status == STATUS_FINE)
+		status = write_policy(import);
+	for (size_t i = 0; i < import->source_count; i++)
+		free(import->sources[i].text);
+	free(import->sources);
+	arena_release(&import->arena);
+	return status;
+}
+
+/* A Windows by its name's year; an R2 is one more. */
+static bool
+take_windows(const char *argument, void *run)
+{
+	struct import *import = run;
+	char *end;
+	long year = strtol(argument, &end, 10);
+	bool second = strcasecmp(end, "R2") == 0 || strcasecmp(end, " R2") == 0;
+
+	if ((*end != '\0' && !second) || year < 2000 || year > 2100) {
+		(void)tool_trouble("\"%s\" is not the year of a Windows, as 2003, 2008R2 or 2019",
+		    argument);
+		return false;
+	}
+	import->windows = (int)year + second;
+	return true;
+}
+
+/*
+ * Takes the domain behind "--as-partner NAME" out of the arguments, of which there is
+ * one less then.
+ */
+static void
+take_partner_domain_word(struct import *import, int *argc, char **argv)
+{
+	static const char option[] = "--as-partner";
+	size_t length = strlen(option);
+
+	for (int i = 1; i < *argc; i++) {
+		bool joined = strncmp(argv[i], option, length) == 0 && argv[i][length] == '=';
+		int at = i + (joined ? 1 : 2);
+
+		if ((!joined && strcmp(argv[i], option) != 0) || at >= *argc)
+			continue;
+		import->domain = argv[at];
+		memmove(argv + at, argv + at + 1, (size_t)(*argc - at) * sizeof(*argv));
+		--*argc;
+		return;
+	}
+}
+
+/* Whether what was given can be used. */
+static bool
+check_options(struct import *import)
+{
+	const struct import_kind *kind = import->kind;
+	char domain[256];
+
+	if ((import->partner != NULL && !kind->takes_partner) ||
+	    (import->windows != 0 && !kind->takes_windows)) {
+		(void)tool_trouble("tlsward import %s does not take --%s", kind->name,
+		    import->windows != 0 && !kind->takes_windows ? "windows" : "as-partner");
+		return false;
+	}
+	if (import->partner == NULL)
+		return true;
+	if (import->domain == NULL || import->domain[0] == '.' ||
+	    strchr(import->domain, '.') == NULL ||
+	    !policy_domain(import->domain, domain, sizeof(domain))) {
+		(void)tool_trouble("--as-partner takes a name and a domain: --as-partner "
+		    "\"Acme\" acme.example");
+		return false;
+	}
+	return true;
+}
+
+static int
+run_import(const struct command *command, int argc, char **argv)
+{
+	struct import import = { .kind = NULL };
+	int status;
+
+	take_partner_domain_word(&import, &argc, argv);
+	status = tool_options(command, argc, argv, &import);
+	if (status != -1)
+		return status;
+	if (argc - optind < 1)
+		return tool_usage(command);
+	import.kind = find_kind(argv[optind++]);
+	if (import.kind == NULL || !check_options(&import))
+		return STATUS_TROUBLE;
+	return import_all(&import, argc - optind, argv + optind);
+}
+
+static const struct tool_option import_options[] = {
+	OPTION("as-partner", 0, OPTION_TEXT, struct import, partner),
+	OPTION_CALL("windows", 0, take_windows),
+	OPTION_END
+};
+
+const struct command command_import = {
+	.name = "import",
+	.run = run_import,
+	.options = import_options,
+	.arguments = "KIND [--as-partner NAME DOMAIN] [--windows YEAR] [FILE...]",
+	.about = "write the policy that other systems' settings amount to",
+	.help =
+	    "  KIND                    exchange: the output of Get-InboundConnector,\n"
+	    "                          Get-OutboundConnector, Get-ReceiveConnector,\n"
+	    "                          Get-SendConnector and Get-TransportConfig, as JSON,\n"
+	    "                          Clixml, CSV or a list\n"
+	    "  FILE...                 - or none is standard input\n"
+	    "  --as-partner NAME DOMAIN  of domino and schannel: as the agreement of a\n"
+	    "                          partner whose server this is\n"
+	    "  --windows YEAR          of schannel: whose defaults count, as 2003 or 2012R2\n\n"
+	    "The policy goes to standard output: agreements under monitor, with a note of\n"
+	    "where each came from, and in comments what could not be taken over and why.\n",
+	.examples = "  tlsward import exchange connectors.json > /etc/tlsward/policy.d/exchange.conf\n",
+};

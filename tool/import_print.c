@@ -1,0 +1,465 @@
+/*
+ * import_print.c - the lines of the policy that an import becomes.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/import_items.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tool/screen.h"
+#include "tool/tool.h"
+#include "base/array.h"
+#include "base/intern.h"
+#include "base/text.h"
+
+#define WIDTH 88
+#define NAME_MAX_CODES 80
+
+struct print {
+	struct import *import;
+	struct import_page *page;
+	struct intern names;		/* of partners, in lower case */
+	size_t head;			/* of the block that is printed */
+};
+
+static void
+add_printed(struct print *print, struct import_rule *rule, const char *text)
+{
+	struct import_page *page = print->page;
+
+	if (!array_reserve(page->lines, page->count + 1, &page->room))
+		exit(tool_trouble("not enough memory"));
+	page->lines[page->count++] = (struct import_printed){
+		.text = text, .rule = rule, .head = print->head };
+}
+
+/* ------------------------------------------------------------------ *
+ * Comments
+ * ------------------------------------------------------------------ */
+
+/*
+ * A comment has no word that tlsward would take for itself, which a file could have
+ * brought, and no backslash at its end, which would join the next line to it.
+ */
+static void
+add_comment_line(struct import *import, const char *line, size_t length,
+    struct buffer *out)
+{
+	static const char own[] = "tlsward:";
+	const char *text = import_text(import, "%.*s", (int)length, line), *found;
+
+	buffer_string(out, *text != '\0' ? "# " : "#");
+	while ((found = strstr(text, own)) != NULL) {
+		buffer_add(out, text, (size_t)(found - text) + strlen(own) - 1);
+		buffer_string(out, " :");
+		text = found + strlen(own);
+	}
+	buffer_string(out, text);
+	if (out->text[out->length - 1] == '\\')
+		buffer_string(out, ".");
+}
+
+void
+import_fold_comment(struct import *import, const struct import_line *line,
+    struct buffer *out)
+{
+	struct buffer text = BUFFER_INIT, folded = BUFFER_INIT;
+	const char *at, *end;
+
+	buffer_string(&text, line->lost ? "NOT TAKEN OVER: " : "");
+	text_visible(&text, line->text);
+	buffer_string(&text, "\n");
+	screen_fold(&text, WIDTH - 2, false, &folded);
+	if (text.failed || folded.failed)
+		exit(tool_trouble("not enough memory"));
+	for (at = folded.text; at != NULL && *at != '\0'; at = end + 1) {
+		end = at + strcspn(at, "\n");
+		add_comment_line(import, at, (size_t)(end - at), out);
+		buffer_string(out, "\n");
+		if (*end == '\0')
+			break;
+	}
+	buffer_free(&text);
+	buffer_free(&folded);
+}
+
+static void
+print_comments(struct print *print, const struct import_lines *comments)
+{
+	struct buffer all = BUFFER_INIT;
+	const char *text;
+
+	for (const struct import_line *line = comments->first; line != NULL;
+	    line = line->next)
+		import_fold_comment(print->import, line, &all);
+	if (all.failed)
+		exit(tool_trouble("not enough memory"));
+	for (char *rest = all.text; rest != NULL && *rest != '\0';) {
+		text = strsep(&rest, "\n");
+		add_printed(print, NULL, import_text(print->import, "%s", text));
+	}
+	buffer_free(&all);
+}
+
+/* ------------------------------------------------------------------ *
+ * Blocks
+ * ------------------------------------------------------------------ */
+
+/* A setting's line, without what would end it; a wide one is broken at blanks. */
+static const char *
+fold_setting(struct import *import, const char *indent, const char *text)
+{
+	struct buffer line = BUFFER_INIT;
+	size_t start = 0;
+	bool quoted = false;
+	const char *kept;
+
+	buffer_string(&line, indent);
+	for (; *text != '\0'; text++) {
+		quoted ^= *text == '"' && (line.length == 0 ||
+		    line.text[line.length - 1] != '\\');
+		if (*text == ' ' && !quoted && line.length - start + 1 +
+		    strcspn(text + 1, " ") > WIDTH - strlen(indent) * 8 - 2) {
+			buffer_format(&line, " \\\n%s    ", indent);
+			start = line.length;
+		} else {
+			buffer_add(&line, (unsigned char)*text < ' ' ? " " : text, 1);
+		}
+	}
+	if (line.failed)
+		exit(tool_trouble("not enough memory"));
+	kept = import_text(import, "%s", line.text);
+	buffer_free(&line);
+	return kept;
+}
+
+static void
+print_rule_settings(struct print *print, struct import_rule *rule, const char *indent)
+{
+	struct import *import = print->import;
+	const char *notes = "";
+
+	for (const struct import_line *line = rule->settings.first; line != NULL;
+	    line = line->next)
+		add_printed(print, rule, fold_setting(import, indent, line->text));
+	if (!rule->exempt)
+		add_printed(print, rule, import_text(import, "%smonitor", indent));
+	for (const struct import_line *line = rule->notes.first; line != NULL;
+	    line = line->next)
+		notes = import_text(import, "%s%s%s", notes, notes[0] != '\0' ? "; " : "",
+		    line->text);
+	if (notes[0] != '\0') {
+		notes = import_word(import, notes);
+		add_printed(print, rule, import_text(import,
+		    notes[0] == '"' ? "%snote %s" : "%snote \"%s\"", indent, notes));
+	}
+}
+
+/* ------------------------------------------------------------------ *
+ * Agreements
+ * ------------------------------------------------------------------ */
+
+/* Whether a WHO can stand in an agreement: a domain with what is below, an address. */
+static bool
+is_of_partner(const struct import_rule *rule, const struct import_who *who)
+{
+	return rule->partner != NULL && (who->scope == IMPORT_BOTH ||
+	    (who->scope != 0 && rule->target == IMPORT_FROM && strchr(who->text, '@') != NULL));
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/*
+ * The number of what an agreement of this rule is for; INTERN_NONE: it has none. *added:
+ * no other has it so far.
+ */
+static uint32_t
+agreement_key(struct intern *keys, const struct import_rule *rule, bool *added)
+{
+	struct buffer key = BUFFER_INIT;
+	const char **names = NULL;
+	size_t count = 0, room = 0;
+	uint32_t number = INTERN_NONE;
+
+	for (const struct import_who *who = rule->whos; who != NULL; who = who->next)
+		if (is_of_partner(rule, who)) {
+			if (!array_reserve(names, count + 1, &room))
+				exit(tool_trouble("not enough memory"));
+			names[count++] = who->text;
+		}
+	if (count > 0)
+		qsort(names, count, sizeof(*names), by_text);
+	for (size_t i = 0; i < count; i++)
+		buffer_format(&key, "%s ", names[i]);
+	if (count > 0 && (key.failed ||
+	    (number = intern_add(keys, key.text, key.length, added)) == INTERN_NONE))
+		exit(tool_trouble("not enough memory"));
+	free(names);
+	buffer_free(&key);
+	return number;
+}
+
+/* Links those that are for the same domains. */
+static void
+link_mates(struct import *import)
+{
+	struct intern keys = { .count = 0 };
+	struct import_rule **latest = NULL;
+	size_t room = 0;
+
+	for (struct import_item *item = import->first; item != NULL; item = item->next) {
+		struct import_rule *rule = item->rule;
+		bool added = false;
+		uint32_t key;
+
+		if (rule == NULL)
+			continue;
+		rule->printed = false;
+		rule->mate = NULL;
+		key = agreement_key(&keys, rule, &added);
+		if (key == INTERN_NONE)
+			continue;
+		if (!array_reserve(latest, key + 1, &room))
+			exit(tool_trouble("not enough memory"));
+		if (!added)
+			latest[key]->mate = rule;
+		latest[key] = rule;
+	}
+	intern_free(&keys);
+	free(latest);
+}
+
+/* At most so many code points of a name, and nothing that is not seen. */
+static const char *
+short_name(struct import *import, const char *name, size_t codes)
+{
+	struct buffer visible = BUFFER_INIT;
+	size_t length = 0;
+	const char *kept;
+
+	text_visible(&visible, name[0] != '\0' ? name : "partner");
+	buffer_string(&visible, "");
+	if (visible.failed)
+		exit(tool_trouble("not enough memory"));
+	while (visible.text[length] != '\0' && (codes -= text_begins(visible.text[length])) > 0)
+		length++;
+	while (visible.text[length] != '\0' && !text_begins(visible.text[length]))
+		length++;
+	kept = import_text(import, "%.*s", (int)length, visible.text);
+	buffer_free(&visible);
+	return kept;
+}
+
+/* A partner's name that no other has. */
+static const char *
+unique_name(struct print *print, const char *name)
+{
+	const char *text = short_name(print->import, name, NAME_MAX_CODES);
+	bool added = false;
+
+	for (unsigned number = 2; !added; number++) {
+		struct buffer lower = BUFFER_INIT;
+
+		for (const char *each = text; *each != '\0'; each++)
+			buffer_add(&lower, &(char){ text_lower(*each) }, 1);
+		if (lower.failed ||
+		    intern_add(&print->names, lower.text, lower.length, &added) == INTERN_NONE)
+			exit(tool_trouble("not enough memory"));
+		buffer_free(&lower);
+		if (!added)
+			text = import_text(print->import, "%s %u",
+			    short_name(print->import, name, NAME_MAX_CODES - 11), number);
+	}
+	text = import_word(print->import, text);
+	return text[0] == '"' ? text : import_text(print->import, "\"%s\"", text);
+}
+
+static void
+print_agreement_domains(struct print *print, struct import_rule *rule)
+{
+	struct buffer line = BUFFER_INIT;
+
+	for (const struct import_who *who = rule->whos; who != NULL; who = who->next) {
+		const char *word;
+
+		if (!is_of_partner(rule, who))
+			continue;
+		word = import_word(print->import, who->text);
+		if (line.length > 0 && line.length + strlen(word) + 1 > WIDTH - 7) {
+			add_printed(print, rule, import_text(print->import, "%s", line.text));
+			buffer_clear(&line);
+		}
+		buffer_format(&line, "%s %s", line.length == 0 ? "\tdomain" : "", word);
+	}
+	if (line.failed)
+		exit(tool_trouble("not enough memory"));
+	add_printed(print, rule, import_text(print->import, "%s", line.text));
+	buffer_free(&line);
+}
+
+static void
+print_agreement(struct print *print, struct import_rule *rule)
+{
+	struct import *import = print->import;
+
+	for (struct import_rule *mate = rule->mate; mate != NULL; mate = mate->mate)
+		print_comments(print, &mate->item->comments);
+	add_printed(print, rule, import_text(import, "partner %s {",
+	    unique_name(print, rule->partner)));
+	print_agreement_domains(print, rule);
+	for (struct import_rule *mate = rule; mate != NULL; mate = mate->mate) {
+		add_printed(print, mate, mate->target == IMPORT_FROM ? "\tincoming {" :
+		    "\toutgoing {");
+		print_rule_settings(print, mate, "\t\t");
+		add_printed(print, mate, "\t}");
+		mate->printed = true;
+	}
+	add_printed(print, rule, "}");
+	print->page->agreements++;
+}
+
+/* ------------------------------------------------------------------ *
+ * Other rules
+ * ------------------------------------------------------------------ */
+
+/* Those of a scope in a list, which for BOTH the word "domain" begins. */
+static void
+list_whos(struct print *print, struct import_rule *rule, enum import_scope scope,
+    struct buffer *line)
+{
+	bool any = false;
+
+	for (const struct import_who *who = rule->whos; who != NULL; who = who->next) {
+		const char *word;
+
+		if (who->scope != (unsigned)scope || is_of_partner(rule, who))
+			continue;
+		word = strcmp(who->text, "<>") == 0 ? who->text :
+		    import_word(print->import, import_text(print->import, "%s%s",
+		    scope == IMPORT_BELOW ? "." : "", who->text));
+		if (line->length + strlen(word) + strlen(" domain") > WIDTH) {
+			add_printed(print, rule, import_text(print->import, "%s", line->text));
+			buffer_clear(line);
+			buffer_string(line, "   ");
+		}
+		buffer_format(line, "%s %s", scope == IMPORT_BOTH && !any ? " domain" : "", word);
+		any = true;
+	}
+}
+
+/* Whether a rule is for something that no agreement can have, or is none. */
+static bool
+has_rest(const struct import_rule *rule)
+{
+	const struct import_who *who = rule->whos;
+
+	while (who != NULL && (who->scope == 0 || is_of_partner(rule, who)))
+		who = who->next;
+	return who != NULL || rule->target == IMPORT_DEFAULT;
+}
+
+static void
+print_rule(struct print *print, struct import_rule *rule)
+{
+	static const char *const statements[] = {
+		[IMPORT_FROM] = "from", [IMPORT_TO] = "to", [IMPORT_CLIENT] = "client",
+		[IMPORT_DELIVER] = "deliver", [IMPORT_DEFAULT] = "default",
+	};
+	struct buffer line = BUFFER_INIT;
+
+	buffer_string(&line, statements[rule->target]);
+	list_whos(print, rule, IMPORT_ITSELF, &line);
+	list_whos(print, rule, IMPORT_BELOW, &line);
+	list_whos(print, rule, IMPORT_BOTH, &line);
+	buffer_string(&line, " {");
+	if (line.failed)
+		exit(tool_trouble("not enough memory"));
+	add_printed(print, rule, import_text(print->import, "%s", line.text));
+	print_rule_settings(print, rule, "\t");
+	add_printed(print, rule, "}");
+	print->page->others++;
+	buffer_free(&line);
+}
+
+static bool
+has_agreement(const struct import_rule *rule)
+{
+	const struct import_who *who = rule->whos;
+
+	while (who != NULL && !is_of_partner(rule, who))
+		who = who->next;
+	return who != NULL;
+}
+
+static void
+print_item(struct print *print, const struct import_item *item)
+{
+	if (item->rule != NULL && item->rule->printed && !has_rest(item->rule))
+		return;
+	add_printed(print, NULL, "");
+	print->head = print->page->count;
+	if (item->rule == NULL || !item->rule->printed)
+		print_comments(print, &item->comments);
+	if (item->rule == NULL)
+		return;
+	if (!item->rule->printed && has_agreement(item->rule))
+		print_agreement(print, item->rule);
+	if (has_rest(item->rule))
+		print_rule(print, item->rule);
+}
+
+static void
+print_cases(struct print *print)
+{
+	const struct import_line *each = print->import->cases.first;
+
+	if (each == NULL)
+		return;
+	add_printed(print, NULL, "");
+	add_printed(print, NULL, "# Cases for tlsward test, behind \"#| \":");
+	for (; each != NULL; each = each->next) {
+		struct buffer line = BUFFER_INIT;
+
+		buffer_string(&line, "#| ");
+		text_visible(&line, each->text);
+		if (line.failed)
+			exit(tool_trouble("not enough memory"));
+		add_printed(print, NULL, import_text(print->import, "%s", line.text));
+		buffer_free(&line);
+	}
+}
+
+void
+import_print(struct import *import, struct import_page *page)
+{
+	struct print print = { .import = import, .page = page };
+
+	link_mates(import);
+	for (const struct import_item *item = import->first; item != NULL; item = item->next)
+		print_item(&print, item);
+	print_cases(&print);
+	intern_free(&print.names);
+}
+
+void
+import_flow(struct import *import, const struct import_page *page, struct buffer *out)
+{
+	for (size_t i = 0; i < page->count; i++) {
+		const struct import_printed *line = &page->lines[i];
+
+		for (const struct import_line *said = line->said.first; said != NULL;
+		    said = said->next)
+			import_fold_comment(import, said, out);
+		buffer_string(out, line->text);
+		if (line->allow != NULL)
+			buffer_format(out, "  # tlsward: allow%s", line->allow);
+		buffer_string(out, "\n");
+	}
+}

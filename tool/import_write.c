@@ -1,0 +1,267 @@
+/*
+ * import_write.c - the policy that an import becomes, tried before it is written.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/import_items.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tool/tool.h"
+#include "base/diag.h"
+
+/* So often rules are taken out that are no policy: the second time finds none. */
+#define TRIES 5
+
+/* The first lines are not in the page. */
+static void
+write_first_lines(struct import *import, const struct import_page *page, struct buffer *out)
+{
+	const struct import_kind *kind = import->kind;
+	struct buffer files = BUFFER_INIT;
+	struct import_line line = { .lost = false };
+	const char *answer = import->answer;
+
+	if (answer == NULL)
+		answer = import_text(import, "%zu agreement%s and %zu other rule%s from %zu %s",
+		    page->agreements, page->agreements == 1 ? "" : "s",
+		    page->others, page->others == 1 ? "" : "s", import->read,
+		    import->read == 1 ? kind->one : kind->many);
+	line.text = import->lost == 0 ?
+	    import_text(import, "%s; all of it was taken over", answer) :
+	    import_text(import, "%s; %zu thing%s could not be taken over: see NOT TAKEN OVER",
+	    answer, import->lost, import->lost == 1 ? "" : "s");
+	import_fold_comment(import, &line, out);
+	for (size_t i = 0; i < import->source_count; i++)
+		buffer_format(&files, "%s%s", i == 0 ? "" : ", ", import->sources[i].name);
+	if (files.failed)
+		exit(tool_trouble("not enough memory"));
+	line.text = import_text(import, "Written by \"tlsward import %s\" from %s.", kind->name,
+	    files.text);
+	buffer_free(&files);
+	import_fold_comment(import, &line, out);
+	if (page->agreements + page->others == 0)
+		return;
+	line.text = "It is under monitor: nothing is refused. What would be is in \"tlsward "
+	    "report\"; take out the lines \"monitor\" of what is to hold.";
+	import_fold_comment(import, &line, out);
+}
+
+/* ------------------------------------------------------------------ *
+ * It is tried
+ * ------------------------------------------------------------------ */
+
+/* A policy's text, what was printed, and what loading it said. */
+struct trial {
+	struct import *import;
+	struct import_page page;
+	struct buffer text;
+	unsigned head_lines;
+	const char *allow;		/* for all of it: identifiers */
+	char path[64];
+	struct loaded loaded;
+};
+
+static unsigned
+count_lines(const char *text)
+{
+	unsigned count = 0;
+
+	for (; text != NULL && *text != '\0'; text++)
+		count += *text == '\n';
+	return count;
+}
+
+/* The printed line that stands there; NULL: it is one of the first lines, or none. */
+static struct import_printed *
+printed_at(const struct trial *trial, unsigned line)
+{
+	unsigned at = trial->head_lines;
+
+	for (size_t i = 0; line > at && i < trial->page.count; i++) {
+		at += 1 + count_lines(trial->page.lines[i].text);
+		if (line <= at)
+			return &trial->page.lines[i];
+	}
+	return NULL;
+}
+
+static void
+write_all(struct trial *trial)
+{
+	struct buffer head = BUFFER_INIT;
+	size_t first;
+
+	write_first_lines(trial->import, &trial->page, &head);
+	trial->head_lines = count_lines(head.text);
+	buffer_clear(&trial->text);
+	first = strcspn(head.text, "\n");
+	buffer_add(&trial->text, head.text, first);
+	if (trial->allow != NULL)
+		buffer_format(&trial->text, "  # tlsward: allow%s", trial->allow);
+	buffer_string(&trial->text, head.text + first);
+	buffer_free(&head);
+	import_flow(trial->import, &trial->page, &trial->text);
+	if (trial->text.failed)
+		exit(tool_trouble("not enough memory"));
+}
+
+/* As tool_load(), of the text. */
+static int
+load_trial(struct trial *trial)
+{
+	int file = memfd_create("tlsward", MFD_CLOEXEC);
+	size_t at = 0;
+	int status;
+
+	while (file != -1 && at < trial->text.length) {
+		ssize_t written = write(file, trial->text.text + at, trial->text.length - at);
+
+		if (written <= 0)
+			break;
+		at += (size_t)written;
+	}
+	if (file == -1 || at < trial->text.length) {
+		status = tool_trouble("cannot try the policy: %s", strerror(errno));
+	} else {
+		(void)snprintf(trial->path, sizeof(trial->path), "/proc/self/fd/%d", file);
+		status = tool_load(trial->path, NULL, tool_now_ms() / 1000, &trial->loaded);
+		if (status == STATUS_FINE)
+			settings_check_postconf(trial->loaded.settings, trial->loaded.path,
+			    trial->loaded.policy, trial->loaded.diags);
+	}
+	if (file != -1)
+		(void)close(file);
+	return status;
+}
+
+/* Takes out the rule that an error is about; false where that is about none. */
+static bool
+take_rule_out(struct trial *trial, const struct diag *error)
+{
+	struct import_printed *line = printed_at(trial, error->line);
+	struct import_rule *rule = line != NULL ? line->rule : NULL;
+	const struct import_line *note;
+
+	if (rule == NULL)
+		return false;
+	if (rule->item->rule == NULL)
+		return true;
+	note = rule->notes.first;
+	rule->item->rule = NULL;
+	import_add_line(trial->import, &rule->item->comments, import_text(trial->import,
+	    "%s: no policy takes it: %s.", note != NULL ? note->text : "a rule",
+	    error->message), true);
+	trial->import->lost++;
+	return true;
+}
+
+/* Takes out all rules that are in error. False where there is an error of another kind. */
+static bool
+take_errors_out(struct trial *trial)
+{
+	const struct diag *diag;
+	bool any = false;
+
+	for (size_t i = 0; (diag = diags_at(trial->loaded.diags, i)) != NULL; i++)
+		if (diag->severity == SEVERITY_ERROR) {
+			if (!take_rule_out(trial, diag))
+				return false;
+			any = true;
+		}
+	return any;
+}
+
+/* Adds a word to a list, unless that has it. */
+static const char *
+with_word(struct import *import, const char *list, const char *word)
+{
+	const char *at = list;
+	size_t length = strlen(word);
+
+	while (at != NULL && (at = strstr(at, word)) != NULL) {
+		if (at[-1] == ' ' && (at[length] == ' ' || at[length] == '\0'))
+			return list;
+		at += length;
+	}
+	return import_text(import, "%s %s", list != NULL ? list : "", word);
+}
+
+/* Allows what is warned of, and says so where it stands. */
+static void
+allow_warning(struct trial *trial, const struct diag *warning)
+{
+	/* What is so because of what was read, and said of each. */
+	static const char *const plain[] = { "no-subdomains", "no-domain-itself" };
+	struct import *import = trial->import;
+	struct import_printed *line = printed_at(trial, warning->line), *head;
+
+	if (line == NULL) {
+		trial->allow = with_word(import, trial->allow, warning->id);
+		return;
+	}
+	line->allow = with_word(import, line->allow, warning->id);
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		if (strcmp(warning->id, plain[i]) == 0)
+			return;
+	head = &trial->page.lines[line->head];
+	import_add_line(import, &head->said, strstr(warning->message, trial->path) != NULL ?
+	    import_text(import, "Look: [%s], see tlsward-policy(5).", warning->id) :
+	    import_text(import, "Look: %s [%s].", warning->message, warning->id), false);
+}
+
+static void
+allow_warnings(struct trial *trial)
+{
+	const struct diag *diag;
+
+	for (size_t i = 0; (diag = diags_at(trial->loaded.diags, i)) != NULL; i++)
+		if (diag->severity == SEVERITY_WARNING && diag->id != NULL)
+			allow_warning(trial, diag);
+	write_all(trial);
+}
+
+/* STATUS_NO: there were errors, and what was in error is out. */
+static int
+try_once(struct trial *trial)
+{
+	int status;
+
+	trial->page.count = trial->page.agreements = trial->page.others = 0;
+	import_print(trial->import, &trial->page);
+	write_all(trial);
+	status = load_trial(trial);
+	if (status == STATUS_FINE)
+		allow_warnings(trial);
+	else if (status == STATUS_NO && !take_errors_out(trial)) {
+		diags_print(trial->loaded.diags, false, stderr);
+		status = tool_trouble("what was read became no policy, which is an error of "
+		    "tlsward's");
+	}
+	tool_unload(&trial->loaded);
+	return status;
+}
+
+int
+import_write(struct import *import, struct buffer *out)
+{
+	struct trial trial = { .import = import, .text = BUFFER_INIT };
+	int status = STATUS_NO;
+
+	import_join(import);
+	for (int i = 0; status == STATUS_NO && i < TRIES; i++)
+		status = try_once(&trial);
+	if (status == STATUS_NO)
+		status = tool_trouble("what was read became no policy, which is an error of "
+		    "tlsward's");
+	if (status == STATUS_FINE)
+		buffer_add(out, trial.text.text, trial.text.length);
+	free(trial.page.lines);
+	buffer_free(&trial.text);
+	return status;
+}
