@@ -123,9 +123,10 @@ provide_sendmail() {
 	install_missing $SENDMAIL_TOOLS && provide sendmail $SENDMAIL_PACKAGES
 }
 
-# What checks the unit and the profile, which are not started, and writes journals.
+# What checks the unit and the profile, which are not started, writes journals, and is the
+# DNS of the tests of the probe.
 provide_tools() {
-	provide tools systemd apparmor systemd-journal-remote
+	provide tools systemd apparmor systemd-journal-remote unbound
 }
 
 # Tells the tests where what was unpacked is.

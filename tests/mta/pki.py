@@ -48,6 +48,10 @@ keyUsage = critical, keyCertSign, cRLSign
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature, keyEncipherment
 extendedKeyUsage = serverAuth, clientAuth
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
 """
 
 
@@ -170,11 +174,11 @@ class Pki:
 
     # Of servers that mail goes out to
 
-    def host(self, name, *hosts, issuer=None, key=EC, dates=None, like=None):
+    def host(self, name, *hosts, issuer=None, key=EC, dates=None, like=None, kind="leaf"):
         """A certificate for these hosts; without any, one of a common name alone.
 
         "issuer" may be "itself"; "dates" are its first and its last, as openssl ca takes
-        them; with "like", of that certificate's key.
+        them; with "like", of that certificate's key; "kind" is a section of REQ_CONFIG.
         """
         names = ("-addext", "subjectAltName=DNS:" + ",DNS:".join(hosts)) if hosts else ()
         made, request = self._request(name, "/CN=" + (hosts or (name,))[0], key, like)
@@ -183,7 +187,7 @@ class Pki:
             return made
         signer = () if issuer == "itself" else (
             "-CA", (issuer or self.ca).cert, "-CAkey", (issuer or self.ca).key)
-        openssl(*request, "-x509", "-days", "30", "-extensions", "leaf", *names, *signer,
+        openssl(*request, "-x509", "-days", "30", "-extensions", kind, *names, *signer,
                 "-out", made.cert)
         return made
 
@@ -195,9 +199,10 @@ class Pki:
         made._write_configs()
         return made
 
-    def intermediate(self, name):
-        """A CA that the CA made."""
+    def intermediate(self, name, issuer=None):
+        """A CA that the CA made, or another one."""
         made, request = self._request(name, "/CN=" + name)
+        issuer = issuer or self.ca
         openssl(*request, "-x509", "-days", "30", "-extensions", "ca",
-                "-CA", self.ca.cert, "-CAkey", self.ca.key, "-out", made.cert)
+                "-CA", issuer.cert, "-CAkey", issuer.key, "-out", made.cert)
         return made

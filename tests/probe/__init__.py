@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: ISC
+"""Mail servers, a DNS and an MTA-STS host for the tests of tlsward probe."""

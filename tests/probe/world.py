@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: ISC
+"""All that a probe sees: mail servers with names, in a DNS of the tests' own.
+
+    world = World(folder)
+    chain = world.chains.good("mx.acme.example")
+    server = world.host("mx.acme.example", tls=smtp.tls(chain))
+    with world:
+        world.probe("mx.acme.example:%d" % server.port)
+
+Each server has an address of loopback's to itself; its port is a free one unless the world
+has one port for all. The root zone is signed, "plain." is a zone below it that is not.
+"""
+
+import contextlib
+import ipaddress
+import itertools
+import json
+import os
+import subprocess
+from collections import namedtuple
+
+import runner
+from mta import waiting
+
+from .chains import Chains
+from .dnssec import Key, Zone
+from .resolver import Unbound, program as unbound
+from .smtp import Server
+
+FIRST_ADDRESS = ipaddress.IPv4Address("127.0.1.1")
+PLAIN = "plain"
+
+# What a probe ended with: its status, its --json as an object or None, and its texts.
+Outcome = namedtuple("Outcome", "status report output errors")
+
+
+def obstacle():
+    """Why there is no such world here, or None."""
+    return None if unbound() else "unbound is not installed"
+
+
+class World:
+    """See the module. "addresses" are what servers get, one after the other."""
+
+    def __init__(self, folder, port=None, addresses=None):
+        self.folder, self.port = folder, port
+        self.chains = Chains(folder)
+        self.root, self.plain = Zone(), Zone(PLAIN)
+        self.root.cut(PLAIN)
+        self.servers = []
+        self._addresses = iter(addresses or (
+            str(FIRST_ADDRESS + number) for number in itertools.count()))
+        self._key = Key(folder)
+        self._stack = contextlib.ExitStack()
+        self.anchor = os.path.join(folder, "anchor")
+        with open(self.anchor, "w", encoding="ascii") as out:
+            out.write(self._key.anchor())
+
+    def zone(self, name):
+        """The zone that a name is in."""
+        return self.plain if name.endswith("." + PLAIN) else self.root
+
+    def address(self):
+        """An address that nobody has."""
+        return next(self._addresses)
+
+    def host(self, name, **behaviour):
+        """A server of that name; see smtp.Server."""
+        address = self.address()
+        port = self.port or waiting.free_ports(1)[0]
+        self.zone(name).address(name, address)
+        server = Server(address, port, name=name, **behaviour)
+        self.servers.append(server)
+        self._stack.push(server)
+        return server
+
+    def __enter__(self):
+        port, = waiting.free_ports(1)
+        resolver = Unbound(self.folder, port, {
+            "": self.root.text(self._key), PLAIN: self.plain.text()})
+        for server in self.servers:
+            server.__enter__()
+        self._stack.enter_context(resolver)
+        self.resolver = resolver.address
+        return self
+
+    def __exit__(self, *what):
+        return self._stack.__exit__(*what)
+
+    def probe(self, *arguments, anchor=True, **options):
+        """Probes; --json is added unless other options of output are there."""
+        words = ["probe", "--json", "--resolver", self.resolver, "--ca", self.chains.ca]
+        if anchor:
+            words += ["--anchor", self.anchor]
+        return probe(*words, *arguments, **options)
+
+
+def probe(*words, timeout=runner.TIMEOUT, **options):
+    """Runs tlsward with these words."""
+    done = subprocess.run([runner.TLSWARD, *words], stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=timeout, check=False,
+                          env=dict(os.environ, PATH=runner.NO_POSTCONF), **options)
+    output = done.stdout.decode("utf-8", "backslashreplace")
+    try:
+        report = json.loads(output)
+    except ValueError:
+        report = None
+    return Outcome(done.returncode, report, output,
+                   done.stderr.decode("utf-8", "backslashreplace"))

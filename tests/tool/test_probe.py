@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""tlsward probe: servers with a planted fault each, and hostile ones."""
+
+import atexit
+import concurrent.futures
+import functools
+import os
+import sys
+import threading
+
+from tool import main, runner
+
+from mta import lan, workspace
+from probe import cases, domains, smtp
+from probe.world import World, obstacle
+
+LOCK = threading.Lock()
+QUICK = 12	# connections to one address without --full, at most
+PATIENCE = "2"	# seconds for an answer, of servers that have none
+THREADS = 4
+FAULTS = ("fault", "warning")
+
+
+@functools.lru_cache(maxsize=None)
+def _world():
+    world = World(workspace.shared_folder())
+    hosts = {each.name: world.host(each.host, **each.make(world.chains, each.host))
+             for each in cases.SERVERS + cases.HOSTILE}
+    world.__enter__()
+    atexit.register(world.__exit__, None, None, None)
+    return world, hosts
+
+
+def world():
+    """The world of all servers, and these by the name of their case."""
+    if obstacle():
+        raise runner.Skipped(obstacle())
+    with LOCK:
+        return _world()
+
+
+def found(outcome, host=lambda name: ""):
+    """The findings that are faults or warnings, with what host() makes of their host."""
+    return {(host(each["host"] or "") + " " + each["id"]).strip()
+            for each in outcome.report["findings"] if each["level"] in FAULTS}
+
+
+def expect(condition, what, outcome):
+    if not condition:
+        raise runner.Failure("%s\n%s\n%s" % (what, outcome.output, outcome.errors))
+
+
+def expect_tells(tells, said, outcome, path=""):
+    for name, value in tells.items():
+        if isinstance(value, dict):
+            expect_tells(value, said[name], outcome, path + name + ".")
+        else:
+            expect(said[name] == value, "%s%s: %r" % (path, name, said[name]), outcome)
+
+
+def expect_manners(server, outcome):
+    """It said what a stranger may say, closed what it began, and did not hurry."""
+    said = [session.verbs() for session in server.sessions]
+    expect({verb for verbs in said for verb in verbs} <= {"EHLO", "STARTTLS", "QUIT"},
+           "it said %s" % said, outcome)
+    expect(not server.crowded, "two connections at a time", outcome)
+    expect(len(said) <= QUICK, "%d connections" % len(said), outcome)
+
+
+def probe_case(each):
+    """What a probe of that server finds."""
+    place, hosts = world()
+    server = hosts[each.name]
+    outcome = place.probe("--patience", PATIENCE, "%s:%d" % (server.name, server.port))
+    expect(outcome.report is not None, "no JSON", outcome)
+    expect(found(outcome) == each.finds, "found %s, planted %s" % (
+        sorted(found(outcome)), sorted(each.finds)), outcome)
+    expect(outcome.status in (0, 1), "status", outcome)
+    expect_tells(each.tells, outcome.report["hosts"][0]["addresses"][0], outcome)
+    expect_manners(server, outcome)
+
+
+# Domains: port 25 of all their hosts, in a network of its own
+
+def ask_all():
+    """What probes of all domains find, by the name of their case."""
+    folder = workspace.folder()
+    place = World(folder, port=25)
+    try:
+        with domains.make_all(place), place, \
+                concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+            return dict(zip([each.name for each in domains.CASES], pool.map(
+                lambda each: place.probe("--patience", PATIENCE, each.domain),
+                domains.CASES)))
+    finally:
+        workspace.remove(folder)
+
+
+@functools.lru_cache(maxsize=None)
+def _asked():
+    return lan.run({}, ask_all)
+
+
+def asked():
+    """See ask_all()."""
+    with LOCK:
+        return in_network(_asked)
+
+
+def in_network(function):
+    """Calls it where there may be a network of its own."""
+    if obstacle() or os.geteuid() != 0:
+        raise runner.Skipped(obstacle() or "not root: port 25 needs it")
+    try:
+        return function()
+    except lan.Refused as error:
+        raise runner.Skipped(str(error)) from error
+
+
+def probe_domain(each):
+    """What a probe of that domain finds."""
+    outcome = asked()[each.name]
+    expect(outcome.report is not None, "no JSON", outcome)
+    seen = found(outcome, lambda host: host[:-len(each.domain)].strip("."))
+    expect(seen == each.finds, "found %s, planted %s" % (sorted(seen), sorted(each.finds)),
+           outcome)
+    expect(outcome.report["is_domain"] is True, "is_domain", outcome)
+
+
+# Manners
+
+def ask_from_afar():
+    """A probe of an address that is not loopback's: the times at which it came."""
+    folder = workspace.folder()
+    place = World(folder, port=25, addresses=["192.0.2.10"])
+    try:
+        server = place.host("far.example", tls=smtp.tls(place.chains.good("far.example")))
+        with place:
+            return place.probe("far.example:25"), [each.begin for each in server.sessions]
+    finally:
+        workspace.remove(folder)
+
+
+def test_it_takes_its_time():
+    outcome, times = in_network(lambda: lan.run({"192.0.2.10": None}, ask_from_afar))
+    expect(found(outcome) == set(), "found", outcome)
+    expect(len(times) <= QUICK, "%d connections" % len(times), outcome)
+    expect(times[-1] - times[0] >= 0.8 * (len(times) - 1), "at %s" % times, outcome)
+
+
+def all_cases():
+    for each in domains.CASES:
+        yield "domain-" + each.name, functools.partial(probe_domain, each)
+    for each in cases.SERVERS + cases.HOSTILE:
+        yield each.name, functools.partial(probe_case, each)
+
+
+if __name__ == "__main__":
+    sys.exit(main(cases=all_cases(), threads=THREADS))
