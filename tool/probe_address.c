@@ -1,5 +1,11 @@
 /*
- * probe_address.c - what one address is asked, in which order.
+ * probe_address.c - what an address is asked, in which order.
+ *
+ * Of a server as it should be, in about seven connections: a handshake as of today; one
+ * of TLS 1.2; whether it has anything older, which a hello of TLS 1.1 with all suites
+ * shows, SSL 3 too; whether it takes a suite that it should not, all in one hello; whose
+ * order of suites counts; a certificate of the other kind of key; the size of its
+ * Diffie-Hellman group. What is not in order takes one more each.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -10,24 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/probe_smtp.h"
-#include "tool/probe_tls.h"
-#include "tool/probe_wire.h"
+#include <openssl/ssl.h>
 
-#define ADDRESS_REFUSALS_MAX 2
-
-/* One address while it is asked. */
-struct address_run {
-	struct probe_budget *budget;
-	struct probe_address *address;
-	struct tls_client *client;
-	const char *host;	/* for progress */
-	const char *name;	/* for SNI; NULL: none */
-	unsigned refusals;
-	bool told;		/* how it speaks SMTP is in the address */
-	bool stop;		/* nothing more is asked */
-	bool no_memory;
-};
+#include "tool/probe_ask.h"
 
 const char *
 probe_protocol_name(enum probe_protocol protocol)
@@ -39,61 +30,23 @@ probe_protocol_name(enum probe_protocol protocol)
 	return names[protocol];
 }
 
-/* How it speaks SMTP: of the conversation that came furthest. */
+/* ------------------------------------------------------------------ *
+ * What it showed
+ * ------------------------------------------------------------------ */
+
+/* The first answer is that of the best handshake. */
 static void
-address_tell(struct address_run *run, const struct smtp_told *told)
-{
-	struct probe_address *address = run->address;
-
-	if (run->told && told->reached <= address->reached)
-		return;
-	run->told = true;
-	address->reached = told->reached;
-	address->error = told->error;
-	address->starttls = told->starttls;
-	memcpy(address->said, told->said, sizeof(address->said));
-	memcpy(address->banner, told->banner, sizeof(address->banner));
-}
-
-/* Gets a connection on which TLS can begin. False: it does not, or no more is asked. */
-static bool
-address_begin(struct address_run *run, struct wire *wire, const char *what)
-{
-	struct smtp_told told;
-	enum smtp_result result;
-
-	if (run->stop)
-		return false;
-	result = smtp_begin(wire, run->budget, run->address, run->host, what, &told);
-	if (result == SMTP_STARTTLS) {
-		address_tell(run, &told);
-		return true;
-	}
-	wire_close(wire);
-	if (result == SMTP_DEADLINE)
-		run->address->cut_short = true;
-	if (run->address->reached < REACHED_STARTTLS)
-		address_tell(run, &told);
-	run->refusals++;
-	if (result == SMTP_LEAVE || run->refusals >= ADDRESS_REFUSALS_MAX)
-		run->address->refused = run->stop = true;
-	else if (result != SMTP_REFUSED)
-		run->stop = true;
-	return false;
-}
-
-static void
-address_take(struct probe_address *address, struct tls_answer *answer)
+address_take_handshake(struct probe_address *address, struct tls_answer *answer)
 {
 	address->protocol = answer->protocol;
-	address->offers[answer->protocol] = OFFER_YES;
 	memcpy(address->cipher, answer->cipher, sizeof(address->cipher));
 	memcpy(address->group, answer->group, sizeof(address->group));
 	address->bits = answer->bits;
 	address->renegotiation = answer->renegotiation;
-	address->chain = answer->chain;
-	address->wants_certificate = answer->wants_certificate ? OFFER_YES : OFFER_NO;
+	address->wants_certificate = answer->wants_certificate ? OFFER_YES :
+	    answer->shaken ? OFFER_NO : OFFER_UNKNOWN;
 	address->requires_certificate = answer->requires_certificate;
+	address->chain = answer->chain;
 	address->authorities = answer->authorities;
 	address->authority_count = answer->authority_count;
 	answer->chain = NULL;
@@ -101,27 +54,316 @@ address_take(struct probe_address *address, struct tls_answer *answer)
 	answer->authority_count = 0;
 }
 
-/* As a client of today. */
-static void
-address_ask_today(struct address_run *run)
+static STACK_OF(X509) *
+address_read_chain(const struct hello_answer *answer)
 {
-	const struct tls_ask ask = { PROBE_TLS_1_0, PROBE_TLS_1_3, NULL, NULL, run->name };
-	struct tls_answer answer;
-	struct wire wire;
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	struct hello_part part = answer->chain;
+	const uint8_t *der;
+	size_t length;
 
-	if (!address_begin(run, &wire, "a handshake as of today") &&
-	    !address_begin(run, &wire, "a handshake as of today, once more"))
-		return;
-	tls_shake(run->client, &wire, &ask, &answer);
-	wire_close(&wire);
+	while (chain != NULL &&
+	    (der = hello_next_certificate(answer, &part, &length)) != NULL) {
+		X509 *certificate = d2i_X509(NULL, &der, (long)length);
+
+		if (certificate == NULL || sk_X509_push(chain, certificate) == 0) {
+			X509_free(certificate);
+			break;
+		}
+	}
+	if (chain != NULL && sk_X509_num(chain) == 0) {
+		sk_X509_free(chain);
+		chain = NULL;
+	}
+	return chain;
+}
+
+static void
+address_read_authorities(const struct hello_answer *answer, struct probe_address *address)
+{
+	struct hello_part part = answer->authorities;
+	const uint8_t *der;
+	size_t length;
+
+	address->authorities = calloc(PROBE_AUTHORITIES_MAX, sizeof(*address->authorities));
+	while (address->authorities != NULL &&
+	    address->authority_count < PROBE_AUTHORITIES_MAX &&
+	    (der = hello_next_authority(answer, &part, &length)) != NULL) {
+		X509_NAME *name = d2i_X509_NAME(NULL, &der, (long)length);
+		char *text = name != NULL ? tls_name_text(name) : NULL;
+
+		X509_NAME_free(name);
+		if (text == NULL)
+			break;
+		address->authorities[address->authority_count++] = text;
+	}
+}
+
+/* What is read of a hello's answer stands in for the handshake that there was not. */
+static void
+address_take_hello(struct ask_run *run)
+{
+	struct probe_address *address = run->address;
+	const struct hello_answer *answer = run->answer;
+	const struct suite *suite = suite_of_code(answer->suite);
+
+	if (address->cipher[0] == '\0' && suite != NULL) {
+		address->protocol = answer->version;
+		(void)snprintf(address->cipher, sizeof(address->cipher), "%s", suite->name);
+		address->bits = suite_bits(suite);
+		address->renegotiation = answer->renegotiation;
+	}
+	address->renegotiation &= answer->renegotiation;
+	if (address->chain == NULL)
+		address->chain = address_read_chain(answer);
+	if (address->wants_certificate == OFFER_UNKNOWN && answer->whole &&
+	    answer->version < PROBE_TLS_1_3) {
+		address->wants_certificate = answer->wants_certificate ? OFFER_YES :
+		    OFFER_NO;
+		if (answer->authorities.length > 0)
+			address_read_authorities(answer, address);
+	}
+}
+
+/* ------------------------------------------------------------------ *
+ * Versions
+ * ------------------------------------------------------------------ */
+
+/* A version that was passed over, or refused, is not there. */
+static void
+address_without(struct probe_address *address, int from, int to)
+{
+	for (int i = from; i <= to; i++)
+		if (address->offers[i] == OFFER_UNKNOWN)
+			address->offers[i] = OFFER_NO;
+}
+
+/* As a client of today, whose name for the server may not be known there. */
+static enum ask_result
+address_ask_today(struct ask_run *run)
+{
+	struct tls_ask ask = { PROBE_TLS_1_0, PROBE_TLS_1_3, NULL, NULL, run->name };
+	struct probe_address *address = run->address;
+	struct tls_answer answer;
+	enum ask_result result = ask_handshake(run, &ask, "a handshake", &answer);
+
+	if (address->reached < REACHED_STARTTLS && address->starttls) {
+		tls_answer_free(&answer);
+		result = ask_handshake(run, &ask, "a handshake, once more", &answer);
+	} else if (answer.alert == SSL_AD_UNRECOGNIZED_NAME && run->name != NULL) {
+		tls_answer_free(&answer);
+		run->name = ask.name = NULL;
+		result = ask_handshake(run, &ask, "a handshake without SNI", &answer);
+	}
 	if (answer.result == TLS_SHAKEN)
-		run->address->reached = REACHED_TLS;
-	else
-		memcpy(run->address->said, answer.said, sizeof(answer.said));
-	if (answer.hello)
-		address_take(run->address, &answer);
-	run->no_memory |= answer.result == TLS_NO_MEMORY;
+		address->reached = REACHED_TLS;
+	else if (answer.said[0] != '\0')
+		memcpy(address->said, answer.said, sizeof(address->said));
+	if (result == ASK_TAKEN) {
+		address_take_handshake(address, &answer);
+		address_without(address, (int)answer.protocol + 1, PROBE_TLS_1_3);
+	} else if (result == ASK_REFUSED) {
+		address_without(address, PROBE_TLS_1_3, PROBE_TLS_1_3);
+	}
 	tls_answer_free(&answer);
+	return result;
+}
+
+/* TLS 1.2, or what it has below. */
+static enum ask_result
+address_ask_tls12(struct ask_run *run)
+{
+	const struct tls_ask ask = { PROBE_TLS_1_0, PROBE_TLS_1_2, NULL, NULL, run->name };
+	struct probe_address *address = run->address;
+	struct tls_answer answer;
+	enum ask_result result = ask_handshake(run, &ask, "TLS 1.2", &answer);
+
+	if (result == ASK_TAKEN)
+		address->renegotiation &= answer.renegotiation;
+	if (answer.result == TLS_SHAKEN && address->reached < REACHED_TLS) {
+		address->reached = REACHED_TLS;
+		address->said[0] = '\0';
+	}
+	tls_answer_free(&answer);
+	return result;
+}
+
+/* A hello of that version, with all suites. */
+static enum ask_result
+address_ask_version(struct ask_run *run, enum probe_protocol version)
+{
+	uint16_t suites[SUITES_MAX];
+	size_t count = ask_suites(version, SUITE_ALL_KINDS, suites);
+	enum ask_result result = ask_hello(run, version, suites, count,
+	    probe_protocol_name(version));
+
+	if (result == ASK_TAKEN)
+		address_take_hello(run);
+	return result;
+}
+
+/* The newest that it has of "most" and below; -1: none, or it is not known. */
+static int
+address_step_down(struct ask_run *run, int most)
+{
+	struct probe_address *address = run->address;
+	enum ask_result result = ASK_UNKNOWN;
+	int found;
+
+	if (most == PROBE_TLS_1_2 && address->offers[PROBE_TLS_1_3] == OFFER_YES)
+		result = address_ask_tls12(run);
+	if (result != ASK_TAKEN)
+		result = address_ask_version(run, (enum probe_protocol)most);
+	if (result == ASK_TAKEN) {
+		found = (int)ask_newest(address, (enum probe_protocol)most);
+		address_without(address, found + 1, most);
+		return found;
+	}
+	/* It may have taken offence at what SSL 3 does not know. */
+	if (result == ASK_REFUSED && most > PROBE_SSL_3 &&
+	    run->answer->alert != SSL_AD_PROTOCOL_VERSION)
+		(void)address_ask_version(run, PROBE_SSL_3);
+	if (result == ASK_REFUSED)
+		address_without(address, PROBE_SSL_3, most);
+	return -1;
+}
+
+static void
+address_ask_versions(struct ask_run *run)
+{
+	int version = (int)ask_newest(run->address, PROBE_TLS_1_3);
+
+	if (version == PROBE_PROTOCOLS)
+		version = PROBE_TLS_1_3;
+	while (version > PROBE_SSL_3 && !run->stop)
+		version = address_step_down(run, version - 1);
+}
+
+/* ------------------------------------------------------------------ *
+ * Suites that should not be, and what else there is to know
+ * ------------------------------------------------------------------ */
+
+/* Offers those kinds alone of which nothing is known. False: it did not say. */
+static bool
+address_ask_weak(struct ask_run *run, enum probe_protocol version)
+{
+	uint16_t suites[SUITES_MAX];
+	enum ask_result result = ASK_TAKEN;
+
+	while (result == ASK_TAKEN) {
+		unsigned kinds = 0;
+		size_t count;
+
+		for (int i = SUITE_SOUND + 1; i < SUITE_KINDS; i++)
+			if (*ask_takes(run->address, (enum suite_kind)i) == OFFER_UNKNOWN)
+				kinds |= 1U << i;
+		if (kinds == 0)
+			return true;
+		count = ask_suites(version, kinds, suites);
+		result = ask_hello(run, version, suites, count, "weak suites");
+	}
+	return result == ASK_REFUSED;
+}
+
+/* By the newest version and by the oldest: some have suites that go with one alone. */
+static void
+address_ask_weaknesses(struct ask_run *run)
+{
+	struct probe_address *address = run->address;
+	enum probe_protocol newest = ask_newest(address, PROBE_TLS_1_2), oldest = newest;
+	bool all = true;
+
+	for (int i = PROBE_SSL_3; i < (int)newest && newest != PROBE_PROTOCOLS; i++)
+		if (address->offers[i] == OFFER_YES && oldest == newest)
+			oldest = (enum probe_protocol)i;
+	if (newest != PROBE_PROTOCOLS)
+		all = address_ask_weak(run, newest);
+	else if (address->offers[PROBE_TLS_1_2] != OFFER_NO)
+		return;
+	if (oldest != newest)
+		all &= address_ask_weak(run, oldest);
+	for (int i = SUITE_SOUND + 1; all && i < SUITE_KINDS; i++)
+		if (*ask_takes(address, (enum suite_kind)i) == OFFER_UNKNOWN)
+			*ask_takes(address, (enum suite_kind)i) = OFFER_NO;
+}
+
+static bool
+address_has_leaf(const struct probe_address *address, const X509 *leaf)
+{
+	for (int i = 0; address->others != NULL && i < sk_X509_num(address->others); i++)
+		if (X509_cmp(sk_X509_value(address->others, i), leaf) == 0)
+			return true;
+	return X509_cmp(sk_X509_value(address->chain, 0), leaf) == 0;
+}
+
+/* Whether it has a certificate with the other kind of key. */
+static void
+address_ask_other_leaf(struct ask_run *run)
+{
+	struct probe_address *address = run->address;
+	struct tls_ask ask = { PROBE_TLS_1_0, PROBE_TLS_1_3,
+		"ECDHE+aECDSA:@SECLEVEL=0", "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:"
+		"ECDSA+SHA224:ECDSA+SHA1:ed25519:ed448", run->name };
+	const char *what = "a certificate with an ECDSA key";
+	struct tls_answer answer;
+	X509 *leaf;
+
+	if (address->chain == NULL || run->stop)
+		return;
+	if (EVP_PKEY_get_base_id(X509_get0_pubkey(sk_X509_value(address->chain, 0))) !=
+	    EVP_PKEY_RSA) {
+		ask.ciphers = "aRSA:!eNULL:!PSK:!SRP:@SECLEVEL=0";
+		ask.signatures = "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
+		    "RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA224:RSA+SHA1";
+		what = "a certificate with an RSA key";
+	}
+	(void)ask_handshake(run, &ask, what, &answer);
+	leaf = answer.chain != NULL ? sk_X509_value(answer.chain, 0) : NULL;
+	if (leaf != NULL && !address_has_leaf(address, leaf)) {
+		if (address->others == NULL)
+			address->others = sk_X509_new_null();
+		if (address->others != NULL && X509_up_ref(leaf) == 1 &&
+		    sk_X509_push(address->others, leaf) == 0)
+			X509_free(leaf);
+	}
+	tls_answer_free(&answer);
+}
+
+static void
+address_ask_dh(struct ask_run *run)
+{
+	struct probe_address *address = run->address;
+	enum probe_protocol version = ask_newest(address, PROBE_TLS_1_2);
+	uint16_t suites[SUITES_MAX];
+	enum ask_result result;
+	size_t count, kept = 0;
+
+	if (version == PROBE_PROTOCOLS)
+		return;
+	count = ask_suites(version, 1U << SUITE_SOUND | 1U << SUITE_3DES, suites);
+	for (size_t i = 0; i < count; i++)
+		if (suite_exchange(suite_of_code(suites[i])) == EXCHANGE_DHE)
+			suites[kept++] = suites[i];
+	result = ask_hello(run, version, suites, kept, "the size of its DH group");
+	address->dh_bits = result == ASK_REFUSED ? 0 :
+	    result == ASK_TAKEN && run->answer->dh_bits > 0 ? run->answer->dh_bits : -1;
+}
+
+static void
+address_ask_all(struct ask_run *run)
+{
+	(void)address_ask_today(run);
+	if (run->address->reached < REACHED_STARTTLS)
+		return;
+	address_ask_versions(run);
+	if (run->budget->full)
+		ask_all_suites(run);
+	if (!run->address->suites_whole)
+		address_ask_weaknesses(run);
+	if (!run->budget->full)
+		ask_order(run);
+	address_ask_other_leaf(run);
+	address_ask_dh(run);
 }
 
 /* An address is no name for SNI (RFC 6066). */
@@ -139,13 +381,17 @@ bool
 probe_address_ask(struct probe_budget *budget, const char *name,
     struct probe_address *address)
 {
-	struct address_run run = { .budget = budget, .address = address,
+	struct ask_run run = { .budget = budget, .address = address,
 		.host = name != NULL ? name : address->text, .name = address_sni(name) };
 
-	if ((run.client = tls_client_new()) == NULL)
-		return false;
-	address_ask_today(&run);
+	run.client = tls_client_new();
+	run.answer = calloc(1, sizeof(*run.answer));
+	if (run.client != NULL && run.answer != NULL)
+		address_ask_all(&run);
+	else
+		run.no_memory = true;
 	tls_client_free(&run.client);
+	free(run.answer);
 	return !run.no_memory;
 }
 
