@@ -204,7 +204,8 @@ def objects():
     found = {}
     for path in all_files("*.c"):
         room, name = os.path.split(path[:-2])
-        for prefix in ("libpolicy_a-", "", "tlsward-", "tlsward_milter-"):
+        for prefix in ("libpolicy_a-", "", "tlsward-", "tlsward_milter-", "tlsward_probe-",
+                       "libprobeexec_a-"):
             there = os.path.join(build, room, prefix + name + ".o")
             if os.path.exists(there):
                 found[path] = there

@@ -26,9 +26,9 @@ static const struct command command_help = {
 
 static const struct command *const commands[] = {
 	&command_check, &command_explain, &command_decide, &command_test,
-	&command_diff, &command_add_partner, &command_import,
-	&command_export,
-	&command_log, &command_report, &command_replay, &command_watch, &command_help,
+	&command_diff, &command_add_partner, &command_import, &command_export,
+	&command_log, &command_report, &command_replay, &command_watch, &command_probe,
+	&command_help,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -66,6 +66,27 @@ find_command(const char *name)
 }
 
 static int
+run_command(const struct command *command, int argc, char **argv)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "tlsward %s", command->name);
+	argv[0] = name;
+	return command->run(command, argc, argv);
+}
+
+/* The help of a command; of a program of its own, by that. */
+static int
+help_of(const struct command *command)
+{
+	char help[] = "--help";
+	char *argv[] = { NULL, help, NULL };
+
+	return command->arguments != NULL ? tool_help(command) :
+	    run_command(command, 2, argv);
+}
+
+static int
 run_help(const struct command *command, int argc, char **argv)
 {
 	int status = tool_options(command, argc, argv, NULL);
@@ -83,17 +104,7 @@ run_help(const struct command *command, int argc, char **argv)
 		return STATUS_FINE;
 	}
 	command = find_command(argv[optind]);
-	return command == NULL ? STATUS_TROUBLE : tool_help(command);
-}
-
-static int
-run_command(const struct command *command, int argc, char **argv)
-{
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "tlsward %s", command->name);
-	argv[0] = name;
-	return command->run(command, argc, argv);
+	return command == NULL ? STATUS_TROUBLE : help_of(command);
 }
 
 static int

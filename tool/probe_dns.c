@@ -31,7 +31,8 @@ probe_time(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int
+/* Milliseconds until the budget's deadline, "most" at most; 0: it has come. */
+static int
 dns_time_left(const struct probe_budget *budget, int most)
 {
 	int64_t left = budget->deadline - probe_time();

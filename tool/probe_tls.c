@@ -67,7 +67,8 @@ tls_answer_free(struct tls_answer *answer)
 	memset(answer, 0, sizeof(*answer));
 }
 
-void
+/* "alert 40, handshake failure", into "room". */
+static void
 tls_alert_text(uint8_t alert, char *room, size_t size)
 {
 	/* OpenSSL 3.0 has no names for those of TLS 1.3. */

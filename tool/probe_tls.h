@@ -60,9 +60,6 @@ void tls_shake(struct tls_client *client, struct wire *wire, const struct tls_as
     struct tls_answer *answer);
 void tls_answer_free(struct tls_answer *answer);
 
-/* "alert 40, handshake failure", into "room". */
-void tls_alert_text(uint8_t alert, char *room, size_t size);
-
 /* A name as text, as RFC 4514 has it, escaped and cut; malloc'd. NULL: no memory. */
 char *tls_name_text(X509_NAME *name);
 

@@ -74,7 +74,7 @@ struct tool_day {
 struct command {
 	const char *name;
 	int (*run)(const struct command *command, int argc, char **argv);
-	const char *arguments;
+	const char *arguments;	/* NULL: it is a program of its own, with its own help */
 	const char *about;	/* one line */
 	const char *help;	/* its options; NULL: none */
 	const char *examples;	/* calls, a line each; NULL: none */
@@ -89,6 +89,7 @@ extern const struct command command_explain;
 extern const struct command command_export;
 extern const struct command command_import;
 extern const struct command command_log;
+extern const struct command command_probe;
 extern const struct command command_replay;
 extern const struct command command_report;
 extern const struct command command_test;

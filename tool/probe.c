@@ -1,0 +1,321 @@
+/*
+ * probe.c - tlsward probe: what a server offers, and whether it would keep our agreement.
+ *
+ * A program of its own, which tlsward starts (probe_exec.c).
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/probe.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "tool/probe_result.h"
+
+#define PATIENCE 30			/* seconds for an answer */
+#define DEADLINE_PATIENCES 10		/* of all of it */
+#define PAUSE_MS 1000
+
+struct probe_run {
+	struct judge judge;
+	struct probe_names names;
+	struct probe_budget budget;
+	int patience;
+	bool json, terminal;
+	bool has_policy;
+	char asked[PROBE_NAME];
+	char ehlo[PROBE_NAME];
+};
+
+/* ------------------------------------------------------------------ *
+ * What is asked
+ * ------------------------------------------------------------------ */
+
+static bool
+take_patience(const char *argument, void *run)
+{
+	size_t digits = strspn(argument, "0123456789");
+	int seconds = digits > 0 && digits < 4 ? atoi(argument) : 0;
+
+	if (argument[digits] != '\0' || seconds < 1 || seconds > PATIENCE) {
+		(void)tool_trouble("--patience is a number of seconds from 1 to %d, and not "
+		    "\"%s\"", PATIENCE, argument);
+		return false;
+	}
+	((struct probe_run *)run)->patience = seconds;
+	return true;
+}
+
+static bool
+read_port(const char *text, unsigned short *port)
+{
+	size_t digits = strspn(text, "0123456789");
+	int number = digits > 0 && digits < 6 ? atoi(text) : 0;
+
+	*port = (unsigned short)number;
+	return text[digits] == '\0' && number > 0 && number <= 65535;
+}
+
+/* Cuts the port off, if there is one; an IPv6 address has one behind brackets alone. */
+static bool
+cut_port(char *text, unsigned short *port)
+{
+	char *end = text[0] == '[' ? strchr(text, ']') : NULL;
+	char *colon = end != NULL ? end + 1 : strchr(text, ':');
+
+	*port = 0;
+	if (end != NULL) {
+		*end = '\0';
+		memmove(text, text + 1, strlen(text));
+		colon = *colon == '\0' ? NULL : colon;
+	} else if (colon != NULL && strchr(colon + 1, ':') != NULL)
+		colon = NULL;
+	if (colon == NULL)
+		return true;
+	if (*colon != ':' || !read_port(colon + 1, port))
+		return false;
+	if (end == NULL)
+		*colon = '\0';
+	return true;
+}
+
+/* Reads HOST[:PORT] or DOMAIN: an address stays, a name becomes that in A-labels. */
+static bool
+read_operand(const char *operand, char asked[PROBE_NAME], unsigned short *port)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	char text[2 * PROBE_NAME];
+
+	if (strlen(operand) < sizeof(text)) {
+		(void)strcpy(text, operand);
+		if (cut_port(text, port) && strlen(text) < PROBE_NAME) {
+			(void)strcpy(asked, text);
+			if (inet_pton(AF_INET, text, bytes) == 1 ||
+			    inet_pton(AF_INET6, text, bytes) == 1)
+				return true;
+			if (text[0] != '.' && policy_domain(text, asked, PROBE_NAME))
+				return true;
+		}
+	}
+	(void)tool_trouble("\"%s\" is neither a domain nor HOST or HOST:PORT", operand);
+	return false;
+}
+
+/* ------------------------------------------------------------------ *
+ * The policy
+ * ------------------------------------------------------------------ */
+
+/* Whether there is a policy where none was named: a site may have none yet. */
+static bool
+has_default_policy(const char *config)
+{
+	struct settings *settings = NULL;
+	struct diags *diags;
+	bool has = true;
+
+	if (config == NULL && access(settings_default_path(), F_OK) != 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	diags = diags_new();
+	/* What is wrong with the settings is said when they are loaded. */
+	if (diags != NULL && settings_load(config != NULL ? config : settings_default_path(),
+	    &settings, diags) == SETTINGS_LOADED)
+		has = access(settings->policy, F_OK) == 0 || errno != ENOENT;
+	settings_free(&settings);
+	diags_free(&diags);
+	return has;
+}
+
+static int
+load_probe_policy(struct probe_run *run)
+{
+	run->has_policy = run->judge.policy != NULL || has_default_policy(run->judge.config);
+	return run->has_policy ? judge_load(&run->judge) : STATUS_FINE;
+}
+
+/* ------------------------------------------------------------------ *
+ * Asking
+ * ------------------------------------------------------------------ */
+
+static void
+show_progress(const char *host, const char *what, void *data)
+{
+	(void)data;
+	(void)fprintf(stderr, "\r\033[K%.40s: %.36s", host, what);
+}
+
+static void
+end_progress(const struct probe_run *run)
+{
+	if (run->terminal)
+		(void)fputs("\r\033[K", stderr);
+}
+
+/* By what name we greet, as Postfix does by default. */
+static void
+find_ehlo(char ehlo[PROBE_NAME])
+{
+	if (gethostname(ehlo, PROBE_NAME - 1) != 0 || ehlo[0] == '\0' ||
+	    !policy_domain(ehlo, ehlo, PROBE_NAME))
+		(void)strcpy(ehlo, "localhost");
+}
+
+static void
+set_budget(struct probe_run *run)
+{
+	struct probe_budget *budget = &run->budget;
+
+	run->terminal = isatty(STDERR_FILENO) == 1;
+	find_ehlo(run->ehlo);
+	budget->patience_ms = run->patience * 1000;
+	budget->deadline = probe_clock_ms() + DEADLINE_PATIENCES * budget->patience_ms;
+	budget->pause_ms = PAUSE_MS;
+	budget->ehlo = run->ehlo;
+	budget->progress = run->terminal ? show_progress : NULL;
+}
+
+/* Asks all that was found. False where memory is short. */
+static bool
+ask_all(struct probe_run *run, struct probe_result *result)
+{
+	struct probe_target *target = &result->target;
+	struct probe_each each = { .host = NULL };
+	bool ok = probe_target_find(&run->names, &run->budget, run->asked, result->port,
+	    target);
+
+	while (ok && probe_next(result, &each)) {
+		ok = probe_address_ask(&run->budget, each.host->name, each.address);
+		if (ok && sk_X509_num(each.address->chain) > 0)
+			ok = probe_chain_look(each.address->chain, each.host,
+			    target->is_domain ? target->asked : NULL, run->names.authorities,
+			    result->now, &each.seen->chain);
+	}
+	end_progress(run);
+	return ok;
+}
+
+static bool
+is_reached(struct probe_result *result)
+{
+	struct probe_each each = { .host = NULL };
+
+	while (probe_next(result, &each))
+		if (each.address->reached != REACHED_NOTHING)
+			return true;
+	return result->target.null_mx;
+}
+
+static int
+status_of(struct probe_result *result)
+{
+	if (!is_reached(result))
+		return STATUS_TROUBLE;
+	return probe_count(result, PROBE_FAULT) > 0 || result->met == POLICY_NO ?
+	    STATUS_NO : STATUS_FINE;
+}
+
+static int
+ask_and_tell(struct probe_run *run, struct probe_result *result)
+{
+	int status;
+
+	if (!ask_all(run, result) ||
+	    !probe_judge(result, run->has_policy ? &run->judge.loaded : NULL) ||
+	    !probe_find(result))
+		return tool_trouble("not enough memory");
+	probe_answer(result);
+	status = run->json ? probe_print_json(result) : probe_print_text(result);
+	return status != STATUS_FINE ? status : status_of(result);
+}
+
+static int
+run_probe(const struct command *command, int argc, char **argv)
+{
+	struct probe_run run = { .patience = PATIENCE };
+	struct probe_result *result;
+	unsigned short port;
+	int status = tool_options(command, argc, argv, &run);
+
+	if (status != -1)
+		return status;
+	if (argc - optind != 1)
+		return tool_usage(command);
+	if (!read_operand(argv[optind], run.asked, &port))
+		return STATUS_TROUBLE;
+	status = load_probe_policy(&run);
+	result = calloc(1, sizeof(*result));
+	if (status == STATUS_FINE && result != NULL) {
+		result->port = port;
+		result->authorities = run.names.authorities;
+		result->now = judge_time_ms(&run.judge) / 1000;
+		set_budget(&run);
+		status = ask_and_tell(&run, result);
+	} else if (result == NULL)
+		status = tool_trouble("not enough memory");
+	probe_result_free(result);
+	free(result);
+	judge_free(&run.judge);
+	return status;
+}
+
+static const struct tool_option probe_options[] = {
+	OPTION("anchor", 0, OPTION_TEXT, struct probe_run, names.anchor),
+	OPTION("ca", 0, OPTION_TEXT, struct probe_run, names.authorities),
+	OPTION("full", 0, OPTION_FLAG, struct probe_run, budget.full),
+	OPTION("json", 0, OPTION_FLAG, struct probe_run, json),
+	OPTION_CALL("patience", 0, take_patience),
+	OPTION("resolver", 0, OPTION_TEXT, struct probe_run, names.resolver),
+	JUDGE_OPTIONS(struct probe_run),
+	OPTION_END
+};
+
+static const struct command probe_itself = {
+	.name = "probe",
+	.run = run_probe,
+	.options = probe_options,
+	.arguments = "[--policy FILE] [-c FILE] [--at DATE] [--full] [--json]\n"
+	    "           [--resolver ADDRESS] [--anchor FILE] [--ca FILE]\n"
+	    "           [--patience SECONDS] HOST[:PORT] | DOMAIN",
+	.about = "what a server offers, and whether it would keep our agreement",
+	.help =
+	    JUDGE_HELP
+	    "  --full                  ask for all protocols and suites; some minutes,\n"
+	    "                          where it is about ten seconds without\n"
+	    "  --json                  one object for scripts, in place of text\n"
+	    "  --resolver ADDRESS      ask that resolver (ADDRESS@PORT); else those of\n"
+	    "                          /etc/resolv.conf\n"
+	    "  --anchor FILE           the root keys of DNSSEC; else the system's\n"
+	    "  --ca FILE               verify by the authorities in that file, and not\n"
+	    "                          by the system's\n"
+	    "  --patience SECONDS      wait so long for each answer, 30 or less; all of\n"
+	    "                          it ends after ten times that\n",
+	.examples =
+	    "  tlsward probe acme.example\n"
+	    "  tlsward probe --full mx.acme.example:25\n"
+	    "  tlsward probe localhost\n"
+};
+
+int
+main(int argc, char **argv)
+{
+	char name[] = "tlsward probe";
+	int status;
+
+	/* A reader or a server that goes away is an error of ours to report. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(tool_json_allocate, free);
+	if (argc > 0)
+		argv[0] = name;
+	status = probe_itself.run(&probe_itself, argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		status = tool_trouble("cannot write to standard output: %s",
+		    strerror(errno));
+	return status;
+}

@@ -1,0 +1,111 @@
+/*
+ * probe_result.c - what the parts of tlsward probe share.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "tool/probe_result.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool
+probe_next(struct probe_result *result, struct probe_each *each)
+{
+	struct probe_target *target = &result->target;
+	size_t host = 0, address = 0;
+
+	if (each->host != NULL) {
+		host = (size_t)(each->host - target->hosts);
+		address = (size_t)(each->address - each->host->addresses) + 1;
+	}
+	for (; host < target->host_count; host++, address = 0)
+		if (address < target->hosts[host].address_count) {
+			each->host = &target->hosts[host];
+			each->address = &each->host->addresses[address];
+			each->seen = &result->seen[host][address];
+			return true;
+		}
+	return false;
+}
+
+void
+probe_result_free(struct probe_result *result)
+{
+	if (result == NULL)
+		return;
+	probe_target_free(&result->target);
+	free(result->findings);
+	result->findings = NULL;
+}
+
+void
+probe_append(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text + used, size - used, format, ap);
+	va_end(ap);
+}
+
+static void
+add_list_item(char *text, size_t size, const char *item, size_t at, size_t count)
+{
+	probe_append(text, size, "%s%s", at == 0 ? "" : at + 1 == count ? " and " : ", ", item);
+}
+
+void
+probe_offers_text(const struct probe_address *address, char *text, size_t size)
+{
+	static const char *const names[PROBE_PROTOCOLS] = {
+		"SSL 3", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"
+	};
+	size_t count = 0, at = 0;
+
+	for (int i = 0; i < PROBE_PROTOCOLS; i++)
+		count += address->offers[i] == OFFER_YES;
+	if (count == 0)
+		probe_append(text, size, "no protocol");
+	for (int i = 0; i < PROBE_PROTOCOLS; i++)
+		if (address->offers[i] == OFFER_YES) {
+			bool again = i > PROBE_TLS_1_0 && at > 0;
+
+			/* "TLS 1.2 and 1.3" */
+			again = again && (at > 1 || address->offers[PROBE_SSL_3] != OFFER_YES);
+			add_list_item(text, size, again ? names[i] + 4 : names[i], at, count);
+			at++;
+		}
+}
+
+bool
+probe_is_nameless(const char *name)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return strcmp(name, "localhost") == 0 || inet_pton(AF_INET, name, bytes) == 1 ||
+	    inet_pton(AF_INET6, name, bytes) == 1;
+}
+
+const char *
+probe_level_name(enum probe_level level)
+{
+	static const char *const names[] = {
+		[PROBE_INFO] = "info", [PROBE_WARNING] = "warning", [PROBE_FAULT] = "fault"
+	};
+
+	return names[level];
+}
+
+size_t
+probe_count(const struct probe_result *result, enum probe_level level)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < result->finding_count; i++)
+		count += result->findings[i].level == level;
+	return count;
+}
