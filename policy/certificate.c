@@ -263,8 +263,8 @@ take_digests(const struct certificate_reader *reader, unsigned char *der, int si
 	return ok;
 }
 
-static bool
-take_certificate(const struct certificate_reader *reader, X509 *x509,
+bool
+certificate_take(const struct certificate_reader *reader, X509 *x509,
     struct arena *arena, struct certificate *certificate)
 {
 	unsigned char *whole = NULL, *key = NULL;
@@ -334,7 +334,7 @@ take_block(const struct certificate_reader *reader, const char *name,
 		return;
 	x509 = read_block(reader, name, data, length);
 	found->broken = x509 == NULL ||
-	    !take_certificate(reader, x509, arena, certificate);
+	    !certificate_take(reader, x509, arena, certificate);
 	X509_free(x509);
 }
 

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <openssl/types.h>
+
 #include "policy/fingerprint.h"
 #include "base/arena.h"
 #include "base/date.h"
@@ -69,6 +71,13 @@ void certificate_reader_free(struct certificate_reader **reader);
  * certificate, NULL, or else what is wrong with it, in words: static, or strerror()'s.
  */
 const char *certificate_read(struct certificate_reader *reader, const char *path,
+    struct arena *arena, struct certificate *certificate);
+
+/*
+ * The same of a certificate that is read already, into zeros. False where it has no DER,
+ * or memory is short (arena->failed tells of its strings).
+ */
+bool certificate_take(const struct certificate_reader *reader, X509 *x509,
     struct arena *arena, struct certificate *certificate);
 
 /*

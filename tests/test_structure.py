@@ -29,7 +29,8 @@ ROOMS = {
     "tool": ("review", "settings", "lint", "journal", "policy", "base"),
 }
 # What a room shows to others; base/ shows everything.
-PUBLIC = {"policy/policy.h", "policy/tls_policy.h", "lint/lint.h",
+PUBLIC = {"policy/certificate.h", "policy/fingerprint.h", "policy/policy.h",
+          "policy/tls_policy.h", "lint/lint.h",
           "journal/journal.h", "journal/store.h", "journal/watch.h",
           "review/log_follow.h", "review/maillog.h", "review/review.h", "settings/settings.h"}
 # The parsed policy, which lint/ alone looks at.

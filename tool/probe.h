@@ -134,7 +134,7 @@ const char *probe_protocol_name(enum probe_protocol protocol);
 
 struct probe_tlsa {
 	uint8_t usage, selector, matching;
-	uint8_t data[512];
+	uint8_t data[4096];
 	size_t size;		/* over the size of data: cut */
 };
 
@@ -212,8 +212,10 @@ void probe_target_free(struct probe_target *target);
  * ------------------------------------------------------------------ */
 
 struct probe_chain {
-	bool ordered;		/* each one issued by the next */
+	bool ordered;		/* those that lead to a root are sent in that order */
 	bool complete;		/* up to a root, or to one that a root there signed */
+	char missing[PROBE_TEXT];	/* else: whose certificate would be next; "" */
+	size_t unneeded;	/* that are no link of it: sent twice, or another's */
 	bool root_sent;		/* a self-signed one that is not the leaf */
 	bool self_signed;	/* the leaf */
 	bool verified;		/* by the authorities at hand, for a server, at "now" */
@@ -223,7 +225,7 @@ struct probe_chain {
 	bool names_domain;	/* the domain's */
 	char names[1024];	/* of subjectAltName (or the CN), ", " between, escaped, cut */
 	int64_t not_before, not_after;	/* of the leaf, seconds since the epoch */
-	int64_t first_end;	/* the first end of any in the chain */
+	int64_t first_end;	/* the first end of any link but the root */
 	char key[32];		/* "rsa:2048", as the fact cert_key has it */
 	char signature[32];	/* "sha256" */
 	char issuer[PROBE_TEXT];
