@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifdef TLSWARD_UNBOUND
@@ -22,20 +21,10 @@
 #include "tool/probe_say.h"
 #include "base/text.h"
 
-static int64_t
-probe_time(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Milliseconds until the budget's deadline, "most" at most; 0: it has come. */
-static int
+int
 dns_time_left(const struct probe_budget *budget, int most)
 {
-	int64_t left = budget->deadline - probe_time();
+	int64_t left = budget->deadline - probe_clock_ms();
 
 	return left < 0 ? 0 : left < most ? (int)left : most;
 }
@@ -239,11 +228,11 @@ static int
 wait_for_dns(struct dns *dns, struct dns_question *question, int id)
 {
 	struct pollfd wait = { .fd = ub_fd(dns->context), .events = POLLIN };
-	int64_t end = probe_time() + dns_time_left(dns->budget,
+	int64_t end = probe_clock_ms() + dns_time_left(dns->budget,
 	    dns->budget->patience_ms < PATIENCE_MS ? dns->budget->patience_ms : PATIENCE_MS);
 	int64_t left;
 
-	while (!question->done && (left = end - probe_time()) > 0) {
+	while (!question->done && (left = end - probe_clock_ms()) > 0) {
 		if (poll(&wait, 1, (int)left) < 0 && errno != EINTR)
 			break;
 		if (ub_process(dns->context) != 0)

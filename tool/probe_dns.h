@@ -68,4 +68,7 @@ void dns_answer_free(struct dns_answer *answer);
  */
 bool dns_read_name(const unsigned char *wire, size_t length, char name[PROBE_NAME]);
 
+/* Milliseconds until the budget's deadline, "most" at most; 0: it has come. */
+int dns_time_left(const struct probe_budget *budget, int most);
+
 #endif
