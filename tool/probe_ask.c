@@ -226,7 +226,7 @@ ask_hello_result(struct ask_run *run, const struct hello_ask *ask,
 		return ASK_TAKEN;
 	}
 	if (answer->said == HELLO_ALERT ||
-	    (answer->said == HELLO_NOTHING && result == WIRE_CLOSED))
+	    (result == WIRE_CLOSED && answer->records == 0 && answer->header_size == 0))
 		return ASK_REFUSED;
 	if (result == WIRE_SILENT)
 		ask_refused(run, false);

@@ -26,16 +26,23 @@ reply_has_keyword(const uint8_t *line, size_t length, const char *keyword)
 	    (length == 4 + size || line[4 + size] == ' ');
 }
 
-/* A line without its end: "250-STARTTLS", "250 ok", "250". */
+/* Of a line without its end. */
+static size_t
+reply_length(const struct reply *reply)
+{
+	size_t length = reply->length;
+
+	return length > 0 && reply->line[length - 1] == '\r' ? length - 1 : length;
+}
+
+/* A line that has come whole: "250-STARTTLS", "250 ok", "250". */
 static enum reply_state
 reply_line(struct reply *reply)
 {
 	const uint8_t *line = reply->line;
-	size_t length = reply->length;
+	size_t length = reply_length(reply);
 	int code;
 
-	if (length > 0 && line[length - 1] == '\r')
-		length--;
 	if (length < 3 || line[0] < '2' || line[0] > '5' || !isdigit(line[1]) ||
 	    !isdigit(line[2]) || (length > 3 && line[3] != ' ' && line[3] != '-'))
 		return REPLY_NONSENSE;
@@ -97,7 +104,7 @@ smtp_nonsense(struct smtp_told *told, const struct reply *reply)
 	else if (reply->length == sizeof(reply->line))
 		smtp_say(told, "its reply is one line without an end");
 	else
-		wire_text(told->said, sizeof(told->said), line, reply->length);
+		wire_text(told->said, sizeof(told->said), line, reply_length(reply));
 	return SMTP_NONSENSE;
 }
 
@@ -209,8 +216,7 @@ smtp_hello(struct wire *wire, struct smtp_told *told)
 	told->reached = REACHED_EHLO;
 	told->starttls = reply.starttls;
 	if (!reply.starttls) {
-		(void)smtp_command(wire, told, "QUIT", "", &reply);
-		told->said[0] = '\0';
+		(void)wire_send(wire, "QUIT\r\n", 6);
 		return SMTP_NO_STARTTLS;
 	}
 	result = smtp_command(wire, told, "STARTTLS", "", &reply);

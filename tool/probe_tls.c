@@ -32,6 +32,7 @@ struct tls_talk {
 	SSL *ssl;
 	BIO *in, *out;
 	size_t received;
+	uint8_t first[128];	/* of what was received */
 };
 
 static const int tls_versions[PROBE_PROTOCOLS] = {
@@ -224,10 +225,30 @@ tls_flush(struct tls_talk *talk)
 	return WIRE_DONE;
 }
 
+/* Text in place of a record: whether it is so, and then it is told. */
+static bool
+tls_is_text(const struct tls_talk *talk)
+{
+	const uint8_t *first = talk->first;
+	size_t length = talk->received < sizeof(talk->first) ? talk->received :
+	    sizeof(talk->first);
+	const uint8_t *end = memchr(first, '\n', length);
+	char text[sizeof(talk->answer->said) - 16];
+
+	if (length == 0 || (first[0] >= 20 && first[0] <= 24))
+		return false;
+	length = end != NULL ? (size_t)(end - first) : length;
+	length -= length > 0 && first[length - 1] == '\r';
+	wire_text(text, sizeof(text), first, length);
+	(void)snprintf(talk->answer->said, sizeof(talk->answer->said), "no TLS: %s", text);
+	return true;
+}
+
 /* Why OpenSSL does not go on. */
 static enum tls_result
-tls_failed(struct tls_answer *answer)
+tls_failed(const struct tls_talk *talk)
 {
+	struct tls_answer *answer = talk->answer;
 	unsigned long error = ERR_peek_last_error();
 	const char *reason = ERR_reason_error_string(error);
 
@@ -242,8 +263,12 @@ tls_failed(struct tls_answer *answer)
 		    "it ended TLS");
 		return TLS_CLOSED;
 	}
-	(void)snprintf(answer->said, sizeof(answer->said), "OpenSSL: %s",
-	    reason != NULL ? reason : "an error without a name");
+	if (!tls_is_text(talk))
+		(void)snprintf(answer->said, sizeof(answer->said), "OpenSSL: %s",
+		    ERR_GET_LIB(error) == ERR_LIB_ASN1 ||
+		    ERR_GET_REASON(error) == ERR_R_ASN1_LIB ?
+		    "its certificate cannot be read" :
+		    reason != NULL ? reason : "an error without a name");
 	return TLS_NONSENSE;
 }
 
@@ -260,12 +285,16 @@ tls_go_on(struct tls_talk *talk, int returned)
 	size_t length = sizeof(bytes);
 
 	if (error != SSL_ERROR_WANT_READ)
-		return tls_failed(talk->answer);
+		return tls_failed(talk);
 	/* One that closed may have said why before. */
 	if (sent != WIRE_DONE && sent != WIRE_CLOSED)
 		return tls_wire_result(talk, sent);
 	if ((result = wire_receive(talk->wire, bytes, &length)) != WIRE_DONE)
 		return tls_wire_result(talk, result);
+	if (talk->received < sizeof(talk->first))
+		memcpy(talk->first + talk->received, bytes,
+		    length < sizeof(talk->first) - talk->received ? length :
+		    sizeof(talk->first) - talk->received);
 	if ((talk->received += length) > TLS_BYTES_MAX) {
 		(void)snprintf(talk->answer->said, sizeof(talk->answer->said), "%s",
 		    "its handshake has no end");
