@@ -3,4 +3,3 @@
  *
  * SPDX-License-Identifier: ISC
  */
-/* hello_read_server() is for the fuzz target. */

@@ -301,7 +301,7 @@ hello_read_extensions(struct hello_answer *answer, struct hello_rest *rest)
 	return !all.short_of && !rest->short_of;
 }
 
-bool
+static bool
 hello_read_server(struct hello_answer *answer, const uint8_t *body, size_t length)
 {
 	struct hello_rest rest = { body, length, false };

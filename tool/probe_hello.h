@@ -82,12 +82,6 @@ struct hello_answer {
 bool hello_take(struct hello_answer *answer, const uint8_t *bytes, size_t length);
 
 /*
- * The body of a ServerHello alone, as OpenSSL shows it. False: it is none; what it has is
- * in the answer, else.
- */
-bool hello_read_server(struct hello_answer *answer, const uint8_t *body, size_t length);
-
-/*
  * The next one of the chain, or of the authorities: *part, which begins as the whole, is
  * what is left behind it. NULL: there are no more.
  */

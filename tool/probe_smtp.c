@@ -6,6 +6,7 @@
 #include "tool/probe_smtp.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -113,7 +114,7 @@ static enum smtp_result
 smtp_no_reply(const struct wire *wire, struct smtp_told *told,
     enum wire_result result, const struct reply *reply)
 {
-	told->error = wire->error;
+	told->error = result == WIRE_SILENT ? ETIMEDOUT : wire->error;
 	if (result == WIRE_DEADLINE) {
 		smtp_say(told, "the time for all was over");
 		return SMTP_DEADLINE;
@@ -196,10 +197,9 @@ smtp_banner(struct wire *wire, struct smtp_told *told)
 
 	wire_expect(wire);
 	result = smtp_reply(wire, told, &reply);
-	if (result == SMTP_REFUSED && reply.code == 0 && reply.length == 0 &&
-	    wire->error == 0)
+	if (told->error == ETIMEDOUT && reply.code == 0 && reply.length == 0)
 		return smtp_no_banner(wire, told);
-	if (reply.code != 0)
+	if (reply.code != 0 && result != SMTP_NONSENSE)
 		(void)snprintf(told->banner, sizeof(told->banner), "%s", reply.text);
 	return result;
 }
