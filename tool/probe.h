@@ -28,6 +28,12 @@
  * How long, and how often (probe_wire.c)
  * ------------------------------------------------------------------ */
 
+/* On which terms a session is wanted, where a rule says which suites. */
+struct probe_wish {
+	unsigned protocols;	/* 1 << enum probe_protocol: those that may be used */
+	char ciphers[8192];	/* OpenSSL's list of suites up to TLS 1.2; "": all */
+};
+
 /* Milliseconds, by CLOCK_MONOTONIC where a point in time. All of one run of the probe. */
 struct probe_budget {
 	int64_t deadline;	/* of all of it: nothing begins after this */
@@ -37,6 +43,7 @@ struct probe_budget {
 	unsigned connections;	/* that were made */
 	bool full;		/* --full */
 	const char *ehlo;	/* the host's own name */
+	const struct probe_wish *wish;	/* to be asked on these terms too; NULL: none */
 	/* Told before each connection, for a terminal; or NULL. */
 	void (*progress)(const char *host, const char *what, void *data);
 	void *progress_data;
@@ -90,7 +97,10 @@ struct probe_address {
 	bool cut_short;		/* the deadline came before all was asked */
 
 	enum probe_offer offers[PROBE_PROTOCOLS];
-	/* What it took, in its own order where "ordered" (else ours: it takes the client's). */
+	/*
+	 * What it took, with --full in its own order where "ordered" (else in ours: it takes
+	 * the client's); without, those that were seen.
+	 */
 	struct probe_suite suites[PROBE_SUITES_MAX];
 	size_t suite_count;
 	bool suites_whole;	/* all that it takes are there (--full), not just those asked */
@@ -109,6 +119,13 @@ struct probe_address {
 	STACK_OF(X509) *chain;	/* as sent, the leaf first; NULL: none */
 	/* Leaves that other handshakes showed (ECDSA and RSA), each once; NULL: none. */
 	STACK_OF(X509) *others;
+	/* Whether a session on the terms of budget.wish comes about, and which one. */
+	struct {
+		enum probe_offer taken;
+		enum probe_protocol protocol;
+		char cipher[64];
+		int bits;
+	} wish;
 	enum probe_offer wants_certificate;	/* it asks for a client certificate */
 	bool requires_certificate;	/* and ends without one */
 	char **authorities;	/* of which CAs, names as text; NULL: it does not say */

@@ -155,9 +155,9 @@ address_ask_today(struct ask_run *run)
 		run->name = ask.name = NULL;
 		result = ask_handshake(run, &ask, "a handshake without SNI", &answer);
 	}
-	if (answer.result == TLS_SHAKEN)
+	if (answer.shaken && !answer.requires_certificate)
 		address->reached = REACHED_TLS;
-	else if (answer.said[0] != '\0')
+	if (answer.said[0] != '\0')
 		memcpy(address->said, answer.said, sizeof(address->said));
 	if (result == ASK_TAKEN) {
 		address_take_handshake(address, &answer);
@@ -180,7 +180,8 @@ address_ask_tls12(struct ask_run *run)
 
 	if (result == ASK_TAKEN)
 		address->renegotiation &= answer.renegotiation;
-	if (answer.result == TLS_SHAKEN && address->reached < REACHED_TLS) {
+	if (answer.shaken && !answer.requires_certificate &&
+	    address->reached < REACHED_TLS) {
 		address->reached = REACHED_TLS;
 		address->said[0] = '\0';
 	}
@@ -240,114 +241,8 @@ address_ask_versions(struct ask_run *run)
 }
 
 /* ------------------------------------------------------------------ *
- * Suites that should not be, and what else there is to know
+ * All
  * ------------------------------------------------------------------ */
-
-/* Offers those kinds alone of which nothing is known. False: it did not say. */
-static bool
-address_ask_weak(struct ask_run *run, enum probe_protocol version)
-{
-	uint16_t suites[SUITES_MAX];
-	enum ask_result result = ASK_TAKEN;
-
-	while (result == ASK_TAKEN) {
-		unsigned kinds = 0;
-		size_t count;
-
-		for (int i = SUITE_SOUND + 1; i < SUITE_KINDS; i++)
-			if (*ask_takes(run->address, (enum suite_kind)i) == OFFER_UNKNOWN)
-				kinds |= 1U << i;
-		if (kinds == 0)
-			return true;
-		count = ask_suites(version, kinds, suites);
-		result = ask_hello(run, version, suites, count, "weak suites");
-	}
-	return result == ASK_REFUSED;
-}
-
-/* By the newest version and by the oldest: some have suites that go with one alone. */
-static void
-address_ask_weaknesses(struct ask_run *run)
-{
-	struct probe_address *address = run->address;
-	enum probe_protocol newest = ask_newest(address, PROBE_TLS_1_2), oldest = newest;
-	bool all = true;
-
-	for (int i = PROBE_SSL_3; i < (int)newest && newest != PROBE_PROTOCOLS; i++)
-		if (address->offers[i] == OFFER_YES && oldest == newest)
-			oldest = (enum probe_protocol)i;
-	if (newest != PROBE_PROTOCOLS)
-		all = address_ask_weak(run, newest);
-	else if (address->offers[PROBE_TLS_1_2] != OFFER_NO)
-		return;
-	if (oldest != newest)
-		all &= address_ask_weak(run, oldest);
-	for (int i = SUITE_SOUND + 1; all && i < SUITE_KINDS; i++)
-		if (*ask_takes(address, (enum suite_kind)i) == OFFER_UNKNOWN)
-			*ask_takes(address, (enum suite_kind)i) = OFFER_NO;
-}
-
-static bool
-address_has_leaf(const struct probe_address *address, const X509 *leaf)
-{
-	for (int i = 0; address->others != NULL && i < sk_X509_num(address->others); i++)
-		if (X509_cmp(sk_X509_value(address->others, i), leaf) == 0)
-			return true;
-	return X509_cmp(sk_X509_value(address->chain, 0), leaf) == 0;
-}
-
-/* Whether it has a certificate with the other kind of key. */
-static void
-address_ask_other_leaf(struct ask_run *run)
-{
-	struct probe_address *address = run->address;
-	struct tls_ask ask = { PROBE_TLS_1_0, PROBE_TLS_1_3,
-		"ECDHE+aECDSA:@SECLEVEL=0", "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:"
-		"ECDSA+SHA224:ECDSA+SHA1:ed25519:ed448", run->name };
-	const char *what = "a certificate with an ECDSA key";
-	struct tls_answer answer;
-	X509 *leaf;
-
-	if (address->chain == NULL || run->stop)
-		return;
-	if (EVP_PKEY_get_base_id(X509_get0_pubkey(sk_X509_value(address->chain, 0))) !=
-	    EVP_PKEY_RSA) {
-		ask.ciphers = "aRSA:!eNULL:!PSK:!SRP:@SECLEVEL=0";
-		ask.signatures = "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
-		    "RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA224:RSA+SHA1";
-		what = "a certificate with an RSA key";
-	}
-	(void)ask_handshake(run, &ask, what, &answer);
-	leaf = answer.chain != NULL ? sk_X509_value(answer.chain, 0) : NULL;
-	if (leaf != NULL && !address_has_leaf(address, leaf)) {
-		if (address->others == NULL)
-			address->others = sk_X509_new_null();
-		if (address->others != NULL && X509_up_ref(leaf) == 1 &&
-		    sk_X509_push(address->others, leaf) == 0)
-			X509_free(leaf);
-	}
-	tls_answer_free(&answer);
-}
-
-static void
-address_ask_dh(struct ask_run *run)
-{
-	struct probe_address *address = run->address;
-	enum probe_protocol version = ask_newest(address, PROBE_TLS_1_2);
-	uint16_t suites[SUITES_MAX];
-	enum ask_result result;
-	size_t count, kept = 0;
-
-	if (version == PROBE_PROTOCOLS)
-		return;
-	count = ask_suites(version, 1U << SUITE_SOUND | 1U << SUITE_3DES, suites);
-	for (size_t i = 0; i < count; i++)
-		if (suite_exchange(suite_of_code(suites[i])) == EXCHANGE_DHE)
-			suites[kept++] = suites[i];
-	result = ask_hello(run, version, suites, kept, "the size of its DH group");
-	address->dh_bits = result == ASK_REFUSED ? 0 :
-	    result == ASK_TAKEN && run->answer->dh_bits > 0 ? run->answer->dh_bits : -1;
-}
 
 static void
 address_ask_all(struct ask_run *run)
@@ -356,14 +251,15 @@ address_ask_all(struct ask_run *run)
 	if (run->address->reached < REACHED_STARTTLS)
 		return;
 	address_ask_versions(run);
+	ask_wish(run);
 	if (run->budget->full)
 		ask_all_suites(run);
 	if (!run->address->suites_whole)
-		address_ask_weaknesses(run);
+		ask_weaknesses(run);
 	if (!run->budget->full)
 		ask_order(run);
-	address_ask_other_leaf(run);
-	address_ask_dh(run);
+	ask_other_leaf(run);
+	ask_dh(run);
 }
 
 /* An address is no name for SNI (RFC 6066). */

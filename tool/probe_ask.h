@@ -62,4 +62,17 @@ enum probe_protocol ask_newest(const struct probe_address *address,
 void ask_order(struct ask_run *run);
 void ask_all_suites(struct ask_run *run);
 
+/* Which kinds of weak suites it takes, whatever is not known yet (probe_more.c). */
+void ask_weaknesses(struct ask_run *run);
+
+/* A session on the terms of the budget's wish, where there is one (probe_more.c). */
+void ask_wish(struct ask_run *run);
+
+/*
+ * Whether it has a certificate with the other kind of key, RSA or ECDSA, and how large
+ * the group of its DHE suites is (probe_more.c).
+ */
+void ask_other_leaf(struct ask_run *run);
+void ask_dh(struct ask_run *run);
+
 #endif

@@ -121,8 +121,8 @@ smtp_no_reply(const struct wire *wire, struct smtp_told *told,
 	}
 	if (reply->length > 0 && reply->lines == 0)
 		return smtp_nonsense(told, reply);
-	smtp_say(told, result == WIRE_SILENT ? "it said nothing" :
-	    "it closed the connection");
+	smtp_say(told, result != WIRE_SILENT ? "it closed the connection" :
+	    reply->lines > 0 ? "its reply did not end in time" : "it said nothing");
 	return SMTP_REFUSED;
 }
 

@@ -177,6 +177,16 @@ suite_of_code(uint16_t code)
 	return NULL;
 }
 
+const struct suite *
+suite_of_name(const char *name, size_t length)
+{
+	for (size_t i = 0; i < SUITES; i++)
+		if (strncmp(suites[i].name, name, length) == 0 &&
+		    suites[i].name[length] == '\0')
+			return &suites[i];
+	return NULL;
+}
+
 bool
 suite_is_tls13(const struct suite *suite)
 {

@@ -38,8 +38,9 @@ struct suite {
  */
 const struct suite *suite_at(size_t index);
 
-/* The one with that code, or NULL. */
+/* The one with that code; of that name, of so many bytes; or NULL. */
 const struct suite *suite_of_code(uint16_t code);
+const struct suite *suite_of_name(const char *name, size_t length);
 
 /* Whether it is of TLS 1.3 alone; of TLS 1.2 and of nothing older. */
 bool suite_is_tls13(const struct suite *suite);

@@ -80,6 +80,29 @@ tls_alert_text(uint8_t alert, char *room, size_t size)
 	(void)snprintf(room, size, "alert %u, %s", alert, name);
 }
 
+size_t
+tls_list(const struct tls_client *client, const char *list, uint16_t *suites, size_t room)
+{
+	SSL_CTX *context = SSL_CTX_new_ex(client->library, NULL, TLS_client_method());
+	const STACK_OF(SSL_CIPHER) *ciphers = NULL;
+	size_t count = 0;
+
+	if (context != NULL) {
+		SSL_CTX_set_security_level(context, 0);
+		if (SSL_CTX_set_cipher_list(context, list) == 1)
+			ciphers = SSL_CTX_get_ciphers(context);
+	}
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers) && count < room; i++) {
+		uint16_t code = SSL_CIPHER_get_protocol_id(sk_SSL_CIPHER_value(ciphers, i));
+
+		if (code >> 8 != 0x13)
+			suites[count++] = code;
+	}
+	SSL_CTX_free(context);
+	ERR_clear_error();
+	return count;
+}
+
 /* ------------------------------------------------------------------ *
  * What OpenSSL tells on the way
  * ------------------------------------------------------------------ */

@@ -15,6 +15,13 @@ struct tls_client;
 struct tls_client *tls_client_new(void);
 void tls_client_free(struct tls_client **client);
 
+/*
+ * The codes of the suites up to TLS 1.2 that OpenSSL's list selects, as far as OpenSSL
+ * has them. Returns how many of "room" were written.
+ */
+size_t tls_list(const struct tls_client *client, const char *list, uint16_t *suites,
+    size_t room);
+
 struct tls_ask {
 	enum probe_protocol least, most;	/* TLS 1.0 and newer */
 	const char *ciphers;	/* OpenSSL's list of suites up to TLS 1.2; NULL: all */
