@@ -87,7 +87,7 @@ say_judged(struct probe_result *result)
 	}
 	while (probe_next(result, &each))
 		if (each.address->reached == REACHED_TLS) {
-			SAY(": %s with %s", probe_protocol_name(each.address->protocol),
+			SAY(": %s with %s", probe_protocol_words(each.address->protocol),
 			    each.address->cipher);
 			return;
 		}

@@ -269,8 +269,8 @@ tree_findings(struct tree *tree, const struct probe_result *result)
 		tree_open_object(tree, NULL);
 		tree_text(tree, "id", finding->id);
 		tree_text(tree, "level", probe_level_name(finding->level));
-		tree_text(tree, "host", finding->host);
-		tree_text(tree, "address", finding->address);
+		tree_value(tree, "host", tree_string(finding->host));
+		tree_value(tree, "address", tree_string(finding->address));
 		tree_text(tree, "text", finding->text);
 		tree_text(tree, "fix", finding->fix);
 		tree_close(tree);

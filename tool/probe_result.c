@@ -58,12 +58,19 @@ add_list_item(char *text, size_t size, const char *item, size_t at, size_t count
 	probe_append(text, size, "%s%s", at == 0 ? "" : at + 1 == count ? " and " : ", ", item);
 }
 
-void
-probe_offers_text(const struct probe_address *address, char *text, size_t size)
+const char *
+probe_protocol_words(enum probe_protocol protocol)
 {
 	static const char *const names[PROBE_PROTOCOLS] = {
 		"SSL 3", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"
 	};
+
+	return names[protocol];
+}
+
+void
+probe_offers_text(const struct probe_address *address, char *text, size_t size)
+{
 	size_t count = 0, at = 0;
 
 	for (int i = 0; i < PROBE_PROTOCOLS; i++)
@@ -72,12 +79,12 @@ probe_offers_text(const struct probe_address *address, char *text, size_t size)
 		probe_append(text, size, "no protocol");
 	for (int i = 0; i < PROBE_PROTOCOLS; i++)
 		if (address->offers[i] == OFFER_YES) {
-			bool again = i > PROBE_TLS_1_0 && at > 0;
-
 			/* "TLS 1.2 and 1.3" */
-			again = again && (at > 1 || address->offers[PROBE_SSL_3] != OFFER_YES);
-			add_list_item(text, size, again ? names[i] + 4 : names[i], at, count);
-			at++;
+			bool again = at > 1 || (at > 0 &&
+			    address->offers[PROBE_SSL_3] != OFFER_YES);
+			const char *name = probe_protocol_words((enum probe_protocol)i);
+
+			add_list_item(text, size, again ? name + 4 : name, at++, count);
 		}
 }
 

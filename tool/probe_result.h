@@ -81,6 +81,9 @@ bool probe_next(struct probe_result *result, struct probe_each *each);
 /* Frees what is in it. */
 void probe_result_free(struct probe_result *result);
 
+/* For people: "TLS 1.2". Static. */
+const char *probe_protocol_words(enum probe_protocol protocol);
+
 /* "TLS 1.2 and 1.3", "SSL 3 and TLS 1.0"; "no protocol". */
 void probe_offers_text(const struct probe_address *address, char *text, size_t size);
 

@@ -137,7 +137,7 @@ tell_handshake(struct telling *telling, const struct probe_address *address)
 	probe_offers_text(address, line, sizeof(line));
 	if (address->reached == REACHED_TLS)
 		probe_append(line, sizeof(line), "; with us %s, %s",
-		    probe_protocol_name(address->protocol), address->cipher);
+		    probe_protocol_words(address->protocol), address->cipher);
 	if (address->reached == REACHED_TLS && address->group[0] != '\0')
 		probe_append(line, sizeof(line), ", %s", address->group);
 	if (address->dh_bits > 0)
@@ -159,7 +159,7 @@ tell_suites(struct telling *telling, const struct probe_address *address)
 			if ((int)address->suites[i].protocol != protocol)
 				continue;
 			left--;
-			buffer_format(&line, "%s %s", line.length == 0 ? probe_protocol_name(
+			buffer_format(&line, "%s %s", line.length == 0 ? probe_protocol_words(
 			    (enum probe_protocol)protocol) : "", address->suites[i].name);
 		}
 		telling->text.failed |= line.failed;
