@@ -125,9 +125,8 @@ FINDS(refuses_starttls)
 	return each->address->reached == REACHED_EHLO && each->address->starttls;
 }
 
-/* What hand-written hellos found it to speak, and nothing else. */
 static bool
-speaks_old_alone(const struct probe_address *address)
+speaks_old(const struct probe_address *address)
 {
 	return address->offers[PROBE_SSL_3] == OFFER_YES ||
 	    address->offers[PROBE_TLS_1_0] == OFFER_YES ||
@@ -146,7 +145,7 @@ FINDS(fails_handshakes)
 	UNUSED_HERE;
 	detail_said(each->address, detail);
 	return each->address->reached == REACHED_STARTTLS &&
-	    !(speaks_old_alone(each->address) && !speaks_new(each->address)) &&
+	    !(speaks_old(each->address) && !speaks_new(each->address)) &&
 	    !each->address->requires_certificate;
 }
 
@@ -171,7 +170,7 @@ FINDS(is_old_alone)
 	(void)result;
 	(void)level;
 	probe_offers_text(each->address, detail, PROBE_WORDS);
-	return speaks_old_alone(each->address) && !speaks_new(each->address);
+	return speaks_old(each->address) && !speaks_new(each->address);
 }
 
 FINDS(has_old)
@@ -238,11 +237,14 @@ FINDS(has_weak_dh)
 	return bits > 0 && bits < 2048;
 }
 
+/* TLS 1.3 has none, and does not need it. */
 FINDS(cannot_renegotiate)
 {
+	const struct probe_address *address = each->address;
+
 	UNUSED_HERE;
-	return each->address->reached == REACHED_TLS && !each->address->renegotiation &&
-	    each->address->protocol != PROBE_TLS_1_3;
+	return (speaks_old(address) || address->offers[PROBE_TLS_1_2] == OFFER_YES) &&
+	    address->offers[PROBE_TLS_1_3] != OFFER_YES && !address->renegotiation;
 }
 
 FINDS(requires_certificate)
@@ -363,7 +365,7 @@ FINDS(lacks_intermediate)
 	const struct probe_chain *chain = &each->seen->chain;
 
 	soften_by_dane(result, each, level);
-	DETAIL("%s", chain->issuer);
+	DETAIL("%s", chain->missing[0] != '\0' ? chain->missing : chain->issuer);
 	return has_chain(each) && !chain->verified && !chain->self_signed &&
 	    !chain->complete && has_no_issuer(chain->verify_error);
 }
@@ -586,8 +588,8 @@ static const struct finding_kind kinds_of_address[] = {
 	{ "self-signed", PROBE_FAULT, "its certificate is self-signed: nobody can verify it%s",
 	    "have one issued by a known authority, publish TLSA records, or give partners its "
 	    "fingerprint", is_self_signed },
-	{ "missing-intermediate", PROBE_FAULT, "an intermediate certificate is missing: that of "
-	    "the issuer, %s, was not sent", fix_chain, lacks_intermediate },
+	{ "missing-intermediate", PROBE_FAULT, "an intermediate certificate is missing: "
+	    "that of %s was not sent, and is not known here", fix_chain, lacks_intermediate },
 	{ "untrusted", PROBE_FAULT, "its certificate is of an authority that is not known here: "
 	    "%s", "have one issued by a public authority, or give partners that root (--ca "
 	    "verifies by it)", is_untrusted },

@@ -445,6 +445,27 @@ allowed_protocols(const struct judging *judging)
 	    judged_outcome(judging)->settings) & ~postfix->refused;
 }
 
+/*
+ * Judges what Postfix comes to. Where that is no handshake it is what it would come to
+ * with main.cf alone that tells why, unless that meets all.
+ */
+static bool
+judge_best(struct judging *judging, const GENERAL_NAMES *names, struct handshake *best,
+    bool *found)
+{
+	const struct probe_address *address = judging->each->address;
+
+	if (!find_best(judging, names, best, found))
+		return false;
+	if (!*found && address->reached == REACHED_TLS) {
+		(void)handshake_at(address, 0, best);
+		if (!judge_handshake(judging, best, names))
+			return false;
+		*found = weigh_unmet(judged_outcome(judging)) > 0;
+	}
+	return judge_handshake(judging, *found ? best : NULL, names);
+}
+
 static bool
 judge_address(struct judging *judging)
 {
@@ -462,8 +483,7 @@ judge_address(struct judging *judging)
 	if (sk_X509_num(address->chain) > 0)
 		names = X509_get_ext_d2i(sk_X509_value(address->chain, 0),
 		    NID_subject_alt_name, NULL, NULL);
-	ok = find_best(judging, names, &best, &found) &&
-	    judge_handshake(judging, found ? &best : NULL, names);
+	ok = judge_best(judging, names, &best, &found);
 	if (ok)
 		keep_judged(judging, &best, found);
 	GENERAL_NAMES_free(names);
