@@ -137,8 +137,10 @@ ask_handshake(struct ask_run *run, const struct tls_ask *ask, const char *what,
 	wire_close(&wire);
 	run->no_memory |= answer->result == TLS_NO_MEMORY;
 	run->stop |= run->no_memory;
-	if (answer->result == TLS_SILENT)
-		ask_refused(run, false);
+	/* One that misses a certificate would say this to everybody. */
+	if (answer->result == TLS_SILENT ||
+	    (answer->code == 421 && !answer->requires_certificate))
+		ask_refused(run, answer->code == 421);
 	if (answer->result == TLS_DEADLINE)
 		run->address->cut_short = run->stop = true;
 	if (answer->hello) {

@@ -342,9 +342,17 @@ tls_connect(struct tls_talk *talk)
 	return result == TLS_SHAKEN && tls_flush(talk) != WIRE_DONE ? TLS_CLOSED : result;
 }
 
+static void
+tls_take_reply(struct tls_answer *answer, const struct reply *reply)
+{
+	answer->code = reply->code;
+	if (reply->code >= 300)
+		memcpy(answer->said, reply->text, sizeof(answer->said));
+}
+
 /*
- * In TLS 1.3 a server that misses a certificate says so when we think that all is done:
- * an answer to EHLO shows that it does not.
+ * In TLS 1.3 a server that misses a certificate says so when we think that all is done,
+ * and Postfix does in its reply to EHLO.
  */
 static enum tls_result
 tls_greet(struct tls_talk *talk)
@@ -372,6 +380,7 @@ tls_greet(struct tls_talk *talk)
 			result = tls_go_on(talk, length);
 	}
 	if (result == TLS_SHAKEN) {
+		tls_take_reply(talk->answer, &reply);
 		(void)SSL_write(talk->ssl, "QUIT\r\n", 6);
 		(void)SSL_shutdown(talk->ssl);
 		(void)tls_flush(talk);
@@ -502,7 +511,8 @@ tls_shake(struct tls_client *client, struct wire *wire, const struct tls_ask *as
 		if (answer->shaken)
 			answer->result = tls_greet(&talk);
 		answer->requires_certificate = answer->wants_certificate &&
-		    (answer->result == TLS_ALERT || answer->result == TLS_CLOSED);
+		    (answer->result == TLS_ALERT || answer->result == TLS_CLOSED ||
+		    answer->code >= 400);
 	}
 	SSL_free(talk.ssl);
 	SSL_CTX_free(talk.context);

@@ -56,7 +56,8 @@ struct tls_answer {
 	char **authorities;
 	size_t authority_count;
 	uint8_t alert;
-	char said[PROBE_TEXT];	/* why it failed */
+	int code;		/* of its reply to EHLO within TLS; 0: none came */
+	char said[PROBE_TEXT];	/* why it failed, or that reply where it is no 2xx */
 };
 
 /*
