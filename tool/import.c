@@ -26,6 +26,10 @@
 static const struct import_kind kinds[] = {
 	{ "exchange", "the output of Get-InboundConnector and the like", "connector",
 	    "connectors", false, false, import_exchange },
+	{ "domino", "notes.ini, and NAME: VALUE lines of server and configuration documents",
+	    "setting", "settings", true, false, import_domino },
+	{ "schannel", "exports of the registry (.reg) with Schannel's keys", "value", "values",
+	    true, true, import_schannel },
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -117,8 +121,8 @@ write_policy(struct import *import)
 	int status;
 
 	if (import->read == 0)
-		return tool_trouble("%s has nothing of what is read: %s",
-		    import->source_count == 1 ? import->sources[0].name : "none of the files",
+		return tool_trouble("%s nothing of what is read: %s", import->source_count == 1 ?
+		    import_text(import, "%s has", import->sources[0].name) : "the files have",
 		    import->kind->reads);
 	status = import_write(import, &text);
 	if (status == STATUS_FINE && import->lost > 0)

@@ -70,7 +70,9 @@ struct import_kind {
 	int (*run)(struct import *import);
 };
 
+int import_domino(struct import *import);
 int import_exchange(struct import *import);
+int import_schannel(struct import *import);
 
 /* ------------------------------------------------------------------ *
  * Rules
@@ -119,7 +121,10 @@ const char *import_word(struct import *import, const char *text);
 const char *import_text(struct import *import, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What there is to know, at this place, or before the rule where that is not NULL. */
+/*
+ * What there is to know, at this place, or before the rule where that is not NULL. Without
+ * a rule, what begins with a blank goes on with the comment before it.
+ */
 void import_comment(struct import *import, struct import_rule *rule,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 

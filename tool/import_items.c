@@ -140,6 +140,16 @@ import_rule(struct import *import, enum import_target target, const char *partne
 	return rule;
 }
 
+/* Where a comment goes that begins with a blank: below the one before it. */
+static struct import_lines *
+lines_before(struct import *import)
+{
+	for (struct import_item *item = import->first; item != NULL; item = item->next)
+		if (item->next == NULL && item->rule == NULL)
+			return &item->comments;
+	return &add_item(import)->comments;
+}
+
 static struct import_lines *
 lines_of(struct import *import, struct import_rule *rule)
 {
@@ -152,8 +162,8 @@ import_comment(struct import *import, struct import_rule *rule, const char *form
 	va_list arguments;
 
 	va_start(arguments, format);
-	import_add_line(import, lines_of(import, rule),
-	    import_vtext(import, format, arguments), false);
+	import_add_line(import, rule == NULL && format[0] == ' ' ? lines_before(import) :
+	    lines_of(import, rule), import_vtext(import, format, arguments), false);
 	va_end(arguments);
 }
 
