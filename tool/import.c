@@ -252,6 +252,8 @@ const struct command command_import = {
 	    "                          Get-OutboundConnector, Get-ReceiveConnector,\n"
 	    "                          Get-SendConnector and Get-TransportConfig, as JSON,\n"
 	    "                          Clixml, CSV or a list\n"
+	    "                          domino: notes.ini and lines of documents\n"
+	    "                          schannel: exports of the registry (.reg)\n"
 	    "  FILE...                 - or none is standard input\n"
 	    "  --as-partner NAME DOMAIN  of domino and schannel: as the agreement of a\n"
 	    "                          partner whose server this is\n"
