@@ -157,7 +157,7 @@ take_spec(struct domino *d, const char *value)
 
 /* Names as the documents have them: "RSA_WITH_AES_128_CBC_SHA (2F), ...". */
 static void
-take_names(struct domino *d, const char *value)
+take_suite_names(struct domino *d, const char *value)
 {
 	struct host_side suites = { .suite_count = 0 };
 
@@ -262,14 +262,14 @@ take_setting(struct domino *d, const char *shown, const char *name, const char *
 		take_negotiation(d, shown, strncasecmp(value, "enabled", 7) == 0 ? "disabled" :
 		    value, true);
 	else if (strstr(name, "sslciphers") != NULL || strstr(name, "tlsciphers") != NULL)
-		take_names(d, value);
+		take_suite_names(d, value);
 	else if (strncasecmp(value, "Release ", 8) == 0 || strcmp(name, "dominoversion") == 0)
 		take_release(d, value);
 }
 
 /* A line: a setting, or the heading of some. */
 static void
-take_line(struct domino *d, char *line)
+take_domino_line(struct domino *d, char *line)
 {
 	char name[128] = "", *value = line + strcspn(line, "=:"), *end;
 	size_t length = 0;
@@ -300,7 +300,7 @@ read_domino_source(struct domino *d, struct import_source *source)
 	d->outbound = false;
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		d->line++;
-		take_line(d, line);
+		take_domino_line(d, line);
 	}
 }
 

@@ -98,7 +98,8 @@ host_settle(struct host *host)
 	settle_side(&host->server);
 }
 
-enum host_version
+/* The newest version with which the side can encrypt; HOST_VERSIONS: none. */
+static enum host_version
 host_newest(const struct host_side *side)
 {
 	for (int version = HOST_VERSIONS - 1; version >= 0; version--)
@@ -157,7 +158,8 @@ host_ciphers(struct import *import, const struct host_side *side)
 	return host_list(import, words, count);
 }
 
-const char *
+/* "SSL 3.0 alone, with AES-128 and RC4". */
+static const char *
 host_words(struct import *import, const struct host_side *side)
 {
 	const char *versions = host_versions(import, side, HOST_ON);

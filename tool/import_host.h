@@ -101,12 +101,6 @@ void host_drop_suites(struct host_side *side, bool (*drop)(const struct suite *,
  */
 void host_settle(struct host *host);
 
-/* The newest version with which the side has a suite that encrypts; HOST_VERSIONS: none. */
-enum host_version host_newest(const struct host_side *side);
-
-/* "SSL 3.0 alone, with AES-128 and RC4". */
-const char *host_words(struct import *import, const struct host_side *side);
-
 /* Answers by what it speaks, and what "more" says, "" for nothing. */
 void host_answer(struct import *import, const struct host *host, const char *more);
 

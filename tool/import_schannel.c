@@ -155,7 +155,7 @@ offer_of(struct schannel *s, enum host_version version, const char *as, char by_
 }
 
 static void
-read_protocols(struct schannel *s, struct host_side *side, const char *as,
+schannel_protocols(struct schannel *s, struct host_side *side, const char *as,
     const char *defaults)
 {
 	for (int version = 0; version < HOST_VERSIONS; version++)
@@ -577,7 +577,7 @@ count_read(const struct reg *reg)
 }
 
 static void
-read_host(struct schannel *s)
+read_windows(struct schannel *s)
 {
 	unsigned on = 0;
 
@@ -586,8 +586,8 @@ read_host(struct schannel *s)
 		.unsure = "which there are depends on the Windows, see --windows" };
 	s->host.note = import_text(s->import, "by Schannel's keys in %s",
 	    s->import->sources[0].name);
-	read_protocols(s, &s->host.client, "client", s->windows->client);
-	read_protocols(s, &s->host.server, "server", s->windows->server);
+	schannel_protocols(s, &s->host.client, "client", s->windows->client);
+	schannel_protocols(s, &s->host.server, "server", s->windows->server);
 	add_both(s, s->windows->suites);
 	read_order(s);
 	read_ciphers(s);
@@ -613,7 +613,7 @@ import_schannel(struct import *import)
 	if (import->read == 0)
 		return STATUS_FINE;
 	choose_windows(&s);
-	read_host(&s);
+	read_windows(&s);
 	tell_keys(&s, &s.host.client, "client", s.windows->client);
 	tell_keys(&s, &s.host.server, "server", s.windows->server);
 	host_settle(&s.host);
