@@ -42,12 +42,21 @@ diagnoses_system_find(const char *name, size_t length)
 	return i;
 }
 
-static bool
-pattern_matches(const struct diagnoses *diagnoses, const struct known *pattern,
+bool
+diagnoses_pattern_matches(struct diagnoses *diagnoses, struct known *pattern,
     const char *text, size_t length)
 {
-	return pcre2_match(pattern->code, (PCRE2_SPTR)text, length, 0, 0,
-	    diagnoses->found, diagnoses->limits) >= 0;
+	int result;
+
+	/* Most commands match nothing, and compiling is what costs. */
+	if (!pattern->compiled)
+		(void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
+	pattern->compiled = true;
+	result = pcre2_match(pattern->code, (PCRE2_SPTR)text, length, 0, 0,
+	    diagnoses->found, diagnoses->limits);
+	if (result < PCRE2_ERROR_PARTIAL)
+		pattern->costly++;
+	return result >= 0;
 }
 
 const struct diagnosis *
@@ -56,12 +65,12 @@ diagnoses_find(struct diagnoses *diagnoses, const char *text)
 	size_t length = strlen(text);
 
 	for (size_t i = 0; i < diagnoses->pattern_count; i++) {
-		const struct known *pattern = &diagnoses->patterns[i];
+		struct known *pattern = &diagnoses->patterns[i];
 		const struct diagnosis *entry = &diagnoses->entries[pattern->entry];
 
 		if (entry->rank != DIAGNOSIS_INFORMATION &&
 		    (entry->systems == 0 || (entry->systems & WATCHED) != 0) &&
-		    pattern_matches(diagnoses, pattern, text, length))
+		    diagnoses_pattern_matches(diagnoses, pattern, text, length))
 			return entry;
 	}
 	return &unknown;
@@ -75,7 +84,7 @@ diagnoses_match(struct diagnoses *diagnoses, const struct diagnosis *entry,
 
 	for (size_t i = 0; i < diagnoses->pattern_count; i++)
 		if (&diagnoses->entries[diagnoses->patterns[i].entry] == entry &&
-		    pattern_matches(diagnoses, &diagnoses->patterns[i], text, length))
+		    diagnoses_pattern_matches(diagnoses, &diagnoses->patterns[i], text, length))
 			return true;
 	return false;
 }

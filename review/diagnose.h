@@ -24,6 +24,8 @@ enum diagnoses_system {
 struct known {
 	pcre2_code *code;
 	size_t entry;
+	bool compiled;		/* as far as that goes: it was needed */
+	unsigned costly;	/* how often it ran into its limit */
 };
 
 /* A line of an entry that it matches, or not. */
@@ -36,6 +38,7 @@ struct known_example {
 struct diagnoses {
 	char *texts[2];		/* of the files: what the strings are in */
 	pcre2_match_context *limits;
+	pcre2_jit_stack *stack;
 	pcre2_match_data *found;
 	struct diagnosis *entries;
 	size_t count, room;
@@ -44,6 +47,10 @@ struct diagnoses {
 	struct known_example *examples;
 	size_t example_count, example_room;
 };
+
+/* Whether a pattern of them matches; what costs too much does not. */
+bool diagnoses_pattern_matches(struct diagnoses *diagnoses, struct known *pattern,
+    const char *text, size_t length);
 
 /* The number of a system, by its name in any case; SYSTEM_COUNT where it is none. */
 size_t diagnoses_system_find(const char *name, size_t length);

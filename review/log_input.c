@@ -225,6 +225,12 @@ input_read(struct log_input *input, char *bytes, size_t size)
 	return size;
 }
 
+size_t
+log_input_read(struct log_input *input, char *bytes, size_t size)
+{
+	return input->begun || begin_input(input) ? input_read(input, bytes, size) : 0;
+}
+
 /* More of what is not a line yet; at least LOG_LINE_MAX bytes fit. */
 static bool
 fill_buffer(struct log_input *input)

@@ -62,6 +62,9 @@ bool log_input_seek(struct log_input *input, int64_t offset);
  */
 size_t log_input_bytes(struct log_input *input, int64_t offset, char *bytes, size_t size);
 
+/* The next bytes, whatever is in them, at most "size"; 0: the end, or it is damaged. */
+size_t log_input_read(struct log_input *input, char *bytes, size_t size);
+
 /* Why it is damaged. */
 const char *log_input_problem(const struct log_input *input);
 

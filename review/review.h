@@ -617,4 +617,56 @@ struct diagnosis_example diagnoses_example(const struct diagnoses *diagnoses,
 bool diagnoses_match(struct diagnoses *diagnoses, const struct diagnosis *entry,
     const char *text);
 
+/* ------------------------------------------------------------------ *
+ * A passage of a log, a console, a bounce or an event viewer
+ * ------------------------------------------------------------------ */
+
+/* So many lines of a finding are kept. */
+#define PASSAGE_LINES_MAX 20
+
+struct passage_said {
+	const char *text;	/* one line, whose parts may have been several */
+	size_t number;		/* of its first line, from 1 on */
+};
+
+/* What lines of a passage mean. */
+struct passage_finding {
+	const struct diagnosis *entry;	/* NULL: they are not known */
+	const char *system;		/* whose log it is; NULL: unknown */
+	const char *peer;		/* NAME[ADDRESS]; NULL: unknown, or several */
+	bool root;			/* of the passage: one finding is */
+	size_t groups;			/* of lines, of which it is the root */
+	size_t count;			/* of lines */
+	struct passage_said lines[PASSAGE_LINES_MAX];
+	size_t line_count;
+};
+
+struct passage {
+	struct passage_finding *findings;	/* roots of groups first, then the others */
+	size_t count;
+	/* What looks like an error; where nothing is known, all. */
+	struct passage_finding unknown;
+	size_t pieces;			/* lines that are not empty, wrapped ones joined */
+	const char *costly;		/* an entry with a pattern that had to be left out */
+	struct arena arena;		/* what the strings are in */
+};
+
+/*
+ * Says what a text in UTF-8 tells of. Lines that belong together (of a process, a thread,
+ * a session; else a paragraph) are a group, whose root is what counts most of them; wrapped
+ * lines are joined. "system": whose log it is, of which entries count before all others;
+ * NULL: unknown. Of more than 1 MiB what looks like an error is looked at, and no more.
+ * NULL: memory is short. The entries live as long as "diagnoses"; passage_free().
+ */
+struct passage *passage_read(struct diagnoses *diagnoses, const char *system,
+    const char *text, size_t length);
+
+/*
+ * Appends what is in a file, packed (gzip, bzip2, xz, zstd) or not, or in standard input
+ * ("-"), of at most "most" bytes. NULL, or why that cannot be done.
+ */
+const char *passage_load(const char *path, size_t most, struct buffer *bytes);
+
+void passage_free(struct passage **passage);	/* NULL-safe, clears */
+
 #endif

@@ -84,6 +84,7 @@ struct command {
 extern const struct command command_add_partner;
 extern const struct command command_check;
 extern const struct command command_decide;
+extern const struct command command_diagnose;
 extern const struct command command_diff;
 extern const struct command command_explain;
 extern const struct command command_export;

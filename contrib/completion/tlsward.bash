@@ -51,6 +51,8 @@ _tlsward_values() {
 	ACTION) set -- "$_tlsward_actions" "$2" ;;
 	KIND) set -- "decision handshake delivery" "$2" ;;
 	DIRECTION) set -- "in out" "$2" ;;
+	SYSTEM) set -- "Domino Schannel Exchange Postfix Sendmail Exim OpenSSL GnuTLS .NET Java \
+	    qmail Gmail TLSRPT" "$2" ;;
 	REASON) set -- "$_tlsward_reasons" "$2" ;;
 	*) return ;;
 	esac
