@@ -361,54 +361,60 @@ tlsa_records(void **state)
 		struct record records[3];	/* until NO_RECORD */
 		const char *host, *domain;
 		size_t usable;
-		bool matches;
+		bool matches, of_chain;
 	} cases[] = {
 		{ { LEAF, NOBODY }, { { 3, 1, 1, LEAF }, NO_RECORD }, "mx.acme.example", NULL, 1,
-		    true },
+		    true, true },
 		{ { LEAF, NOBODY }, { { 3, 1, 2, LEAF }, NO_RECORD }, "mx.acme.example", NULL, 1,
-		    true },
+		    true, true },
 		{ { LEAF, NOBODY }, { { 3, 1, 0, LEAF }, NO_RECORD }, "mx.acme.example", NULL, 1,
-		    true },
+		    true, true },
 		{ { LEAF, NOBODY }, { { 3, 0, 1, LEAF }, NO_RECORD }, "mx.acme.example", NULL, 1,
-		    true },
+		    true, true },
 		{ { LEAF, NOBODY }, { { 3, 0, 0, LEAF }, NO_RECORD }, "mx.acme.example", NULL, 1,
-		    true },
+		    true, true },
 		/* Neither names nor dates nor authorities count for 3. */
 		{ { EXPIRED, NOBODY }, { { 3, 1, 1, EXPIRED }, NO_RECORD }, "x.example", NULL,
-		    1, true },
+		    1, true, true },
 		{ { SELF, NOBODY }, { { 3, 1, 1, SELF }, NO_RECORD }, "x.example", NULL, 1,
-		    true },
+		    true, true },
 		{ { LEAF, NOBODY }, { { 3, 1, 1, OTHER_LEAF }, NO_RECORD }, "mx.acme.example",
-		    NULL, 1, false },
+		    NULL, 1, false, false },
 		{ { LEAF, MIDDLE, NOBODY }, { { 3, 1, 1, MIDDLE }, NO_RECORD },
-		    "mx.acme.example", NULL, 1, false },
+		    "mx.acme.example", NULL, 1, false, false },
 		{ { LEAF, NOBODY }, { { 3, 1, 1, OTHER_LEAF }, { 3, 1, 1, LEAF }, NO_RECORD },
-		    "mx.acme.example", NULL, 2, true },
+		    "mx.acme.example", NULL, 2, true, true },
 		/* For 2 they do, and the certificate must have been sent. */
 		{ { LEAF, MIDDLE, NOBODY }, { { 2, 0, 1, MIDDLE }, NO_RECORD },
-		    "mx.acme.example", NULL, 1, true },
+		    "mx.acme.example", NULL, 1, true, true },
 		{ { LEAF, MIDDLE, NOBODY }, { { 2, 1, 2, MIDDLE }, NO_RECORD },
-		    "mx.acme.example", NULL, 1, true },
+		    "mx.acme.example", NULL, 1, true, true },
 		{ { LEAF, MIDDLE, ROOT, NOBODY }, { { 2, 0, 1, ROOT }, NO_RECORD },
-		    "mx.acme.example", NULL, 1, true },
+		    "mx.acme.example", NULL, 1, true, true },
 		{ { LEAF, MIDDLE, NOBODY }, { { 2, 0, 1, ROOT }, NO_RECORD },
-		    "mx.acme.example", NULL, 1, false },
+		    "mx.acme.example", NULL, 1, false, false },
 		{ { LEAF, MIDDLE, NOBODY }, { { 2, 0, 1, MIDDLE }, NO_RECORD }, "x.example",
-		    NULL, 1, false },
+		    NULL, 1, false, true },
 		{ { LEAF, MIDDLE, NOBODY }, { { 2, 0, 1, MIDDLE }, NO_RECORD }, "x.example",
-		    "acme.example", 1, true },
+		    "acme.example", 1, true, true },
 		{ { EXPIRED, MIDDLE, NOBODY }, { { 2, 0, 1, MIDDLE }, NO_RECORD },
-		    "mx.acme.example", NULL, 1, false },
+		    "mx.acme.example", NULL, 1, false, true },
+		{ { EARLY, MIDDLE, NOBODY }, { { 2, 0, 1, MIDDLE }, NO_RECORD },
+		    "mx.acme.example", NULL, 1, false, true },
+		{ { CLIENT, MIDDLE, NOBODY }, { { 2, 0, 1, MIDDLE }, NO_RECORD },
+		    "mx.acme.example", NULL, 1, false, true },
+		{ { EXPIRED, MIDDLE, NOBODY }, { { 2, 0, 1, OTHER_ROOT }, NO_RECORD },
+		    "mx.acme.example", NULL, 1, false, false },
 		{ { OTHER_LEAF, OTHER_ROOT, NOBODY }, { { 2, 0, 1, OTHER_ROOT }, NO_RECORD },
-		    "mx.other.example", NULL, 1, true },
+		    "mx.other.example", NULL, 1, true, true },
 		/* Usages 0 and 1, and what is not known, are of no use to mail. */
 		{ { LEAF, MIDDLE, NOBODY }, { { 0, 0, 1, MIDDLE }, { 1, 0, 1, LEAF }, NO_RECORD },
-		    "mx.acme.example", NULL, 0, false },
+		    "mx.acme.example", NULL, 0, false, false },
 		{ { LEAF, MIDDLE, NOBODY }, { { 3, 2, 1, LEAF }, { 3, 1, 9, LEAF },
-		    { 4, 1, 1, LEAF } }, "mx.acme.example", NULL, 0, false },
+		    { 4, 1, 1, LEAF } }, "mx.acme.example", NULL, 0, false, false },
 		{ { LEAF, MIDDLE, NOBODY }, { { 1, 1, 1, LEAF }, { 3, 1, 1, LEAF }, NO_RECORD },
-		    "mx.acme.example", NULL, 1, true },
-		{ { LEAF, NOBODY }, { NO_RECORD }, "mx.acme.example", NULL, 0, false },
+		    "mx.acme.example", NULL, 1, true, true },
+		{ { LEAF, NOBODY }, { NO_RECORD }, "mx.acme.example", NULL, 0, false, false },
 	};
 
 	(void)state;
@@ -421,6 +427,7 @@ tlsa_records(void **state)
 		look_at(cases[i].sent, host, cases[i].domain, &chain);
 		assert_int_equal(chain.tlsa_usable, cases[i].usable);
 		assert_int_equal(chain.tlsa_matches, cases[i].matches);
+		assert_int_equal(chain.tlsa_of_chain, cases[i].of_chain);
 		free(host);
 	}
 }
@@ -442,7 +449,7 @@ tlsa_records_that_are_broken(void **state)
 	host->tlsa_count++;
 	look_at((enum who[]){ LEAF, NOBODY }, host, NULL, &chain);
 	assert_int_equal(chain.tlsa_usable, 0);
-	assert_false(chain.tlsa_matches);
+	assert_false(chain.tlsa_matches || chain.tlsa_of_chain);
 	free(host);
 }
 

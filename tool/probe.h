@@ -247,8 +247,12 @@ struct probe_chain {
 	char signature[32];	/* "sha256" */
 	char issuer[PROBE_TEXT];
 	char sha256[72], key_sha256[72];	/* "sha256:hex" of certificate and key */
-	/* TLSA: how many are usable (RFC 7672: 2 and 3), and whether one matches. */
+	/*
+	 * TLSA: how many are usable (RFC 7672: 2 and 3), whether one is of this chain, and
+	 * whether one verifies it: of usage 2 only where names and dates are good too.
+	 */
 	size_t tlsa_usable;
+	bool tlsa_of_chain;
 	bool tlsa_matches;
 };
 

@@ -369,9 +369,24 @@ set_dane_names(SSL *ssl, const struct probe_host *host, const char *domain)
 	    (domain == NULL || SSL_add1_host(ssl, domain) == 1);
 }
 
-/* Whether a record matches. Authorities do not count. */
+/* A chain with these faults is still the one that a record is about. */
+static int
+forgive_for_dane(int ok, X509_STORE_CTX *context)
+{
+	switch (X509_STORE_CTX_get_error(context)) {
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_INVALID_PURPOSE:
+		return 1;
+	default:
+		return ok;
+	}
+}
+
+/* Whether a record matches, and all else that it demands. Authorities do not count. */
 static bool
-verify_dane(SSL *ssl, STACK_OF(X509) *sent, int64_t now, struct probe_chain *chain)
+verify_dane(SSL *ssl, STACK_OF(X509) *sent, int64_t now, bool forgiving, bool *matches)
 {
 	X509_STORE *store = X509_STORE_new();
 	X509_STORE_CTX *context = store != NULL ? open_verification(store, sent, now) : NULL;
@@ -381,7 +396,9 @@ verify_dane(SSL *ssl, STACK_OF(X509) *sent, int64_t now, struct probe_chain *cha
 	if (ok) {
 		X509_STORE_CTX_set0_dane(context, SSL_get0_dane(ssl));
 		X509_STORE_CTX_set_time(context, 0, (time_t)now);
-		chain->tlsa_matches = X509_verify_cert(context) == 1;
+		if (forgiving)
+			X509_STORE_CTX_set_verify_cb(context, forgive_for_dane);
+		*matches = X509_verify_cert(context) == 1;
 		ok = X509_STORE_CTX_get_error(context) != X509_V_ERR_OUT_OF_MEM;
 	}
 	X509_STORE_CTX_free(context);
@@ -407,7 +424,8 @@ look_at_tlsa(STACK_OF(X509) *sent, const struct probe_host *host, const char *do
 		usable = add_tlsa(ssl, host);
 	if (usable >= 0)
 		chain->tlsa_usable = (size_t)usable;
-	if (usable > 0 && !verify_dane(ssl, sent, now, chain))
+	if (usable > 0 && (!verify_dane(ssl, sent, now, false, &chain->tlsa_matches) ||
+	    !verify_dane(ssl, sent, now, true, &chain->tlsa_of_chain)))
 		usable = -1;
 	SSL_free(ssl);
 	SSL_CTX_free(context);

@@ -487,7 +487,7 @@ FINDS(mismatches_tlsa)
 {
 	UNUSED_HERE;
 	return has_chain(each) && each->seen->chain.tlsa_usable > 0 &&
-	    each->host->tlsa_secure != SECURE_BOGUS && !each->seen->chain.tlsa_matches;
+	    each->host->tlsa_secure != SECURE_BOGUS && !each->seen->chain.tlsa_of_chain;
 }
 
 /* Only of the MX of a domain. */
