@@ -512,6 +512,22 @@ other_answers_are_told_apart(void **context)
 		}
 }
 
+/* What was not offered is no choice. */
+static void
+compression_is_not_taken(void **context)
+{
+	struct bytes wire = only_hello(0x303, 0x009c, 1);
+	struct hello_answer *answer;
+
+	(void)context;
+	/* Behind two headers, the version, the random bytes, the session and the suite. */
+	assert_int_equal(wire.at[5 + 4 + 2 + 32 + 5 + 2], 0);
+	wire.at[5 + 4 + 2 + 32 + 5 + 2] = 1;
+	answer = take(wire.at, wire.size, wire.size);
+	assert_int_equal(answer->said, HELLO_GARBAGE);
+	free(answer);
+}
+
 /* An alert behind a ServerHello does not take it back. */
 static void
 alerts_behind_a_hello_end_it(void **context)
@@ -797,6 +813,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(flights_are_changed),
 		cmocka_unit_test(tls13_is_known_by_its_extension),
 		cmocka_unit_test(other_answers_are_told_apart),
+		cmocka_unit_test(compression_is_not_taken),
 		cmocka_unit_test(alerts_behind_a_hello_end_it),
 		cmocka_unit_test(answers_have_an_end),
 		cmocka_unit_test(openssl_answers),

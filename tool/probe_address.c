@@ -1,9 +1,9 @@
 /*
  * probe_address.c - what an address is asked, in which order.
  *
- * Of a server as it should be, in about seven connections: a handshake as of today; one
+ * Of a server as it should be, in about eight connections: a handshake as of today; one
  * of TLS 1.2; whether it has anything older, which a hello of TLS 1.1 with all suites
- * shows, SSL 3 too; whether it takes a suite that it should not, all in one hello; whose
+ * shows, and one of SSL 3; whether it takes a suite that it should not, all in one hello; whose
  * order of suites counts; a certificate of the other kind of key; the size of its
  * Diffie-Hellman group. What is not in order takes one more each.
  *
@@ -221,8 +221,7 @@ address_step_down(struct ask_run *run, int most)
 		return found;
 	}
 	/* It may have taken offence at what SSL 3 does not know. */
-	if (result == ASK_REFUSED && most > PROBE_SSL_3 &&
-	    run->answer->alert != SSL_AD_PROTOCOL_VERSION)
+	if (result == ASK_REFUSED && most > PROBE_SSL_3)
 		(void)address_ask_version(run, PROBE_SSL_3);
 	if (result == ASK_REFUSED)
 		address_without(address, PROBE_SSL_3, most);

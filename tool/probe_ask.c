@@ -15,6 +15,7 @@
 #include "tool/probe_wire.h"
 
 #define ASK_REFUSALS_MAX 2
+#define ASK_FLIGHT_MS 5000	/* for what follows a ServerHello: it may never come */
 
 /* ------------------------------------------------------------------ *
  * What is known
@@ -177,12 +178,16 @@ ask_listen(struct wire *wire, struct hello_answer *answer)
 	uint8_t bytes[4096];
 
 	memset(answer, 0, sizeof(*answer));
-	for (bool more = true; more; ) {
+	for (bool more = true, hello = false; more; ) {
 		size_t length = sizeof(bytes);
 
 		if ((result = wire_receive(wire, bytes, &length)) != WIRE_DONE)
 			break;
 		more = hello_take(answer, bytes, length);
+		if (answer->said == HELLO_SERVER && !hello) {
+			hello = true;
+			wire_expect_until(wire, probe_clock_ms() + ASK_FLIGHT_MS);
+		}
 	}
 	return result;
 }

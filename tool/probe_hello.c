@@ -311,8 +311,8 @@ hello_read_server(struct hello_answer *answer, const uint8_t *body, size_t lengt
 	(void)hello_get(&rest, 32);
 	session = hello_get_part(&rest, 1);
 	answer->suite = (uint16_t)hello_get_number(&rest, 2);
-	(void)hello_get_number(&rest, 1);
-	if (rest.short_of || session.left > 32)
+	/* Compression was not offered. */
+	if (hello_get_number(&rest, 1) != 0 || rest.short_of || session.left > 32)
 		return false;
 	hello_take_version(answer, version);
 	if (rest.left > 0 && !hello_read_extensions(answer, &rest))

@@ -35,23 +35,17 @@ more_ask_weak(struct ask_run *run, enum probe_protocol version)
 	return result == ASK_REFUSED;
 }
 
-/* By the newest version and by the oldest: some have suites that go with one alone. */
+/* Some take a suite with one version alone; TLS 1.1 has none that TLS 1.0 has not. */
 void
 ask_weaknesses(struct ask_run *run)
 {
 	struct probe_address *address = run->address;
-	enum probe_protocol newest = ask_newest(address, PROBE_TLS_1_2), oldest = newest;
-	bool all = true;
+	int newest = (int)ask_newest(address, PROBE_TLS_1_2);
+	bool all = newest != PROBE_PROTOCOLS || address->offers[PROBE_TLS_1_2] == OFFER_NO;
 
-	for (int i = PROBE_SSL_3; i < (int)newest && newest != PROBE_PROTOCOLS; i++)
-		if (address->offers[i] == OFFER_YES && oldest == newest)
-			oldest = (enum probe_protocol)i;
-	if (newest != PROBE_PROTOCOLS)
-		all = more_ask_weak(run, newest);
-	else if (address->offers[PROBE_TLS_1_2] != OFFER_NO)
-		return;
-	if (oldest != newest)
-		all &= more_ask_weak(run, oldest);
+	for (int i = PROBE_TLS_1_2; i >= PROBE_SSL_3; i--)
+		if (address->offers[i] == OFFER_YES && (i == newest || i != PROBE_TLS_1_1))
+			all &= more_ask_weak(run, (enum probe_protocol)i);
 	for (int i = SUITE_SOUND + 1; all && i < SUITE_KINDS; i++)
 		if (*ask_takes(address, (enum suite_kind)i) == OFFER_UNKNOWN)
 			*ask_takes(address, (enum suite_kind)i) = OFFER_NO;

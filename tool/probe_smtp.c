@@ -154,8 +154,8 @@ static enum smtp_result
 smtp_command(struct wire *wire, struct smtp_told *told, const char *command,
     const char *argument, struct reply *reply)
 {
-	char line[PROBE_NAME + 16];
-	int length = snprintf(line, sizeof(line), "%s%s%s\r\n", command,
+	char line[PROBE_NAME + 32];
+	int length = snprintf(line, sizeof(line), "%.15s%s%.250s\r\n", command,
 	    argument[0] != '\0' ? " " : "", argument);
 	enum wire_result result;
 
@@ -175,13 +175,12 @@ smtp_command(struct wire *wire, struct smtp_told *told, const char *command,
 static enum smtp_result
 smtp_no_banner(struct wire *wire, struct smtp_told *told)
 {
-	int64_t until = probe_clock_ms() + SMTP_RECORD_MS;
 	struct reply reply = { .code = 0 };
 	uint8_t bytes[16];
 	size_t length = sizeof(bytes), taken;
 
 	wire_expect(wire);
-	wire->until = wire->until < until ? wire->until : until;
+	wire_expect_until(wire, probe_clock_ms() + SMTP_RECORD_MS);
 	if (wire_send(wire, "QUIT\r\n", 6) == WIRE_DONE &&
 	    wire_receive(wire, bytes, &length) == WIRE_DONE &&
 	    reply_take(&reply, bytes, length, &taken) != REPLY_WHOLE && reply.length > 0)

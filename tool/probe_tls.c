@@ -362,7 +362,7 @@ tls_greet(struct tls_talk *talk)
 	enum reply_state state = REPLY_MORE;
 	uint8_t bytes[4096];
 	char line[PROBE_NAME + 16];
-	int length = snprintf(line, sizeof(line), "EHLO %s\r\n", talk->wire->budget->ehlo);
+	int length = snprintf(line, sizeof(line), "EHLO %.250s\r\n", talk->wire->budget->ehlo);
 
 	wire_expect(talk->wire);
 	ERR_clear_error();

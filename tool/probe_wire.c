@@ -36,6 +36,12 @@ wire_expect(struct wire *wire)
 	    wire->budget->deadline);
 }
 
+void
+wire_expect_until(struct wire *wire, int64_t until)
+{
+	wire->until = wire_earlier(wire->until, until);
+}
+
 static enum wire_result
 wire_fail(struct wire *wire, int error)
 {

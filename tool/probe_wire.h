@@ -38,6 +38,9 @@ void wire_close(struct wire *wire);
 /* From now on the patience for an answer runs: for all of it, in however many pieces. */
 void wire_expect(struct wire *wire);
 
+/* No longer than until then. */
+void wire_expect_until(struct wire *wire, int64_t until);
+
 /* Sends all of it. */
 enum wire_result wire_send(struct wire *wire, const void *bytes, size_t length);
 
