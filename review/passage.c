@@ -273,7 +273,7 @@ is_told_here(struct diagnosing *run, size_t piece)
 	return run->tells[entry].finding.groups == 0 || patterns[root].entry == entry;
 }
 
-/* All pieces; where nothing is known, none is, else what looks like an error. */
+/* All pieces; where nothing of a passage is known, none is, else what looks like an error. */
 static void
 tell_pieces(struct diagnosing *run)
 {
@@ -288,7 +288,7 @@ tell_pieces(struct diagnosing *run)
 		}
 	for (size_t i = 0; i < run->pieces.count; i++)
 		if (run->matches[i] == NO_PATTERN &&
-		    (!known || piece_meets(run, &run->pieces.pieces[i], RULE_ERROR)))
+		    ((!known && !run->is_log) || piece_meets(run, &run->pieces.pieces[i], RULE_ERROR)))
 			tell_piece(run, unknown, i);
 	run->passage->unknown = unknown->finding;
 }

@@ -33,9 +33,12 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    "timed out|timeout|abort\\w*|bad|broken|corrupt\\w*|\\w*exception|undeliver\\w*|"
 	    "0x8[0-9a-f]{7}|-214\\d{7}|(?<!\\.)[45]\\.\\d\\.\\d{1,3}(?!\\.?\\d))\\b|"
 	    "^[45]\\d\\d[ -]|[a-z]Error\\b|[A-Z]_E_[A-Z]",
-	[RULE_HINT] = "\\b(?:no|not|missing|without|requires?|required|must|wrong|weak|small|"
-	    "self-signed|lost|drop\\w*|clos\\w+|terminat\\w+|alert|mapping|return\\w*|event|"
-	    "36\\d{3}|state|status|warn\\w*|drop|verify=[A-Z]+|reset|too)\\b",
+	[RULE_HINT] = "\\b(?:Exit Status|SSLErr|nti_done|SSL_SESSION|session data|schannel|"
+	    "36[89]\\d\\d|12014|Event ID|protocolVersion|SSL status|x509|deferral|missing|"
+	    "smtp_tls_policy_maps|configured|requiretls|associated|alternative|starttls-not|"
+	    "no[t]? (?:valid|suitable|server|supported|received|verified)|out-of-date|"
+	    "keine|Warnung|Verbindung\\w*|client TLS|wrong|weak|lost|self-signed)|-2146|"
+	    "fehler|_TOO_SMALL|UNABLE_",
 	[RULE_THREAD] = "^\\s*\\[(" THREAD ")\\]",
 	[RULE_PROCESS] = "\\b([a-z][\\w./-]*\\[\\d+\\])(?::| )",
 	[RULE_SESSION] = "^[^,]*,[^,]*,([0-9A-F]{16}),\\d+,",

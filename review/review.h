@@ -644,7 +644,7 @@ struct passage_finding {
 struct passage {
 	struct passage_finding *findings;	/* roots of groups first, then the others */
 	size_t count;
-	/* What looks like an error; where nothing is known, all. */
+	/* What looks like an error; where nothing is known, all, but of a log. */
 	struct passage_finding unknown;
 	size_t pieces;			/* lines that are not empty, wrapped ones joined */
 	const char *costly;		/* an entry with a pattern that had to be left out */

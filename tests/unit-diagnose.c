@@ -137,6 +137,74 @@ examples_are_met(void **state)
 	diags_free(&diags);
 }
 
+#define WELL "Nov 30 10:00:01 mx x[1]: all is well here and there\n\n"
+
+static size_t
+count_found(struct diagnoses *diagnoses, const struct buffer *text)
+{
+	struct passage *passage = passage_read(diagnoses, NULL, text->text, text->length);
+	size_t found = 0;
+
+	assert_non_null(passage);
+	for (size_t i = 0; i < passage->count; i++)
+		found += passage->findings[i].count;
+	passage_free(&passage);
+	return found;
+}
+
+/* All examples of errors are found in a long text, of which not all is looked at. */
+static void
+nothing_is_missed_in_a_log(void **state)
+{
+	struct diags *diags = diags_new();
+	struct diagnoses *diagnoses = read_all(diags);
+	struct diagnosis_example example;
+	struct buffer text = BUFFER_INIT;
+	size_t found;
+
+	(void)state;
+	for (size_t i = 0; (example = diagnoses_example(diagnoses, i)).text != NULL; i++)
+		if (!example.unlike && example.entry->rank != DIAGNOSIS_INFORMATION)
+			buffer_format(&text, "%s\n\n" WELL, example.text);
+	found = count_found(diagnoses, &text);
+	assert_true(found > 100);
+	while (text.length < 1100000)
+		buffer_string(&text, WELL);
+	assert_int_equal(count_found(diagnoses, &text), found);
+	buffer_free(&text);
+	diagnoses_free(&diagnoses);
+	diags_free(&diags);
+}
+
+/* Every entry has both, and is the root of what it is to match. */
+static void
+entries_have_examples(void **state)
+{
+	struct diags *diags = diags_new();
+	struct diagnoses *diagnoses = read_all(diags);
+	struct diagnosis_example example;
+	struct passage *passage;
+	int wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; (example = diagnoses_example(diagnoses, i)).text != NULL; i++) {
+		if (example.unlike)
+			continue;
+		passage = passage_read(diagnoses, NULL, example.text, strlen(example.text));
+		assert_non_null(passage);
+		if (passage->count != 1 || passage->findings[0].entry != example.entry) {
+			print_error("%s: another is the root: %s: %s\n", example.entry->id,
+			    passage->count > 0 ? passage->findings[0].entry->id : "none",
+			    example.text);
+			wrong++;
+		}
+		passage_free(&passage);
+	}
+	assert_int_equal(wrong, 0);
+	diagnoses_free(&diagnoses);
+	diags_free(&diags);
+}
+
 static void
 words_of_entries(void **state)
 {
@@ -247,6 +315,8 @@ main(int argc, char *argv[])
 		cmocka_unit_test(meant_as_listed),
 		cmocka_unit_test(examples_are_met),
 		cmocka_unit_test(own_entries_come_first),
+		cmocka_unit_test(entries_have_examples),
+		cmocka_unit_test(nothing_is_missed_in_a_log),
 		cmocka_unit_test(words_of_entries),
 		cmocka_unit_test(bad_entries_are_left_out),
 		cmocka_unit_test(files_that_cannot_be_read),

@@ -239,6 +239,7 @@ people_of(const struct passage *passage)
 	struct tree tree = { .depth = 0 };
 
 	tree_open_object(&tree, NULL);
+	tree_flag(&tree, "nothing", passage->count == 0 && passage->unknown.count == 0);
 	tree_open_array(&tree, "root");
 	if (passage->count > 0)
 		put_told_finding(&tree, &passage->findings[0], 0);

@@ -486,6 +486,10 @@ report_people_handshake(const struct review_handshake *handshake)
 
 	tree_flag(&tree, "is_out", handshake->out);
 	tree_text(&tree, "known", known_by(handshake->by));
+	/* What is to be done here is nothing to ask of them. */
+	if (handshake->side != NULL && (strcmp(handshake->side, "remote") == 0 ||
+	    strcmp(handshake->side, "either") == 0))
+		tree_text(&tree, "theirs", handshake->fix);
 	if (handshake->others > 0) {
 		buffer_format(&name, "%s others", screen_digits(handshake->others).text);
 		tree_buffer(&tree, "host", &name);

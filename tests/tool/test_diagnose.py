@@ -253,6 +253,10 @@ class Lines(Diagnose):
                                             line * 20000))
         self.assertEqual([(each["entry"], each["first_line"]) for each in found],
                          [("zz-cause", 20001)])
+        status, out, errors = run("diagnose", "-c", self.settings,
+                                  self.write("log", line * 20000))
+        self.assertEqual((status, out, errors),
+                         (0, "Nothing in it looks like an error.\n", ""))
 
 
 class Unknown(Diagnose):
