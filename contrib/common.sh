@@ -7,7 +7,7 @@
 BUILD_PACKAGES="autoconf automake pkg-config gcc make libc6-dev libmilter-dev
 libssl-dev libpcre2-dev libidn2-dev libjansson-dev libsqlite3-dev
 libmicrohttpd-dev libarchive-dev libseccomp-dev libsystemd-dev
-libunbound-dev libcurl4-openssl-dev"
+libunbound-dev libcurl4-openssl-dev libexpat1-dev"
 CLIENT_PACKAGES="python3 openssl"
 # No mail server is installed: it would take the place of the one that is there. Their
 # packages are unpacked (provide), and these are what Sendmail is set up with.

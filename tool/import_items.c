@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tool/tool.h"
 #include "policy/policy.h"
@@ -298,7 +299,8 @@ hop_as_compared(struct import *import, const char *text)
 
 /* As it compares; NULL: it is no such thing. */
 static const char *
-who_as_compared(struct import *import, enum import_target target, const char *text)
+who_as_compared(struct import *import, enum import_target target, const char *text,
+    enum import_scope scope)
 {
 	if (target == IMPORT_CLIENT)
 		return client_as_compared(import, text);
@@ -308,6 +310,10 @@ who_as_compared(struct import *import, enum import_target target, const char *te
 		return text;
 	if (target != IMPORT_DELIVER && strchr(text, '@') != NULL)
 		return address_as_compared(import, text);
+	/* A name of one label is nobody's; all that is below it may be meant. */
+	if (scope == IMPORT_ITSELF && strchr(text, '.') == NULL &&
+	    (target != IMPORT_TO || strcasecmp(text, "postmaster") != 0))
+		return NULL;
 	return domain_as_compared(import, text);
 }
 
@@ -336,7 +342,8 @@ import_who(struct import *import, struct import_rule *rule, const char *who,
 	bool below = text[0] == '.';
 	struct import_who *added;
 
-	text = who_as_compared(import, rule->target, text + below);
+	text = who_as_compared(import, rule->target, text + below,
+	    below ? IMPORT_BELOW : scope);
 	if (text == NULL) {
 		import_lost(import, rule, "\"%s\" is not %s.", who, meant[rule->target]);
 		return;

@@ -36,6 +36,9 @@ struct import_item {
 void import_add_line(struct import *import, struct import_lines *lines, const char *text,
     bool lost);
 
+/* The settings of a rule, with a semicolon between them. */
+const char *import_demands(struct import *import, const struct import_rule *rule);
+
 /* Leaves each WHO to one rule of a target. */
 void import_join(struct import *import);
 
@@ -54,6 +57,7 @@ struct import_printed {
 struct import_page {
 	struct import_printed *lines;
 	size_t count, room;
+	struct import_lines cases;	/* one of each of the first rules */
 	size_t agreements, others;	/* "others": rules of no agreement */
 };
 
@@ -64,8 +68,10 @@ void import_print(struct import *import, struct import_page *page);
 void import_flow(struct import *import, const struct import_page *page,
     struct buffer *out);
 
-/* Appends a comment in lines that are not too wide. */
-void import_fold_comment(struct import *import, const struct import_line *line,
+#define IMPORT_WIDTH 88
+
+/* Appends a comment in lines of at most "width" columns; 0: in one. */
+void import_fold_comment(struct import *import, const struct import_line *line, int width,
     struct buffer *out);
 
 #endif

@@ -66,8 +66,8 @@ origin(const struct import_rule *rule)
 	return rule->notes.first != NULL ? rule->notes.first->text : "another entry";
 }
 
-static const char *
-all_demands(struct import *import, const struct import_rule *rule)
+const char *
+import_demands(struct import *import, const struct import_rule *rule)
 {
 	const char *all = "";
 
@@ -111,8 +111,8 @@ leave_to_nobody(struct import *import, const struct join_clash *clash,
     struct import_rule *earlier, const char *name)
 {
 	import_lost(import, earlier, "%s: %s demands (%s), and %s demands (%s). Write what "
-	    "counts.", name, origin(earlier), all_demands(import, earlier),
-	    origin(clash->rule), all_demands(import, clash->rule));
+	    "counts.", name, origin(earlier), import_demands(import, earlier),
+	    origin(clash->rule), import_demands(import, clash->rule));
 	disown(clash);
 	clash->who->scope &= ~clash->bits;
 	for (int bit = 0; bit < 2; bit++)
@@ -128,7 +128,7 @@ dispute(struct import *import, const struct join_clash *clash, struct import_rul
 
 	if (stricter && !milder) {
 		import_comment(import, rule, "%s: %s demands less (%s). This counts.", name,
-		    origin(earlier), all_demands(import, earlier));
+		    origin(earlier), import_demands(import, earlier));
 		disown(clash);
 		own(clash);
 	} else if (!milder) {
@@ -136,7 +136,7 @@ dispute(struct import *import, const struct join_clash *clash, struct import_rul
 	} else {
 		import_comment(import, earlier, stricter ? "%s: %s demands the same%s%s." :
 		    "%s: %s demands less (%s). %s", name, origin(rule),
-		    stricter ? "" : all_demands(import, rule),
+		    stricter ? "" : import_demands(import, rule),
 		    stricter ? "" : "This counts.");
 		clash->who->scope &= ~clash->bits;
 	}
@@ -153,7 +153,7 @@ settle_part(struct import *import, const struct join_clash *clash)
 	if (clash->owner->disputed[bit]) {
 		import_lost(import, clash->rule, "%s: %s demands (%s), and others something "
 		    "else. Write what counts.", name, origin(clash->rule),
-		    all_demands(import, clash->rule));
+		    import_demands(import, clash->rule));
 		clash->who->scope &= ~clash->bits;
 	} else if (earlier == NULL) {
 		own(clash);

@@ -5,6 +5,8 @@
  */
 #include "tool/import_items.h"
 
+#include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,13 +17,14 @@
 #include "base/intern.h"
 #include "base/text.h"
 
-#define WIDTH 88
 #define NAME_MAX_CODES 80
+#define CASES_MAX 20
 
 struct print {
 	struct import *import;
 	struct import_page *page;
 	struct intern names;		/* of partners, in lower case */
+	size_t cases;			/* that were made of rules */
 	size_t head;			/* of the block that is printed */
 };
 
@@ -63,7 +66,7 @@ add_comment_line(struct import *import, const char *line, size_t length,
 }
 
 void
-import_fold_comment(struct import *import, const struct import_line *line,
+import_fold_comment(struct import *import, const struct import_line *line, int width,
     struct buffer *out)
 {
 	struct buffer text = BUFFER_INIT, folded = BUFFER_INIT;
@@ -72,7 +75,7 @@ import_fold_comment(struct import *import, const struct import_line *line,
 	buffer_string(&text, line->lost ? "NOT TAKEN OVER: " : "");
 	text_visible(&text, line->text);
 	buffer_string(&text, "\n");
-	screen_fold(&text, WIDTH - 2, false, &folded);
+	screen_fold(&text, width > 0 ? width - 2 : INT_MAX, false, &folded);
 	if (text.failed || folded.failed)
 		exit(tool_trouble("not enough memory"));
 	for (at = folded.text; at != NULL && *at != '\0'; at = end + 1) {
@@ -94,7 +97,7 @@ print_comments(struct print *print, const struct import_lines *comments)
 
 	for (const struct import_line *line = comments->first; line != NULL;
 	    line = line->next)
-		import_fold_comment(print->import, line, &all);
+		import_fold_comment(print->import, line, IMPORT_WIDTH, &all);
 	if (all.failed)
 		exit(tool_trouble("not enough memory"));
 	for (char *rest = all.text; rest != NULL && *rest != '\0';) {
@@ -122,7 +125,7 @@ fold_setting(struct import *import, const char *indent, const char *text)
 		quoted ^= *text == '"' && (line.length == 0 ||
 		    line.text[line.length - 1] != '\\');
 		if (*text == ' ' && !quoted && line.length - start + 1 +
-		    strcspn(text + 1, " ") > WIDTH - strlen(indent) * 8 - 2) {
+		    strcspn(text + 1, " ") > IMPORT_WIDTH - strlen(indent) * 8 - 2) {
 			buffer_format(&line, " \\\n%s    ", indent);
 			start = line.length;
 		} else {
@@ -292,7 +295,7 @@ print_agreement_domains(struct print *print, struct import_rule *rule)
 		if (!is_of_partner(rule, who))
 			continue;
 		word = import_word(print->import, who->text);
-		if (line.length > 0 && line.length + strlen(word) + 1 > WIDTH - 7) {
+		if (line.length > 0 && line.length + strlen(word) + 1 > IMPORT_WIDTH - 7) {
 			add_printed(print, rule, import_text(print->import, "%s", line.text));
 			buffer_clear(&line);
 		}
@@ -302,6 +305,59 @@ print_agreement_domains(struct print *print, struct import_rule *rule)
 		exit(tool_trouble("not enough memory"));
 	add_printed(print, rule, import_text(print->import, "%s", line.text));
 	buffer_free(&line);
+}
+
+static bool
+demands_tls(const struct import_rule *rule)
+{
+	bool demands = false;
+
+	for (const struct import_line *line = rule->settings.first; line != NULL;
+	    line = line->next) {
+		demands |= strncmp(line->text, "require tls", strlen("require tls")) == 0;
+		if (strstr(line->text, "otherwise") != NULL)
+			return false;
+	}
+	return demands && !rule->exempt;
+}
+
+/* What a case says of the WHO; NULL: it takes more than this to say it. */
+static const char *
+rule_case_facts(struct import *import, const struct import_rule *rule,
+    const struct import_who *who)
+{
+	const char *below = who->scope == IMPORT_BELOW ? "x." : "";
+
+	if (strspn(who->text, "abcdefghijklmnopqrstuvwxyz0123456789.-_:/@") !=
+	    strlen(who->text))
+		return NULL;
+	if (rule->target == IMPORT_CLIENT)
+		return strpbrk(who->text, ":/") == NULL && isalpha((unsigned char)who->text[0]) ?
+		    NULL : import_text(import, "client_addr=%.*s from=a@b.example",
+		    (int)strcspn(who->text, "/"), who->text);
+	if (rule->target == IMPORT_DELIVER)
+		return import_text(import, "direction=out next_hop=%s%s", below, who->text);
+	if (rule->target == IMPORT_FROM)
+		return import_text(import, "from=%s%s%s", strchr(who->text, '@') != NULL ? "" :
+		    "a@", below, who->text);
+	return NULL;
+}
+
+/* That a session in clear text is what the rule is against, of the first WHO it has. */
+static void
+add_rule_case(struct print *print, const struct import_rule *rule)
+{
+	const struct import_who *who = rule->whos;
+	const char *facts;
+
+	while (who != NULL && who->scope == 0)
+		who = who->next;
+	if (who == NULL || !demands_tls(rule) || print->cases++ >= CASES_MAX)
+		return;
+	facts = rule_case_facts(print->import, rule, who);
+	if (facts != NULL)
+		import_add_line(print->import, &print->page->cases, import_text(print->import,
+		    "%s tls_version=none => accept would=tempfail", facts), false);
 }
 
 static void
@@ -319,6 +375,7 @@ print_agreement(struct print *print, struct import_rule *rule)
 		    "\toutgoing {");
 		print_rule_settings(print, mate, "\t\t");
 		add_printed(print, mate, "\t}");
+		add_rule_case(print, mate);
 		mate->printed = true;
 	}
 	add_printed(print, rule, "}");
@@ -344,7 +401,7 @@ list_whos(struct print *print, struct import_rule *rule, enum import_scope scope
 		word = strcmp(who->text, "<>") == 0 ? who->text :
 		    import_word(print->import, import_text(print->import, "%s%s",
 		    scope == IMPORT_BELOW ? "." : "", who->text));
-		if (line->length + strlen(word) + strlen(" domain") > WIDTH) {
+		if (line->length + strlen(word) + strlen(" domain") > IMPORT_WIDTH) {
 			add_printed(print, rule, import_text(print->import, "%s", line->text));
 			buffer_clear(line);
 			buffer_string(line, "   ");
@@ -352,6 +409,16 @@ list_whos(struct print *print, struct import_rule *rule, enum import_scope scope
 		buffer_format(line, "%s %s", scope == IMPORT_BOTH && !any ? " domain" : "", word);
 		any = true;
 	}
+}
+
+static bool
+has_agreement(const struct import_rule *rule)
+{
+	const struct import_who *who = rule->whos;
+
+	while (who != NULL && !is_of_partner(rule, who))
+		who = who->next;
+	return who != NULL;
 }
 
 /* Whether a rule is for something that no agreement can have, or is none. */
@@ -384,24 +451,20 @@ print_rule(struct print *print, struct import_rule *rule)
 	add_printed(print, rule, import_text(print->import, "%s", line.text));
 	print_rule_settings(print, rule, "\t");
 	add_printed(print, rule, "}");
+	if (!has_agreement(rule))
+		add_rule_case(print, rule);
 	print->page->others++;
 	buffer_free(&line);
-}
-
-static bool
-has_agreement(const struct import_rule *rule)
-{
-	const struct import_who *who = rule->whos;
-
-	while (who != NULL && !is_of_partner(rule, who))
-		who = who->next;
-	return who != NULL;
 }
 
 static void
 print_item(struct print *print, const struct import_item *item)
 {
-	if (item->rule != NULL && item->rule->printed && !has_rest(item->rule))
+	bool any = item->rule != NULL && (has_rest(item->rule) ||
+	    (!item->rule->printed && has_agreement(item->rule)));
+
+	if (!any && (item->comments.first == NULL ||
+	    (item->rule != NULL && item->rule->printed)))
 		return;
 	add_printed(print, NULL, "");
 	print->head = print->page->count;
@@ -416,14 +479,8 @@ print_item(struct print *print, const struct import_item *item)
 }
 
 static void
-print_cases(struct print *print)
+print_cases(struct print *print, const struct import_line *each)
 {
-	const struct import_line *each = print->import->cases.first;
-
-	if (each == NULL)
-		return;
-	add_printed(print, NULL, "");
-	add_printed(print, NULL, "# Cases for tlsward test, behind \"#| \":");
 	for (; each != NULL; each = each->next) {
 		struct buffer line = BUFFER_INIT;
 
@@ -444,7 +501,16 @@ import_print(struct import *import, struct import_page *page)
 	link_mates(import);
 	for (const struct import_item *item = import->first; item != NULL; item = item->next)
 		print_item(&print, item);
-	print_cases(&print);
+	if (import->cases.first != NULL || page->cases.first != NULL) {
+		print.head = page->count;
+		add_printed(&print, NULL, "");
+		add_printed(&print, NULL, "# Cases of what this is to say. With FILE as this "
+		    "file\'s name:");
+		add_printed(&print, NULL, "#   sed -n \'s/^#| //p\' FILE > FILE.test && "
+		    "tlsward test --policy FILE FILE.test");
+	}
+	print_cases(&print, import->cases.first);
+	print_cases(&print, page->cases.first);
 	intern_free(&print.names);
 }
 
@@ -456,7 +522,7 @@ import_flow(struct import *import, const struct import_page *page, struct buffer
 
 		for (const struct import_line *said = line->said.first; said != NULL;
 		    said = said->next)
-			import_fold_comment(import, said, out);
+			import_fold_comment(import, said, IMPORT_WIDTH, out);
 		buffer_string(out, line->text);
 		if (line->allow != NULL)
 			buffer_format(out, "  # tlsward: allow%s", line->allow);

@@ -20,7 +20,8 @@
 
 /* The first lines are not in the page. */
 static void
-write_first_lines(struct import *import, const struct import_page *page, struct buffer *out)
+write_first_lines(struct import *import, const struct import_page *page,
+    const struct import_lines *said, struct buffer *out)
 {
 	const struct import_kind *kind = import->kind;
 	struct buffer files = BUFFER_INIT;
@@ -36,7 +37,9 @@ write_first_lines(struct import *import, const struct import_page *page, struct 
 	    import_text(import, "%s; all of it was taken over", answer) :
 	    import_text(import, "%s; %zu thing%s could not be taken over: see NOT TAKEN OVER",
 	    answer, import->lost, import->lost == 1 ? "" : "s");
-	import_fold_comment(import, &line, out);
+	import_fold_comment(import, &line, 0, out);
+	for (const struct import_line *each = said->first; each != NULL; each = each->next)
+		import_fold_comment(import, each, IMPORT_WIDTH, out);
 	for (size_t i = 0; i < import->source_count; i++)
 		buffer_format(&files, "%s%s", i == 0 ? "" : ", ", import->sources[i].name);
 	if (files.failed)
@@ -44,12 +47,12 @@ write_first_lines(struct import *import, const struct import_page *page, struct 
 	line.text = import_text(import, "Written by \"tlsward import %s\" from %s.", kind->name,
 	    files.text);
 	buffer_free(&files);
-	import_fold_comment(import, &line, out);
+	import_fold_comment(import, &line, IMPORT_WIDTH, out);
 	if (page->agreements + page->others == 0)
 		return;
 	line.text = "It is under monitor: nothing is refused. What would be is in \"tlsward "
 	    "report\"; take out the lines \"monitor\" of what is to hold.";
-	import_fold_comment(import, &line, out);
+	import_fold_comment(import, &line, IMPORT_WIDTH, out);
 }
 
 /* ------------------------------------------------------------------ *
@@ -63,6 +66,7 @@ struct trial {
 	struct buffer text;
 	unsigned head_lines;
 	const char *allow;		/* for all of it: identifiers */
+	struct import_lines said;	/* of all of it */
 	char path[64];
 	struct loaded loaded;
 };
@@ -97,7 +101,7 @@ write_all(struct trial *trial)
 	struct buffer head = BUFFER_INIT;
 	size_t first;
 
-	write_first_lines(trial->import, &trial->page, &head);
+	write_first_lines(trial->import, &trial->page, &trial->said, &head);
 	trial->head_lines = count_lines(head.text);
 	buffer_clear(&trial->text);
 	first = strcspn(head.text, "\n");
@@ -192,6 +196,21 @@ with_word(struct import *import, const char *list, const char *word)
 	return import_text(import, "%s %s", list != NULL ? list : "", word);
 }
 
+/* A place in the text that was tried is none of the one that is written. */
+static void
+tell_warning(struct trial *trial, struct import_lines *said, const struct diag *warning)
+{
+	const char *text = strstr(warning->message, trial->path) != NULL ?
+	    import_text(trial->import, "Look: [%s], see tlsward-policy(5).", warning->id) :
+	    import_text(trial->import, "Look: %s [%s].", warning->message, warning->id);
+	const struct import_line *same = said->first;
+
+	while (same != NULL && strcmp(same->text, text) != 0)
+		same = same->next;
+	if (same == NULL)
+		import_add_line(trial->import, said, text, false);
+}
+
 /* Allows what is warned of, and says so where it stands. */
 static void
 allow_warning(struct trial *trial, const struct diag *warning)
@@ -199,20 +218,18 @@ allow_warning(struct trial *trial, const struct diag *warning)
 	/* What is so because of what was read, and said of each. */
 	static const char *const plain[] = { "no-subdomains", "no-domain-itself" };
 	struct import *import = trial->import;
-	struct import_printed *line = printed_at(trial, warning->line), *head;
+	struct import_printed *line = printed_at(trial, warning->line);
 
 	if (line == NULL) {
 		trial->allow = with_word(import, trial->allow, warning->id);
+		tell_warning(trial, &trial->said, warning);
 		return;
 	}
 	line->allow = with_word(import, line->allow, warning->id);
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		if (strcmp(warning->id, plain[i]) == 0)
 			return;
-	head = &trial->page.lines[line->head];
-	import_add_line(import, &head->said, strstr(warning->message, trial->path) != NULL ?
-	    import_text(import, "Look: [%s], see tlsward-policy(5).", warning->id) :
-	    import_text(import, "Look: %s [%s].", warning->message, warning->id), false);
+	tell_warning(trial, &trial->page.lines[line->head].said, warning);
 }
 
 static void
@@ -232,6 +249,7 @@ try_once(struct trial *trial)
 {
 	int status;
 
+	trial->page.cases = (struct import_lines){ .first = NULL };
 	trial->page.count = trial->page.agreements = trial->page.others = 0;
 	import_print(trial->import, &trial->page);
 	write_all(trial);
@@ -247,12 +265,50 @@ try_once(struct trial *trial)
 	return status;
 }
 
+/* Of a rule for nobody stays what was told as lost, and what it demands. */
+static void
+leave_out_for_nobody(struct import *import, struct import_item *item)
+{
+	struct import_lines all = item->comments;
+	const struct import_rule *rule = item->rule;
+
+	item->rule = NULL;
+	item->comments = (struct import_lines){ .first = NULL };
+	for (const struct import_line *line = all.first; line != NULL; line = line->next)
+		if (line->lost)
+			import_add_line(import, &item->comments, line->text, true);
+	import_add_line(import, &item->comments, import_text(import,
+	    "What is demanded there: %s.", import_demands(import, rule)), false);
+}
+
+/* A rule that is for nobody or demands nothing is none. */
+static void
+leave_out_empty(struct import *import)
+{
+	for (struct import_item *item = import->first; item != NULL; item = item->next) {
+		const struct import_rule *rule = item->rule;
+
+		if (rule == NULL)
+			continue;
+		if (rule->settings.first == NULL) {
+			item->rule = NULL;
+			import_add_line(import, &item->comments, import_text(import,
+			    "%s: nothing is demanded.", rule->notes.first != NULL ?
+			    rule->notes.first->text : "an entry"), true);
+			import->lost++;
+		} else if (rule->whos == NULL && rule->target != IMPORT_DEFAULT) {
+			leave_out_for_nobody(import, item);
+		}
+	}
+}
+
 int
 import_write(struct import *import, struct buffer *out)
 {
 	struct trial trial = { .import = import, .text = BUFFER_INIT };
 	int status = STATUS_NO;
 
+	leave_out_empty(import);
 	import_join(import);
 	for (int i = 0; status == STATUS_NO && i < TRIES; i++)
 		status = try_once(&trial);
