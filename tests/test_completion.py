@@ -69,6 +69,11 @@ def options(command):
         programs()[0], "help", command)[1], re.M)) | {"--help", "--version"}
 
 
+def kinds():
+    """What tlsward import reads, as its table has them."""
+    return re.findall(r'^\t\{ "([a-z]+)", "', read("tool/import.c"), re.M)
+
+
 def same(line, wanted):
     found = complete_bash(line)
     if found != sorted(wanted):
@@ -82,6 +87,8 @@ def test_bash_commands():
     same("tlsward ex", ["explain", "export"])
     same("tlsward export ", ["postfix", "sendmail"])
     same("tlsward help ", commands() + ["settings"])
+    same("tlsward import ", kinds())
+    same("tlsward import exchange pol", ["policy.conf", "policy.test"])
 
 
 def test_bash_options():
@@ -159,6 +166,9 @@ def test_zsh_specs():
                               "NAME=VALUE:_tlsward_facts") if word not in said], said)
     said = specs_of_zsh(tool, "check", "")
     expect([word for word in ("--print[", "-c[", "POLICY:_files")
+            if word not in said], said)
+    said = specs_of_zsh(tool, "import", "")
+    expect([word for word in ("1:KIND:(%s)" % " ".join(kinds()), "*:FILE:_files", "--windows=[")
             if word not in said], said)
     said = specs_of_zsh(tool, "diff", "")
     expect([word for word in ("--at=[", "*:OLD:_files") if word not in said], said)

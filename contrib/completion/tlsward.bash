@@ -14,6 +14,8 @@ next_hop relay tls_version cipher bits cert_verified verification cert_cn cert_s
 cert_subject_dn cert_issuer_dn cert_fingerprint cert_pubkey_fingerprint cert_key
 cert_signature cert_not_after cert_source"
 
+_tlsward_kinds="exchange"
+
 # The options in the help on standard input, a line each with its argument, and the
 # operands with "+" before them.
 _tlsward_parse() {
@@ -134,6 +136,10 @@ _tlsward() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(sed -n 's/^\(-[^ ]*\).*/\1/p' \
 		    <<< "$lines" | sort -u) --help --version" -- "$cur" | sort -u)
+		return
+	fi
+	if [[ $command == import && $before == import ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$_tlsward_kinds" -- "$cur")
 		return
 	fi
 	_tlsward_operands "$program" "$cur" "$lines"

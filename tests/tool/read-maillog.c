@@ -107,3 +107,4 @@ main(int argc, char **argv)
 	free(line);
 	return 0;
 }
+/* For importers to come: import_answer(), import_case(). */
