@@ -107,4 +107,3 @@ main(int argc, char **argv)
 	free(line);
 	return 0;
 }
-/* For importers to come: import_answer(), import_case(). */

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: ISC
 """tlsward import: what other systems have becomes a policy that says the same.
 
-tests/cases/import/KIND/NAME has the files that are read, "expected" for standard output,
-"errors" for standard error (none: what is counted there), "arguments" behind the kind, and
-"decisions", cases for tlsward test that the policy has to pass. $UPDATE writes "expected"
+tests/cases/import/exchange/NAME has the files that are read, "expected" for standard output,
+"errors" for standard error (none: what is counted there), and "decisions", cases for tlsward test that the policy has to pass. $UPDATE writes "expected"
 and "errors" anew.
 """
 
@@ -18,11 +17,11 @@ import unittest
 from tool import Folder, main, run, runner
 
 CASES = os.path.join(runner.TOP, "tests", "cases", "import")
-SAID = ("expected", "errors", "arguments", "decisions")
+SAID = ("expected", "errors", "decisions")
 
 
-def case_folders(kind="*"):
-    return sorted(glob.glob(os.path.join(CASES, kind, "*", "")))
+def case_folders():
+    return sorted(glob.glob(os.path.join(CASES, "exchange", "*", "")))
 
 
 def inputs(folder):
@@ -39,9 +38,7 @@ def read_case(folder, name):
 
 def import_case(folder):
     """What the command does in a case's folder."""
-    kind = os.path.basename(os.path.dirname(os.path.dirname(folder)))
-    return run("import", kind, *read_case(folder, "arguments").split(), *inputs(folder),
-               cwd=folder)
+    return run("import", "exchange", *inputs(folder), cwd=folder)
 
 
 class Imported(Folder):
@@ -169,7 +166,6 @@ class Mutations(Imported):
                 self.mutate(folder)
 
     def mutate(self, folder):
-        kind = os.path.basename(os.path.dirname(os.path.dirname(folder)))
         name = random.choice(inputs(folder))
         with open(os.path.join(folder, name), "rb") as file:
             data = bytearray(file.read())
@@ -178,8 +174,7 @@ class Mutations(Imported):
         path = os.path.join(self.folder, name)
         with open(path, "wb") as file:
             file.write(data)
-        status, out, errors = run("import", kind, *read_case(folder, "arguments").split(),
-                                  path)
+        status, out, errors = run("import", "exchange", path)
         self.assertIn(status, (0, 2), errors)
         self.assertNotIn("an error of tlsward's", errors)
         if status == 0:
