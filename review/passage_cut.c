@@ -166,7 +166,19 @@ paragraph_width(const struct passage_pieces *pieces, size_t line)
 	return width;
 }
 
-/* Whether the line's first word did not fit behind the one before it. */
+static bool
+meets(const struct cutting *cutting, enum passage_rule rule, size_t line,
+    struct passage_part *part)
+{
+	const struct passage_line *this = &cutting->pieces->lines[line];
+
+	return passage_rule_meets(cutting->rules, rule, this->text, this->length, part);
+}
+
+/*
+ * Whether the line's first word did not fit behind the one before it; where it looks like
+ * a beginning, not even its first character.
+ */
 static bool
 looks_wrapped(const struct cutting *cutting, size_t line)
 {
@@ -175,7 +187,8 @@ looks_wrapped(const struct cutting *cutting, size_t line)
 
 	return cutting->width >= WIDTH_LEAST && cutting->width <= WIDTH_MOST &&
 	    before >= WIDTH_LEAST - 10 &&
-	    before + 1 + strcspn(this->text, " \n") > cutting->width;
+	    before + 1 + strcspn(this->text, " \n") > cutting->width &&
+	    (before == cutting->width || !meets(cutting, RULE_START, line, NULL));
 }
 
 /* Whether it is the next line of a reply of SMTP, which has its code before "-". */
@@ -185,15 +198,6 @@ goes_on_with_reply(const struct passage_line *line)
 	return line->length > 3 && line[-1].length > 3 && line[-1].text[3] == '-' &&
 	    strspn(line->text, "12345") >= 1 && memcmp(line->text, line[-1].text, 3) == 0 &&
 	    strspn(line->text, "0123456789") == 3;
-}
-
-static bool
-meets(const struct cutting *cutting, enum passage_rule rule, size_t line,
-    struct passage_part *part)
-{
-	const struct passage_line *this = &cutting->pieces->lines[line];
-
-	return passage_rule_meets(cutting->rules, rule, this->text, this->length, part);
 }
 
 /* Whether a line that is not empty goes on with the piece that is open. */

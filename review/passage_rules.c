@@ -23,7 +23,8 @@ static const char *const rule_texts[RULE_COUNT] = {
 	[RULE_EVENT] = "^\\s*(?:(Log ?Name|Source|Provider ?Name|Event ?ID|Event ?Type|"
 	    "TimeCreated|TimeGenerated|Index)\\s*:|(<Event)[ >]|"
 	    "((?:Error|Warning|Critical|Information)\\s)\\s*\\d)",
-	[RULE_ERROR] = "\\b(?:(?<!no )(?<!\\b0 )errors?|fail(?:ed|ures?|s|ing)?|fatal|alert|"
+	[RULE_ERROR] = "^(?!\\s*(?:at [\\w.$<>]+\\(|nested exception is|\\.\\.\\. \\d+ more)).*?"
+	    "(?:\\b(?:(?<!no )(?<!\\b0 )errors?|fail(?:ed|ures?|s|ing)?|fatal|alert|"
 	    "refus(?:ed|es)|reject\\w*|denied|invalid|unable|cannot|can't|could ?n[o']t|"
 	    "(?:is|was|are|were|has|have|do|does|did|will) ?n[o']t|not (?:accept|trust|verif|"
 	    "found|allow|support|offer|match|avail|possib|permit|designat|validat)\\w*|"
@@ -32,7 +33,7 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    "connection|connection (?:\\w+ )?(?:lost|dropped|closed|reset|terminated|broken)|"
 	    "timed out|timeout|abort\\w*|bad|broken|corrupt\\w*|\\w*exception|undeliver\\w*|"
 	    "0x8[0-9a-f]{7}|-214\\d{7}|(?<!\\.)[45]\\.\\d\\.\\d{1,3}(?!\\.?\\d))\\b|"
-	    "^[45]\\d\\d[ -]|[a-z]Error\\b|[A-Z]_E_[A-Z]",
+	    "^[45]\\d\\d[ -]|[a-z]Error\\b|[A-Z]_E_[A-Z])",
 	[RULE_HINT] = "\\b(?:Exit Status|SSLErr|nti_done|SSL_SESSION|session data|schannel|"
 	    "36[89]\\d\\d|12014|Event ID|protocolVersion|SSL status|x509|deferral|missing|"
 	    "smtp_tls_policy_maps|configured|requiretls|associated|alternative|starttls-not|"
