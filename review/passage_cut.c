@@ -177,7 +177,7 @@ meets(const struct cutting *cutting, enum passage_rule rule, size_t line,
 
 /*
  * Whether the line's first word did not fit behind the one before it; where it looks like
- * a beginning, not even its first character.
+ * a beginning, on a terminal's line that is full.
  */
 static bool
 looks_wrapped(const struct cutting *cutting, size_t line)
@@ -188,7 +188,8 @@ looks_wrapped(const struct cutting *cutting, size_t line)
 	return cutting->width >= WIDTH_LEAST && cutting->width <= WIDTH_MOST &&
 	    before >= WIDTH_LEAST - 10 &&
 	    before + 1 + strcspn(this->text, " \n") > cutting->width &&
-	    (before == cutting->width || !meets(cutting, RULE_START, line, NULL));
+	    ((before == cutting->width && (before == 80 || before == 79 || before == 132)) ||
+	    !meets(cutting, RULE_START, line, NULL));
 }
 
 /* Whether it is the next line of a reply of SMTP, which has its code before "-". */

@@ -34,12 +34,12 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    "timed out|timeout|abort\\w*|bad|broken|corrupt\\w*|\\w*exception|undeliver\\w*|"
 	    "0x8[0-9a-f]{7}|-214\\d{7}|(?<!\\.)[45]\\.\\d\\.\\d{1,3}(?!\\.?\\d))\\b|"
 	    "^[45]\\d\\d[ -]|[a-z]Error\\b|[A-Z]_E_[A-Z])",
-	[RULE_HINT] = "\\b(?:Exit Status|SSLErr|nti_done|SSL_SESSION|session data|schannel|"
+	[RULE_HINT] = "\\b(?:Exit Status|SSLErr|nti_done|SSL_RCV|SSL_SESSION|session data|schannel|"
 	    "36[89]\\d\\d|12014|Event ID|protocolVersion|SSL status|x509|deferral|missing|"
 	    "smtp_tls_policy_maps|configured|requiretls|associated|alternative|starttls-not|"
 	    "no[t]? (?:valid|suitable|server|supported|received|verified)|out-of-date|"
 	    "keine|Warnung|Verbindung\\w*|client TLS|wrong|weak|lost|self-signed)|-2146|"
-	    "fehler|_TOO_SMALL|UNABLE_",
+	    "fehler|_TOO_SMALL|UNABLE_|Exception|Transport",
 	[RULE_THREAD] = "^\\s*\\[(" THREAD ")\\]",
 	[RULE_PROCESS] = "\\b([a-z][\\w./-]*\\[\\d+\\])(?::| )",
 	[RULE_SESSION] = "^[^,]*,[^,]*,([0-9A-F]{16}),\\d+,",
