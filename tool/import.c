@@ -30,6 +30,9 @@ static const struct import_kind kinds[] = {
 	    "setting", "settings", true, false, import_domino },
 	{ "schannel", "exports of the registry (.reg) with Schannel's keys", "value", "values",
 	    true, true, import_schannel },
+	{ "postfix", "main.cf and the tables that it names", "line", "lines",
+	    false, false, import_postfix },
+	{ "sendmail", "the access table", "line", "lines", false, false, import_sendmail },
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -254,6 +257,8 @@ const struct command command_import = {
 	    "                          Clixml, CSV or a list\n"
 	    "                          domino: notes.ini and lines of documents\n"
 	    "                          schannel: exports of the registry (.reg)\n"
+	    "                          postfix: main.cf and the tables that it names\n"
+	    "                          sendmail: the text of the access table\n"
 	    "  FILE...                 - or none is standard input\n"
 	    "  --as-partner NAME DOMAIN  of domino and schannel: as the agreement of a\n"
 	    "                          partner whose server this is\n"

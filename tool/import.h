@@ -73,6 +73,8 @@ struct import_kind {
 int import_domino(struct import *import);
 int import_exchange(struct import *import);
 int import_schannel(struct import *import);
+int import_postfix(struct import *import);
+int import_sendmail(struct import *import);
 
 /* ------------------------------------------------------------------ *
  * Rules

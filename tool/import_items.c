@@ -340,7 +340,7 @@ import_who(struct import *import, struct import_rule *rule, const char *who,
 	};
 	const char *text = import_trimmed(import, who);
 	bool below = text[0] == '.';
-	struct import_who *added;
+	struct import_who *added = rule->whos;
 
 	text = who_as_compared(import, rule->target, text + below,
 	    below ? IMPORT_BELOW : scope);
@@ -348,11 +348,19 @@ import_who(struct import *import, struct import_rule *rule, const char *who,
 		import_lost(import, rule, "\"%s\" is not %s.", who, meant[rule->target]);
 		return;
 	}
+	if (below)
+		scope = IMPORT_BELOW;
+	else if (strpbrk(text, "@[:/<") != NULL || network_as_compared(import, text) != NULL)
+		scope = IMPORT_ITSELF;
+	while (added != NULL && strcmp(added->text, text) != 0)
+		added = added->next;
+	if (added != NULL) {
+		added->scope |= scope;
+		return;
+	}
 	added = import_memory(import, sizeof(*added));
 	added->text = text;
-	added->scope = below ? IMPORT_BELOW :
-	    strpbrk(text, "@[:/<") != NULL || network_as_compared(import, text) != NULL ?
-	    IMPORT_ITSELF : scope;
+	added->scope = scope;
 	*rule->last_who = added;
 	rule->last_who = &added->next;
 }

@@ -216,7 +216,8 @@ static void
 allow_warning(struct trial *trial, const struct diag *warning)
 {
 	/* What is so because of what was read, and said of each. */
-	static const char *const plain[] = { "no-subdomains", "no-domain-itself" };
+	static const char *const plain[] = { "no-subdomains", "no-domain-itself",
+	    "outgoing-postfix" };
 	struct import *import = trial->import;
 	struct import_printed *line = printed_at(trial, warning->line);
 
