@@ -525,7 +525,7 @@ write_default(struct domino *d)
 	    "everybody who uses TLS; clear text it takes, too");
 	if (oldest >= HOST_TLS_1_0 && oldest < HOST_VERSIONS)
 		import_set(d->import, rule, "require tls >= %s",
-		    oldest == HOST_TLS_1_0 ? "1.0" : host_version_record(oldest) + strlen("TLSv"));
+		    host_version_record(oldest) + strlen("TLSv"));
 	else
 		import_set(d->import, rule, "require tls");
 	import_note(d->import, rule, "%s", d->host.note);

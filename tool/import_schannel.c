@@ -1,14 +1,12 @@
 /*
  * import_schannel.c - what a Windows speaks, by an export of its registry.
  *
- * Sources: Microsoft, "Protocols in TLS/SSL (Schannel SSP)", "TLS registry settings", the
- * pages "TLS Cipher Suites in Windows ...", and article 245030 for Windows 2003; its order
- * of suites by the Platform SDK of 2000, "Schannel supported protocols". That Windows 2025
- * has TLS 1.0 and 1.1 off is from memory.
+ * Sources: Microsoft, "TLS registry settings", and article 245030 for Windows 2003; what
+ * holds without a key is in import_schannel_windows.c.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "tool/import_schannel_reg.h"
+#include "tool/import_schannel.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,68 +18,6 @@
 
 #define SCHANNEL "system\\currentcontrolset\\control\\securityproviders\\schannel\\"
 #define ORDER "microsoft\\cryptography\\configuration\\ssl\\00010002"
-
-/* ------------------------------------------------------------------ *
- * The defaults of each Windows
- * ------------------------------------------------------------------ */
-
-/* AES came to Windows 2003 by the update 948963 alone. */
-#define SUITES_2003 "RC4-MD5 RC4-SHA DES-CBC3-SHA DES-CBC-SHA EXP1024-RC4-SHA " \
-    "EXP1024-DES-CBC-SHA EXP-RC4-MD5 EXP-RC2-CBC-MD5 EDH-DSS-DES-CBC3-SHA " \
-    "EDH-DSS-DES-CBC-SHA EXP1024-DHE-DSS-DES-CBC-SHA"
-#define SUITES_2008 "AES128-SHA AES256-SHA RC4-SHA DES-CBC3-SHA ECDHE-ECDSA-AES128-SHA " \
-    "ECDHE-ECDSA-AES256-SHA ECDHE-RSA-AES128-SHA ECDHE-RSA-AES256-SHA " \
-    "DHE-DSS-AES128-SHA DHE-DSS-AES256-SHA EDH-DSS-DES-CBC3-SHA RC4-MD5"
-#define SUITES_2012 "ECDHE-RSA-AES256-SHA384 ECDHE-RSA-AES128-SHA256 " \
-    "ECDHE-RSA-AES256-SHA ECDHE-RSA-AES128-SHA DHE-RSA-AES256-GCM-SHA384 " \
-    "DHE-RSA-AES128-GCM-SHA256 DHE-RSA-AES256-SHA DHE-RSA-AES128-SHA " \
-    "AES256-GCM-SHA384 AES128-GCM-SHA256 AES256-SHA256 AES128-SHA256 AES256-SHA " \
-    "AES128-SHA ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-ECDSA-AES128-GCM-SHA256 " \
-    "ECDHE-ECDSA-AES256-SHA384 ECDHE-ECDSA-AES128-SHA256 ECDHE-ECDSA-AES256-SHA " \
-    "ECDHE-ECDSA-AES128-SHA DHE-DSS-AES256-SHA256 DHE-DSS-AES128-SHA256 " \
-    "DHE-DSS-AES256-SHA DHE-DSS-AES128-SHA DES-CBC3-SHA EDH-DSS-DES-CBC3-SHA RC4-SHA " \
-    "RC4-MD5"
-#define SUITES_NEW "ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-ECDSA-AES128-GCM-SHA256 " \
-    "ECDHE-RSA-AES256-GCM-SHA384 ECDHE-RSA-AES128-GCM-SHA256 " \
-    "DHE-RSA-AES256-GCM-SHA384 DHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-SHA384 " \
-    "ECDHE-ECDSA-AES128-SHA256 ECDHE-RSA-AES256-SHA384 ECDHE-RSA-AES128-SHA256 " \
-    "ECDHE-ECDSA-AES256-SHA ECDHE-ECDSA-AES128-SHA ECDHE-RSA-AES256-SHA " \
-    "ECDHE-RSA-AES128-SHA"
-#define SUITES_RSA "AES256-GCM-SHA384 AES128-GCM-SHA256 AES256-SHA256 AES128-SHA256 " \
-    "AES256-SHA AES128-SHA DES-CBC3-SHA"
-#define SUITES_2016 SUITES_NEW " DHE-RSA-AES256-SHA DHE-RSA-AES128-SHA " SUITES_RSA \
-    " DHE-DSS-AES256-SHA256 DHE-DSS-AES128-SHA256 DHE-DSS-AES256-SHA " \
-    "DHE-DSS-AES128-SHA EDH-DSS-DES-CBC3-SHA RC4-SHA RC4-MD5"
-#define SUITES_2019 SUITES_NEW " " SUITES_RSA
-#define SUITES_2022 "TLS_AES_256_GCM_SHA384 TLS_AES_128_GCM_SHA256 " SUITES_2019
-/* What there is beside its defaults, and is used where an order of suites names it. */
-#define MORE_OLD "DES-CBC-SHA EXP1024-RC4-SHA EXP1024-DES-CBC-SHA EXP-RC4-MD5 " \
-    "EDH-DSS-DES-CBC-SHA EXP1024-DHE-DSS-DES-CBC-SHA NULL-MD5 NULL-SHA NULL-SHA256"
-#define MORE_NEW "DHE-RSA-AES256-SHA DHE-RSA-AES128-SHA DHE-DSS-AES256-SHA256 " \
-    "DHE-DSS-AES128-SHA256 DHE-DSS-AES256-SHA DHE-DSS-AES128-SHA EDH-DSS-DES-CBC3-SHA " \
-    "RC4-SHA RC4-MD5 " MORE_OLD
-
-/*
- * Of SSL 2.0 to TLS 1.3: "+" on, "a" off unless a program asks for it or a key says so,
- * "-" it is not there. Windows 2008 has TLS 1.1 and 1.2 since an update.
- */
-static const struct windows {
-	int year;
-	const char *name, *client, *server, *suites, *more;
-} windows[] = {
-	{ 2003, "Windows 2003", "+++---", "+++---", SUITES_2003, "NULL-MD5 NULL-SHA" },
-	{ 2008, "Windows 2008", "a++aa-", "+++aa-", SUITES_2008, MORE_OLD },
-	{ 2009, "Windows 2008 R2", "a++aa-", "+++aa-", SUITES_2012, MORE_OLD },
-	{ 2012, "Windows 2012", "a++++-", "a++++-", SUITES_2012, MORE_OLD },
-	{ 2013, "Windows 2012 R2", "a++++-", "a++++-", SUITES_2012, MORE_OLD },
-	{ 2016, "Windows 2016", "-a+++-", "-a+++-", SUITES_2016, MORE_OLD },
-	{ 2019, "Windows 2019", "-a+++-", "-a+++-", SUITES_2019, MORE_NEW },
-	{ 2022, "Windows 2022", "-a++++", "-a++++", SUITES_2022,
-	    MORE_NEW " TLS_CHACHA20_POLY1305_SHA256" },
-	{ 2025, "Windows 2025", "-aaa++", "-aaa++", SUITES_2022,
-	    MORE_NEW " TLS_CHACHA20_POLY1305_SHA256" }
-};
-#define WINDOWS_COUNT (sizeof(windows) / sizeof(windows[0]))
 
 struct schannel {
 	struct import *import;
@@ -326,20 +262,6 @@ tell_key_lengths(struct schannel *s)
 		}
 }
 
-/* Whether the suite is one of those that this Windows has. */
-static bool
-windows_has(const struct windows *row, const struct suite *suite)
-{
-	struct host_side all = { .suite_count = 0 };
-
-	host_add_names(&all, row->suites);
-	host_add_names(&all, row->more);
-	for (size_t i = 0; i < all.suite_count; i++)
-		if (all.suites[i] == suite)
-			return true;
-	return false;
-}
-
 /*
  * A name of an order of suites, which may end in a curve: of Windows before 2016 one of
  * ECDHE has to. NULL: it counts for nothing, which was told where that is worth it.
@@ -428,16 +350,6 @@ read_fips(struct schannel *s)
  * Which Windows it is
  * ------------------------------------------------------------------ */
 
-static const struct windows *
-windows_of(int year)
-{
-	size_t row = 0;
-
-	while (row + 1 < WINDOWS_COUNT && windows[row + 1].year <= year)
-		row++;
-	return &windows[row];
-}
-
 /* By the name that a whole export has; 0: it has none. */
 static int
 year_by_name(struct schannel *s)
@@ -447,10 +359,7 @@ year_by_name(struct schannel *s)
 
 	if (name == NULL || name->kind != REG_TEXT)
 		return 0;
-	for (size_t row = WINDOWS_COUNT; row-- > 0;)
-		if (strstr(name->text, windows[row].name + strlen("Windows ")) != NULL)
-			return windows[row].year;
-	return 0;
+	return windows_named(name->text);
 }
 
 static bool
@@ -507,9 +416,8 @@ choose_windows(struct schannel *s)
 		year = year_by_keys(s, &sure);
 	s->windows = windows_of(year);
 	s->guessed = !sure;
-	for (size_t row = 0; !sure && !leaves_any(s, s->windows) && row < WINDOWS_COUNT; row++)
-		if (windows[row].year > s->windows->year)
-			s->windows = &windows[row];
+	while (!sure && !leaves_any(s, s->windows) && windows_after(s->windows) != NULL)
+		s->windows = windows_after(s->windows);
 	if (s->import->windows == 0 && sure)
 		import_comment(s->import, NULL, "By the export it is a %s; say --windows YEAR where "
 		    "that is wrong.", s->windows->name);
@@ -602,6 +510,10 @@ import_schannel(struct import *import)
 {
 	struct schannel s = { .import = import };
 
+	if (import->windows != 0 && windows_of(import->windows)->year != import->windows)
+		return tool_trouble("the defaults of a Windows %d are not known, but those of 2003, "
+		    "2003R2, 2008, 2008R2, 2012, 2012R2, 2016, 2019, 2022 and 2025",
+		    import->windows);
 	for (size_t i = 0; i < import->source_count; i++)
 		if (!reg_read(import, &import->sources[i], &s.reg))
 			return tool_trouble("%s is no export of a registry, which begins with "

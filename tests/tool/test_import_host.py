@@ -135,6 +135,12 @@ class Registry(Written):
             self.assertIn("as a client it speaks " + client, out, year)
             self.assertIn("as a server " + server, out, year)
 
+    def test_a_year_without_a_windows(self):
+        path = self.write("in.reg", REG + "[%s]\n" % KEY)
+        status, _, errors = run("import", "schannel", "--windows", "2007", path)
+        self.assertEqual(status, 2)
+        self.assertIn("a Windows 2007 are not known, but those of 2003, 2003R2,", errors)
+
     def test_a_later_file_wins(self):
         one = self.write("1.reg", REG + "[%s\\Protocols\\TLS 1.1\\Client]\n"
                          "\"Enabled\"=dword:0\n" % KEY)
