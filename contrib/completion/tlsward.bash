@@ -14,7 +14,7 @@ next_hop relay tls_version cipher bits cert_verified verification cert_cn cert_s
 cert_subject_dn cert_issuer_dn cert_fingerprint cert_pubkey_fingerprint cert_key
 cert_signature cert_not_after cert_source"
 
-_tlsward_kinds="exchange domino schannel"
+_tlsward_kinds="exchange domino schannel postfix sendmail"
 
 # The options in the help on standard input, a line each with its argument, and the
 # operands with "+" before them.
