@@ -280,7 +280,7 @@ take_digest(struct postfix *postfix, struct mta_line *line)
 
 /* Whether restrictions demand TLS of everybody whom they are for. */
 static bool
-demands_tls(const struct postfix *postfix, const char *restrictions, int deep)
+postfix_demands_tls(const struct postfix *postfix, const char *restrictions, int deep)
 {
 	char *list = mta_copy(postfix->import, restrictions), *word;
 
@@ -288,7 +288,7 @@ demands_tls(const struct postfix *postfix, const char *restrictions, int deep)
 		const char *class = deep < DEEPEST ? postfix_value(postfix, word) : NULL;
 
 		if (strcasecmp(word, "reject_plaintext_session") == 0 ||
-		    (class != NULL && demands_tls(postfix, class, deep + 1)))
+		    (class != NULL && postfix_demands_tls(postfix, class, deep + 1)))
 			return true;
 		if (strcasecmp(word, "permit") == 0 || strcasecmp(word, "ok") == 0 ||
 		    strcasecmp(word, "reject") == 0)
@@ -332,7 +332,7 @@ take_access(struct postfix *postfix, struct mta_line *line)
 	size_t length = strlen(line->key);
 	struct import_rule *rule;
 
-	if (!demands_tls(postfix, line->value, 0))
+	if (!postfix_demands_tls(postfix, line->value, 0))
 		return;
 	import->read++;
 	if (line->key[0] == '.' && matches_below(postfix)) {
@@ -410,7 +410,7 @@ take_any(struct postfix *postfix, struct mta_line *line)
 		postfix_policy_line(postfix, line);
 	else if (postfix_is_site(line->value))
 		postfix_site_line(postfix, line);
-	else if (demands_tls(postfix, line->value, 0))
+	else if (postfix_demands_tls(postfix, line->value, 0))
 		mta_lost(line, "whether this is of senders, clients or recipients stands in "
 		    "main.cf: give that, too.");
 	else if (mta_digest(line->import, line->key, &why) != NULL ||
