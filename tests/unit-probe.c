@@ -36,6 +36,8 @@ static const struct {
 	{ "250-mx\r\n250 STARTTLSX\r\n", REPLY_WHOLE, 250, false, 0 },
 	/* The first line is the server's name. */
 	{ "250 STARTTLS\r\n", REPLY_WHOLE, 250, false, 0 },
+	/* What the line before left is no part of this one. */
+	{ "250-STARTTLS x\n250 STARTTL\n", REPLY_WHOLE, 250, false, 0 },
 	{ "421 busy\r\nmore", REPLY_WHOLE, 421, false, 4 },
 	{ "220 go\r\n\x16\x03\x01", REPLY_WHOLE, 220, false, 3 },
 	{ "554-no\r\n554-no\r\n", REPLY_MORE, 554, false, 0 },
@@ -484,6 +486,7 @@ static const struct {
 	{ ANSWER("\x15\x03\x01\0\2\1\x70\x15\x03\x01\0\2\2\x28"), HELLO_ALERT, true, 40 },
 	{ ANSWER("\x15\x03\x01\0\3\2\x28\0"), HELLO_GARBAGE, true, 0 },
 	{ ANSWER("\x15\x03\x01\0\1\2"), HELLO_GARBAGE, true, 0 },
+	{ ANSWER("\x16\x03\x03\0\2\2\0\x15\x03\x03\0\2\2\x28"), HELLO_GARBAGE, true, 0 },
 	{ ANSWER("\x16\x03\x01\0\0"), HELLO_NOTHING, false, 0 },
 	{ ANSWER("\x16\x03\x01\xff\xff"), HELLO_GARBAGE, true, 0 },
 	{ ANSWER("\x16\x02\x01\0\4"), HELLO_GARBAGE, true, 0 },
@@ -526,6 +529,29 @@ compression_is_not_taken(void **context)
 	answer = take(wire.at, wire.size, wire.size);
 	assert_int_equal(answer->said, HELLO_GARBAGE);
 	free(answer);
+}
+
+/* An id of a session has 32 bytes at most (RFC 5246 section 7.4.1.3). */
+static void
+sessions_have_their_size(void **context)
+{
+	(void)context;
+	for (size_t size = 32; size <= 33; size++) {
+		struct bytes body = { .size = 0 }, flight = { .size = 0 };
+		struct bytes wire = { .size = 0 };
+		struct hello_answer *answer;
+
+		put(&body, 0x301, 2);
+		put_fill(&body, 0x77, 32);
+		put(&body, size, 1);
+		put_fill(&body, 0x55, size);
+		put(&body, 0x002f00, 3);
+		put_message(&flight, 2, &body);
+		put_records(&wire, 0x301, &flight, 16384);
+		answer = take(wire.at, wire.size, wire.size);
+		assert_int_equal(answer->said, size == 32 ? HELLO_SERVER : HELLO_GARBAGE);
+		free(answer);
+	}
 }
 
 /* An alert behind a ServerHello does not take it back. */
@@ -814,6 +840,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(tls13_is_known_by_its_extension),
 		cmocka_unit_test(other_answers_are_told_apart),
 		cmocka_unit_test(compression_is_not_taken),
+		cmocka_unit_test(sessions_have_their_size),
 		cmocka_unit_test(alerts_behind_a_hello_end_it),
 		cmocka_unit_test(answers_have_an_end),
 		cmocka_unit_test(openssl_answers),
