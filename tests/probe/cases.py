@@ -4,7 +4,8 @@
 A case is a host of a World that is probed as HOST:PORT. "finds" are the findings that are
 faults or warnings, all of them. "make" is given the chains and the host's name and returns
 what smtp.Server takes. "tells" is more of what --json says of the address: values, those of
-objects by name. "host" is its name.
+objects by name. "host" is its name, "most" how often it is to be asked at most,
+"patience" how many seconds it is waited for.
 """
 
 import functools
@@ -19,8 +20,10 @@ from . import chains, hello, smtp
 from .hello import Legacy
 from .smtp import tls
 
-Case = namedtuple("Case", "name finds make tells host")
+Case = namedtuple("Case", "name finds make tells host most patience")
 SERVERS, HOSTILE = [], []
+QUICK = 12	# connections to one address without --full
+SHORT, LONG = 3, 30	# seconds: for who says nothing, and for others
 
 BOTH = {"lowest": "TLSv1", "suites": "ECDHE+AES"}
 OF_2003 = (hello.SSL3, hello.TLS10)
@@ -32,15 +35,16 @@ def case(*finds, **tells):
     """A case whose function is "make", with that one's name."""
     def add(make):
         name = make.__name__.replace("_", "-")
-        SERVERS.append(Case(name, set(finds), make, tells, name + ".example"))
+        SERVERS.append(Case(name, set(finds), make, tells, name + ".servers.example", QUICK, LONG))
         return make
     return add
 
 
-def steps(name, *finds, **at):
+def steps(name, *finds, most=2, patience=LONG, **at):
     """A server that is good but for what it does at these stages."""
     HOSTILE.append(Case(name, set(finds), lambda c, host: {
-        "tls": tls(c.wildcard("hostile.example")), "steps": at}, {}, name + ".hostile.example"))
+        "tls": tls(c.wildcard("hostile.example")), "steps": at}, {},
+        name + ".hostile.example", most, patience))
 
 
 def beside(c, host, suite, versions=ANY, **more):
@@ -172,12 +176,12 @@ def null_beside(c, host):
     return {"tls": tls(c.good(host, RSA), suites="ECDHE+AESGCM:NULL-SHA256")}
 
 
-@case(takes_anonymous=True)
+@case(anonymous=True)
 def anonymous_beside(c, host):
     return {"tls": tls(c.good(host, RSA), suites="ECDHE+AESGCM:AECDH-AES128-SHA")}
 
 
-@case("old-tls-only", "ssl-3", "rc4", "3des", "des", "export", "renegotiation")
+@case("old-tls-only", "ssl-3", "rc4", "3des", "des", "export")
 def windows_2003(c, host):
     return {"tls": Legacy(rsa(c, host), [
         hello.RC4_MD5, hello.RC4, hello.TRIPLE_DES, hello.DES, hello.EXPORT,
@@ -226,6 +230,13 @@ def self_signed(c, host):
 
 @case("untrusted")
 def unknown_root(c, host):
+    """That root is sent."""
+    return {"tls": tls(c.unknown_root(host, with_root=True))}
+
+
+@case("untrusted")
+def unknown_chain(c, host):
+    """Its intermediate is sent, and the root is not, as is usual."""
     return {"tls": tls(c.unknown_root(host))}
 
 
@@ -278,9 +289,9 @@ def wants_certificate_tls12(c, host):
 
 # SMTP that leads nowhere
 
-steps("silent", "no-banner", banner=smtp.silent)
-steps("drips", "no-banner", banner=smtp.drips(b"220 "))
-steps("implicit-tls", "no-banner", banner=smtp.at_once)
+steps("silent", "no-banner", patience=SHORT, banner=smtp.silent)
+steps("drips", "no-banner", patience=SHORT, banner=smtp.drips(b"220 "))
+steps("implicit-tls", "no-banner", patience=SHORT, banner=smtp.at_once)
 steps("closes-at-once", "no-smtp", banner=smtp.closes)
 steps("resets-at-once", "no-smtp", banner=smtp.resets)
 steps("web", "no-smtp", banner=smtp.sends(HTTP))
@@ -288,29 +299,33 @@ steps("binary", "no-smtp", banner=smtp.sends(bytes(range(256)) * 40))
 steps("escapes", "no-smtp", banner=smtp.sends(b"\x1b]0;title\x07\x1b[2J\x9b31m\n" * 9))
 steps("endless-banner", "no-smtp", banner=smtp.endless(b"220-" + b"x" * 500 + b"\r\n"))
 steps("endless-line", "no-smtp", banner=smtp.endless(b"220 " + b"x" * 500))
-steps("busy", "refused", banner=smtp.says("421 4.3.2 too busy"))
+steps("busy", "refused", banner=smtp.says("421 4.3.2 too busy"), most=1)
 steps("no-service", "refused", banner=smtp.says("554 5.3.2 no mail from you",
                                                 then=smtp.goes_on))
-steps("shy", "refused", ehlo=smtp.says("421 4.7.0 go away"))
+steps("shy", "refused", ehlo=smtp.says("421 4.7.0 go away"), most=1)
+steps("busy-then", banner=smtp.after(1, smtp.says("421 4.7.0 too many connections")))
+steps("shy-then", ehlo=smtp.after(1, smtp.says("421 4.7.0 too many connections")))
+steps("no-tls-then", starttls=smtp.after(1, smtp.says("454 4.7.0 later",
+                                                      then=smtp.goes_on)), most=3)
 steps("knows-no-ehlo", "refused", ehlo=smtp.says("502 5.5.2 what?", then=smtp.goes_on))
-steps("closes-at-ehlo", "no-smtp", ehlo=smtp.closes)
-steps("silent-at-ehlo", "no-smtp", ehlo=smtp.silent)
-steps("endless-ehlo", "no-smtp", ehlo=smtp.endless(b"250-X" + b"Y" * 90 + b"\r\n"))
-steps("zero-ehlo", "no-smtp", ehlo=smtp.endless(b"\0" * 4096))
+steps("closes-at-ehlo", "refused", ehlo=smtp.closes)
+steps("silent-at-ehlo", "refused", patience=SHORT, ehlo=smtp.silent)
+steps("endless-ehlo", "refused", ehlo=smtp.endless(b"250-X" + b"Y" * 90 + b"\r\n"))
+steps("zero-ehlo", "refused", ehlo=smtp.endless(b"\0" * 4096))
 steps("no-tls-now", "starttls-refused", starttls=smtp.says(
     "454 4.7.0 TLS not available", then=smtp.goes_on))
 steps("no-tls-for-you", "starttls-refused", starttls=smtp.says(
     "554 5.7.0 no \x1b[31mTLS\x07", then=smtp.goes_on))
-steps("ends-at-starttls", "starttls-refused", starttls=smtp.says("421 4.7.0 bye"))
+steps("ends-at-starttls", "starttls-refused", starttls=smtp.says("421 4.7.0 bye"), most=1)
 steps("closes-at-starttls", "starttls-refused", starttls=smtp.closes)
-steps("silent-at-starttls", "starttls-refused", starttls=smtp.silent)
+steps("silent-at-starttls", "starttls-refused", patience=SHORT, starttls=smtp.silent)
 
 
 # Handshakes that lead nowhere
 
-def at_hello(name, step):
+def at_hello(name, step, patience=LONG):
     """Whatever becomes of a ClientHello, TLS does not."""
-    steps("hello-" + name, "handshake-fails", hello=step)
+    steps("hello-" + name, "handshake-fails", hello=step, most=QUICK, patience=patience)
 
 
 def message(*parts, version=hello.TLS12):
@@ -320,12 +335,12 @@ def message(*parts, version=hello.TLS12):
 
 at_hello("closed", smtp.closes)
 at_hello("reset", smtp.resets)
-at_hello("silent", smtp.silent)
+at_hello("silent", smtp.silent, SHORT)
 at_hello("plain", smtp.sends(b"500 5.5.1 what is that\r\n" * 3))
 at_hello("zeros", smtp.sends(b"\0" * 3000))
 at_hello("noise", smtp.sends(bytes(n * n % 251 for n in range(9000))))
 at_hello("half", smtp.sends(message(hello.server_hello(hello.TLS12, 0xc02b))[:31]))
-at_hello("half-kept-open", smtp.sends(b"\x16\x03\x03\x40", then=smtp.silent))
+at_hello("half-kept-open", smtp.sends(b"\x16\x03\x03\x40", then=smtp.silent), SHORT)
 at_hello("endless", smtp.endless(hello.record(hello.HANDSHAKE, hello.TLS12, b"\0" * 900)))
 at_hello("empty-records", smtp.endless(hello.record(hello.HANDSHAKE, hello.TLS12, b"")))
 at_hello("warnings", smtp.endless(hello.alert(90, level=1)))
@@ -346,3 +361,10 @@ for number in (0, 10, 20, 40, 42, 46, 47, 48, 49, 70, 71, 80, 86, 90, 109, 112, 
     at_hello("alert-%d" % number, smtp.sends(hello.alert(number)))
 at_hello("alert-level", smtp.sends(hello.alert(40, level=77)))
 at_hello("alert-long", smtp.sends(hello.record(hello.ALERT, hello.TLS10, b"\2\50" * 99)))
+
+# Within TLS there is nothing to be found any more.
+
+steps("inside-closed", inside=smtp.closes, most=QUICK)
+steps("inside-silent", patience=SHORT, inside=smtp.silent, most=QUICK)
+steps("inside-421", inside=smtp.says("421 4.7.0 bye"), most=QUICK)
+steps("inside-endless", inside=smtp.endless(b"250-" + b"x" * 90 + b"\r\n"), most=QUICK)

@@ -116,18 +116,25 @@ class Chains:
     def self_signed(self, host):
         return self.chain("self-" + host, self.leaf("self-" + host, host, issuer="itself"))
 
-    def unknown_root(self, host):
-        return self.chain("rogue-" + host, self.leaf("rogue-" + host, host,
-                                                    issuer=self._pki.rogue_ca))
+    def unknown_root(self, host, with_root=False):
+        """Of a CA that nobody knows, with an intermediate one."""
+        name = "rogue-" + host
+        return self.chain(name, self.leaf(name, host, issuer=self.rogue_between),
+                          self.rogue_between, *((self._pki.rogue_ca,) if with_root else ()))
+
+    @functools.cached_property
+    def rogue_between(self):
+        return self._pki.intermediate("rogue-between", self._pki.rogue_ca)
 
     def for_clients(self, host):
         """By its extended key usage no server's."""
         return self.chain("client-" + host, self.leaf("client-" + host, host,
                                                      kind="client"), self.between)
 
-    def dated(self, host, dates):
+    def dated(self, host, dates, with_root=False):
         """Of the CA itself, since only its database takes dates."""
-        return self.chain("dated-" + host, self.leaf("dated-" + host, host, dates=dates))
+        return self.chain("dated-" + host, self.leaf("dated-" + host, host, dates=dates),
+                          *((self._pki.ca,) if with_root else ()))
 
     def common_name_alone(self, host):
         """Without any subjectAltName."""

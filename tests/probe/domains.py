@@ -3,27 +3,28 @@
 
 A case is a domain of a World whose port is 25. "finds" are the findings that are faults or
 warnings, each with the host that it is about: "mx1 expired", or alone where it is about the
-domain. "make" is given a Domain and puts there what it has.
+domain. "make" is given a Domain and puts there what it has; "patience" is as in cases.py.
 """
 
 from collections import namedtuple
 
 from . import chains, sts
+from .cases import LONG, SHORT
 from .dnssec import A, MX, TLSA
 from .smtp import tls
 
-Case = namedtuple("Case", "name finds make domain")
+Case = namedtuple("Case", "name finds make domain patience")
 CASES = []
 
 POLICY_HOST = "127.0.0.99"
 LIMIT = 65536	# of a policy's bytes (RFC 8461 section 3.3)
 
 
-def case(*finds, below="example"):
+def case(*finds, below="example", patience=LONG):
     """A case whose function is "make", with that one's name."""
     def add(make):
         name = make.__name__.replace("_", "-")
-        CASES.append(Case(name, set(finds), make, "%s.%s" % (name, below)))
+        CASES.append(Case(name, set(finds), make, "%s.%s" % (name, below), patience))
         return make
     return add
 
@@ -91,12 +92,12 @@ def takes_none(d):
     d.zone.mx(d.name, (0, ""))
 
 
-@case("no-host")
+@case("no-address")
 def is_not_there(d):
     """Nothing is."""
 
 
-@case("mx1 no-host")
+@case("mx1 no-address")
 def lost_host(d):
     d.mx("mx1")
 
@@ -233,6 +234,19 @@ def dane_unsigned(d):
     d.tlsa(3, 1, 1, chains.key_digest(one(d)))
 
 
+@case("mx1 tlsa-unsigned", below="plain")
+def dane_unsigned_old(d):
+    one(d)
+    d.tlsa(3, 1, 1, b"\x5a" * 32)
+
+
+@case("mx1 expired")
+def dane_expired(d):
+    """What is below an authority that DANE names is to be valid all the same."""
+    one(d, chain=d.chains.dated(d.at("mx1"), chains.PAST, with_root=True))
+    d.tlsa(2, 0, 1, chains.certificate_digest(d.chains.ca))
+
+
 # MTA-STS
 
 @case()
@@ -271,7 +285,7 @@ def sts_tests(d):
     d.policy(sts.policy("testing", d.at("mx9")))
 
 
-@case("mx1 sts-mx")
+@case("mx1.deep sts-mx")
 def sts_deep_wildcard(d):
     d.zone.mx(d.name, (10, "mx1.deep." + d.name))
     d.host("mx1.deep")
@@ -304,7 +318,7 @@ def sts_endless(d):
     d.policy(sts.endless)
 
 
-@case("sts-policy")
+@case("sts-policy", patience=SHORT)
 def sts_silent(d):
     one(d)
     d.policy(sts.silent)
