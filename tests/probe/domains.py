@@ -92,12 +92,12 @@ def takes_none(d):
     d.zone.mx(d.name, (0, ""))
 
 
-@case("no-address")
+@case("no-host")
 def is_not_there(d):
     """Nothing is."""
 
 
-@case("mx1 no-address")
+@case("mx1 no-host")
 def lost_host(d):
     d.mx("mx1")
 
