@@ -91,6 +91,15 @@ def good_old_beside(c, host):
     return {"tls": tls(c.good(host, RSA), **BOTH)}
 
 
+ORDER = ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305",
+         "ECDHE-ECDSA-AES256-GCM-SHA384")
+
+
+@case(ordered=True)
+def good_own_order(c, host):
+    return {"tls": tls(c.good(host), highest="TLSv1.2", suites=":".join(ORDER))}
+
+
 @case()
 def good_wildcard(c, host):
     return {"tls": tls(c.wildcard(host.split(".", 1)[1]))}
@@ -111,7 +120,7 @@ def good_with_root(c, host):
     return {"tls": tls(c.with_root(host))}
 
 
-@case()
+@case(ordered=False)
 def good_clients_order(c, host):
     return {"tls": tls(c.good(host), server_order=False)}
 

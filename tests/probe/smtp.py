@@ -238,6 +238,7 @@ class Server:
         self.legacy = tls if isinstance(tls, hello.Legacy) else legacy
         self.banner, self.name = banner, name
         self.sessions, self.crowded = [], False
+        self.asking = threading.Lock()	# is held by who probes it
         self._open = set()
         self._listener = socket.create_server((host, port), backlog=16)
         self.stopping = threading.Event()

@@ -14,7 +14,7 @@ from tool import main, runner
 
 from mta import lan, pki, postfix, sendmail, workspace
 from probe import cases, domains, smtp
-from probe.world import World, obstacle
+from probe.world import World, obstacle, probe
 
 LOCK, DOMAINS_LOCK = threading.Lock(), threading.Lock()
 THREADS = 12
@@ -65,30 +65,77 @@ def expect_tells(tells, said, outcome, path=""):
             expect(said[name] == value, "%s%s: %r" % (path, name, said[name]), outcome)
 
 
-def expect_manners(server, outcome, most=cases.QUICK):
+def expect_manners(server, sessions, outcome, most=cases.QUICK):
     """It said what a stranger may say, took its leave, and did not hurry."""
-    said = [session.verbs() for session in server.sessions]
+    said = [session.verbs() for session in sessions]
     expect({verb for verbs in said for verb in verbs} <= {"EHLO", "STARTTLS", "QUIT"},
            "it said %s" % said, outcome)
     expect(not server.crowded, "two connections at a time", outcome)
     expect(1 <= len(said) <= most, "%d connections" % len(said), outcome)
     if not server.steps:
-        expect(all(session.verbs()[-1] == "QUIT" for session in server.sessions
+        expect(all(session.verbs()[-1] == "QUIT" for session in sessions
                    if session.inside or not session.hello), "no QUIT: %s" % said, outcome)
+
+
+def ask(name, *options, how=None):
+    """A probe of a server by the name of its case, and the sessions that came of it."""
+    place, hosts = world()
+    server = hosts[name]
+    with server.asking:
+        before = len(server.sessions)
+        outcome = (how or place.probe)(*options, "%s:%d" % (server.name, server.port))
+        return outcome, server.sessions[before:]
 
 
 def probe_case(each):
     """What a probe of that server finds."""
-    place, hosts = world()
-    server = hosts[each.name]
-    outcome = place.probe("--patience", str(each.patience),
-                          "%s:%d" % (server.name, server.port))
+    outcome, sessions = ask(each.name, "--patience", str(each.patience))
     expect(outcome.report is not None, "no JSON", outcome)
     expect(found(outcome) == each.finds, "found %s, planted %s" % (
         sorted(found(outcome)), sorted(each.finds)), outcome)
     expect(outcome.status == has_fault(outcome), "status %d" % outcome.status, outcome)
     expect_tells(each.tells, outcome.report["hosts"][0]["addresses"][0], outcome)
-    expect_manners(server, outcome, each.most)
+    expect_manners(world()[1][each.name], sessions, outcome, each.most)
+
+
+def test_all_suites_in_their_order():
+    outcome, _ = ask("good-own-order", "--full")
+    address = outcome.report["hosts"][0]["addresses"][0]
+    expect(address["suites_whole"] is True, "suites_whole", outcome)
+    expect([each["name"] for each in address["suites"]] == list(cases.ORDER), "suites",
+           outcome)
+
+
+AGREEMENT = """partner "Acme" {
+    domain servers.example
+    outgoing { require tls >= 1.2; require certificate name good.servers.example }
+}
+"""
+
+
+def test_agreement():
+    place, _ = world()
+    policy = os.path.join(place.folder, "policy.conf")
+    with open(policy, "w", encoding="ascii") as out:
+        out.write(AGREEMENT)
+    for name, tls, shown in (("good", True, True), ("good-rsa", True, False),
+                             ("clear", False, False), ("tls10-alone", False, False),
+                             ("wrong-name", True, False)):
+        outcome, _ = ask(name, "--policy", policy)
+        expect(outcome.report["met"] is (tls and shown), name, outcome)
+        expect([each["met"] for each in outcome.report["requirements"]] == [tls, shown],
+               name, outcome)
+        expect(outcome.status == (0 if tls and shown else 1), "status of " + name, outcome)
+        expect("Acme" in outcome.report["answer"], "answer of " + name, outcome)
+
+
+def test_what_a_server_says_is_escaped():
+    place, _ = world()
+    for name in ("escapes", "binary", "no-tls-for-you", "hello-plain"):
+        text, _ = ask(name, "probe", "--resolver", place.resolver, how=probe)
+        expect(text.output.replace("\n", "").isprintable() and name in
+               text.output.split("\n")[0], name, text)
+        expect(not text.errors, "errors of " + name, text)
 
 
 # Domains: port 25 of all their hosts, in a network of its own
