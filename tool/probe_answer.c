@@ -121,6 +121,10 @@ say_offer(struct probe_result *result, const struct probe_each *each)
 	if (address->reached == REACHED_EHLO)
 		SAY(address->starttls ? " refuses STARTTLS" :
 		    " does not offer STARTTLS: clear text alone");
+	else if (probe_has(result, address, "handshake-fails"))
+		SAY(" offers STARTTLS, but no handshake succeeds");
+	else if (address->requires_certificate)
+		SAY(" ends each session without a client certificate");
 	else {
 		SAY(" offers ");
 		probe_offers_text(address, result->answer, sizeof(result->answer));

@@ -80,7 +80,8 @@ FINDS(is_unreachable)
 {
 	UNUSED_HERE;
 	detail_said(each->address, detail);
-	return each->address->reached == REACHED_NOTHING && !is_of_ours(each->address->error);
+	return each->address->reached == REACHED_NOTHING && !each->address->cut_short &&
+	    !is_of_ours(each->address->error);
 }
 
 FINDS(has_no_route)
@@ -97,19 +98,27 @@ FINDS(has_no_banner)
 	    each->address->error == ETIMEDOUT;
 }
 
+/* Whether what ended it are a server's words, and not ours on what it did. */
+static bool
+is_reply(const char *said)
+{
+	return said[0] == '4' || said[0] == '5';
+}
+
 FINDS(speaks_no_smtp)
 {
 	UNUSED_HERE;
 	detail_said(each->address, detail);
-	return each->address->reached == REACHED_CONNECTION &&
-	    each->address->error != ETIMEDOUT;
+	return (each->address->reached == REACHED_CONNECTION &&
+	    each->address->error != ETIMEDOUT) ||
+	    (each->address->reached == REACHED_BANNER && !is_reply(each->address->said));
 }
 
 FINDS(is_refused)
 {
 	UNUSED_HERE;
 	detail_said(each->address, detail);
-	return each->address->reached == REACHED_BANNER;
+	return each->address->reached == REACHED_BANNER && is_reply(each->address->said);
 }
 
 FINDS(has_no_starttls)
@@ -140,13 +149,19 @@ speaks_new(const struct probe_address *address)
 	    address->offers[PROBE_TLS_1_3] == OFFER_YES;
 }
 
+/* Some answers to hellos may be nonsense: that it speaks a version proves little then. */
+static bool
+comes_to_nothing(const struct probe_address *address)
+{
+	return address->reached == REACHED_STARTTLS && !address->requires_certificate &&
+	    !(speaks_old(address) && !speaks_new(address));
+}
+
 FINDS(fails_handshakes)
 {
 	UNUSED_HERE;
 	detail_said(each->address, detail);
-	return each->address->reached == REACHED_STARTTLS &&
-	    !(speaks_old(each->address) && !speaks_new(each->address)) &&
-	    !each->address->requires_certificate;
+	return comes_to_nothing(each->address);
 }
 
 FINDS(asks_no_more)
@@ -158,7 +173,7 @@ FINDS(asks_no_more)
 		DETAIL("it refused further connections");
 	else
 		DETAIL("the time was over");
-	return address->reached >= REACHED_EHLO && (address->refused || address->cut_short);
+	return address->cut_short || (address->reached >= REACHED_EHLO && address->refused);
 }
 
 /* ------------------------------------------------------------------ *
@@ -244,7 +259,8 @@ FINDS(cannot_renegotiate)
 
 	UNUSED_HERE;
 	return (speaks_old(address) || address->offers[PROBE_TLS_1_2] == OFFER_YES) &&
-	    address->offers[PROBE_TLS_1_3] != OFFER_YES && !address->renegotiation;
+	    address->offers[PROBE_TLS_1_3] != OFFER_YES && !address->renegotiation &&
+	    !comes_to_nothing(address);
 }
 
 FINDS(requires_certificate)
@@ -349,25 +365,47 @@ has_no_issuer(int error)
 	    error == X509_V_ERR_CERT_UNTRUSTED;
 }
 
-/* Its root is not known here, and it is there, or would be the next. */
-FINDS(is_untrusted)
+/*
+ * Its root is not known here: it is there, or the authority that is missing is most likely
+ * that, for one that it signed was sent.
+ */
+static bool
+is_of_unknown_root(const struct probe_each *each)
 {
 	const struct probe_chain *chain = &each->seen->chain;
 
-	soften_by_dane(result, each, level);
-	DETAIL("%s", chain->issuer);
+	return chain->complete || sk_X509_num(each->address->chain) - (int)chain->unneeded > 1;
+}
+
+static bool
+has_no_root(const struct probe_each *each)
+{
+	const struct probe_chain *chain = &each->seen->chain;
+
 	return has_chain(each) && !chain->verified && !chain->self_signed &&
-	    chain->complete && has_no_issuer(chain->verify_error);
+	    has_no_issuer(chain->verify_error);
+}
+
+static void
+detail_missing(const struct probe_each *each, char *detail)
+{
+	const struct probe_chain *chain = &each->seen->chain;
+
+	DETAIL("%s", chain->missing[0] != '\0' ? chain->missing : chain->issuer);
+}
+
+FINDS(is_untrusted)
+{
+	soften_by_dane(result, each, level);
+	detail_missing(each, detail);
+	return has_no_root(each) && is_of_unknown_root(each);
 }
 
 FINDS(lacks_intermediate)
 {
-	const struct probe_chain *chain = &each->seen->chain;
-
 	soften_by_dane(result, each, level);
-	DETAIL("%s", chain->missing[0] != '\0' ? chain->missing : chain->issuer);
-	return has_chain(each) && !chain->verified && !chain->self_signed &&
-	    !chain->complete && has_no_issuer(chain->verify_error);
+	detail_missing(each, detail);
+	return has_no_root(each) && !is_of_unknown_root(each);
 }
 
 /* Any other reason. */
@@ -508,7 +546,7 @@ FINDS(is_not_of_sts)
 
 /* Of each host. */
 static const struct finding_kind kinds_of_host[] = {
-	{ "no-address", PROBE_FAULT, "it has no address: %s",
+	{ "no-host", PROBE_FAULT, "it has no address: %s",
 	    "give its name an A or AAAA record, or take it out of the MX records",
 	    has_no_address },
 	{ "bogus", PROBE_FAULT, "DNSSEC says that its address is forged, or the zone is signed "

@@ -305,15 +305,18 @@ offer_tls(const struct judging *judging, bool found, char *text, size_t size)
 {
 	const struct probe_address *address = judging->each->address;
 
-	if (address->reached == REACHED_TLS)
-		probe_offers_text(address, text, size);
-	if (address->reached == REACHED_TLS && !found)
-		probe_append(text, size, ", none of which Postfix may use by this rule");
-	else if (address->reached == REACHED_STARTTLS)
-		probe_append(text, size, "no handshake succeeds");
-	else if (address->reached == REACHED_EHLO)
+	if (address->reached == REACHED_EHLO)
 		probe_append(text, size, address->starttls ? "STARTTLS is refused" :
 		    "clear text alone");
+	else if (address->requires_certificate)
+		probe_append(text, size, "no session without a client certificate");
+	else
+		probe_offers_text(address, text, size);
+	if (found || address->reached == REACHED_EHLO || address->requires_certificate)
+		return;
+	probe_append(text, size, address->reached == REACHED_TLS ?
+	    ", none of which Postfix may use by this rule" :
+	    ", and no handshake of ours succeeds");
 }
 
 static void

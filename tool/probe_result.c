@@ -116,3 +116,14 @@ probe_count(const struct probe_result *result, enum probe_level level)
 		count += result->findings[i].level == level;
 	return count;
 }
+
+bool
+probe_has(const struct probe_result *result, const struct probe_address *address,
+    const char *id)
+{
+	for (size_t i = 0; i < result->finding_count; i++)
+		if (result->findings[i].address == address->text &&
+		    strcmp(result->findings[i].id, id) == 0)
+			return true;
+	return false;
+}

@@ -106,6 +106,10 @@ bool probe_is_nameless(const char *name);
 /* "fault", "warning", "info". Static. */
 const char *probe_level_name(enum probe_level level);
 
+/* Whether a finding of that id is of that address. */
+bool probe_has(const struct probe_result *result, const struct probe_address *address,
+    const char *id);
+
 /* How many of a level there are. */
 size_t probe_count(const struct probe_result *result, enum probe_level level);
 

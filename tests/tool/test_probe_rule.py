@@ -56,7 +56,7 @@ RULES = [
         "tls": "clear text alone", "certificate name": "clear text alone"}, "clear text"),
     Rule("clear", "require nothing", True, {}, "would keep"),
     Rule("clear", "exempt", None, {}, "does not offer STARTTLS.*exempts it"),
-    Rule("broken", "require tls", False, {"tls": "no handshake succeeds"}, "no handshake"),
+    Rule("broken", "require tls", False, {"tls": "no handshake of ours succeeds"}, "no handshake"),
     Rule("down", "require tls", None, {}, "cannot be asked: it refuses us"),
     # Suites: what there is beside them is of no account.
     Rule("good", "require aead require forward-secrecy", True, {}, "would keep"),
