@@ -31,6 +31,7 @@ struct probe_run {
 	int patience;
 	bool json, terminal;
 	bool has_policy;
+	struct probe_wish wish;
 	char asked[PROBE_NAME];
 	char ehlo[PROBE_NAME];
 };
@@ -188,8 +189,11 @@ ask_all(struct probe_run *run, struct probe_result *result)
 	struct probe_target *target = &result->target;
 	struct probe_each each = { .host = NULL };
 	bool ok = probe_target_find(&run->names, &run->budget, run->asked, result->port,
-	    target);
+	    target) && probe_find_rule(result, run->has_policy ? &run->judge.loaded : NULL,
+	    &run->wish);
 
+	if (run->wish.protocols != 0)
+		run->budget.wish = &run->wish;
 	while (ok && probe_next(result, &each)) {
 		ok = probe_address_ask(&run->budget, each.host->name, each.address);
 		if (ok && sk_X509_num(each.address->chain) > 0)
@@ -227,7 +231,7 @@ ask_and_tell(struct probe_run *run, struct probe_result *result)
 	int status;
 
 	if (!ask_all(run, result) ||
-	    !probe_judge(result, run->has_policy ? &run->judge.loaded : NULL) ||
+	    !probe_judge(result, &run->judge.loaded) ||
 	    !probe_find(result))
 		return tool_trouble("not enough memory");
 	probe_answer(result);

@@ -15,8 +15,6 @@
 
 #include <openssl/x509v3.h>
 
-#include "policy/tls_policy.h"
-
 #define NAMES_MAX 64
 
 /* What is judged of one address: its facts are set anew for each handshake. */
@@ -61,78 +59,8 @@ judge_now(struct judging *judging)
 }
 
 /* ------------------------------------------------------------------ *
- * The rule
- * ------------------------------------------------------------------ */
-
-/* The next hops by which mail may go there, the most exact one first; "": no more. */
-static void
-possible_next_hop(const struct probe_result *result, int at, char *text, size_t size)
-{
-	const struct probe_target *target = &result->target;
-	const char *bare = target->asked;
-
-	text[0] = '\0';
-	if (target->is_domain && at == 0)
-		probe_append(text, size, "%s", bare);
-	if (target->is_domain && at == 1 && target->implicit_mx)
-		probe_append(text, size, "[%s]", bare);
-	if (target->is_domain)
-		return;
-	if (result->port == 0)
-		at++;
-	if (at == 0)
-		probe_append(text, size, "[%s]:%u", bare, result->port);
-	else if (at == 1)
-		probe_append(text, size, "[%s]", bare);
-	else if (at == 2 && result->port != 0)
-		probe_append(text, size, "%s:%u", bare, result->port);
-	else if (at == 2)
-		probe_append(text, size, "%s", bare);
-}
-
-static void
-keep_probe_rule(struct probe_rule *rule, const struct policy_outcome *outcome)
-{
-	rule->found = true;
-	rule->monitored = outcome->monitored;
-	rule->exempt = outcome->exempt;
-	if (outcome->partner != NULL)
-		probe_append(rule->partner, sizeof(rule->partner), "%s", outcome->partner);
-	probe_append(rule->place, sizeof(rule->place), "%s:%u", outcome->place.file,
-	    outcome->place.line);
-}
-
-/* Finds the rule, if there is one. */
-static bool
-find_rule(struct probe_result *result, const struct loaded *loaded)
-{
-	struct probe_rule *rule = &result->rule;
-	struct judging judging = { .loaded = loaded, .result = result };
-
-	for (int i = 0; !rule->found; i++) {
-		possible_next_hop(result, i, rule->next_hop, sizeof(rule->next_hop));
-		if (rule->next_hop[0] == '\0')
-			return true;
-		judging.facts = (struct facts)FACTS_INIT;
-		judging.facts.direction = "out";
-		judging.facts.next_hop = rule->next_hop;
-		if (!judge_now(&judging))
-			return false;
-		if (judged_outcome(&judging)->rule != NULL)
-			keep_probe_rule(rule, judged_outcome(&judging));
-	}
-	return true;
-}
-
-/* ------------------------------------------------------------------ *
  * Facts
  * ------------------------------------------------------------------ */
-
-static const enum policy_protocol probe_policy_protocols[PROBE_PROTOCOLS] = {
-	[PROBE_SSL_3] = PROTOCOL_SSL, [PROBE_TLS_1_0] = PROTOCOL_TLS_1_0,
-	[PROBE_TLS_1_1] = PROTOCOL_TLS_1_1, [PROBE_TLS_1_2] = PROTOCOL_TLS_1_2,
-	[PROBE_TLS_1_3] = PROTOCOL_TLS_1_3
-};
 
 /* Whether DANE would verify it (RFC 7672): all names on the way are in signed zones. */
 static enum policy_tri
@@ -226,7 +154,7 @@ set_session(struct judging *judging, const struct handshake *handshake)
  * The handshake that would come about
  * ------------------------------------------------------------------ */
 
-/* The one at a place: the best as of a client of today, then each suite. */
+/* The one at a place: the best as of a client of today, what was wished, each suite. */
 static bool
 handshake_at(const struct probe_address *address, size_t at, struct handshake *handshake)
 {
@@ -237,6 +165,12 @@ handshake_at(const struct probe_address *address, size_t at, struct handshake *h
 		    address->bits > 0 ? address->bits : -1 };
 		return true;
 	}
+	if (at == 1 && address->wish.taken == OFFER_YES) {
+		*handshake = (struct handshake){ address->wish.protocol, address->wish.cipher,
+		    address->wish.bits > 0 ? address->wish.bits : -1 };
+		return true;
+	}
+	at -= address->wish.taken == OFFER_YES;
 	if (at > address->suite_count)
 		return false;
 	suite = &address->suites[at - 1];
@@ -282,7 +216,7 @@ find_best(struct judging *judging, const GENERAL_NAMES *names, struct handshake 
 	    handshake_at(address, i, &handshake); i++) {
 		size_t unmet;
 
-		if ((judging->allowed >> probe_policy_protocols[handshake.protocol] & 1) == 0)
+		if ((judging->allowed >> probe_policy_protocol(handshake.protocol) & 1) == 0)
 			continue;
 		if (!judge_handshake(judging, &handshake, names))
 			return false;
@@ -403,13 +337,14 @@ keep_requirement(struct judging *judging, enum policy_reason kind,
 	    sizeof(require->offered));
 }
 
-/* A suite that was not asked for may be there. */
+/* A suite that was not asked for may be there, unless the wish says that there is none. */
 static void
 doubt_suites(const struct probe_address *address, struct probe_requirement *require)
 {
 	bool of_suite = require->kind >= REASON_BITS && require->kind <= REASON_AEAD;
 
-	if (require->met != POLICY_NO || !of_suite || address->suites_whole)
+	if (require->met != POLICY_NO || !of_suite || address->suites_whole ||
+	    address->wish.taken == OFFER_NO)
 		return;
 	require->met = POLICY_UNKNOWN;
 	probe_append(require->offered, sizeof(require->offered),
@@ -436,16 +371,6 @@ keep_judged(struct judging *judging, const struct handshake *best, bool found)
 		if (require->met != POLICY_YES)
 			judged->met = require->met;
 	}
-}
-
-/* The protocols that Postfix may use: what it is told, or what main.cf has. */
-static unsigned
-allowed_protocols(const struct judging *judging)
-{
-	const struct policy_postfix *postfix = &judging->verdict.options.postfix;
-
-	return settings_protocols_told(judging->loaded->policy, postfix,
-	    judged_outcome(judging)->settings) & ~postfix->refused;
 }
 
 /*
@@ -481,7 +406,7 @@ judge_address(struct judging *judging)
 	set_session(judging, NULL);
 	if (!judge_now(judging))
 		return false;
-	judging->allowed = allowed_protocols(judging);
+	judging->allowed = probe_rule_protocols(judging->loaded, &judging->verdict);
 	judging->dane = dane_of(&judging->result->target, judging->each);
 	if (sk_X509_num(address->chain) > 0)
 		names = X509_get_ext_d2i(sk_X509_value(address->chain, 0),
@@ -512,22 +437,18 @@ bool
 probe_judge(struct probe_result *result, const struct loaded *loaded)
 {
 	struct probe_each each = { .host = NULL };
-	bool ok;
+	bool ok = true;
 
-	result->rule.policy = loaded != NULL;
-	if (loaded == NULL)
+	if (!result->rule.found || result->rule.exempt)
 		return true;
-	ok = find_rule(result, loaded);
-	if (result->rule.exempt)
-		return ok;
-	while (ok && result->rule.found && probe_next(result, &each)) {
+	while (ok && probe_next(result, &each)) {
 		struct judging judging = { .loaded = loaded, .result = result, .each = &each };
 
 		/* What does not answer may keep it all the same. */
 		if (each.address->reached >= REACHED_EHLO)
 			ok = judge_address(&judging);
 	}
-	if (ok && result->rule.found)
+	if (ok)
 		sum_up(result);
 	return ok;
 }

@@ -92,9 +92,18 @@ void probe_append(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * Finds the rule for the target and judges each address by it (probe_judge.c). "loaded"
- * NULL: there is no policy. False where memory is short.
+ * Finds the rule for the target (probe_rule.c), and what of it has to be asked on its own
+ * terms; wish->protocols is 0 where that is nothing. "loaded" NULL: there is no policy.
+ * False where memory is short.
  */
+bool probe_find_rule(struct probe_result *result, const struct loaded *loaded,
+    struct probe_wish *wish);
+
+/* The protocols that Postfix may use by the rule of a verdict, 1u << policy_protocol. */
+unsigned probe_rule_protocols(const struct loaded *loaded, const struct verdict *verdict);
+enum policy_protocol probe_policy_protocol(enum probe_protocol protocol);
+
+/* Judges each address by the rule that was found (probe_judge.c). False likewise. */
 bool probe_judge(struct probe_result *result, const struct loaded *loaded);
 
 /* Finds what there is to say, the gravest first (probe_findings.c). False likewise. */
