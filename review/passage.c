@@ -20,6 +20,8 @@
 #define COSTLY_MOST 50
 #define NO_PATTERN SIZE_MAX
 #define KEY_MOST 200
+/* So many different lines of a log are kept, for those that come again. */
+#define LINES_MOST 50000
 /* So many pieces are looked at for whose log it is. */
 #define SYSTEM_PIECES 500
 
@@ -46,6 +48,9 @@ struct diagnosing {
 	bool is_log;
 	struct buffer text;
 	struct intern keys;
+	struct intern lines;	/* of a log, that were matched, */
+	size_t *known;		/* and their patterns, two more */
+	size_t known_room;
 	size_t *open;		/* by key: its last group, and one more */
 	size_t open_room;
 	struct group *groups;
@@ -118,8 +123,7 @@ piece_meets(struct diagnosing *run, const struct passage_piece *piece,
 static bool
 is_worth(struct diagnosing *run, const struct passage_piece *piece)
 {
-	return !run->is_log || piece_meets(run, piece, RULE_ERROR) ||
-	    piece_meets(run, piece, RULE_HINT);
+	return piece_meets(run, piece, RULE_ERROR) || piece_meets(run, piece, RULE_HINT);
 }
 
 /* ------------------------------------------------------------------ *
@@ -185,6 +189,42 @@ piece_group(struct diagnosing *run, const struct passage_piece *piece)
 	return group;
 }
 
+/*
+ * The same of a log, in which most lines come again and again: those that differ in the
+ * figures of their time and their process alone are matched once.
+ */
+static size_t
+log_pattern(struct diagnosing *run, const struct passage_piece *piece)
+{
+	const struct passage_line *line = &run->pieces.lines[piece->first];
+	struct passage_part process = { NULL, 0 };
+	size_t had = run->known_room, head = 0;
+	uint32_t number = INTERN_NONE;
+	bool added;
+
+	if (!is_worth(run, piece))
+		return NO_PATTERN;
+	if (passage_rule_meets(&run->rules, RULE_PROCESS, line->text, line->length, &process))
+		head = (size_t)(process.text + process.length - line->text);
+	for (size_t i = 0; i < head && i < run->text.length; i++)
+		if (run->text.text[i] >= '0' && run->text.text[i] <= '9')
+			run->text.text[i] = '0';
+	if (run->lines.count < LINES_MOST)
+		number = intern_add(&run->lines, run->text.text, run->text.length, &added);
+	else
+		number = intern_find(&run->lines, run->text.text, run->text.length);
+	if (number != INTERN_NONE && array_reserve(run->known, (size_t)number + 1,
+	    &run->known_room)) {
+		if (run->known_room > had)
+			memset(run->known + had, 0, (run->known_room - had) *
+			    sizeof(*run->known));
+		if (run->known[number] == 0)
+			run->known[number] = piece_pattern(run, piece) + 2;
+		return run->known[number] - 2;
+	}
+	return piece_pattern(run, piece);
+}
+
 /* Matches all pieces and puts them into groups. False: memory is short. */
 static bool
 match_pieces(struct diagnosing *run)
@@ -196,8 +236,8 @@ match_pieces(struct diagnosing *run)
 		if (group == NULL)
 			return false;
 		run->belongs[i] = (size_t)(group - run->groups);
-		run->matches[i] = is_worth(run, piece) ? piece_pattern(run, piece) :
-		    NO_PATTERN;
+		run->matches[i] = run->is_log ? log_pattern(run, piece) :
+		    piece_pattern(run, piece);
 		if (run->matches[i] < group->root)
 			group->root = run->matches[i];
 		if (run->text.failed)
@@ -415,6 +455,8 @@ passage_read(struct diagnoses *diagnoses, const char *system, const char *text,
 	passage_rules_free(&run.rules);
 	passage_pieces_free(&run.pieces);
 	intern_free(&run.keys);
+	intern_free(&run.lines);
+	free(run.known);
 	buffer_free(&run.text);
 	free(run.open);
 	free(run.groups);

@@ -243,7 +243,8 @@ class Lines(Diagnose):
         """What is long is cut, and nothing is looked at for ever."""
         self.write("diagnoses", ENTRIES + "\nentry evil\npattern (x+)+[yz]\nmeaning evil\n")
         _, out, errors = run("diagnose", "--json", "-c", self.settings, self.write(
-            "long", ("x" * 100000 + " zzcause: failed\n") + ("x" * 300 + " error\n") * 4000))
+            "long", ("x" * 100000 + " zzcause: failed\n") + "".join(
+                "x" * 300 + " error %d\n" % number for number in range(4000))))
         self.assertEqual(json.loads(out)[0]["entry"], "zz-cause")
         self.assertIn('"evil" takes too long', errors)
 
