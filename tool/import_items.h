@@ -48,6 +48,7 @@ void import_join(struct import *import);
 
 struct import_printed {
 	const char *text;
+	unsigned last;			/* in the text: where it ends; it may be several */
 	struct import_rule *rule;	/* NULL: a comment */
 	size_t head;			/* the line before which what is said of it stands */
 	struct import_lines said;	/* of this line and others of the block */

@@ -85,14 +85,18 @@ count_lines(const char *text)
 static struct import_printed *
 printed_at(const struct trial *trial, unsigned line)
 {
-	unsigned at = trial->head_lines;
+	size_t low = 0, high = trial->page.count;
 
-	for (size_t i = 0; line > at && i < trial->page.count; i++) {
-		at += 1 + count_lines(trial->page.lines[i].text);
-		if (line <= at)
-			return &trial->page.lines[i];
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (trial->page.lines[middle].last < line)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return line <= trial->head_lines || low == trial->page.count ? NULL :
+	    &trial->page.lines[low];
 }
 
 static void
@@ -244,6 +248,18 @@ allow_warnings(struct trial *trial)
 	write_all(trial);
 }
 
+/* Counts the lines of what is tried, in which nothing is said as yet. */
+static void
+number_lines(struct trial *trial)
+{
+	unsigned at = trial->head_lines;
+
+	for (size_t i = 0; i < trial->page.count; i++) {
+		at += 1 + count_lines(trial->page.lines[i].text);
+		trial->page.lines[i].last = at;
+	}
+}
+
 /* STATUS_NO: there were errors, and what was in error is out. */
 static int
 try_once(struct trial *trial)
@@ -254,6 +270,7 @@ try_once(struct trial *trial)
 	trial->page.count = trial->page.agreements = trial->page.others = 0;
 	import_print(trial->import, &trial->page);
 	write_all(trial);
+	number_lines(trial);
 	status = load_trial(trial);
 	if (status == STATUS_FINE)
 		allow_warnings(trial);

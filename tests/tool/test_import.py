@@ -3,8 +3,8 @@
 """tlsward import: what other systems have becomes a policy that says the same.
 
 tests/cases/import/exchange/NAME has the files that are read, "expected" for standard output,
-"errors" for standard error (none: what is counted there), and "decisions", cases for tlsward test that the policy has to pass. $UPDATE writes "expected"
-and "errors" anew.
+"errors" for standard error (none: what is counted there), and "decisions", cases for
+tlsward test that the policy has to pass. $UPDATE writes "expected" and "errors" anew.
 """
 
 import glob
