@@ -190,7 +190,7 @@ def anonymous_beside(c, host):
     return {"tls": tls(c.good(host, RSA), suites="ECDHE+AESGCM:AECDH-AES128-SHA")}
 
 
-@case("old-tls-only", "ssl-3", "rc4", "3des", "des", "export")
+@case("old-tls-only", "ssl-3", "rc4", "3des", "des", "export", "renegotiation")
 def windows_2003(c, host):
     return {"tls": Legacy(rsa(c, host), [
         hello.RC4_MD5, hello.RC4, hello.TRIPLE_DES, hello.DES, hello.EXPORT,
