@@ -223,11 +223,13 @@ FINDS(has_unusable_tlsa)
 	    each->host->tlsa_secure != SECURE_BOGUS && each->seen->chain.tlsa_usable == 0;
 }
 
+/* Nobody uses those of a zone that is not signed, which is a finding of its own. */
 FINDS(mismatches_tlsa)
 {
 	UNUSED_HERE;
 	return has_chain(each) && each->seen->chain.tlsa_usable > 0 &&
-	    each->host->tlsa_secure != SECURE_BOGUS && !each->seen->chain.tlsa_of_chain;
+	    each->host->tlsa_secure != SECURE_BOGUS &&
+	    each->host->tlsa_secure != SECURE_NO && !each->seen->chain.tlsa_of_chain;
 }
 
 const struct finding_kind probe_kinds_of_chain[] = {
