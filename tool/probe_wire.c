@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
@@ -73,14 +74,25 @@ wire_wait(struct wire *wire, short events)
  * Connections
  * ------------------------------------------------------------------ */
 
-/* A server is left alone for a while between two connections. */
+static bool
+is_loopback(const struct probe_address *address)
+{
+	const struct sockaddr *socket = (const struct sockaddr *)&address->socket;
+
+	if (socket->sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)socket)->sin6_addr);
+	return socket->sa_family == AF_INET &&
+	    ntohl(((const struct sockaddr_in *)socket)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+/* A server is left alone for a while between two connections, unless it is of this host. */
 static void
-wire_pause(const struct probe_budget *budget)
+wire_pause(const struct probe_budget *budget, const struct probe_address *address)
 {
 	int64_t until = wire_earlier(budget->last + budget->pause_ms, budget->deadline);
 	int64_t left;
 
-	if (budget->last == 0)
+	if (budget->last == 0 || is_loopback(address))
 		return;
 	while ((left = until - probe_clock_ms()) > 0)
 		(void)poll(NULL, 0, (int)wire_earlier(left, 60000));
@@ -121,7 +133,7 @@ wire_open(struct wire *wire, struct probe_budget *budget,
 	wire->at = wire->have = 0;
 	if (budget->progress != NULL)
 		budget->progress(host, what, budget->progress_data);
-	wire_pause(budget);
+	wire_pause(budget, address);
 	if (probe_clock_ms() >= budget->deadline)
 		return WIRE_DEADLINE;
 	wire_expect(wire);
