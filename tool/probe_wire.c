@@ -6,7 +6,6 @@
 #include "tool/probe_wire.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>

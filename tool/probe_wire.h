@@ -28,8 +28,8 @@ struct wire {
 };
 
 /*
- * Connects, after the pause that is due and having told progress of "what". wire_close()
- * in any case.
+ * Connects, after the pause that is due (none to loopback's addresses) and having told
+ * progress of "what". wire_close() in any case.
  */
 enum wire_result wire_open(struct wire *wire, struct probe_budget *budget,
     const struct probe_address *address, const char *host, const char *what);
