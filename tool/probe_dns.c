@@ -252,6 +252,9 @@ question_dns(struct dns *dns, const char *name, enum dns_type type,
 	int id = 0, error;
 
 	memset(question, 0, sizeof(*question));
+	/* Memory was short when the anchor was given up. */
+	if (dns->context == NULL)
+		return UB_NOMEM;
 	error = ub_resolve_async(dns->context, name, (int)type, 1, question,
 	    take_dns_result, &id);
 	return error == 0 ? wait_for_dns(dns, question, id) : error;
