@@ -88,7 +88,10 @@ cut_port(char *text, unsigned short *port)
 	return true;
 }
 
-/* Reads HOST[:PORT] or DOMAIN: an address stays, a name becomes that in A-labels. */
+/*
+ * Reads HOST[:PORT] or DOMAIN: an address stays, a name becomes that in A-labels, in
+ * brackets where it had them and no port: as a next hop it is a host, and no domain.
+ */
 static bool
 read_operand(const char *operand, char asked[PROBE_NAME], unsigned short *port)
 {
@@ -102,8 +105,11 @@ read_operand(const char *operand, char asked[PROBE_NAME], unsigned short *port)
 			if (inet_pton(AF_INET, text, bytes) == 1 ||
 			    inet_pton(AF_INET6, text, bytes) == 1)
 				return true;
-			if (text[0] != '.' && policy_domain(text, asked, PROBE_NAME))
+			if (text[0] != '.' && policy_domain(text, text, PROBE_NAME - 2)) {
+				(void)snprintf(asked, PROBE_NAME, operand[0] == '[' &&
+				    *port == 0 ? "[%s]" : "%s", text);
 				return true;
+			}
 		}
 	}
 	(void)tool_trouble("\"%s\" is neither a domain nor HOST or HOST:PORT", operand);
@@ -253,6 +259,9 @@ run_probe(const struct command *command, int argc, char **argv)
 		return tool_usage(command);
 	if (!read_operand(argv[optind], run.asked, &port))
 		return STATUS_TROUBLE;
+	if (!probe_authorities_there(run.names.authorities))
+		return tool_trouble("%s cannot be read, or has no certificates in PEM",
+		    run.names.authorities);
 	status = load_probe_policy(&run);
 	result = calloc(1, sizeof(*result));
 	if (status == STATUS_FINE && result != NULL) {

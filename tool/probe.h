@@ -37,7 +37,7 @@ struct probe_wish {
 /* Milliseconds, by CLOCK_MONOTONIC where a point in time. All of one run of the probe. */
 struct probe_budget {
 	int64_t deadline;	/* of all of it: nothing begins after this */
-	int pause_ms;		/* between two connections to one address */
+	int pause_ms;		/* between two connections, but for those to loopback */
 	int patience_ms;	/* for a banner and any other answer */
 	int64_t last;		/* when the last connection ended; 0: none yet */
 	unsigned connections;	/* that were made */
@@ -195,7 +195,7 @@ struct probe_sts {
 };
 
 struct probe_target {
-	char asked[PROBE_NAME];	/* as it was named, without the port */
+	char asked[PROBE_NAME];	/* as it was named, without port and brackets */
 	bool is_domain;		/* MX were looked up (or the domain itself is its MX) */
 	bool null_mx;		/* RFC 7505 */
 	bool implicit_mx;	/* it has no MX: it is its own (or it is just a host) */
@@ -216,8 +216,8 @@ struct probe_names {
 
 /*
  * Finds what to probe: a domain's MX hosts in their order with addresses, TLSA records and
- * MTA-STS, or, with a port (0: none was given) or for an address or a name without MX, that
- * host alone. "localhost" and addresses are asked of no resolver. False where memory is
+ * MTA-STS, or, with a port (0: none was given), in brackets or for an address or a name
+ * without MX, that host alone. "localhost" and addresses are asked of no resolver. False where memory is
  * short; trouble is in the target.
  */
 bool probe_target_find(const struct probe_names *names, struct probe_budget *budget,
@@ -262,6 +262,9 @@ struct probe_chain {
  */
 bool probe_chain_look(STACK_OF(X509) *sent, const struct probe_host *host,
     const char *domain, const char *authorities, int64_t now, struct probe_chain *chain);
+
+/* Whether there are authorities in that file; of the system's (NULL) it is not looked at. */
+bool probe_authorities_there(const char *authorities);
 
 /* Whether a host's name fits a pattern of an MTA-STS policy (RFC 8461 section 4.1). */
 bool probe_sts_fits(const struct probe_sts *sts, const char *host);

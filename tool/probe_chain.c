@@ -275,6 +275,17 @@ open_authorities(const char *authorities)
 	return NULL;
 }
 
+bool
+probe_authorities_there(const char *authorities)
+{
+	X509_STORE *store = authorities != NULL ? open_authorities(authorities) : NULL;
+	bool there = authorities == NULL || store != NULL;
+
+	X509_STORE_free(store);
+	ERR_clear_error();
+	return there;
+}
+
 /* Whether a root is reached: one that was sent, or one at hand. */
 static bool
 reaches_root(X509_STORE_CTX *context, const STACK_OF(X509) *sent,

@@ -220,8 +220,8 @@ probe_target_find(const struct probe_names *names, struct probe_budget *budget,
 	bool brackets;
 
 	memset(target, 0, sizeof(*target));
-	(void)snprintf(target->asked, sizeof(target->asked), "%s", asked);
 	brackets = undress(asked, text);
+	(void)snprintf(target->asked, sizeof(target->asked), "%s", text);
 	host = add_probe_host(target, text, the_port);
 	if (host_add_address(host, text)) {
 		(void)snprintf(host->name, sizeof(host->name), "%s",

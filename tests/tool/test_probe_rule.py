@@ -165,6 +165,16 @@ def test_no_rule():
     expect(outcome.status == 0, "status", outcome)
 
 
+def test_brackets():
+    """As a next hop, a name in brackets is a host, and a name alone a domain."""
+    place, hosts = world()
+    name = hosts["good"].name
+    for operand, is_domain in (("[%s]" % name, False), (name, True)):
+        outcome = place.probe(operand)
+        expect((outcome.report["is_domain"], outcome.report["asked"]) == (is_domain, name),
+               operand, outcome)
+
+
 def test_agreement():
     """Of a partner: its name is said, and where it stands."""
     place, hosts = world()
@@ -211,6 +221,8 @@ class Calls(Folder):
                 (("--patience", "0", "a.example"), "--patience is a number"),
                 (("--patience", "31", "a.example"), "--patience is a number"),
                 (("--patience", "2s", "a.example"), "--patience is a number"),
+                (("--ca", os.path.join(self.folder, "none"), "a.example"), "cannot be read"),
+                (("--ca", __file__, "a.example"), "has no certificates"),
                 (("--policy", os.path.join(self.folder, "none"), "a.example"), "none")):
             status, said, errors = self.call(*arguments)
             self.assertEqual((status, said), (2, ""), arguments)
