@@ -29,13 +29,11 @@ extern const struct finding_kind probe_kinds_of_server[], probe_kinds_of_chain[]
 
 /* What a function that finds one is written with. */
 #define DETAIL(...) probe_append(detail, PROBE_WORDS, __VA_ARGS__)
+#define MAYBE_UNUSED __attribute__((unused))
 #define FINDS(name) \
 	static bool \
-	name(const struct probe_result *result, const struct probe_each *each, \
-	    char *detail, enum probe_level *level)
-#define UNUSED_HERE \
-	(void)result; \
-	(void)detail; \
-	(void)level
+	name(MAYBE_UNUSED const struct probe_result *result, \
+	    MAYBE_UNUSED const struct probe_each *each, \
+	    MAYBE_UNUSED char *detail, MAYBE_UNUSED enum probe_level *level)
 
 #endif

@@ -92,7 +92,6 @@ FINDS(is_not_yet)
 
 FINDS(is_self_signed)
 {
-	(void)detail;
 	soften_by_dane(result, each, level);
 	return has_chain(each) && each->seen->chain.self_signed &&
 	    !each->seen->chain.verified;
@@ -176,13 +175,11 @@ FINDS(has_wrong_name)
 
 FINDS(is_out_of_order)
 {
-	UNUSED_HERE;
 	return has_chain(each) && !each->seen->chain.ordered;
 }
 
 FINDS(sends_root)
 {
-	UNUSED_HERE;
 	return has_chain(each) && each->seen->chain.root_sent;
 }
 
@@ -190,7 +187,6 @@ FINDS(ends_soon)
 {
 	int64_t end = each->seen->chain.first_end;
 
-	(void)level;
 	detail_day(end, detail);
 	return has_chain(each) && end >= result->now && end - result->now < SOON &&
 	    !is_past(result, each);
@@ -200,7 +196,6 @@ FINDS(has_weak_key)
 {
 	const char *key = each->seen->chain.key;
 
-	UNUSED_HERE;
 	DETAIL("%s", key);
 	return has_chain(each) && ((strncmp(key, "rsa:", 4) == 0 && atoi(key + 4) < 2048) ||
 	    strncmp(key, "dsa", 3) == 0);
@@ -210,7 +205,6 @@ FINDS(has_weak_signature)
 {
 	const char *signature = each->seen->chain.signature;
 
-	UNUSED_HERE;
 	DETAIL("%s", signature);
 	return has_chain(each) && !each->seen->chain.self_signed &&
 	    (strcmp(signature, "sha1") == 0 || strncmp(signature, "md", 2) == 0);
@@ -218,7 +212,6 @@ FINDS(has_weak_signature)
 
 FINDS(has_unusable_tlsa)
 {
-	UNUSED_HERE;
 	return has_chain(each) && each->host->tlsa_count > 0 &&
 	    each->host->tlsa_secure != SECURE_BOGUS && each->seen->chain.tlsa_usable == 0;
 }
@@ -226,7 +219,6 @@ FINDS(has_unusable_tlsa)
 /* Nobody uses those of a zone that is not signed, which is a finding of its own. */
 FINDS(mismatches_tlsa)
 {
-	UNUSED_HERE;
 	return has_chain(each) && each->seen->chain.tlsa_usable > 0 &&
 	    each->host->tlsa_secure != SECURE_BOGUS &&
 	    each->host->tlsa_secure != SECURE_NO && !each->seen->chain.tlsa_of_chain;

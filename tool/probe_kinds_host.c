@@ -7,22 +7,17 @@
 
 FINDS(has_no_address)
 {
-	UNUSED_HERE;
 	DETAIL("%s", each->host->trouble[0] != '\0' ? each->host->trouble : "none is there");
 	return each->host->address_count == 0 && each->host->secure != SECURE_BOGUS;
 }
 
 FINDS(is_bogus)
 {
-	(void)detail;
-	(void)level;
-	(void)result;
 	return each->host->secure == SECURE_BOGUS;
 }
 
 FINDS(is_mx_alias)
 {
-	(void)level;
 	DETAIL("%s", each->host->alias_of);
 	return result->target.is_domain && !result->target.implicit_mx &&
 	    each->host->is_alias;
@@ -30,7 +25,6 @@ FINDS(is_mx_alias)
 
 FINDS(has_bogus_tlsa)
 {
-	UNUSED_HERE;
 	if (each->host->tlsa_trouble[0] != '\0')
 		DETAIL(" (%s)", each->host->tlsa_trouble);
 	return each->host->tlsa_secure == SECURE_BOGUS && each->host->secure != SECURE_BOGUS;
@@ -38,7 +32,6 @@ FINDS(has_bogus_tlsa)
 
 FINDS(has_unsigned_tlsa)
 {
-	UNUSED_HERE;
 	return each->host->tlsa_count > 0 && each->host->tlsa_secure == SECURE_NO;
 }
 
@@ -47,7 +40,6 @@ FINDS(is_not_of_sts)
 {
 	const struct probe_sts *sts = &result->target.sts;
 
-	(void)detail;
 	if (sts->mode == STS_TESTING)
 		*level = PROBE_WARNING;
 	return sts->fetched && sts->mode != STS_NONE &&

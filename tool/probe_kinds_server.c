@@ -37,7 +37,6 @@ detail_said(const struct probe_address *address, char *detail)
 
 FINDS(is_unreachable)
 {
-	UNUSED_HERE;
 	detail_said(each->address, detail);
 	return each->address->reached == REACHED_NOTHING && !each->address->cut_short &&
 	    !is_of_ours(each->address->error);
@@ -45,14 +44,12 @@ FINDS(is_unreachable)
 
 FINDS(has_no_route)
 {
-	UNUSED_HERE;
 	detail_said(each->address, detail);
 	return each->address->reached == REACHED_NOTHING && is_of_ours(each->address->error);
 }
 
 FINDS(has_no_banner)
 {
-	UNUSED_HERE;
 	return each->address->reached == REACHED_CONNECTION &&
 	    each->address->error == ETIMEDOUT;
 }
@@ -66,7 +63,6 @@ is_reply(const char *said)
 
 FINDS(speaks_no_smtp)
 {
-	UNUSED_HERE;
 	detail_said(each->address, detail);
 	return (each->address->reached == REACHED_CONNECTION &&
 	    each->address->error != ETIMEDOUT) ||
@@ -75,20 +71,17 @@ FINDS(speaks_no_smtp)
 
 FINDS(is_refused)
 {
-	UNUSED_HERE;
 	detail_said(each->address, detail);
 	return each->address->reached == REACHED_BANNER && is_reply(each->address->said);
 }
 
 FINDS(has_no_starttls)
 {
-	UNUSED_HERE;
 	return each->address->reached == REACHED_EHLO && !each->address->starttls;
 }
 
 FINDS(refuses_starttls)
 {
-	UNUSED_HERE;
 	detail_said(each->address, detail);
 	return each->address->reached == REACHED_EHLO && each->address->starttls;
 }
@@ -118,7 +111,6 @@ comes_to_nothing(const struct probe_address *address)
 
 FINDS(fails_handshakes)
 {
-	UNUSED_HERE;
 	detail_said(each->address, detail);
 	return comes_to_nothing(each->address);
 }
@@ -127,7 +119,6 @@ FINDS(asks_no_more)
 {
 	const struct probe_address *address = each->address;
 
-	UNUSED_HERE;
 	if (address->refused)
 		DETAIL("it refused further connections");
 	else
@@ -141,8 +132,6 @@ FINDS(asks_no_more)
 
 FINDS(is_old_alone)
 {
-	(void)result;
-	(void)level;
 	probe_offers_text(each->address, detail, PROBE_WORDS);
 	return speaks_old(each->address) && !speaks_new(each->address);
 }
@@ -153,50 +142,42 @@ FINDS(has_old)
 	bool tls10 = address->offers[PROBE_TLS_1_0] == OFFER_YES;
 	bool tls11 = address->offers[PROBE_TLS_1_1] == OFFER_YES;
 
-	UNUSED_HERE;
 	DETAIL("%s", tls10 && tls11 ? "TLS 1.0 and 1.1" : tls10 ? "TLS 1.0" : "TLS 1.1");
 	return (tls10 || tls11) && speaks_new(address);
 }
 
 FINDS(has_ssl)
 {
-	UNUSED_HERE;
 	return each->address->offers[PROBE_SSL_3] == OFFER_YES;
 }
 
 FINDS(takes_rc4)
 {
-	UNUSED_HERE;
 	return each->address->takes_rc4 == OFFER_YES;
 }
 
 FINDS(takes_3des)
 {
-	UNUSED_HERE;
 	return each->address->takes_3des == OFFER_YES;
 }
 
 FINDS(takes_des)
 {
-	UNUSED_HERE;
 	return each->address->takes_des == OFFER_YES;
 }
 
 FINDS(takes_export)
 {
-	UNUSED_HERE;
 	return each->address->takes_export == OFFER_YES;
 }
 
 FINDS(takes_null)
 {
-	UNUSED_HERE;
 	return each->address->takes_null == OFFER_YES;
 }
 
 FINDS(takes_anonymous)
 {
-	UNUSED_HERE;
 	return each->address->takes_anonymous == OFFER_YES;
 }
 
@@ -204,7 +185,6 @@ FINDS(has_weak_dh)
 {
 	int bits = each->address->dh_bits;
 
-	(void)result;
 	DETAIL("%d", bits);
 	if (bits < 1024)
 		*level = PROBE_FAULT;
@@ -216,7 +196,6 @@ FINDS(cannot_renegotiate)
 {
 	const struct probe_address *address = each->address;
 
-	UNUSED_HERE;
 	return (speaks_old(address) || address->offers[PROBE_TLS_1_2] == OFFER_YES) &&
 	    address->offers[PROBE_TLS_1_3] != OFFER_YES && !address->renegotiation &&
 	    !comes_to_nothing(address);
@@ -224,7 +203,6 @@ FINDS(cannot_renegotiate)
 
 FINDS(requires_certificate)
 {
-	UNUSED_HERE;
 	return each->address->requires_certificate;
 }
 
