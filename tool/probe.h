@@ -266,6 +266,9 @@ bool probe_chain_look(STACK_OF(X509) *sent, const struct probe_host *host,
 /* Whether there are authorities in that file; of the system's (NULL) it is not looked at. */
 bool probe_authorities_there(const char *authorities);
 
+/* "none", "testing", "enforce" (probe_sts.c). Static. */
+const char *probe_sts_mode_name(enum probe_sts_mode mode);
+
 /* Whether a host's name fits a pattern of an MTA-STS policy (RFC 8461 section 4.1). */
 bool probe_sts_fits(const struct probe_sts *sts, const char *host);
 

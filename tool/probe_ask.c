@@ -108,7 +108,7 @@ ask_begin(struct ask_run *run, struct wire *wire, const char *what)
 		return false;
 	result = smtp_begin(wire, run->budget, run->address, run->host, what, &told);
 	ask_tell(run, &told);
-	if (result == SMTP_STARTTLS)
+	if (result == SMTP_FINE)
 		return true;
 	wire_close(wire);
 	if (result == SMTP_DEADLINE)

@@ -26,8 +26,6 @@
 
 #define FETCH_MS 60000		/* section 3.3; twice the patience where that is less */
 
-static const bool can_fetch = true;
-
 /* Takes what comes, and ends it where it is too much. */
 static size_t
 take_policy_bytes(char *bytes, size_t size, size_t count, void *data)
@@ -165,24 +163,6 @@ fetch_policy(const struct probe_names *names, const struct probe_budget *budget,
 	return ok;
 }
 
-#else
-
-static const bool can_fetch = false;
-
-static bool
-fetch_policy(const struct probe_names *names, const struct probe_budget *budget,
-    const char *domain, const struct probe_host *host, struct probe_sts *sts)
-{
-	(void)names;
-	(void)budget;
-	(void)domain;
-	(void)host;
-	probe_say(sts->trouble, "this tlsward is built without libcurl", "");
-	return true;
-}
-
-#endif
-
 /* ------------------------------------------------------------------ *
  * What the domain has
  * ------------------------------------------------------------------ */
@@ -258,7 +238,7 @@ sts_find(const struct probe_names *names, const struct probe_budget *budget,
 	bool ok;
 
 	(void)snprintf(name, sizeof(name), "_mta-sts.%s", domain);
-	if (!can_fetch || strlen(name) > 253)
+	if (strlen(name) > 253)
 		return true;
 	if (!dns_ask(dns, name, DNS_TXT, &answer))
 		return false;
@@ -271,3 +251,19 @@ sts_find(const struct probe_names *names, const struct probe_budget *budget,
 		return ok;
 	return find_sts_policy(names, budget, dns, domain, sts);
 }
+
+#else
+
+bool
+sts_find(const struct probe_names *names, const struct probe_budget *budget,
+    struct dns *dns, const char *domain, struct probe_sts *sts)
+{
+	(void)names;
+	(void)budget;
+	(void)dns;
+	(void)domain;
+	(void)sts;
+	return true;
+}
+
+#endif

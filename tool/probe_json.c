@@ -238,17 +238,13 @@ tree_hosts(struct tree *tree, struct probe_result *result)
 static void
 tree_sts(struct tree *tree, const struct probe_sts *sts)
 {
-	static const char *const modes[] = {
-		[STS_NONE] = "none", [STS_TESTING] = "testing", [STS_ENFORCE] = "enforce"
-	};
-
 	tree_open_object(tree, "sts");
 	tree_flag(tree, "asked", sts->asked);
 	tree_flag(tree, "record", sts->record);
 	tree_flag(tree, "fetched", sts->fetched);
 	tree_word(tree, "id", sts->id);
 	if (sts->fetched) {
-		tree_text(tree, "mode", modes[sts->mode]);
+		tree_text(tree, "mode", probe_sts_mode_name(sts->mode));
 		tree_number(tree, "max_age", sts->max_age);
 		tree_open_array(tree, "mx");
 		for (size_t i = 0; i < sts->mx_count; i++)
@@ -278,20 +274,17 @@ tree_findings(struct tree *tree, const struct probe_result *result)
 	tree_close(tree);
 }
 
-/* The requirements as they came out at the address that decides: one that does not. */
+/* The requirements as they came out at the first address that decides; NULL: at none. */
 static const struct probe_judged *
 deciding(struct probe_result *result)
 {
 	struct probe_each each = { .host = NULL };
-	const struct probe_judged *first = NULL;
 
 	while (probe_next(result, &each))
 		if (each.address->reached >= REACHED_EHLO &&
-		    each.seen->judged.met == result->met) {
-			if (first == NULL)
-				first = &each.seen->judged;
-		}
-	return first;
+		    each.seen->judged.met == result->met)
+			return &each.seen->judged;
+	return NULL;
 }
 
 static void

@@ -62,24 +62,6 @@ judge_now(struct judging *judging)
  * Facts
  * ------------------------------------------------------------------ */
 
-/* Whether DANE would verify it (RFC 7672): all names on the way are in signed zones. */
-static enum policy_tri
-dane_of(const struct probe_target *target, const struct probe_each *each)
-{
-	const struct probe_host *host = each->host;
-	enum probe_secure worst = host->tlsa_secure;
-
-	if (host->tlsa_count == 0 && worst != SECURE_UNKNOWN)
-		return POLICY_NO;
-	if (target->is_domain && target->secure != SECURE_YES)
-		worst = target->secure;
-	if (host->secure != SECURE_YES && worst == SECURE_YES)
-		worst = host->secure;
-	if (worst == SECURE_UNKNOWN)
-		return POLICY_UNKNOWN;
-	return worst == SECURE_YES && each->seen->chain.tlsa_matches ? POLICY_YES : POLICY_NO;
-}
-
 /* The names in a certificate, which are its own for as long as "keep" is there. */
 static size_t
 list_names(const GENERAL_NAMES *keep, const char **names)
@@ -407,7 +389,7 @@ judge_address(struct judging *judging)
 	if (!judge_now(judging))
 		return false;
 	judging->allowed = probe_rule_protocols(judging->loaded, &judging->verdict);
-	judging->dane = dane_of(&judging->result->target, judging->each);
+	judging->dane = probe_dane(&judging->result->target, judging->each);
 	if (sk_X509_num(address->chain) > 0)
 		names = X509_get_ext_d2i(sk_X509_value(address->chain, 0),
 		    NID_subject_alt_name, NULL, NULL);

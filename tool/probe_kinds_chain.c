@@ -22,20 +22,12 @@ has_chain(const struct probe_each *each)
 	return sk_X509_num(each->address->chain) > 0;
 }
 
-static bool
-is_in_safe_zone(const struct probe_result *result, const struct probe_host *host)
-{
-	return host->tlsa_secure == SECURE_YES && host->secure == SECURE_YES &&
-	    (!result->target.is_domain || result->target.secure == SECURE_YES);
-}
-
 /* Who verifies by DANE does not ask an authority; who does by MTA-STS, does. */
 static void
 soften_by_dane(const struct probe_result *result, const struct probe_each *each,
     enum probe_level *level)
 {
-	if (each->seen->chain.tlsa_matches && is_in_safe_zone(result, each->host) &&
-	    !result->target.sts.record)
+	if (probe_dane(&result->target, each) == POLICY_YES && !result->target.sts.record)
 		*level = PROBE_INFO;
 }
 

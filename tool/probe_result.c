@@ -97,6 +97,23 @@ probe_is_nameless(const char *name)
 	    inet_pton(AF_INET6, name, bytes) == 1;
 }
 
+enum policy_tri
+probe_dane(const struct probe_target *target, const struct probe_each *each)
+{
+	const struct probe_host *host = each->host;
+	enum probe_secure worst = host->tlsa_secure;
+
+	if (host->tlsa_count == 0 && worst != SECURE_UNKNOWN)
+		return POLICY_NO;
+	if (target->is_domain && target->secure != SECURE_YES)
+		worst = target->secure;
+	if (host->secure != SECURE_YES && worst == SECURE_YES)
+		worst = host->secure;
+	if (worst == SECURE_UNKNOWN)
+		return POLICY_UNKNOWN;
+	return worst == SECURE_YES && each->seen->chain.tlsa_matches ? POLICY_YES : POLICY_NO;
+}
+
 const char *
 probe_level_name(enum probe_level level)
 {

@@ -112,6 +112,10 @@ bool probe_find(struct probe_result *result);
 /* Whether a name stands for this host, or it is an address: no certificate has it. */
 bool probe_is_nameless(const char *name);
 
+/* Whether DANE would verify it (RFC 7672): all names on the way are in signed zones. */
+enum policy_tri probe_dane(const struct probe_target *target,
+    const struct probe_each *each);
+
 /* "fault", "warning", "info". Static. */
 const char *probe_level_name(enum probe_level level);
 

@@ -145,7 +145,7 @@ smtp_reply(struct wire *wire, struct smtp_told *told, struct reply *reply)
 	if (state == REPLY_NONSENSE)
 		return smtp_nonsense(told, reply);
 	if (reply->code < 300)
-		return SMTP_STARTTLS;
+		return SMTP_FINE;
 	(void)snprintf(told->said, sizeof(told->said), "%s", reply->text);
 	return reply->code == 421 ? SMTP_LEAVE : SMTP_REFUSED;
 }
@@ -210,7 +210,7 @@ smtp_hello(struct wire *wire, struct smtp_told *told)
 	enum smtp_result result = smtp_command(wire, told, "EHLO", wire->budget->ehlo,
 	    &reply);
 
-	if (result != SMTP_STARTTLS)
+	if (result != SMTP_FINE)
 		return result;
 	told->reached = REACHED_EHLO;
 	told->starttls = reply.starttls;
@@ -219,7 +219,7 @@ smtp_hello(struct wire *wire, struct smtp_told *told)
 		return SMTP_NO_STARTTLS;
 	}
 	result = smtp_command(wire, told, "STARTTLS", "", &reply);
-	if (result == SMTP_STARTTLS)
+	if (result == SMTP_FINE)
 		told->reached = REACHED_STARTTLS;
 	else if (result == SMTP_REFUSED)
 		(void)wire_send(wire, "QUIT\r\n", 6);
@@ -244,7 +244,7 @@ smtp_begin(struct wire *wire, struct probe_budget *budget,
 	result = smtp_banner(wire, told);
 	if (told->banner[0] != '\0')
 		told->reached = REACHED_BANNER;
-	if (result == SMTP_STARTTLS)
+	if (result == SMTP_FINE)
 		return smtp_hello(wire, told);
 	if (result == SMTP_REFUSED && told->banner[0] != '\0')
 		(void)wire_send(wire, "QUIT\r\n", 6);

@@ -34,7 +34,7 @@ enum reply_state reply_take(struct reply *reply, const uint8_t *bytes, size_t le
 
 /* How a conversation went. */
 enum smtp_result {
-	SMTP_STARTTLS,		/* TLS begins */
+	SMTP_FINE,		/* the reply was 2xx; in the end: TLS begins */
 	SMTP_NO_STARTTLS,	/* it is not announced */
 	SMTP_REFUSED,		/* 4xx or 5xx, or nothing, where there should be a reply */
 	SMTP_LEAVE,		/* 421 */

@@ -194,15 +194,21 @@ struct sts_seen {
 	bool version, mode, age;
 };
 
-static bool
-take_mode(struct sts_piece value, struct probe_sts *sts)
+const char *
+probe_sts_mode_name(enum probe_sts_mode mode)
 {
 	static const char *const names[] = {
 		[STS_NONE] = "none", [STS_TESTING] = "testing", [STS_ENFORCE] = "enforce"
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (sts_piece_is(value, names[i])) {
+	return names[mode];
+}
+
+static bool
+take_mode(struct sts_piece value, struct probe_sts *sts)
+{
+	for (int i = STS_NONE; i <= STS_ENFORCE; i++)
+		if (sts_piece_is(value, probe_sts_mode_name((enum probe_sts_mode)i))) {
 			sts->mode = (enum probe_sts_mode)i;
 			return true;
 		}

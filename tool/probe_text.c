@@ -266,9 +266,6 @@ tell_address(struct telling *telling, const struct probe_each *each)
 static void
 tell_sts(struct telling *telling)
 {
-	static const char *const modes[] = {
-		[STS_NONE] = "none", [STS_TESTING] = "testing", [STS_ENFORCE] = "enforce"
-	};
 	const struct probe_sts *sts = &telling->result->target.sts;
 	char line[PROBE_WORDS] = "";
 
@@ -277,7 +274,7 @@ tell_sts(struct telling *telling)
 	if (!sts->fetched)
 		probe_append(line, sizeof(line), "no policy: %s", sts->trouble);
 	else
-		probe_append(line, sizeof(line), "mode %s, mx", modes[sts->mode]);
+		probe_append(line, sizeof(line), "mode %s, mx", probe_sts_mode_name(sts->mode));
 	for (size_t i = 0; sts->fetched && i < sts->mx_count; i++)
 		probe_append(line, sizeof(line), " %s", sts->mx[i]);
 	tell(telling, "MTA-STS", line);
