@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@
 /* How long whoever writes to a FIFO may take to come, and for a piece. */
 #define FIFO_MS 2000
 #define LOOK_MS 50
+
+#define BESIDE_PROGRAM "/../share/tlsward"
 
 const char *
 file_why(int error)
@@ -180,10 +183,36 @@ file_read_input(size_t most, struct file *file)
 	return result;
 }
 
+/* Whether that file is below that folder; its path is in "path" then, and else as well. */
+static bool
+is_below(const char *folder, const char *name, char *path, size_t size)
+{
+	(void)snprintf(path, size, "%s/%s", folder, name);
+	return access(path, F_OK) == 0;
+}
+
+/* The same below ../share/tlsward of the running program's folder. */
+static bool
+is_beside_program(const char *name, char *path, size_t size)
+{
+	char folder[PATH_MAX + sizeof(BESIDE_PROGRAM)];
+	ssize_t length = readlink("/proc/self/exe", folder, PATH_MAX - 1);
+	char *slash;
+
+	folder[length > 0 ? length : 0] = '\0';
+	slash = strrchr(folder, '/');
+	if (slash == NULL)
+		return false;
+	(void)strcpy(slash, BESIDE_PROGRAM);
+	return is_below(folder, name, path, size);
+}
+
 void
 file_data_path(const char *name, char *path, size_t size)
 {
 	const char *folder = secure_getenv("TLSWARD_DATADIR");
 
-	(void)snprintf(path, size, "%s/%s", folder != NULL ? folder : TLSWARD_DATADIR, name);
+	if (!is_below(folder != NULL ? folder : TLSWARD_DATADIR, name, path, size) &&
+	    (folder != NULL || !is_beside_program(name, path, size)))
+		(void)is_below(folder != NULL ? folder : TLSWARD_DATADIR, name, path, size);
 }

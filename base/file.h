@@ -49,8 +49,9 @@ enum file_result file_read_input(size_t most, struct file *file);
 
 /*
  * Writes the path of a file that the program needs and that was installed with it, "name"
- * being below $datadir/tlsward, or below the folder that TLSWARD_DATADIR in the
- * environment names. Cut where "size" does not do.
+ * being below the folder that TLSWARD_DATADIR in the environment names, or without that
+ * below $datadir/tlsward of the build or, where it is not there but was moved with the
+ * program, below ../share/tlsward of the program's folder. Cut where "size" does not do.
  */
 void file_data_path(const char *name, char *path, size_t size);
 

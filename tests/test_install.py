@@ -8,6 +8,7 @@ It is called in the folder that was built in.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import unittest
@@ -95,6 +96,19 @@ class Install(unittest.TestCase):
         self.make("uninstall-local")
         self.assertFalse(os.path.exists(self.path("")))
         self.assertEqual(os.listdir(os.path.join(self.folder, "share", "tlsward")), [])
+
+    def test_moved(self):
+        """A program that was moved with its files finds them."""
+        os.mkdir(os.path.join(self.folder, "bin"))
+        program = shutil.copy(runner.find_program("tlsward"), os.path.join(self.folder, "bin"))
+        for target in ("install-dist_tlswarddataDATA", "install-dist_pageDATA"):
+            self.make(target)
+        plain = {name: text for name, text in os.environ.items() if name != "TLSWARD_DATADIR"}
+        for more, status in (({}, 0), ({"TLSWARD_DATADIR": "/nonexistent"}, 2)):
+            done = subprocess.run((program, "diagnose", "SSL alert number 48"), check=False,
+                                  env=plain | more, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=runner.TIMEOUT)
+            self.assertEqual(done.returncode, status, done.stderr)
 
 
 if __name__ == "__main__":
