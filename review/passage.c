@@ -95,6 +95,18 @@ best_pattern(const struct diagnosing *run, bool others, size_t least)
 	return least;
 }
 
+/* Makes one blank of several: what was copied out of a table, or set with tabs. */
+static void
+squeeze_blanks(struct buffer *text)
+{
+	size_t to = 0;
+
+	for (size_t from = 0; from < text->length; from++)
+		if (text->text[from] != ' ' || to == 0 || text->text[to - 1] != ' ')
+			text->text[to++] = text->text[from];
+	text->length = to;
+}
+
 /* The least pattern that matches a piece, in whatever way that is read. */
 static size_t
 piece_pattern(struct diagnosing *run, const struct passage_piece *piece)
@@ -105,6 +117,7 @@ piece_pattern(struct diagnosing *run, const struct passage_piece *piece)
 		for (size_t i = 0; passage_text(&run->pieces, piece, i, &run->text); i++) {
 			if (run->text.failed)
 				return NO_PATTERN;
+			squeeze_blanks(&run->text);
 			best = best_pattern(run, others, best);
 		}
 	return best == none ? NO_PATTERN : best;
@@ -401,7 +414,7 @@ list_findings(struct diagnosing *run)
 		struct passage_finding *finding = &passage->findings[i];
 
 		*finding = sorted[i]->finding;
-		finding->root = i == 0;
+		finding->root = i == 0 && finding->entry->rank != DIAGNOSIS_INFORMATION;
 		finding->system = find_system(run, sorted[i]);
 		if (sorted[i]->peer.length > 0 && !sorted[i]->other_peers)
 			finding->peer = keep_said(run, sorted[i]->peer.text,

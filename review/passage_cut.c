@@ -222,7 +222,7 @@ goes_on(struct cutting *cutting, size_t line, bool stamped)
 	if (looks_wrapped(cutting, line))
 		return true;
 	return !meets(cutting, RULE_START, line, NULL) && (cutting->stamped ||
-	    this->text[0] == ' ');
+	    this->text[0] == ' ' || this->text[0] == '(');
 }
 
 static size_t

@@ -39,7 +39,9 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    "smtp_tls_policy_maps|configured|requiretls|associated|alternative|starttls-not|"
 	    "no[t]? (?:valid|suitable|server|supported|received|verified)|out-of-date|"
 	    "keine|Warnung|Verbindung\\w*|client TLS|wrong|weak|lost|self-signed)|-2146|"
-	    "fehler|_TOO_SMALL|UNABLE_|Exception|Transport",
+	    "fehler|_TOO_SMALL|UNABLE_|Exception|Transport|common algorithm|1C7A|"
+	    "AlertDesc|intermediate|Zwischenzert|Zertifikatskette|issue (?:a )?STARTTLS|"
+	    "incomplete|not_supported|SYSCALL",
 	[RULE_THREAD] = "^\\s*\\[(" THREAD ")\\]",
 	[RULE_PROCESS] = "\\b([a-z][\\w./-]*\\[\\d+\\])(?::| )",
 	[RULE_SESSION] = "^[^,]*,[^,]*,([0-9A-F]{16}),\\d+,",

@@ -23,6 +23,8 @@
 /* So many findings and lines are written as text; --json has more. */
 #define SHOWN_FINDINGS 10
 #define SHOWN_LINES 3
+/* Lines are folded so where there is no terminal that says its own. */
+#define WIDTH 80
 
 struct diagnose_run {
 	const char *config;
@@ -56,13 +58,43 @@ add_text_of(struct diagnose_run *run, const char *path)
 	return true;
 }
 
+/* Whether a name ends as those of files do that hold logs and messages. */
+static bool
+ends_as_files(const char *name)
+{
+	static const char *const endings[] = {
+		"log", "txt", "out", "err", "eml", "msg", "csv", "json", "xml", "html", "reg",
+		"evtx", "gz", "bz2", "xz", "zst", "1"
+	};
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot != NULL && dot > name && i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (strcasecmp(dot + 1, endings[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a path's folder is there. */
+static bool
+has_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat status;
+	char *folder = slash != NULL ? strndup(path, (size_t)(slash - path)) : NULL;
+	bool has = folder != NULL && stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
+
+	free(folder);
+	return has;
+}
+
 /* Whether an operand can be nothing but a path: that of a file, if it is there. */
 static bool
 is_path(const char *operand)
 {
 	size_t dots = strspn(operand, ".");
 
-	return dots <= 2 && operand[dots] == '/' && strpbrk(operand, " \n") == NULL;
+	return strpbrk(operand, " \t\n:\"'<>") == NULL && ((dots <= 2 &&
+	    operand[dots] == '/') || ends_as_files(operand) || has_folder(operand));
 }
 
 /* An operand that names a file is that, any other is text. */
@@ -267,7 +299,7 @@ print_passage(const struct diagnose_run *run, const struct passage *passage)
 	} else {
 		status = STATUS_TROUBLE;
 		if (mustache_fill_file("page/diagnose.txt", MUSTACHE_SCREEN, document, &text)) {
-			screen_fold(&text, run->screen.width > 0 ? run->screen.width : INT_MAX,
+			screen_fold(&text, run->screen.width > 0 ? run->screen.width : WIDTH,
 			    false, &out);
 			status = screen_write(&out) == SCREEN_FAILED ? STATUS_TROUBLE :
 			    STATUS_FINE;
@@ -315,7 +347,11 @@ diagnose_operands(struct diagnose_run *run, int count, char **operands)
 			(void)tool_trouble("not enough memory");
 		else {
 			diags_print(diags, false, stderr);
-			status = diagnose_text(run, diagnoses);
+			/* Those that come with tlsward have examples, each of them. */
+			status = diagnoses_example(diagnoses, 0).text == NULL ?
+			    tool_trouble("nothing is known without the file \"diagnoses\": "
+			    "install tlsward again, or set TLSWARD_DATADIR") :
+			    diagnose_text(run, diagnoses);
 		}
 	}
 	diagnoses_free(&diagnoses);

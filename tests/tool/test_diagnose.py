@@ -81,8 +81,8 @@ class Diagnose(Folder):
         self.assertEqual(errors, "")
         found = json.loads(out)
         self.assertEqual(out.count("\n"), 1)
-        self.assertEqual(sum(each["root"] for each in found),
-                         1 if any(each["entry"] for each in found) else 0, out)
+        self.assertEqual(sum(each["root"] for each in found), any(
+            each["entry"] and each["rank"] != "information" for each in found), out)
         return status, found
 
     def roots(self, text, *options):
@@ -283,6 +283,26 @@ class Unknown(Diagnose):
         self.assertEqual((status, out), (2, ""))
         self.assertIn("cannot read /nonexistent/log: No such file", errors)
 
+    def test_a_file_that_is_not_there(self):
+        """What can be nothing but a file's name is not taken for text."""
+        self.write("logs/mail.log", "zzcause\n")
+        for name in ("mial.log", "console.txt", "./x", os.path.join(self.folder, "logs", "x"),
+                     "bounce.eml", "mail.log.1"):
+            status, out, errors = run("diagnose", "-c", self.settings, name)
+            self.assertEqual((status, out), (2, ""), name)
+            self.assertIn(f"cannot read {name}: No such file", errors)
+        for text in ("javax.net.ssl.SSLException", "mx.acme.example", "0x80090331",
+                     "SSL/TLS", "zzcause", "tls=may/!requiretls:nostarttls", "1C7Ah"):
+            self.assertIn(run("diagnose", "-c", self.settings, text)[0], (0, 1), text)
+
+    def test_nothing_is_known(self):
+        """Without the entries that come with tlsward it gives no answer."""
+        for options in ((), ("--json",)):
+            status, out, errors = run("diagnose", *options, "zzcause", env=dict(
+                os.environ, TLSWARD_DATADIR=self.folder + "/none"))
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn("install tlsward again", errors)
+
 
 class Systems(Diagnose):
     def test_whose_entries_count(self):
@@ -309,7 +329,18 @@ class Text(Diagnose):
                 ("zznote", "A note. This is not an error.")):
             status, out, errors = run("diagnose", "-c", self.settings, text=text)
             self.assertEqual((status, errors), (0, ""))
-            self.assertEqual(out.splitlines()[0], first)
+            self.assertEqual(" ".join(out.split())[:len(first)], first)
+
+    def test_long_lines(self):
+        """They are folded, and go on below the words of their first line."""
+        words = " ".join(["word"] * 30)
+        self.write("diagnoses", f"entry long\npattern zzlong\nmeaning {words}\n"
+                                f"cause {words}\nfix {words}\ncheck {words}\n")
+        _, out, _ = run("diagnose", "-c", self.settings, "zzlong " + words)
+        self.assertLessEqual(max(map(len, out.splitlines())), 80)
+        for word in ("cause", "fix", "check"):
+            self.assertRegex(out, rf"\n  {word:<6} word.*\n {{9}}word")
+        self.assertEqual(out.lower().count("word"), 150)
 
     def test_a_file_of_ones_own_that_is_wrong(self):
         self.write("diagnoses", "entry a\npattern (\nmeaning m\n")
