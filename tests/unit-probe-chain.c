@@ -202,10 +202,10 @@ how_chains_are_put_together(void **state)
 		{ { LEAF, ROOT, MIDDLE, NOBODY }, COMPLETE | ROOT_SENT, 0, X509_V_OK, 0, 90,
 		    "" },
 		{ { LEAF, NOBODY }, ORDERED, 0,
-		    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0, 90, "CN = Middle" },
+		    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0, 90, "CN=Middle" },
 		/* Neither is the root of use without what is between. */
 		{ { LEAF, ROOT, NOBODY }, ORDERED | ROOT_SENT, 1,
-		    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0, 90, "CN = Middle" },
+		    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0, 90, "CN=Middle" },
 		{ { LEAF, LEAF, MIDDLE, NOBODY }, ORDERED | COMPLETE, 1, X509_V_OK, 0, 90, "" },
 		{ { LEAF, OTHER_LEAF, MIDDLE, NOBODY }, ORDERED | COMPLETE, 1, X509_V_OK, 0, 90,
 		    "" },
@@ -214,7 +214,7 @@ how_chains_are_put_together(void **state)
 		{ { LEAF, MIDDLE, CROSS, NOBODY }, ORDERED | COMPLETE, 0, X509_V_OK, 0, 90,
 		    "" },
 		{ { OTHER_LEAF, NOBODY }, ORDERED, 0,
-		    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0, 90, "CN = Other Root" },
+		    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0, 90, "CN=Other Root" },
 		{ { OTHER_LEAF, OTHER_ROOT, NOBODY }, ORDERED | COMPLETE | ROOT_SENT, 0,
 		    X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, 1, 90, "" },
 		{ { SELF, NOBODY }, ORDERED | COMPLETE | SELF_SIGNED, 0,
@@ -307,7 +307,7 @@ names_that_are_shown(void **state)
 
 		look_at((enum who[]){ cases[i].leaf, MIDDLE, NOBODY }, host, NULL, &chain);
 		assert_string_equal(chain.names, cases[i].names);
-		assert_string_equal(chain.issuer, "CN = Middle");
+		assert_string_equal(chain.issuer, "CN=Middle");
 		assert_string_equal(chain.key, "ec:P-256");
 		assert_string_equal(chain.signature, "sha256");
 		assert_int_equal(chain.not_before, NOW - 10 * DAY);

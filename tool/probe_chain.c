@@ -14,15 +14,14 @@
 #include <string.h>
 #include <time.h>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "tool/probe_say.h"
 #include "policy/certificate.h"
 #include "policy/policy.h"
 #include "base/arena.h"
-#include "base/buffer.h"
 #include "base/text.h"
 
 /* Of a chain that has more, the rest is not looked at. */
@@ -32,44 +31,6 @@
 /* ------------------------------------------------------------------ *
  * What certificates say
  * ------------------------------------------------------------------ */
-
-/* Copies what fits, and frees the buffer. False where memory was short. */
-static bool
-write_cut(struct buffer *buffer, char *out, size_t size)
-{
-	size_t left = size - 1;
-	struct text_piece piece = { .length = 0 };
-	bool ok = !buffer->failed;
-
-	if (buffer->length > 0) {
-		piece = text_take(buffer->text, &left);
-		memcpy(out, buffer->text, piece.length);
-	}
-	out[piece.length] = '\0';
-	buffer_free(buffer);
-	return ok;
-}
-
-/* A name as "C = DE, O = Acme, CN = Acme Root". */
-static bool
-write_subject(char out[PROBE_TEXT], const X509_NAME *name)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	struct buffer buffer = BUFFER_INIT;
-	char *text = NULL;
-	long length;
-	bool ok;
-
-	out[0] = '\0';
-	if (bio == NULL)
-		return false;
-	ok = X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) >= 0;
-	length = BIO_get_mem_data(bio, &text);
-	if (ok && length > 0)
-		text_escape(&buffer, text, (size_t)length, TEXT_PLAIN);
-	BIO_free(bio);
-	return write_cut(&buffer, out, PROBE_TEXT) && ok;
-}
 
 /* Appends one of subjectAltName's names that a server may have. */
 static void
@@ -107,7 +68,7 @@ write_names(X509 *x509, const char *common_name, char *out, size_t size)
 	if (buffer.length == 0)
 		text_escape(&buffer, common_name, strlen(common_name), TEXT_PLAIN);
 	GENERAL_NAMES_free(names);
-	return write_cut(&buffer, out, size);
+	return probe_take_text(out, size, &buffer);
 }
 
 /* A common name in U-labels, where no subjectAltName is there instead. */
@@ -159,7 +120,7 @@ look_at_leaf(X509 *leaf, const struct probe_host *host, const char *domain,
 	if (ok) {
 		take_leaf(leaf, &certificate, host, domain, chain);
 		ok = write_names(leaf, certificate.cn, chain->names, sizeof(chain->names)) &&
-		    write_subject(chain->issuer, X509_get_issuer_name(leaf));
+		    probe_name_text(chain->issuer, X509_get_issuer_name(leaf));
 	}
 	arena_release(&arena);
 	certificate_reader_free(&reader);
@@ -337,7 +298,7 @@ verify_chain(STACK_OF(X509) *sent, const struct chain_path *path, const char *au
 		ok = chain->verify_error != X509_V_ERR_OUT_OF_MEM;
 	}
 	if (ok && !chain->complete)
-		ok = write_subject(chain->missing, X509_get_issuer_name(last));
+		ok = probe_name_text(chain->missing, X509_get_issuer_name(last));
 	X509_STORE_CTX_free(context);
 	X509_STORE_free(store);
 	return ok;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tool/probe_say.h"
+
 /* After which a server that said nothing may yet show that it waits for TLS. */
 #define SMTP_RECORD_MS 2000
 
@@ -50,7 +52,7 @@ reply_line(struct reply *reply)
 	code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
 	if (reply->lines == 0) {
 		reply->code = code;
-		wire_text(reply->text, sizeof(reply->text), line, length);
+		(void)probe_text(reply->text, sizeof(reply->text), line, length);
 	} else if (code != reply->code) {
 		return REPLY_NONSENSE;
 	}
@@ -105,7 +107,7 @@ smtp_nonsense(struct smtp_told *told, const struct reply *reply)
 	else if (reply->length == sizeof(reply->line))
 		smtp_say(told, "its reply is one line without an end");
 	else
-		wire_text(told->said, sizeof(told->said), line, reply_length(reply));
+		(void)probe_text(told->said, sizeof(told->said), line, reply_length(reply));
 	return SMTP_NONSENSE;
 }
 

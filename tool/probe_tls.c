@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "tool/probe_say.h"
 #include "tool/probe_smtp.h"
 
 /* Of one connection: some times what the longest handshake has. */
@@ -157,19 +158,14 @@ tls_take_chain(X509_STORE_CTX *store, void *data)
 }
 
 char *
-tls_name_text(X509_NAME *name)
+tls_name_text(const X509_NAME *name)
 {
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text = NULL, *bytes;
-	long length;
+	char *text = malloc(PROBE_TEXT);
 
-	if (bio != NULL &&
-	    X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0 &&
-	    (length = BIO_get_mem_data(bio, &bytes)) >= 0 &&
-	    (text = malloc(PROBE_TEXT)) != NULL)
-		wire_text(text, PROBE_TEXT, bytes, (size_t)length);
-	BIO_free(bio);
-	return text;
+	if (text != NULL && probe_name_text(text, name))
+		return text;
+	free(text);
+	return NULL;
 }
 
 static bool
@@ -262,7 +258,7 @@ tls_is_text(const struct tls_talk *talk)
 		return false;
 	length = end != NULL ? (size_t)(end - first) : length;
 	length -= length > 0 && first[length - 1] == '\r';
-	wire_text(text, sizeof(text), first, length);
+	(void)probe_text(text, sizeof(text), first, length);
 	(void)snprintf(talk->answer->said, sizeof(talk->answer->said), "no TLS: %s", text);
 	return true;
 }

@@ -69,6 +69,6 @@ void tls_shake(struct tls_client *client, struct wire *wire, const struct tls_as
 void tls_answer_free(struct tls_answer *answer);
 
 /* A name as text, as RFC 4514 has it, escaped and cut; malloc'd. NULL: no memory. */
-char *tls_name_text(X509_NAME *name);
+char *tls_name_text(const X509_NAME *name);
 
 #endif

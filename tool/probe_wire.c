@@ -12,8 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
-
 int64_t
 probe_clock_ms(void)
 {
@@ -222,21 +220,4 @@ wire_give_back(struct wire *wire, const void *bytes, size_t length)
 	memcpy(wire->bytes, bytes, length);
 	wire->at = 0;
 	wire->have = length;
-}
-
-void
-wire_text(char *room, size_t size, const void *bytes, size_t length)
-{
-	struct buffer text = BUFFER_INIT;
-	size_t left = size - 1;
-
-	room[0] = '\0';
-	text_escape(&text, bytes, length, TEXT_PLAIN);
-	if (!text.failed && text.text != NULL) {
-		struct text_piece piece = text_take(text.text, &left);
-
-		memcpy(room, text.text, piece.length);
-		room[piece.length] = '\0';
-	}
-	buffer_free(&text);
 }

@@ -50,7 +50,4 @@ enum wire_result wire_receive(struct wire *wire, void *bytes, size_t *length);
 /* Gives bytes back that were received last (not more): the next is to have them. */
 void wire_give_back(struct wire *wire, const void *bytes, size_t length);
 
-/* Writes a stranger's bytes into "room", escaped, and cut where it ends. */
-void wire_text(char *room, size_t size, const void *bytes, size_t length);
-
 #endif
