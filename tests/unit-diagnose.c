@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "review/review.h"
+#include "review/diagnose.h"
 
 static char folder[] = "/tmp/unit-diagnose.XXXXXX";
 
@@ -176,9 +176,44 @@ nothing_is_missed_in_a_log(void **state)
 	diags_free(&diags);
 }
 
-/* Every entry has both, and is the root of what it is to match. */
+/* Whether an entry has examples of both sorts. */
+static bool
+has_both(const struct diagnoses *diagnoses, const struct diagnosis *entry)
+{
+	struct diagnosis_example example;
+	bool has[2] = { false, false };
+
+	for (size_t i = 0; (example = diagnoses_example(diagnoses, i)).text != NULL; i++)
+		if (example.entry == entry)
+			has[example.unlike] = true;
+	return has[0] && has[1];
+}
+
 static void
 entries_have_examples(void **state)
+{
+	struct diags *diags = diags_new();
+	struct diagnoses *diagnoses;
+	int wrong = 0;
+
+	(void)state;
+	(void)unlink(path_of("diagnoses"));
+	diagnoses = read_all(diags);
+	assert_true(diagnoses->count > 100);
+	for (size_t i = 0; i < diagnoses->count; i++)
+		if (!has_both(diagnoses, &diagnoses->entries[i])) {
+			print_error("%s: has not both \"like\" and \"unlike\"\n",
+			    diagnoses->entries[i].id);
+			wrong++;
+		}
+	assert_int_equal(wrong, 0);
+	diagnoses_free(&diagnoses);
+	diags_free(&diags);
+}
+
+/* Every entry is the root of what it is to match. */
+static void
+entries_are_roots(void **state)
 {
 	struct diags *diags = diags_new();
 	struct diagnoses *diagnoses = read_all(diags);
@@ -316,6 +351,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(examples_are_met),
 		cmocka_unit_test(own_entries_come_first),
 		cmocka_unit_test(entries_have_examples),
+		cmocka_unit_test(entries_are_roots),
 		cmocka_unit_test(nothing_is_missed_in_a_log),
 		cmocka_unit_test(words_of_entries),
 		cmocka_unit_test(bad_entries_are_left_out),

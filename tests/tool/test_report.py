@@ -435,7 +435,10 @@ class Outgoing(Report):
                      "came to no TLS session: no version in common",
                      "2 connections of our server to your server in.sparbank.example",
                      "postfix/smtpd[1]: SSL_accept error", "let it offer STARTTLS with TLS 1.2",
-                     "smtpd_tls_security_level = may", "openssl s_client -starttls smtp"):
+                     "smtpd_tls_security_level = may", "openssl s_client -starttls smtp",
+                     "What to do (\"the other side\" is your server): The other side enables "
+                     "TLS 1.2; ",
+                     "Domino \"SSL negotiated over TCP/IP port\" = Enabled"):
             self.assertIn(text, body)
 
     def test_how_it_is_known_whose_a_handshake_is(self):
@@ -449,7 +452,10 @@ class Outgoing(Report):
         self.journal.handshake(at(3), "unknown-ca", host="mx5.sparbank.example")
         output = words(self.output("--partner", "Sparbank", "--mail"))
         self.assertIn("does not trust the issuer of our certificate", output)
+        self.assertIn(": Compare the suites of both; ", output)
+        self.assertNotIn("Send the whole chain", output)
         self.assertIn("How to have better cipher suites when sending", output)
+        self.assertIn("Domino: no SSLCipherSpec in notes.ini", output)
         for text in ("enable one of these", "cipher is not one agreed", "no verified certificate",
                      "How to set the certificate"):
             self.assertNotIn(text, output)
@@ -486,7 +492,9 @@ class Mail(Report):
         for text in ("550 5.7.5 the key is not the registered one", "mx.sparbank.example",
                      f"Since {long(4)}, 2 of 102 messages from you to us were refused",
                      "agreed: TLS 1.2 or newer we saw: TLSv1.0 (1)", "TLS 1.2 or newer on it",
-                     OTHER, "Postfix:", "Exim:", "Sendmail:", "Exchange:", "ticket 4711",
+                     OTHER, "Postfix:", "Exim:", "Sendmail:", "Exchange:",
+                     "Domino: 9.0.1 with FP3 IF2 or newer", "Domino: the TLS credentials",
+                     "ticket 4711",
                      "To test it", "Please answer to this message"):
             self.assertIn(text, body)
         self.assertIn(f"we saw: mx.sparbank.example, {OTHER}", body)
