@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tool/screen.h"
@@ -47,22 +46,19 @@ struct partner_run {
 static bool
 load_text(const char *text, struct policy **policy, struct diags *diags)
 {
-	size_t length = strlen(text);
-	int file = memfd_create("tlsward", MFD_CLOEXEC);
-	enum policy_load_result result = POLICY_UNREADABLE;
-	char path[64];
+	enum policy_load_result result;
+	char path[TOOL_PATH_SIZE];
+	int file = tool_text_file(text, strlen(text), path);
 
 	*policy = NULL;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	if (file == -1 || write(file, text, length) != (ssize_t)length)
-		(void)tool_trouble("cannot try a policy: %s", strerror(errno));
-	else if ((result = policy_load(path, policy, diags)) == POLICY_NO_MEMORY ||
-	    diags_failed(diags))
+	if (file == -1)
+		return false;
+	result = policy_load(path, policy, diags);
+	if (result == POLICY_NO_MEMORY || diags_failed(diags))
 		(void)tool_trouble("not enough memory");
 	else if (result == POLICY_UNREADABLE)
 		(void)tool_trouble("cannot try a policy: %s cannot be read", path);
-	if (file != -1)
-		(void)close(file);
+	(void)close(file);
 	return (result == POLICY_LOADED || result == POLICY_INVALID) &&
 	    !diags_failed(diags);
 }

@@ -86,11 +86,8 @@ read_sources(struct import *import, int count, char **paths)
 	if (count == 0)
 		paths = only;
 	import->source_count = count == 0 ? 1 : (size_t)count;
-	import->sources = calloc(import->source_count, sizeof(*import->sources));
-	if (import->sources == NULL) {
-		(void)tool_trouble("not enough memory");
-		return false;
-	}
+	import->sources = import_memory(import, import->source_count *
+	    sizeof(*import->sources));
 	for (size_t i = 0; fine && i < import->source_count; i++)
 		fine = read_source(paths[i], &import->sources[i]);
 	return fine;
@@ -149,7 +146,6 @@ import_all(struct import *import, int count, char **paths)
 		status = write_policy(import);
 	for (size_t i = 0; i < import->source_count; i++)
 		free(import->sources[i].text);
-	free(import->sources);
 	arena_release(&import->arena);
 	return status;
 }

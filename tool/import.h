@@ -116,12 +116,18 @@ void import_note(struct import *import, struct import_rule *rule, const char *fo
 const char *import_word(struct import *import, const char *text);
 
 /* ------------------------------------------------------------------ *
- * Comments
+ * Text, memory and comments
  * ------------------------------------------------------------------ */
 
 /* Formatted text that lives until all is written. */
 const char *import_text(struct import *import, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* A buffer's text, which lives as long; the buffer is freed. */
+const char *import_take(struct import *import, struct buffer *text);
+
+/* Zeroed memory that lives as long. */
+void *import_memory(struct import *import, size_t size);
 
 /*
  * What there is to know, at this place, or before the rule where that is not NULL. Without

@@ -23,7 +23,7 @@
  * Memory and text
  * ------------------------------------------------------------------ */
 
-static void *
+void *
 import_memory(struct import *import, size_t size)
 {
 	void *memory = arena_alloc(&import->arena, size);
@@ -65,6 +65,18 @@ import_text(struct import *import, const char *format, ...)
 	return text;
 }
 
+const char *
+import_take(struct import *import, struct buffer *text)
+{
+	const char *kept;
+
+	if (text->failed)
+		exit(tool_trouble("not enough memory"));
+	kept = import_text(import, "%s", text->text != NULL ? text->text : "");
+	buffer_free(text);
+	return kept;
+}
+
 /* What a policy's word may be of, but for stars at its start. */
 static bool
 is_word(const char *text)
@@ -79,7 +91,6 @@ const char *
 import_word(struct import *import, const char *text)
 {
 	struct buffer visible = BUFFER_INIT, string = BUFFER_INIT;
-	const char *kept;
 
 	if (is_word(text))
 		return import_text(import, "%s", text);
@@ -89,12 +100,9 @@ import_word(struct import *import, const char *text)
 		buffer_format(&string, "%s%c",
 		    strchr("\"\\", visible.text[i]) != NULL ? "\\" : "", visible.text[i]);
 	buffer_string(&string, "\"");
-	if (visible.failed || string.failed)
-		exit(tool_trouble("not enough memory"));
-	kept = import_text(import, "%s", string.text);
+	string.failed |= visible.failed;
 	buffer_free(&visible);
-	buffer_free(&string);
-	return kept;
+	return import_take(import, &string);
 }
 
 /* ------------------------------------------------------------------ *

@@ -25,11 +25,7 @@
 char *
 mta_copy(struct import *import, const char *text)
 {
-	char *copy = arena_text(&import->arena, text, strlen(text));
-
-	if (copy == NULL)
-		exit(tool_trouble("not enough memory"));
-	return copy;
+	return strcpy(import_memory(import, strlen(text) + 1), text);
 }
 
 static bool

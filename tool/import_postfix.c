@@ -63,16 +63,11 @@ postfix_value(const struct postfix *postfix, const char *name)
 {
 	const struct postfix_parameter *found = find_parameter(postfix, name, strlen(name));
 	struct buffer text = BUFFER_INIT;
-	const char *value;
 
 	if (found == NULL)
 		return NULL;
 	add_expanded(postfix, found->value, 0, &text);
-	if (text.failed)
-		exit(tool_trouble("not enough memory"));
-	value = import_text(postfix->import, "%s", text.text != NULL ? text.text : "");
-	buffer_free(&text);
-	return value;
+	return import_take(postfix->import, &text);
 }
 
 /* Cuts "name = value" in two; NULL: it is none. */
@@ -116,9 +111,7 @@ read_main(struct postfix *postfix, const struct import_source *source)
 			    number);
 			continue;
 		}
-		parameter = arena_alloc(&import->arena, sizeof(*parameter));
-		if (parameter == NULL)
-			exit(tool_trouble("not enough memory"));
+		parameter = import_memory(import, sizeof(*parameter));
 		parameter->name = line;
 		parameter->value = value;
 		parameter->file = source->name;
@@ -159,7 +152,6 @@ table_text(struct postfix *postfix, const char *path, const char **name)
 	struct import *import = postfix->import;
 	struct buffer text = BUFFER_INIT;
 	struct file file;
-	const char *kept = NULL;
 
 	for (size_t i = 0; i < import->source_count; i++)
 		if (strcmp(base_name(import->sources[i].name), base_name(path)) == 0) {
@@ -172,10 +164,7 @@ table_text(struct postfix *postfix, const char *path, const char **name)
 		return NULL;
 	decode_text(file.text, file.length, &text);
 	free(file.text);
-	if (!text.failed)
-		kept = import_text(import, "%s", text.text != NULL ? text.text : "");
-	buffer_free(&text);
-	return kept;
+	return import_take(import, &text);
 }
 
 /* What stands in main.cf itself: inline:{ {key = value}, key=value }. */
@@ -427,9 +416,7 @@ import_postfix(struct import *import)
 	    "smtpd_end_of_data_restrictions" };
 	struct postfix postfix = { .import = import, .last = &postfix.parameters };
 
-	postfix.used = arena_alloc(&import->arena, import->source_count * sizeof(bool));
-	if (postfix.used == NULL)
-		exit(tool_trouble("not enough memory"));
+	postfix.used = import_memory(import, import->source_count * sizeof(bool));
 	for (size_t i = 0; i < import->source_count; i++)
 		if (is_main(import, import->sources[i].text)) {
 			postfix.used[i] = true;

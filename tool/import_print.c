@@ -61,7 +61,7 @@ add_comment_line(struct import *import, const char *line, size_t length,
 		text = found + strlen(own);
 	}
 	buffer_string(out, text);
-	if (out->text[out->length - 1] == '\\')
+	if (!out->failed && out->text[out->length - 1] == '\\')
 		buffer_string(out, ".");
 }
 
@@ -98,13 +98,10 @@ print_comments(struct print *print, const struct import_lines *comments)
 	for (const struct import_line *line = comments->first; line != NULL;
 	    line = line->next)
 		import_fold_comment(print->import, line, IMPORT_WIDTH, &all);
-	if (all.failed)
-		exit(tool_trouble("not enough memory"));
-	for (char *rest = all.text; rest != NULL && *rest != '\0';) {
-		text = strsep(&rest, "\n");
-		add_printed(print, NULL, import_text(print->import, "%s", text));
-	}
-	buffer_free(&all);
+	text = import_take(print->import, &all);
+	for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1)
+		add_printed(print, NULL, import_text(print->import, "%.*s",
+		    (int)(end - text), text));
 }
 
 /* ------------------------------------------------------------------ *
@@ -118,7 +115,6 @@ fold_setting(struct import *import, const char *indent, const char *text)
 	struct buffer line = BUFFER_INIT;
 	size_t start = 0;
 	bool quoted = false;
-	const char *kept;
 
 	buffer_string(&line, indent);
 	for (; *text != '\0'; text++) {
@@ -132,11 +128,7 @@ fold_setting(struct import *import, const char *indent, const char *text)
 			buffer_add(&line, (unsigned char)*text < ' ' ? " " : text, 1);
 		}
 	}
-	if (line.failed)
-		exit(tool_trouble("not enough memory"));
-	kept = import_text(import, "%s", line.text);
-	buffer_free(&line);
-	return kept;
+	return import_take(import, &line);
 }
 
 static void
@@ -301,10 +293,7 @@ print_agreement_domains(struct print *print, struct import_rule *rule)
 		}
 		buffer_format(&line, "%s %s", line.length == 0 ? "\tdomain" : "", word);
 	}
-	if (line.failed)
-		exit(tool_trouble("not enough memory"));
-	add_printed(print, rule, import_text(print->import, "%s", line.text));
-	buffer_free(&line);
+	add_printed(print, rule, import_take(print->import, &line));
 }
 
 static bool
@@ -446,15 +435,12 @@ print_rule(struct print *print, struct import_rule *rule)
 	list_whos(print, rule, IMPORT_BELOW, &line);
 	list_whos(print, rule, IMPORT_BOTH, &line);
 	buffer_string(&line, " {");
-	if (line.failed)
-		exit(tool_trouble("not enough memory"));
-	add_printed(print, rule, import_text(print->import, "%s", line.text));
+	add_printed(print, rule, import_take(print->import, &line));
 	print_rule_settings(print, rule, "\t");
 	add_printed(print, rule, "}");
 	if (!has_agreement(rule))
 		add_rule_case(print, rule);
 	print->page->others++;
-	buffer_free(&line);
 }
 
 static void
@@ -486,10 +472,7 @@ print_cases(struct print *print, const struct import_line *each)
 
 		buffer_string(&line, "#| ");
 		text_visible(&line, each->text);
-		if (line.failed)
-			exit(tool_trouble("not enough memory"));
-		add_printed(print, NULL, import_text(print->import, "%s", line.text));
-		buffer_free(&line);
+		add_printed(print, NULL, import_take(print->import, &line));
 	}
 }
 

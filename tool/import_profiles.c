@@ -9,11 +9,11 @@
 #include "tool/import_host.h"
 
 #include <glob.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "tool/tool.h"
 #include "policy/policy.h"
 #include "base/diag.h"
 #include "base/file.h"
@@ -22,23 +22,21 @@
 
 /* A policy of that one profile; NULL: it cannot be used. */
 static struct policy *
-profile_load(const char *path, const char *name)
+profile_load(struct import *import, const char *path, const char *name)
 {
 	struct diags *diags = diags_new();
 	struct policy *policy = NULL;
-	char text[1024], there[64];
-	int fd = memfd_create("profile", MFD_CLOEXEC);
-	int length = snprintf(text, sizeof(text), "include \"%s\"\nfrom partner.example "
+	const char *text = import_text(import, "include \"%s\"\nfrom partner.example "
 	    "{ use %s }\n", path, name);
+	char there[TOOL_PATH_SIZE];
+	int file = tool_text_file(text, strlen(text), there);
 
-	if (diags != NULL && fd >= 0 && length > 0 && (size_t)length < sizeof(text) &&
-	    write(fd, text, (size_t)length) == length) {
-		(void)snprintf(there, sizeof(there), "/proc/self/fd/%d", fd);
-		if (policy_load(there, &policy, diags) != POLICY_LOADED)
-			policy_free(&policy);
-	}
-	if (fd >= 0)
-		(void)close(fd);
+	if (file == -1)
+		exit(STATUS_TROUBLE);
+	if (diags == NULL || policy_load(there, &policy, diags) == POLICY_NO_MEMORY ||
+	    diags_failed(diags))
+		exit(tool_trouble("not enough memory"));
+	(void)close(file);
 	diags_free(&diags);
 	return policy;
 }
@@ -102,12 +100,15 @@ static bool
 profile_files(glob_t *found)
 {
 	char pattern[512];
+	int result;
 
 	file_data_path("profiles/*.conf", pattern, sizeof(pattern));
-	if (glob(pattern, 0, NULL, found) == 0)
-		return true;
-	globfree(found);
-	return glob(TLSWARD_SYSCONFDIR "/tlsward/profiles/*.conf", 0, NULL, found) == 0;
+	result = glob(pattern, 0, NULL, found);
+	if (result == GLOB_NOMATCH)
+		result = glob(TLSWARD_SYSCONFDIR "/tlsward/profiles/*.conf", 0, NULL, found);
+	if (result == GLOB_NOSPACE)
+		exit(tool_trouble("not enough memory"));
+	return result == 0;
 }
 
 bool
@@ -124,7 +125,7 @@ host_profiles(struct import *import, const struct host *host, struct host_profil
 		const char *slash = strrchr(found.gl_pathv[i], '/');
 		const char *base = slash != NULL ? slash + 1 : found.gl_pathv[i];
 		const char *name = import_text(import, "%.*s", (int)strcspn(base, "."), base);
-		struct policy *policy = profile_load(found.gl_pathv[i], name);
+		struct policy *policy = profile_load(import, found.gl_pathv[i], name);
 		size_t taken;
 
 		if (policy == NULL)

@@ -5,10 +5,13 @@
  */
 #include "tool/import_schannel_reg.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "tool/tool.h"
 #include "base/text.h"
 
 #define VALUES_MAX 4096
@@ -115,9 +118,9 @@ reg_next_line(struct reg_reader *r, struct buffer *line)
 			reg_add_line(r, line);
 		}
 		if (line->failed)
-			r->import->arena.failed = true;
+			exit(tool_trouble("not enough memory"));
 		if (line->length > 0 && line->text[0] != ';')
-			return !line->failed;
+			return true;
 	}
 	return false;
 }
@@ -151,13 +154,13 @@ reg_unpaste(struct reg_reader *r, char *line, const char *end)
  * What is kept
  * ------------------------------------------------------------------ */
 
-static char *
+static const char *
 reg_lower(struct import *import, const char *text, size_t length)
 {
-	char *lower = arena_text(&import->arena, text, length);
+	char *lower = import_memory(import, length + 1);
 
-	for (char *each = lower; each != NULL && *each != '\0'; each++)
-		*each = text_lower(*each);
+	for (size_t i = 0; i < length; i++)
+		lower[i] = text_lower(text[i]);
 	return lower;
 }
 
@@ -191,9 +194,7 @@ reg_make(struct reg_reader *r, const char *name)
 		return NULL;
 	}
 	if (value == NULL) {
-		value = arena_alloc(&r->import->arena, sizeof(*value));
-		if (value == NULL)
-			return NULL;
+		value = import_memory(r->import, sizeof(*value));
 		*r->reg->last = value;
 		r->reg->last = &value->next;
 		r->reg->count++;
@@ -231,7 +232,7 @@ reg_take_key(struct reg_reader *r, const char *line)
 	const char *end = strrchr(line, ']');
 	bool removes = line[1] == '-';
 	const char *path = line + 1 + removes;
-	char *key;
+	const char *key;
 	size_t root = 0;
 
 	r->key = NULL;
@@ -247,16 +248,14 @@ reg_take_key(struct reg_reader *r, const char *line)
 	while (end > path + root && (end[-1] == '\\' || end[-1] == ' '))
 		end--;
 	key = reg_lower(r->import, path + root, (size_t)(end - path) - root);
-	if (key == NULL || !(removes || reg_is_kept(key)))
-		return;
 	if (removes) {
 		reg_remove_key(r->reg, key);
-		return;
-	}
-	r->shown = arena_text(&r->import->arena, path + root, (size_t)(end - path) - root);
-	r->key = r->shown != NULL ? key : NULL;
-	if (r->key != NULL)
+	} else if (reg_is_kept(key)) {
+		r->shown = import_text(r->import, "%.*s", (int)(end - path - (ptrdiff_t)root),
+		    path + root);
+		r->key = key;
 		(void)reg_make(r, NULL);
+	}
 }
 
 /* ------------------------------------------------------------------ *
@@ -317,16 +316,12 @@ reg_strings(struct reg_reader *r, const struct buffer *bytes)
 {
 	struct buffer text = BUFFER_INIT;
 	const unsigned char *at = (const unsigned char *)bytes->text;
-	const char *copy;
 
 	for (size_t i = 0; i + (r->wide ? 1 : 0) < bytes->length; i += r->wide ? 2 : 1)
 		reg_add_character(&text, r->wide ? at[i] | (unsigned)at[i + 1] << 8 : at[i]);
 	while (text.length > 0 && text.text[text.length - 1] == '\n')
-		text.length--;
-	r->import->arena.failed |= text.failed;
-	copy = arena_text(&r->import->arena, text.length > 0 ? text.text : "", text.length);
-	buffer_free(&text);
-	return copy != NULL ? copy : "";
+		text.text[--text.length] = '\0';
+	return import_take(r->import, &text);
 }
 
 /* "hex:", "hex(7):" and so on. */
@@ -341,7 +336,8 @@ reg_take_hex(struct reg_reader *r, const char *data, struct reg_value *value)
 	if (colon == NULL || (data[3] == '(' && sscanf(data + 4, "%8x)", &type) != 1))
 		return false;
 	good = reg_bytes(colon + 1, &bytes);
-	r->import->arena.failed |= bytes.failed;
+	if (bytes.failed)
+		exit(tool_trouble("not enough memory"));
 	value->kind = REG_OTHER;
 	if (good && type == 4 && bytes.length >= 4) {
 		const unsigned char *at = (const unsigned char *)bytes.text;
@@ -389,12 +385,7 @@ reg_take_data(struct reg_reader *r, const char *data, struct reg_value *value)
 		bool good = reg_string(data, &text) != NULL;
 
 		value->kind = REG_TEXT;
-		value->text = arena_text(&r->import->arena, text.length > 0 ? text.text : "",
-		    text.length);
-		r->import->arena.failed |= text.failed;
-		buffer_free(&text);
-		if (value->text == NULL)
-			value->text = "";
+		value->text = import_take(r->import, &text);
 		return good;
 	}
 	return false;
@@ -407,14 +398,12 @@ reg_take_value(struct reg_reader *r, const char *line)
 	struct buffer name = BUFFER_INIT;
 	const char *at = line[0] == '@' ? line + 1 : reg_string(line, &name);
 	struct reg_value *value;
-	char *lower;
+	const char *lower = import_take(r->import, &name);
 
-	r->import->arena.failed |= name.failed;
-	lower = reg_lower(r->import, name.length > 0 ? name.text : "", name.length);
-	buffer_free(&name);
+	lower = reg_lower(r->import, lower, strlen(lower));
 	if (at != NULL)
 		at += strspn(at, " ");
-	if (at == NULL || *at != '=' || lower == NULL) {
+	if (at == NULL || *at != '=') {
 		reg_lost(r, "this is no value: \"NAME\"=DATA was expected");
 		return;
 	}

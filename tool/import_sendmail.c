@@ -55,10 +55,7 @@ read_common_name(struct access_terms *terms, const char *name)
 		buffer_add(&text, low >= 0 ? &decoded : name, 1);
 		name += low >= 0 ? 2 : 0;
 	}
-	if (text.failed)
-		exit(tool_trouble("not enough memory"));
-	terms->name = import_text(import, "%s", text.text != NULL ? text.text : "");
-	buffer_free(&text);
+	terms->name = import_take(import, &text);
 }
 
 static void

@@ -5,11 +5,9 @@
  */
 #include "tool/import_items.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tool/tool.h"
@@ -42,11 +40,8 @@ write_first_lines(struct import *import, const struct import_page *page,
 		import_fold_comment(import, each, IMPORT_WIDTH, out);
 	for (size_t i = 0; i < import->source_count; i++)
 		buffer_format(&files, "%s%s", i == 0 ? "" : ", ", import->sources[i].name);
-	if (files.failed)
-		exit(tool_trouble("not enough memory"));
 	line.text = import_text(import, "Written by \"tlsward import %s\" from %s.", kind->name,
-	    files.text);
-	buffer_free(&files);
+	    import_take(import, &files));
 	import_fold_comment(import, &line, IMPORT_WIDTH, out);
 	if (page->agreements + page->others == 0)
 		return;
@@ -67,7 +62,7 @@ struct trial {
 	unsigned head_lines;
 	const char *allow;		/* for all of it: identifiers */
 	struct import_lines said;	/* of all of it */
-	char path[64];
+	char path[TOOL_PATH_SIZE];
 	struct loaded loaded;
 };
 
@@ -103,17 +98,18 @@ static void
 write_all(struct trial *trial)
 {
 	struct buffer head = BUFFER_INIT;
+	const char *text;
 	size_t first;
 
 	write_first_lines(trial->import, &trial->page, &trial->said, &head);
-	trial->head_lines = count_lines(head.text);
+	text = import_take(trial->import, &head);
+	trial->head_lines = count_lines(text);
 	buffer_clear(&trial->text);
-	first = strcspn(head.text, "\n");
-	buffer_add(&trial->text, head.text, first);
+	first = strcspn(text, "\n");
+	buffer_add(&trial->text, text, first);
 	if (trial->allow != NULL)
 		buffer_format(&trial->text, "  # tlsward: allow%s", trial->allow);
-	buffer_string(&trial->text, head.text + first);
-	buffer_free(&head);
+	buffer_string(&trial->text, text + first);
 	import_flow(trial->import, &trial->page, &trial->text);
 	if (trial->text.failed)
 		exit(tool_trouble("not enough memory"));
@@ -123,28 +119,18 @@ write_all(struct trial *trial)
 static int
 load_trial(struct trial *trial)
 {
-	int file = memfd_create("tlsward", MFD_CLOEXEC);
-	size_t at = 0;
+	int file = tool_text_file(trial->text.text, trial->text.length, trial->path);
 	int status;
 
-	while (file != -1 && at < trial->text.length) {
-		ssize_t written = write(file, trial->text.text + at, trial->text.length - at);
-
-		if (written <= 0)
-			break;
-		at += (size_t)written;
-	}
-	if (file == -1 || at < trial->text.length) {
-		status = tool_trouble("cannot try the policy: %s", strerror(errno));
-	} else {
-		(void)snprintf(trial->path, sizeof(trial->path), "/proc/self/fd/%d", file);
-		status = tool_load(trial->path, NULL, tool_now_ms() / 1000, &trial->loaded);
-		if (status == STATUS_FINE)
-			settings_check_postconf(trial->loaded.settings, trial->loaded.path,
-			    trial->loaded.policy, trial->loaded.diags);
-	}
-	if (file != -1)
-		(void)close(file);
+	if (file == -1)
+		return STATUS_TROUBLE;
+	status = tool_load(trial->path, NULL, tool_now_ms() / 1000, &trial->loaded);
+	if (status == STATUS_FINE)
+		settings_check_postconf(trial->loaded.settings, trial->loaded.path,
+		    trial->loaded.policy, trial->loaded.diags);
+	if (status != STATUS_TROUBLE && diags_failed(trial->loaded.diags))
+		status = tool_trouble("not enough memory");
+	(void)close(file);
 	return status;
 }
 

@@ -5,12 +5,15 @@
  */
 #include "tool/tool.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lint/lint.h"
 #include "base/date.h"
@@ -244,6 +247,21 @@ tool_json_allocate(size_t size)
 	if (memory == NULL)
 		exit(tool_trouble("not enough memory"));
 	return memory;
+}
+
+int
+tool_text_file(const char *text, size_t length, char path[TOOL_PATH_SIZE])
+{
+	int file = memfd_create("tlsward", MFD_CLOEXEC);
+
+	if (file == -1 || write(file, text, length) != (ssize_t)length) {
+		(void)tool_trouble("cannot try a policy: %s", strerror(errno));
+		if (file != -1)
+			(void)close(file);
+		return -1;
+	}
+	(void)snprintf(path, TOOL_PATH_SIZE, "/proc/self/fd/%d", file);
+	return file;
 }
 
 /* Reads a length of time: "90m". */

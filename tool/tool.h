@@ -138,6 +138,14 @@ int64_t tool_now_ms(void);
  */
 void *tool_json_allocate(size_t size);
 
+#define TOOL_PATH_SIZE 64
+
+/*
+ * A text as a file that has no name, for what reads a path. Returns its descriptor, to be
+ * closed afterwards; -1, having said why, where there is none.
+ */
+int tool_text_file(const char *text, size_t length, char path[TOOL_PATH_SIZE]);
+
 /*
  * Reads a time: so long before now (90m, 24h, 30d, 2w, 1y; s for seconds), "today" or
  * "yesterday", or a day (YYYY-MM-DD) for when that began, YYYY-MM-DD HH:MM[:SS], all of
