@@ -349,7 +349,7 @@ guess_version(struct domino *d)
 	else if (has_tls_12_suite(d) || d->flags[NO_TLS_10].set || d->flags[NO_TLS_12].set ||
 	    d->flags[WEAK].set || d->flags[CLIENT_ORDER].set)
 		d->version = DOMINO_9_0_1_FP3_IF2;
-	import_comment(d->import, NULL, "Which Domino it is the files do not say: %s. Add a line "
+	import_comment(d->import, NULL, "The files do not say which Domino it is: %s. Add a line "
 	    "\"Server build: Release 9.0.1FP10\", as its server document has it.",
 	    d->version == DOMINO_12 ? "it is taken for a Domino 12, which brought one of these "
 	    "settings" : d->version != 0 ? "it is taken for a Domino 9.0.1 FP3 IF2, which brought "

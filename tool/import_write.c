@@ -27,9 +27,10 @@ write_first_lines(struct import *import, const struct import_page *page,
 	const char *answer = import->answer;
 
 	if (answer == NULL)
-		answer = import_text(import, "%zu agreement%s and %zu other rule%s from %zu %s",
+		answer = import_text(import, "%zu agreement%s%s from %zu %s",
 		    page->agreements, page->agreements == 1 ? "" : "s",
-		    page->others, page->others == 1 ? "" : "s", import->read,
+		    page->others == 0 ? "" : import_text(import, " and %zu other rule%s",
+		    page->others, page->others == 1 ? "" : "s"), import->read,
 		    import->read == 1 ? kind->one : kind->many);
 	line.text = import->lost == 0 ?
 	    import_text(import, "%s; all of it was taken over", answer) :
