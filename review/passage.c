@@ -49,7 +49,7 @@ struct diagnosing {
 	struct buffer text;
 	struct intern keys;
 	struct intern lines;	/* of a log, that were matched, */
-	size_t *known;		/* and their patterns, two more */
+	size_t *known;		/* and their patterns, or NO_PATTERN */
 	size_t known_room;
 	size_t *open;		/* by key: its last group, and one more */
 	size_t open_room;
@@ -143,23 +143,25 @@ is_worth(struct diagnosing *run, const struct passage_piece *piece)
  * What belongs together
  * ------------------------------------------------------------------ */
 
-/* Who logged the piece; else in which paragraph it is. INTERN_NONE: memory is short. */
+/*
+ * Who logged the piece; else in which paragraph it is. *added: it is the first of those.
+ * INTERN_NONE: memory is short.
+ */
 static uint32_t
-piece_key(struct diagnosing *run, const struct passage_piece *piece)
+piece_key(struct diagnosing *run, const struct passage_piece *piece, bool *added)
 {
 	const struct passage_line *line = &run->pieces.lines[piece->first];
 	char paragraph[32];
-	bool added;
 
 	for (enum passage_rule rule = RULE_THREAD; rule <= RULE_MESSAGE; rule++) {
 		struct passage_part part;
 
 		if (passage_rule_meets(&run->rules, rule, line->text, line->length, &part))
 			return intern_add(&run->keys, part.text, part.length < KEY_MOST ?
-			    part.length : KEY_MOST, &added);
+			    part.length : KEY_MOST, added);
 	}
 	(void)snprintf(paragraph, sizeof(paragraph), "\n%zu", piece->paragraph);
-	return intern_add(&run->keys, paragraph, strlen(paragraph), &added);
+	return intern_add(&run->keys, paragraph, strlen(paragraph), added);
 }
 
 /* Whether a line is of another session than the lines before it that have its key. */
@@ -180,14 +182,14 @@ piece_group(struct diagnosing *run, const struct passage_piece *piece)
 {
 	const struct passage_line *line = &run->pieces.lines[piece->first];
 	struct passage_part peer = { NULL, 0 };
-	uint32_t key = piece_key(run, piece);
-	size_t had = run->open_room;
+	bool added;
+	uint32_t key = piece_key(run, piece, &added);
 	struct group *group;
 
 	if (key == INTERN_NONE || !array_reserve(run->open, (size_t)key + 1, &run->open_room))
 		return NULL;
-	if (run->open_room > had)
-		memset(run->open + had, 0, (run->open_room - had) * sizeof(*run->open));
+	if (added)
+		run->open[key] = 0;
 	(void)passage_rule_meets(&run->rules, RULE_PEER, line->text, line->length, &peer);
 	group = run->open[key] == 0 ? NULL : &run->groups[run->open[key] - 1];
 	if (group == NULL || begins_session(run, group, line, &peer)) {
@@ -211,9 +213,9 @@ log_pattern(struct diagnosing *run, const struct passage_piece *piece)
 {
 	const struct passage_line *line = &run->pieces.lines[piece->first];
 	struct passage_part process = { NULL, 0 };
-	size_t had = run->known_room, head = 0;
-	uint32_t number = INTERN_NONE;
-	bool added;
+	size_t head = 0;
+	uint32_t number;
+	bool added = false;
 
 	if (!is_worth(run, piece))
 		return NO_PATTERN;
@@ -222,20 +224,18 @@ log_pattern(struct diagnosing *run, const struct passage_piece *piece)
 	for (size_t i = 0; i < head && i < run->text.length; i++)
 		if (run->text.text[i] >= '0' && run->text.text[i] <= '9')
 			run->text.text[i] = '0';
-	if (run->lines.count < LINES_MOST)
-		number = intern_add(&run->lines, run->text.text, run->text.length, &added);
-	else
-		number = intern_find(&run->lines, run->text.text, run->text.length);
-	if (number != INTERN_NONE && array_reserve(run->known, (size_t)number + 1,
-	    &run->known_room)) {
-		if (run->known_room > had)
-			memset(run->known + had, 0, (run->known_room - had) *
-			    sizeof(*run->known));
-		if (run->known[number] == 0)
-			run->known[number] = piece_pattern(run, piece) + 2;
-		return run->known[number] - 2;
+	number = run->lines.count < LINES_MOST ?
+	    intern_add(&run->lines, run->text.text, run->text.length, &added) :
+	    intern_find(&run->lines, run->text.text, run->text.length);
+	if (number == INTERN_NONE)
+		return piece_pattern(run, piece);
+	if (!array_reserve(run->known, (size_t)number + 1, &run->known_room)) {
+		run->text.failed = true;
+		return NO_PATTERN;
 	}
-	return piece_pattern(run, piece);
+	if (added)
+		run->known[number] = piece_pattern(run, piece);
+	return run->known[number];
 }
 
 /* Matches all pieces and puts them into groups. False: memory is short. */
