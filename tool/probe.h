@@ -53,7 +53,7 @@ struct probe_budget {
 int64_t probe_clock_ms(void);
 
 /* ------------------------------------------------------------------ *
- * What one address offers (probe_wire.c, probe_tls.c, probe_hello.c)
+ * What one address offers (probe_address.c)
  * ------------------------------------------------------------------ */
 
 enum probe_protocol {
@@ -82,7 +82,7 @@ struct probe_suite {
 	char name[64];		/* OpenSSL's, or IANA's where that has none */
 };
 
-/* The certificates as they were sent, the first one's key, and what was asked of us. */
+/* Where it is, which the caller sets, and what was found there. */
 struct probe_address {
 	char text[64];		/* the address alone: 192.0.2.7, 2001:db8::7 */
 	struct sockaddr_storage socket;
@@ -211,7 +211,7 @@ struct probe_target {
 struct probe_names {
 	const char *resolver;	/* ADDRESS[@PORT]; NULL: those of /etc/resolv.conf */
 	const char *anchor;	/* file of DNSSEC's root keys; NULL: where Debian has it */
-	const char *authorities;	/* of --ca, for MTA-STS; NULL: the system's */
+	const char *authorities;	/* of --ca, for MTA-STS too; NULL: the system's */
 };
 
 /*

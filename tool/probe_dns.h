@@ -1,8 +1,9 @@
 /*
  * probe_dns.h - questions to DNS, with what DNSSEC says of the answers.
  *
- * With libunbound where this build has it; else addresses alone, by getaddrinfo(). One
- * thread at a time (libunbound has one of its own, which ends with it).
+ * With libunbound where this build has it; else addresses alone, by getaddrinfo(), which
+ * waits as long as resolv.conf(5) says, whatever the budget. One thread at a time
+ * (libunbound has one of its own, which ends with it).
  *
  * SPDX-License-Identifier: ISC
  */

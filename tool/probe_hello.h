@@ -14,8 +14,12 @@
 #include "tool/probe.h"
 #include "tool/probe_suites.h"
 
+/* What both have. */
+enum { RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };
+enum { EXTENSION_VERSIONS = 43, EXTENSION_RENEGOTIATION = 0xff01 };
+
 /* ------------------------------------------------------------------ *
- * Ours
+ * Ours (probe_hello.c)
  * ------------------------------------------------------------------ */
 
 #define HELLO_SIZE 2048
@@ -36,7 +40,7 @@ struct hello_ask {
 size_t hello_write(const struct hello_ask *ask, uint8_t room[HELLO_SIZE]);
 
 /* ------------------------------------------------------------------ *
- * Theirs
+ * Theirs (probe_hello_read.c)
  * ------------------------------------------------------------------ */
 
 #define HELLO_FLIGHT_MAX ((size_t)1 << 17)	/* of their messages */
