@@ -145,8 +145,12 @@ begin_input(struct log_input *input)
 	if (input->done)
 		return false;
 	result = open_archive(input);
+	/* The archive's own, which it crashes without (3.6), may be missing. */
+	entry = archive_entry_new();
 	if (result == ARCHIVE_OK)
-		result = archive_read_next_header(input->archive, &entry);
+		result = entry != NULL ? archive_read_next_header2(input->archive, entry) :
+		    ARCHIVE_FATAL;
+	archive_entry_free(entry);
 	input->done = result != ARCHIVE_OK;
 	input->damaged = input->done && result != ARCHIVE_EOF;
 	if (!again && !is_packed(input))
