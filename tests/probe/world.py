@@ -12,6 +12,7 @@ has one port for all. The root zone is signed, "plain." is a zone below it that 
 """
 
 import contextlib
+import functools
 import ipaddress
 import itertools
 import json
@@ -34,9 +35,14 @@ PLAIN = "plain"
 Outcome = namedtuple("Outcome", "status report output errors")
 
 
+@functools.lru_cache(maxsize=None)
 def obstacle():
     """Why there is no such world here, or None."""
-    return None if unbound() else "unbound is not installed"
+    if not unbound():
+        return "unbound is not installed"
+    trouble = (probe("probe", "--json", "--resolver", "127.0.0.1@1", "localhost").report or
+               {}).get("trouble") or ""
+    return trouble if "built without" in trouble else None
 
 
 class World:
