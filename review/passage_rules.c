@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+/* Two enums that clang would warn of. */
+#define SYSTEM_RULE(system) (RULE_SYSTEM + (int)SYSTEM_##system)
 #define MONTH "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 #define DAY "\\d{1,4}[-./]\\d{1,2}[-./]\\d{2,4}"
 #define THREAD "[0-9A-F]{3,}:[0-9A-F]{3,}-[0-9A-F]+"
@@ -50,28 +52,28 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    ".*?(?:\\bH=|connection from ).*?\\[([0-9a-f.:]+)\\])",
 	[RULE_CONNECT] = ": connect from \\S+\\[",
 	[RULE_PEER] = "(?:\\b(?:from|to|with|host|for|by) |relay=)([\\w.-]+\\[[0-9a-f.:]+\\])",
-	[RULE_SYSTEM + SYSTEM_DOMINO] = "^\\s*\\[?" THREAD "\\]|\\b(?:domino|lotus|notes\\.ini|"
+	[SYSTEM_RULE(DOMINO)] = "^\\s*\\[?" THREAD "\\]|\\b(?:domino|lotus|notes\\.ini|"
 	    "keyring|kyrtool|SMTP Server|Router|SSL_Handshake|SSLSendAlert)\\b",
-	[RULE_SYSTEM + SYSTEM_SCHANNEL] = "\\bschannel\\b",
-	[RULE_SYSTEM + SYSTEM_EXCHANGE] = "\\b(?:MSExchange\\w*|(?:send|receive) ?connector|"
+	[SYSTEM_RULE(SCHANNEL)] = "\\bschannel\\b",
+	[SYSTEM_RULE(EXCHANGE)] = "\\b(?:MSExchange\\w*|(?:send|receive) ?connector|"
 	    "exchange)\\b|,[0-9A-F]{16},\\d+,",
-	[RULE_SYSTEM + SYSTEM_EXCHANGE_ONLINE] = "\\.(?:prod|protection)\\.outlook\\.com|"
+	[SYSTEM_RULE(EXCHANGE_ONLINE)] = "\\.(?:prod|protection)\\.outlook\\.com|"
 	    "office ?365|exchange online",
-	[RULE_SYSTEM + SYSTEM_POSTFIX] = "\\bpostfix\\b|TLS library problem|SSL_(?:accept|"
+	[SYSTEM_RULE(POSTFIX)] = "\\bpostfix\\b|TLS library problem|SSL_(?:accept|"
 	    "connect) error (?:from|to)",
-	[RULE_SYSTEM + SYSTEM_SENDMAIL] = "\\b(?:sendmail|sm-mta|sm-msp\\S*)\\b|"
+	[SYSTEM_RULE(SENDMAIL)] = "\\b(?:sendmail|sm-mta|sm-msp\\S*)\\b|"
 	    "\\bSTARTTLS=(?:client|server)",
-	[RULE_SYSTEM + SYSTEM_EXIM] = "\\bexim4?\\b|TLS error on connection|"
+	[SYSTEM_RULE(EXIM)] = "\\bexim4?\\b|TLS error on connection|"
 	    "\\bTLS session: |\\bH=\\S+ \\[",
-	[RULE_SYSTEM + SYSTEM_OPENSSL] = "\\bopenssl\\b|\\berror:[0-9A-F]{8}:|SSL routines|"
+	[SYSTEM_RULE(OPENSSL)] = "\\bopenssl\\b|\\berror:[0-9A-F]{8}:|SSL routines|"
 	    "^verify error:num",
-	[RULE_SYSTEM + SYSTEM_GNUTLS] = "\\bgnutls|\\*\\*\\* Fatal error: ",
-	[RULE_SYSTEM + SYSTEM_DOTNET] = "\\bSystem\\.(?:Net|IO|Security|ComponentModel)\\b|"
+	[SYSTEM_RULE(GNUTLS)] = "\\bgnutls|\\*\\*\\* Fatal error: ",
+	[SYSTEM_RULE(DOTNET)] = "\\bSystem\\.(?:Net|IO|Security|ComponentModel)\\b|"
 	    "WebException|\\.NET\\b",
-	[RULE_SYSTEM + SYSTEM_JAVA] = "\\b(?:javax?|sun|com\\.sun)\\.\\w+\\.|\\bat [\\w.$]+\\(",
-	[RULE_SYSTEM + SYSTEM_QMAIL] = "\\bqmail",
-	[RULE_SYSTEM + SYSTEM_GMAIL] = "\\bgsmtp\\b|\\.google\\.com",
-	[RULE_SYSTEM + SYSTEM_TLSRPT] = "\"result-type\"|\"policy-type\"|TLSRPT",
+	[SYSTEM_RULE(JAVA)] = "\\b(?:javax?|sun|com\\.sun)\\.\\w+\\.|\\bat [\\w.$]+\\(",
+	[SYSTEM_RULE(QMAIL)] = "\\bqmail",
+	[SYSTEM_RULE(GMAIL)] = "\\bgsmtp\\b|\\.google\\.com",
+	[SYSTEM_RULE(TLSRPT)] = "\"result-type\"|\"policy-type\"|TLSRPT",
 };
 
 bool

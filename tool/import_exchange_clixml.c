@@ -247,6 +247,13 @@ clixml_doctype(void *data, const XML_Char *name, const XML_Char *system,
 	clixml_stop(data, "it has a document type, which Export-Clixml does not write");
 }
 
+/* libexpat 2.9 has the one, and deprecates the other. */
+#if XML_MAJOR_VERSION > 2 || XML_MINOR_VERSION >= 9
+#define CLIXML_LINE XML_GetCurrentLineNumber64
+#else
+#define CLIXML_LINE XML_GetCurrentLineNumber
+#endif
+
 /* Whether all of it was read; says why it was not. */
 static bool
 clixml_parse(struct clixml *clixml, const struct import_source *source)
@@ -262,7 +269,7 @@ clixml_parse(struct clixml *clixml, const struct import_source *source)
 		clixml->wrong = XML_ErrorString(XML_GetErrorCode(clixml->parser));
 	if (clixml->wrong != NULL)
 		(void)tool_trouble("%s:%lu: this is not what Export-Clixml writes: %s",
-		    source->name, XML_GetCurrentLineNumber(clixml->parser), clixml->wrong);
+		    source->name, (unsigned long)CLIXML_LINE(clixml->parser), clixml->wrong);
 	return clixml->wrong == NULL;
 }
 
