@@ -50,7 +50,7 @@ struct import {
 	size_t source_count;
 	struct arena arena;		/* lives until all is written */
 	/* What is written, in its order, and counted. */
-	struct import_item *first, **last;
+	struct import_item *first, **last, *newest;
 	struct import_lines cases;
 	const char *answer;		/* NULL: agreements and what was read are counted */
 	size_t read, lost;

@@ -52,10 +52,10 @@ demand_name(struct exchange_object *object, struct import_rule *rule, const char
 		    import_word(import, name));
 		return;
 	}
-	import_set(import, rule, "require certificate");
-	import_lost(import, rule, "the certificate's name has to be in %s: an MTA that delivers "
-	    "takes names of hosts in full. Write them with require certificate name, in place "
-	    "of require certificate, which demands the name of the MX host.", name);
+	import_set(import, rule, "require certificate name %s", import_word(import, name + 2));
+	import_lost(import, rule, "Exchange takes any name in %s. An MTA that delivers takes names "
+	    "of hosts in full: add those of the hosts that take the mail to require certificate "
+	    "name.", name);
 }
 
 /* Begins the object's rule. */

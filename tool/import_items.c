@@ -132,6 +132,7 @@ add_item(struct import *import)
 		import->last = &import->first;
 	*import->last = item;
 	import->last = &item->next;
+	import->newest = item;
 	return item;
 }
 
@@ -153,10 +154,11 @@ import_rule(struct import *import, enum import_target target, const char *partne
 static struct import_lines *
 lines_before(struct import *import)
 {
-	for (struct import_item *item = import->first; item != NULL; item = item->next)
-		if (item->next == NULL && item->rule == NULL)
-			return &item->comments;
-	return &add_item(import)->comments;
+	struct import_item *item = import->newest;
+
+	if (item == NULL || item->rule != NULL)
+		item = add_item(import);
+	return &item->comments;
 }
 
 static struct import_lines *
@@ -348,7 +350,7 @@ import_who(struct import *import, struct import_rule *rule, const char *who,
 	};
 	const char *text = import_trimmed(import, who);
 	bool below = text[0] == '.';
-	struct import_who *added = rule->whos;
+	struct import_who *added;
 
 	text = who_as_compared(import, rule->target, text + below,
 	    below ? IMPORT_BELOW : scope);
@@ -360,12 +362,7 @@ import_who(struct import *import, struct import_rule *rule, const char *who,
 		scope = IMPORT_BELOW;
 	else if (strpbrk(text, "@[:/<") != NULL || network_as_compared(import, text) != NULL)
 		scope = IMPORT_ITSELF;
-	while (added != NULL && strcmp(added->text, text) != 0)
-		added = added->next;
-	if (added != NULL) {
-		added->scope |= scope;
-		return;
-	}
+	/* The same a second time becomes one where rules are joined. */
 	added = import_memory(import, sizeof(*added));
 	added->text = text;
 	added->scope = scope;

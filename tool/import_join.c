@@ -155,6 +155,12 @@ settle_part(struct import *import, const struct join_clash *clash)
 		    "else. Write what counts.", name, origin(clash->rule),
 		    import_demands(import, clash->rule));
 		clash->who->scope &= ~clash->bits;
+	} else if (earlier == NULL && clash->owner->rules[1 - bit] == clash->rule) {
+		/* The rule has the other part already: they are one. */
+		clash->who->scope &= ~clash->bits;
+		clash->owner->whos[1 - bit]->scope |= clash->bits;
+		own(&(struct join_clash){ clash->owner, clash->rule,
+		    clash->owner->whos[1 - bit], clash->bits });
 	} else if (earlier == NULL) {
 		own(clash);
 	} else if (earlier == clash->rule) {

@@ -110,8 +110,8 @@ mta_lost(const struct mta_line *line, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(why, sizeof(why), format, arguments);
 	va_end(arguments);
-	import_lost(line->import, NULL, "%s:%u: \"%.*s%s%.*s\": %s", line->file,
-	    line->number, TEXT_MOST, line->key, line->value[0] != '\0' ? " " : "",
+	import_lost(line->import, NULL, "%s:%u: \"%s%.*s%s%.*s\": %s", line->file,
+	    line->number, line->tag != NULL ? line->tag : "", TEXT_MOST, line->key, line->value[0] != '\0' ? " " : "",
 	    TEXT_MOST, line->value, why);
 }
 

@@ -13,6 +13,7 @@
 
 /* A line of a table: a key and what stands behind it, and where. */
 struct mta_line {
+	const char *tag;	/* what stood before the key, with its colon; NULL: nothing */
 	struct import *import;
 	const char *file;
 	unsigned number;

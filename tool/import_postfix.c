@@ -389,6 +389,22 @@ note_level(struct postfix *postfix, const char *name, const char *mail)
 	    "main.cf: a policy says what single partners agreed.", name, level, mail);
 }
 
+static bool
+postfix_sets(const struct postfix *postfix, const char *name)
+{
+	const char *value = postfix_value(postfix, name);
+
+	return value != NULL && value[0] != '\0';
+}
+
+static void
+unread_site_line(struct postfix *postfix, struct mta_line *line)
+{
+	postfix->import->read++;
+	mta_lost(line, "Postfix does not look here: smtp_tls_policy_maps is set, which counts "
+	    "alone.");
+}
+
 /* A line of a file that no main.cf names: what it is is seen from it. */
 static void
 take_any(struct postfix *postfix, struct mta_line *line)
@@ -428,7 +444,8 @@ import_postfix(struct import *import)
 	note_level(&postfix, "smtp_tls_security_level", "goes out");
 	note_level(&postfix, "smtpd_tls_security_level", "comes in");
 	read_maps(&postfix, "smtp_tls_policy_maps", postfix_policy_line);
-	read_maps(&postfix, "smtp_tls_per_site", postfix_site_line);
+	read_maps(&postfix, "smtp_tls_per_site", postfix_sets(&postfix, "smtp_tls_policy_maps") ?
+	    unread_site_line : postfix_site_line);
 	read_maps(&postfix, "relay_clientcerts", take_digest);
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
 		read_restrictions(&postfix, stages[i]);

@@ -24,6 +24,8 @@ struct print {
 	struct import *import;
 	struct import_page *page;
 	struct intern names;		/* of partners, in lower case */
+	unsigned *numbers;		/* by name: what was tried last behind it */
+	size_t number_room;
 	size_t cases;			/* that were made of rules */
 	size_t head;			/* of the block that is printed */
 };
@@ -252,25 +254,39 @@ short_name(struct import *import, const char *name, size_t codes)
 	return kept;
 }
 
+/* The number of a name, without regard to the case of ASCII letters. *added: it is new. */
+static uint32_t
+name_number(struct print *print, const char *name, bool *added)
+{
+	struct buffer lower = BUFFER_INIT;
+	uint32_t number;
+
+	for (; *name != '\0'; name++)
+		buffer_add(&lower, &(char){ text_lower(*name) }, 1);
+	number = lower.failed ? INTERN_NONE :
+	    intern_add(&print->names, lower.text, lower.length, added);
+	buffer_free(&lower);
+	if (number == INTERN_NONE ||
+	    !array_reserve(print->numbers, number + 1, &print->number_room))
+		exit(tool_trouble("not enough memory"));
+	if (*added)
+		print->numbers[number] = 1;
+	return number;
+}
+
 /* A partner's name that no other has. */
 static const char *
 unique_name(struct print *print, const char *name)
 {
 	const char *text = short_name(print->import, name, NAME_MAX_CODES);
 	bool added = false;
+	uint32_t first = name_number(print, text, &added);
 
-	for (unsigned number = 2; !added; number++) {
-		struct buffer lower = BUFFER_INIT;
-
-		for (const char *each = text; *each != '\0'; each++)
-			buffer_add(&lower, &(char){ text_lower(*each) }, 1);
-		if (lower.failed ||
-		    intern_add(&print->names, lower.text, lower.length, &added) == INTERN_NONE)
-			exit(tool_trouble("not enough memory"));
-		buffer_free(&lower);
-		if (!added)
-			text = import_text(print->import, "%s %u",
-			    short_name(print->import, name, NAME_MAX_CODES - 11), number);
+	while (!added) {
+		text = import_text(print->import, "%s %u",
+		    short_name(print->import, name, NAME_MAX_CODES - 11),
+		    ++print->numbers[first]);
+		(void)name_number(print, text, &added);
 	}
 	text = import_word(print->import, text);
 	return text[0] == '"' ? text : import_text(print->import, "\"%s\"", text);
@@ -296,18 +312,35 @@ print_agreement_domains(struct print *print, struct import_rule *rule)
 	add_printed(print, rule, import_take(print->import, &line));
 }
 
-static bool
-demands_tls(const struct import_rule *rule)
+/* What a rule does with clear text; NULL: nothing, or its importer has cases of its own. */
+static const char *
+case_action(const struct import_rule *rule)
 {
+	const char *action = "tempfail";
 	bool demands = false;
 
 	for (const struct import_line *line = rule->settings.first; line != NULL;
 	    line = line->next) {
-		demands |= strncmp(line->text, "require tls", strlen("require tls")) == 0;
-		if (strstr(line->text, "otherwise") != NULL)
-			return false;
+		if (strcmp(line->text, "otherwise reject") == 0)
+			action = "reject";
+		else if (strstr(line->text, "otherwise") != NULL)
+			return NULL;
+		demands |= strncmp(line->text, "require ", strlen("require ")) == 0 &&
+		    strncmp(line->text, "require client", strlen("require client")) != 0;
 	}
-	return demands && !rule->exempt;
+	return demands && !rule->exempt ? action : NULL;
+}
+
+static const char *
+client_case_facts(struct import *import, const struct import_who *who, const char *below)
+{
+	int length = (int)strcspn(who->text, "/");
+
+	return strpbrk(who->text, ":/") == NULL && strspn(who->text, "0123456789.") !=
+	    strlen(who->text) ?
+	    import_text(import, "client_addr=192.0.2.1 client_name=%s%s from=a@b.example",
+	    below, who->text) :
+	    import_text(import, "client_addr=%.*s from=a@b.example", length, who->text);
 }
 
 /* What a case says of the WHO; NULL: it takes more than this to say it. */
@@ -316,19 +349,20 @@ rule_case_facts(struct import *import, const struct import_rule *rule,
     const struct import_who *who)
 {
 	const char *below = who->scope == IMPORT_BELOW ? "x." : "";
+	const char *local = strchr(who->text, '@') != NULL ? "" : "a@";
 
-	if (strspn(who->text, "abcdefghijklmnopqrstuvwxyz0123456789.-_:/@") !=
+	if (strspn(who->text, "abcdefghijklmnopqrstuvwxyz0123456789.-_:/@[]") !=
 	    strlen(who->text))
 		return NULL;
 	if (rule->target == IMPORT_CLIENT)
-		return strpbrk(who->text, ":/") == NULL && isalpha((unsigned char)who->text[0]) ?
-		    NULL : import_text(import, "client_addr=%.*s from=a@b.example",
-		    (int)strcspn(who->text, "/"), who->text);
+		return client_case_facts(import, who, below);
 	if (rule->target == IMPORT_DELIVER)
 		return import_text(import, "direction=out next_hop=%s%s", below, who->text);
 	if (rule->target == IMPORT_FROM)
-		return import_text(import, "from=%s%s%s", strchr(who->text, '@') != NULL ? "" :
-		    "a@", below, who->text);
+		return import_text(import, "from=%s%s%s", local, below, who->text);
+	if (rule->target == IMPORT_TO)
+		return import_text(import, "from=a@b.example to=%s%s%s", strchr(who->text, '.') ==
+		    NULL ? "" : local, below, who->text);
 	return NULL;
 }
 
@@ -337,16 +371,16 @@ static void
 add_rule_case(struct print *print, const struct import_rule *rule)
 {
 	const struct import_who *who = rule->whos;
-	const char *facts;
+	const char *facts, *action = case_action(rule);
 
 	while (who != NULL && who->scope == 0)
 		who = who->next;
-	if (who == NULL || !demands_tls(rule) || print->cases++ >= CASES_MAX)
+	if (who == NULL || action == NULL || print->cases++ >= CASES_MAX)
 		return;
 	facts = rule_case_facts(print->import, rule, who);
 	if (facts != NULL)
 		import_add_line(print->import, &print->page->cases, import_text(print->import,
-		    "%s tls_version=none => accept would=tempfail", facts), false);
+		    "%s tls_version=none => accept would=%s", facts, action), false);
 }
 
 static void
@@ -375,6 +409,21 @@ print_agreement(struct print *print, struct import_rule *rule)
  * Other rules
  * ------------------------------------------------------------------ */
 
+/* As it stands in a list; a next hop with a port is a string. */
+static const char *
+printed_who(struct import *import, const struct import_rule *rule,
+    const struct import_who *who, enum import_scope scope)
+{
+	const char *word;
+
+	if (strcmp(who->text, "<>") == 0)
+		return who->text;
+	word = import_word(import, import_text(import, "%s%s",
+	    scope == IMPORT_BELOW ? "." : "", who->text));
+	return rule->target == IMPORT_DELIVER && word[0] != '"' && strchr(word, ':') != NULL ?
+	    import_text(import, "\"%s\"", word) : word;
+}
+
 /* Those of a scope in a list, which for BOTH the word "domain" begins. */
 static void
 list_whos(struct print *print, struct import_rule *rule, enum import_scope scope,
@@ -387,9 +436,7 @@ list_whos(struct print *print, struct import_rule *rule, enum import_scope scope
 
 		if (who->scope != (unsigned)scope || is_of_partner(rule, who))
 			continue;
-		word = strcmp(who->text, "<>") == 0 ? who->text :
-		    import_word(print->import, import_text(print->import, "%s%s",
-		    scope == IMPORT_BELOW ? "." : "", who->text));
+		word = printed_who(print->import, rule, who, scope);
 		if (line->length + strlen(word) + strlen(" domain") > IMPORT_WIDTH) {
 			add_printed(print, rule, import_text(print->import, "%s", line->text));
 			buffer_clear(line);
@@ -495,6 +542,7 @@ import_print(struct import *import, struct import_page *page)
 	print_cases(&print, import->cases.first);
 	print_cases(&print, page->cases.first);
 	intern_free(&print.names);
+	free(print.numbers);
 }
 
 void

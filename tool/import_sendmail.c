@@ -209,9 +209,17 @@ take_issuer(struct mta_line *line)
 	    "require certificate issuer, with the common name of the issuer.");
 }
 
+static void
+take_features(struct mta_line *line)
+{
+	mta_lost(line, "how this host itself offers and uses TLS stays in Sendmail's table.");
+}
+
 static const struct { const char *tag; take_tag *take; } tags[] = {
 	{ "TLS_Clt", take_access_client }, { "TLS_Srv", take_server }, { "TLS_Rcpt", take_recipient },
 	{ "Try_TLS", take_try }, { "CERTIssuer", take_issuer }, { "CERTSubject", take_issuer },
+	{ "Srv_Features", take_features }, { "Clt_Features", take_features },
+	{ "TLS_Srv_Features", take_features }, { "TLS_Clt_Features", take_features },
 };
 
 int
@@ -230,6 +238,7 @@ import_sendmail(struct import *import)
 				if (strncasecmp(text, tags[tag].tag, length) != 0 ||
 				    text[length] != ':')
 					continue;
+				line.tag = import_text(import, "%s:", tags[tag].tag);
 				line.key = text + length + 1;
 				line.value = mta_cut_word(line.key);
 				import->read++;

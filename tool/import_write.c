@@ -16,6 +16,20 @@
 /* So often rules are taken out that are no policy: the second time finds none. */
 #define TRIES 5
 
+/* "3 agreements and 1 other rule", "7 rules", "no rule". */
+static const char *
+count_rules(struct import *import, const struct import_page *page)
+{
+	size_t agreements = page->agreements, others = page->others;
+	const char *s = others == 1 ? "" : "s", *more;
+
+	if (agreements == 0)
+		return others == 0 ? "no rule" : import_text(import, "%zu rule%s", others, s);
+	more = others == 0 ? "" : import_text(import, " and %zu other rule%s", others, s);
+	return import_text(import, "%zu agreement%s%s", agreements,
+	    agreements == 1 ? "" : "s", more);
+}
+
 /* The first lines are not in the page. */
 static void
 write_first_lines(struct import *import, const struct import_page *page,
@@ -27,11 +41,8 @@ write_first_lines(struct import *import, const struct import_page *page,
 	const char *answer = import->answer;
 
 	if (answer == NULL)
-		answer = import_text(import, "%zu agreement%s%s from %zu %s",
-		    page->agreements, page->agreements == 1 ? "" : "s",
-		    page->others == 0 ? "" : import_text(import, " and %zu other rule%s",
-		    page->others, page->others == 1 ? "" : "s"), import->read,
-		    import->read == 1 ? kind->one : kind->many);
+		answer = import_text(import, "%s from %zu %s", count_rules(import, page),
+		    import->read, import->read == 1 ? kind->one : kind->many);
 	line.text = import->lost == 0 ?
 	    import_text(import, "%s; all of it was taken over", answer) :
 	    import_text(import, "%s; %zu thing%s could not be taken over: see NOT TAKEN OVER",

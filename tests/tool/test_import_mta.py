@@ -39,6 +39,8 @@ POLICY_LINES = (
     ("a.example", None),
     ("a.example none", None),
     ("a.example may", ["exempt"]),
+    ("a.example:26 encrypt", ['deliver "a.example:26"', "require tls"]),
+    ("[a.example]:587 encrypt", ['deliver "[a.example]:587"', "require tls"]),
     ("a.example dane", None),
     ("a.example half-dane", None),
     ("a.example dane-only", ["require dane"]),
@@ -89,6 +91,8 @@ ACCESS_LINES = (
     ("Try_TLS:mx.a.example\tNO", None),
     ("CERTIssuer:/C=US/CN=CA\tRELAY", None),
     ("CERTSubject:/C=US/CN=mx\tRELAY", None),
+    ("Srv_Features:192.0.2\tS", None),
+    ("TLS_Srv_Features:mx.a.example\tcertfile=/etc/c.pem", None),
 )
 MAIN = """
 # what it was begun with
@@ -156,6 +160,17 @@ class Postfix(Import):
             ("a.example MUST", ["deliver a.example", "require certificate"]),
             ("a.example MUST_NOPEERMATCH", ["require tls"]),
             ("a.example MAY", ["exempt"]), ("a.example NONE", None)))
+
+    def test_per_site_is_not_asked_beside_a_policy_map(self):
+        self.write("main.cf", "smtp_tls_policy_maps = hash:/etc/postfix/tls_policy\n"
+                   "smtp_tls_per_site = hash:/etc/postfix/sites\n")
+        self.write("tls_policy", "a.example encrypt\n")
+        self.write("sites", "b.example MAY\n")
+        out = self.read("postfix", "main.cf", "tls_policy", "sites")
+        self.assertIn("deliver a.example", out)
+        self.assertIn("NOT TAKEN OVER: sites:1:", out)
+        self.assertNotIn("deliver b.example", out)
+        self.assertTrue(out.startswith("# 1 rule from 2 lines;"), out)
 
     def test_main(self):
         self.write("main.cf", MAIN)
@@ -259,7 +274,8 @@ class Sendmail(Import):
         self.write("access", "\n".join(line for line, _ in ACCESS_LINES[:1]) + "\n"
                    "From:spam.example REJECT\n# TLS_Clt:x.example VERIFY\n"
                    "TLS_Rcpt:bank.example VERIFY:128\n")
-        self.read("sendmail", "access")
+        out = self.read("sendmail", "access")
+        self.assertIn("#| client_addr=192.0.2.1 client_name=mx.a.example ", out)
         self.assertEqual(self.decide(**{
             "from": "a@b.example", "client_name": "mx.a.example", "tls_version": "TLSv1.2",
             "cert_verified": "no"}).get("would"), "tempfail")
