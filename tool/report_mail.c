@@ -539,12 +539,23 @@ put_changes(struct tree *tree, const struct report_mail *request,
 	tree_close(tree);
 }
 
+/* Whether nothing older than TLS 1.3 will do. */
+static bool
+is_newest_agreed(const struct report_mail *request, const struct mail_rules *rules, int side)
+{
+	size_t told = policy_outcome_rule(request->loaded->policy, rules->outcome[side]);
+	char required[512];
+
+	return first_agreed(request, told, side, REASON_TLS_VERSION, required,
+	    sizeof(required)) && strncmp(required, "TLS 1.3", 7) == 0;
+}
+
 /* What is to change where they send, or where they receive; and how. */
 static void
 put_side_changes(struct tree *tree, const struct report_mail *request,
     const struct mail_rules *rules, int side)
 {
-	bool unmet[REASON_COUNT], cipher = false, certificate = false;
+	bool unmet[REASON_COUNT], cipher = false, certificate = false, newest;
 
 	for (int i = KIND_FIRST; i < KIND_END; i++)
 		unmet[i] = rules->unmet[side][i] || rules->failed[side][i];
@@ -555,7 +566,9 @@ put_side_changes(struct tree *tree, const struct report_mail *request,
 	tree_open_object(tree, side == OUT ? "receiving" : "sending");
 	put_changes(tree, request, rules, side);
 	tree_flag(tree, "tls", unmet[REASON_TLS]);
-	tree_flag(tree, "version", unmet[REASON_TLS_VERSION]);
+	newest = is_newest_agreed(request, rules, side);
+	tree_flag(tree, "version", unmet[REASON_TLS_VERSION] && !newest);
+	tree_flag(tree, "newest", unmet[REASON_TLS_VERSION] && newest);
 	tree_flag(tree, "cipher", cipher);
 	tree_flag(tree, "certificate", certificate);
 	tree_close(tree);

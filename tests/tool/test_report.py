@@ -421,6 +421,23 @@ class Outgoing(Report):
                      "agreed: TLS 1.2 or newer", "openssl s_client"):
             self.assertIn(text, body)
 
+    def test_mail_of_the_newest_version(self):
+        """Where TLS 1.3 is agreed, how to have 1.2 helps nobody."""
+        self.journal.delivery(at(4), "trial.example", count=2, verdict="would",
+                              reason="tls-version", rule="policy.conf:9", rule_kind="deliver",
+                              rule_name="trial.example", partner="Trial")
+        for wanted, there, absent in (("1.3", "* TLS 1.3: ", "* TLS 1.2 or newer: "),
+                                      ("1.2", "* TLS 1.2 or newer: ", "* TLS 1.3: ")):
+            with open(self.policy, "w", encoding="utf-8") as policy:
+                policy.write('partner "Trial" { domain trial.example; contact "x@trial.example"; '
+                             f"outgoing {{ require tls >= {wanted}; monitor }} }}\n")
+            _, output, errors = self.report("--partner", "Trial", "--mail")
+            self.assertEqual(errors, "")
+            body = words(email.message_from_string(
+                output, policy=email.policy.default).get_content())
+            self.assertIn(there, body)
+            self.assertNotIn(absent, body)
+
     def test_mail(self):
         status, output, errors = self.report("--partner", "Sparbank", "--mail")
         self.assertEqual((status, errors), (0, ""))
