@@ -260,6 +260,8 @@ const struct command command_import = {
 	    "                          partner whose server this is\n"
 	    "  --windows YEAR          of schannel: whose defaults count, as 2003 or 2012R2\n\n"
 	    "The policy goes to standard output: agreements under monitor, with a note of\n"
-	    "where each came from, and in comments what could not be taken over and why.\n",
-	.examples = "  tlsward import exchange connectors.json > /etc/tlsward/policy.d/exchange.conf\n",
+	    "where each came from, and in comments what could not be taken over and why.\n"
+	    "Read it, put it where the policy includes it, and run tlsward check.\n",
+	.examples = "  tlsward import exchange connectors.json > /etc/tlsward/policy.d/exchange.conf\n"
+	    "  tlsward import schannel --windows 2003 --as-partner Acme acme.example schannel.reg\n",
 };

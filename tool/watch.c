@@ -228,7 +228,7 @@ const struct command command_watch = {
 	.run = run_watch,
 	.options = watch_options,
 	.arguments = "[--once] [--maillog FILE... | --journald]",
-	.about = "reads the mail server's log into the journal: failed handshakes, "
+	.about = "read the mail server's log into the journal: failed handshakes, "
 	    "mail sent",
 	.help =
 	    "  --maillog FILE...       the logs; - is standard input; else the settings'\n"
