@@ -474,7 +474,8 @@ host_tell(struct import *import, const struct host *host)
 	if (there)
 		host_tell_profiles(import, &server, "server");
 	else
-		import_comment(import, NULL, "The shipped profiles are not there to be compared.");
+		import_comment(import, NULL, "Which of the shipped profiles this host can keep is "
+		    "not known: they are not installed here.");
 }
 
 void

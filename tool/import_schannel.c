@@ -516,7 +516,7 @@ import_schannel(struct import *import)
 		    import->windows);
 	for (size_t i = 0; i < import->source_count; i++)
 		if (!reg_read(import, &import->sources[i], &s.reg))
-			return tool_trouble("%s is no export of a registry, which begins with "
+			return tool_trouble("%s is not an export of a registry, which begins with "
 			    "\"Windows Registry Editor Version 5.00\" or \"REGEDIT4\"; make one with: "
 			    "reg export HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\"
 			    "SCHANNEL schannel.reg", import->sources[i].name);

@@ -152,8 +152,8 @@ class Registry(Written):
                                                    one)))
 
     def test_what_is_none(self):
-        for text, words in (("", "is no export of a registry"),
-                            ("some text\n", "is no export of a registry"),
+        for text, words in (("", "is not an export of a registry"),
+                            ("some text\n", "is not an export of a registry"),
                             (REG, "has nothing of what is read"),
                             (REG + "[HKEY_CURRENT_USER\\Schannel]\n\"a\"=\"b\"\n",
                              "has nothing of what is read")):
