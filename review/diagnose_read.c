@@ -7,11 +7,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "base/file.h"
+#include "base/suggest.h"
 
 #define FILE_NAME "diagnoses"
 #define FILE_MOST ((size_t)1024 * 1024)
@@ -141,10 +143,23 @@ add_example(struct paragraphs *file, const char *text, bool unlike)
 		};
 }
 
+/* Says what was expected: the nearest of those words, else what is said of all. */
+static void
+word_wrong(struct paragraphs *file, const char *at, size_t length,
+    const struct review_words *those, const char *expected)
+{
+	const char *near = suggest_word(at, length, those->list, those->count);
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "expected \"%s\"", near != NULL ? near : "");
+	paragraph_wrong(file, at, near != NULL ? what : expected);
+}
+
 /* Takes "NAME, NAME". */
 static void
 take_systems(struct paragraphs *file, const char *value)
 {
+	struct review_words names = diagnoses_systems();
 	size_t length, number;
 
 	for (; *value != '\0'; value += strspn(value, "," BLANKS)) {
@@ -154,8 +169,8 @@ take_systems(struct paragraphs *file, const char *value)
 			length--;
 		number = diagnoses_system_find(value, length);
 		if (number == SYSTEM_COUNT) {
-			paragraph_wrong(file, value, "expected the name of a system that "
-			    "tlsward diagnose --system knows");
+			word_wrong(file, value, length, &names, "expected the name of a "
+			    "system that tlsward diagnose --system knows");
 			return;
 		}
 		file->systems |= 1u << number;
@@ -206,7 +221,7 @@ read_words(struct paragraphs *file, char *line)
 	while (end > value && strchr(BLANKS, end[-1]) != NULL)
 		*--end = '\0';
 	if (word == WORD_COUNT)
-		paragraph_wrong(file, line, "expected \"entry\", \"system\", \"pattern\", "
+		word_wrong(file, line, length, &words, "expected \"entry\", \"system\", \"pattern\", "
 		    "\"rank\", \"side\", \"meaning\", \"cause\", \"fix\", \"check\", "
 		    "\"like\", \"unlike\" or \"source\"");
 	else if (end == value)

@@ -284,6 +284,7 @@ static const struct {
 	{ "entry a\npattern (\nmeaning m\n", 2, 10, "missing closing parenthesis" },
 	{ "entry a\nmeaning m\n", 1, 0, "expected \"entry\", \"meaning\" and" },
 	{ "\n\npattern a\nmeaning m\n", 3, 0, "expected \"entry\", \"meaning\" and" },
+	{ "entry a\npatern a\nmeaning m\n", 2, 1, "expected \"pattern\";" },
 	{ "entry a\npattern a\nside left\nmeaning m\n", 3, 6, "expected \"local\"" },
 	{ "entry a\npattern a\nmeaning m\nmeaning n\n", 4, 1, "is there already" },
 	{ "entry a\npattern a\nmeaning\n", 3, 1, "expected a value" },
