@@ -164,6 +164,55 @@ no_way_is_no_fault(void **state)
 	}
 }
 
+/* What had no time to answer is not blamed for it. */
+static void
+no_time_is_no_fault(void **state)
+{
+	struct probe_result *result = healthy();
+	struct probe_address *address = &result->target.hosts[0].addresses[0];
+
+	(void)state;
+	sk_X509_pop_free(address->chain, X509_free);
+	*address = (struct probe_address){
+		.reached = REACHED_CONNECTION, .cut_short = true
+	};
+	result->stopped = true;
+	finds(result, "not-all-asked", PROBE_INFO);
+}
+
+static void
+signature_of_an_authority(void **state)
+{
+	struct probe_result *result = healthy();
+
+	(void)state;
+	strcpy(result->seen[0][0].chain.weak_signature, "sha1");
+	finds(result, "weak-signature", PROBE_WARNING);
+}
+
+/* The first line does not make a fault look well. */
+static void
+first_line_tells_faults(void **state)
+{
+	struct probe_result *result = healthy();
+	struct probe_target *target = &result->target;
+	struct probe_address *address = &target->hosts[0].addresses[0];
+
+	(void)state;
+	address->offers[PROBE_TLS_1_2] = address->offers[PROBE_TLS_1_3] = OFFER_NO;
+	address->offers[PROBE_SSL_3] = address->offers[PROBE_TLS_1_0] = OFFER_YES;
+	address->reached = REACHED_STARTTLS;
+	strcpy(target->hosts[1].name, "mx2.acme.example");
+	target->hosts[1].address_count = 1;
+	target->hosts[1].addresses[0].error = ECONNREFUSED;
+	target->host_count = 2;
+	assert_true(probe_find(result));
+	probe_answer(result);
+	assert_non_null(strstr(result->answer, "offers nothing newer than TLS 1.0;"));
+	assert_non_null(strstr(result->answer, "there is a fault of mx2.acme.example"));
+	done(result);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -171,7 +220,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(nothing_of_a_healthy_server),
 		cmocka_unit_test(edges),
 		cmocka_unit_test(dane_softens),
-		cmocka_unit_test(no_way_is_no_fault)
+		cmocka_unit_test(no_way_is_no_fault),
+		cmocka_unit_test(no_time_is_no_fault),
+		cmocka_unit_test(signature_of_an_authority),
+		cmocka_unit_test(first_line_tells_faults)
 	};
 
 	return UNIT_RUN(argc, argv, tests);

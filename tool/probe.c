@@ -19,10 +19,21 @@
 #include <jansson.h>
 
 #include "tool/probe_result.h"
+#include "base/text.h"
 
 #define PATIENCE 30			/* seconds for an answer */
 #define DEADLINE_PATIENCES 10		/* of all of it */
 #define PAUSE_MS 1000
+
+/* Set by a signal: no more is asked, and what is known is said. */
+static volatile sig_atomic_t probe_stopped;
+
+static void
+stop_probe(int number)
+{
+	(void)number;
+	probe_stopped = 1;
+}
 
 struct probe_run {
 	struct judge judge;
@@ -88,6 +99,36 @@ cut_port(char *text, unsigned short *port)
 	return true;
 }
 
+/* What is wrong with an operand, and what to write in its place. */
+static void
+say_wrong_operand(const char *operand)
+{
+	const char *colon = strchr(operand, ':');
+	struct buffer shown = BUFFER_INIT;
+
+	/* What is "" stays so: the buffer has a text then, too. */
+	buffer_string(&shown, "");
+	text_escape(&shown, operand, strlen(operand), TEXT_PLAIN);
+	if (shown.failed)
+		(void)tool_trouble("not enough memory");
+	else if (strlen(operand) >= PROBE_NAME)
+		(void)tool_trouble("a name of %zu bytes is too long: a domain has 253 at most",
+		    strlen(operand));
+	else if (strstr(operand, "://") != NULL)
+		(void)tool_trouble("\"%s\" is a URL: write its host alone, as acme.example",
+		    shown.text);
+	else if (strchr(operand, '@') != NULL)
+		(void)tool_trouble("\"%s\" is an address of mail: write what is behind the @ "
+		    "alone, as acme.example", shown.text);
+	else if (colon != NULL && colon != operand && strchr(operand, ' ') == NULL)
+		(void)tool_trouble("\"%s\" has no port behind the colon that is a number from 1 "
+		    "to 65535, as mx.acme.example:25 or [2001:db8::7]:25", shown.text);
+	else
+		(void)tool_trouble("\"%s\" is neither a host nor a domain: write acme.example, "
+		    "mx.acme.example:25 or [2001:db8::7]:25", shown.text);
+	buffer_free(&shown);
+}
+
 /*
  * Reads HOST[:PORT] or DOMAIN: an address stays, a name becomes that in A-labels, in
  * brackets where it had them and no port: as a next hop it is a host, and no domain.
@@ -112,7 +153,7 @@ read_operand(const char *operand, char asked[PROBE_NAME], unsigned short *port)
 			}
 		}
 	}
-	(void)tool_trouble("\"%s\" is neither a domain nor HOST or HOST:PORT", operand);
+	say_wrong_operand(operand);
 	return false;
 }
 
@@ -185,6 +226,7 @@ set_budget(struct probe_run *run)
 	budget->deadline = probe_clock_ms() + DEADLINE_PATIENCES * budget->patience_ms;
 	budget->pause_ms = PAUSE_MS;
 	budget->ehlo = run->ehlo;
+	budget->stopped = &probe_stopped;
 	budget->progress = run->terminal ? show_progress : NULL;
 }
 
@@ -194,10 +236,13 @@ ask_all(struct probe_run *run, struct probe_result *result)
 {
 	struct probe_target *target = &result->target;
 	struct probe_each each = { .host = NULL };
+	struct sigaction stop = { .sa_handler = stop_probe, .sa_flags = (int)SA_RESETHAND };
 	bool ok = probe_target_find(&run->names, &run->budget, run->asked, result->port,
 	    target) && probe_find_rule(result, run->has_policy ? &run->judge.loaded : NULL,
 	    &run->wish);
 
+	/* Before this nothing is known that could be said; the second one ends it. */
+	(void)sigaction(SIGINT, &stop, NULL);
 	if (run->wish.protocols != 0)
 		run->budget.wish = &run->wish;
 	while (ok && probe_next(result, &each)) {
@@ -207,6 +252,7 @@ ask_all(struct probe_run *run, struct probe_result *result)
 			    target->is_domain ? target->asked : NULL, run->names.authorities,
 			    result->now, &each.seen->chain);
 	}
+	result->stopped = probe_stopped != 0;
 	end_progress(run);
 	return ok;
 }
@@ -225,7 +271,7 @@ is_reached(struct probe_result *result)
 static int
 status_of(struct probe_result *result)
 {
-	if (!is_reached(result))
+	if (!is_reached(result) || result->stopped)
 		return STATUS_TROUBLE;
 	return probe_count(result, PROBE_FAULT) > 0 || result->met == POLICY_NO ?
 	    STATUS_NO : STATUS_FINE;
@@ -255,6 +301,8 @@ run_probe(const struct command *command, int argc, char **argv)
 
 	if (status != -1)
 		return status;
+	if (argc - optind > 1)
+		(void)tool_trouble("one host or domain at a time");
 	if (argc - optind != 1)
 		return tool_usage(command);
 	if (!read_operand(argv[optind], run.asked, &port))

@@ -10,6 +10,7 @@
 #ifndef TLSWARD_TOOL_PROBE_H
 #define TLSWARD_TOOL_PROBE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,8 @@ struct probe_budget {
 	unsigned connections;	/* that were made */
 	bool full;		/* --full */
 	const char *ehlo;	/* the host's own name */
+	/* Not zero once a signal came: nothing begins after that, and waits end; or NULL. */
+	const volatile sig_atomic_t *stopped;
 	const struct probe_wish *wish;	/* to be asked on these terms too; NULL: none */
 	/* Told before each connection, for a terminal; or NULL. */
 	void (*progress)(const char *host, const char *what, void *data);
@@ -245,6 +248,7 @@ struct probe_chain {
 	int64_t first_end;	/* the first end of any link but the root */
 	char key[32];		/* "rsa:2048", as the fact cert_key has it */
 	char signature[32];	/* "sha256" */
+	char weak_signature[8];	/* "sha1", "md5": of the first link but a root with one; "" */
 	char issuer[PROBE_TEXT];
 	char sha256[72], key_sha256[72];	/* "sha256:hex" of certificate and key */
 	/*

@@ -113,6 +113,34 @@ say_certificate(struct probe_result *result, const struct probe_each *each)
 		    day);
 }
 
+static const char *
+newest_words(const struct probe_address *address)
+{
+	int newest = PROBE_PROTOCOLS - 1;
+
+	while (newest > 0 && address->offers[newest] != OFFER_YES)
+		newest--;
+	return probe_protocol_words((enum probe_protocol)newest);
+}
+
+/* Hosts with a fault, beside the one that is told of. */
+static void
+say_others(struct probe_result *result, const struct probe_host *told)
+{
+	const char *last = told->name;
+	size_t others = 0;
+
+	for (size_t i = 0; i < result->finding_count; i++) {
+		const struct probe_finding *finding = &result->findings[i];
+
+		if (finding->level != PROBE_FAULT || finding->host == NULL ||
+		    finding->host == told->name || finding->host == last)
+			continue;
+		SAY(others++ == 0 ? "; there is a fault of %s" : ", of %s", finding->host);
+		last = finding->host;
+	}
+}
+
 static void
 say_offer(struct probe_result *result, const struct probe_each *each)
 {
@@ -126,8 +154,12 @@ say_offer(struct probe_result *result, const struct probe_each *each)
 	else if (address->requires_certificate)
 		SAY(" ends each session without a client certificate");
 	else {
-		SAY(" offers ");
-		probe_offers_text(address, result->answer, sizeof(result->answer));
+		SAY(probe_has(result, address, "old-tls-only") ? " offers nothing newer than " :
+		    " offers ");
+		if (probe_has(result, address, "old-tls-only"))
+			SAY("%s", newest_words(address));
+		else
+			probe_offers_text(address, result->answer, sizeof(result->answer));
 		say_certificate(result, each);
 	}
 }
@@ -144,6 +176,7 @@ say_offers(struct probe_result *result)
 	if (result->target.is_domain && strcmp(each.host->name, result->target.asked) != 0)
 		SAY(": %s", each.host->name);
 	say_offer(result, &each);
+	say_others(result, each.host);
 	if (result->rule.exempt)
 		SAY(" (%s exempts it)", result->rule.place);
 	else if (result->rule.policy)
@@ -174,6 +207,8 @@ probe_answer(struct probe_result *result)
 
 	while (probe_next(result, &each))
 		answers |= each.address->reached >= REACHED_EHLO;
+	if (result->stopped)
+		SAY("interrupted, not all was asked: ");
 	if (!answers)
 		say_nothing(result);
 	else if (result->rule.found && !result->rule.exempt)

@@ -195,6 +195,18 @@ end_of(const X509 *x509)
 	return ASN1_TIME_to_tm(X509_get0_notAfter(x509), &tm) == 1 ? timegm(&tm) : 0;
 }
 
+/* Of what can be forged, as the fact cert_signature has it; of a root nobody looks at it. */
+static void
+take_weak_signature(X509 *link, struct probe_chain *chain)
+{
+	int digest = NID_undef;
+
+	if (X509_get_signature_info(link, &digest, NULL, NULL, NULL) == 1 &&
+	    (digest == NID_sha1 || digest == NID_md5))
+		(void)snprintf(chain->weak_signature, sizeof(chain->weak_signature), "%s",
+		    digest == NID_sha1 ? "sha1" : "md5");
+}
+
 static void
 take_chain_path(const STACK_OF(X509) *sent, const struct chain_path *path,
     struct probe_chain *chain)
@@ -207,6 +219,8 @@ take_chain_path(const STACK_OF(X509) *sent, const struct chain_path *path,
 		bool root = i > 0 && X509_self_signed(link, 1) == 1;
 		int64_t end = end_of(link);
 
+		if (!root && chain->weak_signature[0] == '\0')
+			take_weak_signature(link, chain);
 		chain->ordered &= i == 0 || path->links[i] > path->links[i - 1];
 		if (!root && (i == 0 || end < chain->first_end))
 			chain->first_end = end;

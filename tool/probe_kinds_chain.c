@@ -195,11 +195,12 @@ FINDS(has_weak_key)
 
 FINDS(has_weak_signature)
 {
-	const char *signature = each->seen->chain.signature;
+	const struct probe_chain *chain = &each->seen->chain;
+	const char *weak = chain->weak_signature;
 
-	DETAIL("%s", signature);
-	return has_chain(each) && !each->seen->chain.self_signed &&
-	    (strcmp(signature, "sha1") == 0 || strncmp(signature, "md", 2) == 0);
+	DETAIL(strcmp(chain->signature, weak) == 0 ? "%s" : "%s, that of an authority in the "
+	    "chain", weak);
+	return has_chain(each) && !chain->self_signed && weak[0] != '\0';
 }
 
 FINDS(has_unusable_tlsa)
@@ -244,8 +245,8 @@ const struct finding_kind probe_kinds_of_chain[] = {
 	{ "weak-key", PROBE_FAULT, "its key is too weak: %s",
 	    "make a new key, of RSA with 2048 bits or more or of P-256, and have a certificate "
 	    "issued for it", has_weak_key },
-	{ "weak-signature", PROBE_WARNING, "its certificate is signed with %s, which can be "
-	    "forged", "have it issued anew, signed with SHA-256", has_weak_signature },
+	{ "weak-signature", PROBE_WARNING, "a certificate that it sends has a signature that can "
+	    "be forged: %s", "have it issued anew, signed with SHA-256", has_weak_signature },
 	{ "tlsa-unusable", PROBE_WARNING, "none of its TLSA records can be used for SMTP: that "
 	    "takes usage 2 or 3 (RFC 7672)%s", "publish a record \"3 1 1\" of its key",
 	    has_unusable_tlsa },

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char fix_reach[] = "see whether its name, its address and the firewalls on the "
-    "way let port 25 through";
+    "way let its port through";
 static const char fix_protocols[] = "let its TLS library and its settings offer TLS 1.2 and "
     "1.3; a server that cannot needs a new version, or another in front of it";
 static const char fix_suites[] = "take these suites out of its list of ciphers";
@@ -64,6 +64,8 @@ is_reply(const char *said)
 FINDS(speaks_no_smtp)
 {
 	detail_said(each->address, detail);
+	if (each->address->cut_short)
+		return false;	/* it had no time to */
 	return (each->address->reached == REACHED_CONNECTION &&
 	    each->address->error != ETIMEDOUT) ||
 	    (each->address->reached == REACHED_BANNER && !is_reply(each->address->said));
@@ -119,7 +121,9 @@ FINDS(asks_no_more)
 {
 	const struct probe_address *address = each->address;
 
-	if (address->refused)
+	if (result->stopped)
+		DETAIL("it was interrupted");
+	else if (address->refused)
 		DETAIL("it refused further connections");
 	else
 		DETAIL("the time was over");

@@ -59,6 +59,7 @@ struct probe_result {
 	struct probe_target target;
 	struct probe_seen seen[PROBE_HOSTS_MAX][PROBE_ADDRESSES_MAX];
 	const char *authorities;	/* --ca; NULL: the system's */
+	bool stopped;			/* by a signal, before all was asked */
 	int64_t now;			/* seconds since the epoch */
 	unsigned short port;		/* that was named; 0: none */
 	struct probe_rule rule;

@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* So often a wait looks whether a signal ended it: one may come just before it begins. */
+#define LOOK_MS 200
+
 int64_t
 probe_clock_ms(void)
 {
@@ -25,6 +28,14 @@ static int64_t
 wire_earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* Whether no more is to be asked. */
+static bool
+probe_is_over(const struct probe_budget *budget)
+{
+	return probe_clock_ms() >= budget->deadline ||
+	    (budget->stopped != NULL && *budget->stopped != 0);
 }
 
 void
@@ -56,10 +67,11 @@ wire_wait(struct wire *wire, short events)
 		int64_t left = wire->until - probe_clock_ms();
 		int ready;
 
+		if (probe_is_over(wire->budget))
+			return WIRE_DEADLINE;
 		if (left <= 0)
-			return probe_clock_ms() >= wire->budget->deadline ? WIRE_DEADLINE :
-			    WIRE_SILENT;
-		ready = poll(&poll_fd, 1, (int)wire_earlier(left, 60000));
+			return WIRE_SILENT;
+		ready = poll(&poll_fd, 1, (int)wire_earlier(left, LOOK_MS));
 		if (ready > 0)
 			return WIRE_DONE;
 		if (ready < 0 && errno != EINTR)
@@ -91,8 +103,8 @@ wire_pause(const struct probe_budget *budget, const struct probe_address *addres
 
 	if (budget->last == 0 || is_loopback(address))
 		return;
-	while ((left = until - probe_clock_ms()) > 0)
-		(void)poll(NULL, 0, (int)wire_earlier(left, 60000));
+	while ((left = until - probe_clock_ms()) > 0 && !probe_is_over(budget))
+		(void)poll(NULL, 0, (int)wire_earlier(left, LOOK_MS));
 }
 
 static enum wire_result
@@ -131,7 +143,7 @@ wire_open(struct wire *wire, struct probe_budget *budget,
 	if (budget->progress != NULL)
 		budget->progress(host, what, budget->progress_data);
 	wire_pause(budget, address);
-	if (probe_clock_ms() >= budget->deadline)
+	if (probe_is_over(budget))
 		return WIRE_DEADLINE;
 	wire_expect(wire);
 	return wire_connect(wire, address);

@@ -199,9 +199,9 @@ class Pki:
         made._write_configs()
         return made
 
-    def intermediate(self, name, issuer=None):
+    def intermediate(self, name, issuer=None, key=EC):
         """A CA that the CA made, or another one."""
-        made, request = self._request(name, "/CN=" + name)
+        made, request = self._request(name, "/CN=" + name, key)
         issuer = issuer or self.ca
         openssl(*request, "-x509", "-days", "30", "-extensions", "ca",
                 "-CA", issuer.cert, "-CAkey", issuer.key, "-out", made.cert)

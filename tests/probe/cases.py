@@ -285,6 +285,11 @@ def sha1(c, host):
     return {"tls": tls(c.of_old_key(host, chains.SHA1_RSA))}
 
 
+@case("weak-signature")
+def sha1_intermediate(c, host):
+    return {"tls": tls(c.below_old_signature(host))}
+
+
 @case("client-certificate")
 def wants_certificate(c, host):
     return {"tls": tls(c.good(host), client=ssl.CERT_REQUIRED, authority=c.ca)}

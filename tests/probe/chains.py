@@ -95,6 +95,11 @@ class Chains:
         name = "odd-" + host
         return self.chain(name, self.leaf(name, host, key=key), self.between)
 
+    def below_old_signature(self, host):
+        between = self._pki.intermediate("between-" + host, key=SHA1_RSA)
+        return self.chain("below-" + host, self.leaf("below-" + host, host, issuer=between),
+                          between)
+
     def without_intermediate(self, host):
         return self.chain("bare-" + host, self.leaf("bare-" + host, host))
 

@@ -6,15 +6,17 @@ import atexit
 import concurrent.futures
 import functools
 import os
+import signal
+import subprocess
 import sys
 import threading
 import unittest
 
 from tool import main, runner
 
-from mta import lan, pki, postfix, sendmail, workspace
+from mta import lan, pki, postfix, sendmail, waiting, workspace
 from probe import cases, domains, smtp
-from probe.world import World, obstacle, probe
+from probe.world import Outcome, World, obstacle, probe
 
 LOCK, DOMAINS_LOCK = threading.Lock(), threading.Lock()
 THREADS = 12
@@ -136,6 +138,45 @@ def test_what_a_server_says_is_escaped():
         expect(text.output.replace("\n", "").isprintable() and name in
                text.output.split("\n")[0], name, text)
         expect(not text.errors, "errors of " + name, text)
+
+
+# What is not asked at all, and what to write in its place.
+WRONG = {
+    "": "neither a host nor a domain", "two words": "neither a host nor a domain",
+    ":25": "neither a host nor a domain", "x\33[31m": "\\u001B",
+    "https://acme.example/": "its host alone", "joe@acme.example": "behind the @",
+    "acme.example:99999": "from 1 to 65535", "acme.example:smtp": "from 1 to 65535",
+    "acme.example:": "from 1 to 65535", "127.0.0.1:0": "from 1 to 65535",
+    "a" * 300 + ".example": "too long"}
+
+
+def test_wrong_operands():
+    for operand, what in WRONG.items():
+        outcome = probe("probe", "--", operand)
+        expect(outcome.status == 2 and what in outcome.errors and not outcome.output,
+               "operand %r" % operand, outcome)
+    outcome = probe("probe", "one.example", "two.example")
+    expect(outcome.status == 2 and "one host or domain at a time" in outcome.errors,
+           "two operands", outcome)
+
+
+def test_interrupted():
+    place, hosts = world()
+    server = hosts["silent"]
+    with server.asking:
+        before = len(server.sessions)
+        with subprocess.Popen(
+                (runner.TLSWARD, "probe", "--resolver", place.resolver, "--anchor",
+                 place.anchor, "%s:%d" % (server.name, server.port)),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                env=dict(os.environ, PATH=runner.NO_POSTCONF)) as run:
+            waiting.until("a connection", lambda: len(server.sessions) > before)
+            run.send_signal(signal.SIGINT)
+            output = run.communicate(timeout=runner.TIMEOUT)[0].decode()
+    outcome = Outcome(run.returncode, None, output, "")
+    expect(run.returncode == 2, "status", outcome)
+    expect(output.startswith("interrupted, not all was asked: "), "first line", outcome)
+    expect("(no-" not in output and "(not-all-asked)" in output, "findings", outcome)
 
 
 # Domains: port 25 of all their hosts, in a network of its own
