@@ -158,8 +158,9 @@ take_windows(const char *argument, void *run)
 	char *end;
 	long year = strtol(argument, &end, 10);
 	bool second = strcasecmp(end, "R2") == 0 || strcasecmp(end, " R2") == 0;
+	bool between = !second && (year == 2004 || year == 2009 || year == 2013);
 
-	if ((*end != '\0' && !second) || year < 2000 || year > 2100) {
+	if ((*end != '\0' && !second) || between || year < 2000 || year > 2100) {
 		(void)tool_trouble("\"%s\" is not the year of a Windows, as 2003, 2008R2 or 2019",
 		    argument);
 		return false;

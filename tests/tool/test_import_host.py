@@ -140,6 +140,10 @@ class Registry(Written):
         status, _, errors = run("import", "schannel", "--windows", "2007", path)
         self.assertEqual(status, 2)
         self.assertIn("a Windows 2007 are not known, but those of 2003, 2003R2,", errors)
+        for year in ("2004", "2009", "2013", "R2", "2012R3", "20x"):
+            status, _, errors = run("import", "schannel", "--windows", year, path)
+            self.assertEqual(status, 2, year)
+            self.assertIn("\"%s\" is not the year of a Windows" % year, errors)
 
     def test_a_later_file_wins(self):
         one = self.write("1.reg", REG + "[%s\\Protocols\\TLS 1.1\\Client]\n"
