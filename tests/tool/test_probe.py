@@ -86,6 +86,9 @@ def ask(name, *options, how=None):
     with server.asking:
         before = len(server.sessions)
         outcome = (how or place.probe)(*options, "%s:%d" % (server.name, server.port))
+        # What was said last may not have been read yet.
+        waiting.until("the server's sessions end", lambda: all(
+            session.end is not None for session in server.sessions[before:]))
         return outcome, server.sessions[before:]
 
 
