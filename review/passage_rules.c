@@ -43,7 +43,8 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    "keine|Warnung|Verbindung\\w*|client TLS|wrong|weak|lost|self-signed)|-2146|"
 	    "fehler|_TOO_SMALL|UNABLE_|Exception|Transport|common algorithm|1C7A|"
 	    "AlertDesc|intermediate|Zwischenzert|Zertifikatskette|issue (?:a )?STARTTLS|"
-	    "incomplete|not_supported|SYSCALL|Stammzert|ung\xC3\xBCltig",
+	    "incomplete|not_supported|SYSCALL|Stammzert|ung\xC3\xBCltig|empfangene|"
+	    "lokale Sicher|Clientauth|TLS-Kanal|Zielprinzipal|plaintext",
 	[RULE_THREAD] = "^\\s*\\[(" THREAD ")\\]",
 	[RULE_PROCESS] = "\\b([a-z][\\w./-]*\\[\\d+\\])(?::| )",
 	[RULE_SESSION] = "^[^,]*,[^,]*,([0-9A-F]{16}),\\d+,",
