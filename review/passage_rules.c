@@ -44,7 +44,8 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    "fehler|_TOO_SMALL|UNABLE_|Exception|Transport|common algorithm|1C7A|"
 	    "AlertDesc|intermediate|Zwischenzert|Zertifikatskette|issue (?:a )?STARTTLS|"
 	    "incomplete|not_supported|SYSCALL|Stammzert|ung\xC3\xBCltig|empfangene|"
-	    "lokale Sicher|Clientauth|TLS-Kanal|Zielprinzipal|plaintext",
+	    "lokale Sicher|Clientauth|TLS-Kanal|Zielprinzipal|plaintext|"
+	    "closed connection|host_said|S(?:EC|SL)_ERROR|PR_[A-Z_]+_ERROR|_PKIX_",
 	[RULE_THREAD] = "^\\s*\\[(" THREAD ")\\]",
 	[RULE_PROCESS] = "\\b([a-z][\\w./-]*\\[\\d+\\])(?::| )",
 	[RULE_SESSION] = "^[^,]*,[^,]*,([0-9A-F]{16}),\\d+,",
