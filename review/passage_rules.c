@@ -36,7 +36,8 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    "timed out|timeout|abort\\w*|bad|broken|corrupt\\w*|\\w*exception|undeliver\\w*|"
 	    "0x8[0-9a-f]{7}|-214\\d{7}|(?<!\\.)[45]\\.\\d\\.\\d{1,3}(?!\\.?\\d))\\b|"
 	    "^[45]\\d\\d[ -]|[a-z]Error\\b|[A-Z]_E_[A-Z])",
-	[RULE_HINT] = "\\b(?:Exit Status|certificate problem|SSLErr|nti_done|SSL_RCV|SSL_SESSION|session data|schannel|"
+	[RULE_HINT] = "\\b(?:Exit Status|certificate problem|rate limit|tls: |ERR_SSL|Refusing|dns resolver|"
+	    "SSLErr|nti_done|SSL_RCV|SSL_SESSION|session data|schannel|"
 	    "36[89]\\d\\d|12014|Event ID|protocolVersion|SSL status|x509|deferral|missing|"
 	    "smtp_tls_policy_maps|configured|requiretls|associated|alternative|starttls-not|"
 	    "no[t]? (?:valid|suitable|server|supported|received|verified)|out-of-date|"
