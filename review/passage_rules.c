@@ -46,7 +46,8 @@ static const char *const rule_texts[RULE_COUNT] = {
 	    "AlertDesc|intermediate|Zwischenzert|Zertifikatskette|issue (?:a )?STARTTLS|"
 	    "incomplete|not_supported|SYSCALL|Stammzert|ung\xC3\xBCltig|empfangene|"
 	    "lokale Sicher|Clientauth|TLS-Kanal|Zielprinzipal|plaintext|"
-	    "closed connection|host_said|S(?:EC|SL)_ERROR|PR_[A-Z_]+_ERROR|_PKIX_",
+	    "closed connection|host_said|S(?:EC|SL)_ERROR|PR_[A-Z_]+_ERROR|_PKIX_|"
+	    "no common|ERR_SSL|closed the connection|session required",
 	[RULE_THREAD] = "^\\s*\\[(" THREAD ")\\]",
 	[RULE_PROCESS] = "\\b([a-z][\\w./-]*\\[\\d+\\])(?::| )",
 	[RULE_SESSION] = "^[^,]*,[^,]*,([0-9A-F]{16}),\\d+,",
