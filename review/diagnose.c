@@ -101,10 +101,11 @@ diagnoses_entry(const struct diagnoses *diagnoses, const char *id)
 struct diagnosis_example
 diagnoses_example(const struct diagnoses *diagnoses, size_t number)
 {
-	const struct known_example *example = &diagnoses->examples[number];
+	const struct known_example *example;
 
 	if (number >= diagnoses->example_count)
 		return (struct diagnosis_example){ .text = NULL };
+	example = &diagnoses->examples[number];
 	return (struct diagnosis_example){ example->text,
 		&diagnoses->entries[example->entry], example->unlike };
 }

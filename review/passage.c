@@ -309,7 +309,8 @@ tell_groups(struct diagnosing *run)
 			continue;
 		tell = entry_tell(run, group->root);
 		if (tell->finding.groups++ > 0 && (tell->peer.length != group->peer.length ||
-		    memcmp(tell->peer.text, group->peer.text, group->peer.length) != 0))
+		    (group->peer.length > 0 && memcmp(tell->peer.text, group->peer.text,
+		    group->peer.length) != 0)))
 			tell->other_peers = true;
 		tell->peer = group->peer;
 	}

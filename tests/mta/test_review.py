@@ -133,7 +133,7 @@ class ReviewOfAnyServer:
         self.assertEqual({each["reason"]: each["side"]
                           for each in self.report["handshakes"]},
                          {"no-common-version": "remote", "unknown-ca": "local",
-                          "not-tls": "remote", "lost-connection": "remote",
+                          "not-tls": "either", "lost-connection": "remote",
                           "version-refused": "either"})
         self.assertEqual({name: each["handshakes_failed"] for name, each in
                           self.agreements.items() if each["handshakes_failed"]},
