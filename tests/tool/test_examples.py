@@ -25,7 +25,7 @@ STAND_INS = {
     "tlsward": """import os, sys
 words = sys.argv[1:]
 operand = any(not word.startswith("-") for word in words[1:])
-if words[0] != "diff" and not (words[0] == "check" and operand):
+if words[0] not in ("diff", "import") and not (words[0] == "check" and operand):
     words[1:1] = ["-c", %(folder)r + "/tlsward.conf"]
 if "--follow" in words:
     words += ["-n", "1", "--since", "2020-01-01"]
@@ -44,10 +44,29 @@ sys.exit(sys.argv[1:] != ["-t"] or "\\nTo: " not in "\\n" + text)
 print(" ".join(sys.argv[1:]))
 sys.exit(not open(sys.argv[1].partition(":")[2]).read().startswith("# tlsward export"))
 """,
+    # What PowerShell's cmdlets write, of one connector each.
+    "Get-InboundConnector": """print('[{"Name": "Acme", "SenderDomains": ["acme.example"], '
+'"RequireTls": true}]')
+""",
+    "Get-OutboundConnector": """print('[{"Name": "To Acme", "RecipientDomains": '
+'["acme.example"], "TlsSettings": "EncryptionOnly"}]')
+""",
+    "ConvertTo-Json": """import sys
+sys.stdout.write(sys.stdin.read())
+""",
+    "Out-File": """import sys
+open(sys.argv[1], "w").write(sys.stdin.read())
+print("written")
+""",
     "journalctl": """import sys
 sys.stdout.write(open(%(folder)r + "/mail.log").read())
 """,
 }
+REGISTRY = """Windows Registry Editor Version 5.00
+
+[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Ciphers\\NULL]
+"Enabled"=dword:ffffffff
+"""
 CASES = """from=alice@acme.example tls_version=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 => accept
 from=alice@acme.example tls_version=none => reject tls
 """
@@ -90,6 +109,7 @@ class Examples(unittest.TestCase):
         cls.write("new.conf", policy.replace("tls >= 1.2", "tls >= 1.3"))
         cls.write("policy.test", CASES)
         shutil.copy(os.path.join(runner.TOP, "tests/cases/records/mail.log"), folder)
+        cls.write("schannel.reg", REGISTRY)
         records = cls.shell("tlsward log --kind decision --json")
         cls.write("records.json", records.stdout)
 
@@ -134,7 +154,7 @@ class Examples(unittest.TestCase):
         differs = "tlsward diff" in command
         self.assertIn(done.returncode, (0, 1) if differs else (0,), done)
         self.assertNotRegex(done.stderr, "(?m)^tlsward: |^usage: | error: ")
-        if not re.search(r"> \S+$|--html report.html|watch", command.strip()):
+        if not re.search(r"> ?\S+$|--html report.html|watch", command.strip()):
             self.assertNotEqual(done.stdout, "")
         return done.stdout
 
