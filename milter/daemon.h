@@ -60,7 +60,7 @@ void supervisor_signals(sigset_t *signals);
 int supervisor_run(struct daemon *daemon);
 
 /*
- * Serves until the supervisor says so on "control" (milter/control.h) or is gone. Returns
+ * Serves until the supervisor says so on "control" (milter/worker_word.h) or is gone. Returns
  * the exit status, for _exit(): libmilter's threads are still there. Takes the policy of
  * daemon->loaded over, or loads it from daemon->tape where there is none.
  */

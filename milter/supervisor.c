@@ -24,8 +24,8 @@
 #include "base/date.h"
 #include "base/diag.h"
 #include "base/tape.h"
-#include "milter/control.h"
 #include "milter/snapshot.h"
+#include "milter/worker_word.h"
 
 /* How long a worker may take to start, and to end. */
 #define START_MS 120000
@@ -110,12 +110,12 @@ static void
 tell_worker(struct supervisor *supervisor, char what)
 {
 	bool told = supervisor->control != -1 &&
-	    control_send(supervisor->control, what, -1) == 0;
+	    word_send(supervisor->control, what, -1) == 0;
 
-	if (what == CONTROL_RELOAD) {
+	if (what == WORD_RELOAD) {
 		supervisor->reloading = supervisor->reloading || told;
 		supervisor->reload_owed = !told;
-	} else if (what == CONTROL_STOP && !told && errno == EAGAIN) {
+	} else if (what == WORD_STOP && !told && errno == EAGAIN) {
 		supervisor->stop_owed = supervisor->control != -1;
 	} else if (!told && supervisor->control != -1 && errno != EPIPE)
 		log_message(supervisor->daemon->log, SEVERITY_ERROR,
@@ -185,12 +185,12 @@ hear_worker(struct supervisor *supervisor)
 
 	/* One that says more is heard on: meanwhile it keeps nobody from being obeyed. */
 	for (int i = 0; i < HEARD_AT_ONCE && supervisor->control != -1; i++) {
-		result = control_receive(supervisor->control, &what, &file);
-		if (result == 1 && what == CONTROL_SERVING) {
+		result = word_receive(supervisor->control, &what, &file);
+		if (result == 1 && what == WORD_SERVING) {
 			note_serving(supervisor);
-		} else if (result == 1 && what == CONTROL_KEPT) {
+		} else if (result == 1 && what == WORD_KEPT) {
 			note_reload(supervisor);
-		} else if (result == 1 && what == CONTROL_TAPE) {
+		} else if (result == 1 && what == WORD_TAPE) {
 			note_reload(supervisor);
 			keep_tape(supervisor, file);
 			continue;
@@ -360,7 +360,7 @@ stop_worker(struct supervisor *supervisor)
 		return;
 	supervisor->stopping = true;
 	supervisor->due_ms = supervisor_clock() + STOP_MS;
-	tell_worker(supervisor, CONTROL_STOP);
+	tell_worker(supervisor, WORD_STOP);
 	sockets_remove(&daemon->sockets);
 	sockets_close(&daemon->sockets);
 	if (supervisor->worker != 0)
@@ -387,10 +387,10 @@ obey_signal(struct supervisor *supervisor, uint32_t received)
 	switch (received) {
 	case SIGHUP:
 		log_reopen(supervisor->daemon->log);
-		tell_worker(supervisor, CONTROL_RELOAD);
+		tell_worker(supervisor, WORD_RELOAD);
 		break;
 	case SIGUSR1:
-		tell_worker(supervisor, CONTROL_COUNTERS);
+		tell_worker(supervisor, WORD_COUNTERS);
 		break;
 	case SIGCHLD:
 		bury_worker(supervisor);
@@ -476,10 +476,10 @@ supervise(struct supervisor *supervisor)
 		hear_worker(supervisor);
 		obey_signals(supervisor);
 		if (supervisor->reload_owed && supervisor->control != -1)
-			tell_worker(supervisor, CONTROL_RELOAD);
+			tell_worker(supervisor, WORD_RELOAD);
 		if (supervisor->stop_owed) {
 			supervisor->stop_owed = false;
-			tell_worker(supervisor, CONTROL_STOP);
+			tell_worker(supervisor, WORD_STOP);
 		}
 		if (!supervisor->over && supervisor_clock() >= supervisor->due_ms)
 			act_in_time(supervisor);

@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "milter/daemon.h"
+#include "milter/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,15 +22,12 @@
 
 #include "base/buffer.h"
 #include "base/diag.h"
-#include "base/tape.h"
 #include "milter/callbacks.h"
 #include "milter/confine.h"
-#include "milter/control.h"
 #include "milter/load.h"
-#include "milter/metrics.h"
-#include "milter/service_listener.h"
 #include "milter/tls_policy_map.h"
 #include "milter/tls_policy_next.h"
+#include "milter/worker_word.h"
 
 /*
  * How long the end may take: messages that have begun; then callbacks that are under way,
@@ -44,35 +41,11 @@
 /* How often to look for old policies that can be freed, while there are some. */
 #define COLLECT_MS 200
 
-/* How long a reload waits for messages that use a policy before the one in force. */
-#define OLDER_MS 500
-
 /* How much less urgent a reload is than messages: for nice(2). */
 #define RELOAD_NICE 5
 
 /* What a callback decided still has to be written to the MTA by libmilter. */
 #define REPLY_MS 50
-
-struct worker {
-	struct daemon *daemon;
-	struct service service;
-	struct service_listener *listener;	/* NULL: no policy service */
-	struct service_listener *map;		/* NULL: no TLS policy map */
-	struct metrics_http *http;		/* NULL: no metrics */
-	struct metrics_source metrics;
-	struct health health;
-	struct daily daily;
-	int control;
-	int ended[2];			/* libmilter's thread writes when it ends */
-	pthread_t milter;		/* that thread */
-	bool has_milter;		/* it was started */
-	pthread_mutex_t gate;		/* nobody is answered while it is locked */
-	pthread_t loader;		/* the thread of the reload under way */
-	bool loading;			/* there is one */
-	bool reload_owed;		/* and another is to follow */
-	int loaded[2];			/* that thread writes when it ends */
-	bool orphan;			/* the supervisor is gone */
-};
 
 /* Wakes libmilter's thread from whatever it waits in; nobody else sends it. */
 #define WAKING SIGURG
@@ -150,169 +123,6 @@ run_tls_policy_map(void *argument)
 	(void)service_listener_run(worker->map);
 	atomic_store(&worker->health.tls_policy_map, false);
 	return NULL;
-}
-
-/* Starts a thread that no signal reaches and that lives as long as the process. */
-static int
-start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
-{
-	sigset_t all, before;
-	int error;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(thread, NULL, run, argument);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
-/*
- * From what is on disk now, or from the tape (-1: none). Says what is to be said of it:
- * of what was in force already, its warnings were.
- */
-static bool
-load_anew(struct worker *worker, int tape)
-{
-	const struct daemon *daemon = worker->daemon;
-	struct diags *diags = diags_new();
-	bool loaded = load_timed(&worker->daemon->loaded, daemon->settings,
-	    daemon->settings_path, tape, diags);
-
-	if (diags != NULL && (tape == -1 || !loaded))
-		load_log_diags(daemon->log, diags);
-	diags_free(&diags);
-	return loaded;
-}
-
-/*
- * A worker that follows another loads the policy that was in force. It keeps no tape: the
- * supervisor has it.
- */
-static bool
-take_first_policy(struct worker *worker)
-{
-	struct daemon *daemon = worker->daemon;
-	struct service *service = &worker->service;
-	struct loaded *loaded = &daemon->loaded;
-
-	if (loaded->policy == NULL && !load_anew(worker, daemon->tape))
-		return false;
-	tape_free(&loaded->tape);
-	(void)close(daemon->tape);
-	daemon->tape = -1;
-	counters_loaded(&service->counters, true, loaded->at_ms, loaded->took_ns);
-	if (!daemon->again)
-		load_log_policy(daemon->log, "policy loaded", daemon->settings,
-		    &loaded->summary);
-	worker->daily.last = log_time_ms();
-	service->snapshots = snapshots_new(&loaded->policy);
-	return service->snapshots != NULL;
-}
-
-/* There shall be two policies at a time, and no third for those who are slow. */
-static void
-free_older_policies(struct worker *worker)
-{
-	struct pollfd orders = { .fd = worker->control, .events = POLLIN };
-
-	/* What else there is to do does not wait for that. */
-	for (int i = 0; i < OLDER_MS / 10; i++)
-		if (!snapshots_collect(worker->service.snapshots) ||
-		    poll(&orders, 1, 10) != 0)
-			return;
-}
-
-/*
- * Puts in force what was loaded, of which the supervisor has the tape then. False, with
- * nothing changed, where it cannot have it.
- */
-static bool
-put_in_force(struct worker *worker)
-{
-	struct daemon *daemon = worker->daemon;
-	struct loaded *loaded = &daemon->loaded;
-	struct snapshot *fresh = snapshot_prepare(&loaded->policy);
-
-	if (fresh == NULL)
-		return false;
-	if (control_send(worker->control, CONTROL_TAPE, tape_fd(loaded->tape)) == 0) {
-		snapshots_install(worker->service.snapshots, &fresh);
-		return true;
-	}
-	log_message(daemon->log, SEVERITY_ERROR, "the supervisor cannot be given the new"
-	    " policy: %s", strerror(errno));
-	snapshot_give_up(&fresh);
-	return false;
-}
-
-static void *
-run_reload(void *argument)
-{
-	struct worker *worker = argument;
-	char result = load_anew(worker, -1) ? '0' : '1';
-
-	(void)!write(worker->loaded[1], &result, 1);
-	return NULL;
-}
-
-static void
-finish_reload(struct worker *worker, bool replaced)
-{
-	struct daemon *daemon = worker->daemon;
-	struct service *service = &worker->service;
-	struct loaded *loaded = &daemon->loaded;
-
-	replaced = replaced && put_in_force(worker);
-	counters_add(&service->counters,
-	    replaced ? COUNTER_RELOADS : COUNTER_RELOADS_FAILED);
-	counters_loaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
-	load_release(loaded);
-	if (!replaced) {
-		(void)control_send(worker->control, CONTROL_KEPT, -1);
-		log_message(daemon->log, SEVERITY_ERROR,
-		    "policy not reloaded: the one in force is kept");
-		return;
-	}
-	load_log_policy(daemon->log, "policy reloaded", daemon->settings,
-	    &loaded->summary);
-	worker->daily.last = log_time_ms();
-}
-
-/*
- * The new policy is built beside the old one, which stays when the new one has
- * errors or contradicts the settings, and beside this thread, which goes on listening.
- */
-static void
-begin_reload(struct worker *worker)
-{
-	int error;
-
-	log_reopen(worker->daemon->log);
-	worker->reload_owed = worker->loading;
-	if (worker->loading)
-		return;
-	free_older_policies(worker);
-	error = start_thread(&worker->loader, run_reload, worker);
-	worker->loading = error == 0;
-	if (error == 0)
-		return;
-	log_message(worker->daemon->log, SEVERITY_ERROR, "cannot start a thread: %s",
-	    strerror(error));
-	finish_reload(worker, false);
-}
-
-/* The thread of the reload has written. */
-static void
-end_reload(struct worker *worker)
-{
-	char result = '1';
-
-	(void)!read(worker->loaded[0], &result, 1);
-	(void)pthread_join(worker->loader, NULL);
-	worker->loading = false;
-	finish_reload(worker, result == '0');
-	if (worker->reload_owed)
-		begin_reload(worker);
 }
 
 static void
@@ -399,16 +209,16 @@ end_serving(struct worker *worker)
 static bool
 obey_supervisor(struct worker *worker, const char *what, size_t length)
 {
-	bool reloaded = memchr(what, CONTROL_STOP, length) != NULL;
+	bool reloaded = memchr(what, WORD_STOP, length) != NULL;
 
 	for (size_t i = 0; i < length; i++) {
-		if (what[i] == CONTROL_COUNTERS)
+		if (what[i] == WORD_COUNTERS)
 			log_counters(worker);
-		else if (what[i] != CONTROL_RELOAD)
+		else if (what[i] != WORD_RELOAD)
 			return false;
 		else if (!reloaded)
-			begin_reload(worker);
-		reloaded = reloaded || what[i] == CONTROL_RELOAD;
+			worker_begin_reload(worker);
+		reloaded = reloaded || what[i] == WORD_RELOAD;
 	}
 	return true;
 }
@@ -451,7 +261,7 @@ listen_to_supervisor(struct worker *worker)
 		if (poll(waiting, 3, wait) <= 0)
 			continue;
 		if (waiting[2].revents != 0)
-			end_reload(worker);
+			worker_end_reload(worker);
 		if (waiting[1].revents != 0) {
 			log_message(log, SEVERITY_ERROR, "libmilter ended");
 			return 1;
@@ -571,15 +381,15 @@ static int
 start_threads(struct worker *worker)
 {
 	pthread_t unused;
-	int error = start_thread(&worker->milter, run_libmilter, worker);
+	int error = worker_start_thread(&worker->milter, run_libmilter, worker);
 
 	worker->has_milter = error == 0;
 	if (error == 0 && worker->listener != NULL)
-		error = start_thread(&unused, run_policy_service, worker);
+		error = worker_start_thread(&unused, run_policy_service, worker);
 	if (error == 0 && worker->map != NULL)
-		error = start_thread(&unused, run_tls_policy_map, worker);
+		error = worker_start_thread(&unused, run_tls_policy_map, worker);
 	if (error == 0 && worker->http != NULL)
-		error = start_thread(&unused, metrics_http_run, worker->http);
+		error = worker_start_thread(&unused, metrics_http_run, worker->http);
 	return error;
 }
 
@@ -609,7 +419,7 @@ say_serving(struct worker *worker)
 	if (!worker->daemon->again)
 		log_serving(worker);
 	log_leave_stderr(worker->daemon->log);
-	worker->orphan = control_send(worker->control, CONTROL_SERVING, -1) != 0;
+	worker->orphan = word_send(worker->control, WORD_SERVING, -1) != 0;
 }
 
 static bool
@@ -646,7 +456,7 @@ prepare(struct worker *worker)
 		log_message(daemon->log, SEVERITY_ERROR, "%s", error);
 	else if (log_start(daemon->log) == 0 && pipe2(worker->ended, O_CLOEXEC) == 0 &&
 	    pipe2(worker->loaded, O_CLOEXEC) == 0 &&
-	    take_first_policy(worker) && prepare_authres(&worker->service) &&
+	    worker_first_policy(worker) && prepare_authres(&worker->service) &&
 	    prepare_policy_service(worker) && prepare_tls_policy_map(worker))
 		return true;
 	log_message(daemon->log, SEVERITY_ERROR, "the worker cannot serve");

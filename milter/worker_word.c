@@ -1,9 +1,9 @@
 /*
- * control.c - what the supervisor and its worker tell each other.
+ * worker_word.c - what the supervisor and its worker tell each other.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "milter/control.h"
+#include "milter/worker_word.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ union attached {
 };
 
 int
-control_send(int socket, char what, int file)
+word_send(int socket, char what, int file)
 {
 	union attached attached;
 	struct iovec byte = { .iov_base = &what, .iov_len = 1 };
@@ -41,7 +41,7 @@ control_send(int socket, char what, int file)
 }
 
 int
-control_receive(int socket, char *what, int *file)
+word_receive(int socket, char *what, int *file)
 {
 	union attached attached;
 	struct iovec byte = { .iov_base = what, .iov_len = 1 };
