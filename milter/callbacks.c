@@ -84,7 +84,6 @@ session_of(SMFICTX *ctx, bool begins)
 		return NULL;
 	}
 	session->fault = begins ? FAULT_NONE : was_short ? FAULT_MEMORY : FAULT_UNKNOWN;
-	counters_add(&service->counters, COUNTER_CONNECTIONS);
 	return session;
 }
 
@@ -182,7 +181,8 @@ begin_correlation(SMFICTX *ctx, struct session *session)
 {
 	struct connection connection;
 
-	if (service->correlation == NULL || session->peer != PEER_INET)
+	if (service->correlation == NULL || session->peer != PEER_INET ||
+	    session->unrecorded)
 		return;
 	endpoint_read(&connection.client, session->address, NULL);
 	connection.client.port = (uint16_t)session->port;
@@ -198,6 +198,21 @@ end_correlation(struct session *session)
 		correlation_end(service->correlation, &session->correlation);
 }
 
+/*
+ * Whose session it is: doctor's, which showed a nonce of the control socket's and of
+ * which nothing is kept, or an MTA's, which counts once for its connection.
+ */
+static void
+look_whose(SMFICTX *ctx, struct session *session)
+{
+	session->unrecorded = nonces_open(&service->nonces) &&
+	    nonces_take(&service->nonces, macros_get(ctx, MACRO_NONCE));
+	if (session->unrecorded || session->counted_once)
+		return;
+	session->counted_once = true;
+	counters_add(&service->counters, COUNTER_CONNECTIONS);
+}
+
 static sfsistat
 on_smtp_client(SMFICTX *ctx, char *host, struct sockaddr *address)
 {
@@ -211,8 +226,9 @@ on_smtp_client(SMFICTX *ctx, char *host, struct sockaddr *address)
 		session_restart(session, service->snapshots);
 		session_set_peer(session, address);
 		session->version = macros_get(ctx, MACRO_VERSION);
+		look_whose(ctx, session);
 		begin_correlation(ctx, session);
-		if (session->port > 0)
+		if (session->port > 0 && !session->unrecorded)
 			atomic_store(&service->milter_asked, true);
 	}
 	return callback_leave(SMFIS_NOREPLY);
@@ -299,9 +315,11 @@ begin_message(SMFICTX *ctx, struct session *session, char *address)
 	if (policy_same_address(from, "<>"))
 		from = "<>";
 	facts_gather(ctx, session, service->settings->mta, from, &room, &facts);
-	counters_session(&service->counters, &facts, &session->counted);
+	if (!session->unrecorded)
+		counters_session(&service->counters, &facts, &session->counted);
 	question.from_resolved = facts_from_resolved(ctx, from);
 	question.can_quarantine = session->can_quarantine;
+	question.unrecorded = session->unrecorded;
 	status = judge_sender(ctx, session, &question);
 	if (status == SMFIS_CONTINUE &&
 	    session_begin(session, &snapshot, &facts, question.from_resolved) != 0)
@@ -372,6 +390,7 @@ judge_recipient(SMFICTX *ctx, struct session *session, char *address)
 		facts_correlate(service->correlation, &session->correlation,
 		    question.from_resolved, &facts, &digests);
 	question.can_quarantine = session->can_quarantine;
+	question.unrecorded = session->unrecorded;
 	if (decision_make(service, &question, &judgement) != 0)
 		return fail_recipient(ctx, session, FAULT_MEMORY);
 	if (decision_refuses(&judgement.verdict) && !facts.local) {

@@ -85,7 +85,9 @@ decision_make(struct service *service, const struct question *question,
 	result = policy_decide(policy, &judgement->facts, &options, &judgement->verdict);
 	if (result == 0 && question->from_resolved != NULL)
 		result = judge_resolved(question, &options, judgement);
-	histogram_add(&service->counters.judging, histogram_clock() - began);
+	judgement->unrecorded = question->unrecorded;
+	if (!question->unrecorded)
+		histogram_add(&service->counters.judging, histogram_clock() - began);
 	if (result == 0 && judgement->verdict.action == POLICY_QUARANTINE &&
 	    !question->can_quarantine)
 		judgement->verdict.action = POLICY_TEMPFAIL;
@@ -143,6 +145,8 @@ decision_record(struct service *service, const struct judgement *judgement)
 	struct journal_record record = { .facts = &judgement->facts,
 	    .verdict = verdict };
 
+	if (judgement->unrecorded)
+		return;
 	counters_decision(&service->counters, verdict);
 	if (unknown != NULL)
 		complain_of_unknown(service, unknown);

@@ -17,12 +17,14 @@ struct question {
 	const struct facts *facts;
 	const char *from_resolved;	/* the sender as the MTA reads it, or NULL */
 	bool can_quarantine;		/* the MTA takes it */
+	bool unrecorded;		/* nothing is kept of it */
 };
 
 /* And what came of it. The strings of the facts are those of the question and policy. */
 struct judgement {
 	struct facts facts;		/* those that counted */
 	struct verdict verdict;
+	bool unrecorded;
 };
 
 /*
@@ -30,8 +32,8 @@ struct judgement {
  * another address, as that too; the stricter verdict counts (of equals, the client's
  * spelling), and an exemption only where it applies to both. The judgement's facts have
  * the sender that counted, and what partners' certificates tell. A quarantine that the
- * MTA cannot be told of becomes a tempfail. How long it takes is counted. Returns 0, or
- * -1 when memory was short.
+ * MTA cannot be told of becomes a tempfail. How long it takes is counted, of what is
+ * recorded. Returns 0, or -1 when memory was short.
  */
 int decision_make(struct service *service, const struct question *question,
     struct judgement *judgement);
@@ -42,8 +44,8 @@ bool decision_refuses(const struct verdict *verdict);
 /*
  * Accounts for a verdict that took effect: counts it, writes its record into the log
  * (unless the settings leave it out) and the journal, and complains of facts that the
- * policy asks for and nobody supplies. Call it before the reply leaves: a refusal is in
- * the journal when it returns.
+ * policy asks for and nobody supplies. Nothing of it for one that is unrecorded. Call it
+ * before the reply leaves: a refusal is in the journal when it returns.
  */
 void decision_record(struct service *service, const struct judgement *judgement);
 

@@ -51,6 +51,7 @@ static struct {
 	[MACRO_DAEMON_NAME] = { "{daemon_name}", AT_CONNECT },
 	[MACRO_DAEMON_ADDR] = { "{daemon_addr}", AT_CONNECT | FOR_CORRELATION },
 	[MACRO_DAEMON_PORT] = { "{daemon_port}", AT_CONNECT | FOR_CORRELATION },
+	[MACRO_NONCE] = { "{tlsward_nonce}", 0 },
 };
 
 static const struct {

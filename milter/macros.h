@@ -22,7 +22,9 @@ enum macro {
 	MACRO_CERT_ISSUER, MACRO_VERIFY, MACRO_CN_SUBJECT, MACRO_CN_ISSUER,
 	MACRO_CERT_FP,			/* with CertFingerprintAlgorithm, */
 	MACRO_CERT_MD5,			/* and without it */
-	MACRO_DAEMON_NAME, MACRO_DAEMON_ADDR, MACRO_DAEMON_PORT, MACRO_COUNT
+	MACRO_DAEMON_NAME, MACRO_DAEMON_ADDR, MACRO_DAEMON_PORT,
+	MACRO_NONCE,			/* of tlsward doctor: no MTA is asked for it */
+	MACRO_COUNT
 };
 
 /* Sendmail breaks off every SMTP session when a stage has more than this. */

@@ -13,6 +13,7 @@
 #include "milter/correlation.h"
 #include "milter/counters.h"
 #include "milter/log.h"
+#include "milter/nonce.h"
 #include "milter/snapshot.h"
 #include "settings/settings.h"
 
@@ -44,6 +45,7 @@ struct service {
 	struct journal_store *journal;	/* NULL: none */
 	struct tls_policy_next *next;	/* the service behind that; NULL: none */
 	struct counters counters;
+	struct nonces nonces;		/* for doctor's sessions */
 	struct limiter unknown[KIND_END];	/* by the first unknown requirement */
 	struct limiter faults[FAULT_COUNT];
 	struct limiter forged;			/* fields that cannot be removed */

@@ -165,6 +165,7 @@ message_keep(struct message *message, const struct judgement *judgement)
 	if (room == NULL)
 		return -1;
 	message->judged.verdict = judgement->verdict;
+	message->judged.unrecorded = judgement->unrecorded;
 	facts_copy(&message->judged.facts, &judgement->facts, room);
 	free(message->judged_room);
 	message->judged_room = room;

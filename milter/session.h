@@ -44,6 +44,8 @@ struct session {
 	bool can_quarantine;
 	bool can_add;			/* header fields */
 	bool can_change;		/* or remove them */
+	bool counted_once;		/* as a connection */
+	bool unrecorded;		/* it is doctor's: judged, and that is all */
 	enum fault fault;		/* why nothing of it can be judged */
 	const char *version;		/* libmilter's {v} of the connect; or NULL */
 	const char *mail_macro;		/* where libmilter had one of MAIL; or NULL */

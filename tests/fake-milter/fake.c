@@ -163,8 +163,10 @@ send_macros(SMFICTX *ctx, int stage)
 	struct slot fresh = { .count = 0 };
 	int asked = 0;
 
-	(void)snprintf(list, sizeof(list), "%s",
-	    ctx->listed[stage] ? ctx->lists[stage] : defaults[stage]);
+	/* Doctor says at the connect who it is, unasked. */
+	(void)snprintf(list, sizeof(list), "%s%s",
+	    ctx->listed[stage] ? ctx->lists[stage] : defaults[stage],
+	    stage == SMFIM_CONNECT ? " {tlsward_nonce}" : "");
 	for (char *name = strtok_r(list, " ,", &rest); name != NULL;
 	    name = strtok_r(NULL, " ,", &rest)) {
 		const char *value = known_value(ctx, stage, name);

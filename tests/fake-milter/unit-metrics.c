@@ -488,6 +488,73 @@ test_milter_counts(void **state)
 	    "tls-version=1 "));
 }
 
+/* A session with a nonce as macro; whether it was counted. */
+static bool
+counts_session(struct bench *bench, const char *nonce)
+{
+	static const struct fake_options options = { .mta = FAKE_POSTFIX };
+	struct smfiDesc milter = callbacks_description();
+	SMFICTX *ctx = fake_new(&milter, &options);
+	char *before = strdup(render(bench, METRICS_TEXT));
+	bool counted;
+
+	(void)fake_negotiate(ctx);
+	fake_macro(ctx, "{tlsward_nonce}", nonce);
+	(void)fake_connect(ctx, "c.example", "192.0.2.1", 25000);
+	(void)fake_helo(ctx, "c.example");
+	assert_int_equal(send_message(ctx, "<a@acme.example>"), SMFIS_REJECT);
+	assert_non_null(strstr(fake_reply(ctx), "TLS"));
+	(void)fake_abort(ctx);
+	assert_int_equal(send_message(ctx, "<a@held.example>"), SMFIS_ACCEPT);
+	assert_int_equal(send_message(ctx, "<a@other.example>"), SMFIS_ACCEPT);
+	(void)fake_close(ctx);
+	fake_free(&ctx);
+	counted = strcmp(before, render(bench, METRICS_TEXT)) != 0;
+	free(before);
+	return counted;
+}
+
+/* Doctor's own session is answered and leaves no trace; one of any other nonce does. */
+static void
+test_doctors_session_is_not_counted(void **state)
+{
+	struct bench *bench = *state;
+	struct nonces *nonces = &bench->service.nonces;
+	char nonce[NONCE_SIZE], other[NONCE_SIZE];
+
+	assert_true(counts_session(bench, "0000000000000000"));
+	atomic_store(&bench->service.milter_asked, false);
+	assert_true(nonces_issue(nonces, nonce) && nonces_issue(nonces, other));
+	assert_true(counts_session(bench, "0000000000000000"));
+	assert_true(atomic_exchange(&bench->service.milter_asked, false));
+	assert_false(counts_session(bench, nonce));
+	assert_false(atomic_load(&bench->service.milter_asked));
+	assert_true(counts_session(bench, nonce));
+	assert_true(nonces_open(nonces));
+	atomic_store(&nonces->list[1].until, 0);
+	assert_true(counts_session(bench, other));
+	assert_false(nonces_open(nonces));
+}
+
+static void
+test_nonces_are_few(void **state)
+{
+	struct nonces nonces = { 0 };
+	char first[NONCE_SIZE], nonce[NONCE_SIZE];
+
+	(void)state;
+	assert_true(nonces_issue(&nonces, first));
+	for (int i = 0; i < NONCES_MAX; i++)
+		assert_true(nonces_issue(&nonces, nonce));
+	assert_int_equal(atomic_load(&nonces.open), NONCES_MAX);
+	assert_false(nonces_take(&nonces, first));
+	assert_false(nonces_take(&nonces, NULL));
+	assert_false(nonces_take(&nonces, ""));
+	assert_true(nonces_take(&nonces, nonce));
+	assert_false(nonces_take(&nonces, nonce));
+	assert_int_equal(atomic_load(&nonces.open), NONCES_MAX - 1);
+}
+
 static void
 ask(struct bench *bench, struct answer_state *client, int port, const char *from,
     const char *protocol)
@@ -583,6 +650,8 @@ main(int argc, char **argv)
 		TEST(test_journal),
 		TEST(test_watched),
 		TEST(test_milter_counts),
+		TEST(test_doctors_session_is_not_counted),
+		cmocka_unit_test(test_nonces_are_few),
 		TEST(test_policy_service_counts),
 		TEST(test_strangers_add_no_lines),
 		TEST(test_memory_is_short),
