@@ -5,6 +5,9 @@
  */
 #include "base/text.h"
 
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define REPLACEMENT 0xFFFDu
@@ -209,6 +212,25 @@ text_json(struct buffer *buffer, const char *text)
 	buffer_add(buffer, "\"", 1);
 	text_escape(buffer, text, strlen(text), TEXT_QUOTED_ASCII);
 	buffer_add(buffer, "\"", 1);
+}
+
+bool
+text_is_address(const char *text)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+void
+text_append(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text + used, size - used, format, ap);
+	va_end(ap);
 }
 
 size_t

@@ -77,6 +77,13 @@ text_hex(char c)
 	    text_lower(c) >= 'a' && text_lower(c) <= 'f' ? text_lower(c) - 'a' + 10 : -1;
 }
 
+/* Whether it is an address of IPv4 or IPv6, and nothing else. */
+bool text_is_address(const char *text);
+
+/* Appends to the terminated "text" that has room for "size" bytes, cut where it is full. */
+void text_append(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Appends a number: without a format's cost, for what is written every time. */
 void text_decimal(struct buffer *buffer, unsigned number);
 

@@ -6,7 +6,6 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -23,6 +22,7 @@
 #include "base/arena.h"
 #include "base/date.h"
 #include "base/suggest.h"
+#include "base/text.h"
 
 /* ------------------------------------------------------------------ *
  * One fact
@@ -104,16 +104,6 @@ fact_from_yes_or_no(struct facts *facts, const struct record_field *field,
 	return true;
 }
 
-static bool
-fact_is_address(const char *text)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-
-	return inet_pton(AF_INET, text, &v4) == 1 ||
-	    inet_pton(AF_INET6, text, &v6) == 1;
-}
-
 /* An algorithm's name and its colon: "sha512:"; 0 where there is none. */
 static size_t
 fact_algorithm_length(const char *text)
@@ -189,7 +179,7 @@ static const struct {
 	[FIELD_VERIFICATION] = { ONE_OF("none", "anonymous", "untrusted", "trusted",
 	    "verified", "dane"), .objection = "must be \"none\", \"anonymous\", "
 	    "\"untrusted\", \"trusted\", \"verified\" or \"dane\"" },
-	[FIELD_ADDRESS] = { fact_is_address, "must be an IPv4 or IPv6 address", NULL },
+	[FIELD_ADDRESS] = { text_is_address, "must be an IPv4 or IPv6 address", NULL },
 	[FIELD_DIGEST] = { fact_is_digest,
 	    "must be a digest (\"sha256:\" and 64 hex digits) or \"none\"", NULL },
 	[FIELD_TIME] = { fact_is_time,

@@ -73,7 +73,7 @@ settings_unsaid(const struct policy *policy, const struct settings_of_rule *told
 
 		if (each == NULL || demand(policy, each, &access))
 			continue;
-		requirement_append(text, size, "%s%s%s", comma,
+		text_append(text, size, "%s%s%s", comma,
 		    policy_kind_name((enum policy_reason)kind),
 		    kind == REASON_TLS_VERSION ? " >= ..." :
 		    kind == REASON_CERTIFICATE_NAME ? " with several names" : "");

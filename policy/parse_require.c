@@ -36,7 +36,7 @@ unknown_requirement(struct parser *p, const char *words[], size_t count)
 	char all[256] = "";
 
 	for (size_t i = 0; i < count; i++)
-		requirement_append(all, sizeof(all), "%s%s", i > 0 ? ", " : "", words[i]);
+		text_append(all, sizeof(all), "%s%s", i > 0 ? ", " : "", words[i]);
 	words[count++] = "nothing";
 	if (p->token.type == TOKEN_WORD)
 		parse_unexpected(p, MSG_REQUIREMENT, p->token.text,

@@ -16,7 +16,7 @@ required_value(const struct policy_outcome *outcome, char *text, size_t size)
 	text[0] = '\0';
 	if (outcome->reason == REASON_TLS || outcome->reason == REASON_UNKNOWN_FACT) {
 		if (!policy_required_text(outcome, REASON_TLS_VERSION, text, size))
-			requirement_append(text, size, "TLS");
+			text_append(text, size, "TLS");
 	} else if (outcome->requirement != NULL)
 		requirement_describe(outcome->requirement, text, size);
 }

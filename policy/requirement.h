@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "policy/rules.h"
+#include "base/text.h"
 
 struct access;		/* policy/map.h */
 struct parser;
@@ -123,10 +124,6 @@ const struct requirement_kind *requirement_find(const char *before, const char *
 /* Appends what it demands, in words; what does not fit into "size" bytes is cut. */
 void requirement_describe(const struct policy_requirement *requirement, char *text,
     size_t size);
-
-/* Appends to a text of "size" bytes; what does not fit is cut. */
-void requirement_append(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* How policies write a string, and a regular expression; with a space before it. */
 void requirement_print_string(const char *text, FILE *out);

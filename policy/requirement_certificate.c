@@ -199,7 +199,7 @@ patterns_value(const struct policy_requirement *requirement, char *text, size_t 
 		const struct pattern *pattern = &requirement->u.patterns.list[i];
 		bool regex = pattern->type == PATTERN_REGEX;
 
-		requirement_append(text, size, "%s%s%s%s", i > 0 ? " or " : "",
+		text_append(text, size, "%s%s%s%s", i > 0 ? " or " : "",
 		    regex ? "/" : "", pattern->text, regex ? "/" : "");
 	}
 }
@@ -354,7 +354,7 @@ signature_print(const struct policy_requirement *requirement, FILE *out)
 static void
 signature_value(const struct policy_requirement *requirement, char *text, size_t size)
 {
-	requirement_append(text, size, "%s", requirement->text);
+	text_append(text, size, "%s", requirement->text);
 }
 
 /* ------------------------------------------------------------------ *
@@ -402,7 +402,7 @@ validity_print(const struct policy_requirement *requirement, FILE *out)
 static void
 validity_value(const struct policy_requirement *requirement, char *text, size_t size)
 {
-	requirement_append(text, size, "%d day%s", requirement->least,
+	text_append(text, size, "%d day%s", requirement->least,
 	    requirement->least == 1 ? "" : "s");
 }
 

@@ -205,10 +205,10 @@ append_elements(const char *list, char *text, size_t size)
 		length = strcspn(list, CIPHER_SEPARATORS);
 		if (any && length + 1 + (rest > 1 ? strlen(" and 999 more") : 0) >= room)
 			break;
-		requirement_append(text, size, "%s%.*s", any ? ":" : "", (int)length, list);
+		text_append(text, size, "%s%.*s", any ? ":" : "", (int)length, list);
 	}
 	if (rest > 0)
-		requirement_append(text, size, " and %zu more", rest);
+		text_append(text, size, " and %zu more", rest);
 }
 
 /* What a list is called, or else what is in it. */
@@ -218,11 +218,11 @@ list_value(const struct policy_requirement *requirement, char *text, size_t size
 	bool tls13 = requirement->kind == REASON_CIPHERSUITES;
 
 	if (requirement->title != NULL) {
-		requirement_append(text, size, tls13 ? "a TLS 1.3 cipher of %s" :
+		text_append(text, size, tls13 ? "a TLS 1.3 cipher of %s" :
 		    "a cipher of %s", requirement->title);
 		return;
 	}
-	requirement_append(text, size, "%s ", tls13 ? "one of the TLS 1.3 cipher suites" :
+	text_append(text, size, "%s ", tls13 ? "one of the TLS 1.3 cipher suites" :
 	    "one of the ciphers");
 	append_elements(requirement->text, text, size);
 }

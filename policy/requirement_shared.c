@@ -13,29 +13,18 @@
 #include "policy/parse.h"
 
 void
-requirement_append(char *text, size_t size, const char *format, ...)
-{
-	size_t used = strlen(text);
-	va_list ap;
-
-	va_start(ap, format);
-	(void)vsnprintf(text + used, size - used, format, ap);
-	va_end(ap);
-}
-
-void
 requirement_describe(const struct policy_requirement *requirement, char *text, size_t size)
 {
 	const char *demands = requirement->row->demands;
 	const char *value = strstr(demands, "%s");
 
 	if (value == NULL) {
-		requirement_append(text, size, "%s", demands);
+		text_append(text, size, "%s", demands);
 		return;
 	}
-	requirement_append(text, size, "%.*s", (int)(value - demands), demands);
+	text_append(text, size, "%.*s", (int)(value - demands), demands);
 	requirement->row->value(requirement, text, size);
-	requirement_append(text, size, "%s", value + 2);
+	text_append(text, size, "%s", value + 2);
 }
 
 void
@@ -49,7 +38,7 @@ requirement_no_value(const struct policy_requirement *requirement, char *text, s
 void
 requirement_number(const struct policy_requirement *requirement, char *text, size_t size)
 {
-	requirement_append(text, size, "%d", requirement->least);
+	text_append(text, size, "%d", requirement->least);
 }
 
 void

@@ -72,7 +72,7 @@ static void
 version_value(const struct policy_requirement *requirement, char *text, size_t size)
 {
 	if (requirement->least != PROTOCOL_UNKNOWN)
-		requirement_append(text, size, " %s or newer",
+		text_append(text, size, " %s or newer",
 		    protocol_version((enum policy_protocol)requirement->least));
 }
 

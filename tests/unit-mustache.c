@@ -26,6 +26,12 @@ tool_trouble(const char *format, ...)
 	return STATUS_TROUBLE;
 }
 
+int
+tool_no_memory(void)
+{
+	return tool_trouble("not enough memory");
+}
+
 static bool
 fill(enum mustache_use use, const char *text, json_t *values, struct buffer *out)
 {

@@ -55,7 +55,7 @@ load_text(const char *text, struct policy **policy, struct diags *diags)
 		return false;
 	result = policy_load(path, policy, diags);
 	if (result == POLICY_NO_MEMORY || diags_failed(diags))
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	else if (result == POLICY_UNREADABLE)
 		(void)tool_trouble("cannot try a policy: %s cannot be read", path);
 	(void)close(file);
@@ -106,7 +106,7 @@ choose_hosts(struct partner_run *run)
 
 	run->chosen = calloc(hosts->count + 1, sizeof(*run->chosen));
 	if (run->chosen == NULL)
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	for (size_t i = 0; i < hosts->count && hosts->list[i].messages > 0; i++) {
 		run->chosen[i] = run->agreed.named ? is_from(run, &hosts->list[i]) :
 		    messages * 100 < hosts->messages * SHARE;
@@ -129,7 +129,7 @@ read_hosts(struct partner_run *run)
 
 	options.policy = policy;
 	if (diags == NULL)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	if (loaded && tool_open_journal(run->journal, run->config, &journal)) {
 		run->agreed.hosts = review_hosts_read(journal.db, journal.path, &options,
 		    run->agreed.domains, run->agreed.domain_count, error);
@@ -175,7 +175,7 @@ try_policy(const char *text, struct tree *errors)
 	int status = STATUS_TROUBLE;
 
 	if (diags == NULL) {
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	} else if (load_text(text, &policy, diags)) {
 		for (size_t i = 0; diags_at(diags, i) != NULL; i++) {
 			const char *message = diags_at(diags, i)->message;
@@ -200,7 +200,7 @@ try_behind(const char *path, const char *agreement, struct tree *clashes)
 	int status;
 
 	write_whole(path, agreement, &whole);
-	status = whole.failed ? tool_trouble("not enough memory") :
+	status = whole.failed ? tool_no_memory() :
 	    try_policy(whole.text, clashes);
 	buffer_free(&whole);
 	return status;
@@ -312,7 +312,7 @@ is_visible(const char *name)
 	buffer_string(&visible, "");
 	same = !visible.failed && strcmp(visible.text, name) == 0;
 	if (visible.failed)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	else if (!same)
 		(void)tool_trouble("a partner's name has 1 to 80 printable characters");
 	buffer_free(&visible);

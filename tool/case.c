@@ -454,7 +454,7 @@ next_statement(struct cases *cases)
 	}
 	if (now->written.failed || now->arguments.failed || now->values.failed ||
 	    cases->no_memory) {
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 		return CASE_TROUBLE;
 	}
 	return cases->item;
@@ -492,7 +492,7 @@ cases_open(struct cases *cases, const char *path)
 	if (cases->file == NULL)
 		(void)tool_trouble("cannot read \"%s\": %s", path, file_why(errno));
 	else
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	return false;
 }
 

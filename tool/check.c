@@ -77,8 +77,7 @@ write_diagnostic(const struct diag *diag, void *out)
 	    "line", json_place(diag->line), "column", json_place(diag->column),
 	    "severity", severity_name(diag->severity), "id", tree_string(diag->id),
 	    "message", tree_string(diag->message));
-	if (object == NULL || json_dumpf(object, out, JSON_COMPACT) != 0)
-		exit(tool_trouble("not enough memory"));
+	tool_need(object != NULL && json_dumpf(object, out, JSON_COMPACT) == 0);
 	(void)putc('\n', out);
 	json_decref(object);
 }
@@ -94,7 +93,7 @@ check_report(const struct check_run *run, const struct loaded *loaded, int statu
 	else if (loaded->diags != NULL)
 		diags_print(loaded->diags, run->all, stderr);
 	if (loaded->diags != NULL && diags_failed(loaded->diags))
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	if (status == STATUS_NO && sums_up)
 		summarize_errors(loaded);
 	if (status != STATUS_FINE)

@@ -211,7 +211,7 @@ decide_all(struct decide_run *run)
 		case LINE_READ:
 			if (!decide_line(run, line, length)) {
 				(void)decide_flush(run);
-				return tool_trouble("not enough memory");
+				return tool_no_memory();
 			}
 			break;
 		case LINE_LONG:
@@ -240,7 +240,7 @@ decide(struct decide_run *run)
 		run->facts = journal_facts_new();
 		run->lines.text = malloc(ROOM);
 		if (run->facts == NULL || run->lines.text == NULL)
-			status = tool_trouble("not enough memory");
+			status = tool_no_memory();
 		else
 			status = decide_all(run);
 	}

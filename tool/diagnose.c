@@ -121,7 +121,7 @@ add_operands(struct diagnose_run *run, int count, char **operands)
 			return false;
 	if (!run->text.failed)
 		return true;
-	(void)tool_trouble("not enough memory");
+	(void)tool_no_memory();
 	return false;
 }
 
@@ -294,7 +294,7 @@ print_passage(const struct diagnose_run *run, const struct passage *passage)
 
 	if (run->json) {
 		if (document == NULL)
-			return tool_trouble("not enough memory");
+			return tool_no_memory();
 		status = mustache_print(NULL, document);
 	} else {
 		status = STATUS_TROUBLE;
@@ -323,7 +323,7 @@ diagnose_text(const struct diagnose_run *run, struct diagnoses *diagnoses)
 	int status;
 
 	if (passage == NULL)
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	if (passage->costly != NULL)
 		(void)tool_trouble("a pattern of the entry \"%s\" takes too long and was left "
 		    "out", passage->costly);
@@ -344,7 +344,7 @@ diagnose_operands(struct diagnose_run *run, int count, char **operands)
 		if (diags != NULL)
 			diagnoses = diagnoses_read(run->config, diags);
 		if (diagnoses == NULL)
-			(void)tool_trouble("not enough memory");
+			(void)tool_no_memory();
 		else {
 			diags_print(diags, false, stderr);
 			/* Those that come with tlsward have examples, each of them. */

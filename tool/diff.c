@@ -309,7 +309,7 @@ diff_policies(struct diff_run *run, char **paths)
 	if (status != STATUS_FINE)
 		return status;
 	run->diff = lint_diff(run->loaded[0].policy, run->loaded[1].policy, now);
-	return run->diff == NULL ? tool_trouble("not enough memory") : write_diff(run);
+	return run->diff == NULL ? tool_no_memory() : write_diff(run);
 }
 
 static int

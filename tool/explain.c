@@ -5,7 +5,6 @@
  */
 #include "tool/explain.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "tool/mustache.h"
 #include "tool/screen.h"
 #include "base/date.h"
+#include "base/text.h"
 
 #define RECORD_MAX (1 << 20)	/* bytes of its line */
 #define RECORDS_MAX 10		/* of one id */
@@ -48,7 +48,7 @@ take_fact(struct journal_facts *facts, const char *argument)
 	}
 	buffer_add(&name, argument, (size_t)(equals - argument));
 	if (name.failed)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	else if (!journal_facts_set_written(facts, name.text, equals + 1, error))
 		(void)tool_trouble("%s", error);
 	else
@@ -99,7 +99,7 @@ read_first_record(struct run *run)
 	while (line != NULL && length <= RECORD_MAX && (c = getc(stdin)) != EOF && c != '\n')
 		line[length++] = (char)c;
 	if (line == NULL)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	else if (ferror(stdin))
 		(void)tool_trouble("cannot read standard input: %s", strerror(errno));
 	else if (length == 0 && c == EOF)
@@ -189,7 +189,7 @@ explain(const struct run *run)
 	set_time(run, &explained);
 	if (!run->blind && !judge_facts(&run->judge.loaded, explained.time_ms / 1000, &facts,
 	    &verdict))
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	return print_explained(run, &explained);
 }
 
@@ -215,14 +215,6 @@ find_last(const struct tool_journal *journal, const struct review_find *find,
 	return result;
 }
 
-static bool
-is_ip_address(const char *text)
-{
-	unsigned char bytes[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
-}
-
 /* Where nothing else is known of it. "had": its domain or partner has a record. */
 static int
 say_nothing_found(const struct tool_journal *journal, const struct review_find *find,
@@ -232,7 +224,7 @@ say_nothing_found(const struct tool_journal *journal, const struct review_find *
 	int status = STATUS_NO;
 
 	buffer_string(&hint, "");
-	if (!had && is_ip_address(find->text))
+	if (!had && text_is_address(find->text))
 		buffer_format(&hint, ": did you mean tlsward log --client %s?", find->text);
 	else if (had || (!find->is_domain && strchr(find->text, '.') != NULL))
 		buffer_format(&hint, ": did you mean --last %s?", last);
@@ -240,7 +232,7 @@ say_nothing_found(const struct tool_journal *journal, const struct review_find *
 		buffer_string(&hint, ": accepted messages may be in roll-ups, which have no "
 		    "ids (journal-accepted)");
 	if (hint.failed)
-		status = tool_trouble("not enough memory");
+		status = tool_no_memory();
 	else
 		(void)tool_trouble("%s has no record of a %s \"%s\"%s", journal->path,
 		    find->is_domain ? "domain or partner" : "queue id or session",
@@ -405,7 +397,7 @@ run_explain(const struct command *command, int argc, char **argv)
 	screen_open(&run.screen);
 	run.facts = journal_facts_new();
 	if (run.facts == NULL)
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	status = run.last != NULL || id != NULL ? explain_journal(&run, id) :
 	    explain_facts(&run);
 	judge_free(&run.judge);

@@ -342,7 +342,7 @@ take_document(struct tree *tree, bool made)
 	tree->failed |= !made;
 	document = tree_take(tree);
 	if (document == NULL && made)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	return document;
 }
 
@@ -370,7 +370,7 @@ put_other_words(struct tree *tree, const struct explained *explained, bool peopl
 		return true;
 	}
 	buffer_free(&text);
-	(void)tool_trouble("not enough memory");
+	(void)tool_no_memory();
 	return false;
 }
 

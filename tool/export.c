@@ -29,7 +29,7 @@ write_map(const struct export_run *run, struct diags *diags)
 	    judge_time_ms(&run->judge) / 1000);
 
 	if (run->write(loaded->policy, loaded->path, &options, diags, stdout) != 0)
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	lint_allow(loaded->policy, diags, false);
 	diags_print(diags, true, stderr);
 	return diags_errors(diags) > 0 ? STATUS_NO : STATUS_FINE;
@@ -55,7 +55,7 @@ run_export(const struct command *command, int argc, char **argv)
 		status = write_map(&run, diags);
 		diags_free(&diags);
 	} else if (status == STATUS_FINE)
-		status = tool_trouble("not enough memory");
+		status = tool_no_memory();
 	judge_free(&run.judge);
 	return status;
 }

@@ -60,8 +60,7 @@ clixml_copy(const char *text)
 {
 	char *copy = text != NULL ? strdup(text) : NULL;
 
-	if (text != NULL && copy == NULL)
-		exit(tool_trouble("not enough memory"));
+	tool_need(text == NULL || copy != NULL);
 	return copy;
 }
 
@@ -82,8 +81,7 @@ clixml_add(struct clixml *clixml, const char *name, json_t *value)
 {
 	struct clixml_frame *frame = &clixml->frames[clixml->depth - 1];
 
-	if (value == NULL)
-		exit(tool_trouble("not enough memory"));
+	tool_need(value != NULL);
 	if (name != NULL)
 		(void)json_object_set_new(frame->members, name, value);
 	else if (frame->list != NULL)
@@ -183,8 +181,7 @@ clixml_string(const char *text)
 		buffer_add(&plain, text, 1);
 	}
 	buffer_string(&plain, "");
-	if (plain.failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!plain.failed);
 	string = json_string(plain.text);
 	buffer_free(&plain);
 	return string;
@@ -196,8 +193,7 @@ clixml_primitive(struct clixml *clixml, const char *element)
 	const char *text = clixml->text.text != NULL ? clixml->text.text : "";
 	json_t *value;
 
-	if (clixml->text.failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!clixml->text.failed);
 	if (strcmp(element, "Nil") == 0)
 		value = json_null();
 	else if (strcmp(element, "B") == 0)
@@ -281,8 +277,7 @@ exchange_read_clixml(const struct import_source *source)
 		.values = json_object() };
 	bool fine;
 
-	if (clixml.parser == NULL)
-		exit(tool_trouble("not enough memory"));
+	tool_need(clixml.parser != NULL);
 	fine = clixml_parse(&clixml, source);
 	while (clixml.depth > 1)
 		clixml_close_object(&clixml);

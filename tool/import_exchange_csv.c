@@ -96,8 +96,7 @@ csv_cell(struct csv *csv)
 		csv->at += quoted && *csv->at == '"';
 		buffer_add(&csv->cell, csv->at, 1);
 	}
-	if (csv->cell.failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!csv->cell.failed);
 	if (*csv->at == '\0')
 		return false;
 	return *csv->at++ == csv->delimiter;
@@ -118,8 +117,7 @@ csv_read_header(struct csv *csv)
 		if (csv->columns == COLUMNS_MAX)
 			continue;
 		csv->header[csv->columns] = strdup(csv->cell.text);
-		if (csv->header[csv->columns++] == NULL)
-			exit(tool_trouble("not enough memory"));
+		tool_need(csv->header[csv->columns++] != NULL);
 	} while (more);
 }
 

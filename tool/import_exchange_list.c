@@ -79,8 +79,7 @@ end_property(struct list_reader *reader)
 	const char *text = reader->value.text != NULL ? reader->value.text : "";
 	size_t length = reader->value.length;
 
-	if (reader->value.failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!reader->value.failed);
 	if (reader->name == NULL)
 		return;
 	while (length > 0 && text[length - 1] == ' ')
@@ -109,8 +108,7 @@ begin_property(struct list_reader *reader, const char *line, size_t indent,
 {
 	char *name = strndup(line, name_length);
 
-	if (name == NULL)
-		exit(tool_trouble("not enough memory"));
+	tool_need(name != NULL);
 	end_property(reader);
 	/* What comes a second time is another object's. */
 	if (reader->object != NULL && json_object_get(reader->object, name) != NULL)

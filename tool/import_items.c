@@ -28,8 +28,7 @@ import_memory(struct import *import, size_t size)
 {
 	void *memory = arena_alloc(&import->arena, size);
 
-	if (memory == NULL)
-		exit(tool_trouble("not enough memory"));
+	tool_need(memory != NULL);
 	return memory;
 }
 
@@ -46,8 +45,7 @@ import_vtext(struct import *import, const char *format, va_list arguments)
 	va_copy(again, arguments);
 	length = vsnprintf(NULL, 0, format, again);
 	va_end(again);
-	if (length < 0)
-		exit(tool_trouble("not enough memory"));
+	tool_need(length >= 0);
 	text = import_memory(import, (size_t)length + 1);
 	(void)vsnprintf(text, (size_t)length + 1, format, arguments);
 	return text;
@@ -70,8 +68,7 @@ import_take(struct import *import, struct buffer *text)
 {
 	const char *kept;
 
-	if (text->failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!text->failed);
 	kept = import_text(import, "%s", text->text != NULL ? text->text : "");
 	buffer_free(text);
 	return kept;

@@ -37,8 +37,8 @@ owner_of(struct join *join, const struct import_rule *rule, const struct import_
 	number = key.failed ? INTERN_NONE :
 	    intern_add(&join->keys, key.text, key.length, &added);
 	buffer_free(&key);
-	if (number == INTERN_NONE || !array_reserve(join->owners, number + 1, &join->room))
-		exit(tool_trouble("not enough memory"));
+	tool_need(number != INTERN_NONE && array_reserve(join->owners, number + 1,
+	    &join->room));
 	if (added)
 		join->owners[number] = (struct join_owner){ .disputed = { false } };
 	return &join->owners[number];

@@ -14,6 +14,7 @@
 
 #include "tool/tool.h"
 #include "policy/policy.h"
+#include "base/text.h"
 
 #define BLANKS " \t\r"
 #define TEXT_MOST 120		/* of a line, in what is said of it */
@@ -131,7 +132,7 @@ mta_network(struct import *import, const char *key)
 	unsigned char address[16];
 	unsigned parts = 0;
 
-	if (inet_pton(AF_INET, at, address) == 1 || inet_pton(AF_INET6, at, address) == 1)
+	if (text_is_address(at))
 		return at;
 	if (strchr(at, ':') != NULL && at[0] != ':' && at[strlen(at) - 1] != ':' &&
 	    strstr(at, "::") == NULL) {

@@ -35,8 +35,7 @@ add_printed(struct print *print, struct import_rule *rule, const char *text)
 {
 	struct import_page *page = print->page;
 
-	if (!array_reserve(page->lines, page->count + 1, &page->room))
-		exit(tool_trouble("not enough memory"));
+	tool_need(array_reserve(page->lines, page->count + 1, &page->room));
 	page->lines[page->count++] = (struct import_printed){
 		.text = text, .rule = rule, .head = print->head };
 }
@@ -78,8 +77,7 @@ import_fold_comment(struct import *import, const struct import_line *line, int w
 	text_visible(&text, line->text);
 	buffer_string(&text, "\n");
 	screen_fold(&text, width > 0 ? width - 2 : INT_MAX, false, &folded);
-	if (text.failed || folded.failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!text.failed && !folded.failed);
 	for (at = folded.text; at != NULL && *at != '\0'; at = end + 1) {
 		end = at + strcspn(at, "\n");
 		add_comment_line(import, at, (size_t)(end - at), out);
@@ -187,17 +185,15 @@ agreement_key(struct intern *keys, const struct import_rule *rule, bool *added)
 
 	for (const struct import_who *who = rule->whos; who != NULL; who = who->next)
 		if (is_of_partner(rule, who)) {
-			if (!array_reserve(names, count + 1, &room))
-				exit(tool_trouble("not enough memory"));
+			tool_need(array_reserve(names, count + 1, &room));
 			names[count++] = who->text;
 		}
 	if (count > 0)
 		qsort(names, count, sizeof(*names), by_text);
 	for (size_t i = 0; i < count; i++)
 		buffer_format(&key, "%s ", names[i]);
-	if (count > 0 && (key.failed ||
-	    (number = intern_add(keys, key.text, key.length, added)) == INTERN_NONE))
-		exit(tool_trouble("not enough memory"));
+	tool_need(count == 0 || (!key.failed &&
+	    (number = intern_add(keys, key.text, key.length, added)) != INTERN_NONE));
 	free(names);
 	buffer_free(&key);
 	return number;
@@ -223,8 +219,7 @@ link_mates(struct import *import)
 		key = agreement_key(&keys, rule, &added);
 		if (key == INTERN_NONE)
 			continue;
-		if (!array_reserve(latest, key + 1, &room))
-			exit(tool_trouble("not enough memory"));
+		tool_need(array_reserve(latest, key + 1, &room));
 		if (!added)
 			latest[key]->mate = rule;
 		latest[key] = rule;
@@ -243,8 +238,7 @@ short_name(struct import *import, const char *name, size_t codes)
 
 	text_visible(&visible, name[0] != '\0' ? name : "partner");
 	buffer_string(&visible, "");
-	if (visible.failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!visible.failed);
 	while (visible.text[length] != '\0' && (codes -= text_begins(visible.text[length])) > 0)
 		length++;
 	while (visible.text[length] != '\0' && !text_begins(visible.text[length]))
@@ -266,9 +260,8 @@ name_number(struct print *print, const char *name, bool *added)
 	number = lower.failed ? INTERN_NONE :
 	    intern_add(&print->names, lower.text, lower.length, added);
 	buffer_free(&lower);
-	if (number == INTERN_NONE ||
-	    !array_reserve(print->numbers, number + 1, &print->number_room))
-		exit(tool_trouble("not enough memory"));
+	tool_need(number != INTERN_NONE &&
+	    array_reserve(print->numbers, number + 1, &print->number_room));
 	if (*added)
 		print->numbers[number] = 1;
 	return number;

@@ -33,9 +33,8 @@ profile_load(struct import *import, const char *path, const char *name)
 
 	if (file == -1)
 		exit(STATUS_TROUBLE);
-	if (diags == NULL || policy_load(there, &policy, diags) == POLICY_NO_MEMORY ||
-	    diags_failed(diags))
-		exit(tool_trouble("not enough memory"));
+	tool_need(diags != NULL && policy_load(there, &policy, diags) != POLICY_NO_MEMORY &&
+	    !diags_failed(diags));
 	(void)close(file);
 	diags_free(&diags);
 	return policy;
@@ -106,8 +105,7 @@ profile_files(glob_t *found)
 	result = glob(pattern, 0, NULL, found);
 	if (result == GLOB_NOMATCH)
 		result = glob(TLSWARD_SYSCONFDIR "/tlsward/profiles/*.conf", 0, NULL, found);
-	if (result == GLOB_NOSPACE)
-		exit(tool_trouble("not enough memory"));
+	tool_need(result != GLOB_NOSPACE);
 	return result == 0;
 }
 

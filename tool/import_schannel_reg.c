@@ -117,8 +117,7 @@ reg_next_line(struct reg_reader *r, struct buffer *line)
 			line->text[--line->length] = '\0';
 			reg_add_line(r, line);
 		}
-		if (line->failed)
-			exit(tool_trouble("not enough memory"));
+		tool_need(!line->failed);
 		if (line->length > 0 && line->text[0] != ';')
 			return true;
 	}
@@ -336,8 +335,7 @@ reg_take_hex(struct reg_reader *r, const char *data, struct reg_value *value)
 	if (colon == NULL || (data[3] == '(' && sscanf(data + 4, "%8x)", &type) != 1))
 		return false;
 	good = reg_bytes(colon + 1, &bytes);
-	if (bytes.failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!bytes.failed);
 	value->kind = REG_OTHER;
 	if (good && type == 4 && bytes.length >= 4) {
 		const unsigned char *at = (const unsigned char *)bytes.text;

@@ -123,8 +123,7 @@ write_all(struct trial *trial)
 		buffer_format(&trial->text, "  # tlsward: allow%s", trial->allow);
 	buffer_string(&trial->text, text + first);
 	import_flow(trial->import, &trial->page, &trial->text);
-	if (trial->text.failed)
-		exit(tool_trouble("not enough memory"));
+	tool_need(!trial->text.failed);
 }
 
 /* As tool_load(), of the text. */
@@ -141,7 +140,7 @@ load_trial(struct trial *trial)
 		settings_check_postconf(trial->loaded.settings, trial->loaded.path,
 		    trial->loaded.policy, trial->loaded.diags);
 	if (status != STATUS_TROUBLE && diags_failed(trial->loaded.diags))
-		status = tool_trouble("not enough memory");
+		status = tool_no_memory();
 	(void)close(file);
 	return status;
 }

@@ -450,7 +450,7 @@ take_reasons(struct log_run *run)
 	run->diagnoses = diags != NULL ? diagnoses_read(run->config, diags) : NULL;
 	diags_free(&diags);
 	if (run->diagnoses == NULL)
-		return tool_trouble("not enough memory") == STATUS_FINE;
+		return tool_no_memory() == STATUS_FINE;
 	for (const char *at = run->reasons; *at != '\0' && words.count < REVIEW_WORDS_MAX; ) {
 		size_t length = strcspn(at, ",");
 		const struct diagnosis *entry;

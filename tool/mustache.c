@@ -341,11 +341,11 @@ mustache_fill(const struct mustache *template, json_t *values, struct buffer *te
 	bool filled = values != NULL && !text->failed;
 
 	if (!filled)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	else
 		filled = fill_block(&filler, &whole, values, true) != NULL;
 	if (filled && text->failed) {
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 		filled = false;
 	}
 	json_decref(values);
@@ -373,7 +373,7 @@ mustache_read(const char *name, enum mustache_use use, struct mustache *template
 		    template->path);
 		break;
 	case FILE_NO_MEMORY:
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 		break;
 	case FILE_LARGE:
 		(void)tool_trouble("%s is too large: install tlsward again",

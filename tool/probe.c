@@ -7,7 +7,6 @@
  */
 #include "tool/probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -110,7 +109,7 @@ say_wrong_operand(const char *operand)
 	buffer_string(&shown, "");
 	text_escape(&shown, operand, strlen(operand), TEXT_PLAIN);
 	if (shown.failed)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	else if (strlen(operand) >= PROBE_NAME)
 		(void)tool_trouble("a name of %zu bytes is too long: a domain has 253 at most",
 		    strlen(operand));
@@ -136,15 +135,13 @@ say_wrong_operand(const char *operand)
 static bool
 read_operand(const char *operand, char asked[PROBE_NAME], unsigned short *port)
 {
-	unsigned char bytes[sizeof(struct in6_addr)];
 	char text[2 * PROBE_NAME];
 
 	if (strlen(operand) < sizeof(text)) {
 		(void)strcpy(text, operand);
 		if (cut_port(text, port) && strlen(text) < PROBE_NAME) {
 			(void)strcpy(asked, text);
-			if (inet_pton(AF_INET, text, bytes) == 1 ||
-			    inet_pton(AF_INET6, text, bytes) == 1)
+			if (text_is_address(text))
 				return true;
 			if (text[0] != '.' && policy_domain(text, text, PROBE_NAME - 2)) {
 				(void)snprintf(asked, PROBE_NAME, operand[0] == '[' &&
@@ -285,7 +282,7 @@ ask_and_tell(struct probe_run *run, struct probe_result *result)
 	if (!ask_all(run, result) ||
 	    !probe_judge(result, &run->judge.loaded) ||
 	    !probe_find(result))
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	probe_answer(result);
 	status = run->json ? probe_print_json(result) : probe_print_text(result);
 	return status != STATUS_FINE ? status : status_of(result);
@@ -319,7 +316,7 @@ run_probe(const struct command *command, int argc, char **argv)
 		set_budget(&run);
 		status = ask_and_tell(&run, result);
 	} else if (result == NULL)
-		status = tool_trouble("not enough memory");
+		status = tool_no_memory();
 	probe_result_free(result);
 	free(result);
 	judge_free(&run.judge);

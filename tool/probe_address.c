@@ -11,7 +11,6 @@
  */
 #include "tool/probe.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include <openssl/ssl.h>
 
 #include "tool/probe_ask.h"
+#include "base/text.h"
 
 const char *
 probe_protocol_name(enum probe_protocol protocol)
@@ -265,11 +265,7 @@ address_ask_all(struct ask_run *run)
 static const char *
 address_sni(const char *name)
 {
-	struct in6_addr ignored;
-
-	return name == NULL || name[0] == '\0' ||
-	    inet_pton(AF_INET, name, &ignored) == 1 ||
-	    inet_pton(AF_INET6, name, &ignored) == 1 ? NULL : name;
+	return name == NULL || name[0] == '\0' || text_is_address(name) ? NULL : name;
 }
 
 bool

@@ -10,7 +10,7 @@
 
 #include "base/date.h"
 
-#define SAY(...) probe_append(result->answer, sizeof(result->answer), __VA_ARGS__)
+#define SAY(...) text_append(result->answer, sizeof(result->answer), __VA_ARGS__)
 
 static void
 say_asked(struct probe_result *result)

@@ -52,11 +52,11 @@ add_finding(struct finder *finder, const char *id, enum probe_level level,
 	if (finding == NULL)
 		return;
 	if (value != NULL)
-		probe_append(finding->text, sizeof(finding->text), "%.*s%s%s",
+		text_append(finding->text, sizeof(finding->text), "%.*s%s%s",
 		    (int)(value - text), text, detail, value + 2);
 	else
-		probe_append(finding->text, sizeof(finding->text), "%s", text);
-	probe_append(finding->fix, sizeof(finding->fix), "%s", fix);
+		text_append(finding->text, sizeof(finding->text), "%s", text);
+	text_append(finding->fix, sizeof(finding->fix), "%s", fix);
 }
 
 static void
@@ -114,8 +114,8 @@ describe_offer(const struct probe_address *address, char *text, size_t size)
 {
 	probe_offers_text(address, text, size);
 	if (address->wants_certificate == OFFER_YES)
-		probe_append(text, size, ", asks for a client certificate");
-	probe_append(text, size, ", takes %s first", address->suite_count > 0 &&
+		text_append(text, size, ", asks for a client certificate");
+	text_append(text, size, ", takes %s first", address->suite_count > 0 &&
 	    address->ordered == OFFER_YES ? address->suites[0].name : address->cipher);
 }
 
@@ -137,7 +137,7 @@ find_differences(struct finder *finder)
 			one = each;
 			memcpy(first, other, sizeof(first));
 		} else if (strcmp(first, other) != 0) {
-			probe_append(text, sizeof(text), "%s [%s]: %s; %s [%s]: %s",
+			text_append(text, sizeof(text), "%s [%s]: %s; %s [%s]: %s",
 			    one.host->name, one.address->text, first, each.host->name,
 			    each.address->text, other);
 			finder->each = none;

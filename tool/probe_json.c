@@ -329,5 +329,5 @@ probe_print_json(struct probe_result *result)
 	if (made)
 		(void)puts(text.text);
 	buffer_free(&text);
-	return made ? STATUS_FINE : tool_trouble("not enough memory");
+	return made ? STATUS_FINE : tool_no_memory();
 }

@@ -222,15 +222,15 @@ offer_tls(const struct judging *judging, bool found, char *text, size_t size)
 	const struct probe_address *address = judging->each->address;
 
 	if (address->reached == REACHED_EHLO)
-		probe_append(text, size, address->starttls ? "STARTTLS is refused" :
+		text_append(text, size, address->starttls ? "STARTTLS is refused" :
 		    "clear text alone");
 	else if (address->requires_certificate)
-		probe_append(text, size, "no session without a client certificate");
+		text_append(text, size, "no session without a client certificate");
 	else
 		probe_offers_text(address, text, size);
 	if (found || address->reached == REACHED_EHLO || address->requires_certificate)
 		return;
-	probe_append(text, size, address->reached == REACHED_TLS ?
+	text_append(text, size, address->reached == REACHED_TLS ?
 	    ", none of which Postfix may use by this rule" :
 	    ", and no handshake of ours succeeds");
 }
@@ -241,12 +241,12 @@ offer_certificate(const struct judging *judging, char *text, size_t size)
 	const struct probe_chain *chain = &judging->each->seen->chain;
 
 	if (!chain->verified)
-		probe_append(text, size, "%s", chain->self_signed ? "a self-signed one" :
+		text_append(text, size, "%s", chain->self_signed ? "a self-signed one" :
 		    X509_verify_cert_error_string(chain->verify_error));
 	else if (!chain->names_host && judging->facts.cert_verified == POLICY_NO)
-		probe_append(text, size, "a verified one, but for %s", chain->names);
+		text_append(text, size, "a verified one, but for %s", chain->names);
 	else
-		probe_append(text, size, "a verified one");
+		text_append(text, size, "a verified one");
 }
 
 static void
@@ -258,7 +258,7 @@ offer_dane(const struct judging *judging, char *text, size_t size)
 		[POLICY_NO] = "no TLSA record matches", [POLICY_YES] = "a TLSA record matches"
 	};
 
-	probe_append(text, size, "%s", judging->dane != POLICY_NO ? words[judging->dane] :
+	text_append(text, size, "%s", judging->dane != POLICY_NO ? words[judging->dane] :
 	    host->tlsa_secure == SECURE_BOGUS ? "the zone's signatures are wrong" :
 	    host->tlsa_count == 0 ? "no TLSA records" :
 	    host->tlsa_secure == SECURE_NO ? "TLSA records in a zone that is not signed" :
@@ -279,13 +279,13 @@ offer_of_kind(const struct judging *judging, enum policy_reason kind,
 	else if (kind == REASON_CERTIFICATE)
 		offer_certificate(judging, text, size);
 	else if (kind == REASON_CERTIFICATE_NAME && chain->verified)
-		probe_append(text, size, "%s", chain->names);
+		text_append(text, size, "%s", chain->names);
 	else if (kind == REASON_CERTIFICATE_NAME)
 		offer_certificate(judging, text, size);
 	else if (kind == REASON_CERTIFICATE_FINGERPRINT)
-		probe_append(text, size, "%s", chain->sha256);
+		text_append(text, size, "%s", chain->sha256);
 	else
-		probe_append(text, size, "%s", best->cipher);
+		text_append(text, size, "%s", best->cipher);
 }
 
 /* ------------------------------------------------------------------ *
@@ -314,7 +314,7 @@ keep_requirement(struct judging *judging, enum policy_reason kind,
 	    sizeof(require->required)))
 		require->matters = policy_required_action(outcome, kind) != POLICY_ACCEPT;
 	else
-		probe_append(require->required, sizeof(require->required), "TLS");
+		text_append(require->required, sizeof(require->required), "TLS");
 	offer_of_kind(judging, kind, best, found, require->offered,
 	    sizeof(require->offered));
 }
@@ -329,7 +329,7 @@ doubt_suites(const struct probe_address *address, struct probe_requirement *requ
 	    address->wish.taken == OFFER_NO)
 		return;
 	require->met = POLICY_UNKNOWN;
-	probe_append(require->offered, sizeof(require->offered),
+	text_append(require->offered, sizeof(require->offered),
 	    ", and perhaps others: ask with --full");
 }
 

@@ -28,7 +28,7 @@ extern const struct finding_kind probe_kinds_of_host[];
 extern const struct finding_kind probe_kinds_of_server[], probe_kinds_of_chain[];
 
 /* What a function that finds one is written with. */
-#define DETAIL(...) probe_append(detail, PROBE_WORDS, __VA_ARGS__)
+#define DETAIL(...) text_append(detail, PROBE_WORDS, __VA_ARGS__)
 #define MAYBE_UNUSED __attribute__((unused))
 #define FINDS(name) \
 	static bool \

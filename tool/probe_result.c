@@ -5,7 +5,6 @@
  */
 #include "tool/probe_result.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,21 +40,10 @@ probe_result_free(struct probe_result *result)
 	result->findings = NULL;
 }
 
-void
-probe_append(char *text, size_t size, const char *format, ...)
-{
-	size_t used = strlen(text);
-	va_list ap;
-
-	va_start(ap, format);
-	(void)vsnprintf(text + used, size - used, format, ap);
-	va_end(ap);
-}
-
 static void
 add_list_item(char *text, size_t size, const char *item, size_t at, size_t count)
 {
-	probe_append(text, size, "%s%s", at == 0 ? "" : at + 1 == count ? " and " : ", ", item);
+	text_append(text, size, "%s%s", at == 0 ? "" : at + 1 == count ? " and " : ", ", item);
 }
 
 const char *
@@ -76,7 +64,7 @@ probe_offers_text(const struct probe_address *address, char *text, size_t size)
 	for (int i = 0; i < PROBE_PROTOCOLS; i++)
 		count += address->offers[i] == OFFER_YES;
 	if (count == 0)
-		probe_append(text, size, "no protocol");
+		text_append(text, size, "no protocol");
 	for (int i = 0; i < PROBE_PROTOCOLS; i++)
 		if (address->offers[i] == OFFER_YES) {
 			/* "TLS 1.2 and 1.3" */
@@ -91,10 +79,7 @@ probe_offers_text(const struct probe_address *address, char *text, size_t size)
 bool
 probe_is_nameless(const char *name)
 {
-	unsigned char bytes[sizeof(struct in6_addr)];
-
-	return strcmp(name, "localhost") == 0 || inet_pton(AF_INET, name, bytes) == 1 ||
-	    inet_pton(AF_INET6, name, bytes) == 1;
+	return strcmp(name, "localhost") == 0 || text_is_address(name);
 }
 
 enum policy_tri

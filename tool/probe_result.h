@@ -11,6 +11,7 @@
 
 #include "tool/probe.h"
 #include "tool/tool.h"
+#include "base/text.h"
 
 #define PROBE_WORDS 400			/* of one of our sentences, with the NUL */
 
@@ -87,10 +88,6 @@ const char *probe_protocol_words(enum probe_protocol protocol);
 
 /* "TLS 1.2 and 1.3", "SSL 3 and TLS 1.0"; "no protocol". */
 void probe_offers_text(const struct probe_address *address, char *text, size_t size);
-
-/* Appends to a text of "size" bytes; what does not fit is cut. */
-void probe_append(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /*
  * Finds the rule for the target (probe_rule.c), and what of it has to be asked on its own

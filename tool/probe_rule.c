@@ -27,21 +27,21 @@ possible_next_hop(const struct probe_result *result, int at, char *text, size_t 
 
 	text[0] = '\0';
 	if (target->is_domain && at == 0)
-		probe_append(text, size, "%s", bare);
+		text_append(text, size, "%s", bare);
 	if (target->is_domain && at == 1 && target->implicit_mx)
-		probe_append(text, size, "[%s]", bare);
+		text_append(text, size, "[%s]", bare);
 	if (target->is_domain)
 		return;
 	if (result->port == 0)
 		at++;
 	if (at == 0)
-		probe_append(text, size, "[%s]:%u", bare, result->port);
+		text_append(text, size, "[%s]:%u", bare, result->port);
 	else if (at == 1)
-		probe_append(text, size, "[%s]", bare);
+		text_append(text, size, "[%s]", bare);
 	else if (at == 2 && result->port != 0)
-		probe_append(text, size, "%s:%u", bare, result->port);
+		text_append(text, size, "%s:%u", bare, result->port);
 	else if (at == 2)
-		probe_append(text, size, "%s", bare);
+		text_append(text, size, "%s", bare);
 }
 
 static void
@@ -51,8 +51,8 @@ keep_probe_rule(struct probe_rule *rule, const struct policy_outcome *outcome)
 	rule->monitored = outcome->monitored;
 	rule->exempt = outcome->exempt;
 	if (outcome->partner != NULL)
-		probe_append(rule->partner, sizeof(rule->partner), "%s", outcome->partner);
-	probe_append(rule->place, sizeof(rule->place), "%s:%u", outcome->place.file,
+		text_append(rule->partner, sizeof(rule->partner), "%s", outcome->partner);
+	text_append(rule->place, sizeof(rule->place), "%s:%u", outcome->place.file,
 	    outcome->place.line);
 }
 
@@ -120,7 +120,7 @@ write_grade(const char *value, char *list, size_t size)
 
 		if (strlen(list) + length + 3 > size)
 			return false;
-		probe_append(list, size, ":!%.*s", (int)length, exclude);
+		text_append(list, size, ":!%.*s", (int)length, exclude);
 		exclude += length + (exclude[length] == ':');
 	}
 	return true;

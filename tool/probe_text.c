@@ -44,7 +44,7 @@ tell_requirement(struct telling *telling, const struct probe_requirement *requir
 	};
 	char line[2 * PROBE_WORDS + 64] = "";
 
-	probe_append(line, sizeof(line), "%s: it has %s%s", require->required,
+	text_append(line, sizeof(line), "%s: it has %s%s", require->required,
 	    require->offered, require->matters ? "" : " (mail goes out all the same)");
 	tell(telling, words[require->met], line);
 }
@@ -74,7 +74,7 @@ tell_rule(struct telling *telling)
 	if (!rule->found)
 		return;
 	line[0] = '\0';
-	probe_append(line, sizeof(line), "%s, next hop %s%s", rule->place, rule->next_hop,
+	text_append(line, sizeof(line), "%s, next hop %s%s", rule->place, rule->next_hop,
 	    rule->exempt ? ", exempt" : rule->monitored ? ", under monitor" : "");
 	tell(telling, "rule", line);
 	while (!rule->exempt && probe_next(result, &each)) {
@@ -85,7 +85,7 @@ tell_rule(struct telling *telling)
 			continue;
 		if (last != NULL) {
 			line[0] = '\0';
-			probe_append(line, sizeof(line), "%s [%s]", each.host->name,
+			text_append(line, sizeof(line), "%s [%s]", each.host->name,
 			    each.address->text);
 			tell(telling, "but", line);
 		}
@@ -111,10 +111,10 @@ tell_finding(struct telling *telling, const struct probe_finding *finding)
 	bool one = target->host_count == 1 && target->hosts[0].address_count == 1;
 
 	if (finding->host != NULL && !one)
-		probe_append(line, sizeof(line), "%s", finding->host);
+		text_append(line, sizeof(line), "%s", finding->host);
 	if (finding->address != NULL && !one)
-		probe_append(line, sizeof(line), " [%s]", finding->address);
-	probe_append(line, sizeof(line), "%s%s (%s)", line[0] != '\0' ? ": " : "",
+		text_append(line, sizeof(line), " [%s]", finding->address);
+	text_append(line, sizeof(line), "%s%s (%s)", line[0] != '\0' ? ": " : "",
 	    finding->text, finding->id);
 	screen_colour(&telling->screen, &telling->text, colours[finding->level]);
 	buffer_format(&telling->text, "  %-*s", NAMED_COLUMN,
@@ -136,12 +136,12 @@ tell_handshake(struct telling *telling, const struct probe_address *address)
 
 	probe_offers_text(address, line, sizeof(line));
 	if (address->reached == REACHED_TLS)
-		probe_append(line, sizeof(line), "; with us %s, %s",
+		text_append(line, sizeof(line), "; with us %s, %s",
 		    probe_protocol_words(address->protocol), address->cipher);
 	if (address->reached == REACHED_TLS && address->group[0] != '\0')
-		probe_append(line, sizeof(line), ", %s", address->group);
+		text_append(line, sizeof(line), ", %s", address->group);
 	if (address->dh_bits > 0)
-		probe_append(line, sizeof(line), "; DH %d bits", address->dh_bits);
+		text_append(line, sizeof(line), "; DH %d bits", address->dh_bits);
 	tell(telling, "protocols", line);
 }
 
@@ -184,14 +184,14 @@ tell_certificate(struct telling *telling, const struct probe_each *each)
 	if (count <= 0)
 		return;
 	date_write_day(chain->not_after, day);
-	probe_append(line, sizeof(line), "%s", chain->names);
+	text_append(line, sizeof(line), "%s", chain->names);
 	tell(telling, "certificate", line);
 	line[0] = '\0';
-	probe_append(line, sizeof(line), "%s, signed with %s by %s, until %s", chain->key,
+	text_append(line, sizeof(line), "%s, signed with %s by %s, until %s", chain->key,
 	    chain->signature, chain->issuer, day);
 	tell(telling, "", line);
 	line[0] = '\0';
-	probe_append(line, sizeof(line), "%d %s, %s; %s", count,
+	text_append(line, sizeof(line), "%d %s, %s; %s", count,
 	    count == 1 ? "certificate" : "certificates",
 	    chain->ordered ? "in order" : "in the wrong order", chain->verified ?
 	    "verified" : X509_verify_cert_error_string(chain->verify_error));
@@ -205,13 +205,13 @@ tell_client(struct telling *telling, const struct probe_address *address)
 
 	if (address->wants_certificate != OFFER_YES)
 		return;
-	probe_append(line, sizeof(line), "it asks for a client certificate%s",
+	text_append(line, sizeof(line), "it asks for a client certificate%s",
 	    address->requires_certificate ? ", and ends without one" : "");
 	for (size_t i = 0; i < address->authority_count && i < AUTHORITIES_SHOWN; i++)
-		probe_append(line, sizeof(line), "%s%s", i == 0 ? ", of " : "; ",
+		text_append(line, sizeof(line), "%s%s", i == 0 ? ", of " : "; ",
 		    address->authorities[i]);
 	if (address->authority_count > AUTHORITIES_SHOWN)
-		probe_append(line, sizeof(line), " and %zu others",
+		text_append(line, sizeof(line), " and %zu others",
 		    address->authority_count - AUTHORITIES_SHOWN);
 	tell(telling, "client", line);
 }
@@ -224,7 +224,7 @@ tell_tlsa(struct telling *telling, const struct probe_each *each)
 
 	if (host->tlsa_count == 0)
 		return;
-	probe_append(line, sizeof(line), "%zu %s, %zu usable, %s%s", host->tlsa_count,
+	text_append(line, sizeof(line), "%zu %s, %zu usable, %s%s", host->tlsa_count,
 	    host->tlsa_count == 1 ? "record" : "records", each->seen->chain.tlsa_usable,
 	    each->seen->chain.tlsa_matches ? "one matches" : "none matches",
 	    host->tlsa_secure == SECURE_YES ? "" : host->tlsa_secure == SECURE_UNKNOWN ?
@@ -239,11 +239,11 @@ tell_address(struct telling *telling, const struct probe_each *each)
 	const struct probe_address *address = each->address;
 	char line[PROBE_WORDS] = "";
 
-	probe_append(line, sizeof(line), "%s", host->name);
+	text_append(line, sizeof(line), "%s", host->name);
 	if (strcmp(host->name, address->text) != 0)
-		probe_append(line, sizeof(line), " [%s]", address->text);
+		text_append(line, sizeof(line), " [%s]", address->text);
 	if (host->port != 25)
-		probe_append(line, sizeof(line), " port %u", host->port);
+		text_append(line, sizeof(line), " port %u", host->port);
 	screen_colour(&telling->screen, &telling->text, COLOUR_BOLD);
 	text_visible(&telling->text, line);
 	screen_plain(&telling->screen, &telling->text);
@@ -272,11 +272,11 @@ tell_sts(struct telling *telling)
 	if (!sts->record)
 		return;
 	if (!sts->fetched)
-		probe_append(line, sizeof(line), "no policy: %s", sts->trouble);
+		text_append(line, sizeof(line), "no policy: %s", sts->trouble);
 	else
-		probe_append(line, sizeof(line), "mode %s, mx", probe_sts_mode_name(sts->mode));
+		text_append(line, sizeof(line), "mode %s, mx", probe_sts_mode_name(sts->mode));
 	for (size_t i = 0; sts->fetched && i < sts->mx_count; i++)
-		probe_append(line, sizeof(line), " %s", sts->mx[i]);
+		text_append(line, sizeof(line), " %s", sts->mx[i]);
 	tell(telling, "MTA-STS", line);
 }
 
@@ -314,7 +314,7 @@ probe_print_text(struct probe_result *result)
 	screen_fold(&telling.text, telling.screen.width > 0 ? telling.screen.width : WIDTH,
 	    false, &folded);
 	if (telling.text.failed || folded.failed)
-		status = tool_trouble("not enough memory");
+		status = tool_no_memory();
 	else if (screen_write(&folded) == SCREEN_FAILED)
 		status = STATUS_TROUBLE;
 	buffer_free(&telling.text);

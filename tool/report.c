@@ -212,7 +212,7 @@ read_partner(struct report_run *run)
 	if (!find_partner(run))
 		return no_such_partner(run);
 	if (run->called.failed)
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	run->partner = run->domain[0] != '\0' ? NULL : run->called.text;
 	if (run->partner == NULL || strcasecmp(run->partner, asked) != 0) {
 		review_free(&run->report);
@@ -231,7 +231,7 @@ static int
 read_asked(struct report_run *run)
 {
 	int status = read_diagnoses(run) ? read_report(run) :
-	    tool_trouble("not enough memory");
+	    tool_no_memory();
 
 	if (status == STATUS_FINE && run->partner != NULL)
 		status = read_partner(run);

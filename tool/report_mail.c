@@ -676,12 +676,12 @@ report_mail_write(const struct report_mail *request, struct buffer *mail)
 	}
 	find_unmet(request, &rules);
 	if (!find_mail_rules(request, &rules))
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	else if (fill_mail(request, &rules, &subject, &text)) {
 		while (subject.length > 0 && subject.text[subject.length - 1] == '\n')
 			subject.text[--subject.length] = '\0';
 		screen_fold(&text, MAIL_WIDTH, true, &body);
-		status = body.failed ? tool_trouble("not enough memory") :
+		status = body.failed ? tool_no_memory() :
 		    put_headers(request, subject.text, all_ascii(body.text), mail);
 		buffer_add(mail, body.text, body.length);
 	}

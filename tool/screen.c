@@ -268,7 +268,7 @@ screen_write(struct buffer *buffer)
 	size_t at = 0;
 
 	if (buffer->failed) {
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 		return SCREEN_FAILED;
 	}
 	while (at < buffer->length) {

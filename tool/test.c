@@ -45,7 +45,7 @@ test_put(struct test_run *run)
 		(void)fwrite(run->text.text, 1, run->text.length, stdout);
 	buffer_clear(&run->text);
 	if (!ok)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	return ok;
 }
 
@@ -158,7 +158,7 @@ choose_suite(struct test_run *run, const struct cases *cases)
 		suite = suite_find(&run->suites, beside != NULL ? beside : policy, config);
 	free(beside);
 	if (suite == NULL)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	run->trouble |= suite == NULL || suite->status != STATUS_FINE;
 	return suite;
 }
@@ -283,7 +283,7 @@ judge_case(struct test_run *run, struct suite *suite, const struct cases *cases)
 		test_text(&result, &run->text);
 	return test_put(run);
 fail:
-	(void)tool_trouble("not enough memory");
+	(void)tool_no_memory();
 	return false;
 }
 
@@ -298,7 +298,7 @@ take_item(struct test_run *run, struct cases *cases, struct suite **suite)
 	enum case_item item;
 
 	if (diags == NULL) {
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 		run->trouble = true;
 		return false;
 	}

@@ -39,6 +39,19 @@ tool_trouble(const char *format, ...)
 }
 
 int
+tool_no_memory(void)
+{
+	return tool_trouble("not enough memory");
+}
+
+void
+tool_need(bool memory)
+{
+	if (!memory)
+		exit(tool_no_memory());
+}
+
+int
 tool_usage(const struct command *command)
 {
 	(void)fprintf(stderr, "usage: tlsward %s %s\n", command->name, command->arguments);
@@ -244,8 +257,7 @@ tool_json_allocate(size_t size)
 {
 	void *memory = malloc(size);
 
-	if (memory == NULL)
-		exit(tool_trouble("not enough memory"));
+	tool_need(memory != NULL);
 	return memory;
 }
 
@@ -321,7 +333,7 @@ load_tool_settings(const char *config, struct loaded *loaded)
 	case SETTINGS_NO_MEMORY:
 		break;
 	}
-	return tool_trouble("not enough memory");
+	return tool_no_memory();
 }
 
 /* The policy and the certificates of partners, with the warnings of a day if it is given. */
@@ -370,7 +382,7 @@ load_tool_policy(const int64_t *now, struct loaded *loaded)
 	case POLICY_UNREADABLE:
 		return STATUS_TROUBLE;
 	case POLICY_NO_MEMORY:
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	}
 	policy_summarize(loaded->policy, &summary);
 	if (now == NULL && summary.deliver_rules > 0)
@@ -392,7 +404,7 @@ load_as_user(const int64_t *now, struct loaded *loaded)
 	if (now == NULL || loaded->settings_path == NULL)
 		return load_tool_policy(now, loaded);
 	if (!become_user(loaded, &identity))
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	status = load_tool_policy(now, loaded);
 	(void)identity_resume(&identity, error);
 	return status;
@@ -407,7 +419,7 @@ load_all(const char *policy, const char *config, const int64_t *now,
 	*loaded = (struct loaded){ .path = policy };
 	loaded->diags = diags_new();
 	if (loaded->diags == NULL)
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	if (config == NULL && policy == NULL)
 		config = settings_default_path();
 	status = load_tool_settings(config, loaded);
@@ -481,13 +493,13 @@ find_journal(const char *config)
 	if (config == NULL)
 		config = settings_default_path();
 	if (diags == NULL)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	else if (settings_load(config, &settings, diags) != SETTINGS_LOADED)
 		diags_print(diags, false, stderr);
 	else if (settings->journal == NULL)
 		(void)tool_trouble("the settings have no journal: name one with --journal");
 	else if ((path = strdup(settings->journal)) == NULL)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	settings_free(&settings);
 	diags_free(&diags);
 	return path;
@@ -507,7 +519,7 @@ tool_open_journal(const char *path, const char *config, struct tool_journal *jou
 			path += 7;
 		journal->path = strdup(path);
 		if (journal->path == NULL)
-			(void)tool_trouble("not enough memory");
+			(void)tool_no_memory();
 	}
 	if (journal->path == NULL)
 		return false;

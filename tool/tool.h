@@ -124,6 +124,10 @@ int tool_stray(const struct command *command, const char *word, const char *opti
 /* Says what went wrong. Returns STATUS_TROUBLE. */
 int tool_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Says that memory was short, the same way; and ends the program unless there was some. */
+int tool_no_memory(void);
+void tool_need(bool memory);
+
 /* ------------------------------------------------------------------ *
  * Values
  * ------------------------------------------------------------------ */

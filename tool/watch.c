@@ -54,8 +54,7 @@ become_owner(const char *journal)
 	const struct passwd *user;
 	struct stat status;
 
-	if (folder == NULL)
-		exit(tool_trouble("not enough memory"));
+	tool_need(folder != NULL);
 	if (geteuid() != 0 || (stat(journal, &status) != 0 &&
 	    stat(dirname(folder), &status) != 0) || status.st_uid == 0) {
 		free(folder);
@@ -127,7 +126,7 @@ open_logs(struct watch_run *run)
 	}
 	run->logs = calloc(run->files.count + 1, sizeof(*run->logs));
 	if (run->logs == NULL) {
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 		return false;
 	}
 	if (run->journald)
@@ -162,7 +161,7 @@ watch(struct watch_run *run)
 	make_journal(journal);
 	run->writer = journal_watch_open(journal);
 	if (run->writer == NULL)
-		return tool_trouble("not enough memory");
+		return tool_no_memory();
 	if (!watch_read_positions(run))
 		return run->failed ? STATUS_TROUBLE : STATUS_FINE;
 	if (!open_logs(run))

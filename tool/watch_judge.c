@@ -21,14 +21,14 @@ watch_judge_load(struct watch_judge *judge)
 	if (tool_load_usable(judge->policy, judge->config, &judge->loaded) != STATUS_FINE)
 		return false;
 	if ((diags = diags_new()) == NULL) {
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 		return false;
 	}
 	judge->diagnoses = diagnoses_read(judge->config, diags);
 	diags_print(diags, false, stderr);
 	diags_free(&diags);
 	if (judge->diagnoses == NULL)
-		(void)tool_trouble("not enough memory");
+		(void)tool_no_memory();
 	/* An entry with an error is left out, and lines are not. */
 	return judge->diagnoses != NULL;
 }
