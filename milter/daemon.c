@@ -32,6 +32,14 @@ static void say_error(const struct daemon *daemon, const char *format, ...)
 
 /* Says it where a person may be looking, and in the log. */
 static void
+say_text(const struct daemon *daemon, enum severity severity, const char *text)
+{
+	log_message(NULL, severity, "%s", text);
+	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
+		log_message(daemon->log, severity, "%s", text);
+}
+
+static void
 say_error(const struct daemon *daemon, const char *format, ...)
 {
 	char text[1024];
@@ -40,9 +48,7 @@ say_error(const struct daemon *daemon, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	log_message(NULL, SEVERITY_ERROR, "%s", text);
-	if (daemon->log != NULL && daemon->settings->log != SETTINGS_LOG_STDERR)
-		log_message(daemon->log, SEVERITY_ERROR, "%s", text);
+	say_text(daemon, SEVERITY_ERROR, text);
 }
 
 /* What is done as the user that the daemon will be. "diags" may be NULL. */
@@ -401,6 +407,7 @@ static bool
 prepare_start(struct daemon *daemon)
 {
 	char error[SOCKETS_ERROR_MAX];
+	bool opened;
 
 	if (!read_settings(daemon))
 		return false;
@@ -414,11 +421,11 @@ prepare_start(struct daemon *daemon)
 	ask_postfix(daemon);
 	if (!look_as_user(daemon, check_journal) || !look_as_user(daemon, read_policy))
 		return false;
-	if (sockets_open(&daemon->sockets, daemon->settings, &daemon->identity,
-	    daemon->log, error))
-		return true;
-	say_error(daemon, "%s", error);
-	return false;
+	opened = sockets_open(&daemon->sockets, daemon->settings, &daemon->identity,
+	    daemon->log, error);
+	if (error[0] != '\0')
+		say_text(daemon, opened ? SEVERITY_WARNING : SEVERITY_ERROR, error);
+	return opened;
 }
 
 static void

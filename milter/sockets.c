@@ -34,6 +34,9 @@
 #define BACKLOG 4096
 #define METRICS_BACKLOG 64
 
+/* Which of the files is the control socket's. */
+#define CONTROL_FILE 3
+
 /*
  * Seconds that a connection may be idle. Between DATA and the end of a message the
  * MTA is silent towards us for as long as its client takes to send it (Postfix
@@ -56,6 +59,7 @@
 #define CANNOT_LISTEN "cannot listen on"
 #define CANNOT_SERVE "cannot listen for the policy service on"
 #define CANNOT_MAP "cannot listen for the TLS policy map on"
+#define CANNOT_CONTROL "cannot listen for tlsward status and reload on"
 #define CANNOT_FIND "cannot look up the service of tls-policy-next"
 #define CANNOT_MEASURE "cannot listen for metrics on"
 
@@ -267,22 +271,40 @@ make_way(const char *path, char *error)
 	return free;
 }
 
+/* Whose a socket is, and who may connect to it. */
+struct permissions {
+	uid_t owner;			/* -1: as it is; so with the group */
+	gid_t group;
+	mode_t mode;
+};
+
+/* Of a socket for the MTA. */
+static struct permissions
+permissions_of_mta(const struct settings *settings, const struct identity *identity)
+{
+	bool group = identity->change || settings->socket_group != NULL;
+
+	return (struct permissions){
+		.owner = identity->change ? identity->uid : (uid_t)-1,
+		.group = group ? identity->socket_gid : (gid_t)-1,
+		.mode = settings->socket_mode
+	};
+}
+
 /*
  * Sets owner, group and mode of a socket that was made without any permission, and
  * notes which file it is. Where that fails the file goes.
  */
 static bool
-give_away(struct socket_file *file, const char *path, const struct settings *settings,
-    const struct identity *identity, char *error)
+give_away(struct socket_file *file, const char *path,
+    const struct permissions *permissions, char *error)
 {
-	uid_t owner = identity->change ? identity->uid : (uid_t)-1;
 	bool given = false;
 
-	if ((identity->change || settings->socket_group != NULL) &&
-	    lchown(path, owner, identity->socket_gid) != 0)
+	if (lchown(path, permissions->owner, permissions->group) != 0)
 		(void)sockets_fail(error, "cannot give away the socket", path,
 		    strerror(errno));
-	else if (chmod(path, settings->socket_mode) != 0)
+	else if (chmod(path, permissions->mode) != 0)
 		(void)sockets_fail(error, "cannot set the mode of the socket", path,
 		    strerror(errno));
 	else if (lstat(path, &file->made) != 0)
@@ -308,9 +330,12 @@ is_there(const struct socket_file *file)
 const char *
 sockets_lost(const struct sockets *sockets)
 {
-	for (size_t i = 0; i < SOCKETS_FILES; i++)
-		if (sockets->files[i].path != NULL && !is_there(&sockets->files[i]))
-			return sockets->files[i].path;
+	for (size_t i = 0; i < SOCKETS_FILES; i++) {
+		const struct socket_file *file = &sockets->files[i];
+
+		if (file->path != NULL && !file->spare && !is_there(file))
+			return file->path;
+	}
 	return NULL;
 }
 
@@ -364,8 +389,8 @@ listen_inet(const char *where, int backlog, const char *cannot, char *error)
 
 /* Not even for a moment may somebody connect whom the mode keeps out. */
 static int
-listen_unix(struct socket_file *file, const char *path, const struct settings *settings,
-    const struct identity *identity, const char *cannot, char *error)
+listen_unix(struct socket_file *file, const char *path,
+    const struct permissions *permissions, const char *cannot, char *error)
 {
 	const struct sockaddr_un address = unix_address(path);
 	mode_t before;
@@ -380,7 +405,7 @@ listen_unix(struct socket_file *file, const char *path, const struct settings *s
 		(void)sockets_fail(error, cannot, path, strerror(errno));
 		return -1;
 	}
-	if (give_away(file, path, settings, identity, error))
+	if (give_away(file, path, permissions, error))
 		return fd;
 	(void)close(fd);
 	return -1;
@@ -454,7 +479,7 @@ open_unknown(void)
 /* libmilter opens it; what libmilter does not look after is done here. */
 static bool
 open_milter(struct sockets *sockets, const struct settings *settings,
-    const struct identity *identity, char *error)
+    const struct permissions *permissions, char *error)
 {
 	const char *path = settings_unix_path(settings->listen);
 	mode_t before;
@@ -471,7 +496,7 @@ open_milter(struct sockets *sockets, const struct settings *settings,
 		return sockets_fail(error, CANNOT_LISTEN, settings->listen,
 		    "libmilter has said why");
 	return path == NULL ||
-	    give_away(&sockets->files[0], path, settings, identity, error);
+	    give_away(&sockets->files[0], path, permissions, error);
 }
 
 /* Notes whom the TLS policy map asks: nothing can be looked up later. */
@@ -507,6 +532,33 @@ find_next(struct sockets *sockets, const char *where, char *error)
 	return kept || sockets_fail(error, CANNOT_FIND, where, "not enough memory");
 }
 
+/* Nobody's mail depends on it: what nobody has set may be missing. */
+static bool
+open_control(struct sockets *sockets, const struct settings *settings,
+    const struct identity *identity, char *error)
+{
+	const char *path = settings_unix_path(settings->control);
+	size_t length;
+	const struct permissions permissions = {
+		.owner = identity->change ? identity->uid : (uid_t)-1,
+		.group = identity->change ? identity->gid : (gid_t)-1,
+		.mode = 0660
+	};
+	struct socket_file *file = &sockets->files[CONTROL_FILE];
+
+	if (path == NULL)
+		return true;
+	file->spare = settings->set_at[SETTING_control].line == 0;
+	sockets->control_fd = listen_unix(file, path, &permissions, CANNOT_CONTROL, error);
+	if (sockets->control_fd != -1 || !file->spare)
+		return sockets->control_fd != -1;
+	length = strlen(error);
+	(void)snprintf(error + length, SOCKETS_ERROR_MAX - length, ": tlsward status and "
+	    "reload cannot ask this daemon; \"control unix:/path\" names another place, and "
+	    "\"control none\" does without");
+	return true;
+}
+
 bool
 sockets_open(struct sockets *sockets, const struct settings *settings,
     const struct identity *identity, struct log *log, char error[SOCKETS_ERROR_MAX])
@@ -521,10 +573,13 @@ sockets_open(struct sockets *sockets, const struct settings *settings,
 		{ &sockets->metrics_fd, settings->metrics, CANNOT_MEASURE, METRICS_BACKLOG },
 	};
 
+	const struct permissions permissions = permissions_of_mta(settings, identity);
+
+	error[0] = '\0';
 	prepare_descriptors(settings, log);
 	if (!find_next(sockets, settings->tls_policy_next, error))
 		return false;
-	if (!open_milter(sockets, settings, identity, error))
+	if (!open_milter(sockets, settings, &permissions, error))
 		return false;
 	words_go_to = log;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -534,21 +589,24 @@ sockets_open(struct sockets *sockets, const struct settings *settings,
 			continue;
 		*others[i].fd = path == NULL ? listen_inet(others[i].address,
 		    others[i].backlog, others[i].cannot, error) :
-		    listen_unix(&sockets->files[i + 1], path, settings, identity,
+		    listen_unix(&sockets->files[i + 1], path, &permissions,
 		    others[i].cannot, error);
 		if (*others[i].fd == -1) {
 			sockets_remove(sockets);
 			return false;
 		}
 	}
-	return true;
+	if (open_control(sockets, settings, identity, error))
+		return true;
+	sockets_remove(sockets);
+	return false;
 }
 
 void
 sockets_own(const struct sockets *sockets)
 {
 	const int fds[SOCKETS_FILES] = { sockets->milter_fd, sockets->service_fd,
-	    sockets->map_fd };
+	    sockets->map_fd, sockets->control_fd };
 
 	for (size_t i = 0; i < SOCKETS_FILES; i++)
 		if (sockets->files[i].path != NULL)
@@ -569,6 +627,8 @@ sockets_stop(const struct sockets *sockets, int quiet, bool for_all)
 		(void)shutdown(sockets->service_fd, SHUT_RDWR);
 	if (sockets->map_fd != -1)
 		(void)shutdown(sockets->map_fd, SHUT_RDWR);
+	if (sockets->control_fd != -1)
+		(void)shutdown(sockets->control_fd, SHUT_RDWR);
 	if (sockets->metrics_fd != -1) {
 		(void)shutdown(sockets->metrics_fd, SHUT_RDWR);
 		(void)dup3(quiet, sockets->metrics_fd, O_CLOEXEC);
@@ -591,6 +651,7 @@ sockets_close(struct sockets *sockets)
 	close_one(&sockets->milter_fd);
 	close_one(&sockets->service_fd);
 	close_one(&sockets->map_fd);
+	close_one(&sockets->control_fd);
 	close_one(&sockets->metrics_fd);
 	free(sockets->next);
 	sockets->next = NULL;

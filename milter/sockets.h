@@ -23,30 +23,34 @@ struct sockaddr;
 /* The file of a UNIX socket as it was made. */
 struct socket_file {
 	const char *path;		/* the settings'; NULL: there is no such file */
+	bool spare;			/* the daemon serves all the same without it */
 	struct stat made;
 };
 
-#define SOCKETS_FILES 3
+#define SOCKETS_FILES 4
 
 struct sockets {
-	struct socket_file files[SOCKETS_FILES];	/* of the first three below */
+	struct socket_file files[SOCKETS_FILES];	/* of the first four below */
 	int milter_fd;			/* that libmilter listens on; -1: none yet */
 	int service_fd;			/* the policy service's; -1: there is none */
 	int map_fd;			/* the TLS policy map's; -1: likewise */
+	int control_fd;			/* that `tlsward status` and `reload` ask; -1: likewise */
 	struct sockaddr *next;		/* the service that the map asks; NULL: there is none */
 	unsigned next_length;
 	int metrics_fd;			/* what metrics are fetched from; -1: likewise */
 };
 #define SOCKETS_INIT { .milter_fd = -1, .service_fd = -1, .map_fd = -1, \
-    .metrics_fd = -1 }
+    .control_fd = -1, .metrics_fd = -1 }
 
 /*
  * Registers the callbacks with libmilter and opens all sockets that the settings name,
  * non-blocking and listening; looks up whom the TLS policy map asks. A stale UNIX socket
  * is removed, one that somebody answers on is an error; but what a dead daemon's worker
  * still listens on is waited for. Mode, owner and group are set before anybody can
- * connect who may not. What libmilter has to say meanwhile goes to standard error, and to
- * "log" from then on. False with the reason in "error": then no file is left behind.
+ * connect who may not; the control socket is for the daemon's user and group alone. What
+ * libmilter has to say meanwhile goes to standard error, and to "log" from then on. False
+ * with the reason in "error": then no file is left behind. True with a warning in "error",
+ * or with "": where nobody has set the control socket, and it could not be made.
  */
 bool sockets_open(struct sockets *sockets, const struct settings *settings,
     const struct identity *identity, struct log *log, char error[SOCKETS_ERROR_MAX]);
@@ -57,7 +61,10 @@ bool sockets_open(struct sockets *sockets, const struct settings *settings,
  */
 void sockets_prepare_accept(struct log *log, size_t services);
 
-/* A UNIX socket that was made and is not where it was any more, or NULL. */
+/*
+ * A UNIX socket that was made and is not where it was any more, or NULL; of the control
+ * socket only where it is set.
+ */
 const char *sockets_lost(const struct sockets *sockets);
 
 /*

@@ -73,10 +73,10 @@ static void
 check_twice(const struct check *c)
 {
 	static const size_t numbers[] = { SETTING_listen, SETTING_policy_service,
-	    SETTING_tls_policy_map, SETTING_metrics };
+	    SETTING_tls_policy_map, SETTING_metrics, SETTING_control };
 	const struct settings *settings = c->settings;
 	const char *const addresses[] = { settings->listen, settings->policy_service,
-	    settings->tls_policy_map, settings->metrics };
+	    settings->tls_policy_map, settings->metrics, settings->control };
 
 	for (size_t i = 1; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		for (size_t j = 0; j < i; j++)

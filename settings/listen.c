@@ -181,6 +181,14 @@ setting_take_address(struct setting_value *value)
 }
 
 bool
+setting_take_control(struct setting_value *value)
+{
+	if (strncmp(value->text, UNIX, strlen(UNIX)) != 0)
+		return setting_expect(value, value->setting->values);
+	return setting_take_address(value);
+}
+
+bool
 setting_take_host(struct setting_value *value)
 {
 	return take_inet(value, &metrics_forms, value->text[0] == '[', value->text);

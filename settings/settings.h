@@ -108,6 +108,9 @@ enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE 
 	    "the name of our Authentication-Results field on accepted messages") \
 	SETTING(char *, pid_file, "pid-file", path, "/path | none", "none", NULL, \
 	    "where the daemon leaves its process id") \
+	SETTING(char *, control, "control", control, "unix:/path | none", \
+	    "unix:/run/tlsward/control.sock", NULL, \
+	    "where tlsward status and reload reach the daemon") \
 	SETTING(char *, journal, "journal", journal, "sqlite:/path | none", \
 	    "sqlite:/var/lib/tlsward/journal.db", NULL, \
 	    "a database of decisions, for log, report and replay") \

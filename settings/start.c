@@ -347,7 +347,7 @@ check_folder(const struct start *start, size_t number, const char *path)
 }
 
 static void
-check_unix(const struct start *start, size_t number, const char *path)
+check_path(const struct start *start, size_t number, const char *path)
 {
 	struct listeners listeners = { .count = 0 };
 
@@ -356,7 +356,6 @@ check_unix(const struct start *start, size_t number, const char *path)
 		tell_listeners(start, number, path, &listeners);
 	else
 		check_folder(start, number, path);
-	check_mta_way(start, number, path);
 }
 
 static void
@@ -364,10 +363,21 @@ check_address(const struct start *start, size_t number, const char *address)
 {
 	const char *path = settings_unix_path(address);
 
-	if (path != NULL)
-		check_unix(start, number, path);
-	else if (address != NULL)
+	if (path != NULL) {
+		check_path(start, number, path);
+		check_mta_way(start, number, path);
+	} else if (address != NULL)
 		check_inet(start, number, address);
+}
+
+/* Without the one that nobody has set the daemon starts all the same. */
+static void
+check_control(const struct start *start)
+{
+	const char *path = settings_unix_path(start->settings->control);
+
+	if (path != NULL && start->settings->set_at[SETTING_control].line != 0)
+		check_path(start, SETTING_control, path);
 }
 
 /* ------------------------------------------------------------------ *
@@ -453,6 +463,7 @@ settings_check_start(const struct settings *settings, const char *path,
 	check_address(&start, SETTING_policy_service, settings->policy_service);
 	check_address(&start, SETTING_tls_policy_map, settings->tls_policy_map);
 	check_address(&start, SETTING_metrics, settings->metrics);
+	check_control(&start);
 	check_next(&start);
 	check_files(&start);
 	return !no_memory;

@@ -42,6 +42,7 @@ extern const struct setting settings_table[SETTING_COUNT];
  */
 setting_take setting_take_address;	/* as libmilter writes it */
 setting_take setting_take_authserv;	/* RFC 8601, section 2.2 */
+setting_take setting_take_control;	/* unix:/path */
 setting_take setting_take_delimiter;
 setting_take setting_take_host;		/* host:port, as an address of the Internet */
 setting_take setting_take_journal;	/* sqlite:/path */

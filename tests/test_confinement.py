@@ -184,6 +184,7 @@ class Behind(unittest.TestCase):
         self.write("policy.conf", "from /^a+\\.example$/ { require tls; otherwise reject }\n"
                    "default { exempt }\n")
         self.write("tlsward.conf", "listen unix:%s\nlog file:%s\njournal sqlite:%s/j.db\n"
+                   "control none\n"
                    % (self.socket, self.log, self.folder))
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)

@@ -101,6 +101,7 @@ defaults_are_the_contract_s(void **state)
 	assert_false(settings->follow_accepted);
 	assert_null(settings->authentication_results);
 	assert_null(settings->pid_file);
+	assert_string_equal(settings->control, "unix:/run/tlsward/control.sock");
 	assert_string_equal(settings->journal, "/var/lib/tlsward/journal.db");
 	assert_true(settings->journal_keep_ms == INT64_C(400) * 24 * 3600 * 1000);
 	assert_true(settings->journal_max == INT64_C(2) << 30);
@@ -123,7 +124,8 @@ every_setting_is_taken(void **state)
 	    "follow-accepted yes\nauthentication-results mx.ours.example\n"
 	    "pid-file /run/tlsward.pid\njournal sqlite:/srv/j.db\n"
 	    "journal-keep 6 weeks\njournal-max 500MB\njournal-accepted full\n"
-	    "metrics [::1]:8894\nmaillog file:/var/log/mail.log\n");
+	    "metrics [::1]:8894\nmaillog file:/var/log/mail.log\n"
+	    "control unix:/run/c.sock\n");
 
 	(void)state;
 	assert_string_equal(s->listen, "inet:8893@127.0.0.1");
@@ -148,6 +150,7 @@ every_setting_is_taken(void **state)
 	assert_true(s->follow_accepted);
 	assert_string_equal(s->authentication_results, "mx.ours.example");
 	assert_string_equal(s->pid_file, "/run/tlsward.pid");
+	assert_string_equal(s->control, "unix:/run/c.sock");
 	assert_string_equal(s->metrics, "inet6:8894@::1");
 	assert_int_equal(s->set_at[SETTING_metrics].line, 26);
 	assert_string_equal(s->journal, "/srv/j.db");
@@ -352,6 +355,9 @@ other_values_are_checked(void **state)
 		    "expected octal permissions such as 0660", modes[i]);
 		bad(text, 13, message);
 	}
+	bad("control inet:127.0.0.1:1", 9,
+	    "control cannot be \"inet:127.0.0.1:1\": expected unix:/path | none");
+	bad("control unix:x", 9, "the socket's path must be absolute: unix:/path");
 	bad("pid-file x", 10,
 	    "pid-file cannot be \"x\": expected an absolute path");
 	bad("user a b", 6, "user cannot be \"a b\": that is not the name of a user");
@@ -372,7 +378,7 @@ lines_are_read_as_they_are_meant(void **state)
 {
 	struct settings *s = good("\xEF\xBB\xBF# all\r\n\r\n  user\t a#b  # why\r\n"
 	    "policy \"a \\\"b\\\" \\\\ # c\" # d\nrecipient-delimiter \"\"\n"
-	    "pid-file none\n# end");
+	    "pid-file none\ncontrol none\n# end");
 
 	(void)state;
 	assert_string_equal(s->user, "a#b");
@@ -380,6 +386,7 @@ lines_are_read_as_they_are_meant(void **state)
 	assert_int_equal(s->policy[0], '/');
 	assert_string_equal(s->recipient_delimiter, "");
 	assert_null(s->pid_file);
+	assert_null(s->control);
 	assert_null(settings_policy_options(s, 5).recipient_delimiter);
 	settings_free(&s);
 	bad("user \"a", 6, "the closing quote is missing");

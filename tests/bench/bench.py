@@ -72,7 +72,7 @@ def daemon(milter, folder, name, recipients, settings=""):
         file.write(policy(recipients))
     with open(f"{base}/tlsward.conf", "w", encoding="ascii") as file:
         file.write(f"listen unix:{base}/s\npolicy policy.conf\nuser nobody\n"
-                   f"log file:{base}/log\njournal sqlite:{base}/journal.db\n{settings}")
+                   f"log file:{base}/log\njournal sqlite:{base}/journal.db\ncontrol none\n{settings}")
     return Program(name, [milter, "-f", "-c", f"{base}/tlsward.conf"], f"{base}/s")
 
 

@@ -32,7 +32,7 @@ def measure(options, name, requirements):
         user = "user nobody\n" if os.geteuid() == 0 else ""
         with open(f"{folder}/tlsward.conf", "w", encoding="ascii") as file:
             file.write(f"listen unix:{folder}/m\ntls-policy-map unix:{folder}/t\n{user}"
-                       f"journal none\nlog file:{folder}/log\n")
+                       f"journal none\ncontrol none\nlog file:{folder}/log\n")
         program = bench.Program(name, [options.milter, "-f", "-c",
                                        f"{folder}/tlsward.conf"], f"{folder}/t")
         for clients in options.clients:

@@ -68,7 +68,7 @@ class Daemon:
         user = "user nobody\n" if os.geteuid() == 0 else ""
         with open(f"{folder}/tlsward.conf", "w", encoding="ascii") as file:
             file.write(f"listen unix:{self.socket}\npolicy policy.conf\n{user}"
-                       "journal none\n"
+                       "journal none\ncontrol none\n"
                        f"log file:{self.log}\n")
         with open(f"{folder}/stderr", "wb") as errors:
             self.process = subprocess.Popen(

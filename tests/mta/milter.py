@@ -53,6 +53,7 @@ class Milter:
         self.where = (socket.AF_UNIX, self.socket)	# that start() waits for
         self.service_socket = os.path.join(folder, "run", "policy.sock")
         self.service = "unix:" + self.service_socket
+        self.control = os.path.join(folder, "run", "control.sock")
         self.log = os.path.join(folder, "log", "records.json")
         self.settings = os.path.join(folder, "tlsward.conf")
         self.limits = ()	# of the program: options of prlimit(1)
@@ -87,7 +88,8 @@ class Milter:
         merged = {"listen": self.address, "socket_mode": "0666",
                   "socket_world_writable": "yes", "user": USER,
                   "policy": self.policy, "log": "file:" + self.log,
-                  "log_format": "json", "journal": "none", **settings}
+                  "log_format": "json", "journal": "none",
+                  "control": "unix:" + self.control, **settings}
         with open(self.settings, "w", encoding="utf-8") as out:
             for name, value in merged.items():
                 value = self.service if value is SERVICE else value

@@ -120,6 +120,21 @@ class Refusals(StartCase):
         with open(milter.socket, encoding="ascii") as file:
             self.assertEqual(file.read(), "precious")
 
+    def test_control_socket_in_use(self):
+        milter = self.make()
+        milter.start()
+        second = Milter(os.path.join(self.folder, "second"), POLICY,
+                        control="unix:" + milter.control)
+        self.assert_fails(second, milter.control, "in use")
+        self.assertFalse(os.path.exists(second.socket))
+        self.assertTrue(stat.S_ISSOCK(os.stat(milter.control).st_mode))
+
+    def test_control_socket_that_cannot_be_made(self):
+        milter = self.make(control="unix:/no-such-folder/control.sock")
+        self.assert_fails(milter, "/no-such-folder/control.sock: No such file")
+        self.assertFalse(os.path.exists(milter.socket))
+        self.assert_fails(milter, "/no-such-folder", options=("-t",))
+
     def test_check_only(self):
         status, errors = self.run_to_end(self.make(), "-t")
         self.assertEqual(status, 0, errors)
@@ -158,6 +173,25 @@ class Starts(StartCase):
         self.assertEqual(grp.getgrgid(found.st_gid).gr_name,
                          accounts().owner)
         self.assertTrue(self.reply(self.postfix(milter.address)).startswith("530"))
+
+    def test_control_socket_is_the_daemon_s(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stale:
+            milter = self.make(socket_group=accounts().owner)
+            stale.bind(milter.control)
+        milter.start()
+        found, user = os.stat(milter.control), pwd.getpwnam(USER)
+        self.assertEqual(stat.S_IMODE(found.st_mode), 0o660)
+        self.assertEqual((found.st_uid, found.st_gid), (user.pw_uid, user.pw_gid))
+        self.assertEqual(milter.stop(), 0)
+        self.assertFalse(os.path.exists(milter.control))
+
+    @unittest.skipIf(os.path.isdir("/run/tlsward"), "there is a folder for it here")
+    def test_default_control_socket_may_be_missing(self):
+        milter = self.make(control=None)
+        self.assertNotIn("control", self.run_to_end(milter, "-t")[1])
+        milter.start()
+        for text in (milter.error_text(), milter.wait_message("control")["msg"]):
+            self.assertIn("/run/tlsward/control.sock: No such file", text)
 
     def test_inet_socket(self):
         for form in ("inet:127.0.0.1:%d", "inet:%d@127.0.0.1"):

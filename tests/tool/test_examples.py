@@ -102,7 +102,7 @@ class Examples(unittest.TestCase):
                 "folder": folder, "tlsward": os.path.abspath(TLSWARD)})
             os.chmod(path, 0o755)
         cls.write("tlsward.conf", f"policy {folder}/policy.conf\n"
-                  f"journal sqlite:{folder}/journal.db\nlisten unix:{folder}/socket\n"
+                  f"journal sqlite:{folder}/journal.db\nlisten unix:{folder}/socket\ncontrol none\n"
                   f"log file:{folder}/log\n")
         with open(os.path.join(folder, "policy.conf"), encoding="ascii") as file:
             policy = file.read()
