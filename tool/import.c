@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <unistd.h>
 
 #include "tool/decode.h"
 #include "tool/screen.h"
@@ -150,25 +150,6 @@ import_all(struct import *import, int count, char **paths)
 	return status;
 }
 
-/* A Windows by its name's year; an R2 is one more. */
-static bool
-take_windows(const char *argument, void *run)
-{
-	struct import *import = run;
-	char *end;
-	long year = strtol(argument, &end, 10);
-	bool second = strcasecmp(end, "R2") == 0 || strcasecmp(end, " R2") == 0;
-	bool between = !second && (year == 2004 || year == 2009 || year == 2013);
-
-	if ((*end != '\0' && !second) || between || year < 2000 || year > 2100) {
-		(void)tool_trouble("\"%s\" is not the year of a Windows, as 2003, 2008R2 or 2019",
-		    argument);
-		return false;
-	}
-	import->windows = (int)year + second;
-	return true;
-}
-
 /*
  * Takes the domain behind "--as-partner NAME" out of the arguments, of which there is
  * one less then.
@@ -192,26 +173,33 @@ take_partner_domain_word(struct import *import, int *argc, char **argv)
 	}
 }
 
-/* Whether what was given can be used. */
+/* Whether what stands where the partner's domain is expected can be that. */
 static bool
-check_options(struct import *import)
+check_partner_domain(const char *domain)
+{
+	static const char how[] = "--as-partner takes a name and a domain: --as-partner \"Acme\" "
+	    "acme.example";
+	char name[256];
+
+	if (domain != NULL && domain[0] != '.' && strchr(domain, '.') != NULL &&
+	    policy_domain(domain, name, sizeof(name)) && access(domain, F_OK) != 0)
+		return true;
+	(void)(domain == NULL ? tool_trouble("%s", how) :
+	    tool_trouble("%s, and not %s%s", how, access(domain, F_OK) == 0 ? "the file " : "",
+	    domain));
+	return false;
+}
+
+/* Whether the kind takes what was given. */
+static bool
+check_options(const struct import *import)
 {
 	const struct import_kind *kind = import->kind;
-	char domain[256];
 
 	if ((import->partner != NULL && !kind->takes_partner) ||
-	    (import->windows != 0 && !kind->takes_windows)) {
+	    (import->windows != NULL && !kind->takes_windows)) {
 		(void)tool_trouble("tlsward import %s does not take --%s", kind->name,
-		    import->windows != 0 && !kind->takes_windows ? "windows" : "as-partner");
-		return false;
-	}
-	if (import->partner == NULL)
-		return true;
-	if (import->domain == NULL || import->domain[0] == '.' ||
-	    strchr(import->domain, '.') == NULL ||
-	    !policy_domain(import->domain, domain, sizeof(domain))) {
-		(void)tool_trouble("--as-partner takes a name and a domain: --as-partner "
-		    "\"Acme\" acme.example");
+		    import->windows != NULL && !kind->takes_windows ? "windows" : "as-partner");
 		return false;
 	}
 	return true;
@@ -227,6 +215,8 @@ run_import(const struct command *command, int argc, char **argv)
 	status = tool_options(command, argc, argv, &import);
 	if (status != -1)
 		return status;
+	if (import.partner != NULL && !check_partner_domain(import.domain))
+		return STATUS_TROUBLE;
 	if (argc - optind < 1)
 		return tool_usage(command);
 	import.kind = find_kind(argv[optind++]);
@@ -237,7 +227,7 @@ run_import(const struct command *command, int argc, char **argv)
 
 static const struct tool_option import_options[] = {
 	OPTION("as-partner", 0, OPTION_TEXT, struct import, partner),
-	OPTION_CALL("windows", 0, take_windows),
+	OPTION("windows", 0, OPTION_TEXT, struct import, windows),
 	OPTION_END
 };
 

@@ -45,7 +45,7 @@ struct import_item;		/* import_items.h has it */
 struct import {
 	const struct import_kind *kind;
 	const char *partner, *domain;	/* of --as-partner; NULL: not given */
-	int windows;			/* of --windows, an R2 one more: 2008R2 is 2009; 0: not given */
+	const char *windows;		/* of --windows: "2008R2"; or NULL */
 	struct import_source *sources;
 	size_t source_count;
 	struct arena arena;		/* lives until all is written */

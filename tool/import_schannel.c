@@ -350,16 +350,14 @@ read_fips(struct schannel *s)
  * Which Windows it is
  * ------------------------------------------------------------------ */
 
-/* By the name that a whole export has; 0: it has none. */
-static int
-year_by_name(struct schannel *s)
+/* By the name that a whole export has; NULL: it has none. */
+static const struct windows *
+windows_by_name(struct schannel *s)
 {
 	const struct reg_value *name = reg_get(&s->reg,
 	    "software\\microsoft\\windows nt\\currentversion", "productname");
 
-	if (name == NULL || name->kind != REG_TEXT)
-		return 0;
-	return windows_named(name->text);
+	return name != NULL && name->kind == REG_TEXT ? windows_named(name->text) : NULL;
 }
 
 static bool
@@ -372,21 +370,21 @@ has_protocol(struct schannel *s, const char *name)
 }
 
 /* The oldest Windows that knows what the keys are about. */
-static int
-year_by_keys(struct schannel *s, bool *sure)
+static const struct windows *
+windows_by_keys(struct schannel *s, bool *sure)
 {
 	*sure = false;
 	if (has_protocol(s, "tls 1.3"))
-		return 2022;
+		return windows_of("2022");
 	if (has_protocol(s, "tls 1.1") || has_protocol(s, "tls 1.2") ||
 	    reg_has(&s->reg, "software\\policies\\" ORDER) ||
 	    reg_has(&s->reg, "system\\currentcontrolset\\control\\cryptography\\configuration"))
-		return 2009;
+		return windows_of("2008R2");
 	/* Windows 2003 has these from its beginning, and no later one has. */
 	*sure = has_protocol(s, "pct 1.0") ||
 	    reg_has(&s->reg, SCHANNEL "keyexchangealgorithms\\fortezza") ||
 	    reg_has(&s->reg, SCHANNEL "ciphers\\triple des 168/168");
-	return 2003;
+	return windows_of("2003");
 }
 
 /* Whether anything newer than SSL 2.0 is left for a client of that Windows. */
@@ -409,16 +407,17 @@ leaves_any(struct schannel *s, const struct windows *row)
 static void
 choose_windows(struct schannel *s)
 {
-	int year = s->import->windows != 0 ? s->import->windows : year_by_name(s);
-	bool sure = year != 0;
+	bool sure;
 
-	if (year == 0)
-		year = year_by_keys(s, &sure);
-	s->windows = windows_of(year);
+	s->windows = s->import->windows != NULL ? windows_of(s->import->windows) :
+	    windows_by_name(s);
+	sure = s->windows != NULL;
+	if (!sure)
+		s->windows = windows_by_keys(s, &sure);
 	s->guessed = !sure;
 	while (!sure && !leaves_any(s, s->windows) && windows_after(s->windows) != NULL)
 		s->windows = windows_after(s->windows);
-	if (s->import->windows == 0 && sure)
+	if (s->import->windows == NULL && sure)
 		import_comment(s->import, NULL, "By the export it is a %s; say --windows YEAR where "
 		    "that is wrong.", s->windows->name);
 	else if (!sure)
@@ -505,35 +504,45 @@ read_windows(struct schannel *s)
 	read_fips(s);
 }
 
+/* All that is written, once the values are read. */
+static void
+write_schannel(struct schannel *s)
+{
+	choose_windows(s);
+	read_windows(s);
+	tell_keys(s, &s->host.client, "client", s->windows->client);
+	tell_keys(s, &s->host.server, "server", s->windows->server);
+	host_settle(&s->host);
+	tell_key_lengths(s);
+	tell_programs(s);
+	tell_unknown(s);
+	host_answer(s->import, &s->host, "");
+	host_tell(s->import, &s->host);
+	host_agree(s->import, &s->host);
+}
+
 int
 import_schannel(struct import *import)
 {
 	struct schannel s = { .import = import };
+	int status = STATUS_FINE;
 
-	if (import->windows != 0 && windows_of(import->windows)->year != import->windows)
-		return tool_trouble("the defaults of a Windows %d are not known, but those of 2003, "
+	if (import->windows != NULL && windows_of(import->windows) == NULL)
+		return tool_trouble("the defaults of a Windows \"%s\" are not known, but those of 2003, "
 		    "2003R2, 2008, 2008R2, 2012, 2012R2, 2016, 2019, 2022 and 2025",
 		    import->windows);
-	for (size_t i = 0; i < import->source_count; i++)
+	for (size_t i = 0; status == STATUS_FINE && i < import->source_count; i++)
 		if (!reg_read(import, &import->sources[i], &s.reg))
-			return tool_trouble("%s is not an export of a registry, which begins with "
+			status = tool_trouble("%s is not an export of a registry, which begins with "
 			    "\"Windows Registry Editor Version 5.00\" or \"REGEDIT4\"; make one with: "
 			    "reg export HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\"
 			    "SCHANNEL schannel.reg", import->sources[i].name);
-	reg_settle(import, &s.reg);
-	import->read = count_read(&s.reg);
-	if (import->read == 0)
-		return STATUS_FINE;
-	choose_windows(&s);
-	read_windows(&s);
-	tell_keys(&s, &s.host.client, "client", s.windows->client);
-	tell_keys(&s, &s.host.server, "server", s.windows->server);
-	host_settle(&s.host);
-	tell_key_lengths(&s);
-	tell_programs(&s);
-	tell_unknown(&s);
-	host_answer(import, &s.host, "");
-	host_tell(import, &s.host);
-	host_agree(import, &s.host);
-	return STATUS_FINE;
+	if (status == STATUS_FINE) {
+		reg_settle(import, &s.reg);
+		import->read = count_read(&s.reg);
+		if (import->read > 0)
+			write_schannel(&s);
+	}
+	reg_free(&s.reg);
+	return status;
 }

@@ -14,21 +14,21 @@
  * TLS 1.3: "+" on, "a" off unless a program asks for it or a key says so, "-" not there.
  */
 struct windows {
-	int year;		/* of an R2 one more */
+	int year;
 	const char *name;	/* "Windows 2008 R2" */
 	const char *client, *server;
 	const char *suites;	/* in its order, by OpenSSL's names */
 	const char *more;	/* that it has, and uses where an order of suites names them */
 };
 
-/* That of a year, or the last one before it; the first where there is none. */
-const struct windows *windows_of(int year);
+/* That of --windows: "2003", "2008R2", "2012 r2"; or NULL. */
+const struct windows *windows_of(const char *word);
 
 /* The next newer one, or NULL. */
 const struct windows *windows_after(const struct windows *row);
 
-/* The year of the one that a text names, as "Windows Server 2012 R2 Standard"; or 0. */
-int windows_named(const char *text);
+/* The one that a text names, as "Windows Server 2012 R2 Standard"; or NULL. */
+const struct windows *windows_named(const char *text);
 
 /* Whether it has the suite at all. */
 bool windows_has(const struct windows *row, const struct suite *suite);

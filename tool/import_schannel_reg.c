@@ -12,9 +12,11 @@
 #include <strings.h>
 
 #include "tool/tool.h"
+#include "base/array.h"
 #include "base/text.h"
 
 #define VALUES_MAX 4096
+#define NUMBERS_MAX ((size_t)2 * VALUES_MAX)	/* each under its own key, and a current one */
 #define LINE_MAX_BYTES ((size_t)1 << 20)
 
 /* Of keys with these words, in lower case, the values are kept. */
@@ -172,34 +174,54 @@ reg_is_kept(const char *key)
 	return false;
 }
 
-static struct reg_value *
-reg_find(const struct reg *reg, const char *key, const char *name)
+/* The number of a value by its key and name, INTERN_NONE where there is none; made so. */
+static uint32_t
+reg_number(struct reg *reg, const char *key, const char *name, bool make)
 {
-	for (struct reg_value *each = reg->first; each != NULL; each = each->next)
-		if (strcmp(each->key, key) == 0 && (name == NULL) == (each->name == NULL) &&
-		    (name == NULL || strcmp(each->name, name) == 0))
-			return each;
-	return NULL;
+	struct buffer both = BUFFER_INIT;
+	bool added;
+	uint32_t number;
+
+	buffer_format(&both, "%s\n%s", key, name != NULL ? name : "\n");
+	tool_need(!both.failed);
+	number = make ? intern_add(&reg->names, both.text, both.length, &added) :
+	    intern_find(&reg->names, both.text, both.length);
+	tool_need(!make || number != INTERN_NONE);
+	buffer_free(&both);
+	return number;
+}
+
+static struct reg_value *
+reg_find(struct reg *reg, const char *key, const char *name)
+{
+	uint32_t number = reg_number(reg, key, name, false);
+
+	return number != INTERN_NONE ? reg->values[number] : NULL;
 }
 
 /* The value of that name, made where it is not there. NULL: it cannot be. */
 static struct reg_value *
 reg_make(struct reg_reader *r, const char *name)
 {
-	struct reg_value *value = reg_find(r->reg, r->key, name);
+	struct reg *reg = r->reg;
+	struct reg_value *value = reg_find(reg, r->key, name);
 
-	if (value == NULL && r->reg->count == VALUES_MAX) {
-		r->reg->full = true;
+	if (value == NULL && reg->count == VALUES_MAX) {
+		reg->full = true;
 		return NULL;
 	}
 	if (value == NULL) {
+		if (reg->values == NULL)
+			reg->values = import_memory(r->import, NUMBERS_MAX * sizeof(value));
 		value = import_memory(r->import, sizeof(*value));
-		*r->reg->last = value;
-		r->reg->last = &value->next;
-		r->reg->count++;
+		reg->values[reg_number(reg, r->key, name, true)] = value;
+		*reg->last = value;
+		reg->last = &value->next;
+		reg->count++;
 		value->key = r->key;
 		value->name = name;
 	}
+	value->order = ++reg->lines;
 	value->shown = r->shown;
 	value->gone = false;
 	value->file = r->file;
@@ -219,8 +241,27 @@ reg_is_below(const char *key, const char *top)
 static void
 reg_remove_key(struct reg *reg, const char *key)
 {
-	for (struct reg_value *each = reg->first; each != NULL; each = each->next)
-		each->gone |= reg_is_below(each->key, key);
+	bool added;
+	uint32_t number = intern_add(&reg->removed, key, strlen(key), &added);
+
+	tool_need(number != INTERN_NONE &&
+	    array_reserve(reg->removals, number + 1, &reg->removal_room));
+	reg->removals[number] = ++reg->lines;
+}
+
+/* Whether a value's key, or one that it is below, was removed after it was set. */
+static bool
+reg_is_removed(const struct reg *reg, const struct reg_value *value)
+{
+	for (size_t length = 0; value->key[length] != '\0';) {
+		uint32_t number;
+
+		length += 1 + strcspn(value->key + length + 1, "\\");
+		number = intern_find(&reg->removed, value->key, length);
+		if (number != INTERN_NONE && reg->removals[number] > value->order)
+			return true;
+	}
+	return false;
 }
 
 /* "[KEY]" and "[-KEY]". */
@@ -482,6 +523,8 @@ reg_settle(struct import *import, struct reg *reg)
 {
 	char name[32];
 
+	for (struct reg_value *each = reg->first; each != NULL; each = each->next)
+		each->gone |= reg_is_removed(reg, each);
 	if (reg_has(reg, "system\\currentcontrolset"))
 		return;
 	reg_current_set(reg, name);
@@ -490,9 +533,11 @@ reg_settle(struct import *import, struct reg *reg)
 	import_comment(import, NULL, "There is no CurrentControlSet: %s is taken for it.",
 	    name + strlen("system\\"));
 	for (struct reg_value *each = reg->first; each != NULL; each = each->next)
-		if (reg_is_below(each->key, name))
+		if (reg_is_below(each->key, name)) {
 			each->key = import_text(import, "system\\currentcontrolset%s",
 			    each->key + strlen(name));
+			reg->values[reg_number(reg, each->key, each->name, true)] = each;
+		}
 }
 
 const struct reg_value *
@@ -516,4 +561,13 @@ reg_has(struct reg *reg, const char *key)
 		if (!each->gone && reg_is_below(each->key, key))
 			return true;
 	return false;
+}
+
+void
+reg_free(struct reg *reg)
+{
+	intern_free(&reg->names);
+	intern_free(&reg->removed);
+	free(reg->removals);
+	*reg = (struct reg){ .first = NULL };
 }

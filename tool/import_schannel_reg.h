@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "tool/import.h"
+#include "base/intern.h"
 
 enum reg_kind {
 	REG_KEY,		/* a key is there */
@@ -32,13 +33,20 @@ struct reg_value {
 	const char *text;
 	const char *file;
 	unsigned line;
+	size_t order;		/* of the line that set it, among all */
 	bool gone;		/* removed by a later line */
 	bool used;		/* somebody asked for it */
 };
 
 struct reg {
 	struct reg_value *first, **last;
+	struct reg_value **values;	/* by their key and name in "names" */
+	struct intern names;
 	size_t count;
+	size_t lines;
+	struct intern removed;		/* keys, with all that is below them */
+	size_t *removals;		/* the last line that said so, by the key */
+	size_t removal_room;
 	bool full;		/* there was more than is kept */
 };
 
@@ -49,7 +57,7 @@ struct reg {
 bool reg_read(struct import *import, const struct import_source *source, struct reg *reg);
 
 /*
- * After all sources: where there is no CurrentControlSet (a hive of another system), the
+ * After all sources: what was removed is gone; where there is no CurrentControlSet (a hive of another system), the
  * control set that Select names, or the first there is, becomes that.
  */
 void reg_settle(struct import *import, struct reg *reg);
@@ -59,5 +67,7 @@ const struct reg_value *reg_get(struct reg *reg, const char *key, const char *na
 
 /* Whether the key, or one below it, is there. */
 bool reg_has(struct reg *reg, const char *key);
+
+void reg_free(struct reg *reg);		/* but for the values, which are the import's */
 
 #endif

@@ -11,6 +11,7 @@
 #include "tool/import_schannel.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* AES came to Windows 2003 by the update 948963 alone. */
 #define SUITES_2003 "RC4-MD5 RC4-SHA DES-CBC3-SHA DES-CBC-SHA EXP1024-RC4-SHA " \
@@ -51,11 +52,11 @@
 /* Windows 2008 has TLS 1.1 and 1.2 since an update. */
 static const struct windows windows[] = {
 	{ 2003, "Windows 2003", "+++---", "+++---", SUITES_2003, "NULL-MD5 NULL-SHA" },
-	{ 2004, "Windows 2003 R2", "+++---", "+++---", SUITES_2003, "NULL-MD5 NULL-SHA" },
+	{ 2003, "Windows 2003 R2", "+++---", "+++---", SUITES_2003, "NULL-MD5 NULL-SHA" },
 	{ 2008, "Windows 2008", "a++aa-", "+++aa-", SUITES_2008, MORE_OLD },
-	{ 2009, "Windows 2008 R2", "a++aa-", "+++aa-", SUITES_2012, MORE_OLD },
+	{ 2008, "Windows 2008 R2", "a++aa-", "+++aa-", SUITES_2012, MORE_OLD },
 	{ 2012, "Windows 2012", "a++++-", "a++++-", SUITES_2012, MORE_OLD },
-	{ 2013, "Windows 2012 R2", "a++++-", "a++++-", SUITES_2012, MORE_OLD },
+	{ 2012, "Windows 2012 R2", "a++++-", "a++++-", SUITES_2012, MORE_OLD },
 	{ 2016, "Windows 2016", "-a+++-", "-a+++-", SUITES_2016, MORE_OLD },
 	{ 2019, "Windows 2019", "-a+++-", "-a+++-", SUITES_2019, MORE_NEW },
 	{ 2022, "Windows 2022", "-a++++", "-a++++", SUITES_2022,
@@ -65,14 +66,24 @@ static const struct windows windows[] = {
 };
 #define WINDOWS_COUNT (sizeof(windows) / sizeof(windows[0]))
 
-const struct windows *
-windows_of(int year)
+/* Behind "Windows ". */
+static const char *
+windows_word(const struct windows *row)
 {
-	size_t row = 0;
+	return row->name + strlen("Windows ");
+}
 
-	while (row + 1 < WINDOWS_COUNT && windows[row + 1].year <= year)
-		row++;
-	return &windows[row];
+const struct windows *
+windows_of(const char *word)
+{
+	for (size_t row = 0; row < WINDOWS_COUNT; row++) {
+		const char *year = windows_word(&windows[row]);
+
+		if (strncmp(word, year, 4) == 0 &&
+		    strcasecmp(word + 4 + (word[4] == ' '), year + 4 + (year[4] == ' ')) == 0)
+			return &windows[row];
+	}
+	return NULL;
 }
 
 const struct windows *
@@ -81,13 +92,13 @@ windows_after(const struct windows *row)
 	return row + 1 < windows + WINDOWS_COUNT ? row + 1 : NULL;
 }
 
-int
+const struct windows *
 windows_named(const char *text)
 {
 	for (size_t row = WINDOWS_COUNT; row-- > 0;)
-		if (strstr(text, windows[row].name + strlen("Windows ")) != NULL)
-			return windows[row].year;
-	return 0;
+		if (strstr(text, windows_word(&windows[row])) != NULL)
+			return &windows[row];
+	return NULL;
 }
 
 bool

@@ -150,7 +150,11 @@ class Calls(Imported):
                 (("exchange", "/nowhere/x"), "cannot read /nowhere/x"),
                 (("exchange", "--windows", "2003", "x"), "does not take --windows"),
                 (("exchange", "--as-partner", "A", "a.example", "x"),
-                 "does not take --as-partner")):
+                 "does not take --as-partner"),
+                (("schannel", "--as-partner", "A", self.write("acme.reg", "")),
+                 "and not the file /"),
+                (("--as-partner", "a.example", "schannel", "x"), "and not schannel"),
+                (("schannel", "x", "--as-partner", "A"), "takes a name and a domain")):
             with self.subTest(arguments):
                 status, out, errors = run("import", *arguments)
                 self.assertEqual((status, out), (2, ""))

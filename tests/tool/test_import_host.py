@@ -139,11 +139,24 @@ class Registry(Written):
         path = self.write("in.reg", REG + "[%s]\n" % KEY)
         status, _, errors = run("import", "schannel", "--windows", "2007", path)
         self.assertEqual(status, 2)
-        self.assertIn("a Windows 2007 are not known, but those of 2003, 2003R2,", errors)
-        for year in ("2004", "2009", "2013", "R2", "2012R3", "20x"):
+        self.assertIn('a Windows "2007" are not known, but those of 2003, 2003R2,', errors)
+        for year in ("2004", "2009", "2013", "R2", "2012R3", "20x", "", "2012 R2 ", "2016R2"):
             status, _, errors = run("import", "schannel", "--windows", year, path)
             self.assertEqual(status, 2, year)
-            self.assertIn("\"%s\" is not the year of a Windows" % year, errors)
+            self.assertIn('a Windows "%s" are not known' % year, errors)
+        self.assertEqual(run("import", "schannel", "--windows", "2012 r2", path)[0], 0)
+
+    def test_removed_and_set_again(self):
+        key = "%s\\Protocols\\TLS 1.0\\%%s]\n" % KEY
+        off = "[" + key % "Client" + "\"Enabled\"=dword:0\n"
+        for text, has in ((off, False), (off + "[-%s]\n" % KEY, True),
+                          (off + "[-%s]\n" % KEY.upper() + off, False),
+                          (off + "[-" + key % "Server", False),
+                          (off + "[-%s\\Proto]\n" % KEY, False)):
+            out = self.reg("[%s]\n\"EventLogging\"=dword:1\n%s[%s\\Ciphers]\n" % (
+                KEY, text, KEY), "--windows", "2016")
+            self.assertIn("as a client it speaks " + ("TLS 1.0, " if has else "TLS 1.1"),
+                          out, text)
 
     def test_a_later_file_wins(self):
         one = self.write("1.reg", REG + "[%s\\Protocols\\TLS 1.1\\Client]\n"
