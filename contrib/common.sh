@@ -4,11 +4,13 @@
 # What check and demo share: packages of Debian, and builds beside the source tree.
 # The caller sets "top" (the source tree) and "work" (a folder of its own).
 
-BUILD_PACKAGES="autoconf automake pkg-config gcc make libc6-dev libmilter-dev
+BUILD_PACKAGES="autoconf automake pkgconf gcc make libc6-dev libmilter-dev
 libssl-dev libpcre2-dev libidn2-dev libjansson-dev libsqlite3-dev
 libmicrohttpd-dev libarchive-dev libseccomp-dev libsystemd-dev
 libunbound-dev libcurl4-openssl-dev libexpat1-dev"
 CLIENT_PACKAGES="python3 openssl"
+# What a build of the package needs beside those; a test holds debian/control against both.
+PACKAGE_PACKAGES="build-essential debhelper dh-apparmor libcmocka-dev mandoc"
 # No mail server is installed: it would take the place of the one that is there. Their
 # packages are unpacked (provide), and these are what Sendmail is set up with.
 POSTFIX_PACKAGES="postfix"
