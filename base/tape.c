@@ -359,6 +359,47 @@ tape_ask(struct tape *tape, enum tape_question question, const char *path,
 	return result;
 }
 
+/* Whether the disk answers the next question as it did. As tape_is_current(). */
+static int
+tape_entry_is_current(struct tape *tape)
+{
+	const char *head = tape_next(tape, sizeof(struct entry)), *path, *bytes;
+	struct file answer = { 0 };
+	enum file_result result;
+	struct entry entry;
+	char *name;
+	bool same;
+
+	if (head == NULL)
+		return -1;
+	memcpy(&entry, head, sizeof(entry));
+	path = tape_next(tape, entry.path_length);
+	bytes = tape_next(tape, entry.length);
+	if (path == NULL || bytes == NULL || entry.question < 0 ||
+	    entry.question >= TAPE_QUESTIONS ||
+	    (name = strndup(path, entry.path_length)) == NULL)
+		return -1;
+	result = disk[entry.question](name, &answer);
+	same = (int)result == entry.result && (result != FILE_READ ?
+	    errno == entry.error : answer.length == entry.length &&
+	    (entry.length == 0 || memcmp(answer.text, bytes, answer.length) == 0));
+	free(name);
+	free(answer.text);
+	return result == FILE_NO_MEMORY ? -1 : same;
+}
+
+int
+tape_is_current(int fd)
+{
+	struct tape *tape = tape_play(fd);
+	int current = tape != NULL ? 1 : -1;
+
+	while (current == 1 && tape->at < tape->size)
+		current = tape_entry_is_current(tape);
+	tape_free(&tape);
+	return current;
+}
+
 const char *
 tape_name(const struct file *answer, const char *before)
 {

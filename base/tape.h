@@ -66,6 +66,12 @@ int tape_fd(const struct tape *tape);
 /* Makes what was recorded into "fd" unchangeable. False with errno set: it is none. */
 bool tape_seal(int fd);
 
+/*
+ * Whether the disk would answer all that was recorded into "fd" as it did then: 1, or
+ * 0; -1 where that cannot be told. Another file with the same bytes answers the same.
+ */
+int tape_is_current(int fd);
+
 /* Frees *tape, closes its file and clears the pointer. NULL-safe. */
 void tape_free(struct tape **tape);
 

@@ -187,6 +187,7 @@ bool policy_digest(const struct policy *policy, char text[POLICY_DIGEST_SIZE]);
 struct policy_summary {
 	size_t rules;			/* with the default */
 	size_t listed;			/* entries that came from list files */
+	size_t partners;		/* agreements by that word */
 	bool has_default;
 	bool has_to_rules;
 	size_t deliver_rules;		/* of these, on mail that goes out */

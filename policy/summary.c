@@ -66,8 +66,14 @@ policy_summarize(const struct policy *policy, struct policy_summary *summary)
 		.rules = policy->rule_count, .listed = policy->listed,
 		.has_default = policy->default_rule != NULL
 	};
-	for (size_t i = 0; i < policy->rule_count; i++)
-		note_rule(&policy->rules[i], required_by_any, summary);
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct policy_rule *rule = &policy->rules[i];
+
+		note_rule(rule, required_by_any, summary);
+		/* Those of one follow each other. */
+		summary->partners += rule->partner != NULL &&
+		    (i == 0 || rule[-1].partner != rule->partner);
+	}
 	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (required_by_any[kind])
 			note_needs(requirement_kind((enum policy_reason)kind), summary);
