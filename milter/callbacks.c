@@ -315,8 +315,11 @@ begin_message(SMFICTX *ctx, struct session *session, char *address)
 	if (policy_same_address(from, "<>"))
 		from = "<>";
 	facts_gather(ctx, session, service->settings->mta, from, &room, &facts);
-	if (!session->unrecorded)
+	if (!session->unrecorded) {
 		counters_session(&service->counters, &facts, &session->counted);
+		lately_asked(&service->lately, facts.mta, macros_get(ctx, MACRO_VERSION),
+		    log_time_ms());
+	}
 	question.from_resolved = facts_from_resolved(ctx, from);
 	question.can_quarantine = session->can_quarantine;
 	question.unrecorded = session->unrecorded;

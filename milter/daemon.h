@@ -15,6 +15,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "milter/load.h"
 #include "milter/log.h"
@@ -31,6 +32,12 @@ struct daemon {
 	struct log *log;
 	struct loaded loaded;		/* for the first worker */
 	int tape;			/* of the policy in force; -1: none so far */
+	int64_t started_ms;		/* Unix time, as all of these */
+	int64_t policy_ms;		/* when the policy in force was loaded */
+	int64_t reload_ms;		/* when a reload ended last; 0: none has */
+	bool reload_taken;		/* and what was loaded then is in force */
+	unsigned deaths;		/* of workers, since the start */
+	int64_t died_ms;		/* the last one */
 	bool again;			/* for a worker that follows several dead ones */
 	struct sockets sockets;
 	int ready;			/* tells the first process; -1: nobody waits */
@@ -60,10 +67,10 @@ void supervisor_signals(sigset_t *signals);
 int supervisor_run(struct daemon *daemon);
 
 /*
- * Serves until the supervisor says so on "control" (milter/worker_word.h) or is gone. Returns
+ * Serves until the supervisor says so on "supervisor" (milter/worker_word.h) or is gone. Returns
  * the exit status, for _exit(): libmilter's threads are still there. Takes the policy of
  * daemon->loaded over, or loads it from daemon->tape where there is none.
  */
-int worker_run(struct daemon *daemon, int control);
+int worker_run(struct daemon *daemon, int supervisor);
 
 #endif

@@ -148,6 +148,7 @@ decision_record(struct service *service, const struct judgement *judgement)
 	if (judgement->unrecorded)
 		return;
 	counters_decision(&service->counters, verdict);
+	lately_decision(&service->lately, verdict->action, lately_minute());
 	if (unknown != NULL)
 		complain_of_unknown(service, unknown);
 	record.time_ms = log_time_ms();

@@ -11,12 +11,10 @@
 #ifndef TLSWARD_MILTER_METRICS_H
 #define TLSWARD_MILTER_METRICS_H
 
-#include <stdatomic.h>
-
 #include "base/buffer.h"
 #include "journal/journal.h"
+#include "milter/health.h"
 #include "milter/service.h"
-#include "milter/sockets.h"
 
 enum metrics_format { METRICS_OPENMETRICS, METRICS_TEXT };
 
@@ -56,16 +54,6 @@ void metrics_line(const struct metrics_source *source, struct buffer *out);
  */
 #define METRICS_HTTP_CLIENTS 32
 #define METRICS_HTTP_SECONDS 10
-
-/* Whether the worker, once it has a policy, serves. Set by the threads that know. */
-struct health {
-	const struct settings *settings;
-	const struct sockets *sockets;
-	atomic_bool milter;		/* libmilter's thread runs */
-	atomic_bool policy_service;	/* the policy service's does */
-	atomic_bool tls_policy_map;	/* and the TLS policy map's */
-	atomic_bool ending;
-};
 
 struct metrics_http;
 

@@ -27,8 +27,6 @@
 /* How often connections are looked at, while there are some. */
 #define LOOK_MS 1000
 
-#define HEALTH_LINE_SIZE 256
-
 struct client {
 	int fd;				/* -1: this place is free */
 	int64_t since_ns;
@@ -93,37 +91,14 @@ answer_metrics(struct metrics_http *http, struct MHD_Connection *connection)
 	return answer(connection, MHD_HTTP_OK, metrics_content_type(format), &text);
 }
 
-/* Why the daemon does not serve, but for a socket that is gone; or NULL. */
-static const char *
-health_trouble(const struct health *health)
-{
-	if (atomic_load(&health->ending))
-		return "the daemon is ending";
-	if (!atomic_load(&health->milter))
-		return "the milter does not run";
-	if (health->settings->policy_service != NULL &&
-	    !atomic_load(&health->policy_service))
-		return "the policy service does not run";
-	if (health->settings->tls_policy_map != NULL &&
-	    !atomic_load(&health->tls_policy_map))
-		return "the TLS policy map does not run";
-	return NULL;
-}
-
 static enum MHD_Result
 answer_health(struct metrics_http *http, struct MHD_Connection *connection)
 {
-	const char *trouble = health_trouble(http->health);
-	const char *lost = sockets_lost(http->health->sockets);
-	char line[HEALTH_LINE_SIZE];
+	char words[HEALTH_SIZE];
 
-	if (trouble == NULL && lost == NULL)
+	if (health_look(http->health, words))
 		return answer_line(connection, MHD_HTTP_OK, "ok");
-	if (trouble == NULL) {
-		(void)snprintf(line, sizeof(line), "the socket %s is gone", lost);
-		trouble = line;
-	}
-	return answer_line(connection, MHD_HTTP_SERVICE_UNAVAILABLE, trouble);
+	return answer_line(connection, MHD_HTTP_SERVICE_UNAVAILABLE, words);
 }
 
 static enum MHD_Result

@@ -12,6 +12,7 @@
 #include "milter/authres.h"
 #include "milter/correlation.h"
 #include "milter/counters.h"
+#include "milter/lately.h"
 #include "milter/log.h"
 #include "milter/nonce.h"
 #include "milter/snapshot.h"
@@ -45,6 +46,7 @@ struct service {
 	struct journal_store *journal;	/* NULL: none */
 	struct tls_policy_next *next;	/* the service behind that; NULL: none */
 	struct counters counters;
+	struct lately lately;
 	struct nonces nonces;		/* for doctor's sessions */
 	struct limiter unknown[KIND_END];	/* by the first unknown requirement */
 	struct limiter faults[FAULT_COUNT];

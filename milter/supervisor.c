@@ -65,7 +65,6 @@ struct supervisor {
 	unsigned deaths;		/* in a row */
 	int64_t died_ms;		/* the first of them: Unix time */
 	int64_t serving_ms;		/* since when it serves: Unix time */
-	int64_t policy_ms;		/* when the policy in force was loaded: Unix time */
 	/*
 	 * By the clock that never goes back. Without a worker: when to start one. Of one
 	 * that starts, or is to end: when it is given up. Of one that serves: when it
@@ -140,7 +139,7 @@ keep_tape(struct supervisor *supervisor, int file)
 	if (daemon->tape != -1)
 		(void)close(daemon->tape);
 	daemon->tape = file;
-	supervisor->policy_ms = log_time_ms();
+	daemon->policy_ms = log_time_ms();
 }
 
 /* The first process may go, and with it the terminal. */
@@ -168,12 +167,22 @@ note_serving(struct supervisor *supervisor)
 		    supervisor_clock() + SETTLED_MS;
 }
 
-/* The worker has said how it went. */
+/* How a reload went. */
 static void
-note_reload(struct supervisor *supervisor)
+note_reload(struct supervisor *supervisor, bool taken)
 {
 	supervisor->reloading = false;
 	supervisor->died_of_it = false;
+	supervisor->daemon->reload_ms = log_time_ms();
+	supervisor->daemon->reload_taken = taken;
+}
+
+/* As a signal asked for it, or somebody by way of the control socket. */
+static void
+order_reload(struct supervisor *supervisor)
+{
+	log_reopen(supervisor->daemon->log);
+	tell_worker(supervisor, WORD_RELOAD);
 }
 
 /* Takes all that the worker has said so far, also where it is dead by now. */
@@ -188,10 +197,12 @@ hear_worker(struct supervisor *supervisor)
 		result = word_receive(supervisor->control, &what, &file);
 		if (result == 1 && what == WORD_SERVING) {
 			note_serving(supervisor);
+		} else if (result == 1 && what == WORD_WANTED) {
+			order_reload(supervisor);
 		} else if (result == 1 && what == WORD_KEPT) {
-			note_reload(supervisor);
+			note_reload(supervisor, false);
 		} else if (result == 1 && what == WORD_TAPE) {
-			note_reload(supervisor);
+			note_reload(supervisor, true);
 			keep_tape(supervisor, file);
 			continue;
 		}
@@ -262,10 +273,12 @@ plan_worker(struct supervisor *supervisor, char *words, size_t size)
 	    (unsigned)PAUSES - 1;
 	char time[DATE_TIME_SIZE];
 
+	supervisor->daemon->deaths++;
+	supervisor->daemon->died_ms = log_time_ms();
 	if (supervisor->deaths++ == 0)
-		supervisor->died_ms = log_time_ms();
+		supervisor->died_ms = supervisor->daemon->died_ms;
 	supervisor->due_ms = supervisor_clock() + pauses_ms[at];
-	date_write_time(supervisor->policy_ms / 1000, time);
+	date_write_time(supervisor->daemon->policy_ms / 1000, time);
 	(void)snprintf(words, size, "starting a new one in %d.%d seconds, with the policy"
 	    " of %s", pauses_ms[at] / 1000, pauses_ms[at] % 1000 / 100, time);
 }
@@ -312,10 +325,13 @@ say_death(struct supervisor *supervisor, pid_t pid, int status, const char *word
 		return;
 	supervisor->reloading = false;
 	supervisor->reload_owed = !supervisor->died_of_it;
-	if (supervisor->died_of_it)
-		log_message(supervisor->daemon->log, SEVERITY_ERROR,
-		    "policy not reloaded: two workers died meanwhile");
-	supervisor->died_of_it = !supervisor->died_of_it;
+	if (!supervisor->died_of_it) {
+		supervisor->died_of_it = true;
+		return;
+	}
+	note_reload(supervisor, false);
+	log_message(supervisor->daemon->log, SEVERITY_ERROR,
+	    "policy not reloaded: two workers died meanwhile");
 }
 
 /* Collects the worker if it has ended. What it said last is heard first. */
@@ -386,8 +402,7 @@ obey_signal(struct supervisor *supervisor, uint32_t received)
 {
 	switch (received) {
 	case SIGHUP:
-		log_reopen(supervisor->daemon->log);
-		tell_worker(supervisor, WORD_RELOAD);
+		order_reload(supervisor);
 		break;
 	case SIGUSR1:
 		tell_worker(supervisor, WORD_COUNTERS);
@@ -494,6 +509,7 @@ supervisor_run(struct daemon *daemon)
 	struct supervisor supervisor = { .daemon = daemon, .control = -1 };
 	sigset_t signals;
 
+	daemon->started_ms = log_time_ms();
 	supervisor_signals(&signals);
 	supervisor.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (supervisor.signals == -1) {

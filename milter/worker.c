@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -37,6 +38,9 @@
 #define CALLBACKS_MS 3000
 #define LOG_MS 1000
 #define JOURNAL_MS 5000
+
+/* Nobody waits for whoever is being answered on the control socket. */
+#define CONTROL_MS 200
 
 /* How often to look for old policies that can be freed, while there are some. */
 #define COLLECT_MS 200
@@ -247,7 +251,7 @@ static int
 listen_to_supervisor(struct worker *worker)
 {
 	struct pollfd waiting[3] = {
-		{ .fd = worker->control, .events = POLLIN },
+		{ .fd = worker->supervisor, .events = POLLIN },
 		{ .fd = worker->ended[0], .events = POLLIN },
 		{ .fd = worker->loaded[0], .events = POLLIN },
 	};
@@ -268,7 +272,7 @@ listen_to_supervisor(struct worker *worker)
 		}
 		if (waiting[0].revents == 0)
 			continue;
-		length = read(worker->control, what, sizeof(what));
+		length = read(worker->supervisor, what, sizeof(what));
 		if (length == -1 && errno == EINTR)
 			continue;
 		if (length <= 0) {
@@ -281,10 +285,18 @@ listen_to_supervisor(struct worker *worker)
 	}
 }
 
+/* What it says of trouble is kept, for whoever asks. */
 static void
-say_of_journal(void *log, enum severity level, const char *text)
+say_of_journal(void *argument, enum severity level, const char *text)
 {
-	log_message(log, level, "%s", text);
+	struct worker *worker = argument;
+
+	log_message(worker->daemon->log, level, "%s", text);
+	if (level != SEVERITY_ERROR)
+		return;
+	(void)pthread_mutex_lock(&worker->in_force.lock);
+	(void)snprintf(worker->in_force.journal_error, TOLD_MAX, "%s", text);
+	(void)pthread_mutex_unlock(&worker->in_force.lock);
 }
 
 /*
@@ -292,15 +304,16 @@ say_of_journal(void *log, enum severity level, const char *text)
  * no thread: mail goes on without it.
  */
 static struct journal_store *
-start_journal(const struct settings *settings, struct log *log)
+start_journal(struct worker *worker)
 {
+	const struct settings *settings = worker->daemon->settings;
 	const struct journal_options options = {
 		.path = settings->journal,
 		.accepted_full = settings->journal_accepted_full,
 		.keep_ms = settings->journal_keep_ms,
 		.max_bytes = settings->journal_max,
 		.say = say_of_journal,
-		.context = log,
+		.context = worker,
 	};
 	struct journal_store *journal;
 
@@ -308,8 +321,8 @@ start_journal(const struct settings *settings, struct log *log)
 		return NULL;
 	journal = journal_store_start(&options);
 	if (journal == NULL)
-		log_message(log, SEVERITY_ERROR, "journal %s: cannot be started: %s",
-		    settings->journal, strerror(errno));
+		log_message(worker->daemon->log, SEVERITY_ERROR,
+		    "journal %s: cannot be started: %s", settings->journal, strerror(errno));
 	return journal;
 }
 
@@ -376,6 +389,15 @@ prepare_metrics(struct worker *worker)
 		    "going on without", daemon->settings->metrics);
 }
 
+static void *
+run_control(void *argument)
+{
+	struct worker *worker = argument;
+
+	wait_for_gate(worker);
+	return control_run(worker->control);
+}
+
 /* Starts a thread for each side. Returns 0 or an error. */
 static int
 start_threads(struct worker *worker)
@@ -390,6 +412,9 @@ start_threads(struct worker *worker)
 		error = worker_start_thread(&unused, run_tls_policy_map, worker);
 	if (error == 0 && worker->http != NULL)
 		error = worker_start_thread(&unused, metrics_http_run, worker->http);
+	if (error == 0 && worker->control != NULL)
+		error = worker_start_thread(&unused, run_control, worker);
+	worker->has_control = error == 0 && worker->control != NULL;
 	return error;
 }
 
@@ -419,7 +444,7 @@ say_serving(struct worker *worker)
 	if (!worker->daemon->again)
 		log_serving(worker);
 	log_leave_stderr(worker->daemon->log);
-	worker->orphan = word_send(worker->control, WORD_SERVING, -1) != 0;
+	worker->orphan = word_send(worker->supervisor, WORD_SERVING, -1) != 0;
 }
 
 static bool
@@ -429,6 +454,7 @@ begin_serving(struct worker *worker)
 
 	callbacks_serve(&worker->service);
 	prepare_metrics(worker);
+	worker_prepare_control(worker);
 	(void)pthread_mutex_lock(&worker->gate);
 	error = start_threads(worker);
 	if (error == 0)
@@ -465,24 +491,27 @@ prepare(struct worker *worker)
 }
 
 int
-worker_run(struct daemon *daemon, int control)
+worker_run(struct daemon *daemon, int supervisor)
 {
 	/* Threads may still use it when this function has returned. */
-	static struct worker worker = { .gate = PTHREAD_MUTEX_INITIALIZER };
+	static struct worker worker = { .gate = PTHREAD_MUTEX_INITIALIZER,
+	    .in_force = { .lock = PTHREAD_MUTEX_INITIALIZER, .tape = -1 } };
 	int status = 1;
 
 	take_own_session();
 	worker.daemon = daemon;
-	worker.control = control;
+	worker.supervisor = supervisor;
 	if (!prepare(&worker))
 		return 1;
-	worker.service.journal = start_journal(daemon->settings, daemon->log);
+	worker.service.journal = start_journal(&worker);
 	if (begin_serving(&worker)) {
 		/* On Linux it is this thread that becomes nicer, not all of the process. */
 		(void)!nice(RELOAD_NICE);
 		status = listen_to_supervisor(&worker);
 	}
 	atomic_store(&worker.health.ending, true);
+	if (!worker.has_control || control_stop(worker.control, CONTROL_MS))
+		control_free(&worker.control);
 	stop_accepting_mail(&worker, status == 0 || worker.orphan);
 	end_serving(&worker);
 	return status;

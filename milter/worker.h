@@ -10,9 +10,25 @@
 
 #include <pthread.h>
 
+#include "milter/control.h"
 #include "milter/daemon.h"
+#include "milter/health.h"
 #include "milter/metrics.h"
 #include "milter/service_listener.h"
+
+/* Of what was said, so much is told on. */
+#define TOLD_MAX 512
+
+/* What is told of the policy in force, and of reloads: by whoever holds the lock. */
+struct in_force {
+	pthread_mutex_t lock;
+	int tape;			/* of it; -1: there is none */
+	int64_t loaded_ms;		/* Unix time, and so is the next one */
+	int64_t reload_ms;		/* 0: none was tried since the start */
+	bool reload_taken;
+	char reload_error[TOLD_MAX];	/* the first of what was not taken; "": none is known */
+	char journal_error[TOLD_MAX];	/* what the journal said last; "" */
+};
 
 struct worker {
 	struct daemon *daemon;
@@ -23,7 +39,11 @@ struct worker {
 	struct metrics_source metrics;
 	struct health health;
 	struct daily daily;
-	int control;
+	int supervisor;			/* the socket on which it is heard */
+	struct control *control;	/* NULL: nobody can ask */
+	bool has_control;		/* and its thread was started */
+	struct in_force in_force;
+	struct diags *diags;		/* of the load before; NULL: none are kept */
 	int ended[2];			/* libmilter's thread writes when it ends */
 	pthread_t milter;		/* that thread */
 	bool has_milter;		/* it was started */
@@ -43,7 +63,7 @@ int worker_start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
 
 /*
  * Takes over the policy that daemon->loaded has or, in a worker that follows another, loads
- * that which was in force. It keeps no tape: the supervisor has it. False: it was said why.
+ * that which was in force. False: it was said why.
  */
 bool worker_first_policy(struct worker *worker);
 
@@ -55,5 +75,8 @@ bool worker_first_policy(struct worker *worker);
  */
 void worker_begin_reload(struct worker *worker);
 void worker_end_reload(struct worker *worker);
+
+/* Has a control socket answered, where there is one, by a thread for control_run(). */
+void worker_prepare_control(struct worker *worker);
 
 #endif

@@ -6,15 +6,19 @@
 #include "milter/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/diag.h"
 #include "base/tape.h"
 #include "milter/load.h"
+#include "milter/worker_status.h"
 #include "milter/worker_word.h"
 
 /* How long a reload waits for messages that use a policy before the one in force. */
@@ -41,19 +45,36 @@ static bool
 load_anew(struct worker *worker, int tape)
 {
 	const struct daemon *daemon = worker->daemon;
-	struct diags *diags = diags_new();
-	bool loaded = load_timed(&worker->daemon->loaded, daemon->settings,
-	    daemon->settings_path, tape, diags);
+	bool loaded;
 
-	if (diags != NULL && (tape == -1 || !loaded))
-		load_log_diags(daemon->log, diags);
-	diags_free(&diags);
+	diags_free(&worker->diags);
+	worker->diags = diags_new();
+	loaded = load_timed(&worker->daemon->loaded, daemon->settings,
+	    daemon->settings_path, tape, worker->diags);
+	if (worker->diags != NULL && (tape == -1 || !loaded))
+		load_log_diags(daemon->log, worker->diags);
 	return loaded;
 }
 
+/* Notes what is in force from now on; "tape" is taken over, the one before closed. */
+static void
+note_in_force(struct worker *worker, int tape, int64_t loaded_ms)
+{
+	struct in_force *in_force = &worker->in_force;
+	int before;
+
+	(void)pthread_mutex_lock(&in_force->lock);
+	before = in_force->tape;
+	in_force->tape = tape;
+	in_force->loaded_ms = loaded_ms;
+	(void)pthread_mutex_unlock(&in_force->lock);
+	if (before != -1)
+		(void)close(before);
+}
+
 /*
- * A worker that follows another loads the policy that was in force. It keeps no tape: the
- * supervisor has it.
+ * A worker that follows another loads the policy that was in force, and knows of it what
+ * the supervisor does.
  */
 bool
 worker_first_policy(struct worker *worker)
@@ -65,8 +86,10 @@ worker_first_policy(struct worker *worker)
 	if (loaded->policy == NULL && !load_anew(worker, daemon->tape))
 		return false;
 	tape_free(&loaded->tape);
-	(void)close(daemon->tape);
+	note_in_force(worker, daemon->tape, daemon->policy_ms);
 	daemon->tape = -1;
+	worker->in_force.reload_ms = daemon->reload_ms;
+	worker->in_force.reload_taken = daemon->reload_taken;
 	counters_loaded(&service->counters, true, loaded->at_ms, loaded->took_ns);
 	if (!daemon->again)
 		load_log_policy(daemon->log, "policy loaded", daemon->settings,
@@ -76,11 +99,30 @@ worker_first_policy(struct worker *worker)
 	return service->snapshots != NULL;
 }
 
+/* Writes the first error as a line, "" where there is none. */
+static void
+first_error(const struct diags *diags, char text[TOLD_MAX])
+{
+	const struct diag *diag = NULL;
+
+	text[0] = '\0';
+	for (size_t i = 0; diags != NULL && (diag = diags_at(diags, i)) != NULL; i++)
+		if (diag->severity == SEVERITY_ERROR)
+			break;
+	if (diag == NULL)
+		return;
+	if (diag->line > 0)
+		(void)snprintf(text, TOLD_MAX, "%s:%u:%u: %s", diag->file, diag->line,
+		    diag->column, diag->message);
+	else
+		(void)snprintf(text, TOLD_MAX, "%s: %s", diag->file, diag->message);
+}
+
 /* There shall be two policies at a time, and no third for those who are slow. */
 static void
 free_older_policies(struct worker *worker)
 {
-	struct pollfd orders = { .fd = worker->control, .events = POLLIN };
+	struct pollfd orders = { .fd = worker->supervisor, .events = POLLIN };
 
 	/* What else there is to do does not wait for that. */
 	for (int i = 0; i < OLDER_MS / 10; i++)
@@ -102,12 +144,16 @@ put_in_force(struct worker *worker)
 
 	if (fresh == NULL)
 		return false;
-	if (word_send(worker->control, WORD_TAPE, tape_fd(loaded->tape)) == 0) {
+	if (word_send(worker->supervisor, WORD_TAPE, tape_fd(loaded->tape)) == 0) {
 		snapshots_install(worker->service.snapshots, &fresh);
+		note_in_force(worker, fcntl(tape_fd(loaded->tape), F_DUPFD_CLOEXEC, 0),
+		    loaded->at_ms);
 		return true;
 	}
 	log_message(daemon->log, SEVERITY_ERROR, "the supervisor cannot be given the new"
 	    " policy: %s", strerror(errno));
+	diags_add(worker->diags, SEVERITY_ERROR, NULL, daemon->settings->policy, 0, 0, NULL,
+	    0, "the supervisor cannot be given the new policy");
 	snapshot_give_up(&fresh);
 	return false;
 }
@@ -122,6 +168,25 @@ run_reload(void *argument)
 	return NULL;
 }
 
+/* Notes how a reload went, for whoever asks, and answers who has asked for it. */
+static void
+tell_of_reload(struct worker *worker, bool taken)
+{
+	struct in_force *in_force = &worker->in_force;
+	char *answer;
+
+	(void)pthread_mutex_lock(&in_force->lock);
+	in_force->reload_ms = log_time_ms();
+	in_force->reload_taken = taken;
+	first_error(worker->diags, in_force->reload_error);
+	(void)pthread_mutex_unlock(&in_force->lock);
+	if (worker->control == NULL)
+		return;
+	answer = worker_reload_answer(worker, taken);
+	control_reload_ended(worker->control, answer);
+	free(answer);
+}
+
 static void
 finish_reload(struct worker *worker, bool replaced)
 {
@@ -134,8 +199,10 @@ finish_reload(struct worker *worker, bool replaced)
 	    replaced ? COUNTER_RELOADS : COUNTER_RELOADS_FAILED);
 	counters_loaded(&service->counters, replaced, loaded->at_ms, loaded->took_ns);
 	load_release(loaded);
+	if (!replaced)
+		(void)word_send(worker->supervisor, WORD_KEPT, -1);
+	tell_of_reload(worker, replaced);
 	if (!replaced) {
-		(void)word_send(worker->control, WORD_KEPT, -1);
 		log_message(daemon->log, SEVERITY_ERROR,
 		    "policy not reloaded: the one in force is kept");
 		return;
@@ -158,6 +225,7 @@ worker_begin_reload(struct worker *worker)
 	worker->reload_owed = worker->loading;
 	if (worker->loading)
 		return;
+	control_reload_begins(worker->control);
 	free_older_policies(worker);
 	error = worker_start_thread(&worker->loader, run_reload, worker);
 	worker->loading = error == 0;
@@ -165,6 +233,7 @@ worker_begin_reload(struct worker *worker)
 		return;
 	log_message(worker->daemon->log, SEVERITY_ERROR, "cannot start a thread: %s",
 	    strerror(error));
+	diags_free(&worker->diags);
 	finish_reload(worker, false);
 }
 

@@ -21,6 +21,9 @@
 #define WORD_TAPE 'T'
 #define WORD_KEPT 'K'
 
+/* And that somebody wants a reload, who has asked it for one: as SIGHUP would. */
+#define WORD_WANTED 'W'
+
 /*
  * Sends it, with a copy of "file" unless that is -1, and never waits: 0, or -1 with errno
  * set. EAGAIN: the other side has not read what it was told before.
