@@ -27,6 +27,7 @@ static const struct command command_help = {
 static const struct command *const commands[] = {
 	&command_check, &command_explain, &command_decide, &command_test,
 	&command_diff, &command_add_partner, &command_import, &command_export,
+	&command_status, &command_reload,
 	&command_log, &command_report, &command_replay, &command_watch,
 	&command_diagnose, &command_probe, &command_help,
 };

@@ -91,8 +91,10 @@ extern const struct command command_export;
 extern const struct command command_import;
 extern const struct command command_log;
 extern const struct command command_probe;
+extern const struct command command_reload;
 extern const struct command command_replay;
 extern const struct command command_report;
+extern const struct command command_status;
 extern const struct command command_test;
 extern const struct command command_watch;
 
