@@ -86,6 +86,7 @@ extern const struct command command_check;
 extern const struct command command_decide;
 extern const struct command command_diagnose;
 extern const struct command command_diff;
+extern const struct command command_doctor;
 extern const struct command command_explain;
 extern const struct command command_export;
 extern const struct command command_import;
