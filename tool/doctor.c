@@ -53,8 +53,10 @@ doctor_look(struct doctor *doctor)
 	doctor->now = tool_now_ms() / 1000;
 	if (!look_at_policy(doctor))
 		return tool_trouble("without settings there is nothing to look by");
-	postfix = doctor_postfix(doctor);
-	sendmail = doctor->postfix.count == 0 && doctor_sendmail(doctor);
+	postfix = (doctor->sendmail == NULL || doctor->postfix.count > 0) &&
+	    doctor_postfix(doctor);
+	sendmail = (doctor->postfix.count == 0 || doctor->sendmail != NULL) &&
+	    doctor_sendmail(doctor);
 	if (!postfix && !sendmail) {
 		doctor_say(doctor, DOCTOR_WARNING, "mta", "there is no mail server here to look "
 		    "at: neither postconf(1) nor Sendmail's sendmail.cf");
@@ -89,6 +91,7 @@ static const struct tool_option doctor_options[] = {
 	OPTION("config", 'c', OPTION_TEXT, struct doctor, config),
 	OPTION("json", 0, OPTION_FLAG, struct doctor, json),
 	OPTION("postfix", 0, OPTION_FILES, struct doctor, postfix),
+	OPTION("sendmail", 0, OPTION_TEXT, struct doctor, sendmail),
 	OPTION_END
 };
 
@@ -96,13 +99,15 @@ const struct command command_doctor = {
 	.name = "doctor",
 	.run = run_doctor,
 	.options = doctor_options,
-	.arguments = "[--json] [-c FILE] [--postfix DIR]",
+	.arguments = "[--json] [-c FILE] [--postfix DIR] [--sendmail FILE]",
 	.about = "find what keeps mail from being held to the policy",
 	.help =
 	    "  -c FILE, --config FILE  the settings; else the default settings file\n"
 	    "  --postfix DIR           look at the Postfix whose main.cf is in that folder,\n"
 	    "                          and not at the one that postconf finds and all its\n"
 	    "                          instances; may be given again\n"
+	    "  --sendmail FILE         look at the Sendmail of that sendmail.cf; without it, at\n"
+	    "                          that of /etc/mail/sendmail.cf, where it is installed\n"
 	    "  --json                  write the points as JSON, one object a line\n\n"
 	    "Looks at the mail server's configuration and at the daemon, and says one point a\n"
 	    "line: ok, warning or fault, with the line to change. Run it as root: others see\n"

@@ -34,6 +34,7 @@ struct doctor_point {
 struct doctor {
 	const char *config;		/* -c; NULL: not given */
 	struct tool_files postfix;	/* --postfix: folders with a main.cf */
+	const char *sendmail;		/* --sendmail: a sendmail.cf; NULL: not given */
 	bool json;
 	int64_t now;			/* seconds since the epoch */
 
