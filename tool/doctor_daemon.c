@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -105,12 +106,40 @@ say_other_settings(struct doctor *doctor, const json_t *status)
 	doctor_fix(doctor, "tlsward doctor -c %s", theirs);
 }
 
+/* Whether a part of doctor looked at that mail server: its points are called by it. */
+static bool
+was_looked_at(const struct doctor *doctor, const char *name)
+{
+	for (size_t i = 0; i < doctor->count; i++)
+		if (strncmp(doctor->points[i].id, name, strlen(name)) == 0)
+			return true;
+	return false;
+}
+
+/* The one that asks may be another than the one whose configuration is here. */
+static void
+say_other_mta(struct doctor *doctor, const char *name)
+{
+	static const char *const known[] = { "postfix", "sendmail" };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (name == NULL || strncasecmp(name, known[i], strlen(known[i])) != 0 ||
+		    was_looked_at(doctor, known[i]))
+			continue;
+		doctor_say(doctor, DOCTOR_WARNING, "mta-asking", "%s asked the daemon last, and its "
+		    "configuration was not looked at", name);
+		doctor_fix(doctor, "tlsward doctor --%s, with the place of its configuration",
+		    known[i]);
+	}
+}
+
 static void
 say_mta(struct doctor *doctor, const json_t *status)
 {
 	const json_t *mta = json_object_get(status, "mta");
 	const char *since = text_at(status, "since"), *name = text_at(mta, "name");
 
+	say_other_mta(doctor, name);
 	if (!json_is_object(mta))
 		doctor_say(doctor, DOCTOR_OK, "daemon", "the daemon serves, since %s; no mail server "
 		    "has asked it about a message yet", since != NULL ? since : "its start");

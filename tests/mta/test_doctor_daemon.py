@@ -59,9 +59,10 @@ class Case(unittest.TestCase):
         self.assertEqual(len(found), 1, points)
         return found[0]
 
-    def wrong(self, milter):
-        """The ids of what is not well."""
-        return [point["id"] for point in self.points(milter) if point["level"] != "ok"]
+    def wrong(self, milter, looks=False):
+        """The ids of what is not well; "looks": that the MTA was not looked at, too."""
+        return [point["id"] for point in self.points(milter)
+                if point["level"] != "ok" and (looks or point["id"] != "mta-asking")]
 
 
 def ask(milter, command):
@@ -278,6 +279,13 @@ class Daemon(Case):
         milter.write_policy(text % "2999-01-01")
         milter.reload()
         self.assertEqual(self.wrong(milter), [])
+
+    def test_another_mta_asks(self):
+        milter = self.start()
+        attempt(milter, None)
+        milter.wait_record(action="reject")
+        self.assertEqual(self.wrong(milter, looks=True), ["mta-asking"])
+        self.assertIn("--postfix", self.point(milter, "mta-asking")["fix"])
 
     def test_an_empty_journal(self):
         """The daemon judges, and nothing comes into its journal."""
