@@ -19,9 +19,10 @@
 /* Postfix reads no longer reply. */
 #define REPLY_MAX 100000
 
-/* Between attributes, and between the members of their lists. */
+/* Between attributes, and between the members of their lists; around names and values. */
 #define BLANKS ", \t\r\n"
 #define BETWEEN BLANKS ":"
+#define SPACES " \t\r\n\v\f"
 
 #define ALL_PROTOCOLS ((1u << PROTOCOL_COUNT) - (1u << PROTOCOL_TLS_1_0))
 
@@ -74,9 +75,9 @@ next_member(const struct piece *list, struct piece *member)
 static struct piece
 trimmed(const char *from, const char *end)
 {
-	while (from < end && strchr(BLANKS, *from) != NULL)
+	while (from < end && strchr(SPACES, *from) != NULL)
 		from++;
-	while (end > from && strchr(BLANKS, end[-1]) != NULL)
+	while (end > from && strchr(SPACES, end[-1]) != NULL)
 		end--;
 	return (struct piece){ .text = from, .length = (size_t)(end - from) };
 }
@@ -106,18 +107,34 @@ next_attribute(const char **at, struct piece *attribute)
 	return attribute->length > 0;
 }
 
-/* "name=value", "{ name = value }". False: it is neither. */
+/* Whether its first brace is closed at its end, and not before. */
+static bool
+is_braced(const struct piece *attribute)
+{
+	size_t depth = 0, i = 0;
+
+	for (; i < attribute->length; i++)
+		if (attribute->text[i] == '{')
+			depth++;
+		else if (attribute->text[i] == '}' && --depth == 0)
+			break;
+	return i + 1 == attribute->length;
+}
+
+/*
+ * "name=value", "{ name = value }". False: it is neither, or has blanks in braces that
+ * are not around all of it, which an older Postfix would take for several attributes.
+ */
 static bool
 read_attribute(const struct piece *attribute, struct piece *name, struct piece *value)
 {
 	const char *from = attribute->text, *end = from + attribute->length, *equals;
 
 	/* Open braces would take in what is added behind them. */
-	if (attribute->open)
+	if (attribute->open || (*from == '{' ? !is_braced(attribute) :
+	    strcspn(from, BLANKS) < attribute->length))
 		return false;
 	if (*from == '{') {
-		if (end[-1] != '}')
-			return false;
 		from++;
 		end--;
 	}
@@ -236,13 +253,6 @@ policy_tls_protocols_left(const char *list, unsigned *left)
 	return read_protocols(&(struct piece){ .text = list, .length = strlen(list) }, left);
 }
 
-static void
-add_attribute(enum shared shared, const struct piece *text, struct buffer *reply)
-{
-	buffer_format(reply, " %s=", shared_names[shared]);
-	buffer_add(reply, text->text, text->length);
-}
-
 static bool
 is_member(const struct piece *list, const struct piece *wanted)
 {
@@ -255,20 +265,24 @@ is_member(const struct piece *list, const struct piece *wanted)
 	return false;
 }
 
-/* Those that one of both has. */
+/* Those that one of both lists has: a value without the blanks that braces allow. */
 static void
-join_excluded(const struct piece *theirs, const struct piece *ours, struct buffer *reply)
+add_members(enum shared shared, const struct piece *theirs, const struct piece *ours,
+    struct buffer *reply)
 {
 	const struct piece *const lists[] = { theirs, ours };
-	const char *before = " exclude=";
+	const char *between = "=";
 
 	for (size_t i = 0; i < COUNT(lists); i++)
-		for (struct piece member = { .text = NULL }; next_member(lists[i], &member);)
-			if (i == 0 || !is_member(theirs, &member)) {
-				buffer_string(reply, before);
-				buffer_add(reply, member.text, member.length);
-				before = ":";
-			}
+		for (struct piece member = { .text = NULL }; next_member(lists[i], &member);) {
+			if (i > 0 && is_member(theirs, &member))
+				continue;
+			if (between[0] == '=')
+				buffer_format(reply, " %s", shared_names[shared]);
+			buffer_string(reply, between);
+			buffer_add(reply, member.text, member.length);
+			between = ":";
+		}
 }
 
 /* A lower grade than Postfix has by itself would go below main.cf: that holds then. */
@@ -280,8 +294,10 @@ join_grades(const struct piece *theirs, const struct piece *ours, struct buffer 
 
 	if (!lower && !piece_is(theirs, "high") && !piece_is(theirs, "medium"))
 		return "a grade of ciphers that is not known";
-	if (!lower || ours->text != NULL)
-		add_attribute(SHARED_CIPHERS, lower ? ours : theirs, reply);
+	if (lower)
+		add_members(SHARED_CIPHERS, ours, ours, reply);
+	else
+		add_members(SHARED_CIPHERS, theirs, theirs, reply);
 	return NULL;
 }
 
@@ -293,9 +309,7 @@ join_protocols(const struct policy_postfix *postfix, const struct piece *theirs,
 	unsigned left, right = ALL_PROTOCOLS & ~postfix->refused;
 
 	if (theirs->text == NULL || (ours->text == NULL && right == ALL_PROTOCOLS)) {
-		if (theirs->text != NULL || ours->text != NULL)
-			add_attribute(SHARED_PROTOCOLS, theirs->text != NULL ? theirs : ours,
-			    reply);
+		add_members(SHARED_PROTOCOLS, theirs, ours, reply);
 		return NULL;
 	}
 	if (!read_protocols(theirs, &left) ||
@@ -327,7 +341,7 @@ join_values(const struct policy_postfix *postfix, const struct value *theirs,
 	if (wrong == NULL)
 		wrong = join_protocols(postfix, &their[SHARED_PROTOCOLS],
 		    &our[SHARED_PROTOCOLS], reply);
-	join_excluded(&their[SHARED_EXCLUDE], &excluded, reply);
+	add_members(SHARED_EXCLUDE, &their[SHARED_EXCLUDE], &excluded, reply);
 	return wrong;
 }
 

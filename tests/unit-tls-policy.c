@@ -233,6 +233,13 @@ what_cannot_be_understood_is_a_temp(void **state)
 		    "an attribute that cannot be read" },
 		{ "tls.example", "OK secure {}", NOT_UNDERSTOOD
 		    "an attribute that cannot be read" },
+		{ "tls.example", "OK secure {a=b}c{d=e}", NOT_UNDERSTOOD
+		    "an attribute that cannot be read" },
+		{ "tls.example", "OK secure {{protocols}=TLSv1}}", NOT_UNDERSTOOD
+		    "an attribute that cannot be read" },
+		/* A Postfix before 3.10 would read three attributes. */
+		{ "tls.example", "OK secure match=a{ protocols=TLSv1 match=}", NOT_UNDERSTOOD
+		    "an attribute that cannot be read" },
 		{ "tls.example", "OK secure ciphers=high match=a CIPHERS=high", NOT_UNDERSTOOD
 		    "an attribute that is there twice" },
 		{ "tls.example", "OK secure exclude=A exclude=B", NOT_UNDERSTOOD
@@ -323,8 +330,13 @@ protocols_are_those_that_both_allow(void **state)
 	check_reply(policy, 307, "tls.example", "OK dane-only protocols=!TLSv1.1 x=",
 	    "OK dane-only x= protocols=!TLSv1.1");
 	check_reply(policy, 310, "new.example",
-	    "OK dane-only, {protocols = >=TLSv1, TLSv1.2:TLSv1.3}, a={b c}",
-	    "OK dane-only a={b c} protocols=>=TLSv1.2");
+	    "OK dane-only, {protocols = >=TLSv1, TLSv1.2:TLSv1.3}, {a= b c}",
+	    "OK dane-only {a= b c} protocols=>=TLSv1.2");
+	check_reply(policy, 310, "tls.example",
+	    "OK dane-only { protocols = >=TLSv1.2, match=a.b ciphers=null }",
+	    "OK dane-only protocols=>=TLSv1.2:match=a.b:ciphers=null");
+	check_reply(policy, 310, "tls.example", "OK dane-only protocols\v= exclude= {\fa=b}",
+	    "OK dane-only {\fa=b}");
 	policy_free(&policy);
 }
 

@@ -41,31 +41,50 @@ struct taken {
  * A value, by hand
  * ------------------------------------------------------------------ */
 
-/* How often an attribute is in a value, as Postfix finds it. */
-static int
-oracle_count(const char *value, const char *name)
+#define ORACLE_NAME 100
+
+/* What Postfix's mystrtokq() takes next: its length; 0 at the end. */
+static size_t
+oracle_token(const char **at)
 {
-	size_t length = strlen(name);
-	int depth = 0, count = 0;
-	bool begins = false;
+	size_t length = 0;
 
-	for (const char *c = value; *c != '\0'; c++) {
-		if (depth == 0 && strchr(", \t\r\n", *c) != NULL) {
-			begins = true;
-			continue;
-		}
-		if (begins) {
-			const char *from = c + (*c == '{');
+	*at += strspn(*at, ", \t\r\n");
+	for (int depth = 0; (*at)[length] != '\0'; length++) {
+		char c = (*at)[length];
 
-			from += *c == '{' ? strspn(from, ", \t\r\n") : 0;
-			if (strncasecmp(from, name, length) == 0) {
-				from += length;
-				from += *c == '{' ? strspn(from, ", \t\r\n") : 0;
-				count += *from == '=';
-			}
-		}
-		begins = false;
-		depth += *c == '{' ? 1 : *c == '}' && depth > 0 ? -1 : 0;
+		if (depth == 0 && strchr(", \t\r\n", c) != NULL)
+			break;
+		depth += c == '{' ? 1 : c == '}' && depth > 0 ? -1 : 0;
+	}
+	return length;
+}
+
+/* The name of an attribute, cut where it is long; "": it is none. */
+static void
+oracle_name(const char *token, size_t length, char name[ORACLE_NAME])
+{
+	const char *from = token + (*token == '{'), *end = token + length;
+	size_t size;
+
+	from += strspn(from, " \t\r\n\v\f");
+	size = strcspn(from, " \t\r\n\v\f=");
+	if (strspn(from + size, " \t\r\n\v\f=") == 0 || from + size >= end)
+		size = 0;
+	(void)snprintf(name, ORACLE_NAME, "%.*s", (int)size, from);
+}
+
+/* How often an attribute is in a value, behind its level. */
+static int
+oracle_count(const char *value, const char *wanted)
+{
+	size_t length = oracle_token(&value);
+	char name[ORACLE_NAME];
+	int count = 0;
+
+	for (value += length; (length = oracle_token(&value)) > 0; value += length) {
+		oracle_name(value, length, name);
+		count += strcasecmp(name, wanted) == 0;
 	}
 	return count;
 }
@@ -80,8 +99,24 @@ oracle_is_level(const char *value, const char *level)
 	    (value[length] == '\0' || strchr(", \t\r\n", value[length]) != NULL);
 }
 
+/* An attribute is one that is in theirs or in ours. */
 static void
-check_value(const char *value, const char *ours)
+check_names(const char *value, const char *theirs, const char *ours)
+{
+	const char *at = value;
+	size_t length = oracle_token(&at);
+	char name[ORACLE_NAME];
+
+	theirs += strcspn(theirs, " ");
+	for (at += length; (length = oracle_token(&at)) > 0; at += length) {
+		oracle_name(at, length, name);
+		check(name[0] != '\0');
+		check(oracle_count(theirs, name) + oracle_count(ours, name) > 0);
+	}
+}
+
+static void
+check_value(const char *value, const char *theirs, const char *ours)
 {
 	static const char *const weak[] = { "none", "may", "dane", "half-dane" };
 	static const char *const once[] = { "protocols", "ciphers", "exclude" };
@@ -92,6 +127,7 @@ check_value(const char *value, const char *ours)
 		check(oracle_count(value, once[i]) <= 1);
 		check(oracle_count(value, once[i]) >= oracle_count(ours, once[i]));
 	}
+	check_names(value, theirs, ours);
 }
 
 static void
@@ -114,7 +150,7 @@ check_reply(const char *hop, const char *answer)
 		check(fine && strncmp(reply.text, "OK ", 3) == 0);
 		check(strcmp(reply.text + 3, ours.text) == 0);
 	} else if (strncmp(reply.text, "OK ", 3) == 0) {
-		check_value(reply.text + 3, ours.text);
+		check_value(reply.text + 3, answer, ours.text);
 	} else {
 		check(strncmp(reply.text, "TEMP ", 5) == 0);
 	}
