@@ -53,6 +53,7 @@ struct follow {
 	int64_t looked_ns, looked_size;	/* of folder and log, when there was no other file */
 	int missed;		/* looks for the open file in its folder, in vain */
 	int trouble;		/* errno that was told; 0: none */
+	const char *blamed;	/* path or folder: what could not be read at the start */
 	bool begun;
 };
 
@@ -189,6 +190,10 @@ go_on(struct follow *follow, const struct siblings *siblings, const struct mark 
 	errno = ENOENT;
 	if (siblings->count == 0)
 		return false;
+	/* It may have been renamed while it was looked for. */
+	errno = ESTALE;
+	if (counted == SIBLING_NONE && ++follow->missed < MISSED)
+		return false;
 	if (counted == SIBLING_NONE) {
 		first = oldest_after(siblings, &follow->counted);
 		follow_say(follow, "%s: what was read last is not there any more; goes on at "
@@ -249,12 +254,14 @@ start_files(struct follow *follow, const struct siblings *siblings, bool *again)
 	const json_t *position = find_position(follow, siblings);
 	struct mark needed = { .head_size = 0 };
 
+	follow->blamed = follow->path;
 	*again = position != NULL &&
 	    mark_read(json_object_get(position, "counted"), &follow->counted);
 	if (!*again)
 		return begin(follow, siblings);
 	if (!mark_read(json_object_get(position, "needed"), &needed))
 		needed.head_size = 0;
+	json_decref(follow->found);
 	follow->found = json_incref((json_t *)(uintptr_t)position);
 	return go_on(follow, siblings, &needed);
 }
@@ -267,6 +274,7 @@ start_following(struct follow *follow)
 	bool fine, again = false;
 
 	errno = ENOMEM;
+	follow->blamed = is_input(follow) ? follow->path : follow->folder;
 	if (is_input(follow))
 		fine = open_file(follow, "-", NULL, 0);
 	else if ((fine = siblings_list(follow->path, &siblings)))
@@ -390,8 +398,12 @@ line_of_next_file(struct follow *follow, bool *opened)
 	size_t next;
 
 	*opened = false;
-	if (!siblings_list(follow->path, &siblings))
+	if (!siblings_list(follow->path, &siblings)) {
+		if (errno != ESTALE)
+			say_trouble(follow, follow->folder, errno);
+		follow->looked_size = -1;
 		return NULL;
+	}
 	next = next_file(follow, &siblings);
 	/* Whoever writes to the next one has written the last to this one. */
 	if (next != SIBLING_NONE && (text = log_input_line(&follow->input, true)) == NULL) {
@@ -505,10 +517,12 @@ read_journald(struct follow *follow, struct follow_line *line, char *error)
 	return FOLLOW_LINE;
 }
 
-/* Opens what is followed, or waits for it. */
+/* Opens what is followed, or waits for it, or until it is not renamed just now. */
 static enum follow_result
 read_start(struct follow *follow, char *error)
 {
+	int why;
+
 	for (int i = 0; i < 10 && !follow->begun; i++) {
 		follow->begun = start_following(follow);
 		if (!follow->begun && errno != ESTALE)
@@ -516,11 +530,12 @@ read_start(struct follow *follow, char *error)
 	}
 	if (follow->begun)
 		return FOLLOW_LINE;
-	if (errno == ENOENT && !follow->options.once) {
-		say_trouble(follow, follow->path, errno);
+	why = errno;
+	if (why == ENOENT && !follow->options.once)
+		say_trouble(follow, follow->path, why);
+	if ((why == ENOENT || why == ESTALE) && !follow->options.once)
 		return FOLLOW_NOTHING;
-	}
-	review_say(error, "cannot read %s: %s", follow->path, file_why(errno));
+	review_say(error, "cannot read %s: %s", follow->blamed, file_why(why));
 	return FOLLOW_FAILED;
 }
 

@@ -6,7 +6,7 @@
 #include "review/log_marks.h"
 
 #include <ctype.h>
-#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/hash.h"
+#include "base/tape.h"
 
 /* ------------------------------------------------------------------ *
  * Marks
@@ -313,18 +314,24 @@ sort_siblings(struct siblings *siblings)
 static bool
 list_once(const char *path, struct siblings *siblings)
 {
-	const char *name = strrchr(path, '/') + 1;
+	const char *name = strrchr(path, '/') + 1, *entry = NULL;
 	char *folder = strndup(path, (size_t)(name - path)), *found;
-	DIR *dir = folder == NULL ? NULL : opendir(folder);
-	bool fine = folder != NULL;
+	enum file_result result = FILE_NO_MEMORY;
+	struct file names = { .text = NULL };
+	bool fine;
 
-	for (struct dirent *entry; fine && dir != NULL && (entry = readdir(dir)) != NULL; ) {
-		if (asprintf(&found, "%s%s", folder, entry->d_name) < 0)
+	if (folder != NULL)
+		result = tape_ask(NULL, TAPE_FOLDER, folder, &names);
+	if (result == FILE_NO_MEMORY)
+		errno = ENOMEM;
+	/* Where there is no folder there is no log as yet. */
+	fine = result == FILE_READ || errno == ENOENT;
+	while (fine && (entry = tape_name(&names, entry)) != NULL) {
+		if (asprintf(&found, "%s%s", folder, entry) < 0)
 			found = NULL;
 		fine = add_sibling(siblings, found, name);
 	}
-	if (dir != NULL)
-		(void)closedir(dir);
+	free(names.text);
 	free(folder);
 	drop_packed(siblings);
 	sort_siblings(siblings);
@@ -347,19 +354,22 @@ siblings_list(const char *path, struct siblings *siblings)
 {
 	struct siblings again = { NULL, 0, 0 };
 	bool fine, same = false;
+	int error;
 
 	*siblings = again;
 	fine = list_once(path, siblings);
 	for (int i = 0; fine && !same && i < 10; i++) {
 		fine = list_once(path, &again);
-		same = same_siblings(siblings, &again);
+		same = fine && same_siblings(siblings, &again);
 		siblings_free(siblings);
 		*siblings = again;
 		again = (struct siblings){ NULL, 0, 0 };
 	}
-	if (!fine)
+	error = fine ? ESTALE : errno;
+	if (!same)
 		siblings_free(siblings);
-	return fine;
+	errno = error;
+	return same;
 }
 
 size_t

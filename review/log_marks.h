@@ -55,7 +55,10 @@ struct siblings {
 
 #define SIBLING_NONE SIZE_MAX
 
-/* Of one file, both packed and not, only the latter. False where memory is short. */
+/*
+ * Of one file, both packed and not, only the latter. False with errno: the folder cannot
+ * be read, memory is short, or (ESTALE) files are being renamed just now.
+ */
 bool siblings_list(const char *path, struct siblings *siblings);
 void siblings_free(struct siblings *siblings);
 

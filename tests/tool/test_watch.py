@@ -351,6 +351,22 @@ class Once(Watch):
             if name.startswith("journal.db"):
                 self.assertEqual(os.stat(os.path.join(self.folder, name)).st_uid, 12345)
 
+    def test_folder_that_cannot_be_read(self):
+        """What the log was rotated into could not be found."""
+        log = self.write("logs/mail.log", failed(0))
+        logs = os.path.dirname(log)
+        os.chmod(logs, 0o311)
+        self.addCleanup(os.chmod, logs, 0o700)
+        for path in (self.folder, self.journal):
+            os.chmod(path, 0o777)
+        user = {"user": 12345, "group": 12345} if os.geteuid() == 0 else {}
+        try:
+            said = runner.run(*self.arguments("--once", "--maillog", log), **user)
+        except PermissionError:
+            self.skipTest("the program is not everybody's to run")
+        self.assertEqual(said[::2], (
+            2, "tlsward watch: cannot read %s/: Permission denied\n" % logs))
+
     def test_a_line_that_is_too_long(self):
         self.append(failed(1) + "x" * 300000 + "\n" + failed(2))
         self.once()
