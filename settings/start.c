@@ -120,7 +120,7 @@ find_listeners(const struct start *start, const char *list,
 
 /* Whether the process has one of these open, or does not let us see. */
 static bool
-may_have(const char *pid, const struct listeners *listeners)
+may_have(const struct start *start, const char *pid, const struct listeners *listeners)
 {
 	char folder[64], link[64];
 	const struct dirent *entry;
@@ -130,8 +130,10 @@ may_have(const char *pid, const struct listeners *listeners)
 	DIR *fds;
 
 	(void)snprintf(folder, sizeof(folder), "/proc/%.20s/fd", pid);
-	if ((fds = opendir(folder)) == NULL)
+	if ((fds = opendir(folder)) == NULL) {
+		note_memory(start);
 		return true;
+	}
 	while (!has && (entry = readdir(fds)) != NULL) {
 		length = readlinkat(dirfd(fds), entry->d_name, link, sizeof(link) - 1);
 		link[length > 0 ? length : 0] = '\0';
@@ -145,7 +147,7 @@ may_have(const char *pid, const struct listeners *listeners)
 
 /* Whether the process is a daemon of ours; *hidden: that cannot be seen. */
 static bool
-is_daemon(const char *pid, bool *hidden)
+is_daemon(const struct start *start, const char *pid, bool *hidden)
 {
 	char path[64], name[32] = "";
 	FILE *in;
@@ -153,6 +155,7 @@ is_daemon(const char *pid, bool *hidden)
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
 	if ((in = fopen(path, "re")) == NULL) {
 		*hidden |= errno == EACCES || errno == EPERM;
+		note_memory(start);
 		return false;
 	}
 	if (fgets(name, sizeof(name), in) == NULL)
@@ -163,15 +166,18 @@ is_daemon(const char *pid, bool *hidden)
 
 /* Whether it is a daemon of ours that listens. */
 static enum policy_tri
-is_ours(const struct listeners *listeners)
+is_ours(const struct start *start, const struct listeners *listeners)
 {
 	DIR *processes = listeners->count > 0 ? opendir("/proc") : NULL;
 	const struct dirent *entry;
 	bool ours = false, hidden = processes == NULL;
 
+	if (listeners->count > 0 && processes == NULL)
+		note_memory(start);
 	while (processes != NULL && !ours && (entry = readdir(processes)) != NULL)
 		ours = entry->d_name[0] >= '0' && entry->d_name[0] <= '9' &&
-		    is_daemon(entry->d_name, &hidden) && may_have(entry->d_name, listeners);
+		    is_daemon(start, entry->d_name, &hidden) &&
+		    may_have(start, entry->d_name, listeners);
 	if (processes != NULL)
 		(void)closedir(processes);
 	return ours ? POLICY_YES : hidden ? POLICY_UNKNOWN : POLICY_NO;
@@ -188,7 +194,7 @@ tell_listeners(const struct start *start, size_t number, const char *address,
 		[POLICY_UNKNOWN] = "somebody who cannot be seen from here: where that is not "
 		    "our daemon, a start would fail"
 	};
-	enum policy_tri ours = is_ours(listeners);
+	enum policy_tri ours = is_ours(start, listeners);
 
 	setting_complain(start, ours == POLICY_NO ? SEVERITY_ERROR : SEVERITY_INFO, NULL,
 	    number, "%s is in use by %s", address, by_whom[ours]);
