@@ -123,7 +123,10 @@ struct host_profiles {
 	const char *strictest;	/* of them: the one that fewest of all sessions keep */
 };
 
-/* Looks both sides up. False: there are no profiles. */
+/*
+ * Looks both sides up. False: there are no profiles. Where their folder cannot be read the
+ * command ends here, having said so.
+ */
 bool host_profiles(struct import *import, const struct host *host,
     struct host_profiles *client, struct host_profiles *server);
 

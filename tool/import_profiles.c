@@ -8,7 +8,7 @@
  */
 #include "tool/import_host.h"
 
-#include <glob.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@
 #include "tool/tool.h"
 #include "policy/policy.h"
 #include "base/diag.h"
-#include "base/file.h"
+#include "base/tape.h"
 
 #define SENDER "a@partner.example"
 
@@ -94,38 +94,58 @@ profile_add(struct import *import, struct host_profiles *profiles, const char *n
 	}
 }
 
-/* The files of profiles: of the source tree, or as they were installed. */
+/* The names in the folder of profiles. False: it is not there. */
 static bool
-profile_files(glob_t *found)
+profile_names(const char *folder, struct file *names)
 {
-	char pattern[512];
-	int result;
+	enum file_result result = tape_ask(NULL, TAPE_FOLDER, folder, names);
 
-	file_data_path("profiles/*.conf", pattern, sizeof(pattern));
-	result = glob(pattern, 0, NULL, found);
-	if (result == GLOB_NOMATCH)
-		result = glob(TLSWARD_SYSCONFDIR "/tlsward/profiles/*.conf", 0, NULL, found);
-	tool_need(result != GLOB_NOSPACE);
-	return result == 0;
+	tool_need(result != FILE_NO_MEMORY);
+	if (result != FILE_READ && errno != ENOENT)
+		exit(tool_trouble("cannot read the folder of profiles %s: %s", folder,
+		    strerror(errno)));
+	return result == FILE_READ;
+}
+
+/* Of the source tree, or as they were installed: writes their folder, too. */
+static bool
+profile_files(char *folder, size_t size, struct file *names)
+{
+	file_data_path("profiles", folder, size);
+	if (profile_names(folder, names))
+		return true;
+	(void)snprintf(folder, size, "%s", TLSWARD_SYSCONFDIR "/tlsward/profiles");
+	return profile_names(folder, names);
+}
+
+static bool
+is_profile(const char *file)
+{
+	size_t length = strlen(file);
+
+	return file[0] != '.' && length > 5 && strcmp(file + length - 5, ".conf") == 0;
 }
 
 bool
 host_profiles(struct import *import, const struct host *host, struct host_profiles *client,
     struct host_profiles *server)
 {
-	glob_t found = { .gl_pathc = 0 };
 	size_t least_client = 0, least_server = 0;
+	char folder[512];
+	const char *file = NULL;
+	bool there = false;
+	struct file names;
 
 	*client = *server = (struct host_profiles){ .all = "", .strictest = NULL };
-	if (!profile_files(&found))
+	if (!profile_files(folder, sizeof(folder), &names))
 		return false;
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		const char *slash = strrchr(found.gl_pathv[i], '/');
-		const char *base = slash != NULL ? slash + 1 : found.gl_pathv[i];
-		const char *name = import_text(import, "%.*s", (int)strcspn(base, "."), base);
-		struct policy *policy = profile_load(import, found.gl_pathv[i], name);
+	while ((file = tape_name(&names, file)) != NULL) {
+		const char *name = import_text(import, "%.*s", (int)strcspn(file, "."), file);
+		struct policy *policy = is_profile(file) ? profile_load(import,
+		    import_text(import, "%s/%s", folder, file), name) : NULL;
 		size_t taken;
 
+		there |= is_profile(file);
 		if (policy == NULL)
 			continue;
 		taken = profile_count(policy);
@@ -135,6 +155,6 @@ host_profiles(struct import *import, const struct host *host, struct host_profil
 			profile_add(import, server, name, taken, &least_server);
 		policy_free(&policy);
 	}
-	globfree(&found);
-	return true;
+	free(names.text);
+	return there;
 }

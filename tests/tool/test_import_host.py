@@ -84,6 +84,21 @@ class Registry(Written):
         return flat(self.imported("schannel", *arguments,
                                   self.write("in.reg", REG + text)))
 
+    def test_profiles_that_cannot_be_read(self):
+        data = os.path.join(self.folder, "conf")
+        os.mkdir(data)
+        for name in os.listdir(os.environ["TLSWARD_DATADIR"]):
+            os.symlink(os.path.join(os.environ["TLSWARD_DATADIR"], name),
+                       os.path.join(data, name))
+        path = self.write("host.reg", REG + "\r\n[%s]\r\n" % KEY)
+        os.unlink(os.path.join(data, "profiles"))
+        with open(os.path.join(data, "profiles"), "w", encoding="ascii"):
+            pass
+        self.assertEqual(run("import", "schannel", "--windows", "2019", path,
+                             env=dict(os.environ, TLSWARD_DATADIR=data)),
+                         (2, "", "tlsward: cannot read the folder of profiles %s/profiles: "
+                          "Not a directory\n" % data))
+
     def test_encodings_are_one(self):
         text = REG + "\r\n[%s\\Protocols\\TLS 1.0\\Client]\r\n\"Enabled\"=dword:0\r\n" % KEY
         found = set()
