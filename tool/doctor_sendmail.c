@@ -94,7 +94,7 @@ say_filter(struct sendmail_look *look)
  * Which lists it is in
  * ------------------------------------------------------------------ */
 
-/* Filters stand in a list by their names, with their case. */
+/* Filters stand in a list by their names, by case or not. */
 static bool
 is_listed(const struct sendmail_look *look, const char *list)
 {
@@ -221,7 +221,7 @@ say_undefined(struct sendmail_look *look)
 
 		at = name + length;
 		for (size_t i = 0; !defined && cf_next_filter(&look->cf, &i, &filter);)
-			defined = strncmp(filter.name, name, (size_t)length) == 0 &&
+			defined = strncasecmp(filter.name, name, (size_t)length) == 0 &&
 			    filter.name[length] == '\0';
 		if (defined)
 			continue;
@@ -265,7 +265,7 @@ say_order(struct sendmail_look *look)
 		size_t length = strcspn(name, ",; \t");
 
 		at = name + length;
-		if (length == 0 || strncmp(name, look->filter.name, length) == 0)
+		if (length == 0 || strncasecmp(name, look->filter.name, length) == 0)
 			return;
 		if (!stamps && !is_stamping(name, length))
 			continue;

@@ -236,6 +236,45 @@ find_access_map(const struct cf *cf, char *path, size_t size, bool *is_text)
 	return false;
 }
 
+/* What a line "Srv_Features:CLIENT FLAGS" of the access map takes from some clients. */
+static void
+say_features(struct sendmail_look *look, const char *path, unsigned number, const char *line)
+{
+	const struct policy_summary *summary = &look->doctor->summary;
+	size_t client = strcspn(line, " \t"), rest = strcspn(line, "\n");
+	const char *flags = line + client;
+	bool no_tls = memchr(flags, 'S', rest > client ? rest - client : 0) != NULL;
+	bool asks_none = memchr(flags, 'V', rest > client ? rest - client : 0) != NULL;
+
+	if (!no_tls && !(asks_none && (summary->needs_certificate || summary->needs_fingerprint)))
+		return;
+	doctor_say(look->doctor, client == 0 ? DOCTOR_FAULT : DOCTOR_WARNING,
+	    "sendmail-features", "%s:%u: Srv_Features with %s: %s %s%.*s", path, number,
+	    no_tls ? "S" : "V", no_tls ? "no STARTTLS is offered to" :
+	    "no certificate is asked of", client == 0 ? "any client" : "", (int)client, line);
+	doctor_fix(look->doctor, "%s:%u: take the %s away; then makemap hash %s < %s", path,
+	    number, no_tls ? "S" : "V", path, path);
+}
+
+static void
+look_at_features(struct sendmail_look *look, const char *path)
+{
+	static const char tag[] = "Srv_Features:";
+	struct file file;
+	unsigned number = 1;
+
+	if (file_read(path, CF_FILE_MAX, true, &file) != FILE_READ)
+		return;
+	for (const char *line = file.text; line != NULL; number++) {
+		if (strncasecmp(line, tag, sizeof(tag) - 1) == 0)
+			say_features(look, path, number, line + sizeof(tag) - 1);
+		line = strchr(line, '\n');
+		if (line != NULL)
+			line++;
+	}
+	free(file.text);
+}
+
 static void
 say_no_map(struct sendmail_look *look, const char *path)
 {
@@ -263,6 +302,7 @@ sendmail_outgoing_points(struct sendmail_look *look)
 			say_no_map(look, NULL);
 		return;
 	}
+	look_at_features(look, path);
 	switch (doctor_exported(look->doctor, "sendmail", path, is_text ? NULL :
 	    "makemap hash")) {
 	case EXPORTED_HERE:

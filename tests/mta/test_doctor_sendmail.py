@@ -122,6 +122,12 @@ CASES = {
                        "exported-map", "makemap"),
     "map not made": (change(r"^(Kaccess.*) \S+$", r"\1 {folder}/newer"), "fault",
                      "exported-map", "makemap"),
+    "TLS off for some": (change(r"^(Kaccess.*) \S+$", r"\1 {folder}/some"), "warning",
+                         "sendmail-features", "some:2"),
+    "TLS off for all": (change(r"^(Kaccess.*) \S+$", r"\1 {folder}/all"), "fault",
+                        "sendmail-features", "all:1"),
+    "asks some for none": (change(r"^(Kaccess.*) \S+$", r"\1 {folder}/none"), "warning",
+                           "sendmail-features", "take the V away"),
     "socket's link": (change(r"^Xtlsward, S=[^,]*", "Xtlsward, S=unix:{folder}/link.sock"),
                       "fault", "sendmail-socket", "listen"),
 }
@@ -139,6 +145,7 @@ RIGHT = {
     "more modifiers": change(MSA, r"\1, M=as"),
     "continued": change(r"^(Xtlsward,) (S=[^,]*,) (.*)$", r"\1\n\t\2\n  \3"),
     "what goes out too": option("TLSSrvOptions", "v"),
+    "its name's case": change(r"^(O InputMailFilters=).*$", r"\1TLSward;ClamAV"),
 }
 
 
@@ -172,7 +179,10 @@ class Doctor(unittest.TestCase):
                                              exported),
                 cls.folder + "/another": exported.replace("policy sha256:", "policy sha256:0"),
                 cls.folder + "/newer": "Connect:10 RELAY\n" + exported,
-                cls.folder + "/newer.db": ""}
+                cls.folder + "/newer.db": "",
+                cls.folder + "/some": "#\nSrv_Features:10.1\tS\n" + exported,
+                cls.folder + "/all": "srv_features: aS\n" + exported,
+                cls.folder + "/none": exported + "Srv_Features:mx.acme.example  V"}
         for path, text in maps.items():
             with open(path, "w", encoding="ascii") as file:
                 file.write(text)
