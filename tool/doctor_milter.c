@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "settings/settings.h"
+#include "tool/tool.h"
 
 #define PROTOCOL_VERSION 6
 #define PACKET_MAX (1u << 20)
@@ -40,7 +40,7 @@ enum { SMFIC_CONNECT = 'C', SMFIC_HELO = 'H', SMFIC_MACRO = 'D', SMFIC_MAIL = 'M
 	SMFIC_OPTNEG = 'O', SMFIC_RCPT = 'R' };
 
 /* and answers. */
-enum { SMFIR_ACCEPT = 'a', SMFIR_CONTINUE = 'c', SMFIR_PROGRESS = 'p', SMFIR_REJECT = 'r',
+enum { SMFIR_ACCEPT = 'a', SMFIR_CONTINUE = 'c', SMFIR_REJECT = 'r',
 	SMFIR_REPLYCODE = 'y', SMFIR_TEMPFAIL = 't' };
 
 static bool talk_fail(struct talk *talk, const char *format, ...)
@@ -153,15 +153,16 @@ send_packet(struct talk *talk, char command, const char *data, size_t length)
 	return true;
 }
 
+/* Until "until", and TALK_MS longer at most. */
 static bool
-receive_bytes(struct talk *talk, char *bytes, size_t length)
+receive_bytes(struct talk *talk, int64_t until, char *bytes, size_t length)
 {
 	while (length > 0) {
 		ssize_t got = recv(talk->fd, bytes, length, 0);
 
 		if (got == -1 && errno == EINTR)
 			continue;
-		if (got == -1 && errno == EAGAIN)
+		if ((got == -1 && errno == EAGAIN) || tool_now_ms() > until)
 			return talk_fail(talk, "no answer within %d seconds", TALK_MS / 1000);
 		if (got <= 0)
 			return talk_fail(talk, "it hung up%s%s", got == 0 ? "" : ": ",
@@ -176,9 +177,10 @@ receive_bytes(struct talk *talk, char *bytes, size_t length)
 static bool
 receive_packet(struct talk *talk)
 {
+	int64_t until = tool_now_ms() + TALK_MS;
 	uint32_t size;
 
-	if (!receive_bytes(talk, (char *)&size, sizeof(size)))
+	if (!receive_bytes(talk, until, (char *)&size, sizeof(size)))
 		return false;
 	size = ntohl(size);
 	if (size == 0 || size > PACKET_MAX)
@@ -187,7 +189,7 @@ receive_packet(struct talk *talk)
 	for (char part[512]; size > 0;) {
 		size_t length = size < sizeof(part) ? size : sizeof(part);
 
-		if (!receive_bytes(talk, part, length))
+		if (!receive_bytes(talk, until, part, length))
 			return false;
 		buffer_add(&talk->packet, part, length);
 		size -= (uint32_t)length;
@@ -249,15 +251,13 @@ talk_macro(struct talk *talk, const char *name, const char *value)
 	buffer_add(&talk->macros, value, strlen(value) + 1);
 }
 
-/* What an answer means. What an answer before the answer says (a progress) is nothing. */
+/* What an answer means. */
 static enum talk_answer
 take_answer(struct talk *talk, char text[TALK_TEXT_MAX])
 {
 	text[0] = '\0';
-	do {
-		if (!receive_packet(talk))
-			return TALK_BROKEN;
-	} while (talk->packet.text[0] == SMFIR_PROGRESS);
+	if (!receive_packet(talk))
+		return TALK_BROKEN;
 	switch (talk->packet.text[0]) {
 	case SMFIR_CONTINUE:
 		return TALK_CONTINUES;

@@ -192,6 +192,48 @@ class Session(Case):
         self.assertEqual(self.wrong(milter), [])
 
 
+class Stranger:
+    """Something on a UNIX socket: says "first" when it hears anything, "then" for MAIL."""
+
+    def __init__(self, path, first, then=None):
+        self._first, self._then = first, then
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(path)
+        self._server.listen()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._server.close()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                with client, contextlib.suppress(OSError):
+                    self._answer(client)
+
+    def _answer(self, client):
+        client.recv(4096)
+        client.sendall(self._first)
+        heard = b"" if self._then is not None else None
+        while heard is not None and b"M<" not in heard:
+            more = client.recv(4096)
+            heard = heard + more if more else None
+        if heard is not None:
+            client.sendall(self._then)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(4096):
+                pass
+
+
 class Answering(Case):
     """Who answers on the milter's socket, and does not."""
 
@@ -204,25 +246,8 @@ class Answering(Case):
     def stranger(self, milter, answer):
         """What doctor says of a program on the socket that says that."""
         milter.stop()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(milter.socket)
-        server = socket.socket(socket.AF_UNIX)
-        self.addCleanup(server.close)
-        server.bind(milter.socket)
-        server.listen()
-
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    client, _ = server.accept()
-                    with client:
-                        client.recv(4096)
-                        client.sendall(answer)
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        point = self.point(milter, "milter-socket")
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        with Stranger(milter.socket, answer):
+            point = self.point(milter, "milter-socket")
         self.assertEqual(point["level"], "fault")
         return point["message"]
 
@@ -243,6 +268,27 @@ class Answering(Case):
                 milter = Milter(os.path.join(self.folder, "milter"), POLICY)
                 milter.start()
                 self.assertIn(words, self.stranger(milter, answer))
+
+    def test_one_that_breaks_off(self):
+        """A milter like ours in the negotiation, and in what follows not."""
+        real = self.start()
+        path = os.path.join(self.folder, "stranger.sock")
+        settings = os.path.join(self.folder, "stranger.conf")
+        with open(settings, "w", encoding="ascii") as file:
+            file.write("listen unix:%s\ncontrol unix:%s\npolicy %s\nlog stderr\n"
+                       "journal none\n" % (path, real.control, real.policy))
+        start = rawmilter.frame(b"O", b"\0\0\0\6" + 4 * b"\0" + b"\0\0\x30\0" +
+                                b"\0\0\0\2i {tls_version}\0")
+        for answers, words in ((b"", "hung up"), (rawmilter.frame(b"d"), "should not give"),
+                               (rawmilter.frame(b"p"), "should not give"),
+                               (b"\0\0\0\2c", "hung up"),
+                               (rawmilter.frame(b"y", 5000 * b"\xff"), "hung up"),
+                               (rawmilter.frame(b"y"), "hung up"), (rawmilter.frame(b"r"), "hung up")):
+            with self.subTest(answers), Stranger(path, start, answers):
+                real.settings = settings
+                point = self.point(real, "session")
+                self.assertNotEqual(point["level"], "ok")
+                self.assertIn(words, point["message"])
 
     def test_no_control_socket(self):
         """Then nothing may be played that would be recorded: a connection that negotiates."""
