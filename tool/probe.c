@@ -9,20 +9,27 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
+#include "tool/probe_dns.h"
 #include "tool/probe_result.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #define PATIENCE 30			/* seconds for an answer */
 #define DEADLINE_PATIENCES 10		/* of all of it */
 #define PAUSE_MS 1000
+#define HELD_MAX ((size_t)16 << 20)	/* of a file that is read as root */
+#define NOBODY 65534			/* where no user has that name */
 
 /* Set by a signal: no more is asked, and what is known is said. */
 static volatile sig_atomic_t probe_stopped;
@@ -44,6 +51,7 @@ struct probe_run {
 	struct probe_wish wish;
 	char asked[PROBE_NAME];
 	char ehlo[PROBE_NAME];
+	char anchor[TOOL_PATH_SIZE], authorities[TOOL_PATH_SIZE];	/* copies, of root's */
 };
 
 /* ------------------------------------------------------------------ *
@@ -288,6 +296,80 @@ ask_and_tell(struct probe_run *run, struct probe_result *result)
 	return status != STATUS_FINE ? status : status_of(result);
 }
 
+/* ------------------------------------------------------------------ *
+ * Root's rights
+ * ------------------------------------------------------------------ */
+
+/* A copy of a file for when it cannot be read any more. False, having said why. */
+static bool
+hold_file(const char *path, char held[TOOL_PATH_SIZE])
+{
+	struct file file = { .text = NULL };
+	bool good;
+
+	if (path == NULL)
+		return true;
+	good = file_read(path, HELD_MAX, false, &file) == FILE_READ;
+	if (!good)
+		(void)tool_trouble("cannot read %s", path);
+	good = good && tool_text_file(file.text, file.length, held) != -1;
+	free(file.text);
+	return good;
+}
+
+/* Becomes a user who may nothing, before a stranger's server is talked to. */
+static bool
+become_nobody(void)
+{
+	const struct passwd *user = getpwnam("nobody");
+	uid_t uid = user != NULL ? user->pw_uid : NOBODY;
+	gid_t gid = user != NULL ? user->pw_gid : NOBODY;
+
+	/* Else it is no dumpable process, which sanitizers cannot look at. */
+	return setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+	    setresuid(uid, uid, uid) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0 &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+/* Root's rights are for reading what was named, and end then. */
+static bool
+drop_root(struct probe_names *names, char anchor[TOOL_PATH_SIZE],
+    char authorities[TOOL_PATH_SIZE])
+{
+	if (geteuid() != 0)
+		return true;
+	if (!hold_file(names->anchor, anchor) || !hold_file(names->authorities, authorities))
+		return false;
+	/* In a container root may have no rights that could be given up. */
+	if (!become_nobody())
+		(void)tool_trouble("going on as root: cannot become nobody: %s",
+		    strerror(errno));
+	if (names->anchor != NULL && access(names->anchor, R_OK) != 0)
+		names->anchor = anchor;
+	if (names->authorities != NULL && access(names->authorities, R_OK) != 0)
+		names->authorities = authorities;
+	return true;
+}
+
+/* What the options name, and the policy: after that nothing of ours is read. */
+static int
+prepare_probe(struct probe_run *run)
+{
+	char why[PROBE_TEXT];
+	int status;
+
+	set_budget(run);
+	if (!probe_authorities_there(run->names.authorities))
+		return tool_trouble("--ca: %s cannot be read, or has no certificates in PEM",
+		    run->names.authorities);
+	if ((run->names.anchor != NULL || run->names.resolver != NULL) &&
+	    !dns_check(&run->names, &run->budget, why))
+		return why[0] == '\0' ? tool_no_memory() : tool_trouble("%s", why);
+	status = load_probe_policy(run);
+	return status != STATUS_FINE || drop_root(&run->names, run->anchor,
+	    run->authorities) ? status : STATUS_TROUBLE;
+}
+
 static int
 run_probe(const struct command *command, int argc, char **argv)
 {
@@ -304,16 +386,12 @@ run_probe(const struct command *command, int argc, char **argv)
 		return tool_usage(command);
 	if (!read_operand(argv[optind], run.asked, &port))
 		return STATUS_TROUBLE;
-	if (!probe_authorities_there(run.names.authorities))
-		return tool_trouble("%s cannot be read, or has no certificates in PEM",
-		    run.names.authorities);
-	status = load_probe_policy(&run);
+	status = prepare_probe(&run);
 	result = calloc(1, sizeof(*result));
 	if (status == STATUS_FINE && result != NULL) {
 		result->port = port;
 		result->authorities = run.names.authorities;
 		result->now = judge_time_ms(&run.judge) / 1000;
-		set_budget(&run);
 		status = ask_and_tell(&run, result);
 	} else if (result == NULL)
 		status = tool_no_memory();

@@ -161,8 +161,7 @@ open_dns_context(struct dns *dns, char why[PROBE_TEXT])
 	if (error == 0)
 		return true;
 	if (error == UB_SYNTAX && resolver != NULL)
-		probe_say(why, "ADDRESS or ADDRESS@PORT is expected as the resolver, not ",
-		    resolver);
+		probe_say(why, "--resolver takes ADDRESS or ADDRESS@PORT, and not ", resolver);
 	else if (error != UB_NOMEM)
 		probe_say(why, "no resolver can be asked: ", ub_strerror(error));
 	return false;
@@ -187,7 +186,7 @@ dns_new(const struct probe_names *names, const struct probe_budget *budget,
 	if (dns->anchor == NULL)
 		probe_say(dns->unvalidated, no_anchor, "");
 	else if (access(dns->anchor, R_OK) != 0) {
-		probe_say(why, dns->anchor, " cannot be read");
+		probe_say(why, "the root keys of DNSSEC cannot be read: ", dns->anchor);
 		dns_free(made);
 		return false;
 	}
@@ -258,6 +257,25 @@ question_dns(struct dns *dns, const char *name, enum dns_type type,
 	error = ub_resolve_async(dns->context, name, (int)type, 1, question,
 	    take_dns_result, &id);
 	return error == 0 ? wait_for_dns(dns, question, id) : error;
+}
+
+/* A name that libunbound answers itself has it read the keys. */
+bool
+dns_check(const struct probe_names *names, const struct probe_budget *budget,
+    char why[PROBE_TEXT])
+{
+	struct dns_question question;
+	struct dns *dns;
+	int error;
+
+	if (!dns_new(names, budget, &dns, why))
+		return false;
+	error = question_dns(dns, "localhost", DNS_A, &question);
+	if (error == UB_INITFAIL && names->anchor != NULL)
+		probe_say(why, "no root keys of DNSSEC are in ", names->anchor);
+	ub_resolve_free(question.result);
+	dns_free(&dns);
+	return error != UB_NOMEM && why[0] == '\0';
 }
 
 static const char *
@@ -423,7 +441,7 @@ dns_new(const struct probe_names *names, const struct probe_budget *budget,
 	why[0] = '\0';
 	*dns = NULL;
 	if (names->resolver != NULL) {
-		probe_say(why, "this tlsward is built without libunbound: it cannot ask ",
+		probe_say(why, "--resolver: this tlsward is built without libunbound, and cannot ask ",
 		    names->resolver);
 		return false;
 	}
@@ -435,6 +453,17 @@ dns_free(struct dns **dns)
 {
 	free(*dns);
 	*dns = NULL;
+}
+
+bool
+dns_check(const struct probe_names *names, const struct probe_budget *budget,
+    char why[PROBE_TEXT])
+{
+	struct dns *dns;
+	bool good = dns_new(names, budget, &dns, why);
+
+	dns_free(&dns);
+	return good;
 }
 
 const char *

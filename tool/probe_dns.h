@@ -49,6 +49,13 @@ bool dns_new(const struct probe_names *names, const struct probe_budget *budget,
     struct dns **dns, char why[PROBE_TEXT]);
 void dns_free(struct dns **dns);
 
+/*
+ * Whether what "names" says can be used. False: "why" has what is wrong, or is "" where
+ * memory is short. Nothing is sent.
+ */
+bool dns_check(const struct probe_names *names, const struct probe_budget *budget,
+    char why[PROBE_TEXT]);
+
 /* Whether this build can ask for more than addresses. */
 bool dns_is_whole(void);
 

@@ -333,7 +333,47 @@ doubt_suites(const struct probe_address *address, struct probe_requirement *requ
 	    ", and perhaps others: ask with --full");
 }
 
-static void
+/* Holds another leaf against the pins. False where memory is short. */
+static bool
+doubt_leaf(struct judging *judging, X509 *leaf, struct probe_requirement *require)
+{
+	STACK_OF(X509) *alone = sk_X509_new_null();
+	struct probe_chain chain;
+	bool ok = alone != NULL && sk_X509_push(alone, leaf) > 0 &&
+	    probe_chain_look(alone, judging->each->host, NULL, judging->result->authorities,
+	    judging->result->now, &chain);
+
+	sk_X509_free(alone);
+	judging->facts.cert_fingerprint = chain.sha256;
+	judging->facts.cert_pubkey_fingerprint = chain.key_sha256;
+	if (!ok || !judge_now(judging))
+		return false;
+	if (met_of(judged_outcome(judging)->check[require->kind]) != require->met) {
+		require->met = POLICY_UNKNOWN;
+		text_append(require->offered, sizeof(require->offered), ", but %s for clients "
+		    "that take another kind of key", chain.sha256);
+	}
+	return true;
+}
+
+/* A server with two kinds of keys keeps a pin by both leaves, or it depends on the client. */
+static bool
+doubt_pins(struct judging *judging)
+{
+	const struct probe_address *address = judging->each->address;
+	struct probe_judged *judged = &judging->each->seen->judged;
+	bool ok = true;
+
+	for (size_t i = 0; i < judged->count; i++)
+		for (int at = 0; ok && at < sk_X509_num(address->others); at++)
+			if (judged->require[i].kind == REASON_CERTIFICATE_FINGERPRINT &&
+			    judged->require[i].met != POLICY_UNKNOWN)
+				ok = doubt_leaf(judging, sk_X509_value(address->others, at),
+				    &judged->require[i]);
+	return ok;
+}
+
+static bool
 keep_judged(struct judging *judging, const struct handshake *best, bool found)
 {
 	const struct policy_outcome *outcome = judged_outcome(judging);
@@ -343,6 +383,8 @@ keep_judged(struct judging *judging, const struct handshake *best, bool found)
 	for (int kind = KIND_FIRST; kind < KIND_END; kind++)
 		if (outcome->check[kind] != CHECK_ABSENT)
 			keep_requirement(judging, (enum policy_reason)kind, best, found);
+	if (found && !doubt_pins(judging))
+		return false;
 	for (size_t i = 0; i < judged->count; i++) {
 		struct probe_requirement *require = &judged->require[i];
 
@@ -353,6 +395,7 @@ keep_judged(struct judging *judging, const struct handshake *best, bool found)
 		if (require->met != POLICY_YES)
 			judged->met = require->met;
 	}
+	return true;
 }
 
 /*
@@ -394,8 +437,7 @@ judge_address(struct judging *judging)
 		names = X509_get_ext_d2i(sk_X509_value(address->chain, 0),
 		    NID_subject_alt_name, NULL, NULL);
 	ok = judge_best(judging, names, &best, &found);
-	if (ok)
-		keep_judged(judging, &best, found);
+	ok = ok && keep_judged(judging, &best, found);
 	GENERAL_NAMES_free(names);
 	return ok;
 }

@@ -287,6 +287,8 @@ tls_failed(const struct tls_talk *talk)
 		    ERR_GET_LIB(error) == ERR_LIB_ASN1 ||
 		    ERR_GET_REASON(error) == ERR_R_ASN1_LIB ?
 		    "its certificate cannot be read" :
+		    ERR_GET_REASON(error) == SSL_R_EXCESSIVE_MESSAGE_SIZE ?
+		    "its certificates are larger than the 100 KB that OpenSSL takes" :
 		    reason != NULL ? reason : "an error without a name");
 	return TLS_NONSENSE;
 }

@@ -337,6 +337,11 @@ steps("silent-at-starttls", "starttls-refused", patience=SHORT, starttls=smtp.si
 
 # Handshakes that lead nowhere
 
+@case("handshake-fails")
+def heavy_chain(c, host):
+    return {"tls": tls(c.heavy(host))}
+
+
 def at_hello(name, step, patience=LONG):
     """Whatever becomes of a ClientHello, TLS does not."""
     steps("hello-" + name, "handshake-fails", hello=step, most=QUICK, patience=patience)

@@ -87,6 +87,11 @@ class Chains:
         name = "good-" + host + ("-rsa" if key is RSA else "")
         return self.chain(name, self.leaf(name, host, key=key), self.between)
 
+    def heavy(self, host):
+        """With more than 100 KB of intermediates."""
+        return self.chain("heavy-" + host, self.leaf("heavy-" + host, host),
+                          *[self.between] * 300)
+
     def good_for(self, *hosts):
         """One for many."""
         return self.chain("many", self.leaf("many", *hosts), self.between)

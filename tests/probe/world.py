@@ -40,8 +40,7 @@ def obstacle():
     """Why there is no such world here, or None."""
     if not unbound():
         return "unbound is not installed"
-    trouble = (probe("probe", "--json", "--resolver", "127.0.0.1@1", "localhost").report or
-               {}).get("trouble") or ""
+    trouble = probe("probe", "--json", "--resolver", "127.0.0.1@1", "localhost").errors
     return trouble if "built without" in trouble else None
 
 

@@ -6,6 +6,7 @@ import atexit
 import concurrent.futures
 import functools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -163,6 +164,23 @@ def test_wrong_operands():
            "two operands", outcome)
 
 
+def test_wrong_options():
+    place, _ = world()
+    for options, what in (
+            (("--resolver", "nonsense"), "--resolver takes ADDRESS or ADDRESS@PORT, and not "
+             "nonsense"),
+            (("--anchor", place.folder + "/none"), "the root keys of DNSSEC cannot be read"),
+            (("--anchor", place.chains.ca), "no root keys of DNSSEC are in ")):
+        outcome = probe("probe", *options, "acme.example")
+        expect(outcome.status == 2 and what in outcome.errors and not outcome.output,
+               "options %r" % (options,), outcome)
+
+
+def test_heavy_chain_is_named():
+    outcome, _ = ask("heavy-chain", "--patience", "3")
+    expect("its certificates are larger than the 100 KB" in outcome.output, "why", outcome)
+
+
 def test_interrupted():
     place, hosts = world()
     server = hosts["silent"]
@@ -174,9 +192,12 @@ def test_interrupted():
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 env=dict(os.environ, PATH=runner.NO_POSTCONF)) as run:
             waiting.until("a connection", lambda: len(server.sessions) > before)
+            with open("/proc/%d/status" % run.pid, encoding="ascii") as status:
+                users = re.search(r"Uid:\s+(.*)", status.read())[1].split()
             run.send_signal(signal.SIGINT)
             output = run.communicate(timeout=runner.TIMEOUT)[0].decode()
     outcome = Outcome(run.returncode, None, output, "")
+    expect(os.geteuid() != 0 or "0" not in users, "it is still root", outcome)
     expect(run.returncode == 2, "status", outcome)
     expect(output.startswith("interrupted, not all was asked: "), "first line", outcome)
     expect("(no-" not in output and "(not-all-asked)" in output, "findings", outcome)

@@ -13,7 +13,7 @@ from collections import namedtuple
 from tool import Folder, main, run, runner
 
 from mta import workspace
-from mta.pki import RSA, openssl
+from mta.pki import EC, RSA, openssl
 from probe import hello, smtp
 from probe.smtp import tls
 from probe.world import World, obstacle
@@ -27,6 +27,7 @@ CBC = "ECDHE-RSA-AES128-SHA"
 # What a server is made of, by its name.
 HOSTS = {
     "good": lambda c, host: {"tls": tls(c.good(host, RSA), lowest="TLSv1", suites="ECDHE+AES")},
+    "both": lambda c, host: {"tls": tls(c.good(host, EC), c.good(host, RSA))},
     "tls12": lambda c, host: {"tls": tls(c.good(host, RSA), highest="TLSv1.2", suites=GCM)},
     "cbc": lambda c, host: {"tls": tls(c.good(host, RSA), highest="TLSv1.2", suites=CBC)},
     "tls13": lambda c, host: {"tls": tls(c.good(host, RSA), lowest="TLSv1.3")},
@@ -151,6 +152,24 @@ def test_pin():
                                  server.name, pin.replace(":", "").lower()))
         outcome = place.probe("--policy", policy, "%s:%d" % (server.name, server.port))
         expect(outcome.report["met"] is met, "met by %s" % pin, outcome)
+
+
+def test_pins_of_both_keys():
+    """What clients of either kind are shown must be pinned, or it depends on them."""
+    place, hosts = world()
+    server = hosts["both"]
+    pins = ["sha256:" + re.findall(r"sha256 Fingerprint=(\S+)", openssl(
+        "x509", "-in", place.chains.good(server.name, key)[0], "-noout", "-fingerprint",
+        "-sha256"))[0].replace(":", "").lower() for key in (EC, RSA)]
+    for number, (pinned, met) in enumerate(((pins, True), (pins[:1], None), (pins[1:], None),
+                                            (["sha256:" + "ab" * 32], False))):
+        policy = policy_file(place, 1100 + number, "deliver %s { require certificate "
+                             "fingerprint %s }\n" % (server.name, " ".join(pinned)))
+        outcome = place.probe("--policy", policy, "%s:%d" % (server.name, server.port))
+        expect(outcome.report["met"] is met, "met by %s" % pinned, outcome)
+        offered = [each["offered"] for each in outcome.report["requirements"]
+                   if each["kind"] == "certificate fingerprint"]
+        expect(met is not None or all(pin in offered[0] for pin in pins), "offered", outcome)
 
 
 def test_no_rule():
