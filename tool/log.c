@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/intern.h"
-#include "base/suggest.h"
 
 /* So much output is gathered while there are more rows. */
 #define OUTPUT_ENOUGH (32u * 1024u)
@@ -388,80 +387,13 @@ log_rows(struct log_run *run)
  * The call
  * ------------------------------------------------------------------ */
 
-/* Says that "word" is not one of "words", and which was meant. */
-static bool
-no_such_word(const char *what, const char *word, const struct review_words *words)
-{
-	const char *meant = suggest_word(word, strlen(word), words->list, words->count);
-	struct buffer all = BUFFER_INIT;
-
-	for (size_t i = 0; i < words->count; i++)
-		buffer_format(&all, "%s%s", i == 0 ? "" : ", ", words->list[i]);
-	if (meant != NULL)
-		(void)tool_trouble("there is no %s \"%s\": did you mean \"%s\"?", what,
-		    word, meant);
-	else
-		(void)tool_trouble("there is no %s \"%s\": they are %s", what, word,
-		    all.failed ? "" : all.text);
-	buffer_free(&all);
-	return false;
-}
-
-/* Adds each word of a list separated by commas to those chosen. */
-static bool
-take_words(const char *what, const char *text, const struct review_words *words,
-    struct review_words *chosen)
-{
-	char word[64];
-
-	for (;; text++) {
-		size_t length = strcspn(text, ",");
-		size_t found = review_words_find(words, text, length);
-
-		(void)snprintf(word, sizeof(word), "%.*s", (int)(length < sizeof(word) ?
-		    length : sizeof(word) - 1), text);
-		if (found == words->count)
-			return no_such_word(what, word, words);
-		if (review_words_find(chosen, text, length) == chosen->count)
-			chosen->list[chosen->count++] = words->list[found];
-		text += length;
-		if (*text == '\0')
-			return true;
-	}
-}
-
 static bool
 take_actions(const char *text, void *context)
 {
 	struct review_words words = review_action_words();
 	struct log_run *run = context;
 
-	return take_words("action", text, &words, &run->filter.actions);
-}
-
-/* A reason of a verdict, or (where there are more words) of the table of diagnoses. */
-static bool
-take_reasons(struct log_run *run)
-{
-	struct review_words words = review_reason_words();
-	struct diags *diags = diags_new();
-	char word[64];
-
-	run->diagnoses = diags != NULL ? diagnoses_read(run->config, diags) : NULL;
-	diags_free(&diags);
-	if (run->diagnoses == NULL)
-		return tool_no_memory() == STATUS_FINE;
-	for (const char *at = run->reasons; *at != '\0' && words.count < REVIEW_WORDS_MAX; ) {
-		size_t length = strcspn(at, ",");
-		const struct diagnosis *entry;
-
-		(void)snprintf(word, sizeof(word), "%.*s", (int)length, at);
-		entry = diagnoses_entry(run->diagnoses, word);
-		if (strcmp(entry->id, word) == 0)
-			words.list[words.count++] = entry->id;
-		at += length + (at[length] == ',');
-	}
-	return take_words("reason", run->reasons, &words, &run->filter.reasons);
+	return log_take_words("action", text, &words, &run->filter.actions);
 }
 
 static bool
@@ -470,7 +402,7 @@ take_kinds(const char *text, void *context)
 	struct review_words words = review_kind_words();
 	struct log_run *run = context;
 
-	return take_words("kind", text, &words, &run->filter.kinds);
+	return log_take_words("kind", text, &words, &run->filter.kinds);
 }
 
 static bool
@@ -480,47 +412,28 @@ take_direction(const char *text, void *context)
 	struct review_words chosen = { .count = 0 };
 	struct log_run *run = context;
 
-	if (!take_words("direction", text, &words, &chosen))
+	if (!log_take_words("direction", text, &words, &chosen))
 		return false;
 	run->filter.direction = chosen.count == 1 ? chosen.list[0] : NULL;
 	return true;
 }
 
 static bool
-take_address(const char *text, struct review_address *address)
-{
-	if (review_filter_address(address, text))
-		return true;
-	(void)tool_trouble("\"%s\" is neither an address nor a domain", text);
-	return false;
-}
-
-static bool
 take_from(const char *text, void *context)
 {
-	return take_address(text, &((struct log_run *)context)->filter.from);
+	return log_take_address(text, &((struct log_run *)context)->filter.from);
 }
 
 static bool
 take_to(const char *text, void *context)
 {
-	return take_address(text, &((struct log_run *)context)->filter.to);
+	return log_take_address(text, &((struct log_run *)context)->filter.to);
 }
 
 static bool
 take_client(const char *text, void *context)
 {
-	struct log_run *run = context;
-
-	if (review_filter_client(&run->filter, text))
-		return true;
-	if (strchr(text, '/') != NULL)
-		(void)tool_trouble("\"%s\" is not a network: write 192.0.2.0/24 or "
-		    "2001:db8::/32", text);
-	else
-		(void)tool_trouble("\"%s\" is neither an address, a network nor a name",
-		    text);
-	return false;
+	return log_take_client(text, &((struct log_run *)context)->filter);
 }
 
 static bool
@@ -549,7 +462,8 @@ run_log(const struct command *command, int argc, char **argv)
 		return tool_stray(command, argv[optind], "--domain");
 	if (run.follow && run.filter.until_ms != 0)
 		return tool_trouble("--follow has no end: leave out --until");
-	status = run.reasons == NULL || take_reasons(&run) ? log_rows(&run) : STATUS_TROUBLE;
+	status = run.reasons == NULL || log_take_reasons(run.reasons, run.config, &run.diagnoses,
+	    &run.filter.reasons) ? log_rows(&run) : STATUS_TROUBLE;
 	diagnoses_free(&run.diagnoses);
 	return status;
 }

@@ -32,4 +32,22 @@ void log_text_row(const struct log_text *text, sqlite3_stmt *row, struct buffer 
 int log_say_nothing(const struct tool_journal *journal,
     const struct review_filter *filter);
 
+/* ------------------------------------------------------------------ *
+ * Words of options (log_words.c). False, having said what is wrong with one.
+ * ------------------------------------------------------------------ */
+
+/* Adds each word of a list separated by commas, all of "words", to those chosen. */
+bool log_take_words(const char *what, const char *text, const struct review_words *words,
+    struct review_words *chosen);
+
+/*
+ * Adds reasons: of a verdict, or (where there are more words) of the diagnoses beside the
+ * settings "config", which are the caller's to free; the words live as long.
+ */
+bool log_take_reasons(const char *reasons, const char *config,
+    struct diagnoses **diagnoses, struct review_words *chosen);
+
+bool log_take_address(const char *text, struct review_address *address);
+bool log_take_client(const char *text, struct review_filter *filter);
+
 #endif

@@ -74,6 +74,11 @@ struct report_mail {
  */
 int report_mail_write(const struct report_mail *mail, struct buffer *text);
 
+/* Appends its headers, up to its body. Returns STATUS_FINE, or says why not. */
+#define MAIL_WIDTH 76		/* of a line */
+int report_mail_headers(const struct report_mail *mail, const char *subject, bool is_ascii,
+    struct buffer *text);
+
 /*
  * Writes the report as one page to the file "path" ("-": standard output), which then
  * has all of it or is as it was. Says why not where that fails. Returns the status.
