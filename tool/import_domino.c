@@ -110,9 +110,9 @@ spec_suites(const char *spec, size_t digits, struct host_side *side)
 
 		for (size_t i = 0; i < digits; i++)
 			code = code << 4 | (unsigned)text_hex(spec[at + i]);
-		known += suite_by_code(code) != NULL;
+		known += host_suite(code) != NULL;
 		if (side != NULL)
-			host_add_suite(side, suite_by_code(code));
+			host_add_suite(side, host_suite(code));
 	}
 	return known;
 }
@@ -123,7 +123,7 @@ tell_unknown_codes(struct domino *d, const char *spec, size_t digits)
 	for (size_t at = 0; at < strlen(spec); at += digits) {
 		const char *code = import_text(d->import, "%.*s", (int)digits, spec + at);
 
-		if (suite_by_code((unsigned)strtoul(code, NULL, 16)) == NULL)
+		if (host_suite((unsigned)strtoul(code, NULL, 16)) == NULL)
 			import_lost(d->import, NULL, "%s: the suite %s of SSLCipherSpec is not known",
 			    domino_place(d), code);
 	}
@@ -165,7 +165,7 @@ take_suite_names(struct domino *d, const char *value)
 		size_t length = strcspn(value, ",; ");
 		const char *name = import_text(d->import, "%s%.*s",
 		    strncasecmp(value, "TLS_", 4) == 0 ? "" : "TLS_", (int)length, value);
-		const struct suite *suite = suite_by_standard(name, strlen(name));
+		const struct suite *suite = suite_of_standard(name, strlen(name));
 
 		host_add_suite(&suites, suite);
 		if (suite == NULL && strstr(name, "_WITH_") != NULL)
@@ -383,7 +383,7 @@ is_weak(const struct suite *suite, const void *data)
 	if (version >= DOMINO_14)
 		return strstr(suite->standard, "_GCM_") == NULL ||
 		    strstr(suite->standard, "DHE_") == NULL;
-	return suite_class(suite) < (version >= DOMINO_12 ? SUITE_GOOD : SUITE_RC4) ||
+	return suite_class(suite) < (version >= DOMINO_12 ? CLASS_GOOD : CLASS_RC4) ||
 	    strstr(suite->standard, "_MD5") != NULL;
 }
 
@@ -395,7 +395,7 @@ suite_rank(const struct suite *suite)
 
 	return (suite_oldest(suite) == HOST_TLS_1_3 ? 0u : 64u) +
 	    (strstr(name, "DHE_") != NULL ? 0 : 32u) + (strstr(name, "_GCM_") != NULL ? 0 : 16u) +
-	    (suite_class(suite) == SUITE_GOOD ? 0 : 8u) +
+	    (suite_class(suite) == CLASS_GOOD ? 0 : 8u) +
 	    (strstr(name, "_256_") != NULL ? 0 : 4u) +
 	    (strstr(name, "_SHA256") != NULL || strstr(name, "_SHA384") != NULL ? 0 : 2u) +
 	    (strstr(name, "_ECDHE_") != NULL ? 0 : 1u);

@@ -29,7 +29,7 @@ host_add_names(struct host_side *side, const char *list)
 		size_t length = strcspn(list, " ");
 
 		(void)snprintf(name, sizeof(name), "%.*s", (int)length, list);
-		host_add_suite(side, suite_by_name(name));
+		host_add_suite(side, suite_of_name(name, strlen(name)));
 		list += length + strspn(list + length, " ");
 	}
 }
@@ -50,7 +50,7 @@ host_drop_suites(struct host_side *side, bool (*drop)(const struct suite *, cons
 static bool
 host_uses(const struct host_side *side, const struct suite *suite, enum host_version version)
 {
-	return side->versions[version] == HOST_ON && suite_class(suite) != SUITE_NULL &&
+	return side->versions[version] == HOST_ON && suite_class(suite) != CLASS_NULL &&
 	    suite_goes_with(suite, version);
 }
 
@@ -148,7 +148,7 @@ host_ciphers(struct import *import, const struct host_side *side)
 		const char *cipher = suite_cipher(side->suites[i]);
 		size_t same = 0;
 
-		if (suite_class(side->suites[i]) == SUITE_NULL)
+		if (suite_class(side->suites[i]) == CLASS_NULL)
 			continue;
 		while (same < count && strcmp(words[same], cipher) != 0)
 			same++;
@@ -192,7 +192,7 @@ static void
 host_tell_common(struct import *import, const struct host_side *side, const char *as)
 {
 	enum host_version newest = host_newest(side);
-	enum suite_class best = SUITE_NULL;
+	enum suite_class best = CLASS_NULL;
 
 	for (size_t i = 0; i < side->suite_count; i++)
 		for (int version = HOST_TLS_1_0; version < HOST_VERSIONS; version++)
@@ -207,7 +207,7 @@ host_tell_common(struct import *import, const struct host_side *side, const char
 		    "of today, with OpenSSL 1.1 or 3, never negotiates %s. A handshake with it "
 		    "fails, and mail goes in clear text or not at all.",
 		    host_version_name(newest));
-	else if (best < SUITE_GOOD)
+	else if (best < CLASS_GOOD)
 		import_comment(import, NULL, "  no suite in common with OpenSSL 3 as Debian builds "
 		    "it, which has no RC4, DES and triple DES: a handshake with that fails");
 	else if (newest < HOST_TLS_1_2)
@@ -244,7 +244,7 @@ host_tell_side(struct import *import, const struct host *host, const struct host
 		import_comment(import, NULL, "  suites, in its order: %s",
 		    host_suites(import, side));
 	for (size_t i = 0; i < side->suite_count; i++)
-		if (suite_class(side->suites[i]) == SUITE_NULL) {
+		if (suite_class(side->suites[i]) == CLASS_NULL) {
 			import_comment(import, NULL, "  a hole: %s does not encrypt, and a "
 			    "session with it is clear text to tlsward", side->suites[i]->name);
 			break;
@@ -274,7 +274,7 @@ struct host_demand {
 static struct host_demand
 host_demand(const struct host *host, const struct host_side *side)
 {
-	struct host_demand demand = { .version = host_newest(side), .least = SUITE_NULL };
+	struct host_demand demand = { .version = host_newest(side), .least = CLASS_NULL };
 
 	if (demand.version == HOST_TLS_1_3 && host_speaks(side, HOST_TLS_1_2))
 		demand.version = HOST_TLS_1_2;
@@ -282,7 +282,7 @@ host_demand(const struct host *host, const struct host_side *side)
 		enum suite_class class = suite_class(side->suites[i]);
 
 		if (host_uses(side, side->suites[i], demand.version) && class > demand.least &&
-		    !(host->aes_from_tls && class == SUITE_GOOD &&
+		    !(host->aes_from_tls && class == CLASS_GOOD &&
 		    demand.version < HOST_TLS_1_0))
 			demand.least = class;
 	}
@@ -293,7 +293,7 @@ static bool
 host_takes(const struct host_side *side, const struct host_demand *demand,
     const struct suite *suite)
 {
-	return suite_class(suite) != SUITE_NULL && suite_class(suite) >= demand->least &&
+	return suite_class(suite) != CLASS_NULL && suite_class(suite) >= demand->least &&
 	    strstr(suite->standard, "_DSS_") == NULL && demand->version <= HOST_TLS_1_2 &&
 	    host_uses(side, suite, demand->version);
 }
@@ -407,7 +407,7 @@ host_cases_of_suites(struct import *import, const struct host *host,
 	for (size_t i = 0; i < side->suite_count; i++) {
 		const struct suite *suite = side->suites[i];
 		bool taken = host_takes(side, demand, suite) ||
-		    (!host->suites_sure && suite_class(suite) != SUITE_NULL);
+		    (!host->suites_sure && suite_class(suite) != CLASS_NULL);
 		unsigned kind = 1u << suite_class(suite);
 
 		if (!suite_goes_with(suite, demand->version) ||
@@ -415,7 +415,7 @@ host_cases_of_suites(struct import *import, const struct host *host,
 			continue;
 		seen |= taken ? 0 : kind;
 		host_case(import, version, suite->name, taken ? "reason= would=" :
-		    suite_class(suite) == SUITE_NULL ? "would=tempfail would_reason=tls" :
+		    suite_class(suite) == CLASS_NULL ? "would=tempfail would_reason=tls" :
 		    "would=tempfail would_reason=cipher");
 	}
 }

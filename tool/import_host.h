@@ -12,6 +12,7 @@
 #define TLSWARD_TOOL_IMPORT_HOST_H
 
 #include "tool/import.h"
+#include "tool/suites.h"
 
 /* ------------------------------------------------------------------ *
  * Cipher suites (import_suites.c)
@@ -22,26 +23,15 @@ enum host_version { HOST_SSL_2, HOST_SSL_3, HOST_TLS_1_0, HOST_TLS_1_1, HOST_TLS
 
 /* In order of what they are worth. */
 enum suite_class {
-	SUITE_NULL,		/* does not encrypt */
-	SUITE_BROKEN,		/* DES, RC2, 40 and 56 bits */
-	SUITE_RC4,
-	SUITE_3DES,
-	SUITE_GOOD
+	CLASS_NULL,		/* does not encrypt */
+	CLASS_BROKEN,		/* DES, RC2, 40 and 56 bits */
+	CLASS_RC4,
+	CLASS_3DES,
+	CLASS_GOOD
 };
 
-struct suite {
-	unsigned code;		/* IANA's registry */
-	const char *standard;	/* IANA's name */
-	const char *name;	/* OpenSSL's, as records have it */
-};
-
-/* The suite of that IANA name, whatever case, of that code or OpenSSL name; or NULL. */
-const struct suite *suite_by_standard(const char *name, size_t length);
-const struct suite *suite_by_code(unsigned code);
-const struct suite *suite_by_name(const char *name);
-
-/* The suite at "index" of all that are known, or NULL. */
-const struct suite *suite_at(size_t index);
+/* The suite of that code, with an IANA name; or NULL. */
+const struct suite *host_suite(unsigned code);
 
 enum suite_class suite_class(const struct suite *suite);
 

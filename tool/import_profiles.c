@@ -63,7 +63,8 @@ profile_count(const struct policy *policy)
 	const struct suite *suite;
 
 	for (size_t i = 0; (suite = suite_at(i)) != NULL; i++)
-		for (int version = HOST_SSL_3; version < HOST_VERSIONS; version++)
+		for (int version = HOST_SSL_3; suite->standard != NULL &&
+		    version < HOST_VERSIONS; version++)
 			taken += suite_goes_with(suite, (enum host_version)version) &&
 			    profile_takes(policy, suite, (enum host_version)version);
 	return taken;

@@ -271,12 +271,12 @@ ordered_suite(struct schannel *s, const char *name, size_t length,
     const struct reg_value *order)
 {
 	const char *end = name + length, *curve = end;
-	const struct suite *suite = suite_by_standard(name, length);
+	const struct suite *suite = suite_of_standard(name, length);
 
 	if (suite == NULL && length > 5 && (strncasecmp(end - 5, "_P256", 5) == 0 ||
 	    strncasecmp(end - 5, "_P384", 5) == 0 || strncasecmp(end - 5, "_P521", 5) == 0)) {
 		curve = end - 5;
-		suite = suite_by_standard(name, length - 5);
+		suite = suite_of_standard(name, length - 5);
 	}
 	if (suite == NULL && strncasecmp(name, "SSL_CK_", 7) == 0)
 		return NULL;	/* SSL 2.0 */

@@ -8,7 +8,7 @@
 
 #include "tool/probe.h"
 #include "tool/probe_hello.h"
-#include "tool/probe_suites.h"
+#include "tool/suites.h"
 #include "tool/probe_tls.h"
 
 /* An address while it is asked. */

@@ -12,7 +12,7 @@
 #define TLSWARD_TOOL_PROBE_HELLO_H
 
 #include "tool/probe.h"
-#include "tool/probe_suites.h"
+#include "tool/suites.h"
 
 /* What both have. */
 enum { RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };

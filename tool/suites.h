@@ -1,10 +1,10 @@
 /*
- * probe_suites.h - the suites that a probe offers by hand.
+ * suites.h - cipher suites: those that a probe offers by hand, and that settings name.
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef TLSWARD_TOOL_PROBE_SUITES_H
-#define TLSWARD_TOOL_PROBE_SUITES_H
+#ifndef TLSWARD_TOOL_SUITES_H
+#define TLSWARD_TOOL_SUITES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +27,7 @@ struct suite {
 	uint16_t code;		/* IANA's */
 	enum suite_kind kind;
 	const char *name;	/* OpenSSL's, also of those that it no longer has */
+	const char *standard;	/* IANA's, of those that other systems' settings name; or NULL */
 };
 
 #define SUITES_MAX 192
@@ -38,9 +39,10 @@ struct suite {
  */
 const struct suite *suite_at(size_t index);
 
-/* The one with that code; of that name, of so many bytes; or NULL. */
+/* The one with that code; of that name, of so many bytes; of IANA's, any case; or NULL. */
 const struct suite *suite_of_code(uint16_t code);
 const struct suite *suite_of_name(const char *name, size_t length);
+const struct suite *suite_of_standard(const char *name, size_t length);
 
 /* Whether it is of TLS 1.3 alone; of TLS 1.2 and of nothing older. */
 bool suite_is_tls13(const struct suite *suite);
