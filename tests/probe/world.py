@@ -11,6 +11,7 @@ Each server has an address of loopback's to itself; its port is a free one unles
 has one port for all. The root zone is signed, "plain." is a zone below it that is not.
 """
 
+import atexit
 import contextlib
 import functools
 import ipaddress
@@ -18,10 +19,11 @@ import itertools
 import json
 import os
 import subprocess
+import threading
 from collections import namedtuple
 
 import runner
-from mta import waiting
+from mta import waiting, workspace
 
 from .chains import Chains
 from .dnssec import Key, Zone
@@ -98,6 +100,31 @@ class World:
         if anchor:
             words += ["--anchor", self.anchor]
         return probe(*words, *arguments, **options)
+
+
+class Shared:
+    """One world for a file's tests, made when the first asks: calls return what "make"
+    does, which is given the world that then begins and lasts as long as the tests."""
+
+    def __init__(self, make):
+        self._make, self._lock, self._made = make, threading.Lock(), None
+
+    def __call__(self):
+        if obstacle():
+            raise runner.Skipped(obstacle())
+        with self._lock:
+            if not self._made:
+                place = World(workspace.shared_folder())
+                made = place, self._make(place)
+                place.__enter__()
+                atexit.register(place.__exit__, None, None, None)
+                self._made = made
+        return self._made
+
+
+def expect(condition, what, outcome):
+    if not condition:
+        raise runner.Failure("%s\n%s\n%s" % (what, outcome.output, outcome.errors))
 
 
 def probe(*words, timeout=runner.TIMEOUT, **options):

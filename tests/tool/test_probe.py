@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: ISC
 """tlsward probe: servers with a planted fault each, and hostile ones."""
 
-import atexit
 import concurrent.futures
 import functools
 import os
@@ -17,31 +16,22 @@ from tool import main, runner
 
 from mta import lan, pki, postfix, sendmail, waiting, workspace
 from probe import cases, domains, smtp
-from probe.world import Outcome, World, obstacle, probe
+from probe.world import Outcome, Shared, World, expect, obstacle, probe
 
-LOCK, DOMAINS_LOCK = threading.Lock(), threading.Lock()
+DOMAINS_LOCK = threading.Lock()
 THREADS = 12
 MTA = "mx.test.example"		# that of the certificates of mta/pki.py
 FAULTS = ("fault", "warning")
 
 
-@functools.lru_cache(maxsize=None)
-def _world():
-    world = World(workspace.shared_folder())
-    world.root.address(MTA, "127.0.0.1")
-    hosts = {each.name: world.host(each.host, **each.make(world.chains, each.host))
-             for each in cases.SERVERS + cases.HOSTILE}
-    world.__enter__()
-    atexit.register(world.__exit__, None, None, None)
-    return world, hosts
+def _hosts(place):
+    """All servers by the name of their case."""
+    place.root.address(MTA, "127.0.0.1")
+    return {each.name: place.host(each.host, **each.make(place.chains, each.host))
+            for each in cases.SERVERS + cases.HOSTILE}
 
 
-def world():
-    """The world of all servers, and these by the name of their case."""
-    if obstacle():
-        raise runner.Skipped(obstacle())
-    with LOCK:
-        return _world()
+world = Shared(_hosts)
 
 
 def found(outcome, host=lambda name: ""):
@@ -53,11 +43,6 @@ def found(outcome, host=lambda name: ""):
 def has_fault(outcome):
     """Whether it has more than warnings."""
     return any(each["level"] == "fault" for each in outcome.report["findings"])
-
-
-def expect(condition, what, outcome):
-    if not condition:
-        raise runner.Failure("%s\n%s\n%s" % (what, outcome.output, outcome.errors))
 
 
 def expect_tells(tells, said, outcome, path=""):

@@ -2,23 +2,19 @@
 # SPDX-License-Identifier: ISC
 """tlsward probe: whether a server would keep the rule on mail to it."""
 
-import atexit
 import functools
 import os
 import re
 import sys
-import threading
 from collections import namedtuple
 
 from tool import Folder, main, run, runner
 
-from mta import workspace
 from mta.pki import EC, RSA, openssl
 from probe import hello, smtp
 from probe.smtp import tls
-from probe.world import World, obstacle
+from probe.world import Shared, expect
 
-LOCK = threading.Lock()
 PATIENCE = "2"
 
 GCM = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
@@ -92,26 +88,9 @@ RULES = [
 ]
 
 
-@functools.lru_cache(maxsize=None)
-def _world():
-    world = World(workspace.shared_folder())
-    hosts = {name: world.host(name + ".example", **make(world.chains, name + ".example"))
-             for name, make in HOSTS.items()}
-    world.__enter__()
-    atexit.register(world.__exit__, None, None, None)
-    return world, hosts
-
-
-def world():
-    if obstacle():
-        raise runner.Skipped(obstacle())
-    with LOCK:
-        return _world()
-
-
-def expect(condition, what, outcome):
-    if not condition:
-        raise runner.Failure("%s\n%s\n%s" % (what, outcome.output, outcome.errors))
+world = Shared(lambda place: {
+    name: place.host(name + ".example", **make(place.chains, name + ".example"))
+    for name, make in HOSTS.items()})
 
 
 def policy_file(place, number, text):
