@@ -450,8 +450,8 @@ tell_unknown(struct schannel *s)
 {
 	static const char *const groups[] = { SCHANNEL "protocols\\", SCHANNEL "ciphers\\",
 		SCHANNEL "hashes\\", SCHANNEL "keyexchangealgorithms\\" };
-	static const char *const others[] = { "pct 1.0", "multi-protocol unified hello",
-		"dtls 1." };
+	static const char *const others[] = { SCHANNEL "protocols\\pct 1.0",
+		SCHANNEL "protocols\\multi-protocol unified hello", SCHANNEL "protocols\\dtls 1." };
 
 	for (struct reg_value *each = s->reg.first; each != NULL; each = each->next) {
 		bool ours = false;
@@ -461,8 +461,7 @@ tell_unknown(struct schannel *s)
 		for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 			ours |= strncmp(each->key, groups[i], strlen(groups[i])) == 0;
 		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-			ours = ours && strncmp(each->key + strlen(groups[0]), others[i],
-			    strlen(others[i])) != 0;
+			ours = ours && strncmp(each->key, others[i], strlen(others[i])) != 0;
 		if (ours)
 			lose_value(s, each, import_text(s->import, "%s is nothing that is known of "
 			    "Schannel here: taken to have no effect", each->name));

@@ -161,6 +161,10 @@ class Registry(Written):
             self.assertIn('a Windows "%s" are not known' % year, errors)
         self.assertEqual(run("import", "schannel", "--windows", "2012 r2", path)[0], 0)
 
+    def test_a_short_key_that_is_not_known(self):
+        self.assertIn("enabled is nothing that is known of Schannel here", flat(self.reg(
+            "[%s\\Ciphers\\x]\n\"Enabled\"=dword:1\n" % KEY, "--windows", "2016")))
+
     def test_removed_and_set_again(self):
         key = "%s\\Protocols\\TLS 1.0\\%%s]\n" % KEY
         off = "[" + key % "Client" + "\"Enabled\"=dword:0\n"
