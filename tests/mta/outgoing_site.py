@@ -16,7 +16,7 @@ import unittest
 
 from . import lan, milter, partner_hosts, postfix, resolver, waiting, workspace
 from .client import Client
-from .outgoing_model import PROFILES, RULES
+from .outgoing_model import CELLS, PROFILES, RULES
 from .partner_hosts import HOSTS, SERVERS, mx
 from .postfix import Postfix
 
@@ -141,6 +141,28 @@ def agreements(told):
     """By cell, what the report has of mail that went out by its rule."""
     return {cell_of(each["senders"][0]["domain"]): each["out"]
             for each in told["partners"]}
+
+
+class Cells(unittest.TestCase):
+    """What becomes of each cell, played once; each test looks at what it did."""
+
+    without_sanitizers = True
+    maxDiff = None
+
+    @staticmethod
+    def outcomes(expected):
+        """What the model "expected" says of each."""
+        pki = workspace.pki()
+        made = partner_hosts.certificates(pki)
+        return {(rule, server): expected(words(RULES[rule], server, pki), server, made)
+                for rule, server in CELLS}
+
+    def assert_went(self, there, outcome, what):
+        """It came to the right host, if to any, over what the words allow."""
+        self.assertEqual([host for host, _ in there],
+                         [outcome.host] if outcome.sent else [], what)
+        for _, session in there:
+            self.assertIn(session, outcome.sessions, what)
 
 
 class Site:

@@ -23,7 +23,7 @@ import subprocess
 import time
 
 from . import replies, waiting
-from .process import Server
+from .process import Logged, Server
 
 QUEUES = ("active bounce corrupt defer deferred flush hold incoming pid private "
           "saved trace").split()
@@ -148,7 +148,7 @@ def obstacle():
     return "libraries are missing: " + ", ".join(missing) if missing else None
 
 
-class Postfix:
+class Postfix(Logged):
     """See the module. Parameters of main.cf are given by name."""
 
     replies = replies.POSTFIX
@@ -171,13 +171,6 @@ class Postfix:
         self._make_folders()
         self._write_master(services)
         self._write_main(pki, parameters)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
     # Directories and files
 
@@ -250,25 +243,7 @@ class Postfix:
         """Its programs begin anew, with what they log too."""
         self._server.send(signal.SIGHUP)
 
-    def stop(self):
-        """Ends it and whatever of its session is left."""
-        if self._server is not None:
-            self._server.stop()
-
     # What it did
-
-    def log_text(self):
-        """All that it logged."""
-        try:
-            with open(self.log, encoding="utf-8", errors="replace") as text:
-                return text.read()
-        except FileNotFoundError:
-            return ""
-
-    def wait_log(self, pattern):
-        """Waits for a log line that the regular expression is found in."""
-        return waiting.until("log line " + pattern,
-                             lambda: re.search(pattern, self.log_text(), re.MULTILINE))
 
     def command(self, *words, **options):
         """Runs a Postfix command on this instance's configuration."""

@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 
@@ -68,6 +69,35 @@ class Server:
 
 
 PR_SET_CHILD_SUBREAPER = 36
+
+
+class Logged:
+    """A mail server that is started by start(), as _server, and has a file "log"."""
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Ends it and whatever of its session is left."""
+        if self._server is not None:
+            self._server.stop()
+
+    def log_text(self):
+        """All that it logged."""
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as text:
+                return text.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_log(self, pattern):
+        """Waits for a log line that the regular expression is found in."""
+        return waiting.until("log line " + pattern,
+                             lambda: re.search(pattern, self.log_text(), re.MULTILINE))
 
 
 def adopt_orphans():

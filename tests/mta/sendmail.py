@@ -20,7 +20,7 @@ import socket
 import subprocess
 
 from . import replies, waiting, workspace
-from .process import Server
+from .process import Logged, Server
 
 PACKAGES = ("sendmail-bin", "sendmail-cf")
 PROGRAM = "usr/libexec/sendmail/sendmail"
@@ -201,7 +201,7 @@ def obstacle():
     return None
 
 
-class Sendmail:
+class Sendmail(Logged):
     """See the module. "options" are further lines of sendmail.mc."""
 
     replies = replies.SENDMAIL
@@ -223,13 +223,6 @@ class Sendmail:
         os.chmod(self.program, 0o755)
         self._build_shim()
         self._write_config(pki, milter, options)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
     # Files
 
@@ -283,25 +276,7 @@ class Sendmail:
             raise RuntimeError("Sendmail ended: %s%s" % (
                 self._server.error_text(), self.log_text()))
 
-    def stop(self):
-        """Ends it and whatever of its session is left."""
-        if self._server is not None:
-            self._server.stop()
-
     # What it did
-
-    def log_text(self):
-        """All that it logged."""
-        try:
-            with open(self.log, encoding="utf-8", errors="replace") as text:
-                return text.read()
-        except FileNotFoundError:
-            return ""
-
-    def wait_log(self, pattern):
-        """Waits for a log line that the regular expression is found in."""
-        return waiting.until("log line " + pattern,
-                             lambda: re.search(pattern, self.log_text(), re.MULTILINE))
 
     def local(self):
         """A program that talks SMTP on its own (-bs), as mail programs start it."""
