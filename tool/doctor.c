@@ -57,6 +57,8 @@ doctor_look(struct doctor *doctor)
 	    doctor_postfix(doctor);
 	sendmail = (doctor->postfix.count == 0 || doctor->sendmail != NULL) &&
 	    doctor_sendmail(doctor);
+	doctor->saw_postfix = postfix;
+	doctor->saw_sendmail = sendmail;
 	if (!postfix && !sendmail) {
 		doctor_say(doctor, DOCTOR_WARNING, "mta", "there is no mail server here to look "
 		    "at: neither postconf(1) nor Sendmail's sendmail.cf");

@@ -36,6 +36,7 @@ struct doctor {
 	struct tool_files postfix;	/* --postfix: folders with a main.cf */
 	const char *sendmail;		/* --sendmail: a sendmail.cf; NULL: not given */
 	bool json;
+	bool saw_postfix, saw_sendmail;	/* its configuration was looked at */
 	int64_t now;			/* seconds since the epoch */
 
 	/* The settings are there; the policy is NULL where it has errors, which are said. */

@@ -55,7 +55,7 @@ static const char *
 trouble_id(const char *id)
 {
 	static const char *const known[] = { "not-serving", "worker-died", "policy-changed",
-	    "reload-failed", "journal", "watch-silent", "watch-behind" };
+	    "reload-failed", "journal", "watch-silent", "watch-behind", "settings-changed" };
 
 	for (size_t i = 0; id != NULL && i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i], id) == 0)
@@ -75,6 +75,16 @@ say_daemon_trouble(struct doctor *doctor, const json_t *trouble)
 	doctor_fix(doctor, "%s", fix != NULL ? fix : "tlsward status");
 }
 
+/* Whether there is a point of that id. */
+static bool
+was_told(const struct doctor *doctor, const char *id)
+{
+	for (size_t i = 0; i < doctor->count; i++)
+		if (strcmp(doctor->points[i].id, id) == 0)
+			return true;
+	return false;
+}
+
 /* A start reads the settings, and a reload the policy alone. */
 static void
 say_settings_changed(struct doctor *doctor, const json_t *status)
@@ -83,7 +93,7 @@ say_settings_changed(struct doctor *doctor, const json_t *status)
 	int64_t since = told_time(status, "since");
 	struct stat file;
 
-	if (since == 0 || path == NULL || stat(path, &file) != 0 || file.st_mtime <= since)
+	if (was_told(doctor, "settings-changed") || since == 0 || path == NULL || stat(path, &file) != 0 || file.st_mtime <= since)
 		return;
 	doctor_say(doctor, DOCTOR_WARNING, "settings-changed", "%s was changed after the daemon "
 	    "was started: it runs by the settings of then", path);
@@ -106,31 +116,19 @@ say_other_settings(struct doctor *doctor, const json_t *status)
 	doctor_fix(doctor, "tlsward doctor -c %s", theirs);
 }
 
-/* Whether a part of doctor looked at that mail server: its points are called by it. */
-static bool
-was_looked_at(const struct doctor *doctor, const char *name)
-{
-	for (size_t i = 0; i < doctor->count; i++)
-		if (strncmp(doctor->points[i].id, name, strlen(name)) == 0)
-			return true;
-	return false;
-}
-
 /* The one that asks may be another than the one whose configuration is here. */
 static void
 say_other_mta(struct doctor *doctor, const char *name)
 {
-	static const char *const known[] = { "postfix", "sendmail" };
+	bool postfix = name != NULL && strncasecmp(name, "postfix", 7) == 0;
+	bool sendmail = name != NULL && strncasecmp(name, "sendmail", 8) == 0;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (name == NULL || strncasecmp(name, known[i], strlen(known[i])) != 0 ||
-		    was_looked_at(doctor, known[i]))
-			continue;
-		doctor_say(doctor, DOCTOR_WARNING, "mta-asking", "%s asked the daemon last, and its "
-		    "configuration was not looked at", name);
-		doctor_fix(doctor, "tlsward doctor --%s, with the place of its configuration",
-		    known[i]);
-	}
+	if ((!postfix || doctor->saw_postfix) && (!sendmail || doctor->saw_sendmail))
+		return;
+	doctor_say(doctor, DOCTOR_WARNING, "mta-asking", "%s asked the daemon last, and its "
+	    "configuration was not looked at", name);
+	doctor_fix(doctor, "tlsward doctor %s", postfix ? "--postfix, with the folder of its "
+	    "main.cf" : "--sendmail, with its sendmail.cf");
 }
 
 static void
