@@ -14,7 +14,7 @@ import re
 import subprocess
 import unittest
 
-from . import lan, milter, partner_hosts, postfix, resolver, waiting, workspace
+from . import lan, milter, partner_hosts, resolver, waiting, workspace
 from .client import Client
 from .outgoing_model import CELLS, PROFILES, RULES
 from .partner_hosts import HOSTS, SERVERS, mx
@@ -180,7 +180,7 @@ class Site:
             os.path.join(folder, "milter"), *policy(cells, pki, rules), **{
                 "tls_policy_map": "unix:" + self._make_place(),
                 **journal(folder), **settings})
-        self.milter.environment = self._environment(folder)
+        self.milter.environment = self.server.postconf_environment()
 
     def _make_server(self, folder):
         self.write("transport", (r"/^%s(\+\w+)?@/ %s:" % (kind, kind)
@@ -201,18 +201,6 @@ class Site:
             default_destination_concurrency_failed_cohort_limit="1000",
             smtpd_recipient_limit="10000", relay_domains="", smtpd_timeout="300s",
             **self.parameters)
-
-    def _environment(self, folder):
-        """One in which postconf is that of this Postfix."""
-        script = os.path.join(folder, "bin", "postconf")
-        os.makedirs(os.path.dirname(script))
-        with open(script, "w", encoding="ascii") as out:
-            out.write('#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s -c %s "$@"\n' % (
-                postfix.environment().get("LD_LIBRARY_PATH", ""),
-                postfix.program("postconf"), self.server.config))
-        os.chmod(script, 0o755)
-        path = "%s:%s" % (os.path.dirname(script), os.environ["PATH"])
-        return {**os.environ, "PATH": path}
 
     def _make_place(self):
         """The folder of the daemon's socket, and resolv.conf, in the chroot."""

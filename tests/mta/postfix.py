@@ -251,6 +251,17 @@ class Postfix(Logged):
                                "-c", self.config) + words[1:], env=environment(),
                               capture_output=True, check=False, **options)
 
+    def postconf_environment(self):
+        """One in which postconf is that of this Postfix, on its configuration."""
+        script = os.path.join(self.folder, "bin", "postconf")
+        os.makedirs(os.path.dirname(script), exist_ok=True)
+        with open(script, "w", encoding="ascii") as out:
+            out.write('#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s -c %s "$@"\n' % (
+                environment().get("LD_LIBRARY_PATH", ""), program("postconf"), self.config))
+        os.chmod(script, 0o755)
+        path = "%s:%s" % (os.path.dirname(script), os.environ["PATH"])
+        return {**os.environ, "PATH": path}
+
     def held(self):
         """The queue ids of the messages on hold."""
         folder = os.path.join(self.queue, "hold")

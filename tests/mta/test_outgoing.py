@@ -122,7 +122,7 @@ class Outgoing(unittest.TestCase):
             input="".join(json.dumps({"direction": "out", **line}) + "\n"
                           for line in facts), text=True, capture_output=True,
             check=False, timeout=runner.TIMEOUT,
-            env=dict(os.environ, MAIL_CONFIG=cls.server.config))
+            env=cls.server.postconf_environment())
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
