@@ -50,7 +50,7 @@ bool suite_is_tls12(const struct suite *suite);
 
 enum suite_exchange suite_exchange(const struct suite *suite);
 
-/* Secret bits, as OpenSSL has them. */
+/* Secret bits of its key, as OpenSSL before 3.5 counts them for CCM8 too. */
 int suite_bits(const struct suite *suite);
 
 #endif
