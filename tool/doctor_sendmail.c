@@ -303,6 +303,21 @@ say_failure(struct sendmail_look *look)
 	fix_filter(look, look->filter.name);
 }
 
+/* A line that does not go on where it should: the next one has no blank before it. */
+static void
+say_torn(struct sendmail_look *look)
+{
+	const char *text = look->filter.text;
+	size_t length = strlen(text);
+
+	if (length == 0 || text[length - 1] != ',')
+		return;
+	doctor_say(look->doctor, DOCTOR_FAULT, "sendmail-filter", "%s:%u: the line of the filter "
+	    "%s ends in a comma, and the next one does not go on with it, having no blank before "
+	    "it: Sendmail does not start", look->cf.path, look->filter.line, look->filter.name);
+	fix_filter(look, look->filter.name);
+}
+
 static void
 say_timeouts(struct sendmail_look *look)
 {
@@ -349,6 +364,7 @@ static void
 look_at_cf(struct sendmail_look *look)
 {
 	if (say_filter(look)) {
+		say_torn(look);
 		say_lists(look);
 		say_order(look);
 		say_failure(look);

@@ -88,6 +88,8 @@ CASES = {
     "fails for good": (filter_line(", F=R"), "warning", "sendmail-filter-failure", "F=T"),
     "impatient": (filter_line(", F=T, T=C:30s;S:10s;R:2s;E:1m"), "warning",
                   "sendmail-filter-timeout", "R:30s"),
+    "torn": (filter_line(r", F=T,\nT=C:30s;S:10s;R:30s;E:1m"), "fault",
+             "sendmail-filter", "F=T, T=C:30s"),
     "behind a stamp": (both(change(r"^(O InputMailFilters=).*$", r"\1opendkim, tlsward"),
                             change(r"^(Xtlsward.*)$", r"\1\nXopendkim, S=inet:8891@localhost")),
                        "warning", "sendmail-filter-order", "InputMailFilters=tlsward"),
