@@ -21,6 +21,9 @@ static const char *const level_names[] = { "ok", "warning", "fault" };
  * Points
  * ------------------------------------------------------------------ */
 
+static char *make_text(struct doctor *doctor, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
 static char *
 make_text(struct doctor *doctor, const char *format, va_list arguments)
 {
