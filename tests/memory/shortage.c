@@ -7,9 +7,10 @@
  * runs, and reads in it how many allocations there were and what is not freed.
  *
  * With "folder" set the program is not run once but many times: main() is called in a
- * child of its own for every "step"-th allocation from "first" on, which fails, until
- * the last has been reached. Its output and errors are "folder"/N.out and N.err, and
- * a line "N STATUS COUNT LIVE" and the functions that failed are in "folder"/rounds.
+ * child of its own for each number in "folder"/numbers, the allocation that fails. Its
+ * output and errors are "folder"/N.out and N.err, and a line "N STATUS COUNT LIVE" and
+ * the functions that failed are in "folder"/rounds. With "telling" set a round has
+ * "folder"/N.sites, too: for each allocation 8 bytes that stand for who asked.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -45,7 +46,7 @@ struct shortage {
 	atomic_long count;	/* of these since the test set it to 0 */
 	atomic_long live;	/* blocks that nobody has freed yet */
 	atomic_long failed;	/* how many failed */
-	long first, step, last;	/* of the rounds; last 0: all there are */
+	long telling;		/* not 0: rounds tell who asked for what */
 	long now;		/* in seconds, in rounds */
 	char folder[256];
 	char where[2048];	/* the functions that were told no first, innermost first */
@@ -66,11 +67,22 @@ static struct shortage none;
 static struct shortage *shortage = &none;
 static atomic_int started;
 static _Thread_local int telling;
+static int sites = -1;		/* where that is told; -1: it is not */
 static main_function *program;
 static struct {
 	uintptr_t start, size;
 } codes[4];		/* of whom, by the names below */
 static size_t code_count;
+
+/* So many functions of ours tell one place where memory is asked for from another. */
+#define SITE_OURS 2
+#define PARTS_MAX 100
+
+/* The code of all that is loaded: how it is laid out is another each time. */
+static struct {
+	uintptr_t start, size;
+} parts[PARTS_MAX];
+static size_t part_count;
 
 /*
  * The program comes first and has no name; the C library works for it. libmilter, and the
@@ -111,6 +123,40 @@ tell_where(void)
 	telling = 0;
 }
 
+static uint64_t
+site_frame(uint64_t site, uintptr_t frame)
+{
+	size_t i = 0;
+
+	while (i < part_count && frame - parts[i].start >= parts[i].size)
+		i++;
+	if (i < part_count)
+		frame -= parts[i].start;
+	return (site ^ ((uint64_t)i << 32) ^ frame) * 0x9E3779B97F4A7C15u;
+}
+
+/* Tells who asks, whether or not it is given: that caller, and the nearest of ours. */
+static void
+tell_site(void)
+{
+	void *frames[FRAMES_MAX];
+	uint64_t site = 0;
+	int count, ours = 0;
+
+	telling = 1;
+	count = backtrace(frames, FRAMES_MAX);
+	for (int i = 3; i < count && ours < SITE_OURS; i++) {
+		bool is_ours = (uintptr_t)frames[i] - codes[0].start < codes[0].size;
+
+		ours += is_ours;
+		if (i == 3 || is_ours)
+			site = site_frame(site ^ site >> 29, (uintptr_t)frames[i]);
+	}
+	if (write(sites, &site, sizeof(site)) != sizeof(site))
+		abort();
+	telling = 0;
+}
+
 static bool
 counts(const void *caller)
 {
@@ -136,6 +182,8 @@ refused(const void *caller)
 	if (!counts(caller))
 		return false;
 	n = atomic_fetch_add(&shortage->count, 1) + 1;
+	if (sites != -1)
+		tell_site();
 	failing = shortage->failing;
 	if (failing == 0 || n < failing || (n > failing && shortage->lasting == 0))
 		return false;
@@ -218,6 +266,12 @@ find_code(struct dl_phdr_info *info, size_t size, void *context)
 
 	(void)size;
 	(void)context;
+	for (int i = 0; i < info->dlpi_phnum && part_count < PARTS_MAX; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+		    (info->dlpi_phdr[i].p_flags & PF_X) != 0) {
+			parts[part_count].start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+			parts[part_count++].size = info->dlpi_phdr[i].p_memsz;
+		}
 	code_count++;
 	while (coder > 0 && coder < CODERS && strstr(info->dlpi_name, coders[coder]) == NULL)
 		coder++;
@@ -251,16 +305,27 @@ map_control(void)
 	(void)unsetenv("LD_PRELOAD");	/* what the program calls is not meant */
 }
 
-/* Writes what the round's program writes to a file of its own. */
-static void
-write_to(long n, const char *suffix, int fd)
+/* A file of the round. */
+static int
+round_file(long n, const char *suffix)
 {
 	char path[300];
 	int file;
 
 	(void)snprintf(path, sizeof(path), "%s/%ld.%s", shortage->folder, n, suffix);
-	file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (file < 0 || dup2(file, fd) < 0)
+	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (file < 0)
+		abort();
+	return file;
+}
+
+/* Writes what the round's program writes to a file of its own. */
+static void
+write_to(long n, const char *suffix, int fd)
+{
+	int file = round_file(n, suffix);
+
+	if (dup2(file, fd) < 0)
 		abort();
 	(void)close(file);
 }
@@ -271,6 +336,8 @@ play_round(long n, int argc, char **argv, char **environment)
 	(void)lseek(STDIN_FILENO, 0, SEEK_SET);
 	write_to(n, "out", STDOUT_FILENO);
 	write_to(n, "err", STDERR_FILENO);
+	if (shortage->telling != 0)
+		sites = round_file(n, "sites");
 	shortage->count = 0;
 	shortage->failed = 0;
 	shortage->where[0] = '\0';
@@ -279,17 +346,32 @@ play_round(long n, int argc, char **argv, char **environment)
 	return program(argc, argv, environment);
 }
 
+/* The numbers, read at once: children would share the file's place. */
+static char *
+read_numbers(void)
+{
+	static char text[1 << 20];
+	char path[300];
+	int file;
+
+	(void)snprintf(path, sizeof(path), "%s/numbers", shortage->folder);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
+		abort();
+	(void)close(file);
+	return text;
+}
+
 static int
 play_rounds(int argc, char **argv, char **environment)
 {
-	char path[300];
-	long live = shortage->live;
+	char path[300], *numbers = read_numbers();
+	long live = shortage->live, n;
 	int rounds, status;
 
 	(void)snprintf(path, sizeof(path), "%s/rounds", shortage->folder);
 	rounds = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	for (long n = shortage->first; shortage->last == 0 || n <= shortage->last;
-	    n += shortage->step) {
+	while ((n = strtol(numbers, &numbers, 10)) > 0) {
 		pid_t child = fork();
 
 		if (child == 0)
@@ -300,8 +382,6 @@ play_rounds(int argc, char **argv, char **environment)
 		    WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
 		    shortage->count, shortage->live - live, shortage->where);
 		shortage->live = live;
-		if (shortage->count < n)
-			break;
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@ TLSWARD_SHORTAGE_LIBRARY names what it was built as.
 
 import mmap
 import os
+import random
 import struct
 import tempfile
 
@@ -14,10 +15,17 @@ import runner
 LIBRARY = os.environ.get("TLSWARD_SHORTAGE_LIBRARY") or runner.find_program(
     "tests/memory/shortage.so")
 EVERYBODYS, OURS, LIBRARIES = range(3)
-WORDS = ("failing", "lasting", "process", "whose", "count", "live", "failed", "first",
-         "step", "last", "now")
+WORDS = ("failing", "lasting", "process", "whose", "count", "live", "failed", "telling",
+         "now")
 SIZES = (256, 2048)
 NOW = 1796000000
+
+
+def spread(count, tried):
+    """So many numbers up to count, from one taken at random; None: 25, always the same."""
+    step = max(1, count // (25 if tried is None else int(tried) or max(1, count)))
+    first = (step - 1) // 2 if tried is None else random.randrange(step)
+    return range(first + 1, count + 1, step)
 
 
 class Shortage:

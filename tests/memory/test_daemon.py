@@ -7,12 +7,11 @@ metrics, a reload: each is done
 again and again, with another allocation failing each time, once and with all after it,
 the libraries' among them. Whichever it is: nothing goes through that the policy refuses
 or holds, the worker lives, the policy in force stays, and afterwards all is as before,
-with no block more than it had. TLSWARD_ALLOCATIONS says how many are tried of each; 0:
-every one.
+with no block more than it had. The same of them are tried each time; TLSWARD_ALLOCATIONS
+says how many of each instead, from one taken at random; 0: every one.
 """
 
 import os
-import random
 import shutil
 import signal
 import socket
@@ -28,7 +27,7 @@ from mta import process, rawmilter, waiting	# noqa: E402
 from mta.milter import SERVICE, Milter	# noqa: E402
 from memory import shortage	# noqa: E402
 
-TRIED = int(os.environ.get("TLSWARD_ALLOCATIONS", "25"))
+TRIED = os.environ.get("TLSWARD_ALLOCATIONS")
 POLICY = """from acme.example { require tls; otherwise reject }
 from held.example { require tls; otherwise quarantine }
 from pinned.example { require certificate fingerprint sha256:%s; require cipher "HIGH" }
@@ -195,9 +194,8 @@ class Daemon(unittest.TestCase):
         self.addCleanup(self.control.fail, 0)
         live = self.settle()
         wanted = self.count(work)
-        step = max(1, wanted // TRIED) if TRIED else 1
         for lasting in kinds:
-            for n in range(random.randrange(step) + 1, wanted + 1, step):
+            for n in shortage.spread(wanted, TRIED):
                 self.control.fail(n, lasting)
                 wrong = self.ask(work)
                 self.control.failing = 0

@@ -3,18 +3,20 @@
 """tlsward while memory runs out: each allocation fails once, then with all after it.
 
 Whichever it is: the answer is whole, or the status is 2 and a message says that memory
-is short; nothing crashes, and nothing is left unfreed. TLSWARD_ALLOCATIONS says how many
-of a command's allocations are tried, spread over all of them; 0: every one, which takes
-an hour.
+is short; nothing crashes, and nothing is left unfreed. One allocation is tried of each
+place that asks for memory, as the functions that led there tell it, in whichever command
+is the first to come there. TLSWARD_ALLOCATIONS says how many of each command's
+allocations are tried instead, spread over all of them from one taken at random; 0: every
+one, which takes an hour.
 """
 
 import collections
 import datetime
 import gzip
 import os
-import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import unittest
@@ -26,7 +28,7 @@ import runner	# noqa: E402
 import sample_journal	# noqa: E402
 from memory import shortage	# noqa: E402
 
-TRIED = int(os.environ.get("TLSWARD_ALLOCATIONS", "25"))
+TRIED = os.environ.get("TLSWARD_ALLOCATIONS")
 CASES = os.path.join(runner.TOP, "tests", "cases")
 ENOUGH = 1 << 40	# no command allocates as often
 NO_MEMORY = re.compile(b"not enough memory|Cannot allocate memory")
@@ -156,13 +158,14 @@ def fill(folder):
                         days=2, domains=13)
 
 
-Round = collections.namedtuple("Round", "number status count live where out errors")
+Round = collections.namedtuple("Round", "number status count live where out errors sites")
 
 
-def play(folder, command, reads, **words):
+def play(folder, command, reads, numbers, **words):
     """The rounds of a command; see shortage.c."""
     rounds = runner.tempfile.mkdtemp(dir=folder)
     control = shortage.Shortage(rounds, folder=rounds, now=shortage.NOW, **words)
+    write(rounds, "numbers", "\n".join(map(str, numbers)))
     with open(os.path.join(folder, reads) if reads else os.devnull, "rb") as stream:
         subprocess.run([runner.TLSWARD, *command], stdin=stream, cwd=folder, check=True,
                        env={**control.environment, "PATH": runner.NO_POSTCONF,
@@ -173,7 +176,8 @@ def play(folder, command, reads, **words):
                 number, status, count, live, _, where = re.match(
                     r"(\d+) (-?\d+) (\d+) (-?\d+)( (.*))?$", line).groups()
                 yield Round(int(number), int(status), int(count), int(live), where or "",
-                            contents(rounds, number, "out"), contents(rounds, number, "err"))
+                            contents(rounds, number, "out"), contents(rounds, number, "err"),
+                            contents(rounds, number, "sites") if control.telling else b"")
     finally:
         shutil.rmtree(rounds)
 
@@ -208,15 +212,25 @@ class Commands(unittest.TestCase):
         cls.folder = runner.tempfile.mkdtemp(prefix="tlsward-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         fill(cls.folder)
+        cls.seen = collections.defaultdict(set)
+
+    def chosen(self, whole, kind):
+        """The numbers of those that are tried; "kind" is what was tried already."""
+        if TRIED is not None:
+            return shortage.spread(whole.count, TRIED)
+        sites = [site for site, in struct.iter_unpack("=Q", whole.sites)]
+        self.assertEqual(len(sites), whole.count)
+        first = {site: number for number, site in reversed(list(enumerate(sites, 1)))}
+        new = set(first) - self.seen[kind]
+        self.seen[kind] |= new
+        return sorted(first[site] for site in new)
 
     def hold(self, command, reads, whose, lasting):
         """All rounds of a command, or so many of them."""
-        whole = next(play(self.folder, command, reads, whose=whose, first=ENOUGH, step=1))
+        whole = next(play(self.folder, command, reads, (ENOUGH,), whose=whose, telling=1))
         self.assertIn(whole.status, (0, 1), whole.errors)
-        step = max(1, whole.count // TRIED) if TRIED else 1
-        first = random.randrange(step) + 1
-        for tried in play(self.folder, command, reads, whose=whose, lasting=lasting,
-                          first=first, step=step, last=whole.count):
+        for tried in play(self.folder, command, reads, self.chosen(whole, (whose, lasting)),
+                          whose=whose, lasting=lasting):
             why = wrong(tried, whole, lasting or command[0] == ENDS)
             if why:
                 raise runner.Failure("%s, allocation %d of %d%s (whose %d): %s\n  at %s" % (
