@@ -68,6 +68,7 @@ class Refused(BypassCase):
 class Followed(BypassCase):
     """With follow-accepted no one is heard of too late."""
 
+    without_sanitizers = True
     settings = {"follow_accepted": "yes"}
 
     def test_who_was_not_named_before(self):

@@ -56,6 +56,8 @@ def names(text):
 
 
 class Dashboards(MetricsCase):
+    without_sanitizers = True
+
     def setUp(self):
         super().setUp()
         self.milter.start()

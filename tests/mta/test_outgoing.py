@@ -72,6 +72,8 @@ def random_rule(chance, pki):
 
 
 class Outgoing(unittest.TestCase):
+    without_sanitizers = True
+
     @classmethod
     def setUpClass(cls):
         cls.pki = workspace.pki()

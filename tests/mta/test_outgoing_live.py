@@ -100,6 +100,7 @@ def play(folder, pki):
 class Live(unittest.TestCase):
     """Played once; each test looks at a step of it."""
 
+    without_sanitizers = True
     mta = "postfix"
     maxDiff = None
 

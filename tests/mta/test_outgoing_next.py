@@ -127,6 +127,7 @@ def play(folder, pki):
 class Next(unittest.TestCase):
     """Played once; each test looks at what happened."""
 
+    without_sanitizers = True
     mta = "postfix"
     maxDiff = None
 

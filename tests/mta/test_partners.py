@@ -159,6 +159,7 @@ class Agreements(AgreementsOfAnyServer, MilterCase):
 class AgreementsBehindSendmail(AgreementsOfAnyServer, SendmailCase):
     """Behind Sendmail."""
 
+    without_sanitizers = True
     taken = replies.SENDMAIL.recipient(OURS)
 
 

@@ -181,6 +181,7 @@ class PostfixReview(ReviewOfAnyServer, unittest.TestCase):
 
 
 class SendmailReview(ReviewOfAnyServer, unittest.TestCase):
+    without_sanitizers = True
     mta = "sendmail"
     kind = traffic.SendmailTraffic
     # Sendmail was told the relays' addresses, and names no others.
