@@ -126,10 +126,10 @@ struct limited {
 };
 
 static const struct limited limited[] = {
-	{ "socket", { IS(0, AF_UNIX) }, 1 },
+	{ "socket", { IS(0, AF_UNIX) }, CONFINE_SEES_SOCKETS },
 	/* With this flag they connect, too. */
-	{ "sendto", { HAS(3, MSG_FASTOPEN, 0) }, 1 },
-	{ "sendmsg", { HAS(2, MSG_FASTOPEN, 0) }, 1 },
+	{ "sendto", { HAS(3, MSG_FASTOPEN, 0) }, CONFINE_SEES_SOCKETS },
+	{ "sendmsg", { HAS(2, MSG_FASTOPEN, 0) }, CONFINE_SEES_SOCKETS },
 	{ "ioctl", { IS(1, TCGETS) }, 1 },
 	{ "ioctl", { IS(1, FIONREAD) }, 1 },
 	{ "ioctl", { IS(1, FIONBIO) }, 1 },
@@ -247,7 +247,8 @@ filter_load(struct filter *filter, enum confine_role role,
 		FILTER_LIMIT(filter, working_limited);
 		filter_add_own_signals(filter);
 	}
-	filter_families(filter, service);
+	if (CONFINE_SEES_SOCKETS)
+		filter_families(filter, service);
 	filter_deny(filter);
 	/* As a tree: a call is looked up in a few steps. */
 	if (filter->error == 0)

@@ -4,8 +4,7 @@
  * seccomp(2), by libseccomp: no other program is run, no socket made but for the
  * system's log and one service that is asked, nobody's memory looked into. Which files
  * can be opened is for the user to say that the daemon has become: a filter sees no
- * names. On machines that make sockets through socketcall(2), as 32-bit x86 does, it does
- * not see families either. From Linux 6.7 on Landlock keeps TCP sockets that are there
+ * names. From Linux 6.7 on Landlock keeps TCP sockets that are there
  * from connecting anew.
  *
  * SPDX-License-Identifier: ISC
@@ -14,6 +13,7 @@
 #define TLSWARD_MILTER_CONFINE_H
 
 #include <stdbool.h>
+#include <sys/syscall.h>
 
 #define CONFINE_ERROR_MAX 256
 
@@ -30,6 +30,17 @@
 #endif
 #ifndef CONFINE_SANITIZED
 #define CONFINE_SANITIZED false
+#endif
+
+/*
+ * Whether a filter sees the arguments of sockets' calls: their family, and flags. Where a C
+ * library makes them by socketcall(2), as on i386, they are in memory, and all sockets may
+ * be made.
+ */
+#ifdef SYS_socketcall
+#define CONFINE_SEES_SOCKETS 0
+#else
+#define CONFINE_SEES_SOCKETS 1
 #endif
 
 /*

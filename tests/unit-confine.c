@@ -271,7 +271,8 @@ test_threads(void **state)
 {
 	(void)state;
 	assert_both(start_thread, 0);
-	assert_both(use_socket_in_thread, EPERM);
+	if (CONFINE_SEES_SOCKETS)
+		assert_both(use_socket_in_thread, EPERM);
 }
 
 /* ------------------------------------------------------------------ *
@@ -410,9 +411,11 @@ test_service(void **state)
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&here, &size), 0);
 	service = (struct sockaddr *)&here;
 	assert_both(call_service, 0);
-	assert_both(send_somewhere, ENOSYS);
-	assert_both(send_elsewhere, ENOSYS);
-	assert_both(ask_kernel, ENOSYS);
+	if (CONFINE_SEES_SOCKETS) {
+		assert_both(send_somewhere, ENOSYS);
+		assert_both(send_elsewhere, ENOSYS);
+		assert_both(ask_kernel, ENOSYS);
+	}
 	assert_both(listen_somewhere, ENOSYS);
 	assert_both(open_unix, 0);
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 4)
@@ -426,11 +429,13 @@ static void
 test_sockets(void **state)
 {
 	(void)state;
+	assert_both(open_unix, 0);
+	assert_both(listen_anew, ENOSYS);
+	if (!CONFINE_SEES_SOCKETS)
+		return;
 	assert_both(call_elsewhere, EPERM);
 	assert_both(send_elsewhere, EPERM);
 	assert_both(ask_kernel, EPERM);
-	assert_both(open_unix, 0);
-	assert_both(listen_anew, ENOSYS);
 	assert_both(send_fast, ENOSYS);
 }
 
