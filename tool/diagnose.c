@@ -290,7 +290,6 @@ print_passage(const struct diagnose_run *run, const struct passage *passage)
 {
 	struct buffer text = BUFFER_INIT, out = BUFFER_INIT;
 	json_t *document = run->json ? json_of(passage) : people_of(passage);
-	bool explained;
 	int status;
 
 	if (run->json) {
@@ -308,9 +307,8 @@ print_passage(const struct diagnose_run *run, const struct passage *passage)
 	}
 	buffer_free(&text);
 	buffer_free(&out);
-	explained = passage->count > 0 && passage->findings[0].root;
-	return status == STATUS_FINE && passage->unknown.count > 0 && !explained ?
-	    STATUS_NO : status;
+	return status != STATUS_FINE ? status :
+	    passage->unknown.count > 0 ? STATUS_NO : STATUS_FINE;
 }
 
 /* ------------------------------------------------------------------ *
@@ -415,7 +413,7 @@ const struct command command_diagnose = {
 	    "  -c FILE, --config FILE  the settings; one's own file \"diagnoses\" is beside it\n\n"
 	    "What was copied out of consoles, logs, bounces and event viewers. An operand\n"
 	    "that names a file is that file, any other is text; - or none is standard\n"
-	    "input. The status is 1 where nothing that is known explains the errors.\n",
+	    "input. The status is 1 where something that looks like an error is not known.\n",
 	.examples =
 	    "  tlsward diagnose 'SSL alert number 48'\n"
 	    "  tlsward diagnose --system domino console.log\n"
