@@ -139,8 +139,8 @@ class Examples(unittest.TestCase):
 
     @classmethod
     def shell(cls, command):
-        command = command.replace("/etc/tlsward", cls.folder).replace(
-            "/var/log/mail.log", os.path.join(cls.folder, "mail.log"))
+        for path in ("/etc/tlsward", "/etc/postfix", "/var/log"):
+            command = command.replace(path, cls.folder)
         return subprocess.run(
             ["sh", "-ec", command], cwd=cls.folder, capture_output=True, text=True,
             timeout=TIMEOUT, check=False, env=dict(
