@@ -7,9 +7,11 @@
 #include "tool/doctor_sendmail.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tool/doctor_ours.h"
@@ -341,6 +343,41 @@ say_timeouts(struct sendmail_look *look)
 }
 
 /* ------------------------------------------------------------------ *
+ * Whether it is what Sendmail runs by
+ * ------------------------------------------------------------------ */
+
+/* When a file was changed; 0: there is none. */
+static time_t
+changed_at(const char *path)
+{
+	struct stat status;
+
+	return path != NULL && stat(path, &status) == 0 ? status.st_mtime : 0;
+}
+
+/* Of the file it is made from, and by the time when Sendmail wrote its process id. */
+static void
+say_age(struct sendmail_look *look)
+{
+	const char *path = look->cf.path, *pid = cf_option(&look->cf, "PidFile", NULL);
+	size_t length = strlen(path);
+	char mc[PATH_MAX] = "";
+
+	if (length > 3 && strcmp(path + length - 3, ".cf") == 0)
+		(void)snprintf(mc, sizeof(mc), "%.*s.mc", (int)length - 3, path);
+	if (changed_at(mc) > changed_at(path)) {
+		doctor_say(look->doctor, DOCTOR_WARNING, "sendmail-mc", "%s was changed after %s "
+		    "was made of it: what is new in it is not in force", mc, path);
+		doctor_fix(look->doctor, "m4 %s > %s (on Debian: sendmailconfig), then restart "
+		    "Sendmail", mc, path);
+	} else if (changed_at(pid) != 0 && changed_at(pid) < changed_at(path)) {
+		doctor_say(look->doctor, DOCTOR_WARNING, "sendmail-restart", "%s was changed after "
+		    "Sendmail was started (%s): it runs by the file of then", path, pid);
+		doctor_fix(look->doctor, "systemctl restart sendmail");
+	}
+}
+
+/* ------------------------------------------------------------------ *
  * The whole
  * ------------------------------------------------------------------ */
 
@@ -371,6 +408,7 @@ look_at_cf(struct sendmail_look *look)
 		say_timeouts(look);
 		sendmail_socket_points(look);
 	}
+	say_age(look);
 	say_undefined(look);
 	say_daemons_tls(look);
 	sendmail_tls_points(look);

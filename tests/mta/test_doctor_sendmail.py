@@ -265,6 +265,21 @@ class Doctor(unittest.TestCase):
         self.assertIn("socket-group", point["fix"])
         self.assertEqual(self.doctor(option("RunAsUser", "daemon:mail")), [])
 
+    def test_what_is_not_in_force(self):
+        path = os.path.join(self.folder, "sendmail.cf")
+        self.assertEqual(self.doctor(RIGHT["as it is"]), [])
+        for name, when, finding in ((path[:-2] + "mc", 2 ** 31 - 9, "sendmail-mc"),
+                                    (path[:-2] + "mc", 9, None),
+                                    (os.path.join(self.folder, "pid"), 9, "sendmail-restart"),
+                                    (os.path.join(self.folder, "pid"), 2 ** 31 - 9, None)):
+            with open(name, "w", encoding="ascii"):
+                pass
+            os.utime(name, (when, when))
+            found = [point["id"] for point in self.doctor(
+                option("PidFile", "{folder}/pid"))]
+            os.unlink(name)
+            self.assertEqual(found, [finding] if finding else [])
+
     def test_no_configuration(self):
         point, = self.points(os.path.join(self.folder, "nowhere.cf"))
         self.assertEqual((point["level"], point["id"]), ("fault", "sendmail"))
