@@ -14,6 +14,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +28,8 @@ int accept4(int fd, void *address, void *length, int flags);
 /* Set before threads start. */
 static struct log *words_go_to;
 static size_t shares;
+static int many = -1;			/* the epoll that is accepted from */
+static unsigned short many_family;	/* sa_family_t */
 static struct limiter limiter;
 
 void
@@ -33,6 +37,14 @@ sockets_prepare_accept(struct log *log, size_t services)
 {
 	words_go_to = log;
 	shares = services;
+	many = -1;
+}
+
+void
+sockets_accept_from_many(int epoll, int family)
+{
+	many = epoll;
+	many_family = (unsigned short)family;
 }
 
 /*
@@ -65,6 +77,26 @@ accept4(int fd, void *address, void *length, int flags)
 	return (int)made;
 }
 
+/*
+ * The kernel names each socket that is ready in its turn (epoll_wait(2)), so that a busy
+ * one does not keep the others waiting.
+ */
+static int
+accept_from_many(int epoll, void *address)
+{
+	struct epoll_event ready;
+	int made;
+
+	if (epoll_wait(epoll, &ready, 1, 0) != 1) {
+		errno = EAGAIN;
+		return -1;
+	}
+	made = accept4(ready.data.fd, NULL, NULL, 0);
+	if (made != -1)
+		memcpy(address, &many_family, sizeof(many_family));
+	return made;
+}
+
 /* libmilter's: the others look for room themselves, or have room of their own. */
 int
 accept(int fd, void *address, void *length)
@@ -73,7 +105,7 @@ accept(int fd, void *address, void *length)
 
 	if (!descriptors_left(fd, shares * descriptors_share()))
 		return refuse_for_now();
-	made = accept4(fd, address, length, 0);
+	made = fd == many ? accept_from_many(fd, address) : accept4(fd, address, length, 0);
 	/* An error of the connection that is gone already is none of the listener's. */
 	if (made == -1 && !is_over(errno) && !descriptors_short(errno))
 		errno = ECONNABORTED;

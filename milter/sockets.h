@@ -10,28 +10,26 @@
 #define TLSWARD_MILTER_SOCKETS_H
 
 #include <stdbool.h>
-#include <sys/stat.h>
 
 #include "milter/log.h"
 #include "milter/privileges.h"
+#include "milter/socket_file.h"
 #include "settings/settings.h"
-
-#define SOCKETS_ERROR_MAX 512
 
 struct sockaddr;
 
-/* The file of a UNIX socket as it was made. */
-struct socket_file {
-	const char *path;		/* the settings'; NULL: there is no such file */
-	bool spare;			/* the daemon serves all the same without it */
-	struct stat made;
-};
-
-#define SOCKETS_FILES 4
+/* The milter's, and those of the policy service, the TLS policy map and control. */
+#define SOCKETS_FILES (SETTINGS_LISTEN_MAX + 3)
 
 struct sockets {
-	struct socket_file files[SOCKETS_FILES];	/* of the first four below */
-	int milter_fd;			/* that libmilter listens on; -1: none yet */
+	struct socket_file files[SOCKETS_FILES];
+	/*
+	 * That libmilter listens on; -1: none yet. Where there are several sockets it is an
+	 * epoll of all "listeners"; there are none where it is the one socket.
+	 */
+	int milter_fd;
+	int listeners[SETTINGS_LISTEN_MAX];
+	size_t listeners_count;
 	int service_fd;			/* the policy service's; -1: there is none */
 	int map_fd;			/* the TLS policy map's; -1: likewise */
 	int control_fd;			/* that `tlsward status` and `reload` ask; -1: likewise */
@@ -60,6 +58,15 @@ bool sockets_open(struct sockets *sockets, const struct settings *settings,
  * they are not. libmilter leaves "services" beside it a share each.
  */
 void sockets_prepare_accept(struct log *log, size_t services);
+
+/*
+ * accept() on "epoll" takes from one of the sockets in it, each in its turn, and says that
+ * the peer's address is of "family": libmilter looks at no more of it.
+ */
+void sockets_accept_from_many(int epoll, int family);
+
+/* Where libmilter's words go; NULL: to standard error. Before threads start. */
+void sockets_hear_libmilter(struct log *log);
 
 /*
  * A UNIX socket that was made and is not where it was any more, or NULL; of the control

@@ -424,7 +424,8 @@ log_serving(const struct worker *worker)
 	const struct settings *settings = worker->daemon->settings;
 	struct log *log = worker->daemon->log;
 
-	log_message(log, SEVERITY_INFO, "serving on %s", settings->listen);
+	for (size_t i = 0; i < settings->listen.count; i++)
+		log_message(log, SEVERITY_INFO, "serving on %s", settings->listen.address[i]);
 	if (worker->listener != NULL)
 		log_message(log, SEVERITY_INFO, "policy service on %s: %s",
 		    settings->policy_service, answer_manner(settings));

@@ -55,10 +55,11 @@ static void
 check_socket_mode(const struct check *c)
 {
 	const struct settings *settings = c->settings;
-	bool is_file = settings_unix_path(settings->listen) != NULL ||
-	    settings_unix_path(settings->policy_service) != NULL ||
+	bool is_file = settings_unix_path(settings->policy_service) != NULL ||
 	    settings_unix_path(settings->tls_policy_map) != NULL;
 
+	for (size_t i = 0; i < settings->listen.count; i++)
+		is_file |= settings_unix_path(settings->listen.address[i]) != NULL;
 	if (is_file && (settings->socket_mode & S_IWOTH) != 0 &&
 	    !settings->socket_world_writable)
 		setting_complain(c, SEVERITY_ERROR, NULL, SETTING_socket_mode,
@@ -68,20 +69,30 @@ check_socket_mode(const struct check *c)
 		    (unsigned)settings->socket_mode);
 }
 
-/* No two answer at one address. */
+/* Whether the milter listens at an address. */
+static bool
+is_listened_on(const struct settings_listen *listen, const char *address)
+{
+	for (size_t i = 0; i < listen->count; i++)
+		if (strcmp(listen->address[i], address) == 0)
+			return true;
+	return false;
+}
+
+/* No two answer at one address; no two lines of "listen" do, as they are read. */
 static void
 check_twice(const struct check *c)
 {
 	static const size_t numbers[] = { SETTING_listen, SETTING_policy_service,
 	    SETTING_tls_policy_map, SETTING_metrics, SETTING_control };
 	const struct settings *settings = c->settings;
-	const char *const addresses[] = { settings->listen, settings->policy_service,
+	const char *const addresses[] = { NULL, settings->policy_service,
 	    settings->tls_policy_map, settings->metrics, settings->control };
 
 	for (size_t i = 1; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		for (size_t j = 0; j < i; j++)
-			if (addresses[i] != NULL && addresses[j] != NULL &&
-			    strcmp(addresses[i], addresses[j]) == 0)
+		for (size_t j = 0; j < i && addresses[i] != NULL; j++)
+			if (j == 0 ? is_listened_on(&settings->listen, addresses[i]) :
+			    addresses[j] != NULL && strcmp(addresses[i], addresses[j]) == 0)
 				setting_complain(c, SEVERITY_ERROR, NULL, numbers[i],
 				    "%s and %s are the same address",
 				    settings_table[numbers[j]].name,

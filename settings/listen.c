@@ -180,6 +180,42 @@ setting_take_address(struct setting_value *value)
 	return setting_expect(value, value->setting->values);
 }
 
+/* Makes room for the first address that is set, in the default's place. */
+static void
+forget_default(struct settings_listen *listen)
+{
+	if (listen->count != 1 || listen->at[0].line != 0)
+		return;
+	free(listen->address[0]);
+	listen->count = 0;
+}
+
+bool
+setting_take_listen(struct setting_value *value)
+{
+	struct settings_listen *listen = value->member;
+	char *address = NULL;
+	bool taken;
+
+	value->member = &address;
+	taken = setting_take_address(value);
+	for (size_t i = 0; taken && i < listen->count; i++)
+		if (listen->at[i].line != 0 && strcmp(listen->address[i], address) == 0)
+			taken = setting_refuse(value, "this address is that of line %u already",
+			    listen->at[i].line);
+	if (taken && listen->count == SETTINGS_LISTEN_MAX)
+		taken = setting_refuse(value, "there can be %d lines of listen at most",
+		    SETTINGS_LISTEN_MAX);
+	if (!taken) {
+		free(address);
+		return false;
+	}
+	forget_default(listen);
+	listen->address[listen->count] = address;
+	listen->at[listen->count++] = value->at;
+	return true;
+}
+
 bool
 setting_take_control(struct setting_value *value)
 {

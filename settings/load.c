@@ -33,6 +33,8 @@ settings_free(struct settings **settings)
 	for (size_t i = 0; i < SETTING_COUNT; i++)
 		if (settings_table[i].is_string)
 			free(*(char **)(void *)((char *)old + settings_table[i].offset));
+	for (size_t i = 0; i < old->listen.count; i++)
+		free(old->listen.address[i]);
 	free(old->log_path);
 	free(old->tls_policy_next_map);
 	free(old);
@@ -46,7 +48,8 @@ new_defaults(void)
 
 	for (size_t i = 0; i < SETTING_COUNT && settings != NULL; i++) {
 		struct setting_value value = {
-			&settings_table[i], settings, NULL, settings_table[i].fallback, ""
+			.setting = &settings_table[i], .settings = settings,
+			.text = settings_table[i].fallback
 		};
 
 		if (value.text != NULL && !setting_give(&value))

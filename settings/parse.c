@@ -43,6 +43,7 @@ struct parser {
 	const char *text;		/* of the line, of "length" bytes */
 	size_t length;
 	unsigned number;
+	struct setting_place place;	/* of its name */
 	struct buffer name, value, error;
 	bool failed;				/* memory was short */
 };
@@ -198,19 +199,22 @@ complain_of_name(struct parser *parser, size_t at)
 		line_fault(parser, at, "unknown setting \"%.60s\"", name);
 }
 
-/* Was this setting seen before? If not, it is now. */
+/* Was this setting seen before? If not, it is now. One of them may have several lines. */
 static bool
 is_first(struct parser *parser, size_t at, const struct setting *setting)
 {
 	struct setting_place *first =
 	    &parser->settings->set_at[setting - settings_table];
 
+	parser->place = (struct setting_place){ parser->number, line_column(parser, at) };
+	if (first->line != 0 && setting->take == setting_take_listen)
+		return true;
 	if (first->line != 0) {
 		line_fault(parser, at, "%s is set twice: first at %.200s:%u:%u",
 		    setting->name, parser->file, first->line, first->column);
 		return false;
 	}
-	*first = (struct setting_place){ parser->number, line_column(parser, at) };
+	*first = parser->place;
 	return true;
 }
 
@@ -218,7 +222,8 @@ static void
 take_value(struct parser *parser, size_t at, const struct setting *setting)
 {
 	struct setting_value value = {
-		setting, parser->settings, NULL, parser->value.text, ""
+		.setting = setting, .settings = parser->settings, .text = parser->value.text,
+		.at = parser->place
 	};
 
 	if (parser->value.failed) {

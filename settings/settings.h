@@ -31,6 +31,21 @@ enum settings_digest {
 enum settings_on_error { SETTINGS_ON_ERROR_TEMPFAIL, SETTINGS_ON_ERROR_ACCEPT };
 enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE };
 
+/* Where a setting is set; line 0: nowhere. */
+struct setting_place {
+	unsigned line, column;
+};
+
+/* An MTA has an instance for a few purposes, not for each customer. */
+#define SETTINGS_LISTEN_MAX 64
+
+/* The one setting with several lines: each is an address, and none is there twice. */
+struct settings_listen {
+	size_t count;			/* 1 or more */
+	char *address[SETTINGS_LISTEN_MAX];
+	struct setting_place at[SETTINGS_LISTEN_MAX];
+};
+
 /*
  * All settings: SETTING(type, member, name, take, values, default, without, about).
  * "take" is a way to take a value, in settings/table.h; "values" what it may be: where
@@ -38,7 +53,7 @@ enum settings_log { SETTINGS_LOG_SYSLOG, SETTINGS_LOG_STDERR, SETTINGS_LOG_FILE 
  * and "without" what that means. What is added here needs no more than a user.
  */
 #define SETTINGS(SETTING) \
-	SETTING(char *, listen, "listen", address, \
+	SETTING(struct settings_listen, listen, "listen", listen, \
 	    "unix:/path | inet:host:port | inet6:[host]:port", \
 	    "unix:/run/tlsward/milter.sock", NULL, "where the MTA reaches the daemon") \
 	SETTING(mode_t, socket_mode, "socket-mode", octal, "octal", "0660", NULL, \
@@ -132,11 +147,6 @@ enum {
 #define SETTING_NUMBER(type, member, ...) SETTING_##member,
 	SETTINGS(SETTING_NUMBER)
 	SETTING_COUNT
-};
-
-/* Where a setting is set; line 0: nowhere. */
-struct setting_place {
-	unsigned line, column;
 };
 
 /* Room for the exclusions of main.cf: a value stays within what Postfix reads. */
@@ -275,6 +285,39 @@ const char *settings_look_up(const char *address, struct addrinfo **found);
  */
 struct sockaddr;
 int settings_listen_at(const struct sockaddr *address, unsigned length, int backlog);
+
+/* What the daemon's process is called. */
+#define SETTINGS_DAEMON "tlsward-milter"
+
+#define HOLDER_NAME_SIZE 32
+
+/* Who listens at an address. */
+struct holder {
+	enum policy_tri ours;		/* a daemon of ours; unknown: it cannot be seen */
+	long pid;			/* 0: it cannot be told who */
+	char name[HOLDER_NAME_SIZE];	/* the process's */
+};
+
+/*
+ * Finds out who listens at an address as settings have it, without a connection to it.
+ * False where memory was short: then there may be somebody else.
+ */
+bool settings_find_holder(const char *address, struct holder *holder);
+
+/* Whether somebody does; *no_memory, which is not cleared, where that cannot be told. */
+bool settings_is_held(const char *address, bool *no_memory);
+
+#define SETTINGS_WHY_MAX 512
+
+/* What to do where settings_look_up() fails. */
+#define SETTINGS_NO_HOST ": write its address, or name it in /etc/hosts"
+
+/*
+ * Says in one line why no socket of that group can be made at an address, by the "error"
+ * that whoever acts now got, and what to do. "identity" is whom the daemon becomes.
+ */
+void settings_why_not(const struct identity *identity, gid_t group, const char *address,
+    int error, char why[SETTINGS_WHY_MAX]);
 
 /* Whether whoever acts now can make a file in the folder of that path; else errno. */
 bool settings_can_make(const char *path);

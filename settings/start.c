@@ -3,7 +3,6 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -18,13 +17,8 @@
 #include "settings/table.h"
 #include "base/diag.h"
 
-#define DAEMON "tlsward-milter"
-
 /* Whose the processes of Postfix are that connect. */
 #define POSTFIX "postfix"
-
-/* More than so many sockets do not listen at one address. */
-#define INODES_MAX 8
 
 struct start {
 	const struct settings *settings;
@@ -41,23 +35,13 @@ note_memory(const struct start *start)
 	*start->no_memory |= errno == ENOMEM;
 }
 
-/* The folder of a file, of PATH_MAX bytes. */
-static void
-folder_of_file(const char *path, char folder[PATH_MAX])
-{
-	const char *slash = strrchr(path, '/');
-	size_t length = slash == path ? 1 : (size_t)(slash - path);
-
-	(void)snprintf(folder, PATH_MAX, "%.*s", (int)length, path);
-}
-
 bool
 settings_can_make(const char *path)
 {
 	char folder[PATH_MAX];
 	struct stat st;
 
-	folder_of_file(path, folder);
+	setting_folder(path, folder);
 	if (stat(folder, &st) != 0)
 		return false;
 	if (!S_ISDIR(st.st_mode)) {
@@ -68,153 +52,56 @@ settings_can_make(const char *path)
 }
 
 /* ------------------------------------------------------------------ *
- * Who listens at an address: Linux tells it without a connection
- * ------------------------------------------------------------------ */
-
-struct listeners {
-	unsigned long inodes[INODES_MAX];
-	size_t count;
-};
-
-/* Whether a line of /proc/self/net/tcp or tcp6 is of a socket that listens at a port. */
-static bool
-listens_at_port(const char *line, const void *port, unsigned long *inode)
-{
-	unsigned local, state;
-
-	return sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x "
-	    "%*u %*u %lu", &local, &state, inode) == 3 &&
-	    local == *(const unsigned *)port && state == 0x0A;
-}
-
-/* Whether a line of /proc/self/net/unix is of a socket that listens at a path. */
-static bool
-listens_at_path(const char *line, const void *path, unsigned long *inode)
-{
-	unsigned flags;
-	int at = 0;
-
-	return sscanf(line, "%*[^:]: %*x %*x %x %*x %*x %lu %n", &flags, inode,
-	    &at) == 2 && at > 0 && (flags & 0x10000) != 0 && strcmp(line + at, path) == 0;
-}
-
-static void
-find_listeners(const struct start *start, const char *list,
-    bool (*listens)(const char *line, const void *where, unsigned long *inode),
-    const void *where, struct listeners *listeners)
-{
-	unsigned long inode;
-	char line[512];
-	FILE *in = fopen(list, "re");
-
-	if (in == NULL)
-		note_memory(start);
-	while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (listens(line, where, &inode) && listeners->count < INODES_MAX)
-			listeners->inodes[listeners->count++] = inode;
-	}
-	if (in != NULL)
-		(void)fclose(in);
-}
-
-/* Whether the process has one of these open, or does not let us see. */
-static bool
-may_have(const struct start *start, const char *pid, const struct listeners *listeners)
-{
-	char folder[64], link[64];
-	const struct dirent *entry;
-	unsigned long inode;
-	bool has = false;
-	ssize_t length;
-	DIR *fds;
-
-	(void)snprintf(folder, sizeof(folder), "/proc/%.20s/fd", pid);
-	if ((fds = opendir(folder)) == NULL) {
-		note_memory(start);
-		return true;
-	}
-	while (!has && (entry = readdir(fds)) != NULL) {
-		length = readlinkat(dirfd(fds), entry->d_name, link, sizeof(link) - 1);
-		link[length > 0 ? length : 0] = '\0';
-		for (size_t i = 0; sscanf(link, "socket:[%lu]", &inode) == 1 &&
-		    i < listeners->count; i++)
-			has |= listeners->inodes[i] == inode;
-	}
-	(void)closedir(fds);
-	return has;
-}
-
-/* Whether the process is a daemon of ours; *hidden: that cannot be seen. */
-static bool
-is_daemon(const struct start *start, const char *pid, bool *hidden)
-{
-	char path[64], name[32] = "";
-	FILE *in;
-
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-	if ((in = fopen(path, "re")) == NULL) {
-		*hidden |= errno == EACCES || errno == EPERM;
-		note_memory(start);
-		return false;
-	}
-	if (fgets(name, sizeof(name), in) == NULL)
-		name[0] = '\0';
-	(void)fclose(in);
-	return strcmp(name, DAEMON "\n") == 0;
-}
-
-/* Whether it is a daemon of ours that listens. */
-static enum policy_tri
-is_ours(const struct start *start, const struct listeners *listeners)
-{
-	DIR *processes = listeners->count > 0 ? opendir("/proc") : NULL;
-	const struct dirent *entry;
-	bool ours = false, hidden = processes == NULL;
-
-	if (listeners->count > 0 && processes == NULL)
-		note_memory(start);
-	while (processes != NULL && !ours && (entry = readdir(processes)) != NULL)
-		ours = entry->d_name[0] >= '0' && entry->d_name[0] <= '9' &&
-		    is_daemon(start, entry->d_name, &hidden) &&
-		    may_have(start, entry->d_name, listeners);
-	if (processes != NULL)
-		(void)closedir(processes);
-	return ours ? POLICY_YES : hidden ? POLICY_UNKNOWN : POLICY_NO;
-}
-
-static void
-tell_listeners(const struct start *start, size_t number, const char *address,
-    const struct listeners *listeners)
-{
-	static const char *const by_whom[] = {
-		[POLICY_NO] = "another program",
-		[POLICY_YES] = "a " DAEMON " that runs: it can be reloaded, and a second one "
-		    "would not start",
-		[POLICY_UNKNOWN] = "somebody who cannot be seen from here: where that is not "
-		    "our daemon, a start would fail"
-	};
-	enum policy_tri ours = is_ours(start, listeners);
-
-	setting_complain(start, ours == POLICY_NO ? SEVERITY_ERROR : SEVERITY_INFO, NULL,
-	    number, "%s is in use by %s", address, by_whom[ours]);
-}
-
-/* ------------------------------------------------------------------ *
  * Addresses
  * ------------------------------------------------------------------ */
 
-static void
-check_inet(const struct start *start, size_t number, const char *address)
+/* An address as a person knows it. */
+static const char *
+shown_address(const char *address)
 {
-	struct listeners listeners = { .count = 0 };
+	const char *path = settings_unix_path(address);
+
+	return path != NULL ? path : address;
+}
+
+/* "cannot listen on" it, and what to do. */
+static void
+complain_of_address(const struct start *start, struct setting_place at,
+    enum severity severity, const char *address, gid_t group, int error)
+{
+	char why[SETTINGS_WHY_MAX];
+
+	settings_why_not(start->identity, group, address, error, why);
+	setting_complain_at(start, severity, NULL, at, "cannot listen on %s: %s",
+	    shown_address(address), why);
+}
+
+/* It is in use. A daemon of ours is no reason not to ask whether a reload would do. */
+static void
+tell_holder(const struct start *start, struct setting_place at, const char *address)
+{
+	struct holder holder;
+
+	*start->no_memory |= !settings_find_holder(address, &holder);
+	if (holder.ours == POLICY_NO)
+		complain_of_address(start, at, SEVERITY_ERROR, address, 0, EADDRINUSE);
+	else
+		setting_complain_at(start, SEVERITY_INFO, NULL, at, "%s is in use by %s",
+		    shown_address(address), holder.ours == POLICY_YES ? "a " SETTINGS_DAEMON " that runs: it can be "
+		    "reloaded, and a second one would not start" : "somebody who cannot be seen "
+		    "from here: where that is not our daemon, a start would fail");
+}
+
+static void
+check_inet(const struct start *start, struct setting_place at, const char *address)
+{
 	struct addrinfo *found;
 	const char *why = settings_look_up(address, &found);
 	int fd, error;
 
 	if (why != NULL) {
-		setting_complain(start, SEVERITY_ERROR, NULL, number, "cannot listen on %s: %s",
-		    address, why);
+		setting_complain_at(start, SEVERITY_ERROR, NULL, at, "cannot listen on %s: %s"
+		    SETTINGS_NO_HOST, address, why);
 		return;
 	}
 	/* It is bound for a moment, and does not listen. */
@@ -223,17 +110,10 @@ check_inet(const struct start *start, size_t number, const char *address)
 	if (fd != -1)
 		(void)close(fd);
 	freeaddrinfo(found);
-	if (error == EADDRINUSE) {
-		unsigned port = (unsigned)strtoul(strchr(address, ':') + 1, NULL, 10);
-
-		find_listeners(start, "/proc/self/net/tcp", listens_at_port, &port,
-		    &listeners);
-		find_listeners(start, "/proc/self/net/tcp6", listens_at_port, &port,
-		    &listeners);
-		tell_listeners(start, number, address, &listeners);
-	} else if (error != 0)
-		setting_complain(start, SEVERITY_ERROR, NULL, number, "cannot listen on %s: %s",
-		    address, strerror(error));
+	if (error == EADDRINUSE)
+		tell_holder(start, at, address);
+	else if (error != 0)
+		complain_of_address(start, at, SEVERITY_ERROR, address, 0, error);
 }
 
 /* Whom the TLS policy map asks is looked up at the start. */
@@ -259,25 +139,8 @@ is_default_folder(const char *folder)
 {
 	char usual[PATH_MAX];
 
-	folder_of_file(settings_unix_path(settings_table[SETTING_listen].fallback), usual);
+	setting_folder(settings_unix_path(settings_table[SETTING_listen].fallback), usual);
 	return strcmp(folder, usual) == 0;
-}
-
-/*
- * The first folder on the way to a file into which whoever acts now cannot go; false:
- * there is none, or the way ends before.
- */
-static bool
-find_barrier(const char *path, char barrier[PATH_MAX])
-{
-	for (const char *slash = path; slash != NULL; slash = strchr(slash + 1, '/')) {
-		int length = slash == path ? 1 : (int)(slash - path);
-
-		(void)snprintf(barrier, PATH_MAX, "%.*s", length, path);
-		if (faccessat(AT_FDCWD, barrier, X_OK, AT_EACCESS) != 0)
-			return errno == EACCES;
-	}
-	return false;
 }
 
 /* Whether whoever acts now may write to the socket as it will be. */
@@ -296,7 +159,7 @@ may_connect(const struct start *start)
 
 /* Whether Postfix's user can come to the socket: root can try. */
 static void
-check_mta_way(const struct start *start, size_t number, const char *path)
+check_mta_way(const struct start *start, struct setting_place at, const char *path)
 {
 	const struct passwd *user;
 	char barrier[PATH_MAX], error[IDENTITY_ERROR_MAX];
@@ -317,15 +180,15 @@ check_mta_way(const struct start *start, size_t number, const char *path)
 		(void)identity_resume(&mta, error);
 		return;
 	}
-	barred = find_barrier(path, barrier);
+	barred = setting_barrier(path, barrier);
 	allowed = may_connect(start);
 	(void)identity_resume(&mta, error);
 	if (barred)
-		setting_complain(start, SEVERITY_WARNING, "mta-way", number, "Postfix's user "
+		setting_complain_at(start, SEVERITY_WARNING, "mta-way", at, "Postfix's user "
 		    POSTFIX " cannot go into the folder %s, on its way to the socket %s",
 		    barrier, path);
 	if (!allowed)
-		setting_complain(start, SEVERITY_WARNING, "mta-way", number, "Postfix's user "
+		setting_complain_at(start, SEVERITY_WARNING, "mta-way", at, "Postfix's user "
 		    POSTFIX " may not write to the socket %s (mode %04o): make it a member of "
 		    "the socket's group, or name one of its groups in socket-group", path,
 		    (unsigned)start->settings->socket_mode);
@@ -333,57 +196,55 @@ check_mta_way(const struct start *start, size_t number, const char *path)
 
 /* The folder of a socket to be made. */
 static void
-check_folder(const struct start *start, size_t number, const char *path)
+check_folder(const struct start *start, struct setting_place at, const char *address,
+    gid_t group)
 {
+	const char *path = settings_unix_path(address);
 	char folder[PATH_MAX];
 	struct stat there;
+	int error;
 
-	folder_of_file(path, folder);
 	if (!settings_can_make(path)) {
-		bool made = errno == ENOENT && is_default_folder(folder);
-
-		setting_complain(start, made ? SEVERITY_INFO : SEVERITY_ERROR, NULL, number,
-		    "cannot make the socket %s: the folder %s: %s%s", path, folder,
-		    strerror(errno), made ? " (systemd makes it at the start)" : "");
-		return;
-	}
-	if (lstat(path, &there) == 0 && !S_ISSOCK(there.st_mode))
-		setting_complain(start, SEVERITY_ERROR, NULL, number,
+		error = errno;
+		setting_folder(path, folder);
+		complain_of_address(start, at, error == ENOENT && is_default_folder(folder) ?
+		    SEVERITY_INFO : SEVERITY_ERROR, address, group, error);
+	} else if (lstat(path, &there) == 0 && !S_ISSOCK(there.st_mode))
+		setting_complain_at(start, SEVERITY_ERROR, NULL, at,
 		    "socket %s: something else has that name", path);
 }
 
+/* A UNIX socket of that group. */
 static void
-check_path(const struct start *start, size_t number, const char *path)
+check_path(const struct start *start, struct setting_place at, const char *address,
+    gid_t group)
 {
-	struct listeners listeners = { .count = 0 };
-
-	find_listeners(start, "/proc/self/net/unix", listens_at_path, path, &listeners);
-	if (listeners.count > 0)
-		tell_listeners(start, number, path, &listeners);
+	if (settings_is_held(address, start->no_memory))
+		tell_holder(start, at, address);
 	else
-		check_folder(start, number, path);
+		check_folder(start, at, address, group);
 }
 
 static void
-check_address(const struct start *start, size_t number, const char *address)
+check_address(const struct start *start, struct setting_place at, const char *address)
 {
 	const char *path = settings_unix_path(address);
 
 	if (path != NULL) {
-		check_path(start, number, path);
-		check_mta_way(start, number, path);
+		check_path(start, at, address, start->identity->socket_gid);
+		check_mta_way(start, at, path);
 	} else if (address != NULL)
-		check_inet(start, number, address);
+		check_inet(start, at, address);
 }
 
 /* Without the one that nobody has set the daemon starts all the same. */
 static void
 check_control(const struct start *start)
 {
-	const char *path = settings_unix_path(start->settings->control);
+	const struct setting_place at = start->settings->set_at[SETTING_control];
 
-	if (path != NULL && start->settings->set_at[SETTING_control].line != 0)
-		check_path(start, SETTING_control, path);
+	if (start->settings->control != NULL && at.line != 0)
+		check_path(start, at, start->settings->control, start->identity->gid);
 }
 
 /* ------------------------------------------------------------------ *
@@ -461,14 +322,16 @@ settings_check_start(const struct settings *settings, const char *path,
 {
 	bool no_memory = false;
 	const struct start start = { settings, path, identity, diags, &no_memory };
+	const struct setting_place *at = settings->set_at;
 
 	find_identity(&start, identity);
 	if (identity->other)
 		return !no_memory;
-	check_address(&start, SETTING_listen, settings->listen);
-	check_address(&start, SETTING_policy_service, settings->policy_service);
-	check_address(&start, SETTING_tls_policy_map, settings->tls_policy_map);
-	check_address(&start, SETTING_metrics, settings->metrics);
+	for (size_t i = 0; i < settings->listen.count; i++)
+		check_address(&start, settings->listen.at[i], settings->listen.address[i]);
+	check_address(&start, at[SETTING_policy_service], settings->policy_service);
+	check_address(&start, at[SETTING_tls_policy_map], settings->tls_policy_map);
+	check_address(&start, at[SETTING_metrics], settings->metrics);
 	check_control(&start);
 	check_next(&start);
 	check_files(&start);

@@ -6,6 +6,8 @@
 #ifndef TLSWARD_SETTINGS_TABLE_H
 #define TLSWARD_SETTINGS_TABLE_H
 
+#include <limits.h>
+
 #include "settings/settings.h"
 
 /* The longest reason that a setting gives for not taking a value. */
@@ -20,6 +22,7 @@ struct setting_value {
 	struct settings *settings;
 	void *member;			/* of the settings */
 	const char *text;
+	struct setting_place at;	/* of its line; 0: it is the default */
 	char error[SETTING_ERROR_MAX];	/* "": memory was short */
 };
 
@@ -46,6 +49,7 @@ setting_take setting_take_control;	/* unix:/path */
 setting_take setting_take_delimiter;
 setting_take setting_take_host;		/* host:port, as an address of the Internet */
 setting_take setting_take_journal;	/* sqlite:/path */
+setting_take setting_take_listen;	/* one more address */
 setting_take setting_take_log;
 setting_take setting_take_maillog;	/* /path of file:/path, or "journald" */
 setting_take setting_take_name;		/* of a user or a group */
@@ -69,8 +73,11 @@ bool setting_give(struct setting_value *value);
  * their file's path and the diagnostics.
  */
 #define setting_complain(c, severity, id, number, ...) \
-    diags_add((c)->diags, (severity), (id), (c)->path, \
-    (c)->settings->set_at[number].line, (c)->settings->set_at[number].column, \
+    setting_complain_at(c, severity, id, (c)->settings->set_at[number], __VA_ARGS__)
+
+/* The same of one line of it. */
+#define setting_complain_at(c, severity, id, place, ...) \
+    diags_add((c)->diags, (severity), (id), (c)->path, (place).line, (place).column, \
     NULL, 0, __VA_ARGS__)
 
 /*
@@ -82,6 +89,15 @@ bool setting_expect(struct setting_value *value, const char *what);
 
 /* For them: replaces *place by a copy of "text". */
 bool setting_copy(struct setting_value *value, char **place, const char *text);
+
+/* The folder of a file. */
+void setting_folder(const char *path, char folder[PATH_MAX]);
+
+/*
+ * The first folder on the way to a file into which whoever acts now cannot go; false:
+ * there is none, or the way ends before.
+ */
+bool setting_barrier(const char *path, char barrier[PATH_MAX]);
 
 /*
  * Reads the settings of a file's text into "settings". Faults go to "diags".

@@ -130,7 +130,7 @@ def test_other_warnings():
     for room in ("base", "journal", "milter", "policy", "review", "settings", "tool"):
         for name in sorted(os.listdir(os.path.join(TOP, room))):
             if name.endswith(".c"):
-                used += re.findall(r"(?:diags_add|complain|complain_all)\([^;]*?"
+                used += re.findall(r"(?:diags_add|complain|complain_all|complain_at)\([^;]*?"
                                    r"SEVERITY_WARNING,\s*([^,]*),",
                                    read(room + "/" + name))
     defined = dict(re.findall(r'#define (\w+) ("[a-z-]+")', read("settings/check.c")))

@@ -79,8 +79,8 @@ defaults_are_the_contract_s(void **state)
 	(void)state;
 	assert_int_equal(settings_load(NULL, &settings, diags), SETTINGS_LOADED);
 	assert_int_equal(diags_count(diags), 0);
-	assert_string_equal(settings->listen, "unix:/run/tlsward/milter.sock");
-	assert_string_equal(settings_unix_path(settings->listen),
+	assert_string_equal(settings->listen.address[0], "unix:/run/tlsward/milter.sock");
+	assert_string_equal(settings_unix_path(settings->listen.address[0]),
 	    "/run/tlsward/milter.sock");
 	assert_int_equal(settings->socket_mode, 0660);
 	assert_null(settings->socket_group);
@@ -128,8 +128,8 @@ every_setting_is_taken(void **state)
 	    "control unix:/run/c.sock\n");
 
 	(void)state;
-	assert_string_equal(s->listen, "inet:8893@127.0.0.1");
-	assert_null(settings_unix_path(s->listen));
+	assert_string_equal(s->listen.address[0], "inet:8893@127.0.0.1");
+	assert_null(settings_unix_path(s->listen.address[0]));
 	assert_int_equal(s->socket_mode, 0600);
 	assert_string_equal(s->socket_group, "postfix");
 	assert_string_equal(s->policy, "/etc/p.conf");
@@ -263,12 +263,41 @@ expect_listen(const char *value, const char *listen, const char *path)
 
 	(void)snprintf(text, sizeof text, "listen %s\n", value);
 	settings = good(text);
-	assert_string_equal(settings->listen, listen);
+	assert_string_equal(settings->listen.address[0], listen);
 	if (path == NULL)
-		assert_null(settings_unix_path(settings->listen));
+		assert_null(settings_unix_path(settings->listen.address[0]));
 	else
-		assert_string_equal(settings_unix_path(settings->listen), path);
+		assert_string_equal(settings_unix_path(settings->listen.address[0]), path);
 	settings_free(&settings);
+}
+
+static void
+listen_takes_several_lines(void **state)
+{
+	struct settings *s = good("listen unix:/a\nmode monitor\n\nlisten inet6:[::1]:1\n"
+	    "listen inet:127.0.0.1:1\n");
+	char text[(SETTINGS_LISTEN_MAX + 1) * sizeof("listen unix:/000\n")];
+	size_t length = 0;
+
+	(void)state;
+	assert_int_equal(s->listen.count, 3);
+	assert_string_equal(s->listen.address[0], "unix:/a");
+	assert_string_equal(s->listen.address[1], "inet6:1@::1");
+	assert_string_equal(s->listen.address[2], "inet:1@127.0.0.1");
+	assert_int_equal(s->listen.at[1].line, 4);
+	assert_int_equal(s->set_at[SETTING_listen].line, 1);
+	settings_free(&s);
+	for (int i = 0; i < SETTINGS_LISTEN_MAX; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length,
+		    "listen unix:/%03d\n", i);
+	s = good(text);
+	assert_int_equal(s->listen.count, SETTINGS_LISTEN_MAX);
+	settings_free(&s);
+	(void)snprintf(text + length, sizeof(text) - length, "listen unix:/x\n");
+	bad_bytes(text, strlen(text), SETTINGS_LISTEN_MAX + 1, 8,
+	    "there can be 64 lines of listen at most");
+	bad_bytes("listen inet:127.0.0.1:25\nlisten inet:25@127.0.0.1\n", 50, 2, 8,
+	    "this address is that of line 1 already");
 }
 
 static void
@@ -486,6 +515,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_mail_log_is_a_file_or_journald),
 		cmocka_unit_test(metrics_are_at_a_host_and_port),
 		cmocka_unit_test(authserv_ids),
+		cmocka_unit_test(listen_takes_several_lines),
 		cmocka_unit_test(listen_takes_both_forms),
 		cmocka_unit_test(listen_refuses_the_rest),
 		cmocka_unit_test(log_names_its_facility),

@@ -54,14 +54,45 @@ same_text(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+static bool
+same_text_at(const void *a, const void *b, size_t size)
+{
+	char *const *one = a, *const *other = b;
+
+	(void)size;
+	return same_text(*one, *other);
+}
+
+/* In whatever order: none is there twice. */
+static bool
+same_addresses(const void *one, const void *other, size_t size)
+{
+	const struct settings_listen *a = one, *b = other;
+	size_t same = 0;
+
+	(void)size;
+
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t j = 0; j < b->count; j++)
+			same += strcmp(a->address[i], b->address[j]) == 0;
+	return a->count == b->count && same == a->count;
+}
+
+static bool
+same_member(const void *a, const void *b, size_t size)
+{
+	return memcmp(a, b, size) == 0;
+}
+
+/* Whether the member at "a" has the value of that at "b". */
 #define SAME_VALUE(a, b) _Generic((a), \
-	char *: same_text((const char *)(uintptr_t)(a), (const char *)(uintptr_t)(b)), \
-	default: (a) == (b))
+	char *const *: same_text_at, const struct settings_listen *: same_addresses, \
+	default: same_member)((a), (b), sizeof(*(a)))
 
 static void
 check_same(const struct settings *a, const struct settings *b)
 {
-#define CHECK_MEMBER(type, member, ...) check(SAME_VALUE(a->member, b->member));
+#define CHECK_MEMBER(type, member, ...) check(SAME_VALUE(&a->member, &b->member));
 	SETTINGS(CHECK_MEMBER)
 #undef CHECK_MEMBER
 	check(a->syslog_facility == b->syslog_facility);
@@ -77,9 +108,10 @@ check_defaults(const struct settings *settings)
 	if (defaults == NULL)
 		defaults = load_settings("", 0);
 	check(defaults != NULL);
+	check(settings->listen.count <= SETTINGS_LISTEN_MAX);
 #define CHECK_DEFAULT(type, member, ...) \
 	check(settings->set_at[SETTING_##member].line > 0 || \
-	    SAME_VALUE(settings->member, defaults->member));
+	    SAME_VALUE(&settings->member, &defaults->member));
 	SETTINGS(CHECK_DEFAULT)
 #undef CHECK_DEFAULT
 }
@@ -120,11 +152,13 @@ use_settings(const struct settings *settings)
 	if (policy == NULL)
 		policy = fuzz_policy(policy_text);
 	check(diags != NULL && options.now == 1);
-	check(settings->listen != NULL && settings->policy != NULL);
+	check(settings->listen.count > 0 && settings->policy != NULL);
 	check(settings->log != SETTINGS_LOG_FILE || settings->log_path != NULL);
 	check((settings->socket_mode & ~(mode_t)07777) == 0);
-	(void)settings_is_loopback(settings->listen);
-	(void)settings_unix_path(settings->listen);
+	for (size_t i = 0; i < settings->listen.count; i++) {
+		(void)settings_is_loopback(settings->listen.address[i]);
+		(void)settings_unix_path(settings->listen.address[i]);
+	}
 	settings_check_policy(settings, "tlsward.conf", policy, diags);
 	check_diags(diags, SIZE_MAX);
 	diags_free(&diags);

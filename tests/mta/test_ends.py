@@ -87,6 +87,12 @@ class EndsCase(unittest.TestCase):
         waiting.until("another worker", lambda: self.workers() not in ([], [old])
                       and self.milter.answers(), self.milter.server.must_live)
 
+    def recorded(self):
+        """The senders that the journal has refused."""
+        with sqlite3.connect("file:%s?mode=ro" % self.journal, uri=True) as journal:
+            return {row[0] for row in journal.execute(
+                'SELECT "from" FROM record WHERE action = \'reject\'')}
+
     def leave(self):
         """Does not wait for the end of the daemon as it is now."""
         server = self.milter.server
@@ -230,12 +236,6 @@ class Ends(EndsCase):
         self.leave().send(signal.SIGKILL)
         os.kill(worker, signal.SIGKILL)
         self.start()
-
-    def recorded(self):
-        """The senders that the journal has refused."""
-        with sqlite3.connect("file:%s?mode=ro" % self.journal, uri=True) as journal:
-            return {row[0] for row in journal.execute(
-                'SELECT "from" FROM record WHERE action = \'reject\'')}
 
     def test_no_refusal_without_a_record(self):
         self.make(policy_service=SERVICE, policy_service_answers="verdict")

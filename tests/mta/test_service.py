@@ -489,7 +489,7 @@ class Starts(StartCase):
             other.listen(1)
             status, text = self.run_to_end(milter)
         self.assertEqual(status, 1)
-        self.assertIn("policy.sock: in use: another program answers on it", text)
+        self.assertIn("policy.sock: in use by ", text)
         self.assertFalse(os.path.exists(milter.socket))
         self.assertTrue(os.path.exists(milter.service_socket))
 

@@ -131,7 +131,8 @@ class Refusals(StartCase):
 
     def test_control_socket_that_cannot_be_made(self):
         milter = self.make(control="unix:/no-such-folder/control.sock")
-        self.assert_fails(milter, "/no-such-folder/control.sock: No such file")
+        self.assert_fails(milter, "/no-such-folder/control.sock: its folder is missing: "
+                          "make one: install -d ")
         self.assertFalse(os.path.exists(milter.socket))
         self.assert_fails(milter, "/no-such-folder", options=("-t",))
 
@@ -191,7 +192,7 @@ class Starts(StartCase):
         self.assertNotIn("control", self.run_to_end(milter, "-t")[1])
         milter.start()
         for text in (milter.error_text(), milter.wait_message("control")["msg"]):
-            self.assertIn("/run/tlsward/control.sock: No such file", text)
+            self.assertIn("/run/tlsward/control.sock: its folder is missing", text)
 
     def test_inet_socket(self):
         for form in ("inet:127.0.0.1:%d", "inet:%d@127.0.0.1"):
