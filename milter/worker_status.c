@@ -148,7 +148,8 @@ put_sockets(struct status *status)
 	const struct settings *settings = status->worker->daemon->settings;
 	json_t *sockets = json_array();
 
-	put_socket(sockets, "listen", settings->listen, &status->failed);
+	for (size_t i = 0; i < settings->listen.count; i++)
+		put_socket(sockets, "listen", settings->listen.address[i], &status->failed);
 	put_socket(sockets, "policy-service", settings->policy_service, &status->failed);
 	put_socket(sockets, "tls-policy-map", settings->tls_policy_map, &status->failed);
 	put_socket(sockets, "metrics", settings->metrics, &status->failed);

@@ -91,5 +91,10 @@ is_same_socket(const char *ours, const char *theirs)
 const char *
 doctor_listen_of(const struct settings *settings, const char *theirs)
 {
-	return is_same_socket(settings->listen, theirs) ? settings->listen : NULL;
+	const struct settings_listen *listen = &settings->listen;
+
+	for (size_t i = 0; i < listen->count; i++)
+		if (is_same_socket(listen->address[i], theirs))
+			return listen->address[i];
+	return NULL;
 }

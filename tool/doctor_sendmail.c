@@ -31,7 +31,7 @@ static void
 fix_filter(const struct sendmail_look *look, const char *name)
 {
 	const char *listen = look->listen != NULL ? look->listen :
-	    look->doctor->loaded.settings->listen;
+	    look->doctor->loaded.settings->listen.address[0];
 	char line[512], mc[512];
 
 	(void)snprintf(line, sizeof(line), "X%s, S=%s, " FILTER_REST, name, listen);
@@ -84,7 +84,8 @@ say_filter(struct sendmail_look *look)
 		doctor_say(doctor, DOCTOR_FAULT, "sendmail-filter", "%s:%u: the filter %s leads to "
 		    "%s, where the daemon does not listen: its listen is %s", look->cf.path,
 		    look->filter.line, look->filter.name, look->filter.socket[0] != '\0' ?
-		    look->filter.socket : "nowhere", doctor->loaded.settings->listen);
+		    look->filter.socket : "nowhere",
+		    doctor->loaded.settings->listen.address[0]);
 	else
 		doctor_say(doctor, DOCTOR_FAULT, "sendmail-filter", "%s names no filter that leads "
 		    "to the daemon: Sendmail asks it about no message", look->cf.path);

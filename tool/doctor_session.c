@@ -353,5 +353,8 @@ look_at_address(struct doctor *doctor, const char *address)
 void
 doctor_session(struct doctor *doctor)
 {
-	look_at_address(doctor, doctor->loaded.settings->listen);
+	const struct settings_listen *listen = &doctor->loaded.settings->listen;
+
+	for (size_t i = 0; i < listen->count; i++)
+		look_at_address(doctor, listen->address[i]);
 }
