@@ -45,7 +45,7 @@
 /* How often to look for old policies that can be freed, while there are some. */
 #define COLLECT_MS 200
 
-/* How much less urgent a reload is than messages: for nice(2). */
+/* How much less urgent than messages a reload is, and whoever asks: for nice(2). */
 #define RELOAD_NICE 5
 
 /* What a callback decided still has to be written to the MTA by libmilter. */
@@ -395,6 +395,7 @@ run_control(void *argument)
 	struct worker *worker = argument;
 
 	wait_for_gate(worker);
+	(void)!nice(RELOAD_NICE);
 	return control_run(worker->control);
 }
 

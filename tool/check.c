@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tool/tree.h"
 #include "lint/lint.h"
@@ -100,6 +101,9 @@ check_report(const struct check_run *run, const struct loaded *loaded, int statu
 		return status;
 	if (sums_up)
 		summarize_policy(loaded);
+	/* Settings are half of it. A script has no use for more lines. */
+	if (sums_up && run->policy == NULL && isatty(STDOUT_FILENO) == 1)
+		(void)puts("Whether the mail server is attached rightly: tlsward doctor");
 	if (run->print && policy_print(loaded->policy, stdout) != 0)
 		return tool_trouble("cannot print the policy");
 	return run->strict && diags_warnings(loaded->diags) > 0 ? STATUS_NO : STATUS_FINE;
