@@ -59,7 +59,7 @@ start_store(const struct journal_options *options)
 }
 
 static inline void
-stop(struct journal_store **store)
+stop_store(struct journal_store **store)
 {
 	assert_true(journal_store_stop(*store, STOP_MS));
 	journal_store_free(store);

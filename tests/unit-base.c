@@ -302,7 +302,7 @@ a_very_long_diagnostic_is_cut(void **state)
 	word[100000] = '\0';
 	diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, 1, word, 100000, "\"%s\"", word);
 	assert_true(strlen(diags_at(diags, 0)->message) > 500);
-	assert_in_range(strlen(diags_at(diags, 0)->source), 80, 200);
+	assert_int_in_range(strlen(diags_at(diags, 0)->source), 80, 200);
 	free(word);
 	diags_free(&diags);
 }
@@ -342,7 +342,7 @@ a_long_line_is_cut_around_its_place(void **state)
 		diags_add(diags, SEVERITY_ERROR, NULL, "f", 1, columns[i], line, 160000,
 		    "m");
 		diag = diags_at(diags, i);
-		assert_in_range(strlen(diag->source), 80, 200);
+		assert_int_in_range(strlen(diag->source), 80, 200);
 		assert_true(diag->skipped < (int)columns[i]);
 		if (columns[i] <= 80000)
 			assert_caret(diag, "!!");
@@ -634,7 +634,7 @@ a_hash_spreads_names(void **state)
 	for (size_t i = 0; i < sizeof(used); i++)
 		free_slots += used[i] == 0;
 	/* By chance 4096 / e, that is 1507, plus or minus 20. */
-	assert_in_range(free_slots, 1350, 1660);
+	assert_int_in_range(free_slots, 1350, 1660);
 }
 
 static bool

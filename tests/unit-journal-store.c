@@ -202,7 +202,7 @@ columns_are_the_records_fields(void **state)
 	char sql[128];
 
 	(void)state;
-	stop(&store);
+	stop_store(&store);
 	while ((field = record_field_next(field, IN_RECORD)) != NULL) {
 		(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM"
 		    " pragma_table_info('record') WHERE name = '%s'", field->name);
@@ -229,7 +229,7 @@ a_refusal_is_there_when_put_returns(void **state)
 		assert_sql("SELECT count(*) FROM record", count);
 	}
 	assert_int_equal(stats_of(store).written, 50);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("PRAGMA integrity_check", "ok");
 	assert_string_equal(said, "");
 }
@@ -266,7 +266,7 @@ values_are_the_records(void **state)
 	    "4711rejecttlspolicy.conf:12fromacme.example2560acme.example1790000000000");
 	assert_sql("SELECT typeof(cert_cn) || typeof(cert_issuer) || typeof(nrcpt) || "
 	    "typeof(bits) FROM record", "textnullnullinteger");
-	stop(&store);
+	stop_store(&store);
 }
 
 static void
@@ -288,13 +288,13 @@ kinds_of_records(void **state)
 	put(store, &verdict, &facts, NOW);
 	verdict.action = POLICY_TEMPFAIL;
 	put(store, &verdict, &facts, NOW);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(*) || '/' || sum(exempted) FROM record", "4/1");
 	assert_sql("SELECT messages FROM rollup", "1");
 	options.accepted_full = true;
 	store = start();
 	put(store, &accepting, &facts, NOW);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(*) FROM record", "5");
 	assert_sql("SELECT sum(messages) FROM rollup", "1");
 }
@@ -326,7 +326,7 @@ accepted_messages_are_rolled_up(void **state)
 	put(store, &accepting, &other, NOW + JOURNAL_HOUR_MS);
 	await_sql("SELECT sum(messages) FROM rollup", "103");
 	put(store, &accepting, &facts, NOW + 500000);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(*) || '/' || max(messages) FROM rollup", "3/101");
 	assert_sql("SELECT messages || '/' || first || '/' || last || '/' || sender FROM "
 	    "rollup JOIN facts ON facts.id = facts WHERE client_network = "
@@ -341,7 +341,7 @@ accepted_messages_are_rolled_up(void **state)
 	/* The same set is found again by a store that begins anew. */
 	store = start();
 	put(store, &accepting, &facts, NOW + 1);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(*) FROM facts", "3");
 	assert_sql("SELECT sum(messages) FROM rollup", "105");
 }
@@ -367,7 +367,7 @@ agreements_keep_the_clients_address(void **state)
 	put(store, &agreed, &facts, NOW);
 	put(store, &agreed, &facts, NOW);
 	put(store, &fallback, &facts, NOW);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT group_concat(ifnull(client_address, '-') || ' ' || client_network"
 	    " || ' ' || messages, ', ') FROM (SELECT * FROM rollup JOIN facts ON"
 	    " facts.id = facts ORDER BY client_address)", "- 192.0.2.0/24 2,"
@@ -380,7 +380,7 @@ agreements_keep_the_clients_address(void **state)
 		put(store, &agreed, &facts, NOW);
 	}
 	put(store, &agreed, &facts, NOW + JOURNAL_HOUR_MS);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(client_address) || ' ' || sum(messages) FROM rollup JOIN"
 	    " facts ON facts.id = facts WHERE client_network LIKE '10.%'", "129 1001");
 	assert_sql("SELECT count(*) FROM rollup JOIN facts ON facts.id = facts"
@@ -406,7 +406,7 @@ our_own_exempt_mail_is_rolled_up(void **state)
 	exempting.exempt_reason = NULL;
 	facts.client_resolve = "temp";
 	put(store, &exempting, &facts, NOW);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(*) || ' ' || exempt FROM record", "1 ours");
 	assert_sql("SELECT group_concat(ifnull(authenticated, '-') || ifnull(local, '-') ||"
 	    " exemption || ifnull(client_resolve, '-')) FROM (SELECT * FROM facts ORDER BY"
@@ -429,7 +429,7 @@ more_sets_than_memory_takes(void **state)
 			while (stats_of(store).queue > 4000)
 				pause_ms(1);
 	}
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(*) || '/' || sum(messages) FROM rollup", "9000/9000");
 }
 
@@ -452,7 +452,7 @@ many_threads(void **state)
 	for (size_t i = 0; i < 16; i++)
 		(void)pthread_join(threads[i], NULL);
 	assert_sql("SELECT count(*) FROM record", "3200");
-	stop(&store);
+	stop_store(&store);
 	assert_string_equal(said, "");
 }
 
@@ -466,7 +466,7 @@ digests_stay_what_they_were(void **state)
 	(void)state;
 	facts.cert_cn = "mx.acme.example";
 	put(store, &accepting, &facts, NOW);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT lower(hex(digest)) FROM facts",
 	    "45ab68ad8fd14144d1bf73df8c6aa79b6c4fbd94ac11a096e645183f0fe8eae2");
 	assert_sql("SELECT lower(hex(digest)) FROM certificate",
@@ -486,7 +486,7 @@ columns_of_new_fields_are_added(void **state)
 
 	(void)state;
 	put_refusals(store, 1);
-	stop(&store);
+	stop_store(&store);
 	db = connect_to(path);
 	run_sql(db, "ALTER TABLE record DROP COLUMN note;"
 	    "ALTER TABLE record DROP COLUMN nrcpt; ALTER TABLE facts DROP COLUMN bits;"
@@ -496,7 +496,7 @@ columns_of_new_fields_are_added(void **state)
 	(void)sqlite3_close(db);
 	store = start();
 	put_refusals(store, 1);
-	stop(&store);
+	stop_store(&store);
 	db = connect_to(path);
 	assert_int_equal(journal_look_at(db), JOURNAL_FINE);
 	(void)sqlite3_close(db);
@@ -519,7 +519,7 @@ a_journal_of_version_1_is_converted(void **state)
 	(void)state;
 	put_refusals(store, 1);
 	put(store, &accepting, &facts, NOW);
-	stop(&store);
+	stop_store(&store);
 	db = connect_to(path);
 	run_sql(db, "DROP INDEX record_queue_id; DROP INDEX record_session;"
 	    "DROP TABLE handshake; DROP TABLE delivery; DROP TABLE trouble;"
@@ -530,7 +530,7 @@ a_journal_of_version_1_is_converted(void **state)
 	assert_int_equal(journal_store_look(path), JOURNAL_FINE);
 	store = start();
 	put_refusals(store, 1);
-	stop(&store);
+	stop_store(&store);
 	db = connect_to(path);
 	assert_int_equal(journal_look_at(db), JOURNAL_FINE);
 	(void)sqlite3_close(db);
@@ -552,7 +552,7 @@ a_journal_of_version_2_is_converted(void **state)
 
 	(void)state;
 	put_refusals(store, 1);
-	stop(&store);
+	stop_store(&store);
 	db = connect_to(path);
 	run_sql(db, "ALTER TABLE trouble DROP COLUMN bits;"
 	    "ALTER TABLE trouble DROP COLUMN rule_kind;"
@@ -565,7 +565,7 @@ a_journal_of_version_2_is_converted(void **state)
 	assert_int_equal(journal_look_at(db), JOURNAL_OLDER);
 	(void)sqlite3_close(db);
 	store = start();
-	stop(&store);
+	stop_store(&store);
 	assert_sql("PRAGMA user_version", CURRENT);
 	assert_sql("SELECT count(*) FROM record", "1");
 	assert_sql("SELECT queue_id || bits || rule_kind || rule_name || verdict || reason"
@@ -596,7 +596,7 @@ assert_untouched(const char *sql, enum journal_look look)
 	store = start();
 	await_trouble(store, true);
 	put_refusals(store, 3);
-	stop(&store);
+	stop_store(&store);
 	ask(path, "SELECT a FROM precious", after, sizeof(after));
 	assert_string_equal(before, after);
 	assert_sql("SELECT count(*) FROM sqlite_schema", "1");
@@ -643,7 +643,7 @@ looks(void **state)
 	(void)sqlite3_close(db);
 	assert_int_equal(journal_store_look(name), JOURNAL_FOREIGN);
 	store = start();
-	stop(&store);
+	stop_store(&store);
 	assert_int_equal(journal_store_look(path), JOURNAL_FINE);
 }
 
@@ -674,7 +674,7 @@ locked_by_somebody_else(void **state)
 	    "WHERE a.time < b.time", "0");
 	await_said("written again");
 	assert_int_equal(stats_of(store).lost, 0);
-	stop(&store);
+	stop_store(&store);
 }
 
 /* The folder is renamed away, so that nothing can be opened at that path. */
@@ -709,7 +709,7 @@ no_folder_and_memory_full(void **state)
 	assert_true(stats_of(store).trouble);
 	assert_int_equal(rename(moved, inner), 0);
 	await_trouble(store, false);
-	stop(&store);
+	stop_store(&store);
 	ask(file, "SELECT count(*) FROM record", count, sizeof(count));
 	assert_true(strcmp(count, "10005") == 0 || strcmp(count, "10006") == 0);
 }
@@ -740,7 +740,7 @@ removed_under_it(void **state)
 	assert_sql("PRAGMA user_version", CURRENT);
 	assert_false(stats_of(store).trouble);
 	await_said("removed or renamed");
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(*) FROM record", "7");
 	assert_sql("PRAGMA integrity_check", "ok");
 }
@@ -761,7 +761,7 @@ one_of_its_files_removed(void **state)
 	assert_int_equal(unlink(name), 0);
 	put_refusals(store, 1);
 	assert_sql("SELECT count(*) >= 12 FROM record", "1");
-	stop(&store);
+	stop_store(&store);
 	assert_sql("PRAGMA integrity_check", "ok");
 }
 
@@ -777,7 +777,7 @@ renamed_under_it(void **state)
 	assert_int_equal(rename(path, moved), 0);
 	put_refusals(store, 7);
 	assert_sql("SELECT count(*) FROM record", "7");
-	stop(&store);
+	stop_store(&store);
 	/* What was committed before is whole in the file that has it. */
 	ask(moved, "SELECT count(*) FROM record WHERE time < 1790000000010", count,
 	    sizeof(count));
@@ -822,13 +822,13 @@ corrupt_before_it_is_opened(void **state)
 
 	(void)state;
 	put_refusals(store, 10);
-	stop(&store);
+	stop_store(&store);
 	spoil(0, 4096);
 	assert_int_equal(journal_store_look(path), JOURNAL_FINE);
 	store = start();
 	put_refusals(store, 3);
 	assert_sql("SELECT count(*) FROM record", "3");
-	stop(&store);
+	stop_store(&store);
 	assert_int_equal(set_aside_count(), 1);
 	assert_int_equal(times_said("set aside as"), 1);
 }
@@ -850,7 +850,7 @@ without_its_tables(void **state)
 		store = start();
 		put_refusals(store, 3);
 		assert_sql("SELECT count(*) FROM record", "3");
-		stop(&store);
+		stop_store(&store);
 		assert_int_equal(set_aside_count(), 1);
 	}
 }
@@ -863,7 +863,7 @@ corrupt_under_it(void **state)
 
 	(void)state;
 	put_refusals(store, 2000);
-	stop(&store);
+	stop_store(&store);
 	store = start();
 	assert_int_equal(stat(path, &status), 0);
 	spoil(4096, (size_t)status.st_size - 4096);
@@ -871,7 +871,7 @@ corrupt_under_it(void **state)
 	await_said("set aside as");
 	assert_sql("SELECT count(*) FROM record", "5");
 	assert_sql("PRAGMA integrity_check", "ok");
-	stop(&store);
+	stop_store(&store);
 	assert_int_equal(set_aside_count(), 1);
 }
 
@@ -882,16 +882,16 @@ truncated_under_it(void **state)
 
 	(void)state;
 	put_refusals(store, 2000);
-	stop(&store);
+	stop_store(&store);
 	store = start();
 	assert_int_equal(truncate(path, 0), 0);
 	for (int i = 0; i < 20 && times_said("set aside as") == 0; i++)
 		put_refusals(store, 50);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("PRAGMA integrity_check", "ok");
 	store = start();
 	put_refusals(store, 5);
-	stop(&store);
+	stop_store(&store);
 	assert_sql("PRAGMA integrity_check", "ok");
 }
 
@@ -945,7 +945,7 @@ log_overwritten_under_it(void **state)
 	assert_int_equal(system(command), 0);
 	ask(copy, "SELECT count(*) FROM record", command, sizeof(command));
 	assert_string_equal(command, "1");
-	stop(&store);
+	stop_store(&store);
 	assert_int_equal(set_aside_count(), 1);
 }
 
@@ -1042,7 +1042,7 @@ old_records_go(void **state)
 	facts.cert_cn = NULL;
 	put_refusals(store, 3);
 	put(store, &accepting, &facts, NOW);
-	stop(&store);
+	stop_store(&store);
 	options.keep_ms = 50 * day;
 	store = start();
 	await_sql("SELECT count(*) FROM record", "3");
@@ -1052,7 +1052,7 @@ old_records_go(void **state)
 	await_sql("SELECT records || '/' || messages FROM discarded WHERE why = 'age'",
 	    "300/300");
 	assert_int_equal(stats_of(store).discarded, 600);
-	stop(&store);
+	stop_store(&store);
 }
 
 static void
@@ -1065,7 +1065,7 @@ a_clock_that_is_set_throws_nothing_away(void **state)
 	(void)state;
 	put(store, &refusing, &facts, NOW - 100 * day);
 	put(store, &refusing, &facts, NOW - day);
-	stop(&store);
+	stop_store(&store);
 	options.keep_ms = 50 * day;
 	store = start();
 	/* By now it knows what time it is. */
@@ -1076,10 +1076,10 @@ a_clock_that_is_set_throws_nothing_away(void **state)
 	put_refusals(store, 1000);
 	await_sql("SELECT count(*) FROM record", "2001");
 	assert_sql("SELECT records FROM discarded WHERE why = 'age'", "1");
-	stop(&store);
+	stop_store(&store);
 	store = start();
 	await_sql("SELECT count(*) FROM record", "0");
-	stop(&store);
+	stop_store(&store);
 }
 
 static void
@@ -1133,7 +1133,7 @@ refusals_do_not_push_out_history(void **state)
 	(void)state;
 	store = start();
 	put_history(store, 8000);
-	stop(&store);
+	stop_store(&store);
 	ask(path, "SELECT count(*) FROM rollup", history, sizeof(history));
 	ask(path, "PRAGMA page_count", pages, sizeof(pages));
 	options.max_bytes = atoi(pages) * INT64_C(4096) * 3;
@@ -1141,14 +1141,14 @@ refusals_do_not_push_out_history(void **state)
 	/* Many times as many as there is room for. */
 	for (int i = 0; i < 12; i++) {
 		put_refusals(store, 1000);
-		stop(&store);
+		stop_store(&store);
 		store = start();
 	}
 	(void)snprintf(fits, sizeof(fits), "SELECT (SELECT page_count FROM "
 	    "pragma_page_count()) - (SELECT freelist_count FROM pragma_freelist_count())"
 	    " <= %s * 3", pages);
 	await_sql(fits, "1");
-	stop(&store);
+	stop_store(&store);
 	assert_sql("SELECT count(*) FROM rollup", history);
 	assert_sql("SELECT records > 0 AND messages = 0 FROM discarded WHERE why = 'size'",
 	    "1");
@@ -1193,7 +1193,7 @@ downgrades_are_told(void **state)
 	await_sql("SELECT count(*) FROM record", "3");
 	atomic_fetch_add(&fake_now, 10000);
 	await_said("other networks than 203.0.113.0/24: the sender may be forged");
-	stop(&store);
+	stop_store(&store);
 	assert_int_equal(times_said("downgrade:"), 2);
 	assert_int_equal(times_said("new.example"), 0);
 }

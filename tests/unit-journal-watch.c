@@ -306,7 +306,7 @@ what_is_old_goes(void **state)
 	store = journal_store_start(&options);
 	await_sql("SELECT sum(watched) = 400 + 8 + 4 FROM discarded WHERE why = 'age'"
 	    " AND records = 0 AND messages = 0");
-	stop(&store);
+	stop_store(&store);
 	journal_watch_close(&watch);
 	assert_sql("SELECT group_concat(count) FROM (SELECT sum(count) AS count FROM handshake"
 	    " UNION ALL SELECT sum(count) FROM delivery UNION ALL SELECT count(*) FROM"
@@ -336,7 +336,7 @@ a_flood_does_not_push_out_deliveries(void **state)
 	store = journal_store_start(&options);
 	await_sql("SELECT page_count * 4096 <= 2 << 20 FROM (SELECT page_count - freelist_count"
 	    " AS page_count FROM pragma_page_count, pragma_freelist_count)");
-	stop(&store);
+	stop_store(&store);
 	journal_watch_close(&watch);
 	assert_sql("SELECT sum(count) FROM delivery", "1000");
 	assert_sql("SELECT count(*) FROM trouble", "500");
@@ -374,7 +374,7 @@ waits_for_its_journal(void **state)
 	assert_held(watch, "not a journal");
 	assert_int_equal(set_up(state), 0);
 	store = start();
-	stop(&store);
+	stop_store(&store);
 	assert_int_equal(commit(watch, "one"), JOURNAL_WATCH_DONE);
 	assert_sql("SELECT sum(count) FROM handshake", "1");
 	assert_sql("SELECT value FROM watched WHERE name = 'lines'", "10");
@@ -593,7 +593,7 @@ beside_the_daemon(void **state)
 	}
 	atomic_store(&over, true);
 	(void)pthread_join(thread, NULL);
-	stop(&store);
+	stop_store(&store);
 	journal_watch_close(&watch);
 	buffer_free(&text);
 	qsort(times, COUNT, sizeof(times[0]), compare_times);

@@ -140,7 +140,7 @@ long_and_random_values_stay_one_line(void **state)
 		assert_non_null(parsed);
 		json_decref(parsed);
 		for (const char *c = text; *c != '\0'; c++)
-			assert_in_range(*c, 0x20, 0x7E);
+			assert_int_in_range(*c, 0x20, 0x7E);
 		free(text);
 		text = record_text(&facts, &accepted, JOURNAL_LOGFMT, 0);
 		assert_null(strpbrk(text, "\n\r\t\x1b\x7f"));

@@ -67,7 +67,7 @@ take_reply(struct reply *reply, const char *text, size_t length, size_t piece,
 		assert_non_null(bytes);
 		memcpy(bytes, text + at, size);
 		state = reply_take(reply, bytes, size, &taken);
-		assert_in_range(taken, 1, size);
+		assert_int_in_range(taken, 1, size);
 		free(bytes);
 		at += taken;
 	}
@@ -326,20 +326,20 @@ check_answer(const struct hello_answer *answer)
 {
 	const struct hello_part parts[] = { answer->chain, answer->authorities };
 
-	assert_in_range(answer->at, 0, answer->size);
-	assert_in_range(answer->size, 0, HELLO_FLIGHT_MAX);
-	assert_in_range(answer->dh_bits, 0, 65535 * 8);
+	assert_int_in_range(answer->at, 0, answer->size);
+	assert_int_in_range(answer->size, 0, HELLO_FLIGHT_MAX);
+	assert_int_in_range(answer->dh_bits, 0, 65535 * 8);
 	for (int i = 0; i < 2; i++) {
 		struct hello_part part = parts[i];
 		const uint8_t *at;
 		size_t length;
 
-		assert_in_range(part.at + part.length, 0, answer->at);
+		assert_int_in_range(part.at + part.length, 0, answer->at);
 		while ((at = i == 0 ? hello_next_certificate(answer, &part, &length) :
 		    hello_next_authority(answer, &part, &length)) != NULL) {
-			assert_in_range(at - answer->flight, parts[i].at,
+			assert_int_in_range(at - answer->flight, parts[i].at,
 			    parts[i].at + parts[i].length);
-			assert_in_range(length, 0, parts[i].length);
+			assert_int_in_range(length, 0, parts[i].length);
 		}
 		assert_int_equal(part.length, 0);
 	}
@@ -580,7 +580,7 @@ repeat(const struct bytes *first, const char *bytes, size_t size)
 
 	while (hello_take(answer, (const uint8_t *)bytes, size)) {
 		taken += size;
-		assert_in_range(taken, 0, 2 * HELLO_FLIGHT_MAX);
+		assert_int_in_range(taken, 0, 2 * HELLO_FLIGHT_MAX);
 	}
 	check_answer(answer);
 	free(answer);
@@ -655,12 +655,12 @@ answer_of(SSL_CTX *context, const struct hello_ask *ask)
 	struct hello_answer *answer;
 	int length;
 
-	assert_in_range(size, 40, HELLO_SIZE);
+	assert_int_in_range(size, 40, HELLO_SIZE);
 	SSL_set_bio(server, in, out);
 	assert_int_equal(BIO_write(in, hello, (int)size), (int)size);
 	(void)SSL_accept(server);
 	length = BIO_read(out, bytes, sizeof(bytes));
-	assert_in_range(length, 1, sizeof(bytes));
+	assert_int_in_range(length, 1, sizeof(bytes));
 	answer = take(bytes, (size_t)length, 1000);
 	check_answer(answer);
 	SSL_free(server);
@@ -759,7 +759,7 @@ hellos_have_their_size(void **context)
 				ask.name = length > 0 ? name + sizeof(name) - 1 - length :
 				    NULL;
 				size = hello_write(&ask, hello);
-				assert_in_range(size, 1, HELLO_SIZE);
+				assert_int_in_range(size, 1, HELLO_SIZE);
 				assert_int_equal(size, 5 + (hello[3] << 8 | hello[4]));
 				assert_int_equal(size, 9 + (hello[7] << 8 | hello[8]));
 				if (version > PROBE_SSL_3)
@@ -787,7 +787,7 @@ old_suites_are_offered_early(void **context)
 		/* Those of TLS 1.3 are not offered to it; RFC 5746 has one place. */
 		for (size_t j = 0; suite_at(j)->code != windows_2003[i]; j++)
 			at += !suite_is_tls13(suite_at(j));
-		assert_in_range(at + 1, 1, 63);
+		assert_int_in_range(at + 1, 1, 63);
 	}
 }
 
@@ -832,7 +832,7 @@ suites_are_those_of_openssl(void **context)
 		assert_int_equal(strcmp(SSL_CIPHER_get_version(cipher), "TLSv1.2") == 0,
 		    suite_is_tls12(suite));
 	}
-	assert_in_range(known, 60, SUITES_MAX);
+	assert_int_in_range(known, 60, SUITES_MAX);
 	SSL_free(ssl);
 	SSL_CTX_free(server);
 }

@@ -17,6 +17,11 @@
 
 #include <cmocka.h>
 
+/* Before cmocka 2, which calls the former deprecated. */
+#ifndef assert_int_in_range
+#define assert_int_in_range assert_in_range
+#endif
+
 /*
  * Runs "tests", or those alone that the program's arguments name ("*" is any text, "?"
  * any character), and prints how many passed; -l lists the names. Returns the program's

@@ -101,7 +101,7 @@ start(struct bench *bench)
 }
 
 static void
-stop(struct bench *bench)
+stop_bench(struct bench *bench)
 {
 	assert_true(control_stop(bench->control, 60000));
 	assert_int_equal(pthread_join(bench->thread, NULL), 0);
@@ -114,7 +114,7 @@ tear_down(void **state)
 	struct bench *bench = *state;
 
 	if (bench->control != NULL)
-		stop(bench);
+		stop_bench(bench);
 	(void)close(bench->listener);
 	(void)unlink(bench->address.sun_path);
 	(void)rmdir(bench->folder);
@@ -454,7 +454,7 @@ test_end(void **state)
 	waits = dial(bench);
 	say(waits, RELOAD, strlen(RELOAD));
 	await_reloads(bench, 1);
-	stop(bench);
+	stop_bench(bench);
 	assert_non_null(strstr(hear(waits), "ending"));
 	assert_string_equal(hear(waits), "");
 	hang_up(&silent);

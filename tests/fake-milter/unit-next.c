@@ -59,7 +59,7 @@ take_answer(void *context, uint64_t token, const char *reply, size_t length)
 	struct bed *bed = context;
 	uint64_t again = bed->asks_again;
 
-	assert_in_range(token, 0, TOKENS - 1);
+	assert_int_in_range(token, 0, TOKENS - 1);
 	assert_int_equal(strlen(reply), length);
 	assert_string_equal(bed->answers[token], "");
 	(void)snprintf(bed->answers[token], sizeof(bed->answers[token]), "%s", reply);
