@@ -110,11 +110,14 @@ class Watch(Folder):
         return json.loads(self.db.execute("SELECT state FROM position").fetchone()[0])
 
     def wait_for(self, count, process=None):
+        def seen():
+            return sum(self.counted().values())
+
         def alive():
             if process is not None and process.poll() is not None:
                 with open(self.errors, encoding="utf-8") as errors:
                     self.fail("watch ended: " + errors.read())
-        until("%d counted" % count, lambda: sum(self.counted().values()) >= count, alive)
+        until("%d counted" % count, lambda: seen() >= count, alive, seen)
 
     def assert_each_once(self, count):
         counted = self.counted()
@@ -868,10 +871,11 @@ class Killed(Watch):
     """SIGKILL at any moment, while the log is written, rotated and packed."""
 
     ROUNDS = 20
+    ROTATIONS = 8	# in a round, however long that takes: hundreds of files are none's
 
     def test_killed(self):
         done = threading.Event()
-        written = []
+        written, rotations = [], []
 
         def write():
             chance = random.Random(20)
@@ -882,7 +886,8 @@ class Killed(Watch):
                 self.append(text[:cut])
                 self.append(text[cut:])
                 number += 1
-                if chance.random() < 0.02:
+                if chance.random() < 0.02 and len(rotations) < self.ROTATIONS:
+                    rotations.append(number)
                     packed = chance.choice((None, ("mail.log.2", gzip.open, ".gz"),
                                             ("mail.log.1", lzma.open, ".xz")))
                     self.shift(packed)
@@ -895,17 +900,20 @@ class Killed(Watch):
         try:
             chance = random.Random(21)
             for _ in range(self.ROUNDS):
+                rotations.clear()
                 watch = self.start()
-                before = sum(self.counted().values())
                 if chance.random() < 0.7:
-                    until("more", lambda: sum(self.counted().values()) > before)
+                    self.wait_for(sum(self.counted().values()) + 1, watch)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     watch.wait(chance.random() / 5)
                 self.assertEqual(self.end(watch, signal.SIGKILL), -signal.SIGKILL)
         finally:
             done.set()
             writer.join()
-        self.wait_for(written[0], self.start())
+        watch = self.start()
+        self.wait_for(written[0], watch)
+        # The last lines may be of the next commit.
+        until("all lines", lambda: self.value("lines") >= 5 * written[0])
         self.assert_each_once(written[0])
         self.assertEqual(self.value("lines"), 5 * written[0])
 
