@@ -132,9 +132,10 @@ class Debian(unittest.TestCase):
         packages = {entry.split()[0] for entry in entries}
         tests = {entry.split()[0] for entry in entries if entry.endswith("<!nocheck>")}
         build = listed("BUILD_PACKAGES")
-        extra = listed("PACKAGE_PACKAGES") | listed("CLIENT_PACKAGES")
-        self.assertEqual(packages - FOR_DEBHELPER, (build | extra) - IMPLIED)
-        self.assertEqual(tests, extra - IMPLIED - {"dh-apparmor"})
+        for_tests = listed("PACKAGE_TEST_PACKAGES") | listed("CLIENT_PACKAGES")
+        self.assertEqual(packages - tests - FOR_DEBHELPER,
+                         (build | listed("PACKAGE_PACKAGES")) - IMPLIED)
+        self.assertEqual(tests, for_tests)
 
     def test_readme(self):
         """It names the packages to build with."""

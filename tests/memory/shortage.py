@@ -13,7 +13,7 @@ import tempfile
 import runner
 
 LIBRARY = os.environ.get("TLSWARD_SHORTAGE_LIBRARY") or runner.find_program(
-    "tests/memory/shortage.so")
+    "tests/memory/preload.so")
 EVERYBODYS, OURS, LIBRARIES = range(3)
 WORDS = ("failing", "lasting", "process", "whose", "count", "live", "failed", "telling",
          "now")
