@@ -10,7 +10,8 @@ libmicrohttpd-dev libarchive-dev libseccomp-dev libsystemd-dev
 libunbound-dev libcurl4-openssl-dev libexpat1-dev"
 CLIENT_PACKAGES="python3 openssl"
 # What a build of the package needs beside those; a test holds debian/control against both.
-PACKAGE_PACKAGES="build-essential debhelper dh-apparmor libcmocka-dev mandoc"
+PACKAGE_PACKAGES="build-essential debhelper dh-apparmor"
+PACKAGE_TEST_PACKAGES="libcmocka-dev mandoc"
 # No mail server is installed: it would take the place of the one that is there. Their
 # packages are unpacked (provide), and these are what Sendmail is set up with.
 POSTFIX_PACKAGES="postfix"
