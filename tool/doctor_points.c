@@ -146,6 +146,7 @@ doctor_write(const struct doctor *doctor)
 {
 	struct buffer text = BUFFER_INIT;
 	struct screen screen;
+	int status;
 
 	screen_open(&screen);
 	if (!doctor->json)
@@ -159,5 +160,7 @@ doctor_write(const struct doctor *doctor)
 			else if ((int)point->level == level)
 				write_point(&screen, point, &text);
 		}
-	return screen_write(&text) == SCREEN_FAILED ? STATUS_TROUBLE : STATUS_FINE;
+	status = screen_write(&text) == SCREEN_FAILED ? STATUS_TROUBLE : STATUS_FINE;
+	buffer_free(&text);
+	return status;
 }
