@@ -26,6 +26,7 @@
 #define TIMEOUT_MS 5000
 #define OUTPUT_MAX 65536
 #define ARGUMENTS_MAX 12
+#define ARGUMENT_SIZE 1024
 
 /* Where it is when PATH, of a user other than root, does not lead to it. */
 #define POSTCONF_PATH "/usr/sbin/postconf"
@@ -35,7 +36,7 @@ static void
 become_postconf(int out, const char *const *arguments)
 {
 	char *argv[ARGUMENTS_MAX + 2] = { (char[]){ "postconf" } };
-	char words[ARGUMENTS_MAX][128];
+	char words[ARGUMENTS_MAX][ARGUMENT_SIZE];
 	int null = open("/dev/null", O_RDWR);
 
 	for (size_t i = 0; arguments[i] != NULL && i < ARGUMENTS_MAX; i++) {
@@ -61,7 +62,7 @@ clock_ms(void)
 
 /* Reads to the end. False: it took too long, or there is too much of it. */
 static bool
-read_postconf(int fd, char *text, int64_t deadline)
+read_postconf(int fd, char *text, size_t size, int64_t deadline)
 {
 	size_t used = 0;
 
@@ -72,8 +73,8 @@ read_postconf(int fd, char *text, int64_t deadline)
 
 		if (left <= 0 || left > TIMEOUT_MS || poll(&poll_fd, 1, (int)left) <= 0)
 			return false;
-		got = read(fd, text + used, OUTPUT_MAX - used);
-		if (got <= 0 || used + (size_t)got >= OUTPUT_MAX) {
+		got = read(fd, text + used, size - used);
+		if (got <= 0 || used + (size_t)got >= size) {
 			text[used] = '\0';
 			return got == 0;
 		}
@@ -98,9 +99,8 @@ ended_well(pid_t child, bool read_all, int64_t deadline)
 	return ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* What postconf writes. False: it is not there, or did not do it. */
-static bool
-run_postconf(const char *const *arguments, char text[OUTPUT_MAX])
+bool
+settings_run_postconf(const char *const *arguments, char *text, size_t size)
 {
 	int64_t deadline = clock_ms() + TIMEOUT_MS;
 	bool read_all;
@@ -114,9 +114,15 @@ run_postconf(const char *const *arguments, char text[OUTPUT_MAX])
 	if ((child = fork()) == 0)
 		become_postconf(pipe_fds[1], arguments);
 	(void)close(pipe_fds[1]);
-	read_all = child != -1 && read_postconf(pipe_fds[0], text, deadline);
+	read_all = child != -1 && read_postconf(pipe_fds[0], text, size, deadline);
 	(void)close(pipe_fds[0]);
 	return child != -1 && ended_well(child, read_all, deadline);
+}
+
+static bool
+run_postconf(const char *const *arguments, char text[OUTPUT_MAX])
+{
+	return settings_run_postconf(arguments, text, OUTPUT_MAX);
 }
 
 /*

@@ -215,6 +215,13 @@ void settings_check_postconf(const struct settings *settings, const char *path,
  */
 struct policy_postfix settings_ask_postfix(void *settings);
 
+/*
+ * Runs postconf(1) without a shell, and writes to "text", of "size" bytes, what it says:
+ * at most twelve arguments of less than 1,024 bytes each, behind which is NULL. False: it
+ * is not there, fails, takes longer than five seconds, or says more.
+ */
+bool settings_run_postconf(const char *const *arguments, char *text, size_t size);
+
 /* ------------------------------------------------------------------ *
  * Whom the daemon becomes. For a process with one thread.
  * ------------------------------------------------------------------ */

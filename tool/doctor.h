@@ -45,12 +45,14 @@ struct doctor {
 
 	struct doctor_point *points;	/* in the order they were said */
 	size_t count, room;
+	bool repeated;		/* the last one had been said before */
 	bool failed;
 };
 
 /*
  * Says a point: one line that tells what is so and, where it is not well, what comes of
- * it. Without a capital at its beginning or a full stop at its end.
+ * it. Without a capital at its beginning or a full stop at its end. What was said before
+ * in the same words is not said again.
  */
 void doctor_say(struct doctor *doctor, enum doctor_level level, const char *id,
     const char *format, ...) __attribute__((format(printf, 4, 5)));

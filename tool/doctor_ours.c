@@ -78,8 +78,8 @@ is_same_place(const char *ours, const char *theirs)
 	return same;
 }
 
-static bool
-is_same_socket(const char *ours, const char *theirs)
+bool
+doctor_same_socket(const char *ours, const char *theirs)
 {
 	const char *a = doctor_socket_path(ours), *b = doctor_socket_path(theirs);
 
@@ -94,7 +94,7 @@ doctor_listen_of(const struct settings *settings, const char *theirs)
 	const struct settings_listen *listen = &settings->listen;
 
 	for (size_t i = 0; i < listen->count; i++)
-		if (is_same_socket(listen->address[i], theirs))
+		if (doctor_same_socket(listen->address[i], theirs))
 			return listen->address[i];
 	return NULL;
 }

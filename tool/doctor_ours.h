@@ -10,6 +10,12 @@
 #include "settings/settings.h"
 
 /*
+ * Whether two addresses in libmilter's form lead to the same socket. "ours" may be any
+ * address of this host.
+ */
+bool doctor_same_socket(const char *ours, const char *theirs);
+
+/*
  * The "listen", as settings have it, that an address in libmilter's form ("unix:/path",
  * "local:/path", "/path", "inet:port@host", "inet6:...") leads to, by whatever name of a
  * file or of a host; NULL: it is none of ours.

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tool/screen.h"
 #include "tool/tree.h"
@@ -36,22 +37,36 @@ make_text(struct doctor *doctor, const char *format, va_list arguments)
 	return text;
 }
 
+/* What is so for several services, or in two places, is one point. */
+static bool
+was_said_before(const struct doctor *doctor, const struct doctor_point *point)
+{
+	for (size_t i = 0; i < doctor->count; i++)
+		if (strcmp(doctor->points[i].id, point->id) == 0 && point->message != NULL &&
+		    doctor->points[i].message != NULL &&
+		    strcmp(doctor->points[i].message, point->message) == 0)
+			return true;
+	return false;
+}
+
 void
 doctor_say(struct doctor *doctor, enum doctor_level level, const char *id,
     const char *format, ...)
 {
-	struct doctor_point *point;
+	struct doctor_point point = { .level = level, .id = id };
 	va_list arguments;
 
-	if (!array_reserve(doctor->points, doctor->count + 1, &doctor->room)) {
-		doctor->failed = true;
+	va_start(arguments, format);
+	point.message = make_text(doctor, format, arguments);
+	va_end(arguments);
+	doctor->repeated = was_said_before(doctor, &point);
+	if (!doctor->repeated &&
+	    array_reserve(doctor->points, doctor->count + 1, &doctor->room)) {
+		doctor->points[doctor->count++] = point;
 		return;
 	}
-	point = &doctor->points[doctor->count++];
-	*point = (struct doctor_point){ .level = level, .id = id };
-	va_start(arguments, format);
-	point->message = make_text(doctor, format, arguments);
-	va_end(arguments);
+	doctor->failed = doctor->failed || !doctor->repeated;
+	free(point.message);
 }
 
 void
@@ -59,7 +74,7 @@ doctor_fix(struct doctor *doctor, const char *format, ...)
 {
 	va_list arguments;
 
-	if (doctor->failed || doctor->count == 0)
+	if (doctor->failed || doctor->repeated || doctor->count == 0)
 		return;
 	va_start(arguments, format);
 	doctor->points[doctor->count - 1].fix = make_text(doctor, format, arguments);
