@@ -338,6 +338,7 @@ static bool
 doubt_leaf(struct judging *judging, X509 *leaf, struct probe_requirement *require)
 {
 	STACK_OF(X509) *alone = sk_X509_new_null();
+	const struct facts facts = judging->facts;
 	struct probe_chain chain;
 	bool ok = alone != NULL && sk_X509_push(alone, leaf) > 0 &&
 	    probe_chain_look(alone, judging->each->host, NULL, judging->result->authorities,
@@ -346,7 +347,9 @@ doubt_leaf(struct judging *judging, X509 *leaf, struct probe_requirement *requir
 	sk_X509_free(alone);
 	judging->facts.cert_fingerprint = chain.sha256;
 	judging->facts.cert_pubkey_fingerprint = chain.key_sha256;
-	if (!ok || !judge_now(judging))
+	ok = ok && judge_now(judging);
+	judging->facts = facts;
+	if (!ok)
 		return false;
 	if (met_of(judged_outcome(judging)->check[require->kind]) != require->met) {
 		require->met = POLICY_UNKNOWN;
