@@ -39,7 +39,7 @@ descriptors_limit(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > FILES_MAX)
 		return FILES_MAX;
-	return limit.rlim_cur;
+	return (size_t)limit.rlim_cur;
 }
 
 size_t
