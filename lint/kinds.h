@@ -175,7 +175,8 @@
 /* The names of warnings that are not given here: of settings, files and the MTA. */
 #define LINT_OTHER_IDS \
 	"certificate-unreadable", "dates", "facts-missing", "journal-unusable", \
-	"metrics-open", "mta-way", "not-a-certificate", "postfix-settings"
+	"metrics-open", "mta-way", "not-a-certificate", "postfix-settings", \
+	"settings-changed"
 
 enum lint_kind {
 #define LINT_NUMBER(name, id, severity, text) LINT_##name,

@@ -180,6 +180,16 @@ open_log_as_user(struct daemon *daemon)
 	return daemon->log != NULL;
 }
 
+/* A host without a system's log: mail goes on, and its records are nowhere but in the journal. */
+static void
+check_syslog(const struct daemon *daemon)
+{
+	if (!log_is_heard(daemon->log))
+		log_message(NULL, SEVERITY_WARNING, "no syslog: nobody listens on /dev/log (%s), "
+		    "and what is logged is lost: set \"log file:/var/log/tlsward/tlsward.log\", or "
+		    "install rsyslog or start systemd-journald", strerror(errno));
+}
+
 /*
  * Makes the folder of the journal where root may and the user may not, and gives it
  * to the user. One that is there is left alone.
@@ -417,6 +427,7 @@ prepare_start(struct daemon *daemon)
 	}
 	if (!open_log_as_user(daemon))
 		return false;
+	check_syslog(daemon);
 	make_journal_folder(daemon);
 	ask_postfix(daemon);
 	if (!look_as_user(daemon, check_journal) || !look_as_user(daemon, read_policy))

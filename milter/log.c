@@ -69,6 +69,15 @@ log_open(const struct settings *settings, bool foreground)
 	return NULL;
 }
 
+bool
+log_is_heard(struct log *log)
+{
+	bool heard = sink_is_heard(&log->sink);
+
+	atomic_store(&log->failing, !heard);
+	return heard;
+}
+
 /* The log itself does not work: say so where somebody may see it, once. */
 static void
 say_failing(struct log *log, int error)

@@ -32,6 +32,12 @@ struct log;
  */
 struct log *log_open(const struct settings *settings, bool foreground);
 
+/*
+ * Whether anybody takes the lines: of the system's log, whether it runs; else errno. Then it
+ * is for the caller to say. Before log_start().
+ */
+bool log_is_heard(struct log *log);
+
 /* Starts the queue's thread. Returns 0, or -1 with errno set. */
 int log_start(struct log *log);
 

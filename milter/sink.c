@@ -118,6 +118,14 @@ dial_syslog(struct sink *sink, int type)
 	return false;
 }
 
+/* As a datagram socket or, where it is one, a stream. */
+static bool
+reach_syslog(struct sink *sink)
+{
+	return sink->fd != -1 || dial_syslog(sink, SOCK_DGRAM) ||
+	    (errno == EPROTOTYPE && dial_syslog(sink, SOCK_STREAM));
+}
+
 /* One attempt. A stream's messages end with a NUL; one sent in part ends with it. */
 static bool
 send_once(struct sink *sink, const char *header, const char *line, size_t length)
@@ -161,8 +169,7 @@ write_syslog(struct sink *sink, int priority, const char *line, size_t length,
 		sink_close(sink);
 	write_header(sink->facility | priority, header, sizeof(header));
 	for (;;) {
-		if (sink->fd == -1 && !dial_syslog(sink, SOCK_DGRAM) &&
-		    (errno != EPROTOTYPE || !dial_syslog(sink, SOCK_STREAM)))
+		if (!reach_syslog(sink))
 			return false;
 		if (send_once(sink, header, line, length - 1))
 			return true;
@@ -222,6 +229,12 @@ sink_open(struct sink *sink, const struct settings *settings)
 		return true;
 	sink->fd = sink_open_file(sink->path);
 	return sink->fd != -1;
+}
+
+bool
+sink_is_heard(struct sink *sink)
+{
+	return sink->kind != SETTINGS_LOG_SYSLOG || reach_syslog(sink);
 }
 
 bool

@@ -35,6 +35,9 @@ bool sink_open(struct sink *sink, const struct settings *settings);
 /* Keeps errno. */
 void sink_close(struct sink *sink);
 
+/* Whether anybody takes the lines: of the system's log, whether it runs; else errno. */
+bool sink_is_heard(struct sink *sink);
+
 /*
  * Opens the file anew under all writers' hands, or has the next line connect anew. False
  * with errno set where that fails: then the old file goes on.

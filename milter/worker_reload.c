@@ -51,6 +51,8 @@ load_anew(struct worker *worker, int tape)
 	worker->diags = diags_new();
 	loaded = load_timed(&worker->daemon->loaded, daemon->settings,
 	    daemon->settings_path, tape, worker->diags);
+	if (worker->diags != NULL && tape == -1)
+		settings_changes(daemon->settings, daemon->settings_path, worker->diags);
 	if (worker->diags != NULL && (tape == -1 || !loaded))
 		load_log_diags(daemon->log, worker->diags);
 	return loaded;

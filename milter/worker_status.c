@@ -121,6 +121,27 @@ put_daemon(struct status *status)
 		    " one serves", daemon->deaths);
 }
 
+/* Settings that are others on disk: a reload does not take them. */
+static void
+put_changed_settings(struct status *status)
+{
+	const struct daemon *daemon = status->worker->daemon;
+	struct diags *diags = diags_new();
+
+	if (diags != NULL)
+		settings_changes(daemon->settings, daemon->settings_path, diags);
+	for (size_t i = 0; diags != NULL && diags_at(diags, i) != NULL; i++) {
+		const struct diag *diag = diags_at(diags, i);
+
+		if (diag->severity != SEVERITY_INFO)
+			status_trouble(status, "settings-changed", diag->severity ==
+			    SEVERITY_ERROR ? "tlsward check; then systemctl restart tlsward" :
+			    "systemctl restart tlsward", "%s:%u: %s", diag->file, diag->line,
+			    diag->message);
+	}
+	diags_free(&diags);
+}
+
 /* What does not run, or is not there. */
 static void
 put_health(struct status *status)
@@ -401,6 +422,7 @@ put_all(struct status *status)
 	disk = look_at_disk(&in_force);
 	put_daemon(status);
 	put_health(status);
+	put_changed_settings(status);
 	put_sockets(status);
 	put_mta(status);
 	put_policy(status, &in_force, disk);

@@ -20,15 +20,20 @@ cannot_be(char *error, const char *what, const char *name, const char *why)
 }
 
 static bool
-find_group(const char *name, gid_t *gid, char *error)
+find_group(const char *name, const char *setting, gid_t *gid, char *error)
 {
 	const struct group *group;
 
 	errno = 0;
 	group = getgrnam(name);
-	if (group == NULL)
-		return cannot_be(error, "group", name,
-		    errno != 0 ? strerror(errno) : "there is no such group");
+	if (group == NULL && errno != 0)
+		return cannot_be(error, "group", name, strerror(errno));
+	if (group == NULL) {
+		(void)snprintf(error, IDENTITY_ERROR_MAX, "group %.60s: there is no such group: "
+		    "make it (groupadd --system %.60s), or name another in \"%s\"", name, name,
+		    setting);
+		return false;
+	}
 	*gid = group->gr_gid;
 	return true;
 }
@@ -40,13 +45,18 @@ find_user(const struct settings *settings, struct identity *identity, char *erro
 
 	errno = 0;
 	user = getpwnam(settings->user);
-	if (user == NULL)
-		return cannot_be(error, "user", settings->user,
-		    errno != 0 ? strerror(errno) : "there is no such user");
+	if (user == NULL && errno != 0)
+		return cannot_be(error, "user", settings->user, strerror(errno));
+	if (user == NULL) {
+		(void)snprintf(error, IDENTITY_ERROR_MAX, "user %.60s: there is no such user: make "
+		    "it (useradd --system --user-group %.60s), or name another in \"user\"",
+		    settings->user, settings->user);
+		return false;
+	}
 	identity->uid = user->pw_uid;
 	identity->gid = user->pw_gid;
 	return settings->group == NULL ||
-	    find_group(settings->group, &identity->gid, error);
+	    find_group(settings->group, "group", &identity->gid, error);
 }
 
 bool
@@ -72,7 +82,7 @@ identity_resolve(const struct settings *settings, struct identity *identity,
 	}
 	identity->socket_gid = identity->gid;
 	return settings->socket_group == NULL ||
-	    find_group(settings->socket_group, &identity->socket_gid, error);
+	    find_group(settings->socket_group, "socket-group", &identity->socket_gid, error);
 }
 
 bool

@@ -14,7 +14,7 @@
 #include "base/text.h"
 
 #define SETTING_ROW(type, member, name, take, values, fallback, without, about) \
-	{ name, setting_take_##take, offsetof(struct settings, member), \
+	{ name, setting_take_##take, offsetof(struct settings, member), sizeof(type), \
 	    _Generic(((struct settings *)0)->member, char *: true, default: false), \
 	    values, fallback, without, about },
 

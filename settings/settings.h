@@ -179,6 +179,15 @@ enum settings_load_result {
 enum settings_load_result settings_load(const char *path,
     struct settings **settings, struct diags *diags);
 
+/*
+ * Reads the settings file "path" again, from which "running" was loaded, and adds a warning
+ * [settings-changed] for each setting that is another now: a reload takes none of them, a
+ * restart does. A file that is not valid has its errors in "diags", and a warning that
+ * nothing of it is in force. Any thread.
+ */
+void settings_changes(const struct settings *running, const char *path,
+    struct diags *diags);
+
 /* Frees *settings and clears the pointer. NULL-safe. */
 void settings_free(struct settings **settings);
 

@@ -32,7 +32,7 @@ typedef bool setting_take(struct setting_value *value);
 struct setting {
 	const char *name;
 	setting_take *take;
-	size_t offset;			/* of its member in struct settings */
+	size_t offset, size;		/* of its member in struct settings */
 	bool is_string;
 	const char *values, *fallback, *without, *about;
 };

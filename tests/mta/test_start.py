@@ -91,7 +91,63 @@ class Refusals(StartCase):
         self.assert_fails(milter, "tlsward.conf")
 
     def test_unknown_user(self):
-        self.assert_fails(self.make(user="no-such-user"), "no-such-user")
+        self.assert_fails(self.make(user="no-such-user"), "user no-such-user: there is no "
+                          "such user: make it (useradd --system ")
+
+    def test_unknown_group(self):
+        self.assert_fails(self.make(socket_group="no-such"), "group no-such: there is no "
+                          "such group: make it (groupadd --system no-such), or name "
+                          'another in "socket-group"')
+
+    def assert_cannot_listen(self, address, *parts):
+        """In one line, which libmilter does not repeat."""
+        milter = self.make(listen=address)
+        self.assert_fails(milter, "tlsward-milter: cannot listen on ", *parts)
+        self.assertEqual(len(milter.error_text().splitlines()), 1)
+
+    def test_address_of_another_host(self):
+        self.assert_cannot_listen("inet:192.0.2.1:8893", "192.0.2.1 is not an address of "
+                                  'this host: "ip address" shows')
+
+    def test_host_that_is_nowhere(self):
+        self.assert_cannot_listen("inet:no-such-host.invalid:8893", "write its address, or "
+                                  "name it in /etc/hosts")
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            self.assert_cannot_listen("inet:127.0.0.1:%d" % other.getsockname()[1],
+                                      "in use by ", "(process %d)" % os.getpid())
+
+    def test_folder_that_is_missing(self):
+        folder = os.path.join(self.folder, "no")
+        self.assert_cannot_listen("unix:%s/m.sock" % folder, "/m.sock: its folder is "
+                                  "missing: make one: install -d -o %s " % USER,
+                                  " %s\n" % folder)
+
+    def test_file_on_the_way(self):
+        path = os.path.join(self.folder, "file")
+        with open(path, "w", encoding="ascii"):
+            pass
+        self.assert_cannot_listen("unix:%s/m.sock" % path, "%s is not a folder" % path)
+
+    def test_not_started_as_root(self):
+        """Whose folder it is not, and whose port."""
+        root = os.path.join(self.folder, "root")
+        os.mkdir(root)
+        os.mkdir(os.path.join(root, "closed"), 0o700)
+        for address, words in (
+                ("unix:%s/m.sock" % root, "user %s may not make files in the folder %s, "
+                 "and needs one of its own: make one: install -d -o %s " % (
+                     USER, root, USER)),
+                ("unix:%s/closed/m.sock" % root, "user %s may not go into the folder "
+                 "%s/closed: chmod a+x" % (USER, root)),
+                ("inet:127.0.0.1:1", "user %s may not take port 1, which is root's" % USER)):
+            with self.subTest(address):
+                milter = self.make(listen=address)
+                milter.limits = ("--nofile=1024", "setpriv", "--reuid=" + USER,
+                                 "--regid=%d" % pwd.getpwnam(USER).pw_gid,
+                                 "--clear-groups")
+                self.assert_fails(milter, "cannot listen on ", words)
 
     def test_settings_against_the_policy(self):
         self.assert_fails(self.make("to a@b.example { exempt }\n", reply_at="mail"))
@@ -253,6 +309,16 @@ class Starts(StartCase):
         milter = self.make(log="syslog:mail")
         milter.start()
         self.assertTrue(self.reply(self.postfix(milter.address)).startswith("530"))
+
+    @unittest.skipIf(os.path.exists("/dev/log"), "there is a syslog here")
+    def test_missing_syslog_is_told_once(self):
+        milter = self.make(log="syslog:mail")
+        milter.start()
+        text = milter.error_text()
+        self.assertEqual(text.count("/dev/log"), 1, text)
+        self.assertIn("no syslog: nobody listens on /dev/log (No such file", text)
+        self.assertIn('set "log file:/var/log/tlsward/tlsward.log"', text)
+        self.assertNotIn("cannot write to the log", text)
 
     def test_log_to_standard_error_in_logfmt(self):
         milter = self.make(log="stderr", log_format="logfmt")
