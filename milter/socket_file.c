@@ -126,14 +126,13 @@ try_way(const struct socket_place *place, const char *path, int64_t *since, bool
 
 	*again = false;
 	if (lstat(path, &there) != 0)
-		return errno == ENOENT ||
-		    socket_say(error, "socket", path, strerror(errno));
+		return errno == ENOENT || socket_fail(place, errno, error);
 	if (!S_ISSOCK(there.st_mode))
 		return socket_say(error, "socket", path,
 		    "something else has that name");
 	found = look_who_answers(path);
 	if (found == ANSWERER_ERROR)
-		return socket_say(error, "socket", path, strerror(errno));
+		return socket_fail(place, errno, error);
 	if (found == ANSWERER_NONE)
 		return unlink(path) == 0 || errno == ENOENT ||
 		    socket_say(error, "cannot remove the stale socket", path,

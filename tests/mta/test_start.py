@@ -7,7 +7,10 @@ import pwd
 import signal
 import socket
 import stat
+import subprocess
 import unittest
+
+import runner
 
 from . import process, waiting, workspace
 from .case import MilterCase
@@ -356,6 +359,69 @@ class Starts(StartCase):
         finally:
             os.kill(pid, signal.SIGTERM)
             waiting.until("end of %d" % pid, lambda: process.birth(pid) is None)
+
+
+class OnDisk(StartCase):
+    """Settings that are others on disk than at the start."""
+
+    def told(self):
+        """What the log says of settings at a reload; the policy is taken all the same."""
+        milter = self.milter
+        milter.mark()
+        self.assertTrue(milter.reload()["msg"].startswith("policy reloaded"))
+        return [line["msg"] for line in milter.messages() if "tlsward.conf" in line["msg"]]
+
+    def setUp(self):
+        super().setUp()
+        self.milter = self.make(POLICY + "default { exempt }\n", reply_suffix="none",
+                                log_accepted="no")
+        self.milter.start()
+        with open(self.milter.settings, encoding="ascii") as file:
+            self.text = file.read()
+
+    def write(self, text):
+        with open(self.milter.settings, "w", encoding="ascii") as file:
+            file.write(text)
+
+    def changed(self, name, line, more=""):
+        return ("%s:%d:1: warning: %s has changed since the start%s: restart tlsward for it "
+                "[settings-changed]" % (self.milter.settings, line, name, more))
+
+    def test_nothing_has_changed(self):
+        self.assertEqual(self.told(), [])
+        self.write("# a comment\n" + self.text)
+        self.assertEqual(self.told(), [])
+
+    def test_each_that_has_is_named(self):
+        self.write("mode monitor\n" + self.text.replace("log-accepted no\n", "") +
+                   "listen inet:127.0.0.1:8893\n")
+        self.assertEqual(self.told(), [
+            self.changed("listen", 2), self.changed("mode", 1),
+            "%s: warning: log-accepted has changed since the start (no line sets it now): "
+            "restart tlsward for it [settings-changed]" % self.milter.settings])
+        self.assertTrue(self.milter.answers())
+
+    def test_errors_in_them(self):
+        self.write(self.text + "mdoe monitor\n")
+        first, second = self.told()
+        self.assertIn("tlsward.conf:%d:1: error: unknown setting \"mdoe\"" % (
+            self.text.count("\n") + 1), first)
+        self.assertIn("the daemon goes on with the settings of its start", second)
+
+    def test_the_daemon_s_user_cannot_read_them(self):
+        os.chmod(self.milter.settings, 0o600)
+        told, = self.told()
+        self.assertIn("info: cannot be read by the daemon: whether", told)
+        os.unlink(self.milter.settings)
+        self.assertIn("cannot be read: No such file", self.told()[0])
+
+    def test_status_tells_it(self):
+        tlsward = (runner.TLSWARD, "status", "-c", self.milter.settings)
+        self.assertEqual(subprocess.run(tlsward, capture_output=True).returncode, 0)
+        self.write("soft-bounce yes\n" + self.text)
+        done = subprocess.run(tlsward, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("tlsward.conf:1: soft-bounce has changed since the start", done.stdout)
 
 
 class Ends(StartCase):
