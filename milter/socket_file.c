@@ -33,10 +33,11 @@ bool
 socket_fail(const struct socket_place *place, int number, char *error)
 {
 	const char *path = settings_unix_path(place->address);
-	char why[SETTINGS_WHY_MAX];
+	char why[SETTINGS_WHY_MAX], shown[SETTINGS_SHOWN_MAX];
 
 	settings_why_not(place->identity, place->group, place->address, number, why);
-	return socket_say(error, place->cannot, path != NULL ? path : place->address, why);
+	settings_show_address(place->address, shown);
+	return socket_say(error, place->cannot, path != NULL ? path : shown, why);
 }
 
 /* The settings have seen to the length of a path. */

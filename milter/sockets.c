@@ -118,11 +118,13 @@ listen_inet(const struct socket_place *place, int backlog, char *error)
 {
 	struct addrinfo *found;
 	const char *why = settings_look_up(place->address, &found);
+	char shown[SETTINGS_SHOWN_MAX];
 	int fd;
 
 	if (why != NULL) {
+		settings_show_address(place->address, shown);
 		(void)snprintf(error, SOCKETS_ERROR_MAX, "%s %s: %s" SETTINGS_NO_HOST,
-		    place->cannot, place->address, why);
+		    place->cannot, shown, why);
 		return -1;
 	}
 	fd = await_listen_at(found->ai_addr, found->ai_addrlen, backlog);

@@ -420,23 +420,36 @@ start_threads(struct worker *worker)
 }
 
 static void
+log_address(struct log *log, const char *what, const char *address, const char *more)
+{
+	char shown[SETTINGS_SHOWN_MAX];
+
+	settings_show_address(address, shown);
+	log_message(log, SEVERITY_INFO, "%s on %s%s", what, shown, more);
+}
+
+static void
 log_serving(const struct worker *worker)
 {
 	const struct settings *settings = worker->daemon->settings;
 	struct log *log = worker->daemon->log;
+	char more[SETTINGS_SHOWN_MAX + 32] = "", next[SETTINGS_SHOWN_MAX];
 
 	for (size_t i = 0; i < settings->listen.count; i++)
-		log_message(log, SEVERITY_INFO, "serving on %s", settings->listen.address[i]);
-	if (worker->listener != NULL)
-		log_message(log, SEVERITY_INFO, "policy service on %s: %s",
-		    settings->policy_service, answer_manner(settings));
+		log_address(log, "serving", settings->listen.address[i], "");
+	if (worker->listener != NULL) {
+		(void)snprintf(more, sizeof(more), ": %s", answer_manner(settings));
+		log_address(log, "policy service", settings->policy_service, more);
+		more[0] = '\0';
+	}
+	if (worker->map != NULL && settings->tls_policy_next != NULL) {
+		settings_show_address(settings->tls_policy_next, next);
+		(void)snprintf(more, sizeof(more), ", behind it %s", next);
+	}
 	if (worker->map != NULL)
-		log_message(log, SEVERITY_INFO, "TLS policy map on %s%s%s",
-		    settings->tls_policy_map, settings->tls_policy_next != NULL ?
-		    ", behind it " : "", settings->tls_policy_next != NULL ?
-		    settings->tls_policy_next : "");
+		log_address(log, "TLS policy map", settings->tls_policy_map, more);
 	if (worker->http != NULL)
-		log_message(log, SEVERITY_INFO, "metrics on %s", settings->metrics);
+		log_address(log, "metrics", settings->metrics, "");
 }
 
 /* To the log and to the supervisor. */

@@ -158,8 +158,13 @@ put_health(struct status *status)
 static void
 put_socket(json_t *sockets, const char *setting, const char *address, bool *failed)
 {
-	if (address != NULL && json_array_append_new(sockets, json_pack("{s:s, s:o}",
-	    "setting", setting, "address", json_of_text(address))) != 0)
+	char shown[SETTINGS_SHOWN_MAX];
+
+	if (address == NULL)
+		return;
+	settings_show_address(address, shown);
+	if (json_array_append_new(sockets, json_pack("{s:s, s:o}", "setting", setting,
+	    "address", json_of_text(shown))) != 0)
 		*failed = true;
 }
 

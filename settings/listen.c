@@ -227,7 +227,13 @@ setting_take_control(struct setting_value *value)
 bool
 setting_take_host(struct setting_value *value)
 {
-	return take_inet(value, &metrics_forms, value->text[0] == '[', value->text);
+	const char *text = value->text;
+
+	if (strncmp(text, "inet:", 5) == 0)
+		text += 5;
+	else if (strncmp(text, "inet6:[", 7) == 0)
+		text += 6;
+	return take_inet(value, &metrics_forms, text[0] == '[', text);
 }
 
 bool
@@ -254,6 +260,19 @@ settings_unix_path(const char *address)
 {
 	return address != NULL && strncmp(address, UNIX, strlen(UNIX)) == 0 ?
 	    address + strlen(UNIX) : NULL;
+}
+
+void
+settings_show_address(const char *address, char shown[SETTINGS_SHOWN_MAX])
+{
+	const char *port = strchr(address, ':'), *at = strchr(address, '@');
+	bool six = strncmp(address, "inet6:", 6) == 0;
+
+	if (settings_unix_path(address) != NULL || port == NULL || at == NULL)
+		(void)snprintf(shown, SETTINGS_SHOWN_MAX, "%s", address);
+	else
+		(void)snprintf(shown, SETTINGS_SHOWN_MAX, six ? "inet6:[%s]:%.*s" :
+		    "inet:%s:%.*s", at + 1, (int)(at - port - 1), port + 1);
 }
 
 const char *

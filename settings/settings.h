@@ -289,6 +289,13 @@ bool settings_user_is_default(const struct settings *settings);
 const char *settings_unix_path(const char *address);
 
 /*
+ * Writes an address as settings have it the way that the file and Postfix write it:
+ * "unix:/path", "inet:host:port" or "inet6:[host]:port".
+ */
+#define SETTINGS_SHOWN_MAX 300
+void settings_show_address(const char *address, char shown[SETTINGS_SHOWN_MAX]);
+
+/*
  * Looks up an address as settings have it, "inet:port@host" or "inet6:...". Returns NULL,
  * with *found for freeaddrinfo(3), or why that cannot be.
  */

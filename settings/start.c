@@ -55,13 +55,14 @@ settings_can_make(const char *path)
  * Addresses
  * ------------------------------------------------------------------ */
 
-/* An address as a person knows it. */
+/* An address as a person knows it: itself, or what "shown" holds. */
 static const char *
-shown_address(const char *address)
+shown_address(const char *address, char shown[SETTINGS_SHOWN_MAX])
 {
 	const char *path = settings_unix_path(address);
 
-	return path != NULL ? path : address;
+	settings_show_address(address, shown);
+	return path != NULL ? path : shown;
 }
 
 /* "cannot listen on" it, and what to do. */
@@ -69,17 +70,18 @@ static void
 complain_of_address(const struct start *start, struct setting_place at,
     enum severity severity, const char *address, gid_t group, int error)
 {
-	char why[SETTINGS_WHY_MAX];
+	char why[SETTINGS_WHY_MAX], shown[SETTINGS_SHOWN_MAX];
 
 	settings_why_not(start->identity, group, address, error, why);
 	setting_complain_at(start, severity, NULL, at, "cannot listen on %s: %s",
-	    shown_address(address), why);
+	    shown_address(address, shown), why);
 }
 
 /* It is in use. A daemon of ours is no reason not to ask whether a reload would do. */
 static void
 tell_holder(const struct start *start, struct setting_place at, const char *address)
 {
+	char shown[SETTINGS_SHOWN_MAX];
 	struct holder holder;
 
 	*start->no_memory |= !settings_find_holder(address, &holder);
@@ -87,9 +89,10 @@ tell_holder(const struct start *start, struct setting_place at, const char *addr
 		complain_of_address(start, at, SEVERITY_ERROR, address, 0, EADDRINUSE);
 	else
 		setting_complain_at(start, SEVERITY_INFO, NULL, at, "%s is in use by %s",
-		    shown_address(address), holder.ours == POLICY_YES ? "a " SETTINGS_DAEMON " that runs: it can be "
-		    "reloaded, and a second one would not start" : "somebody who cannot be seen "
-		    "from here: where that is not our daemon, a start would fail");
+		    shown_address(address, shown), holder.ours == POLICY_YES ?
+		    "a " SETTINGS_DAEMON " that runs: it can be reloaded, and a second one would "
+		    "not start" : "somebody who cannot be seen from here: where that is not our "
+		    "daemon, a start would fail");
 }
 
 static void
@@ -121,6 +124,7 @@ static void
 check_next(const struct start *start)
 {
 	const char *next = start->settings->tls_policy_next, *why;
+	char shown[SETTINGS_SHOWN_MAX];
 	struct addrinfo *found;
 
 	if (next == NULL || settings_unix_path(next) != NULL)
@@ -130,7 +134,7 @@ check_next(const struct start *start)
 		freeaddrinfo(found);
 	else
 		setting_complain(start, SEVERITY_ERROR, NULL, SETTING_tls_policy_next,
-		    "cannot look up %s: %s", next, why);
+		    "cannot look up %s: %s", shown_address(next, shown), why);
 }
 
 /* Whether it is the folder that nobody has named; systemd makes it at the start. */

@@ -195,6 +195,7 @@ static void
 metrics_are_at_a_host_and_port(void **state)
 {
 	struct settings *settings = good("metrics none\n");
+	char shown[SETTINGS_SHOWN_MAX];
 
 	(void)state;
 	assert_null(settings->metrics);
@@ -209,6 +210,14 @@ metrics_are_at_a_host_and_port(void **state)
 	expect_metrics("[::ffff:127.0.0.1]:8894", "inet6:8894@::ffff:127.0.0.1", false);
 	expect_metrics("128.0.0.1:8894", "inet:8894@128.0.0.1", false);
 	expect_metrics("localhost.example:8894", "inet:8894@localhost.example", false);
+	expect_metrics("inet:127.0.0.1:8894", "inet:8894@127.0.0.1", true);
+	expect_metrics("inet6:[::1]:8894", "inet6:8894@::1", true);
+	settings_show_address("inet:8894@127.0.0.1", shown);
+	assert_string_equal(shown, "inet:127.0.0.1:8894");
+	settings_show_address("inet6:8894@::1", shown);
+	assert_string_equal(shown, "inet6:[::1]:8894");
+	settings_show_address("unix:/run/a@b:c", shown);
+	assert_string_equal(shown, "unix:/run/a@b:c");
 	bad("metrics localhost", 9,
 	    "expected a host and a port: host:port or [host]:port");
 	bad("metrics :8894", 9, "expected a host and a port: host:port or [host]:port");

@@ -313,7 +313,7 @@ class Starting(MetricsCase):
         with socket.create_server(("127.0.0.1", self.port)):
             status, errors = self.run_to_end(self.milter)
         self.assertEqual(status, 1)
-        self.assertRegex(errors, r"cannot listen for metrics on inet:%d@127.0.0.1: in use "
+        self.assertRegex(errors, r"cannot listen for metrics on inet:127.0.0.1:%d: in use "
                          r"by \S+ \(process %d\)" % (self.port, os.getpid()))
         self.assertFalse(os.path.exists(self.milter.socket))
         self.assertFalse(os.path.exists(self.milter.service_socket))

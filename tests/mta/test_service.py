@@ -507,7 +507,7 @@ class Starts(StartCase):
             milter = self.service(policy_service="inet:127.0.0.1:%d" % port)
             status, text = self.run_to_end(milter)
         self.assertEqual(status, 1)
-        self.assertIn("cannot listen for the policy service on inet:%d@" % port, text)
+        self.assertIn("cannot listen for the policy service on inet:127.0.0.1:%d" % port, text)
         self.assertFalse(os.path.exists(milter.socket))
 
     def test_mode_and_group(self):

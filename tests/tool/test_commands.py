@@ -399,7 +399,7 @@ class Start(Folder):
     def test_service_that_is_nowhere(self):
         said = self.both(1, self.listen(), f"tls-policy-map unix:{self.folder}/t.sock",
                          "tls-policy-next inet:no-such-host.invalid:8642 QUERY")
-        self.assertIn(":6:1: error: cannot look up inet:8642@no-such-host.invalid: ", said)
+        self.assertIn(":6:1: error: cannot look up inet:no-such-host.invalid:8642: ", said)
 
     def test_what_is_left_of_a_socket_is_left(self):
         with socket.socket(socket.AF_UNIX) as left:
