@@ -102,6 +102,16 @@ pf_find(const struct pf *pf, const char *name, const char *type)
 	return NULL;
 }
 
+bool
+pf_is_smtp(const struct pf_service *service)
+{
+	const char *colon = strrchr(service->name, ':');
+	const char *port = colon != NULL ? colon + 1 : service->name;
+
+	return strcmp(service->type, "pass") == 0 || strcmp(port, "smtp") == 0 ||
+	    strcmp(port, "25") == 0;
+}
+
 /* ------------------------------------------------------------------ *
  * Words
  * ------------------------------------------------------------------ */
@@ -155,6 +165,35 @@ has_postscreen(const struct pf *pf)
 	return false;
 }
 
+/* A service without a host in its name takes what inet_interfaces has. */
+static bool
+takes_loopback_only(const struct pf *pf, const struct pf_service *service)
+{
+	static const char *const values[] = { "loopback-only", "localhost", "127.0.0.1",
+	    "127.0.0.1, [::1]", "127.0.0.1, ::1" };
+
+	if (strchr(service->name, ':') != NULL)
+		return is_loopback_name(service->name);
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (strcmp(service->type, "inet") == 0 &&
+		    pf_is(pf, service, "inet_interfaces", values[i]))
+			return true;
+	return false;
+}
+
+/* master_service_disable: "inet", "smtp/inet" or "smtp.inet". */
+static bool
+is_disabled(const struct pf *pf, const struct pf_service *service)
+{
+	const char *list = pf_get(pf, NULL, "master_service_disable");
+	char names[2][512];
+
+	(void)snprintf(names[0], sizeof(names[0]), "%s/%s", service->name, service->type);
+	(void)snprintf(names[1], sizeof(names[1]), "%s.%s", service->name, service->type);
+	return pf_has_word(list, service->type) || pf_has_word(list, names[0]) ||
+	    pf_has_word(list, names[1]);
+}
+
 static bool
 is_smtpd(const struct pf *pf, const struct pf_service *service)
 {
@@ -188,11 +227,11 @@ takes_back(const struct pf *pf, const struct pf_service *service)
 static enum pf_side
 side_of(const struct pf *pf, const struct pf_service *service)
 {
-	if (!is_smtpd(pf, service))
+	if (!is_smtpd(pf, service) || is_disabled(pf, service))
 		return PF_OTHER;
 	if (takes_back(pf, service))
 		return PF_BACK;
-	return is_loopback_name(service->name) ? PF_INSIDE : PF_OUTSIDE;
+	return takes_loopback_only(pf, service) ? PF_INSIDE : PF_OUTSIDE;
 }
 
 /* "smtp/inet/service": the first field of each. False where memory is short. */
@@ -243,8 +282,11 @@ complete_services(struct pf *pf)
 		pf->services[i].side = side_of(pf, &pf->services[i]);
 		outside = outside || pf->services[i].side == PF_OUTSIDE;
 	}
-	/* All that there is stands behind something else: that is where mail comes in. */
-	for (size_t i = 0; i < pf->service_count && !outside; i++)
+	/*
+	 * All that there is stands behind something else: that is where mail comes in, but in
+	 * one of several instances.
+	 */
+	for (size_t i = 0; i < pf->service_count && !outside && !pf->several; i++)
 		if (pf->services[i].side == PF_INSIDE)
 			pf->services[i].side = PF_OUTSIDE;
 }

@@ -84,6 +84,9 @@ void pf_fix(const struct pf *pf, const struct pf_service *service, const char *n
 /* The service of that name and type; NULL: there is none. */
 const struct pf_service *pf_find(const struct pf *pf, const char *name, const char *type);
 
+/* Whether it is on port 25, or takes from what is. */
+bool pf_is_smtp(const struct pf_service *service);
+
 /* Whether a list of words, which commas and blanks separate, has that one. */
 bool pf_has_word(const char *list, const char *word);
 

@@ -275,7 +275,8 @@ say_none(const struct pf *pf, const struct pf_service *service)
 		pf_fix(pf, owner, overridden, "%s", "");
 		return;
 	}
-	pf_say(pf, service, users || owner == NULL ? DOCTOR_WARNING : DOCTOR_FAULT,
+	pf_say(pf, service, users || (owner == NULL && !pf_is_smtp(service)) ?
+	    DOCTOR_WARNING : DOCTOR_FAULT,
 	    "milter-service", "smtpd_milters is empty%s: mail that %s is not held to the policy",
 	    owner != NULL ? " there" : ", other than at other services",
 	    users ? "users hand in there" : "comes in there");

@@ -246,14 +246,16 @@ delivers(const struct pf_service *service)
 static bool
 serves_filter(const struct pf *pf, const struct pf_service *service)
 {
-	const char *const values[] = { pf_get(pf, NULL, "content_filter"),
-	    pf_get(pf, pf_find(pf, "smtp", "inet"), "content_filter") };
 	size_t length = strlen(service->name);
 
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		if (strncmp(values[i], service->name, length) == 0 && values[i][length] == ':' &&
-		    strcmp(service->name, "smtp") != 0 && strcmp(service->name, "relay") != 0)
+	if (strcmp(service->name, "smtp") == 0 || strcmp(service->name, "relay") == 0)
+		return false;
+	for (size_t i = 0; i < pf->service_count; i++) {
+		const char *filter = pf_get(pf, &pf->services[i], "content_filter");
+
+		if (strncmp(filter, service->name, length) == 0 && filter[length] == ':')
 			return true;
+	}
 	return false;
 }
 

@@ -206,8 +206,8 @@ say_policy(const struct policy_walk *walk, const char *name)
 	} else {
 		pf_say(pf, owner, walk->some_only ? DOCTOR_WARNING : DOCTOR_FAULT,
 		    "policy-service-order", "%s: %s stands before check_policy_service %s: of mail "
-		    "that it lets in the daemon is told no fingerprint", name, walk->before,
-		    walk->address);
+		    "that it lets in the daemon is %s", name, walk->before, walk->address,
+		    pf_judges_alone(pf) ? "not asked at all" : "told no fingerprint");
 		fix_policy_list(pf, walk->service, name);
 	}
 	pf_check_socket(pf, owner, walk->service->chroot, "policy-service-reach",

@@ -401,6 +401,17 @@ pf_check_socket(const struct pf *pf, const struct pf_service *owner, bool chroot
 		say_denied(pf, owner, id, what, address, real, denies);
 		return;
 	}
+	if (path != NULL && getpwnam(pf_get(pf, NULL, "mail_owner")) == NULL) {
+		pf_say(pf, NULL, DOCTOR_FAULT, "postfix", "mail_owner = %s: there is no such user",
+		    pf_get(pf, NULL, "mail_owner"));
+		return;
+	}
+	if (error == EACCES && geteuid() != 0) {
+		pf_say(pf, owner, DOCTOR_WARNING, id, "%s %s cannot be tried by this user", what,
+		    address);
+		doctor_fix(pf->doctor, "run tlsward doctor as root");
+		return;
+	}
 	if (error == 0) {
 		pf_say(pf, owner, DOCTOR_OK, id, "%s %s is there, and %s, as whom Postfix runs, "
 		    "reaches it", what, address, pf_get(pf, NULL, "mail_owner"));

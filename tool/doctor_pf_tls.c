@@ -29,14 +29,6 @@ is_on_port(const struct pf_service *service, const char *const *names)
 }
 
 static bool
-is_smtp(const struct pf_service *service)
-{
-	static const char *const names[] = { "smtp", "25", NULL };
-
-	return strcmp(service->type, "pass") == 0 || is_on_port(service, names);
-}
-
-static bool
 is_wrapped(const struct pf_service *service)
 {
 	static const char *const names[] = { "smtps", "submissions", "465", NULL };
@@ -84,7 +76,7 @@ check_offered(const struct pf *pf, const struct pf_service *service)
 		    pf_get(pf, service, name)[0] != '\0' ? " = " : " is not set",
 		    pf_get(pf, service, name));
 		pf_fix(pf, owner, name, "%s", pf_takes_users(pf, service) ? "encrypt" : "may");
-	} else if (is_smtp(service) && strcasecmp(level, "may") != 0) {
+	} else if (pf_is_smtp(service) && strcasecmp(level, "may") != 0) {
 		pf_say(pf, owner, DOCTOR_WARNING, "tls-encrypt", "TLS is demanded of everybody on "
 		    "port 25 (%s), which RFC 3207 forbids a public mail server: who has none "
 		    "cannot send, and the policy is not asked", level);

@@ -31,6 +31,29 @@ look_at_instance(struct doctor *doctor, const char *folder, bool several)
 	pf_close(&pf);
 }
 
+/* Whether something was said of who asks the milter, or of the policy service. */
+static bool
+said_who_asks(const struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->count; i++)
+		if (strncmp(doctor->points[i].id, "milter", 6) == 0 ||
+		    strncmp(doctor->points[i].id, "policy-service", 14) == 0)
+			return true;
+	return false;
+}
+
+/* Of several instances one at least takes mail from outside, and asks. */
+static void
+say_none_asks(struct doctor *doctor)
+{
+	if (said_who_asks(doctor))
+		return;
+	doctor_say(doctor, DOCTOR_FAULT, "milter", "no instance of Postfix asks the daemon: mail "
+	    "comes in unasked");
+	doctor_fix(doctor, "add smtpd_milters to the main.cf of the instance that takes mail from "
+	    "outside");
+}
+
 /* Those that were named. */
 static void
 look_at_named(struct doctor *doctor)
@@ -71,6 +94,8 @@ doctor_postfix(struct doctor *doctor)
 
 	if (doctor->postfix.count > 0) {
 		look_at_named(doctor);
+		if (doctor->postfix.count > 1)
+			say_none_asks(doctor);
 		return true;
 	}
 	if (doctor->loaded.settings->mta == SETTINGS_MTA_SENDMAIL ||
@@ -81,5 +106,6 @@ doctor_postfix(struct doctor *doctor)
 	look_at_instance(doctor, folder, others[0] != '\0');
 	while (pf_word(&rest, other, sizeof(other)))
 		look_at_instance(doctor, other, true);
+	say_none_asks(doctor);
 	return true;
 }

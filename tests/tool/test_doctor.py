@@ -342,6 +342,37 @@ class Right(Site):
                               point["level"] != "ok"], env["PATH"])
         self.assertEqual(2, sum(point["id"] == "milter-reach" for point in points))
 
+    def instances(self, second, master):
+        """The points of two instances that are not well."""
+        self.configure()
+        self.configure(second, master, folder="second")
+        said = self.doctor("--postfix", self.folder + "/postfix", "--postfix",
+                           self.folder + "/second", "--json")[1]
+        return [(point["level"], point["id"]) for point in map(json.loads, said.splitlines())
+                if point["id"] in POSTFIX and point["level"] != "ok"]
+
+    def test_instance_behind_another(self):
+        """It takes mail of this host alone, from the filter between the two."""
+        none = {"smtpd_milters": None, "non_smtpd_milters": None}
+        smtp = MASTER.split("\n")[1]
+        self.assertEqual([], self.instances(none, MASTER.replace(
+            smtp, "127.0.0.1:10026 inet n - y - - smtpd")))
+        self.assertEqual([], self.instances(dict(none, inet_interfaces="loopback-only"),
+                                            MASTER))
+        self.assertEqual([], self.instances(dict(none, master_service_disable="inet"),
+                                            MASTER))
+        self.assertEqual([("fault", "milter")], self.instances(none, MASTER))
+
+    def test_way_to_a_filter(self):
+        """What goes there is not mail to partners."""
+        main_cf = dict(OUT["main"], tls_required_enable="no")
+        self.configure(**dict(OUT, main=main_cf, master=MASTER.replace(
+            "smtpd\n#smtp ", "smtpd\n  -o content_filter=filter:[127.0.0.1]:10024\n#smtp ") +
+            FILTER.replace("xforward_command=yes", "xforward_command=yes\n"
+                           "  -o smtp_tls_security_level=none\n  -o smtp_tls_policy_maps=") +
+            "  -o smtpd_milters=\n"))
+        self.expect()
+
     def test_policy_service_alone(self):
         restrictions = PINS["main"]["smtpd_recipient_restrictions"]
         self.configure({"smtpd_milters": None, "non_smtpd_milters": None,
@@ -463,6 +494,17 @@ class Wrong(Site):
             SUBMISSION)
         self.expect(("warning", "milter-service", "service submission inet",
                      self.line(self.master, "submission inet")))
+
+    def test_not_named_on_port_25(self):
+        self.configure({"smtpd_milters": None}, MASTER + SUBMISSION +
+                       "  -o smtpd_milters=unix:tlsward/milter.sock\n")
+        self.expect(("fault", "milter-service", "service smtp inet", self.line(
+            self.master, "smtp      inet") + "add below this line: -o smtpd_milters="
+            "unix:tlsward/milter.sock"))
+
+    def test_no_user(self):
+        self.configure({"mail_owner": "no-such-user"})
+        self.expect(("fault", "postfix", "mail_owner = no-such-user", ""))
 
     def test_behind_another(self):
         self.configure({"smtpd_milters": "inet:localhost:8891, unix:tlsward/milter.sock"},
