@@ -112,7 +112,7 @@ make_certificate(enum who who)
 	bool authority = person->usage[0] == '\0';
 
 	assert_int_equal(X509_set_version(x509, 2), 1);
-	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(x509), who + 1), 1);
+	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(x509), (long)who + 1), 1);
 	set_names(x509, person);
 	assert_non_null(ASN1_TIME_set(X509_getm_notBefore(x509),
 	    (time_t)(NOW + person->from * DAY)));
