@@ -482,7 +482,7 @@ make_code(void)
 static int
 be_nicer(void)
 {
-	return outcome(setpriority(PRIO_PROCESS, 0, 10));
+	return outcome(setpriority(PRIO_PROCESS, 0, 19));
 }
 
 static int
