@@ -225,6 +225,8 @@ def symbols():
                                capture_output=True, text=True).stdout.splitlines():
         there, _, symbol = line.partition(": ")
         name, kind = symbol.split()[:2]
+        if name.startswith("__x86."):	# of the compiler, on i386
+            continue
         if kind in "Uw":
             used[sources[there]].add(name)
         else:
