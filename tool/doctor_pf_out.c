@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tool/doctor_export.h"
 #include "tool/doctor_pf_reach.h"
 
 #define MAP_NAME "tlsward"
@@ -34,19 +35,20 @@ take_socketmap(const char *table, struct socketmap *map)
 	return true;
 }
 
-/* Whether a table is a map in a file, as tlsward export writes one. */
-static bool
-is_file_map(const char *table)
+/* The path of a table that is a file, as tlsward export writes one; NULL: it is none. */
+static const char *
+file_of_map(const char *table)
 {
-	const char *path = strchr(table, ':');
+	const char *colon = strstr(table, ":/");
 
-	return path != NULL && path[1] == '/' && strncmp(table, "socketmap:", 10) != 0;
+	return colon != NULL && strncmp(table, "socketmap:", 10) != 0 ? colon + 1 : NULL;
 }
 
 /* What this service looks up in, and where ours stands there. */
 struct maps {
 	struct socketmap ours;
-	bool found, file;
+	bool found;
+	char file[PF_PATH_MAX];				/* a table that is one; "" */
 	char before[PF_PATH_MAX], after[PF_PATH_MAX];	/* "": nothing */
 	char meant[PF_PATH_MAX];			/* not ours, but to be so */
 };
@@ -72,7 +74,8 @@ read_tls_maps(const struct pf *pf, const struct pf_service *service, struct maps
 			(void)strcpy(maps->meant, table);
 		} else {
 			(void)strcpy(maps->found ? maps->after : maps->before, table);
-			maps->file = maps->file || is_file_map(table);
+			if (file_of_map(table) != NULL)
+				(void)strcpy(maps->file, table);
 		}
 	}
 }
@@ -96,6 +99,25 @@ fix_maps(const struct pf *pf, const struct pf_service *service, const struct map
 		    right, other[0] != '\0' ? ", " : "", other);
 }
 
+/* A file in the place of our socket: whether it is what the policy says today. */
+static void
+look_at_file(const struct pf *pf, const struct pf_service *owner, const char *table)
+{
+	const char *path = file_of_map(table);
+	bool made = strstr(table, "hash:/") != NULL && strstr(table, "texthash:/") == NULL;
+	enum exported exported;
+
+	made = made || strstr(table, "btree:/") != NULL;
+	exported = doctor_exported(pf->doctor, "postfix", path, made ? "postmap" : NULL);
+	if (exported == EXPORTED_HERE)
+		return;
+	pf_say(pf, owner, DOCTOR_WARNING, "map", MAPS " names %s, %s: whether the rules on mail "
+	    "that goes out reach Postfix is not known", table, exported == EXPORTED_NOT ?
+	    "which tlsward export did not write" : "which cannot be read");
+	doctor_fix(pf->doctor, "tlsward export postfix > %s%s%s", path, made ? "; then postmap " :
+	    "", made ? path : "");
+}
+
 /* Where ours is not among them. */
 static void
 say_no_tls_map(const struct pf *pf, const struct pf_service *service, const struct maps *maps)
@@ -108,9 +130,10 @@ say_no_tls_map(const struct pf *pf, const struct pf_service *service, const stru
 		    "daemon answers%s: that is %s, and while it is so all mail waits", maps->meant,
 		    service->chroot ? " as seen from the chroot" : "",
 		    ours != NULL ? ours : "nowhere, without tls-policy-map");
-	else if (maps->file)
+	else if (maps->file[0] != '\0') {
+		look_at_file(pf, owner, maps->file);
 		return;
-	else
+	} else
 		pf_say(pf, owner, DOCTOR_FAULT, "map", MAPS " %s: the rules on mail that goes out "
 		    "do not reach Postfix", pf_get(pf, service, MAPS)[0] == '\0' ? "is empty" :
 		    "does not name the daemon's map");

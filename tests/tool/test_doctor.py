@@ -28,7 +28,7 @@ POSTFIX = set("""postfix policy mta milter milter-service milter-chroot milter-r
     tls-encrypt tls-wrappermode tls-protocols tls-certificate tls-loglevel
     tls-port-logging tls-ask-ccert tls-digest tls-ca policy-service policy-service-order
     policy-service-reach map map-name map-order map-reach map-answer out-level
-    out-digest out-loglevel dane-dnssec tls-required route""".split())
+    out-digest out-loglevel dane-dnssec tls-required route exported-map""".split())
 
 # Debian's, and the README's lines behind them.
 MAIN = """
@@ -768,6 +768,24 @@ class WrongOutgoing(Site):
     def test_none(self):
         self.out(smtp_tls_policy_maps="")
         self.expect(("fault", "map", "is empty", self.maps()))
+
+    def test_a_file(self):
+        """What tlsward export wrote, as it is, past its date, and of another policy."""
+        path = self.folder + "/tls"
+        table = "texthash:" + path
+        self.out(smtp_tls_policy_maps=table)
+        self.expect(("warning", "map", "cannot be read", "tlsward export postfix > " + path))
+        _, text, _ = runner.run("export", "postfix", "-c", self.conf)
+        for old, new, expected in (
+                ("", "", ()),
+                ("# valid until.*", "# valid until 2020-01-01",
+                 (("fault", "exported-map", "2020-01-01", "tlsward export postfix"),)),
+                ("policy sha256:", "policy sha256:0",
+                 (("warning", "exported-map", "another policy", path),)),
+                ("(?s).*", "# by hand", (("warning", "map", "did not write", path),))):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(re.sub(old, new, text, count=1))
+            self.expect(*expected)
 
     def test_wrong_name(self):
         self.out(smtp_tls_policy_maps="socketmap:unix:tlsward/tls.sock:TLSWARD")
