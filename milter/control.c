@@ -467,9 +467,11 @@ control_expect(const struct control *control, struct pollfd waiting[CONTROL_CLIE
 static void
 serve_asker(struct control *control, struct asker *asker, short events)
 {
-	if (asker->fd == -1 || events == 0)
+	if (asker->fd == -1)
 		return;
-	if (asker->answer.length > 0)
+	if (events == 0)
+		;
+	else if (asker->answer.length > 0)
 		asker_send(asker);
 	else if (asker->wants == 0)
 		asker_read(control, asker);

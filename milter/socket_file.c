@@ -139,7 +139,8 @@ try_way(const struct socket_place *place, const char *path, int64_t *since, bool
 		    socket_say(error, "cannot remove the stale socket", path,
 		    strerror(errno));
 	/* One that lives may have been told to end a moment ago. */
-	*again = found != ANSWERER_OURSELVES && socket_have_patience(since, found == ANSWERER_ORPHAN ? ORPHAN_MS :
+	*again = found != ANSWERER_OURSELVES && socket_have_patience(since,
+	    found == ANSWERER_ORPHAN ? ORPHAN_MS :
 	    found == ANSWERER_LIVES ? LIVES_MS : SOCKET_UNKNOWN_MS);
 	if (found == ANSWERER_OURSELVES)
 		return socket_say(error, place->cannot, path,

@@ -346,6 +346,26 @@ await_reloads(struct bench *bench, int count)
 		(void)poll(NULL, 0, 1);
 }
 
+/* What was said behind a reload is obeyed after it, without another word. */
+static void
+test_request_behind_a_reload(void **state)
+{
+	struct bench *bench = *state;
+	int fd;
+
+	/* Where it is not, that is the end of the wait for the answer. */
+	bench->service.client_ms = 10000;
+	start(bench);
+	fd = dial(bench);
+	say(fd, RELOAD STATUS, strlen(RELOAD STATUS));
+	await_reloads(bench, 1);
+	control_reload_begins(bench->control);
+	control_reload_ended(bench->control, "{\"taken\":true}");
+	assert_string_equal(hear(fd), "{\"taken\":true}");
+	assert_string_equal(hear(fd), "{\"serving\":true}");
+	hang_up(&fd);
+}
+
 /* One that began before does not do for who asks after that. */
 static void
 test_reload_that_began_before(void **state)
@@ -551,6 +571,7 @@ main(int argc, char **argv)
 		TEST(test_no_memory),
 		TEST(test_crowd),
 		TEST(test_only_those_who_may),
+		TEST(test_request_behind_a_reload),
 		TEST(test_reload_that_began_before),
 		TEST(test_reload_of_many),
 		TEST(test_reload_that_cannot_be),
