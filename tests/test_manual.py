@@ -343,6 +343,15 @@ def test_main_cf():
         raise Failure("where are the lines of main.cf?")
 
 
+def test_sendmail_mc():
+    """And Sendmail, which takes a filter that stands on one line alone."""
+    lines = re.findall(r"^    (INPUT_MAIL_FILTER\(.*\))$", read("README.md"), re.M)
+    page = read("man/tlsward-milter.8").splitlines()
+    expect([line for line in lines if line not in page], "not in tlsward-milter(8)")
+    if not lines:
+        raise Failure("where is the filter of sendmail.mc?")
+
+
 def main():
     if shutil.which("mandoc") is None:
         print("mandoc is not installed")
