@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #define TABLE_LEAST 64
+/* Keys; with as many, no product below is too large on 32 bits. */
+#define TABLE_MOST (SIZE_MAX / 16 < TABLE_NONE ? SIZE_MAX / 16 : TABLE_NONE - 1)
 
 struct table_slot {
 	uint32_t hash;
@@ -34,15 +36,18 @@ table_put(struct table_slot *slots, size_t count, struct table_slot slot)
 bool
 table_reserve(struct table *table, size_t more)
 {
-	size_t wanted = table->count + more, count;
+	size_t wanted, count;
 	struct table_slot *slots;
 
+	if (more > TABLE_MOST - table->count)
+		return false;
+	wanted = table->count + more;
 	if (wanted <= table->slot_count / 4 * 3)
 		return true;
 	count = (wanted > table->slot_count ? wanted : table->slot_count) / 2 * 3;
 	if (count < TABLE_LEAST)
 		count = TABLE_LEAST;
-	if (wanted >= TABLE_NONE || (slots = calloc(count, sizeof(*slots))) == NULL)
+	if ((slots = calloc(count, sizeof(*slots))) == NULL)
 		return false;
 	hash_seed(&table->seed);
 	for (size_t i = 0; i < table->slot_count; i++)
