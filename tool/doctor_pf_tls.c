@@ -182,16 +182,42 @@ check_pair(const struct pf *pf, const struct pf_service *service, const char *na
 		    "other files in %s", chain, key, pf->main_path);
 }
 
+/* Whether a file has a key and no certificate: that may be in the file after it. */
+static bool
+is_key_alone(const char *file)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	bool alone = false;
+
+	if (context == NULL)
+		return false;
+	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+	alone = SSL_CTX_use_PrivateKey_file(context, file, SSL_FILETYPE_PEM) == 1 &&
+	    SSL_CTX_use_certificate_chain_file(context, file) != 1;
+	SSL_CTX_free(context);
+	ERR_clear_error();
+	return alone;
+}
+
 /* Returns how many are named. */
 static size_t
 check_chains(const struct pf *pf, const struct pf_service *service)
 {
-	const char *files = pf_get(pf, service, "smtpd_tls_chain_files");
-	char file[PF_PATH_MAX];
+	static const char name[] = "smtpd_tls_chain_files";
+	const char *files = pf_get(pf, service, name);
+	char file[PF_PATH_MAX], key[PF_PATH_MAX] = "";
 	size_t count = 0;
 
-	for (; pf_word(&files, file, sizeof(file)); count++)
-		check_pair(pf, service, "smtpd_tls_chain_files", file, file);
+	for (; pf_word(&files, file, sizeof(file)); count++) {
+		if (key[0] == '\0' && is_key_alone(file)) {
+			(void)snprintf(key, sizeof(key), "%s", file);
+			continue;
+		}
+		check_pair(pf, service, name, file, key[0] != '\0' ? key : file);
+		key[0] = '\0';
+	}
+	if (key[0] != '\0')
+		check_pair(pf, service, name, key, key);
 	return count;
 }
 
