@@ -215,7 +215,7 @@ map_disables(const char *map)
 
 	if (map[0] == '{')
 		map++;
-	if (strncmp(map, "inline:", 7) == 0 || strncmp(map, "static:", 7) == 0)
+	if (colon != NULL && (colon[1] == '{' || strncmp(map, "static:", 7) == 0))
 		return strcasestr(map, "DISABLE") != NULL;
 	if (colon == NULL || colon[1] != '/' ||
 	    file_read(colon + 1, 1u << 20, true, &file) != FILE_READ)
