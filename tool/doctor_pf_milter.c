@@ -260,7 +260,10 @@ check_list(const struct pf *pf, const struct pf_service *owner, bool chroot,
 	check_first(pf, owner, chroot, list);
 }
 
-/* A service to which mail comes from outside, without any milter. */
+/*
+ * A service to which mail comes from outside, without any milter. Where users alone come
+ * and somebody took it out, that is meant: they can go on while the daemon is down.
+ */
 static void
 say_none(const struct pf *pf, const struct pf_service *service)
 {
@@ -273,6 +276,11 @@ say_none(const struct pf *pf, const struct pf_service *service)
 		pf_say(pf, owner, DOCTOR_FAULT, "milter-service", "%s has no_milters: mail that "
 		    "comes in there is not held to the policy", overridden);
 		pf_fix(pf, owner, overridden, "%s", "");
+		return;
+	}
+	if (users && owner != NULL) {
+		pf_say(pf, service, DOCTOR_OK, "milter-service", "smtpd_milters is empty there: "
+		    "mail that users hand in is let through, and not recorded");
 		return;
 	}
 	pf_say(pf, service, users || (owner == NULL && !pf_is_smtp(service)) ?

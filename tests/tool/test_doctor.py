@@ -482,6 +482,10 @@ class Wrong(Site):
                      self.line(self.master, "-o smtpd_milters=") +
                      "-o smtpd_milters=unix:tlsward/milter.sock"))
 
+    def test_taken_out_for_users(self):
+        self.configure(master=MASTER + SUBMISSION + "  -o smtpd_milters=\n")
+        self.expect()
+
     def test_no_milters_at_a_service(self):
         self.configure(master=MASTER + "2525 inet n - y - - smtpd\n"
                        "  -o receive_override_options=no_milters\n")
@@ -559,6 +563,11 @@ class Wrong(Site):
         self.write("clients", "127.0.0.0/8 DISABLE\n")
         self.expect()
 
+    def test_maps_in_the_line(self):
+        self.configure({"smtpd_milter_maps": "cidr:{ {192.0.2.0/24 DISABLE} }"})
+        self.expect(("warning", "milter-maps", "cidr:", self.line(
+            self.main, "smtpd_milter_maps") + "smtpd_milter_maps ="))
+
     def test_way_back(self):
         self.configure({"content_filter": "filter:[127.0.0.1]:10024"}, MASTER + FILTER)
         self.expect(("fault", "content-filter", "service 127.0.0.1:10025 inet", self.line(
@@ -635,6 +644,14 @@ class WrongTls(Site):
         self.configure({"smtpd_tls_chain_files": "{folder}/chain.pem",
                         "smtpd_tls_cert_file": None, "smtpd_tls_key_file": None})
         self.expect()
+
+    def test_key_in_a_file_before_its_certificate(self):
+        files = {"smtpd_tls_chain_files": "{folder}/mx.key, {folder}/mx.pem",
+                 "smtpd_tls_cert_file": None, "smtpd_tls_key_file": None}
+        self.configure(files)
+        self.expect()
+        self.configure({**files, "smtpd_tls_chain_files": "{folder}/mx.key"})
+        self.expect(("fault", "tls-certificate", "no certificate can be read", "mx.key"))
 
     def test_protocols(self):
         self.configure({"smtpd_tls_protocols": "!SSLv2, !SSLv3, !TLSv1.2, !TLSv1.3"})
