@@ -315,7 +315,8 @@ check_services(const struct pf *pf, size_t asking)
 		}
 	}
 	if (asking > 0 && wrong == 0)
-		pf_say(pf, NULL, DOCTOR_OK, "milter", "all %zu services that take mail from "
+		pf_say(pf, NULL, DOCTOR_OK, "milter", asking == 1 ? "the service that takes mail "
+		    "from outside asks the milter" : "all %zu services that take mail from "
 		    "outside ask the milter", asking);
 }
 

@@ -243,9 +243,10 @@ show_journal(struct buffer *text, json_t *status)
 	if (json_is_true(tree_at(status, "journal.trouble")))
 		buffer_string(text, ", cannot be written");
 	if (waiting > 0)
-		buffer_format(text, ", %" PRId64 " decisions wait", waiting);
+		buffer_format(text, ", %" PRId64 " decision%s", waiting,
+		    waiting == 1 ? " waits" : "s wait");
 	if (lost > 0)
-		buffer_format(text, ", %" PRId64 " were lost", lost);
+		buffer_format(text, ", %" PRId64 "%s lost", lost, lost == 1 ? " was" : " were");
 	if (waiting == 0 && lost == 0)
 		buffer_string(text, ", all is written");
 	buffer_string(text, "\n");
