@@ -191,8 +191,9 @@ call_ask(struct call *call, const char *command, json_t **answer)
 	int length = snprintf(request, sizeof(request), "{\"command\":\"%s\"}\n", command);
 	enum control_result result;
 
-	/* So few bytes find room at once. */
-	if (send(call->fd, request, (size_t)length, MSG_NOSIGNAL) != length)
+	/* So few bytes find room at once. One that has refused us already has said why. */
+	if (send(call->fd, request, (size_t)length, MSG_NOSIGNAL) != length &&
+	    errno != EPIPE)
 		return end_gone(call);
 	result = call_read(call, &line);
 	if (result == CONTROL_ANSWERED)
