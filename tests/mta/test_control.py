@@ -185,7 +185,8 @@ class Status(ControlCase):
 
     def of_another(self, before):
         found = json.loads(self.tool("status", "--json").out or "{}")
-        return found if found and found["worker"]["pid"] != before else None
+        return found if found and found["worker"]["pid"] != before and \
+            found["serving"] else None
 
     def test_what_a_new_worker_knows(self):
         self.milter.write_policy(BROKEN)
