@@ -7,7 +7,7 @@
 BUILD_PACKAGES="autoconf automake pkgconf gcc make libc6-dev libmilter-dev
 libssl-dev libpcre2-dev libidn2-dev libjansson-dev libsqlite3-dev
 libmicrohttpd-dev libarchive-dev libseccomp-dev libsystemd-dev
-libunbound-dev libcurl4-openssl-dev libexpat1-dev"
+libunbound-dev libcurl4-openssl-dev libexpat1-dev libpq-dev"
 CLIENT_PACKAGES="python3 openssl"
 # What a build of the package needs beside those; a test holds debian/control against both.
 PACKAGE_PACKAGES="build-essential debhelper dh-apparmor"
@@ -17,6 +17,8 @@ PACKAGE_TEST_PACKAGES="libcmocka-dev mandoc"
 POSTFIX_PACKAGES="postfix"
 SENDMAIL_PACKAGES="sendmail-bin sendmail-cf"
 SENDMAIL_TOOLS="m4 gcc libc6-dev"
+# Installed, PostgreSQL would make a cluster and start it.
+POSTGRESQL_TOOLS="tzdata openssl"
 denied=/usr/sbin/policy-rc.d
 
 fail() {
@@ -86,12 +88,13 @@ install_missing() {
 	allow_services
 }
 
-# The names of the libraries that packages depend on.
+# The names of the libraries that packages depend on; that of LLVM, which only makes long
+# queries of PostgreSQL's faster, is larger than all the others.
 libraries() {
 	for package in "$@"; do
 		dpkg-deb -W --showformat='${Depends},${Pre-Depends}\n' "$package" |
 		    tr ',' '\n' |
-		    sed -n 's/^ *\(lib[^ ]*\).*/\1/p'
+		    sed -n '/libllvm/!s/^ *\(lib[^ ]*\).*/\1/p'
 	done | sort -u
 }
 
@@ -126,6 +129,19 @@ provide_sendmail() {
 	install_missing $SENDMAIL_TOOLS && provide sendmail $SENDMAIL_PACKAGES
 }
 
+# The name of Debian's package of the server tells its release: 15 in Debian 12, 17 in 13.
+postgresql_packages() {
+	apt-cache show postgresql >/dev/null 2>&1 || apt-get -q update >&2
+	server=$(apt-cache depends postgresql |
+	    sed -n 's/^ *Depends: \(postgresql-[0-9]*\)$/\1/p')
+	echo "$server postgresql-client-${server##*-}"
+}
+
+provide_postgresql() {
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	install_missing $POSTGRESQL_TOOLS && provide postgresql $(postgresql_packages)
+}
+
 # What checks the unit and the profile, which are not started, writes journals, and is the
 # DNS of the tests of the probe.
 provide_tools() {
@@ -137,7 +153,8 @@ export_servers() {
 	TLSWARD_POSTFIX=$work/postfix
 	TLSWARD_SENDMAIL=$work/sendmail
 	TLSWARD_TOOLS=$work/tools
-	export TLSWARD_POSTFIX TLSWARD_SENDMAIL TLSWARD_TOOLS
+	TLSWARD_POSTGRESQL=$work/postgresql
+	export TLSWARD_POSTFIX TLSWARD_SENDMAIL TLSWARD_TOOLS TLSWARD_POSTGRESQL
 }
 
 # Copies what belongs to the tree to $work/tlsward: with git exactly that, else all

@@ -32,6 +32,11 @@ def obstacle():
     """Why the tests cannot run here, or None."""
     if postfix.obstacle():
         return postfix.obstacle()
+    return obstacle_to_any()
+
+
+def obstacle_to_any():
+    """Why no test with a daemon can run here, or None."""
     if shutil.which("openssl") is None:
         return "openssl is not installed"
     try:
@@ -41,16 +46,16 @@ def obstacle():
     return None
 
 
-def classes(patterns, left_out):
+def classes(patterns, left_out=None, folder=HERE):
     """The tests to run, as lists of names, one list for each class, the longest first.
 
-    Those behind the MTA "left_out" are not among them, nor, with a daemon that has
+    They are those of the files in "folder", beside this one. Those behind the MTA "left_out" are not among them, nor, with a daemon that has
     sanitizers and unless they are named, those of what it does in the same way without.
     """
     sanitized = not patterns and milter.has_sanitizer()
     slow = set()
     found = {}
-    suite = unittest.defaultTestLoader.discover(HERE, top_level_dir=os.path.dirname(HERE))
+    suite = unittest.defaultTestLoader.discover(folder, top_level_dir=os.path.dirname(HERE))
     for test in runner.flat(suite):
         if left_out and getattr(test, "mta", None) == left_out:
             continue
@@ -77,6 +82,32 @@ def run_class(names):
             runner.printable(stream.getvalue()) if bad else "")
 
 
+def run_all(work):
+    """Runs the classes, some at a time; how many passed, failed, were skipped."""
+    totals = [0, 0, 0]
+    context = multiprocessing.get_context("fork")
+    # Most of them wait most of the time.
+    processes = (os.cpu_count() or 1) + 1
+    with concurrent.futures.ProcessPoolExecutor(processes, context) as pool:
+        jobs = {pool.submit(run_class, names): names for names in work}
+        for job in concurrent.futures.as_completed(jobs):
+            *counts, seconds, report = job.result()
+            totals = [sum(pair) for pair in zip(totals, counts)]
+            print("%-45s %4d passed %3d failed %6.1f s" % (
+                jobs[job][0].rpartition(".")[0], *counts[:2], seconds), flush=True)
+            if report:
+                print(report, flush=True)
+    return totals
+
+
+def conclude(passed, failed, skipped):
+    """Prints the last lines; returns the exit status."""
+    if skipped:
+        print("%d skipped" % skipped)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
 def main(patterns):
     why = obstacle()
     if why:
@@ -86,25 +117,10 @@ def main(patterns):
     left_out = None if sendmail.obstacle() is None else "sendmail"
     work = classes(patterns, left_out)
     workspace.pki()
-    passed = failed = skipped = 0
-    context = multiprocessing.get_context("fork")
-    # Most of them wait most of the time.
-    processes = (os.cpu_count() or 1) + 1
-    with concurrent.futures.ProcessPoolExecutor(processes, context) as pool:
-        jobs = {pool.submit(run_class, names): names for names in work}
-        for job in concurrent.futures.as_completed(jobs):
-            good, bad, left, seconds, report = job.result()
-            passed, failed, skipped = passed + good, failed + bad, skipped + left
-            print("%-45s %4d passed %3d failed %6.1f s" % (
-                jobs[job][0].rpartition(".")[0], good, bad, seconds), flush=True)
-            if report:
-                print(report, flush=True)
+    totals = run_all(work)
     if left_out:
         print("skipped: all behind Sendmail: " + sendmail.obstacle())
-    if skipped:
-        print("%d skipped" % skipped)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed else 0
+    return conclude(*totals)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: ISC
+"""Tests of many MTAs' review, with a PostgreSQL of their own."""
