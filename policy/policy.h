@@ -193,6 +193,7 @@ struct policy_summary {
 	size_t deliver_rules;		/* of these, on mail that goes out */
 	bool delivers_by_sha1;		/* one of them has pins of that digest */
 	bool delivers_by_sha256;
+	bool delivers_by_dane;
 	bool has_to_exempt;		/* a "to" rule that exempts */
 	bool needs_certificate;		/* any requirement on a certificate */
 	bool needs_fingerprint;		/* any pin */

@@ -21,14 +21,16 @@ note_needs(const struct requirement_kind *row, struct policy_summary *summary)
 	    requirement_needs(row, "cert_not_after");
 }
 
-/* Notes by which digests servers are known; a file has them all. */
+/* Notes by what servers are known: TLSA records, digests; a file has them all. */
 static void
 note_deliver_pins(const struct policy_rule *rule, struct policy_summary *summary)
 {
 	for (size_t i = 0; i < rule->settings.count; i++) {
-		const struct policy_requirement *pins = rule->settings.list[i].settings.
-		    require[REASON_CERTIFICATE_FINGERPRINT];
+		const struct settings_of_rule *settings = &rule->settings.list[i].settings;
+		const struct policy_requirement *pins =
+		    settings->require[REASON_CERTIFICATE_FINGERPRINT];
 
+		summary->delivers_by_dane |= settings->require[REASON_DANE] != NULL;
 		if (pins == NULL || pins->u.pins.file_count > 0)
 			continue;
 		summary->delivers_by_sha1 |=

@@ -197,6 +197,7 @@ check_level(const struct pf *pf, const struct pf_service *service)
 	const struct pf_service *owner = pf_owner(pf, service, name);
 	const char *level = pf_get(pf, service, name);
 	const char *support = pf_get(pf, service, "smtp_dns_support_level");
+	bool by_rule = pf->doctor->summary.delivers_by_dane;
 
 	if (level[0] == '\0' ? !pf_is(pf, service, "smtp_use_tls", "yes") &&
 	    !pf_is(pf, service, "smtp_enforce_tls", "yes") : strcasecmp(level, "none") == 0) {
@@ -205,10 +206,13 @@ check_level(const struct pf *pf, const struct pf_service *service)
 		    level[0] != '\0' ? level : "not set");
 		pf_fix(pf, owner, name, "may");
 	}
-	if (strncasecmp(level, "dane", 4) == 0 && strcasecmp(support, "dnssec") != 0) {
-		pf_say(pf, owner, DOCTOR_FAULT, "dane-dnssec", "%s = %s without "
+	if (strcasecmp(support, "dnssec") != 0 && (by_rule ||
+	    strncasecmp(level, "dane", 4) == 0)) {
+		pf_say(pf, owner, DOCTOR_FAULT, "dane-dnssec", "%s%s without "
 		    "smtp_dns_support_level = dnssec: Postfix looks up no TLSA record, and %s",
-		    name, level, strcasecmp(level, "dane") == 0 ? "goes without" : "mail waits");
+		    by_rule ? "require dane" : "smtp_tls_security_level = ",
+		    by_rule ? " in the policy" : level, !by_rule && strcasecmp(level, "dane") == 0 ?
+		    "goes without" : "mail waits");
 		pf_fix(pf, pf_owner(pf, service, "smtp_dns_support_level"),
 		    "smtp_dns_support_level", "dnssec");
 	}

@@ -853,6 +853,15 @@ class WrongOutgoing(Site):
         self.out(smtp_tls_security_level="dane", smtp_dns_support_level="dnssec")
         self.expect()
 
+    def test_dane_by_a_rule(self):
+        ours = dict(OUT, policy="deliver acme.example { require dane }\n")
+        main = dict(OUT["main"], tls_required_enable="no")
+        self.configure(**dict(ours, main=main))
+        self.expect(("fault", "dane-dnssec", "require dane in the policy",
+                     "smtp_dns_support_level = dnssec"))
+        self.configure(**dict(ours, main=dict(main, smtp_dns_support_level="dnssec")))
+        self.expect()
+
     def test_digest(self):
         self.configure(**dict(OUT, policy="deliver acme.example { require certificate "
                               "fingerprint sha256:%s }\n" % ("ab" * 32),
