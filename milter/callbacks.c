@@ -339,8 +339,12 @@ on_mail(SMFICTX *ctx, char **arguments)
 
 	if (session != NULL)
 		session_end(session, service->snapshots);
-	if (!open)
+	if (!open) {
+		/* Its macros were not looked at: those of the next may be where the last were. */
+		if (session != NULL)
+			session->mail_macro = NULL;
 		return callback_leave(reply_ending(ctx));
+	}
 	if (session == NULL)
 		return callback_leave(fail_message(ctx, NULL, FAULT_MEMORY));
 	if (service->correlation != NULL)
