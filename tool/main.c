@@ -29,7 +29,7 @@ static const struct command *const commands[] = {
 	&command_diff, &command_add_partner, &command_import, &command_export,
 	&command_status, &command_reload,
 	&command_log, &command_report, &command_replay, &command_watch,
-	&command_diagnose, &command_probe, &command_doctor, &command_help,
+	&command_ship, &command_diagnose, &command_probe, &command_doctor, &command_help,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

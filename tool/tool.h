@@ -95,6 +95,7 @@ extern const struct command command_probe;
 extern const struct command command_reload;
 extern const struct command command_replay;
 extern const struct command command_report;
+extern const struct command command_ship;
 extern const struct command command_status;
 extern const struct command command_test;
 extern const struct command command_watch;
