@@ -25,7 +25,9 @@ from runner import TOP, Failure, Skipped, find_program, folder, read
 UNIT = "contrib/systemd/tlsward.service"
 WATCH = "contrib/systemd/tlsward-watch.service"
 PROFILE = "contrib/apparmor/usr.sbin.tlsward-milter"
-PROFILES = (PROFILE, "contrib/apparmor/tlsward-watch")
+PROFILES = (PROFILE, "contrib/apparmor/tlsward-watch", "contrib/apparmor/tlsward-ship")
+SHIP = "contrib/systemd/tlsward-ship.service"
+MAINTAIN = "contrib/systemd/tlsward-ship-maintain"
 # Tenths of what `systemd-analyze security` says.
 EXPOSURE = 12
 TOOLS = os.environ.get("TLSWARD_TOOLS", "")
@@ -91,6 +93,17 @@ class Unit(unittest.TestCase):
     def test_verify_watch(self):
         self.verify(read(UNIT))
         self.assertEqual(self.verify(read(WATCH), "tlsward-watch.service"), (0, ""))
+
+    def test_verify_ship(self):
+        self.verify(read(UNIT))
+        self.assertEqual(self.verify(read(SHIP), "tlsward-ship.service"), (0, ""))
+        for kind in ".service", ".timer":
+            self.assertEqual(self.verify(read(MAINTAIN + kind), "tlsward-ship-maintain" + kind),
+                             (0, ""))
+
+    def test_ship_reloads_with_the_daemon(self):
+        self.assertIn("\nReloadPropagatedFrom=tlsward.service\n", read(SHIP))
+        self.assertIn("\nExecStart=/usr/bin/tlsward ship\n", read(SHIP))
 
     def test_watch_reloads_with_the_daemon(self):
         self.assertIn("\nReloadPropagatedFrom=tlsward.service\n", read(WATCH))
