@@ -19,7 +19,7 @@ import struct
 
 import runner
 
-from . import waiting
+from . import process, waiting
 from .process import Server
 
 USER = "nobody"
@@ -116,10 +116,14 @@ class Milter:
         return self._server
 
     def start(self):
-        """Starts it and waits until it answers."""
+        """Starts it and waits until it answers: it, and not the worker of a dead one.
+
+        When it has a worker, it listens on all of its addresses.
+        """
         server = self.spawn()
         try:
-            waiting.until("answer on " + self.socket, self.answers, server.must_live)
+            waiting.until("answer on " + self.socket,
+                          lambda: self.workers() and self.answers(), server.must_live)
         except BaseException:
             self.stop()
             raise
@@ -127,6 +131,11 @@ class Milter:
     def answers(self):
         """Whether a milter answers on its socket."""
         return negotiates(*self.where)
+
+    def workers(self):
+        """The ids of its processes that serve: each has a session of its own."""
+        return [pid for pid in self._server.family() if pid != self._server.pid
+                and process.leads_session(pid)]
 
     @property
     def server(self):

@@ -161,6 +161,12 @@ def birth(pid):
     return int(fields[19]) if fields and fields[0] != "Z" else None
 
 
+def leads_session(pid):
+    """Whether it lives, in a session of its own."""
+    fields = stat(pid)
+    return bool(fields) and fields[0] != "Z" and int(fields[3]) == pid
+
+
 def status(pid):
     """The lines of /proc/PID/status, by name."""
     with open("/proc/%d/status" % pid, encoding="ascii", errors="replace") as lines:

@@ -80,8 +80,7 @@ class ControlCase(unittest.TestCase):
         return [each["id"] for each in self.status()["trouble"]]
 
     def worker(self):
-        return next(pid for pid in self.milter.server.family()
-                    if pid != self.milter.server.pid)
+        return waiting.until("a worker", self.milter.workers)[0]
 
     def dial(self):
         made = waiting.connected(self.milter.control)
@@ -363,7 +362,7 @@ class Reload(ControlCase):
         with concurrent.futures.ThreadPoolExecutor(RELOADS) as pool:
             for turn in range(3):
                 calls = [pool.submit(self.tool, "reload") for _ in range(RELOADS)]
-                os.kill(self.worker_now(), signal.SIGKILL)
+                os.kill(self.worker(), signal.SIGKILL)
                 for call in calls:
                     said = call.result()
                     self.assertIn(said.status, (0, 2), said)
@@ -371,11 +370,6 @@ class Reload(ControlCase):
                         self.assertIn("ended before it answered", said.errors)
         self.assertEqual(self.tool("reload").status, 0)
         self.assertEqual(self.trouble(), ["worker-died"])
-
-    def worker_now(self):
-        return waiting.until("a worker", lambda: next(
-            (pid for pid in self.milter.server.family()
-             if pid != self.milter.server.pid), None))
 
     def test_signal_and_request(self):
         before = len(self.milter.reloads())

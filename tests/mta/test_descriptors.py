@@ -42,7 +42,7 @@ class DescriptorsCase(unittest.TestCase):
         self.addCleanup(milter.stop)
         milter.start()
         self.milter = milter
-        self.worker, = [pid for pid in milter.server.family() if pid != milter.server.pid]
+        self.worker, = milter.workers()
         return milter
 
     def peers(self, count):

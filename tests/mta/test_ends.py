@@ -74,17 +74,13 @@ class EndsCase(unittest.TestCase):
 
     def worker(self):
         """The id of the process that serves, once there is one."""
-        return waiting.until("worker", lambda: self.workers(), self.milter.server.must_live)[0]
-
-    def workers(self):
-        return [pid for pid in self.milter.server.family()
-                if pid != self.milter.server.pid and process.birth(pid) is not None]
+        return waiting.until("worker", self.milter.workers, self.milter.server.must_live)[0]
 
     def kill_worker(self):
         """Kills it and waits for another one that serves."""
         old = self.worker()
         os.kill(old, signal.SIGKILL)
-        waiting.until("another worker", lambda: self.workers() not in ([], [old])
+        waiting.until("another worker", lambda: self.milter.workers() not in ([], [old])
                       and self.milter.answers(), self.milter.server.must_live)
 
     def recorded(self):
@@ -209,7 +205,6 @@ class Ends(EndsCase):
     def start(self):
         """At the first try."""
         self.milter.start()
-        self.worker()
 
     def term(self):
         self.assertEqual(self.milter.stop(signal.SIGTERM), 0)
@@ -464,7 +459,7 @@ class InForce(EndsCase):
                 # A pause is no reason not to obey.
                 self.milter.write_policy(STRICT % "policy two")
                 self.milter.server.send(signal.SIGHUP)
-            waiting.until("another worker", lambda: self.workers() and
+            waiting.until("another worker", lambda: self.milter.workers() and
                           self.milter.answers(), self.milter.server.must_live)
         waiting.until("the new policy", lambda: self.refusal() == "two")
         self.assertEqual(len(self.deaths()), 6)

@@ -44,7 +44,7 @@ class FaultCase(StartCase):
 
     @property
     def worker(self):
-        pid, = self.workers(self.milter)
+        pid, = self.milter.workers()
         return pid
 
     def must_judge(self):

@@ -185,4 +185,3 @@ class Instances(InstancesCase):
     def restart(self):
         self.assertEqual(self.milter.stop(signal.SIGTERM), 0)
         self.milter.start()
-        self.worker()

@@ -184,7 +184,7 @@ class Fetching(MetricsCase):
     def test_new_worker(self):
         self.ask()
         started = self.value("process_start_time_seconds")
-        for pid in self.workers(self.milter):
+        for pid in self.milter.workers():
             os.kill(pid, signal.SIGKILL)
         # Who connects meanwhile waits; whom the old one had accepted is cut off.
         waiting.until("another worker", self.another_start(started),
@@ -228,7 +228,7 @@ class Misbehaving(MetricsCase):
 
     def descriptors(self):
         return sum(len(os.listdir("/proc/%d/fd" % pid))
-                   for pid in self.workers(self.milter))
+                   for pid in self.milter.workers())
 
     def await_descriptors(self, count):
         """Waits until no more than that are open; a probe of ours may have been, too."""

@@ -75,9 +75,8 @@ class Scenario:
         self.wait("socket+reloading", mark)
         mark = self.site.mark()
         self.site.submit("socket+killed", CELLS)
-        for pid in self.milter.server.family():
-            if pid != self.milter.server.pid:
-                os.kill(pid, signal.SIGKILL)
+        for pid in self.milter.workers():
+            os.kill(pid, signal.SIGKILL)
         self.wait("socket+killed", mark)
 
     def wait(self, step, mark):

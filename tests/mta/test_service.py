@@ -522,7 +522,7 @@ class Starts(StartCase):
     def test_worker_that_dies(self):
         milter = self.service()
         milter.start()
-        (worker,) = self.workers(milter)
+        (worker,) = milter.workers()
         os.kill(worker, signal.SIGKILL)
         milter.wait_message("starting a new one")
         self.assertTrue(self.answers(milter))

@@ -49,11 +49,6 @@ class StartCase(unittest.TestCase):
         made.start()
         return made
 
-    @staticmethod
-    def workers(milter):
-        """The ids of the processes that the first one watches over."""
-        return [pid for pid in milter.server.family() if pid != milter.server.pid]
-
     def reply(self, postfix):
         """What a strict sender is told in clear text."""
         with Client(postfix.port) as conversation:
@@ -270,7 +265,7 @@ class Starts(StartCase):
         milter = self.make()
         milter.start()
         user = pwd.getpwnam(USER)
-        servers = self.workers(milter)
+        servers = milter.workers()
         self.assertTrue(servers)
         for pid in (milter.server.pid, *servers):
             status = process.status(pid)
@@ -295,12 +290,12 @@ class Starts(StartCase):
         milter.start()
         # Before that it is a start that fails.
         milter.wait_message("serving on")
-        first, = self.workers(milter)
+        first, = milter.workers()
         os.kill(first, signal.SIGKILL)
-        waiting.until("another worker", lambda: set(self.workers(milter)) - {first},
+        waiting.until("another worker", lambda: set(milter.workers()) - {first},
                       milter.server.must_live)
         waiting.until("answer", milter.answers, milter.server.must_live)
-        for pid in self.workers(milter):
+        for pid in milter.workers():
             self.assertEqual(process.status(pid)["Seccomp"], "2")
 
     def test_policy_without_a_default_is_told(self):
@@ -448,11 +443,11 @@ class Ends(StartCase):
         milter = self.make()
         milter.start()
         postfix = self.postfix(milter.address)
-        first = self.workers(milter)
+        first = milter.workers()
         for pid in first:
             os.kill(pid, signal.SIGKILL)
-        waiting.until("another worker", lambda: self.workers(milter)
-                      and not set(first) & set(self.workers(milter)),
+        waiting.until("another worker", lambda: milter.workers()
+                      and not set(first) & set(milter.workers()),
                       milter.server.must_live)
         # What was connected to the old one is deferred, what comes now is judged.
         waiting.until("verdict", lambda: self.reply(postfix).startswith("530"))

@@ -150,7 +150,7 @@ class TlsPolicyMap(MapCase):
 
     def test_stale_socket(self):
         server = self.milter.server
-        worker, = self.workers(self.milter)
+        worker, = self.milter.workers()
         # It would remove the sockets of a supervisor that is gone.
         os.kill(worker, signal.SIGSTOP)
         server.send(signal.SIGKILL)
@@ -189,7 +189,7 @@ class TlsPolicyMap(MapCase):
         """Who is connected asks anew, as Postfix does, and waits for the new worker."""
         client = self.dial()
         self.assertEqual(client.ask("acme.example"), "OK " + SECURE)
-        worker, = self.workers(self.milter)
+        worker, = self.milter.workers()
         os.kill(worker, signal.SIGKILL)
         try:
             self.assertEqual(client.ask("acme.example"), "")

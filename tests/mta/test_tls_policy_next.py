@@ -141,7 +141,7 @@ class TlsPolicyNext(MapCase):
 
     def test_worker_dies_while_it_asks(self):
         client = self.hold_one()
-        worker, = self.workers(self.milter)
+        worker, = self.milter.workers()
         os.kill(worker, signal.SIGKILL)
         try:
             self.assertEqual(client.read(), "")
