@@ -205,7 +205,7 @@ void row_forget(struct row *row, const char *at);
  * new field needs none: its column is added where it is missing, and an older program
  * writes on without it.
  */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 struct sqlite3;
 

@@ -178,8 +178,61 @@ static const char step_3[] =
     "ALTER TABLE trouble ADD COLUMN verdict TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE trouble ADD COLUMN reason TEXT NOT NULL DEFAULT '';";
 
+/*
+ * For those who bring many journals together: what is new, and whose it is.
+ *
+ * identity: one row. "journal" is a random number that the file was born with, or
+ * converted; "node" the setting of the daemon that wrote it last, NULL before that.
+ *
+ * changed: each row that is written gets the next number of its table, so that who reads
+ * what is above the highest that was seen misses none. 0: not since the conversion. The
+ * index is of no use without "changed > 0": it is not to be taken for the table, which
+ * is in another order.
+ *
+ * highest: the highest number that a row had which is no more, of "id" of record and
+ * trouble, and of "changed" of the others: none is given twice.
+ *
+ * policies: which policy was in force since when (milliseconds), by its digest; "file" as
+ * the settings name it.
+ *
+ * What handshakes and deliveries take is told anew: their keys are in an index now.
+ */
+#define GONE(table, number) \
+	"CREATE TRIGGER " table "_gone AFTER DELETE ON " table \
+	" WHEN old." number " > ifnull((SELECT max(" number ") FROM " table \
+	" WHERE " number " > 0), 0)" \
+	" BEGIN INSERT INTO highest VALUES ('" table "', old." number ")" \
+	" ON CONFLICT DO UPDATE SET value = max(value, excluded.value); END;"
+#define CHANGED(table) \
+	"ALTER TABLE " table " ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;" \
+	"CREATE INDEX " table "_changed ON " table " (changed) WHERE changed > 0;" \
+	GONE(table, "changed")
+
+static const char step_4[] =
+    "CREATE TABLE identity (id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " journal TEXT NOT NULL, node TEXT) STRICT;"
+    "INSERT INTO identity (id, journal) VALUES (1, lower(hex(randomblob(16))));"
+
+    "CREATE TABLE highest (name TEXT PRIMARY KEY, value INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    GONE("record", "id") GONE("trouble", "id")
+    CHANGED("rollup") CHANGED("handshake") CHANGED("delivery") CHANGED("discarded")
+    CHANGED("watched")
+
+    "CREATE TABLE policies (since INTEGER PRIMARY KEY, digest TEXT NOT NULL, file TEXT"
+    ") STRICT;"
+    CHANGED("policies")
+
+    "UPDATE watched SET value = (SELECT total(130 + 2 * (length(host) + length(address) +"
+    " length(next_hop) + length(reason)) + length(sample)) FROM handshake)"
+    " WHERE name = 'bytes handshake';"
+    "UPDATE watched SET value = (SELECT total(210 + 2 * (length(next_hop) +"
+    " length(relay) + length(address) + length(cipher) + length(tls_reason) +"
+    " length(rule) + length(rule_name) + length(partner))) FROM delivery)"
+    " WHERE name = 'bytes delivery';";
+
 /* steps[N] makes a journal of version N one of version N + 1. */
-static const char *const steps[SCHEMA_VERSION] = { step_1, step_2, step_3 };
+static const char *const steps[SCHEMA_VERSION] = { step_1, step_2, step_3, step_4 };
 
 /* Reads one integer into *value. Returns an SQLite result code. */
 static int
@@ -483,13 +536,16 @@ journal_open_older(const char *path, sqlite3 **db)
 {
 	static const char *const tables[] = {
 		"record", "certificate", "facts", "rollup", "discarded", "handshake",
-		"delivery", "trouble", "watched", "position"
+		"delivery", "trouble", "watched", "position", "identity", "policies"
 	};
 	int result = sqlite3_open_v2(":memory:", db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (result == SQLITE_OK)
 		result = schema_migrate(*db);
+	/* What is made here is nobody's. */
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(*db, "DELETE FROM identity", NULL, NULL, NULL);
 	if (result == SQLITE_OK)
 		result = attach_older(*db, path);
 	for (size_t i = 0; result == SQLITE_OK && i < sizeof(tables) / sizeof(tables[0]); i++)

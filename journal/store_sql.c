@@ -11,22 +11,31 @@
 
 /* About what a row takes, in a page that is not full and with its entries in indexes. */
 #define HANDSHAKE_KEY "hour, direction, host, address, next_hop, reason"
-#define HANDSHAKE_BYTES "80 + length(host) + length(address) + length(next_hop) +" \
-	" length(reason) + length(sample)"
+#define HANDSHAKE_BYTES "130 + 2 * (length(host) + length(address) + length(next_hop) +" \
+	" length(reason)) + length(sample)"
 #define DELIVERY_KEY "hour, next_hop, relay, address, tls_version, cipher, bits," \
 	" verification, result, tls_reason, rule, rule_kind, rule_name, partner, verdict," \
 	" reason"
-#define DELIVERY_BYTES "110 + length(next_hop) + length(relay) + length(address) +" \
+#define DELIVERY_BYTES "210 + 2 * (length(next_hop) + length(relay) + length(address) +" \
 	" length(cipher) + length(tls_reason) + length(rule) + length(rule_name) +" \
-	" length(partner)"
+	" length(partner))"
 #define TROUBLE_BYTES "140 + 2 * length(queue_id) + length(\"to\") + length(next_hop) +" \
 	" length(relay) + length(address) + length(cipher) + length(text) + length(rule) +" \
 	" length(partner)"
 
+/* The number that nothing of the table ever had: of "id", or of "changed". */
+#define NEXT(table, number) \
+	"(SELECT 1 + max(ifnull((SELECT max(" number ") FROM " table " WHERE " number \
+	" > 0), 0), ifnull((SELECT value FROM highest WHERE name = '" table "'), 0)))"
+
 #define COUNTED \
 	" ON CONFLICT DO UPDATE SET count = count + excluded.count," \
-	" first = min(first, excluded.first), last = max(last, excluded.last)" \
-	" RETURNING count"
+	" first = min(first, excluded.first), last = max(last, excluded.last)," \
+	" changed = excluded.changed RETURNING count"
+
+#define WATCHED "INSERT INTO watched (name, value, changed) VALUES (?, ?, " \
+	NEXT("watched", "changed") ") ON CONFLICT DO UPDATE SET changed = excluded.changed," \
+	" value = "
 
 /* One at a time: an hour may have many, which none of this is to look through. */
 #define DELETE_FIRST(table, key) \
@@ -42,11 +51,12 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	[DB_CERTIFICATE_FIND] = "SELECT id FROM certificate WHERE digest = ?",
 	[DB_FACTS_FIND] = "SELECT id FROM facts WHERE digest = ?",
 	[DB_DISCARD] =
-	    "INSERT INTO discarded (records, messages, watched, last, why)"
-	    " VALUES (?, ?, ?, ?, ?)"
+	    "INSERT INTO discarded (records, messages, watched, last, why, changed)"
+	    " VALUES (?, ?, ?, ?, ?, " NEXT("discarded", "changed") ")"
 	    " ON CONFLICT (why) DO UPDATE SET records = records + excluded.records,"
 	    " messages = messages + excluded.messages,"
-	    " watched = watched + excluded.watched, last = max(last, excluded.last)",
+	    " watched = watched + excluded.watched, last = max(last, excluded.last),"
+	    " changed = excluded.changed",
 
 	[DB_USED_BYTES] =
 	    "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,"
@@ -103,46 +113,50 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	    " WHERE tls_version <> 'none'",
 
 	[DB_HANDSHAKE_ADD] = "INSERT INTO handshake (" HANDSHAKE_KEY ", count, first, last,"
-	    " sample) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" COUNTED ", " HANDSHAKE_BYTES,
+	    " sample, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    NEXT("handshake", "changed") ")" COUNTED ", " HANDSHAKE_BYTES,
 	[DB_HANDSHAKE_OLDEST] = "SELECT min(hour) FROM handshake",
 	[DB_HANDSHAKE_DELETE] = DELETE_FIRST("handshake", HANDSHAKE_KEY) HANDSHAKE_BYTES,
-	[DB_DELIVERY_ADD] = "INSERT INTO delivery (" DELIVERY_KEY ", count, first, last)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" COUNTED
-	    ", " DELIVERY_BYTES,
+	[DB_DELIVERY_ADD] = "INSERT INTO delivery (" DELIVERY_KEY ", count, first, last,"
+	    " changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    NEXT("delivery", "changed") ")" COUNTED ", " DELIVERY_BYTES,
 	[DB_DELIVERY_OLDEST] = "SELECT min(hour) FROM delivery",
 	[DB_DELIVERY_DELETE] = DELETE_FIRST("delivery", DELIVERY_KEY) DELIVERY_BYTES,
 	[DB_TROUBLE_ADD] = "INSERT INTO trouble (time, queue_id, \"to\", next_hop, relay,"
 	    " address, tls_version, cipher, verification, result, tls_reason, dsn, text,"
-	    " rule, partner, bits, rule_kind, rule_name, verdict, reason)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	    " rule, partner, bits, rule_kind, rule_name, verdict, reason, id)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    NEXT("trouble", "id") ")"
 	    " RETURNING 1, " TROUBLE_BYTES,
 	[DB_TROUBLE_OLDEST] = "SELECT min(time) FROM trouble",
 	[DB_TROUBLE_DELETE] = "DELETE FROM trouble WHERE id = (SELECT id FROM trouble"
 	    " WHERE time < ? ORDER BY time LIMIT 1) RETURNING time, 1, " TROUBLE_BYTES,
 	[DB_WATCHED_GET] = "SELECT value FROM watched WHERE name = ?",
-	[DB_WATCHED_ADD] =
-	    "INSERT INTO watched (name, value) VALUES (?, ?)"
-	    " ON CONFLICT DO UPDATE SET value = value + excluded.value",
-	[DB_WATCHED_SET] =
-	    "INSERT OR REPLACE INTO watched (name, value) VALUES (?, ?)",
+	[DB_WATCHED_ADD] = WATCHED "value + excluded.value",
+	[DB_WATCHED_SET] = WATCHED "excluded.value",
 	[DB_POSITION_GET] = "SELECT state FROM position WHERE id = 1",
 	[DB_POSITION_SET] = "INSERT OR REPLACE INTO position (id, state) VALUES (1, ?)",
 };
 
-/* Inserts of a number of columns by name, and of a table's of the list of fields. */
+/*
+ * Inserts of a number of columns by name, of a table's of the list of fields, and of one
+ * more with what is behind the values.
+ */
 static const struct insert {
 	enum db_statement statement;
 	const char *into;
 	int named;
 	unsigned table;
-	const char *tail;
+	const char *number, *tail;
 } inserts[] = {
-	{ DB_RECORD_ADD, "record (time", 1, IN_RECORD, "" },
-	{ DB_CERTIFICATE_ADD, "certificate (digest", 1, IN_CERTIFICATE, "" },
-	{ DB_FACTS_ADD, "facts (digest, certificate", 2, IN_FACTS, "" },
+	{ DB_RECORD_ADD, "record (time", 1, IN_RECORD, ", id",
+	    ", " NEXT("record", "id") ")" },
+	{ DB_CERTIFICATE_ADD, "certificate (digest", 1, IN_CERTIFICATE, "", ")" },
+	{ DB_FACTS_ADD, "facts (digest, certificate", 2, IN_FACTS, "", ")" },
 	{ DB_ROLLUP_ADD, "rollup (hour, facts, messages, first, last", 5, IN_ROLLUP,
+	    ", changed", ", " NEXT("rollup", "changed") ")"
 	    " ON CONFLICT (hour, facts) DO UPDATE SET"
-	    " messages = messages + excluded.messages,"
+	    " messages = messages + excluded.messages, changed = excluded.changed,"
 	    " first = min(first, excluded.first), last = max(last, excluded.last)" },
 };
 
@@ -246,10 +260,10 @@ sql_prepare_insert(struct store_db *store, const struct insert *insert)
 	buffer_format(&sql, "INSERT INTO %s", insert->into);
 	while ((field = record_field_next(field, insert->table)) != NULL)
 		buffer_format(&sql, ", \"%s\"", field->name);
-	buffer_string(&sql, ") VALUES (?");
+	buffer_format(&sql, "%s) VALUES (?", insert->number);
 	for (int i = 1; i < insert->named + record_field_count(insert->table); i++)
 		buffer_string(&sql, ", ?");
-	buffer_format(&sql, ")%s", insert->tail);
+	buffer_string(&sql, insert->tail);
 	ok = sql.failed ? store_db_did(store, SQLITE_NOMEM) :
 	    sql_prepare(store, insert->statement, sql.text);
 	buffer_free(&sql);

@@ -22,7 +22,7 @@
 
 #define NOW INT64_C(1790000000000)
 #define PATIENCE_MS 60000
-#define CURRENT "3"			/* the schema's version */
+#define CURRENT "4"			/* the schema's version */
 
 /* What the store said. */
 static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -508,6 +508,14 @@ columns_of_new_fields_are_added(void **state)
 	assert_string_equal(said, "");
 }
 
+/* Makes it one of version 3. */
+#define UNCHANGED(table) "DROP TRIGGER " table "_gone; DROP INDEX " table "_changed;" \
+	"ALTER TABLE " table " DROP COLUMN changed;"
+#define BACK_TO_3 "DROP TRIGGER record_gone; DROP TRIGGER trouble_gone;" \
+	UNCHANGED("rollup") UNCHANGED("handshake") UNCHANGED("delivery") \
+	UNCHANGED("discarded") UNCHANGED("watched") "DROP TABLE policies;" \
+	"DROP TABLE identity; DROP TABLE highest; PRAGMA user_version = 3;"
+
 /* An older journal's rows stay, and it is no longer the old one. */
 static void
 a_journal_of_version_1_is_converted(void **state)
@@ -521,7 +529,7 @@ a_journal_of_version_1_is_converted(void **state)
 	put(store, &accepting, &facts, NOW);
 	stop_store(&store);
 	db = connect_to(path);
-	run_sql(db, "DROP INDEX record_queue_id; DROP INDEX record_session;"
+	run_sql(db, BACK_TO_3 "DROP INDEX record_queue_id; DROP INDEX record_session;"
 	    "DROP TABLE handshake; DROP TABLE delivery; DROP TABLE trouble;"
 	    "DROP TABLE watched; DROP TABLE position;"
 	    "ALTER TABLE discarded DROP COLUMN watched; PRAGMA user_version = 1");
@@ -554,7 +562,7 @@ a_journal_of_version_2_is_converted(void **state)
 	put_refusals(store, 1);
 	stop_store(&store);
 	db = connect_to(path);
-	run_sql(db, "ALTER TABLE trouble DROP COLUMN bits;"
+	run_sql(db, BACK_TO_3 "ALTER TABLE trouble DROP COLUMN bits;"
 	    "ALTER TABLE trouble DROP COLUMN rule_kind;"
 	    "ALTER TABLE trouble DROP COLUMN rule_name;"
 	    "ALTER TABLE trouble DROP COLUMN verdict;"
@@ -572,6 +580,88 @@ a_journal_of_version_2_is_converted(void **state)
 	    " FROM trouble", "Q1-1");
 	assert_sql("PRAGMA integrity_check", "ok");
 	assert_string_equal(said, "");
+}
+
+/* What was there has no number, and gets one with the next message. */
+static void
+a_journal_of_version_3_is_converted(void **state)
+{
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+	sqlite3 *db;
+
+	(void)state;
+	put(store, &accepting, &facts, NOW);
+	put(store, &accepting, &facts, NOW + JOURNAL_HOUR_MS);
+	stop_store(&store);
+	db = connect_to(path);
+	run_sql(db, BACK_TO_3 "INSERT INTO handshake VALUES (1, 'in', 'host', 'addr', '',"
+	    " 'reason', 1, 0, 0, 'sample'); INSERT INTO watched VALUES ('bytes handshake', 9);");
+	assert_int_equal(journal_look_at(db), JOURNAL_OLDER);
+	(void)sqlite3_close(db);
+	store = start();
+	put(store, &accepting, &facts, NOW);
+	stop_store(&store);
+	assert_sql("PRAGMA user_version", CURRENT);
+	assert_sql("SELECT group_concat(messages || ' ' || changed) FROM rollup", "2 1,1 0");
+	assert_sql("SELECT changed FROM handshake", "0");
+	assert_sql("SELECT value FROM watched", "164");
+	assert_sql("SELECT length(journal) || (journal GLOB '*[^0-9a-f]*') FROM identity", "320");
+	assert_sql("PRAGMA integrity_check", "ok");
+	assert_string_equal(said, "");
+}
+
+/* Whatever was taken away, and whoever did. */
+static void
+no_number_is_given_twice(void **state)
+{
+	struct journal_store *store = start();
+	struct facts facts = some_facts();
+	sqlite3 *db;
+
+	(void)state;
+	put_refusals(store, 3);
+	put(store, &accepting, &facts, NOW);
+	stop_store(&store);
+	db = connect_to(path);
+	run_sql(db, "DELETE FROM record WHERE id > 1; DELETE FROM rollup");
+	(void)sqlite3_close(db);
+	store = start();
+	put_refusals(store, 1);
+	put(store, &accepting, &facts, NOW);
+	stop_store(&store);
+	assert_sql("SELECT group_concat(id) FROM record", "1,4");
+	assert_sql("SELECT group_concat(changed) FROM rollup", "2");
+	db = connect_to(path);
+	run_sql(db, "DELETE FROM record WHERE id = 1; DELETE FROM rollup");
+	(void)sqlite3_close(db);
+	store = start();
+	put_refusals(store, 1);
+	put(store, &accepting, &facts, NOW);
+	put(store, &accepting, &facts, NOW + JOURNAL_HOUR_MS);
+	stop_store(&store);
+	assert_sql("SELECT group_concat(id) FROM record", "4,5");
+	assert_sql("SELECT group_concat(changed) FROM rollup", "3,4");
+}
+
+static void
+each_file_has_an_identity(void **state)
+{
+	char first[64], second[64];
+	struct journal_store *store = start();
+
+	(void)state;
+	stop_store(&store);
+	ask(path, "SELECT journal FROM identity", first, sizeof(first));
+	store = start();
+	stop_store(&store);
+	assert_sql("SELECT journal FROM identity", first);
+	assert_int_equal(unlink(path), 0);
+	store = start();
+	stop_store(&store);
+	ask(path, "SELECT journal FROM identity", second, sizeof(second));
+	assert_int_equal(strlen(second), 32);
+	assert_string_not_equal(first, second);
 }
 
 static void
@@ -1216,6 +1306,9 @@ main(int argc, char **argv)
 		TEST(columns_of_new_fields_are_added),
 		TEST(a_journal_of_version_1_is_converted),
 		TEST(a_journal_of_version_2_is_converted),
+		TEST(a_journal_of_version_3_is_converted),
+		TEST(no_number_is_given_twice),
+		TEST(each_file_has_an_identity),
 		TEST(a_newer_journal_is_left_alone),
 		TEST(a_foreign_database_is_left_alone),
 		TEST(looks),

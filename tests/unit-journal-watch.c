@@ -313,7 +313,7 @@ what_is_old_goes(void **state)
 	    " trouble)", "600,12,6");
 	assert_sql("SELECT max(last) / 3600000 FROM discarded", "499988");
 	/* What their bytes are is told by the rows that are left. */
-	assert_sql("SELECT sum(80 + length(address) + length(reason) + length(sample)) ="
+	assert_sql("SELECT sum(130 + 2 * length(address || reason) + length(sample)) ="
 	    " (SELECT value FROM watched WHERE name = 'bytes handshake') FROM handshake", "1");
 }
 
