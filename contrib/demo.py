@@ -287,17 +287,27 @@ def make_server(mta, folder, pki, milter):
                    smtpd_milters=milter.address, **goes_out(pki, partners_servers(pki)))
 
 
-def tool(milter, *arguments):
-    """What tlsward says, with the daemon's settings; None when it fails."""
+def command():
+    """The path of tlsward, and the environment that it is run in."""
     beside = os.path.join(os.path.dirname(program()), "tlsward")
     built = os.path.exists(beside)
     path = beside if built else shutil.which("tlsward") or beside
     # What is not installed reads its files from the source tree.
     data = {"TLSWARD_DATADIR": CONF} if built else {}
-    done = subprocess.run([path, arguments[0], "-c", milter.settings, *arguments[1:]],
-                          stdout=subprocess.PIPE, encoding="utf-8", check=False,
-                          env={**data, **os.environ, "COLUMNS": str(WIDTH)})
-    return done.stdout if done.returncode == 0 else None
+    return path, {**data, **os.environ, "COLUMNS": str(WIDTH)}
+
+
+def run_tool(*arguments, lawful=(0,)):
+    """What tlsward says; None when it fails: its exit status is none of the lawful."""
+    path, environment = command()
+    done = subprocess.run([path, *arguments], stdout=subprocess.PIPE, encoding="utf-8",
+                          check=False, env=environment)
+    return done.stdout if done.returncode in lawful else None
+
+
+def tool(milter, *arguments):
+    """What tlsward says, with the daemon's settings; None when it fails."""
+    return run_tool(arguments[0], "-c", milter.settings, *arguments[1:])
 
 
 def review(milter):
@@ -366,12 +376,13 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
-def main():
+def main(show_all):
+    """Calls show_all(folder), which says whether all went as it should."""
     for number in SIGNALS:
         signal.signal(number, interrupted)
     folder = workspace.folder()
     try:
-        return 0 if demonstrate(sys.argv[1], folder) else 1
+        return 0 if show_all(folder) else 1
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
@@ -380,4 +391,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(lambda folder: demonstrate(sys.argv[1], folder)))

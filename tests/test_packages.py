@@ -153,14 +153,34 @@ class Debian(unittest.TestCase):
                 path = os.path.join(TOP, line.split()[0].rstrip("*"))
                 self.assertTrue(os.path.exists(path), line)
 
-    def test_attaching(self):
-        """debian/tests/postfix finds what README.md has for main.cf."""
+    @staticmethod
+    def autopkgtest(name):
+        """A program of debian/tests, as a module."""
         loader = importlib.machinery.SourceFileLoader(
-            "postfix", os.path.join(TOP, "debian/tests/postfix"))
+            name, os.path.join(TOP, "debian/tests", name))
         loaded = importlib.util.module_from_spec(
-            importlib.util.spec_from_loader("postfix", loader))
+            importlib.util.spec_from_loader(name, loader))
         sys.dont_write_bytecode = True
         loader.exec_module(loaded)
+        return loaded
+
+    def test_fleet(self):
+        """debian/tests/fleet finds the commands and settings of README.md, in their order."""
+        loaded = self.autopkgtest("fleet")
+        blocks = loaded.readme_blocks(read("README.md"))
+        self.assertEqual([loaded.is_settings(block) for block in blocks],
+                         [False, True, False, False])
+        for word in loaded.SITE:
+            self.assertTrue(any(word in block for block in blocks), word)
+        for block in blocks:
+            if not loaded.is_settings(block):
+                done = subprocess.run(("bash", "-n", "-c", loaded.PRELUDE + block),
+                                      check=False, stderr=subprocess.PIPE, text=True)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), block)
+
+    def test_attaching(self):
+        """debian/tests/postfix finds what README.md has for main.cf."""
+        loaded = self.autopkgtest("postfix")
         lines = loaded.readme_lines(read("README.md"))
         self.assertIn("smtpd_milters = unix:tlsward/milter.sock", lines)
         self.assertIn("milter_default_action = tempfail", lines)
