@@ -15,6 +15,7 @@ struct ship_run {
 	const char *config;	/* -c; NULL: not given */
 	const char *journal;	/* --journal; NULL: the settings' */
 	const char *to;		/* --to: "postgresql:CONNINFO"; NULL: the settings' */
+	int64_t keep_since;	/* --keep; 0: not given */
 	int what;		/* enum ship_what */
 	bool once;
 	struct loaded loaded;	/* the settings, but for --schema */

@@ -9,6 +9,7 @@ GRANT USAGE ON SCHEMA tlsward TO tlsward_writer, tlsward_reader;
 GRANT INSERT, SELECT (node, journal, id, time) ON record, trouble TO tlsward_writer;
 GRANT INSERT, SELECT, UPDATE ON journal, cursor, certificate, facts, rollup, handshake,
 	delivery, discarded, watched, policies TO tlsward_writer;
+GRANT INSERT ON refused TO tlsward_writer;
 GRANT SELECT ON version TO tlsward_writer;
 
 -- Every table and view.

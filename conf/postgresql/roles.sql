@@ -20,6 +20,11 @@ DO $roles$
 DECLARE
 	role text;
 BEGIN
+	IF current_setting('server_encoding') <> 'UTF8' THEN
+		RAISE EXCEPTION 'the database % is %, and has to be UTF8', current_database(),
+			current_setting('server_encoding')
+			USING HINT = 'CREATE DATABASE tlsward ENCODING UTF8 TEMPLATE template0';
+	END IF;
 	FOREACH role IN ARRAY ARRAY['tlsward_owner', 'tlsward_writer', 'tlsward_reader'] LOOP
 		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
 			EXECUTE format('CREATE ROLE %I NOLOGIN', role);

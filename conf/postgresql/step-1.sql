@@ -85,9 +85,12 @@ CREATE TABLE record (
 CREATE INDEX record_time ON record USING brin (time);
 CREATE INDEX record_partner ON record (partner, time);
 CREATE INDEX record_domain ON record (domain, time);
--- By their hash, since a client can make them longer than an entry of a B-tree may be.
-CREATE INDEX record_session ON record USING hash (session) WHERE session IS NOT NULL;
-CREATE INDEX record_queue_id ON record USING hash (queue_id) WHERE queue_id IS NOT NULL;
+-- The newest first, as a log is read.
+CREATE INDEX record_newest ON record (time);
+CREATE INDEX record_client_addr ON record (client_addr, time);
+CREATE INDEX record_client_name ON record (client_name, time) WHERE client_name IS NOT NULL;
+CREATE INDEX record_session ON record (session) WHERE session IS NOT NULL;
+CREATE INDEX record_queue_id ON record (queue_id) WHERE queue_id IS NOT NULL;
 CREATE TABLE record_default PARTITION OF record DEFAULT;
 
 -- ------------------------------------------------------------------
@@ -206,8 +209,9 @@ CREATE TABLE trouble (
 	PRIMARY KEY (node, journal, id, time)
 ) PARTITION BY RANGE (time);
 CREATE INDEX trouble_time ON trouble USING brin (time);
+CREATE INDEX trouble_newest ON trouble (time);
 CREATE INDEX trouble_partner ON trouble (partner, time);
-CREATE INDEX trouble_queue_id ON trouble USING hash (queue_id);
+CREATE INDEX trouble_queue_id ON trouble (queue_id);
 CREATE TABLE trouble_default PARTITION OF trouble DEFAULT;
 
 -- ------------------------------------------------------------------
@@ -240,6 +244,17 @@ CREATE TABLE policies (
 	digest text COLLATE "C",
 	file text COLLATE "C",
 	PRIMARY KEY (journal, since)
+);
+
+-- Rows that could not be written, with the database's words for why, and the row as JSON:
+-- one of them stops no stream. Empty where all is well.
+CREATE TABLE refused (
+	journal int NOT NULL,
+	time timestamptz NOT NULL DEFAULT now(),
+	stream text COLLATE "C" NOT NULL,
+	"at" bigint NOT NULL,
+	why text COLLATE "C" NOT NULL,
+	row text COLLATE "C" NOT NULL
 );
 
 INSERT INTO version (step) VALUES (1);
