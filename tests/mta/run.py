@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Runs the tests of this folder behind a real Postfix and a real Sendmail; needs root.
 
-usage: run.py [PATTERN...]    a pattern is a part of a test's name
+usage: run.py [PATTERN...]    a pattern is a part of a test's name; none: $TLSWARD_CLASSES
 
 Test classes run in parallel, each with servers of its own; the times are those from
 its start to its end. The daemon is
@@ -49,9 +49,11 @@ def obstacle_to_any():
 def classes(patterns, left_out=None, folder=HERE):
     """The tests to run, as lists of names, one list for each class, the longest first.
 
-    They are those of the files in "folder", beside this one. Those behind the MTA "left_out" are not among them, nor, with a daemon that has
-    sanitizers and unless they are named, those of what it does in the same way without.
+    They are those of the files in "folder", beside this one. Those behind the MTA
+    "left_out" are not among them, nor, with a daemon that has sanitizers and unless they
+    are named, those of what it does in the same way without.
     """
+    patterns = patterns or os.environ.get("TLSWARD_CLASSES", "").split()
     sanitized = not patterns and milter.has_sanitizer()
     slow = set()
     found = {}
