@@ -239,7 +239,8 @@ FROM (
 ) AS i
 CROSS JOIN LATERAL (SELECT
     CASE WHEN i.refuses AND i.session IS NOT NULL AND i.recipient IS NOT NULL THEN (
-        SELECT CASE WHEN r."to" = i.recipient THEN 1::bigint ELSE 0 END
+        SELECT CASE WHEN (array_agg(r."to" ORDER BY r.time, r.id))[1] = i.recipient
+            THEN 1::bigint ELSE 0 END
         FROM tlsward.record r
         WHERE r.session = i.session AND r.node = i.node
         AND r.time > i.time - interval '1 day' AND r.time <= i.time
@@ -247,8 +248,7 @@ CROSS JOIN LATERAL (SELECT
         AND r."to" IS NOT NULL AND r."from" IS NOT DISTINCT FROM i.sender
         AND CASE WHEN i.of IS NOT NULL THEN r.partner = i.of
             ELSE r.rule_kind = i.rule_kind
-                AND r.rule_name IS NOT DISTINCT FROM i.rule_name END
-        ORDER BY r.time, r.id LIMIT 1)
+                AND r.rule_name IS NOT DISTINCT FROM i.rule_name END)
     ELSE i.transactions END) AS m(messages)
 UNION ALL
 SELECT d.time, d.node, 'out',
@@ -615,3 +615,16 @@ COMMENT ON COLUMN tlsward.not_kept.why IS 'age, size or memory.';
 COMMENT ON COLUMN tlsward.not_kept.records IS 'Decisions kept in full.';
 COMMENT ON COLUMN tlsward.not_kept.messages IS 'Accepted messages, one by one.';
 COMMENT ON COLUMN tlsward.not_kept.watched IS 'Of what was read in the mail server''s log.';
+
+CREATE OR REPLACE VIEW tlsward.not_taken AS
+SELECT r.time, j.node, r.stream, r."at", r.why, r.row, j.journal
+FROM tlsward.refused r
+JOIN tlsward.journal j ON j.number = r.journal;
+
+COMMENT ON VIEW tlsward.not_taken IS
+    'Rows of journals that this database could not take as they were: that should never be. '
+    'Nothing else of the journal waits for them.';
+COMMENT ON COLUMN tlsward.not_taken.time IS 'When it was sent.';
+COMMENT ON COLUMN tlsward.not_taken.node IS 'The host whose journal has it.';
+COMMENT ON COLUMN tlsward.not_taken.why IS 'What PostgreSQL said.';
+COMMENT ON COLUMN tlsward.not_taken.row IS 'The row. Others'' words: escape them.';

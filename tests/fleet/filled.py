@@ -9,9 +9,8 @@ import datetime
 import os
 import sqlite3
 
-from runner import TOP
+import runner
 
-FOLDER = os.path.join(TOP, "conf", "postgresql")
 HOUR = 3600000
 # Columns that are a moment in PostgreSQL, and what one of the journal is of it, in
 # milliseconds; columns that the journal alone has.
@@ -21,20 +20,13 @@ ITS_OWN = ("changed",)
 NUMBERED = ("rollup", "handshake", "delivery", "discarded", "watched", "policies")
 
 
-def scripts():
-    """The SQL files, in the order in which they are run."""
-    steps = sorted((name for name in os.listdir(FOLDER) if name.startswith("step-")),
-                   key=lambda name: int(name[5:-4]))
-    return ["roles.sql", *steps, "views.sql", "rights.sql"]
-
-
-def text_of(name):
-    with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
-        return file.read()
-
-
 def schema(pg):
-    pg.psql("BEGIN;\n" + "".join(map(text_of, scripts())) + "COMMIT;\n")
+    """Makes the tables and the views, or renews them."""
+    status, sql, said = runner.run("ship", "--schema", env=dict(
+        os.environ, TLSWARD_DATADIR=os.path.join(runner.TOP, "conf")))
+    if status != 0:
+        raise RuntimeError(said)
+    pg.psql(sql)
 
 
 def moment(ms):
