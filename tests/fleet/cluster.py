@@ -211,10 +211,13 @@ class Cluster:
         """Ends all its processes at once, with whatever they were about."""
         if self.server is not None:
             self.pause()
+            sessions = [(pid, process.birth(pid)) for pid in self._paused
+                        if pid != self.server.pid]
             for pid in self._paused:
                 _send(pid, signal.SIGKILL)
             self._paused = []
-            self.server.stop(signal.SIGKILL)
+            self.server.wait()
+            process.bury("postgres", sessions)
             self.server = None
 
     def restart(self):
@@ -223,6 +226,7 @@ class Cluster:
 
     def pause(self):
         """It hangs: takes connections, as the kernel does, and says nothing more."""
+        _send(self.server.pid, signal.SIGSTOP)	# so that no more of them come
         self._paused = self.server.family()
         for pid in self._paused:
             _send(pid, signal.SIGSTOP)
