@@ -101,14 +101,15 @@ class Install(unittest.TestCase):
         """A program that was moved with its files finds them."""
         os.mkdir(os.path.join(self.folder, "bin"))
         program = shutil.copy(runner.find_program("tlsward"), os.path.join(self.folder, "bin"))
-        for target in ("install-dist_tlswarddataDATA", "install-dist_pageDATA"):
-            self.make(target)
+        for target in "tlswarddata", "page", "postgresql":
+            self.make(f"install-dist_{target}DATA")
         plain = {name: text for name, text in os.environ.items() if name != "TLSWARD_DATADIR"}
         for more, status in (({}, 0), ({"TLSWARD_DATADIR": "/nonexistent"}, 2)):
-            done = subprocess.run((program, "diagnose", "SSL alert number 48"), check=False,
-                                  env=plain | more, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, timeout=runner.TIMEOUT)
-            self.assertEqual(done.returncode, status, done.stderr)
+            for words in ("diagnose", "SSL alert number 48"), ("ship", "--schema"):
+                done = subprocess.run((program, *words), check=False, env=plain | more,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      timeout=runner.TIMEOUT)
+                self.assertEqual(done.returncode, status, done.stderr)
 
 
 if __name__ == "__main__":
