@@ -6,6 +6,7 @@
 #include "journal/store.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,22 @@ store_free_rows(struct row *row)
 	}
 }
 
+static void
+store_release(struct journal_store *store)
+{
+	free(store->path);
+	free(store->node);
+	free(store->policy_file);
+	free(store);
+}
+
+static bool
+store_copy(char **copy, const char *text)
+{
+	*copy = text != NULL ? strdup(text) : NULL;
+	return *copy != NULL || text == NULL;
+}
+
 void
 journal_store_free(struct journal_store **store)
 {
@@ -50,8 +67,7 @@ journal_store_free(struct journal_store **store)
 	(void)pthread_cond_destroy(&old->ended);
 	(void)pthread_cond_destroy(&old->filled);
 	(void)pthread_mutex_destroy(&old->lock);
-	free(old->path);
-	free(old);
+	store_release(old);
 	*store = NULL;
 }
 
@@ -59,17 +75,16 @@ static struct journal_store *
 store_new(const struct journal_options *options)
 {
 	struct journal_store *store = calloc(1, sizeof(*store));
-	char *path = strdup(options->path);
 
-	if (store == NULL || path == NULL) {
-		free(path);
-		free(store);
+	if (store == NULL || !store_copy(&store->path, options->path) ||
+	    !store_copy(&store->node, options->node) ||
+	    !store_copy(&store->policy_file, options->policy)) {
+		if (store != NULL)
+			store_release(store);
 		errno = ENOMEM;
 		return NULL;
 	}
-	store->path = path;
 	store->options = *options;
-	store->options.path = path;
 	store->retain.keep_ms = options->keep_ms;
 	store->retain.max_bytes = options->max_bytes;
 	store->last = &store->first;
@@ -241,6 +256,20 @@ journal_store_put(struct journal_store *store, const struct journal_record *reco
 	(void)pthread_mutex_unlock(&store->lock);
 	free(row);
 	store_say_news(store, news);
+}
+
+void
+journal_store_policy(struct journal_store *store, const char *digest, int64_t since_ms)
+{
+	if (store == NULL)
+		return;
+	(void)pthread_mutex_lock(&store->lock);
+	store->policy.since_ms = since_ms;
+	(void)snprintf(store->policy.digest, sizeof(store->policy.digest), "%s", digest);
+	atomic_store(&store->untold, true);
+	store->due = 0;
+	(void)pthread_cond_signal(&store->filled);
+	(void)pthread_mutex_unlock(&store->lock);
 }
 
 void

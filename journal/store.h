@@ -30,9 +30,12 @@ struct sqlite3_stmt;
 #define JOURNAL_HELD_MAX 10000
 #define JOURNAL_HELD_BYTES_MAX (16u << 20)
 
-/* "path" is copied; zero in a number is "no limit". */
+/* Strings are copied; zero in a number is "no limit". */
 struct journal_options {
 	const char *path;
+	const char *node;		/* this host's name in a fleet; NULL: it has none */
+	bool node_is_set;		/* else a journal keeps one with less or more domain */
+	const char *policy;		/* the policy's file, as the settings name it; NULL */
 	bool accepted_full;		/* no roll-ups */
 	int64_t keep_ms;		/* how old a record becomes */
 	int64_t max_bytes;		/* how large the journal becomes */
@@ -67,6 +70,15 @@ struct journal_store *journal_store_start(const struct journal_options *options)
  */
 void journal_store_put(struct journal_store *store,
     const struct journal_record *record);
+
+/*
+ * Says which policy is in force, by its digest (policy_digest()), since when in Unix
+ * milliseconds: the journal has it soon, where it is another than the one before, and a
+ * new journal at its start. Any thread, waits for nothing; a store that is NULL takes
+ * nothing.
+ */
+void journal_store_policy(struct journal_store *store, const char *digest,
+    int64_t since_ms);
 
 /* Any thread. All zero for a store that is NULL. */
 void journal_store_stats(struct journal_store *store, struct journal_stats *stats);

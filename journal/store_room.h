@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "journal/record.h"
+#include "policy/policy.h"
 #include "base/buffer.h"
 #include "base/diag.h"
 #include "base/hash.h"
@@ -51,6 +52,7 @@ enum db_statement {
 	DB_TROUBLE_ADD, DB_TROUBLE_OLDEST, DB_TROUBLE_DELETE,
 	DB_WATCHED_GET, DB_WATCHED_ADD, DB_WATCHED_SET,
 	DB_POSITION_GET, DB_POSITION_SET,
+	DB_NODE_SET, DB_POLICY_ADD, DB_POLICY_DELETE,
 	DB_STATEMENTS
 };
 
@@ -344,8 +346,14 @@ struct writer {
 	unsigned long lost_before;	/* stats.lost when it began */
 };
 
+/* All zero: it was not said. */
+struct policy_in_force {
+	int64_t since_ms;
+	char digest[POLICY_DIGEST_SIZE];
+};
+
 struct journal_store {
-	char *path;
+	char *path, *node, *policy_file;	/* of the options, which have others' */
 	struct journal_options options;
 
 	pthread_mutex_t lock;
@@ -358,6 +366,7 @@ struct journal_store {
 	size_t bytes;			/* and what they take */
 	int64_t due;			/* when the queue is to be looked at */
 	struct dropped dropped;		/* until the journal could be told */
+	struct policy_in_force policy;
 	bool trouble;
 	bool stuck;			/* the writer does not answer */
 	bool stopping;
@@ -373,6 +382,7 @@ struct journal_store {
 	struct retain retain;
 
 	atomic_ulong written, errors, lost, discarded, downgrades_told;
+	atomic_bool untold;		/* the journal knows not yet whose it is, or the policy */
 	atomic_ulong rolled;		/* messages in "rollups" that are not written */
 };
 

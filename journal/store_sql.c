@@ -136,6 +136,20 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	[DB_WATCHED_SET] = WATCHED "excluded.value",
 	[DB_POSITION_GET] = "SELECT state FROM position WHERE id = 1",
 	[DB_POSITION_SET] = "INSERT OR REPLACE INTO position (id, state) VALUES (1, ?)",
+	/* "mx1" and "mx1.example" are one host, whose domain could be told or not. */
+	[DB_NODE_SET] = "UPDATE identity SET node = ?2 WHERE node IS NOT ?2 AND"
+	    " (?1 OR node IS NULL OR (instr(node || '.', ?2 || '.') <> 1 AND"
+	    " instr(?2 || '.', node || '.') <> 1))",
+	/* What was there before has a lower number: the clock may have been set back. */
+	[DB_POLICY_ADD] =
+	    "INSERT INTO policies (since, digest, file, changed)"
+	    " SELECT ?1, ?2, ?3, " NEXT("policies", "changed") " WHERE NOT EXISTS"
+	    " (SELECT 1 FROM (SELECT digest, file FROM policies WHERE changed > 0"
+	    "  ORDER BY changed DESC LIMIT 1) WHERE digest IS ?2 AND file IS ?3)"
+	    " ON CONFLICT (since) DO UPDATE SET digest = excluded.digest,"
+	    " file = excluded.file, changed = excluded.changed",
+	[DB_POLICY_DELETE] = "DELETE FROM policies WHERE changed <="
+	    " (SELECT max(changed) FROM policies WHERE changed > 0) - 10000",
 };
 
 /*

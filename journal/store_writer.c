@@ -166,11 +166,52 @@ writer_throw_away(struct journal_store *store, int64_t now)
 		rollups_forget(&store->rollups);
 }
 
+static void
+tell_policy(struct journal_store *store, const struct policy_in_force *policy)
+{
+	struct store_db *db = &store->db;
+	sqlite3_stmt *add = store_db_statement(db, DB_POLICY_ADD, 1, &policy->since_ms);
+
+	(void)sqlite3_bind_text(add, 2, policy->digest, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(add, 3, store->policy_file, -1, SQLITE_STATIC);
+	store_db_run(db, add);
+	store_db_run(db, store_db_statement(db, DB_POLICY_DELETE, 0, NULL));
+}
+
+/* Whose journal it is, and which policy is in force. */
+static void
+writer_tell(struct journal_store *store)
+{
+	struct store_db *db = &store->db;
+	struct policy_in_force policy;
+	sqlite3_stmt *set;
+
+	if (!atomic_exchange(&store->untold, false))
+		return;
+	(void)pthread_mutex_lock(&store->lock);
+	policy = store->policy;
+	(void)pthread_mutex_unlock(&store->lock);
+	store_db_begin(db);
+	set = store_db_statement(db, DB_NODE_SET, 1,
+	    (const int64_t[]){ store->options.node_is_set });
+	(void)sqlite3_bind_text(set, 2, store->node, -1, SQLITE_STATIC);
+	if (store->node != NULL)
+		store_db_run(db, set);
+	if (policy.since_ms != 0)
+		tell_policy(store, &policy);
+	if (store_db_commit(db))
+		store_db_look(db);
+	if (db->result != DB_DONE)
+		atomic_store(&store->untold, true);
+}
+
 /* What can wait until it is possible is no trouble. */
 static void
 do_chores(struct journal_store *store, int64_t now)
 {
 	warn_of_downgrades(store);
+	if (store->db.result == DB_DONE)
+		writer_tell(store);
 	if (store->db.result == DB_DONE && now >= store->writer.chores_at)
 		writer_throw_away(store, now);
 	if (store->db.result == DB_AGAIN || store->db.result == DB_UNFIT) {
@@ -190,6 +231,7 @@ open_journal(struct journal_store *store)
 {
 	store_db_open(&store->db, store->path);
 	rollups_forget(&store->rollups);
+	atomic_store(&store->untold, true);
 	if (store->db.result == DB_DONE)
 		store->writer.chores_at = 0;
 }

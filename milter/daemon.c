@@ -430,6 +430,8 @@ prepare_start(struct daemon *daemon)
 	check_syslog(daemon);
 	make_journal_folder(daemon);
 	ask_postfix(daemon);
+	if (daemon->settings->journal != NULL)
+		settings_node(daemon->settings, daemon->node);
 	if (!look_as_user(daemon, check_journal) || !look_as_user(daemon, read_policy))
 		return false;
 	opened = sockets_open(&daemon->sockets, daemon->settings, &daemon->identity,

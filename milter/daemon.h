@@ -29,6 +29,7 @@ struct daemon {
 	bool foreground;
 	struct settings *settings;
 	struct identity identity;
+	char node[SETTINGS_NODE_MAX];	/* this host's name in a fleet; "": there is no journal */
 	struct log *log;
 	struct loaded loaded;		/* for the first worker */
 	int tape;			/* of the policy in force; -1: none so far */

@@ -309,6 +309,9 @@ start_journal(struct worker *worker)
 	const struct settings *settings = worker->daemon->settings;
 	const struct journal_options options = {
 		.path = settings->journal,
+		.node = worker->daemon->node,
+		.node_is_set = settings->node != NULL,
+		.policy = settings->policy,
 		.accepted_full = settings->journal_accepted_full,
 		.keep_ms = settings->journal_keep_ms,
 		.max_bytes = settings->journal_max,
@@ -519,6 +522,7 @@ worker_run(struct daemon *daemon, int supervisor)
 	if (!prepare(&worker))
 		return 1;
 	worker.service.journal = start_journal(&worker);
+	worker_tell_policy(&worker);
 	if (begin_serving(&worker)) {
 		/* On Linux it is this thread that becomes nicer, not all of the process. */
 		(void)!nice(RELOAD_NICE);

@@ -76,6 +76,9 @@ bool worker_first_policy(struct worker *worker);
 void worker_begin_reload(struct worker *worker);
 void worker_end_reload(struct worker *worker);
 
+/* Tells the journal which policy is in force. */
+void worker_tell_policy(struct worker *worker);
+
 /* Has a control socket answered, where there is one, by a thread for control_run(). */
 void worker_prepare_control(struct worker *worker);
 

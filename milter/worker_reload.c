@@ -74,6 +74,19 @@ note_in_force(struct worker *worker, int tape, int64_t loaded_ms)
 		(void)close(before);
 }
 
+void
+worker_tell_policy(struct worker *worker)
+{
+	struct snapshots *snapshots = worker->service.snapshots;
+	struct snapshot *snapshot = snapshots_acquire(snapshots);
+	char digest[POLICY_DIGEST_SIZE];
+
+	if (policy_digest(snapshot->policy, digest))
+		journal_store_policy(worker->service.journal, digest,
+		    worker->in_force.loaded_ms);
+	snapshots_release(snapshots, &snapshot);
+}
+
 /*
  * A worker that follows another loads the policy that was in force, and knows of it what
  * the supervisor does.
@@ -209,6 +222,7 @@ finish_reload(struct worker *worker, bool replaced)
 		    "policy not reloaded: the one in force is kept");
 		return;
 	}
+	worker_tell_policy(worker);
 	load_log_policy(daemon->log, "policy reloaded", daemon->settings,
 	    &loaded->summary);
 	worker->daily.last = log_time_ms();

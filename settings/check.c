@@ -144,6 +144,9 @@ settings_check_policy(const struct settings *settings, const char *path,
 		setting_complain(&check, SEVERITY_ERROR, NULL, SETTING_reply_at,
 		    "reply-at mail cannot go with a policy-service: what Postfix tells "
 		    "it is not known yet when MAIL is answered");
+	if (settings->ship_to != NULL && settings->journal == NULL)
+		setting_complain(&check, SEVERITY_ERROR, NULL, SETTING_ship_to,
+		    "ship-to sends the journal, which is \"none\"");
 	check_socket_mode(&check);
 	check_addresses(&check);
 	check_sources(&check, &summary);

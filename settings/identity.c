@@ -3,11 +3,14 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "settings/settings.h"
@@ -105,4 +108,39 @@ identity_resume(const struct identity *identity, char *error)
 	if (seteuid(0) != 0 || setegid(0) != 0)
 		return cannot_be(error, "cannot become", "root again", strerror(errno));
 	return true;
+}
+
+/* ------------------------------------------------------------------ *
+ * The host
+ * ------------------------------------------------------------------ */
+
+/* The name with its domain, of a name without one; where it cannot be told, as it is. */
+static void
+node_complete(char node[SETTINGS_NODE_MAX])
+{
+	const struct addrinfo wanted = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+
+	if (getaddrinfo(node, NULL, &wanted, &found) != 0)
+		return;
+	if (found->ai_canonname != NULL && strchr(found->ai_canonname, '.') != NULL &&
+	    strlen(found->ai_canonname) < SETTINGS_NODE_MAX)
+		(void)snprintf(node, SETTINGS_NODE_MAX, "%s", found->ai_canonname);
+	freeaddrinfo(found);
+}
+
+void
+settings_node(const struct settings *settings, char node[SETTINGS_NODE_MAX])
+{
+	if (settings->node != NULL) {
+		(void)snprintf(node, SETTINGS_NODE_MAX, "%s", settings->node);
+		return;
+	}
+	if (gethostname(node, SETTINGS_NODE_MAX - 1) != 0 || node[0] == '\0')
+		(void)snprintf(node, SETTINGS_NODE_MAX, "localhost");
+	node[SETTINGS_NODE_MAX - 1] = '\0';
+	if (strchr(node, '.') == NULL)
+		node_complete(node);
+	for (char *c = node; *c != '\0'; c++)
+		*c = (char)tolower((unsigned char)*c);
 }

@@ -135,6 +135,8 @@ settings_load(const char *path, struct settings **settings,
 	}
 	if (!resolve_paths(loaded, path != NULL ? path : DEFAULT_PATH))
 		goto fail;
+	if (path != NULL)
+		conninfo_check_readers(loaded, path, diags);
 	result = SETTINGS_INVALID;
 	if (diags_errors(diags) > errors)
 		goto fail;

@@ -138,6 +138,10 @@ struct settings_listen {
 	SETTING(bool, journal_accepted_full, "journal-accepted", second, \
 	    "rollup | full", "rollup", NULL, \
 	    "how accepted messages are kept in the journal") \
+	SETTING(char *, node, "node", node, "name", NULL, "the full host name", \
+	    "this host's name in a fleet") \
+	SETTING(char *, ship_to, "ship-to", ship, "postgresql:CONNINFO | none", "none", \
+	    NULL, "where `tlsward ship` brings the journals of a fleet together") \
 	SETTING(char *, maillog, "maillog", maillog, "none | file:/path | journald", \
 	    "none", NULL, "the mail server's log, which `tlsward watch` follows") \
 	SETTING(char *, metrics, "metrics", host, "none | host:port | [host]:port", \
@@ -281,6 +285,13 @@ struct policy_options settings_policy_options(const struct settings *settings,
 
 /* Writes every setting with its values, its meaning and its default. */
 void settings_describe(FILE *out);
+
+/*
+ * This host's name in a fleet: the setting, or its full name in lower case, for which it
+ * may ask DNS.
+ */
+#define SETTINGS_NODE_MAX 256
+void settings_node(const struct settings *settings, char node[SETTINGS_NODE_MAX]);
 
 /* Whether the daemon's user is the one for which nothing needs to be said. */
 bool settings_user_is_default(const struct settings *settings);

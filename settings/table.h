@@ -53,10 +53,12 @@ setting_take setting_take_listen;	/* one more address */
 setting_take setting_take_log;
 setting_take setting_take_maillog;	/* /path of file:/path, or "journald" */
 setting_take setting_take_name;		/* of a user or a group */
+setting_take setting_take_node;		/* a name in a fleet */
 setting_take setting_take_next;		/* an address and a map's name */
 setting_take setting_take_octal;
 setting_take setting_take_path;		/* an absolute path */
 setting_take setting_take_period;	/* "400 days", in milliseconds, or "forever" */
+setting_take setting_take_ship;		/* what libpq takes, of postgresql:CONNINFO */
 setting_take setting_take_second;	/* a bool: whether it is the second word */
 setting_take setting_take_size;		/* "2 GB", in bytes, or "none" */
 setting_take setting_take_suffix;	/* a text with {names}, as policies have */
@@ -64,6 +66,13 @@ setting_take setting_take_text;
 setting_take setting_take_version;	/* 307 of "3.7.11"; 0 of "auto" */
 setting_take setting_take_word;		/* an enum, numbered as the words are */
 setting_take setting_take_yes;		/* a bool */
+
+/*
+ * Whether others than root and the daemon may read the settings file "path", of which
+ * "settings" are, though there is a password in it: an error in "diags".
+ */
+void conninfo_check_readers(const struct settings *settings, const char *path,
+    struct diags *diags);
 
 /* Gives a setting a value, as its "take" does. */
 bool setting_give(struct setting_value *value);

@@ -296,13 +296,26 @@ setting_take_authserv(struct setting_value *value)
 }
 
 bool
+setting_take_node(struct setting_value *value)
+{
+	const char *name = value->text;
+
+	if (strlen(name) >= SETTINGS_NODE_MAX || !isalnum((unsigned char)name[0]) ||
+	    strspn(name, "0123456789-_."
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(name))
+		return setting_expect(value, "a name such as mx1.example.org, of letters, "
+		    "digits and -_.");
+	return setting_take_text(value);
+}
+
+bool
 setting_take_journal(struct setting_value *value)
 {
 	const char *text = value->text;
 
 	if (strncmp(text, "postgresql:", 11) == 0)
 		return setting_refuse(value,
-		    "a journal in PostgreSQL is not built yet: use sqlite:/path");
+		    "the journal itself is a file, sqlite:/path: ship-to sends it to PostgreSQL");
 	if (strncmp(text, "sqlite:", 7) != 0)
 		return setting_expect(value, value->setting->values);
 	if (text[7] != '/' || text[strlen(text) - 1] == '/')

@@ -664,6 +664,73 @@ each_file_has_an_identity(void **state)
 	assert_string_not_equal(first, second);
 }
 
+/* A name that is set is taken; one that was found is not for a domain more or less. */
+static void
+a_journal_has_the_node_s_name(void **state)
+{
+	static const struct { const char *name; bool set; const char *then; } steps[] = {
+		{ "mx1", false, "mx1" }, { "mx1.a.example", false, "mx1" },
+		{ "mx1.a.example", true, "mx1.a.example" }, { "mx1", false, "mx1.a.example" },
+		{ "mx1.a", false, "mx1.a.example" }, { "mx", false, "mx" },
+		{ "mx1.a.example", false, "mx1.a.example" }, { "mx1", true, "mx1" },
+		{ NULL, false, "mx1" }, { "mx10", false, "mx10" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct journal_store *store;
+
+		options.node = steps[i].name;
+		options.node_is_set = steps[i].set;
+		store = start();
+		stop_store(&store);
+		assert_sql("SELECT node FROM identity", steps[i].then);
+	}
+}
+
+#define POLICIES "SELECT group_concat(since || ' ' || digest || ' ' || file || ' ' ||" \
+	" changed) FROM (SELECT * FROM policies ORDER BY changed)"
+
+/* However often it is started and loaded; the clock may be set back. */
+static void
+a_policy_is_told_once(void **state)
+{
+	struct journal_store *store;
+
+	(void)state;
+	options.policy = "/etc/p.conf";
+	store = start();
+	journal_store_policy(store, "sha256:aa", 5000);
+	await_sql(POLICIES, "5000 sha256:aa /etc/p.conf 1");
+	journal_store_policy(store, "sha256:aa", 6000);
+	stop_store(&store);
+	store = start();
+	journal_store_policy(store, "sha256:aa", 7000);
+	await_sql(POLICIES, "5000 sha256:aa /etc/p.conf 1");
+	journal_store_policy(store, "sha256:bb", 4000);
+	await_sql(POLICIES, "5000 sha256:aa /etc/p.conf 1,4000 sha256:bb /etc/p.conf 2");
+	journal_store_policy(store, "sha256:aa", 4000);
+	await_sql(POLICIES, "5000 sha256:aa /etc/p.conf 1,4000 sha256:aa /etc/p.conf 3");
+	stop_store(&store);
+	assert_string_equal(said, "");
+}
+
+static void
+a_new_file_is_told_the_policy(void **state)
+{
+	struct journal_store *store;
+
+	(void)state;
+	options.policy = "p.conf";
+	store = start();
+	journal_store_policy(store, "sha256:aa", 5000);
+	await_sql(POLICIES, "5000 sha256:aa p.conf 1");
+	assert_int_equal(unlink(path), 0);
+	put_refusals(store, 1);
+	await_sql(POLICIES, "5000 sha256:aa p.conf 1");
+	stop_store(&store);
+}
+
 static void
 make_database(const char *sql)
 {
@@ -1309,6 +1376,9 @@ main(int argc, char **argv)
 		TEST(a_journal_of_version_3_is_converted),
 		TEST(no_number_is_given_twice),
 		TEST(each_file_has_an_identity),
+		TEST(a_journal_has_the_node_s_name),
+		TEST(a_policy_is_told_once),
+		TEST(a_new_file_is_told_the_policy),
 		TEST(a_newer_journal_is_left_alone),
 		TEST(a_foreign_database_is_left_alone),
 		TEST(looks),

@@ -5,6 +5,7 @@
  */
 #include "tests/unit.h"
 
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -106,6 +107,8 @@ defaults_are_the_contract_s(void **state)
 	assert_true(settings->journal_keep_ms == INT64_C(400) * 24 * 3600 * 1000);
 	assert_true(settings->journal_max == INT64_C(2) << 30);
 	assert_false(settings->journal_accepted_full);
+	assert_null(settings->node);
+	assert_null(settings->ship_to);
 	settings_free(&settings);
 	assert_null(settings);
 	settings_free(&settings);
@@ -124,6 +127,7 @@ every_setting_is_taken(void **state)
 	    "follow-accepted yes\nauthentication-results mx.ours.example\n"
 	    "pid-file /run/tlsward.pid\njournal sqlite:/srv/j.db\n"
 	    "journal-keep 6 weeks\njournal-max 500MB\njournal-accepted full\n"
+	    "node mx-1.Ours_example\nship-to postgresql:host=db  dbname = 'a b'\n"
 	    "metrics [::1]:8894\nmaillog file:/var/log/mail.log\n"
 	    "control unix:/run/c.sock\n");
 
@@ -152,12 +156,14 @@ every_setting_is_taken(void **state)
 	assert_string_equal(s->pid_file, "/run/tlsward.pid");
 	assert_string_equal(s->control, "unix:/run/c.sock");
 	assert_string_equal(s->metrics, "inet6:8894@::1");
-	assert_int_equal(s->set_at[SETTING_metrics].line, 26);
+	assert_int_equal(s->set_at[SETTING_metrics].line, 28);
 	assert_string_equal(s->journal, "/srv/j.db");
 	assert_true(s->journal_keep_ms == INT64_C(42) * 24 * 3600 * 1000);
 	assert_true(s->journal_max == INT64_C(500) << 20);
 	assert_true(s->journal_accepted_full);
 	assert_string_equal(s->maillog, "/var/log/mail.log");
+	assert_string_equal(s->node, "mx-1.Ours_example");
+	assert_string_equal(s->ship_to, "host=db  dbname = 'a b'");
 	settings_free(&s);
 }
 
@@ -455,7 +461,7 @@ names_are_known_or_guessed(void **state)
 	bad("a\xC2\x85 x", 1, "unknown setting \"a\\u0085\"");
 	bad("mode=monitor", 1, "a setting is written without \"=\": mode VALUE");
 	bad("journal postgresql:host=db", 9,
-	    "a journal in PostgreSQL is not built yet: use sqlite:/path");
+	    "the journal itself is a file, sqlite:/path: ship-to sends it to PostgreSQL");
 	bad("journal sqlite:journal.db", 9, "journal cannot be \"sqlite:journal.db\": "
 	    "expected an absolute path after sqlite:");
 	bad("journal /x", 9, "journal cannot be \"/x\": expected sqlite:/path | none");
@@ -469,6 +475,115 @@ names_are_known_or_guessed(void **state)
 	bad("journal-max 12 KB", 13, "journal-max cannot be less than 1 MB");
 	bad("journal-accepted some", 18, "journal-accepted cannot be \"some\": expected "
 	    "rollup | full");
+}
+
+/* What is libpq's: both forms, and where they end too early. */
+static void
+ship_to_is_a_connection_string(void **state)
+{
+	static const char *const fine[][2] = {
+		{ "postgresql:host=db", "host=db" },
+		{ "postgresql:postgresql://db/x", "postgresql://db/x" },
+		{ "postgresql://", "postgresql://" },
+		{ "postgres://u@%2Frun%2Fpg/x?application_name=a",
+		    "postgres://u@%2Frun%2Fpg/x?application_name=a" },
+		{ "postgresql://[::1]:5433,b:,c/x?sslmode=require&passfile=/p",
+		    "postgresql://[::1]:5433,b:,c/x?sslmode=require&passfile=/p" },
+		{ "postgresql:dbname = 'it\\'s' user=a\\ b", "dbname = 'it\\'s' user=a\\ b" },
+		{ "postgresql:", "" },
+	};
+	static const char *const faults[][2] = {
+		{ "postgresql:tlsward", "each keyword has a value, as in host=db.example "
+		    "dbname=tlsward" },
+		{ "postgresql:host=a dbname", "each keyword has a value, as in "
+		    "host=db.example dbname=tlsward" },
+		{ "postgresql:=a", "there is a value without a keyword before it" },
+		{ "postgresql:host='a", "the closing quote (') of a value is missing" },
+		{ "postgresql:host='a\\'", "the closing quote (') of a value is missing" },
+		{ "postgresql://a:b", "a port is a number" },
+		{ "postgresql://[::1/x", "the closing bracket (]) of an address is missing" },
+		{ "postgresql://a/x?y", "what follows ? is NAME=VALUE, with & between them" },
+		{ "postgresql://a/x?y=1&=2", "what follows ? is NAME=VALUE, with & between them" },
+		{ "postgresql://a%/x", "% stands before two hexadecimal digits: % itself is %25" },
+		{ "postgresql://a%00/x", "% stands before two hexadecimal digits: % itself is %25" },
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		struct settings *s;
+
+		(void)snprintf(text, sizeof(text), "ship-to %s", fine[i][0]);
+		s = good(text);
+		assert_string_equal(s->ship_to, fine[i][1]);
+		settings_free(&s);
+	}
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		char message[256];
+
+		(void)snprintf(text, sizeof(text), "ship-to %s", faults[i][0]);
+		(void)snprintf(message, sizeof(message), "ship-to cannot be read by libpq: %s",
+		    faults[i][1]);
+		bad(text, 9, message);
+	}
+	bad("ship-to host=db", 9, "ship-to is postgresql:CONNINFO | none, as in "
+	    "postgresql:host=db.example dbname=tlsward");
+	bad("node a b", 6, "node cannot be \"a b\": expected a name such as "
+	    "mx1.example.org, of letters, digits and -_.");
+	bad("node .a", 6, "node cannot be \".a\": expected a name such as "
+	    "mx1.example.org, of letters, digits and -_.");
+}
+
+/* Others would read it here. */
+static void
+a_password_is_not_for_everybody(void **state)
+{
+	static const struct { const char *text; bool secret; } cases[] = {
+		{ "ship-to postgresql:host=db password=x", true },
+		{ "ship-to postgresql:sslpassword = 'x y' host=db", true },
+		{ "ship-to postgresql://u:x@db/d", true },
+		{ "ship-to postgresql://db/d?a=b&password=x", true },
+		{ "ship-to postgresql:host=db password=", false },
+		{ "ship-to postgresql:host=db passfile=/p user=password", false },
+		{ "ship-to postgresql://u:@db:5432/d?passfile=/p", false },
+		{ "#ship-to postgresql:password=x", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int step = 0; step < 2; step++) {
+			const mode_t before = umask(step == 0 ? 0022 : 0027);
+
+			if (step == 0 && cases[i].secret) {
+				bad(cases[i].text, 1, "ship-to has a password in it, and every "
+				    "user of this host can read this file: leave the password "
+				    "to a file of the shipper's (passfile=/path, mode 0600), or "
+				    "take the right away (chmod o-r)");
+			} else {
+				struct settings *s = good(cases[i].text);
+
+				settings_free(&s);
+			}
+			(void)umask(before);
+		}
+}
+
+static void
+a_node_has_a_name(void **state)
+{
+	struct settings *s = good("node MX1");
+	char node[SETTINGS_NODE_MAX] = "";
+
+	(void)state;
+	settings_node(s, node);
+	assert_string_equal(node, "MX1");
+	settings_free(&s);
+	s = good("");
+	settings_node(s, node);
+	assert_string_not_equal(node, "");
+	for (const char *c = node; *c != '\0'; c++)
+		assert_false(*c >= 'A' && *c <= 'Z');
+	settings_free(&s);
 }
 
 static void
@@ -532,6 +647,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(lines_are_read_as_they_are_meant),
 		cmocka_unit_test(bytes_that_are_no_text_are_refused),
 		cmocka_unit_test(names_are_known_or_guessed),
+		cmocka_unit_test(ship_to_is_a_connection_string),
+		cmocka_unit_test(a_password_is_not_for_everybody),
+		cmocka_unit_test(a_node_has_a_name),
 		cmocka_unit_test(options_follow_the_settings),
 		cmocka_unit_test(a_file_that_cannot_be_read_says_so),
 	};

@@ -10,7 +10,7 @@ set cpo&vim
 syn case match
 
 syn match tlswardUnknown '^\s*\zs[^[:blank:]#]\+'
-syn match tlswardSetting '^\s*\zs\%(listen\|socket-mode\|socket-world-writable\|socket-group\|policy\|user\|group\|confine\|mta\|postfix-version\|postfix-tls-digest\|policy-service\|policy-service-answers\|tls-policy-map\|tls-policy-next\|partner-certificates\|reply-at\|mode\|soft-bounce\|quarantine-as\|reply-suffix\|recipient-delimiter\|on-internal-error\|log\|log-format\|log-accepted\|follow-accepted\|authentication-results\|pid-file\|control\|journal\|journal-keep\|journal-max\|journal-accepted\|maillog\|metrics\)\%([[:blank:]]\|$\)\@=' nextgroup=tlswardValue skipwhite
+syn match tlswardSetting '^\s*\zs\%(listen\|socket-mode\|socket-world-writable\|socket-group\|policy\|user\|group\|confine\|mta\|postfix-version\|postfix-tls-digest\|policy-service\|policy-service-answers\|tls-policy-map\|tls-policy-next\|partner-certificates\|reply-at\|mode\|soft-bounce\|quarantine-as\|reply-suffix\|recipient-delimiter\|on-internal-error\|log\|log-format\|log-accepted\|follow-accepted\|authentication-results\|pid-file\|control\|journal\|journal-keep\|journal-max\|journal-accepted\|node\|ship-to\|maillog\|metrics\)\%([[:blank:]]\|$\)\@=' nextgroup=tlswardValue skipwhite
 
 " A value runs to the end of its line, or to a blank and a number sign.
 syn region tlswardValue contained oneline start='\S' end='$' contains=tlswardComment,tlswardString,tlswardWord,tlswardKind,tlswardMode
