@@ -271,7 +271,8 @@ ship_jitter(int64_t ms)
 {
 	uint32_t random = 0;
 
-	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		random = (uint32_t)ship_clock_ms();
 	return ms / 2 + (int64_t)random % (ms / 2 + 1);
 }
 

@@ -26,7 +26,7 @@ static const struct send_table {
 	{ "delivery", "hour, journal, key", { "count", "first", "last" } },
 	{ "discarded", "journal, why", { "records", "messages", "watched", "last" } },
 	{ "watched", "journal, name", { "value" } },
-	{ "policies", "journal, since", { "digest", "file" } },
+	{ "policies", "journal, since", { "digest", "file", "changed" } },
 };
 
 static const struct send_table *

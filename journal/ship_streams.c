@@ -59,7 +59,7 @@ static const struct ship_own {
 	struct ship_column columns[24];
 } ship_own[] = {
 	{ "policies", { { "since", SHIP_MOMENT, SHIP_OWN }, { "digest", SHIP_TEXT, SHIP_OWN },
-	    { "file", SHIP_TEXT, SHIP_OWN } } },
+	    { "file", SHIP_TEXT, SHIP_OWN }, { "changed", SHIP_INT, SHIP_OWN } } },
 	{ "record", { { "id", SHIP_INT, SHIP_OWN }, { "time", SHIP_MOMENT, SHIP_OWN } } },
 	{ "trouble", { { "id", SHIP_INT, SHIP_OWN }, { "time", SHIP_MOMENT, SHIP_OWN },
 	    { "queue_id", SHIP_TEXT, SHIP_OWN }, { "to", SHIP_TEXT, SHIP_OWN },

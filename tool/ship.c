@@ -6,13 +6,89 @@
 #include "tool/ship.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
+#ifdef TLSWARD_LIBPQ
+
+#include <fcntl.h>
+#include <signal.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <libpq-fe.h>
+
+#include "journal/ship.h"
+#include "base/date.h"
+
 /* ------------------------------------------------------------------ *
- * The call
+ * Signals
  * ------------------------------------------------------------------ */
 
-#ifdef TLSWARD_LIBPQ
+static struct ship_signals ship_signals;
+
+/* Whenever it ends, nothing is lost: what waits for a name server need not be waited for. */
+static void
+on_ship_signal(int number)
+{
+	if (number == SIGHUP)
+		ship_signals.hurries = 1;
+	else if (ship_signals.connecting)
+		_exit(STATUS_FINE);
+	else
+		ship_signals.ends = 1;
+}
+
+static void
+take_ship_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_ship_signal };
+
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGHUP, &action, NULL);
+}
+
+/* ------------------------------------------------------------------ *
+ * What it says
+ * ------------------------------------------------------------------ */
+
+static int
+priority_of(enum severity level)
+{
+	return level == SEVERITY_ERROR ? LOG_ERR : level == SEVERITY_WARNING ? LOG_WARNING :
+	    LOG_NOTICE;
+}
+
+/* Where the settings have the daemon's log; once, to whoever called. */
+static void
+ship_tell(void *context, enum severity level, const char *text)
+{
+	const struct ship_run *run = context;
+	const struct settings *settings = run->loaded.settings;
+	FILE *file = stderr;
+	char time[DATE_TIME_SIZE];
+
+	if (!run->once && settings != NULL && settings->log == SETTINGS_LOG_SYSLOG) {
+		syslog(priority_of(level), "%s", text);
+		return;
+	}
+	if (!run->once && settings != NULL && settings->log == SETTINGS_LOG_FILE)
+		file = fopen(settings->log_path, "ae");
+	if (file == NULL)
+		file = stderr;
+	date_write_time(tool_now_ms() / 1000, time);
+	(void)fprintf(file, "%s%stlsward ship: %s\n", file == stderr ? "" : time,
+	    file == stderr ? "" : " ", text);
+	if (file != stderr)
+		(void)fclose(file);
+}
+
+/* ------------------------------------------------------------------ *
+ * From where to where
+ * ------------------------------------------------------------------ */
+
 const char *
 ship_conninfo(const struct ship_run *run)
 {
@@ -26,7 +102,70 @@ ship_conninfo(const struct ship_run *run)
 	return strncmp(run->to, scheme, strlen(scheme)) == 0 &&
 	    strncmp(run->to, "postgresql://", 13) != 0 ? run->to + strlen(scheme) : run->to;
 }
+
+/* A database by what tells it from others: no password. False, having said why. */
+static bool
+name_database(const char *conninfo, struct buffer *name)
+{
+	static const char *const told[] = { "service", "host", "hostaddr", "port", "dbname" };
+	char *error = NULL;
+	PQconninfoOption *options = PQconninfoParse(conninfo, &error);
+
+	buffer_string(name, "postgresql:");
+	for (const PQconninfoOption *each = options; each != NULL && each->keyword != NULL; each++)
+		for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+			if (each->val != NULL && strcmp(each->keyword, told[i]) == 0)
+				buffer_format(name, "%s%s=%s",
+				    name->text[name->length - 1] == ':' ? "" : " ",
+				    each->keyword, each->val);
+	if (options == NULL)
+		(void)tool_trouble("this is no CONNINFO: %s", error != NULL ? error :
+		    "not enough memory");
+	PQfreemem(error);
+	PQconninfoFree(options);
+	return options != NULL && !name->failed;
+}
+
+static int
+ship_from(struct ship_run *run, const char *journal, const char *conninfo, const char *name)
+{
+	static const int statuses[] = {
+		[SHIP_ENDED] = STATUS_FINE, [SHIP_SOME_REFUSED] = STATUS_NO,
+		[SHIP_FAILED] = STATUS_TROUBLE
+	};
+	char node[256] = "";
+
+	(void)gethostname(node, sizeof(node) - 1);
+	return statuses[ship_run(&(struct ship_options){
+		.path = journal, .node = node, .conninfo = conninfo, .name = name,
+		.once = run->once, .signals = &ship_signals, .say = ship_tell, .context = run
+	})];
+}
+
+static int
+ship_all(struct ship_run *run)
+{
+	const char *conninfo = ship_conninfo(run), *journal = run->journal;
+	struct buffer name = BUFFER_INIT;
+	int status = STATUS_TROUBLE;
+
+	if (conninfo == NULL || !name_database(conninfo, &name)) {
+		buffer_free(&name);
+		return STATUS_TROUBLE;
+	}
+	if (strncmp(journal, "sqlite:", 7) == 0)
+		journal += 7;
+	take_ship_signals();
+	status = ship_from(run, journal, conninfo, name.text);
+	buffer_free(&name);
+	return status;
+}
+
 #endif
+
+/* ------------------------------------------------------------------ *
+ * The call
+ * ------------------------------------------------------------------ */
 
 static int
 run_ship(const struct command *command, int argc, char **argv)
@@ -41,10 +180,11 @@ run_ship(const struct command *command, int argc, char **argv)
 	if (run.what == SHIP_SCHEMA)
 		return ship_schema(&run);
 #ifdef TLSWARD_LIBPQ
-	if (run.what == SHIP_MAINTAIN)
-		return ship_maintain(&run);
+	return run.what == SHIP_MAINTAIN ? ship_maintain(&run) : ship_all(&run);
+#else
+	return tool_trouble("this tlsward was built without libpq, and sends nothing to "
+	    "PostgreSQL");
 #endif
-	return STATUS_FINE;
 }
 
 static const struct tool_option ship_command_options[] = {

@@ -237,17 +237,19 @@ CREATE TABLE watched (
 	PRIMARY KEY (journal, name)
 );
 
--- Which policy a node ran since when.
+-- Which policy a node ran since when: the one with the highest "changed" it runs now, as a
+-- clock may have been set back.
 CREATE TABLE policies (
 	journal int NOT NULL,
 	since timestamptz NOT NULL,
 	digest text COLLATE "C",
 	file text COLLATE "C",
+	changed bigint NOT NULL,
 	PRIMARY KEY (journal, since)
 );
 
--- Rows that could not be written, with the database's words for why, and the row as JSON:
--- one of them stops no stream. Empty where all is well.
+-- Rows that could not be written, with the database's words for why, and the row as COPY has
+-- it: one of them stops no stream. Empty where all is well.
 CREATE TABLE refused (
 	journal int NOT NULL,
 	time timestamptz NOT NULL DEFAULT now(),
