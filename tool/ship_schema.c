@@ -15,7 +15,7 @@
 
 /* In this order: a step needs those before it, a right what it is for. */
 static const char *const schema_files[] = {
-	"roles.sql", "step-1.sql", "maintain.sql", "views.sql", "rights.sql",
+	"roles.sql", "step-1.sql", "maintain.sql", "days.sql", "views.sql", "rights.sql",
 };
 #define SCHEMA_FILES (sizeof(schema_files) / sizeof(schema_files[0]))
 

@@ -19,7 +19,8 @@ CREATE OR REPLACE VIEW tlsward.partitioned AS
 		('trouble', 'time', 'day', ''),
 		('rollup', 'hour', 'month', 'fillfactor = 90'),
 		('handshake', 'hour', 'month', 'fillfactor = 90'),
-		('delivery', 'hour', 'month', 'fillfactor = 90')
+		('delivery', 'hour', 'month', 'fillfactor = 90'),
+		('rollup_day', 'day', 'month', '')
 	) AS list (name, "column", unit, storage);
 
 -- The partitions there are, but the default ones, and from when to when their rows are.
@@ -226,6 +227,11 @@ BEGIN
 			EXIT WHEN rows = 0;
 		END LOOP;
 	END LOOP;
+	DELETE FROM tlsward.summarized WHERE day < date_trunc('month', cut, 'UTC');
+	DELETE FROM tlsward.touched WHERE day < date_trunc('month', cut, 'UTC');
+	DELETE FROM tlsward.rollup_day_total WHERE day < date_trunc('month', cut, 'UTC');
+	COMMIT;
+	CALL tlsward.summarize_days();
 	-- Autovacuum sees to the partitions, and never to what they are partitions of.
 	FOR what IN SELECT name FROM tlsward.partitioned JOIN pg_stat_user_tables ON
 		schemaname = 'tlsward' AND relname = name

@@ -19,9 +19,9 @@ GRANT SELECT ON ALL TABLES IN SCHEMA tlsward TO tlsward_reader;
 RESET ROLE;
 DO $rights$
 BEGIN
-	EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO tlsward_writer',
+	EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO tlsward_owner, tlsward_writer',
 		current_database());
-	EXECUTE format('GRANT CONNECT ON DATABASE %I TO tlsward_owner, tlsward_reader',
+	EXECUTE format('GRANT CONNECT ON DATABASE %I TO tlsward_reader',
 		current_database());
 END
 $rights$;

@@ -259,6 +259,86 @@ CREATE TABLE refused (
 	row text COLLATE "C" NOT NULL
 );
 
+-- ------------------------------------------------------------------
+-- Summaries of whole days, so that a report need not read every hour: see days.sql. A
+-- summary is an accelerator and nothing else: what a report says is the same without it,
+-- and all four tables may be emptied at any time. Days are of UTC, named by their beginning.
+-- ------------------------------------------------------------------
+
+-- How often rows of a day came in from a journal: roll-ups, and the records between them.
+CREATE TABLE touched (
+	day timestamptz NOT NULL,
+	version bigint NOT NULL,
+	journal int NOT NULL,
+	PRIMARY KEY (day, journal)
+) WITH (fillfactor = 50);
+
+-- The days that there is a summary of, and the sum of touched.version that it was made at:
+-- while that is still the sum, it holds.
+CREATE TABLE summarized (
+	day timestamptz PRIMARY KEY,
+	version bigint NOT NULL
+);
+
+-- Rows of rollup of all journals that follow each other, as far as anybody can tell who
+-- reads a day in the order of "first": see summarize(). "first" and "last" are
+-- milliseconds since the epoch; "client_addr" is that of facts that have none of their own.
+CREATE TABLE rollup_day (
+	day timestamptz NOT NULL,
+	messages bigint NOT NULL,
+	first bigint NOT NULL,
+	last bigint NOT NULL,
+	facts int NOT NULL,
+	client_addr text COLLATE "C"
+) PARTITION BY RANGE (day);
+CREATE INDEX rollup_day_facts ON rollup_day (facts, day);
+CREATE INDEX rollup_day_day ON rollup_day USING brin (day);
+CREATE TABLE rollup_day_default PARTITION OF rollup_day DEFAULT;
+
+-- The same by what sessions had of TLS.
+CREATE TABLE rollup_day_total (
+	day timestamptz NOT NULL,
+	messages bigint NOT NULL,
+	bits int,
+	tls_version text COLLATE "C",
+	cipher text COLLATE "C"
+);
+CREATE INDEX rollup_day_total_day ON rollup_day_total (day);
+
+-- Notes the days of the rows that a statement wrote. Writers have no right to the table.
+CREATE FUNCTION touch_rollup() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = tlsward, pg_temp SET timezone = 'UTC' AS $function$
+BEGIN
+	INSERT INTO touched AS t (day, journal, version)
+	SELECT DISTINCT date_trunc('day', hour), journal, 1 FROM rows ORDER BY 1, 2
+	ON CONFLICT (day, journal) DO UPDATE SET version = t.version + 1;
+	RETURN NULL;
+END
+$function$;
+
+CREATE FUNCTION touch_record() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = tlsward, pg_temp SET timezone = 'UTC' AS $function$
+BEGIN
+	INSERT INTO touched AS t (day, journal, version)
+	SELECT DISTINCT date_trunc('day', time), journal.number, 1
+	FROM rows JOIN journal ON journal.node = rows.node AND journal.journal = rows.journal
+	ORDER BY 1, 2
+	ON CONFLICT (day, journal) DO UPDATE SET version = t.version + 1;
+	RETURN NULL;
+END
+$function$;
+
+CREATE TRIGGER touch_insert AFTER INSERT ON rollup REFERENCING NEW TABLE AS rows
+	FOR EACH STATEMENT EXECUTE FUNCTION touch_rollup();
+CREATE TRIGGER touch_update AFTER UPDATE ON rollup REFERENCING NEW TABLE AS rows
+	FOR EACH STATEMENT EXECUTE FUNCTION touch_rollup();
+CREATE TRIGGER touch_delete AFTER DELETE ON rollup REFERENCING OLD TABLE AS rows
+	FOR EACH STATEMENT EXECUTE FUNCTION touch_rollup();
+CREATE TRIGGER touch_insert AFTER INSERT ON record REFERENCING NEW TABLE AS rows
+	FOR EACH STATEMENT EXECUTE FUNCTION touch_record();
+CREATE TRIGGER touch_delete AFTER DELETE ON record REFERENCING OLD TABLE AS rows
+	FOR EACH STATEMENT EXECUTE FUNCTION touch_record();
+
 INSERT INTO version (step) VALUES (1);
 END
 $step$;
