@@ -376,7 +376,41 @@ def folder_made(folder, _):
         assert len(trouble_told) == 1
 
 
-TESTS = (folder_made, kills, worker_kills, locked, removed, renamed, damaged,
+def policy_told(folder, _):
+    """The journal has the node, and each policy that was in force, once."""
+    journal = Journal(folder, node="mx1.ours.example")
+
+    def digests():
+        made = os.path.exists(journal.path) and journal.ask(
+            "SELECT 1 FROM sqlite_schema WHERE name = 'policies'")
+        return journal.ask("SELECT digest FROM policies ORDER BY changed") if made else []
+
+    def told(count):
+        waiting.until("%d policies" % count, lambda: len(digests()) >= count)
+        return digests()
+
+    first = told(1)
+    assert journal.ask("SELECT node FROM identity") == [("mx1.ours.example",)]
+    journal.milter.reload()
+    for pid in journal.milter.workers():
+        os.kill(pid, signal.SIGKILL)
+    journal.milter.write_policy(POLICY + "# more\n")
+    journal.milter.reload()
+    both = told(2)
+    assert len(set(both)) == 2 and both[:1] == first, both
+    journal.milter.write_policy("nonsense")
+    journal.milter.reload()
+    journal.end()
+    journal.milter.write_policy(POLICY)
+    journal.milter.start()
+    assert told(3) == [*both, *first]
+    journal.end()
+    rows = journal.ask("SELECT since, file FROM policies ORDER BY changed")
+    assert sorted(rows) == rows and {row[1] for row in rows} == {journal.milter.policy}
+    assert all(abs(time.time() * 1000 - row[0]) < 600000 for row in rows), rows
+
+
+TESTS = (folder_made, policy_told, kills, worker_kills, locked, removed, renamed, damaged,
          overwritten, full, bounded, refused_at_start)
 
 
