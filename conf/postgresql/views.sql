@@ -570,7 +570,7 @@ COMMENT ON COLUMN tlsward.nodes.journals IS
 CREATE OR REPLACE VIEW tlsward.node_policies AS
 WITH ran AS (
     SELECT j.node, p.since, p.digest, p.file,
-        lead(p.since) OVER (PARTITION BY j.node ORDER BY p.since, p.journal) AS until
+        lead(p.since) OVER (PARTITION BY j.node ORDER BY p.journal, p.changed) AS until
     FROM tlsward.policies p JOIN tlsward.journal j ON j.number = p.journal
 )
 SELECT r.since AS time, r.node, r.digest, r.file, r.until, n.time AS seen,

@@ -13,9 +13,8 @@ import runner
 
 HOUR = 3600000
 # Columns that are a moment in PostgreSQL, and what one of the journal is of it, in
-# milliseconds; columns that the journal alone has.
+# milliseconds.
 MOMENTS = {"time": 1, "since": 1, "hour": HOUR}
-ITS_OWN = ("changed",)
 # By journal's number; the others have the journal's name and its node.
 NUMBERED = ("rollup", "handshake", "delivery", "discarded", "watched", "policies")
 
@@ -61,7 +60,7 @@ def row_of(table, row, more):
         value = row[name]
         if name in MOMENTS or (table == "discarded" and name == "last"):
             value = moment(value * MOMENTS.get(name, 1))
-        if name not in ITS_OWN:
+        if name != "changed" or table == "policies":
             made[name] = value
     return made
 

@@ -89,8 +89,8 @@ class Queries(Filled):
     def setUpClass(cls):
         super().setUpClass()
         cls.pg.psql("""
-            INSERT INTO tlsward.policies (journal, since, digest, file)
-                VALUES (0, now(), 'sha256:00', 'policy.conf'), (1, now(), 'sha256:11', 'p');
+            INSERT INTO tlsward.policies (journal, since, digest, file, changed)
+                VALUES (0, now(), 'sha256:00', 'policy.conf', 1), (1, now(), 'sha256:11', 'p', 1);
             INSERT INTO tlsward.discarded (journal, why, records, messages, watched, last)
                 VALUES (0, 'size', 1, 2, 3, now());
             INSERT INTO tlsward.refused (journal, stream, "at", why, row)

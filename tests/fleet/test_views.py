@@ -495,12 +495,12 @@ class Nodes(unittest.TestCase):
                 ('mx3', 'd', now() - interval '1 day', 0, NULL);
             INSERT INTO tlsward.watched (journal, name, value)
                 VALUES (1, 'line_time', 1700000000000), (1, 'lines', 3), (0, 'line_time', 5);
-            INSERT INTO tlsward.policies (journal, since, digest, file) VALUES
-                (0, '2026-01-01Z', 'sha256:00', 'policy.conf'),
-                (1, '2026-02-01Z', 'sha256:11', 'policy.conf'),
-                (1, '2026-03-01Z', 'sha256:22', 'policy.conf'),
-                (2, '2026-03-02Z', 'sha256:22', '/etc/policy.conf'),
-                (3, '2026-03-03Z', 'sha256:33', NULL);
+            INSERT INTO tlsward.policies (journal, since, digest, file, changed) VALUES
+                (0, '2026-04-01Z', 'sha256:00', 'policy.conf', 9),
+                (1, '2026-05-01Z', 'sha256:11', 'policy.conf', 1),
+                (1, '2026-03-01Z', 'sha256:22', 'policy.conf', 2),
+                (2, '2026-03-02Z', 'sha256:22', '/etc/policy.conf', 1),
+                (3, '2026-03-03Z', 'sha256:33', NULL, 1);
             INSERT INTO tlsward.discarded (journal, why, records, messages, watched, last)
                 VALUES (2, 'size', 1, 2, 3, '2026-03-04Z'), (2, 'fire', 0, 0, 0,
                 '2026-03-05Z')""")
@@ -518,6 +518,7 @@ class Nodes(unittest.TestCase):
                 ["mx3", "d", "1", "0", "f", "f", "t", None]])
 
     def test_policies(self):
+        """The last one, whatever the clock said."""
         self.assertEqual(self.rows(
             "SELECT node, digest, nodes_alike, differ FROM tlsward.node_policies"
             " WHERE until IS NULL ORDER BY node"), [
