@@ -243,6 +243,13 @@ ship_look_back(struct shipper *ship, bool rebooted)
 	return true;
 }
 
+static const char *
+ship_node(const struct shipper *ship)
+{
+	return ship->options->node != NULL ? ship->options->node :
+	    ship->source.node[0] != '\0' ? ship->source.node : ship->options->fallback;
+}
+
 static bool
 ship_open_target(struct shipper *ship)
 {
@@ -253,7 +260,8 @@ ship_open_target(struct shipper *ship)
 		ship_target_close(&ship->target);
 	if (ship->target.conn != NULL)
 		return ship_target_stands(&ship->target);
-	if (!ship_target_open(&ship->target, ship->source.journal, cursors))
+	if (!ship_target_open(&ship->target, ship_node(ship), ship->source.journal,
+	    cursors))
 		return false;
 	ship_source_seek(&ship->source, cursors);
 	ship->state.known = true;

@@ -36,6 +36,7 @@ enum ship_number {
 	SHIP_STREAMS
 };
 
+#define SHIP_NODE_SIZE 256
 #define SHIP_JOURNAL_SIZE 33		/* 32 hex digits */
 
 struct ship_state {
@@ -88,7 +89,8 @@ struct ship_signals {
 /* All of it is borrowed. */
 struct ship_options {
 	const char *path;		/* the journal */
-	const char *node;
+	const char *node;		/* NULL: as the journal tells */
+	const char *fallback;		/* the node where that does not tell, either */
 	const char *conninfo;		/* as libpq takes it */
 	const char *name;		/* the same without secrets, for messages */
 	bool once;			/* end when what is there now was sent */

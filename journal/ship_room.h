@@ -100,6 +100,7 @@ struct ship_source {
 	const char *path;
 	sqlite3 *db;			/* NULL: it is not open */
 	char journal[SHIP_JOURNAL_SIZE];
+	char node[SHIP_NODE_SIZE];	/* "": it does not tell */
 	int data_version;
 	struct ship_reader readers[SHIP_STREAMS];
 };

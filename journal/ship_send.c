@@ -226,11 +226,11 @@ send_run(struct ship_target *target, const char *name, const char *const *parame
 
 static bool
 send_rows(struct ship_target *target, enum ship_number number,
-    const struct ship_batch *batch, const char *journal)
+    const struct ship_batch *batch)
 {
 	const char *table = ship_streams[number].table;
 	const char *const numbered[] = { target->number, NULL };
-	const char *const named[] = { journal, target->options->node, NULL };
+	const char *const named[] = { target->journal, target->node, NULL };
 	char name[NUMBER_SIZE];
 	size_t rows = 0;
 
@@ -274,7 +274,7 @@ ship_target_send(struct ship_target *target, enum ship_number number, int64_t cu
 	return (ship_target_make(target, number) && ship_target_do(target, "BEGIN") &&
 	    send_cursor(target, stream, cursor, batch->cursor) &&
 	    (batch->rows == 0 || (ship_target_copy(target, copy, &batch->text) &&
-	    send_rows(target, number, batch, target->journal))) &&
+	    send_rows(target, number, batch))) &&
 	    ship_target_do(target, "COMMIT")) || send_undo(target);
 }
 

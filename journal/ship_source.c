@@ -54,19 +54,21 @@ source_number(sqlite3 *db, const char *sql, const char *parameter, int64_t *numb
 		code = SQLITE_OK;
 	}
 	(void)sqlite3_finalize(statement);
-	return code;
+	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 static int
-source_identity(sqlite3 *db, char journal[SHIP_JOURNAL_SIZE])
+source_identity(sqlite3 *db, char journal[SHIP_JOURNAL_SIZE], char node[SHIP_NODE_SIZE])
 {
 	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(db, "SELECT journal FROM identity WHERE id = 1", -1,
-	    &statement, NULL);
+	int code = sqlite3_prepare_v2(db, "SELECT journal, ifnull(node, '') FROM identity"
+	    " WHERE id = 1", -1, &statement, NULL);
 
 	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		(void)snprintf(journal, SHIP_JOURNAL_SIZE, "%s",
 		    (const char *)sqlite3_column_text(statement, 0));
+		(void)snprintf(node, SHIP_NODE_SIZE, "%s",
+		    (const char *)sqlite3_column_text(statement, 1));
 		code = SQLITE_OK;
 	}
 	(void)sqlite3_finalize(statement);
@@ -120,7 +122,8 @@ ship_source_open(struct ship_source *source, const char *path, char error[SHIP_E
 			fine = source_fail(source, error, look == JOURNAL_UNUSABLE ?
 			    sqlite3_errmsg(source->db) : journal_look_text(look));
 	}
-	fine = fine && source_did(source, source_identity(source->db, source->journal), error);
+	fine = fine && source_did(source, source_identity(source->db, source->journal,
+	    source->node), error);
 	for (int i = 0; fine && i < SHIP_STREAMS; i++)
 		fine = source_did(source, source_prepare(source, &ship_streams[i],
 		    &source->readers[i]), error);
@@ -445,13 +448,13 @@ bool
 ship_lag_read(const char *path, const struct ship_state *state, struct ship_lag *lag)
 {
 	int64_t cursors[SHIP_STREAMS];
-	char journal[SHIP_JOURNAL_SIZE] = "";
+	char journal[SHIP_JOURNAL_SIZE] = "", node[SHIP_NODE_SIZE];
 	sqlite3 *db = NULL;
 	int code = source_connect(path, &db);
 	bool known;
 
 	if (code == SQLITE_OK)
-		code = source_identity(db, journal);
+		code = source_identity(db, journal, node);
 	known = state != NULL && state->known && strcmp(state->journal, journal) == 0;
 	for (int i = 0; i < SHIP_STREAMS; i++)
 		cursors[i] = known ? state->cursors[i] : ship_cursor_start(&ship_streams[i]);

@@ -138,9 +138,9 @@ target_look_at_tables(struct ship_target *target)
 
 /* The lock goes with the session, however that ends. */
 static bool
-target_lock(struct ship_target *target, const char *journal)
+target_lock(struct ship_target *target)
 {
-	const char *const parameters[] = { target->options->node, journal, NULL };
+	const char *const parameters[] = { target->node, target->journal, NULL };
 	char got[8];
 
 	if (!target_ask(target, "SELECT pg_try_advisory_lock(hashtextextended("
@@ -152,9 +152,9 @@ target_lock(struct ship_target *target, const char *journal)
 
 /* The numbers of journals are few: none is used up by one that is known. */
 static bool
-target_number(struct ship_target *target, const char *journal)
+target_number(struct ship_target *target)
 {
-	const char *const parameters[] = { target->options->node, journal, NULL };
+	const char *const parameters[] = { target->node, target->journal, NULL };
 
 	if (!target_ask(target, "SELECT number FROM tlsward.journal WHERE node = $1 AND"
 	    " journal = $2", parameters, target->number, sizeof(target->number)))
@@ -223,16 +223,17 @@ ship_target_booted(struct ship_target *target)
 }
 
 bool
-ship_target_open(struct ship_target *target, const char *journal,
+ship_target_open(struct ship_target *target, const char *node, const char *journal,
     int64_t cursors[SHIP_STREAMS])
 {
 	bool fine;
 
+	target->node = node;
 	memset(target->prepared, 0, sizeof(target->prepared));
 	(void)snprintf(target->journal, sizeof(target->journal), "%s", journal);
 	fine = target_connect(target) && target_settle(target) &&
-	    target_look_at_tables(target) && target_lock(target, journal) &&
-	    target_number(target, journal) && target_cursors(target, cursors);
+	    target_look_at_tables(target) && target_lock(target) &&
+	    target_number(target) && target_cursors(target, cursors);
 	if (!fine)
 		ship_target_close(target);
 	return fine;

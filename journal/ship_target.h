@@ -31,6 +31,7 @@ struct ship_target {
 
 	PGconn *conn;			/* NULL: there is no session */
 	int64_t opened_ms;		/* by a clock that never steps */
+	const char *node;
 	char journal[SHIP_JOURNAL_SIZE];
 	char number[16];		/* the journal's there */
 	bool rebooted;			/* this host was started anew since the last session */
@@ -40,11 +41,11 @@ struct ship_target {
 };
 
 /*
- * Begins a session for the journal: its tables and rights are looked at, this shipper is
- * the only one of the journal from then on, and *cursors are how far it was sent. False
+ * Begins a session for the node's journal (borrowed): its tables and rights are looked at, this
+ * shipper is the only one of the journal from then on, and *cursors are how far it was sent. False
  * with "trouble" and "error", as for all of these.
  */
-bool ship_target_open(struct ship_target *target, const char *journal,
+bool ship_target_open(struct ship_target *target, const char *node, const char *journal,
     int64_t cursors[SHIP_STREAMS]);
 void ship_target_close(struct ship_target *target);
 

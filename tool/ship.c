@@ -93,14 +93,35 @@ const char *
 ship_conninfo(const struct ship_run *run)
 {
 	static const char scheme[] = "postgresql:";
+	const char *to = run->to != NULL ? run->to : run->loaded.settings != NULL ?
+	    run->loaded.settings->ship_to : NULL;
 
-	if (run->to == NULL) {
-		(void)tool_trouble("--to says which database it is");
-		return NULL;
-	}
+	if (to == NULL)
+		(void)tool_trouble("the settings have no ship-to: it says which database it is, or "
+		    "--to does");
 	/* libpq knows URIs by the same word. */
-	return strncmp(run->to, scheme, strlen(scheme)) == 0 &&
-	    strncmp(run->to, "postgresql://", 13) != 0 ? run->to + strlen(scheme) : run->to;
+	return to != NULL && strncmp(to, scheme, strlen(scheme)) == 0 &&
+	    strncmp(to, "postgresql://", 13) != 0 ? to + strlen(scheme) : to;
+}
+
+/* The settings; where none are named the call may do without a file of them. */
+static bool
+load_ship_settings(struct ship_run *run)
+{
+	const char *path = run->config != NULL ? run->config : settings_default_path();
+	struct diags *diags = diags_new();
+	enum settings_load_result result = SETTINGS_NO_MEMORY;
+
+	if (run->config == NULL && run->to != NULL && access(path, F_OK) != 0)
+		path = NULL;
+	if (diags != NULL)
+		result = settings_load(path, &run->loaded.settings, diags);
+	if (result == SETTINGS_NO_MEMORY)
+		(void)tool_no_memory();
+	else if (result != SETTINGS_LOADED)
+		diags_print(diags, false, stderr);
+	diags_free(&diags);
+	return result == SETTINGS_LOADED;
 }
 
 /* A database by what tells it from others: no password. False, having said why. */
@@ -133,11 +154,12 @@ ship_from(struct ship_run *run, const char *journal, const char *conninfo, const
 		[SHIP_ENDED] = STATUS_FINE, [SHIP_SOME_REFUSED] = STATUS_NO,
 		[SHIP_FAILED] = STATUS_TROUBLE
 	};
-	char node[256] = "";
+	char node[SETTINGS_NODE_MAX];
 
-	(void)gethostname(node, sizeof(node) - 1);
+	settings_node(run->loaded.settings, node);
 	return statuses[ship_run(&(struct ship_options){
-		.path = journal, .node = node, .conninfo = conninfo, .name = name,
+		.path = journal, .node = run->loaded.settings->node, .fallback = node,
+		.conninfo = conninfo, .name = name,
 		.once = run->once, .signals = &ship_signals, .say = ship_tell, .context = run
 	})];
 }
@@ -145,19 +167,37 @@ ship_from(struct ship_run *run, const char *journal, const char *conninfo, const
 static int
 ship_all(struct ship_run *run)
 {
-	const char *conninfo = ship_conninfo(run), *journal = run->journal;
+	const char *conninfo = ship_conninfo(run);
+	const char *journal = run->journal != NULL ? run->journal :
+	    run->loaded.settings->journal;
 	struct buffer name = BUFFER_INIT;
 	int status = STATUS_TROUBLE;
 
-	if (conninfo == NULL || !name_database(conninfo, &name)) {
-		buffer_free(&name);
+	if (conninfo == NULL)
 		return STATUS_TROUBLE;
-	}
+	if (journal == NULL)
+		return tool_trouble("the settings have no journal: name one with --journal");
 	if (strncmp(journal, "sqlite:", 7) == 0)
 		journal += 7;
-	take_ship_signals();
-	status = ship_from(run, journal, conninfo, name.text);
+	tool_become_owner(journal, false);
+	if (name_database(conninfo, &name)) {
+		take_ship_signals();
+		if (run->loaded.settings->log == SETTINGS_LOG_SYSLOG)
+			openlog("tlsward", LOG_PID, run->loaded.settings->syslog_facility);
+		status = ship_from(run, journal, conninfo, name.text);
+	}
 	buffer_free(&name);
+	return status;
+}
+
+static int
+ship_there(struct ship_run *run)
+{
+	int status = STATUS_TROUBLE;
+
+	if (load_ship_settings(run))
+		status = run->what == SHIP_MAINTAIN ? ship_maintain(run) : ship_all(run);
+	settings_free(&run->loaded.settings);
 	return status;
 }
 
@@ -180,7 +220,7 @@ run_ship(const struct command *command, int argc, char **argv)
 	if (run.what == SHIP_SCHEMA)
 		return ship_schema(&run);
 #ifdef TLSWARD_LIBPQ
-	return run.what == SHIP_MAINTAIN ? ship_maintain(&run) : ship_all(&run);
+	return ship_there(&run);
 #else
 	return tool_trouble("this tlsward was built without libpq, and sends nothing to "
 	    "PostgreSQL");

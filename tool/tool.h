@@ -244,6 +244,13 @@ bool tool_open_journal(const char *path, const char *config,
     struct tool_journal *journal);
 void tool_close_journal(struct tool_journal *journal);
 
+/*
+ * Started as root, it becomes the owner of the journal "path" (or of its folder), and of
+ * root's rights keeps that to read any file ("reading"), or none. Ends the program where
+ * that cannot be.
+ */
+void tool_become_owner(const char *path, bool reading);
+
 /* Says that reading failed, and why. Returns STATUS_TROUBLE. */
 int tool_journal_trouble(const struct tool_journal *journal, int result);
 

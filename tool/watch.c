@@ -6,72 +6,15 @@
 #include "tool/watch.h"
 
 #include <getopt.h>
-#include <grp.h>
-#include <libgen.h>
-#include <linux/capability.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "journal/store.h"
 #include "tool/screen.h"
 
 /* So long a journal that is not there yet may take to be made. */
 #define MAKE_MS 5000
-
-/* ------------------------------------------------------------------ *
- * Who it is
- * ------------------------------------------------------------------ */
-
-/* Gives up all rights but that to read any file; that too, where it has not got it. */
-static void
-keep_reading_alone(void)
-{
-	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
-
-	data[0].effective = data[0].permitted = 1u << CAP_DAC_READ_SEARCH;
-	if (syscall(SYS_capset, &header, data) == 0)
-		return;
-	data[0].effective = data[0].permitted = 0;
-	if (syscall(SYS_capset, &header, data) != 0)
-		exit(tool_trouble("cannot give up what root may"));
-}
-
-/*
- * Started as root, it becomes the owner of the journal (or of its folder), and of root's
- * rights keeps that to read any file alone.
- */
-static void
-become_owner(const char *journal)
-{
-	char *folder = strdup(journal);
-	const struct passwd *user;
-	struct stat status;
-
-	tool_need(folder != NULL);
-	if (geteuid() != 0 || (stat(journal, &status) != 0 &&
-	    stat(dirname(folder), &status) != 0) || status.st_uid == 0) {
-		free(folder);
-		return;
-	}
-	free(folder);
-	user = getpwuid(status.st_uid);
-	if (user != NULL)
-		status.st_gid = user->pw_gid;
-	if ((user != NULL ? initgroups(user->pw_name, status.st_gid) :
-	    setgroups(0, NULL)) != 0 || prctl(PR_SET_KEEPCAPS, 1) != 0 ||
-	    setresgid(status.st_gid, status.st_gid, status.st_gid) != 0 ||
-	    setresuid(status.st_uid, status.st_uid, status.st_uid) != 0)
-		exit(tool_trouble("cannot become the owner of %s", journal));
-	keep_reading_alone();
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
 
 /* ------------------------------------------------------------------ *
  * Beginning and end
@@ -157,7 +100,7 @@ watch(struct watch_run *run)
 		return tool_trouble("the settings have no journal: name one with --journal");
 	if (strncmp(journal, "sqlite:", 7) == 0)
 		journal += 7;
-	become_owner(journal);
+	tool_become_owner(journal, true);
 	make_journal(journal);
 	run->writer = journal_watch_open(journal);
 	if (run->writer == NULL)
