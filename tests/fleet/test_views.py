@@ -438,6 +438,14 @@ class Plans(unittest.TestCase):
                     with self.subTest(sql):
                         self.assertEqual(self.partitions(sql), sorted(wanted))
 
+    def test_refusals_leave_out_accepted_messages(self):
+        """They are in the journals' records alone, which are few."""
+        for column in ("refused", "refused_elsewhere", "would_be_refused", "held", "tempfailed"):
+            self.assertEqual(self.partitions(
+                "SELECT agreement, sum(%s) FROM tlsward.agreements WHERE direction = 'in' AND"
+                " %s > 0 AND time >= '2024-02-10Z' AND time < '2024-02-11Z' GROUP BY 1" % (
+                    column, column)), ["record_0210"], column)
+
     def test_views_of_now_leave_out_what_is_old(self):
         for view in ("certificates_ending", "new_clear_text", "partners"):
             with self.subTest(view):
