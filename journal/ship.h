@@ -74,6 +74,20 @@ bool ship_state_write(const char *path, const struct ship_state *state);
  */
 bool ship_lag_read(const char *path, const struct ship_state *state, struct ship_lag *lag);
 
+/* How the sending of a journal is, as it is told. */
+struct ship_standing {
+	struct ship_state state;	/* all zero: there is none */
+	struct ship_lag lag;
+	bool up;			/* it was seen lately, and nothing is in its way */
+	int64_t behind_ms;		/* how long the oldest row that is not sent has waited */
+};
+
+/* So long it may be silent: it tells each ten seconds that it is there. */
+#define SHIP_SILENT_MS (INT64_C(60) * 1000)
+
+/* Looks at it. False: the journal cannot be read, so that the lag is not known. */
+bool ship_standing_read(const char *path, int64_t now_ms, struct ship_standing *standing);
+
 /* ------------------------------------------------------------------ *
  * Sending; only where there is libpq
  * ------------------------------------------------------------------ */

@@ -130,3 +130,19 @@ ship_state_write(const char *path, const struct ship_state *state)
 	free(text);
 	return fine;
 }
+
+bool
+ship_standing_read(const char *path, int64_t now_ms, struct ship_standing *standing)
+{
+	struct ship_state *state = &standing->state;
+	bool known;
+
+	*standing = (struct ship_standing){ .up = false };
+	if (!ship_state_read(path, state))
+		memset(state, 0, sizeof(*state));
+	standing->up = state->time_ms > now_ms - SHIP_SILENT_MS && state->error_ms == 0;
+	known = ship_lag_read(path, state->known ? state : NULL, &standing->lag);
+	if (standing->lag.since_ms > 0 && standing->lag.since_ms < now_ms)
+		standing->behind_ms = now_ms - standing->lag.since_ms;
+	return known;
+}

@@ -14,6 +14,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "journal/ship.h"
+
 /* What has one number. The first of them are those of enum counter. */
 enum figure {
 	FIGURE_LOG_LOST = COUNTER_COUNT,
@@ -23,6 +25,8 @@ enum figure {
 	FIGURE_JOURNAL_QUEUE,		/* these are there where there is a journal */
 	FIGURE_JOURNAL_HELD, FIGURE_JOURNAL_WRITTEN, FIGURE_JOURNAL_ERRORS,
 	FIGURE_JOURNAL_LOST, FIGURE_JOURNAL_DISCARDED, FIGURE_DOWNGRADES,
+	FIGURE_SHIP_UP,			/* these where that is sent to PostgreSQL */
+	FIGURE_SHIP_LAG_ROWS, FIGURE_SHIP_LAG_MS, FIGURE_SHIP_SEEN_MS, FIGURE_SHIP_REFUSED,
 	FIGURE_WATCH_LINES,		/* and these where "tlsward watch" was at work */
 	FIGURE_WATCH_UNREAD, FIGURE_WATCH_LAG_MS, FIGURE_WATCH_SEEN_MS,
 	FIGURE_COUNT,
@@ -37,7 +41,7 @@ enum {
 
 struct figures {
 	struct counters *counters;	/* of which there are several */
-	bool journal, watched;
+	bool journal, shipped, watched;
 	int64_t values[FIGURE_COUNT];
 	struct buffer samples[WATCH_FAMILIES];
 };
@@ -308,6 +312,16 @@ static const struct metric table[] = {
 	    .help = "How old the newest line read is; 0 where all lines were read." },
 	{ NULL, "tlsward_watch_last_seen_timestamp_seconds", FIGURE_WATCH_SEEN_MS, FORM_MS,
 	    .help = "When tlsward watch last wrote to the journal." },
+	{ NULL, "tlsward_ship_up", FIGURE_SHIP_UP, FORM_GAUGE, .help = "Whether tlsward ship "
+	    "was seen in the last minute, and nothing is in its way." },
+	{ NULL, "tlsward_ship_lag_rows", FIGURE_SHIP_LAG_ROWS, FORM_GAUGE, .help = "Rows of "
+	    "the journal that are not in PostgreSQL yet; of roll-ups up to 100,000." },
+	{ NULL, "tlsward_ship_lag_seconds", FIGURE_SHIP_LAG_MS, FORM_MS,
+	    .help = "How old the oldest of them is; 0 where there are none." },
+	{ NULL, "tlsward_ship_last_seen_timestamp_seconds", FIGURE_SHIP_SEEN_MS, FORM_MS,
+	    .help = "When tlsward ship was seen last." },
+	{ NULL, "tlsward_ship_refused_total", FIGURE_SHIP_REFUSED, FORM_COUNTER, .help =
+	    "Rows that PostgreSQL did not take, and that were put aside there." },
 	{ NULL, "tlsward_build_info", FIGURE_ONE, FORM_INFO, .help = "The version that runs.",
 	    .labels = "{version=\"" TLSWARD_VERSION "\"}" },
 	{ NULL, "process_start_time_seconds", FIGURE_STARTED_MS, FORM_MS,
@@ -365,6 +379,23 @@ take_journal(struct figures *figures, const struct metrics_source *source)
 	values[FIGURE_JOURNAL_LOST] = (int64_t)stats.lost;
 	values[FIGURE_JOURNAL_DISCARDED] = (int64_t)stats.discarded;
 	values[FIGURE_DOWNGRADES] = (int64_t)stats.downgrades;
+}
+
+static void
+take_shipped(struct figures *figures, const struct metrics_source *source, int64_t now_ms)
+{
+	int64_t *values = figures->values;
+	struct ship_standing standing;
+
+	figures->shipped = figures->journal && source->shipped != NULL &&
+	    ship_standing_read(source->shipped, now_ms, &standing);
+	if (!figures->shipped)
+		return;
+	values[FIGURE_SHIP_UP] = standing.up;
+	values[FIGURE_SHIP_LAG_ROWS] = standing.lag.rows;
+	values[FIGURE_SHIP_LAG_MS] = standing.behind_ms;
+	values[FIGURE_SHIP_SEEN_MS] = standing.state.time_ms;
+	values[FIGURE_SHIP_REFUSED] = standing.state.refused;
 }
 
 /* A total's words as labels; a diagnosis may have any name without blanks. */
@@ -448,6 +479,8 @@ static bool
 is_missing(const struct metric *metric, const struct figures *figures)
 {
 	return (metric->figure >= FIGURE_JOURNAL_QUEUE && !figures->journal) ||
+	    (metric->figure >= FIGURE_SHIP_UP && metric->figure < FIGURE_WATCH_LINES &&
+	    !figures->shipped) ||
 	    (metric->figure >= FIGURE_WATCH_LINES && !figures->watched);
 }
 
@@ -520,6 +553,7 @@ metrics_write(const struct metrics_source *source, enum metrics_format format,
 
 	take_figures(source, now_ms / 1000, &figures);
 	take_watched(&figures, source);
+	take_shipped(&figures, source, now_ms);
 	for (size_t i = 0; i < TABLE_ROWS; i++) {
 		const struct metric *metric = &table[i];
 

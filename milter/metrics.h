@@ -27,6 +27,7 @@ struct metrics_source {
 	/* Likewise journal_store_watched(). */
 	bool (*watched)(const struct journal_store *store, journal_watched *take,
 	    void *context);
+	const char *shipped;		/* the journal that is sent to PostgreSQL, or NULL */
 };
 
 /* The value of Content-Type for a format. Static. */

@@ -383,6 +383,8 @@ prepare_metrics(struct worker *worker)
 	worker->metrics.started_ms = log_time_ms();
 	worker->metrics.journal = journal_store_stats;
 	worker->metrics.watched = journal_store_watched;
+	worker->metrics.shipped = daemon->settings->ship_to != NULL ?
+	    daemon->settings->journal : NULL;
 	if (daemon->sockets.metrics_fd == -1)
 		return;
 	worker->http = metrics_http_new(daemon->sockets.metrics_fd, &worker->metrics,

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal/ship.h"
 #include "base/buffer.h"
 #include "base/date.h"
 #include "base/diag.h"
@@ -24,6 +25,10 @@
 /* How long the reader of the MTA's log may be silent, and behind: it speaks each minute. */
 #define WATCH_SILENT_MS (INT64_C(5) * 60 * 1000)
 #define WATCH_BEHIND_MS (INT64_C(15) * 60 * 1000)
+
+/* The same of what sends the journal, and how long it may fail. */
+#define SHIP_QUIET_MS (INT64_C(5) * 60 * 1000)
+#define SHIP_BEHIND_MS (INT64_C(15) * 60 * 1000)
 
 /* So long a death of a worker is told of. */
 #define DEATH_MS (INT64_C(60) * 60 * 1000)
@@ -413,6 +418,50 @@ put_watch(struct status *status)
 		look_at_watch(status, &watched);
 }
 
+static void
+look_at_ship(struct status *status, const struct ship_standing *standing)
+{
+	const struct ship_state *state = &standing->state;
+	char since[DATE_TIME_SIZE];
+
+	date_write_time((state->error_ms > 0 ? state->error_ms : state->time_ms) / 1000, since);
+	if (state->time_ms == 0)
+		status_trouble(status, "ship-silent", "systemctl enable --now tlsward-ship",
+		    "nothing sends the journal to PostgreSQL: tlsward ship has not run yet");
+	else if (status->now_ms - state->time_ms > SHIP_QUIET_MS)
+		status_trouble(status, "ship-silent", "systemctl restart tlsward-ship",
+		    "tlsward ship does not run since %s: nothing sends the journal to PostgreSQL",
+		    since);
+	else if (state->error_ms > 0 && status->now_ms - state->error_ms > SHIP_QUIET_MS)
+		status_trouble(status, "ship-failing", "journalctl -u tlsward-ship", "the journal "
+		    "cannot be sent to PostgreSQL since %s: %s", since, state->error);
+	else if (standing->behind_ms > SHIP_BEHIND_MS)
+		status_trouble(status, "ship-behind", "journalctl -u tlsward-ship", "tlsward ship "
+		    "is %" PRId64 " minutes behind: %" PRId64 " rows of the journal are not in "
+		    "PostgreSQL", standing->behind_ms / 60000, standing->lag.rows);
+}
+
+static void
+put_ship(struct status *status)
+{
+	const struct settings *settings = status->worker->daemon->settings;
+	struct ship_standing standing;
+	bool known;
+
+	if (settings->ship_to == NULL || settings->journal == NULL) {
+		status_put(status, "ship", json_null());
+		return;
+	}
+	known = ship_standing_read(settings->journal, status->now_ms, &standing);
+	status_put(status, "ship", json_pack("{s:b, s:o, s:o, s:o, s:o, s:I}", "up",
+	    standing.up, "seen", json_of_time(standing.state.time_ms), "rows",
+	    known ? json_integer(standing.lag.rows) : json_null(), "seconds",
+	    known ? json_integer(standing.behind_ms / 1000) : json_null(), "error",
+	    standing.state.error_ms > 0 ? json_of_text(standing.state.error) : json_null(),
+	    "refused", (json_int_t)standing.state.refused));
+	look_at_ship(status, &standing);
+}
+
 /* ------------------------------------------------------------------ *
  * The whole
  * ------------------------------------------------------------------ */
@@ -435,6 +484,7 @@ put_all(struct status *status)
 	put_decisions(status);
 	put_journal(status, &in_force);
 	put_watch(status);
+	put_ship(status);
 	put_next(status);
 	if (in_force.tape != -1)
 		(void)close(in_force.tape);

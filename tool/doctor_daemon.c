@@ -55,7 +55,8 @@ static const char *
 trouble_id(const char *id)
 {
 	static const char *const known[] = { "not-serving", "worker-died", "policy-changed",
-	    "reload-failed", "journal", "watch-silent", "watch-behind", "settings-changed" };
+	    "reload-failed", "journal", "watch-silent", "watch-behind", "settings-changed",
+	    "ship-silent", "ship-failing", "ship-behind" };
 
 	for (size_t i = 0; id != NULL && i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i], id) == 0)

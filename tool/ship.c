@@ -19,7 +19,6 @@
 #include <libpq-fe.h>
 
 #include "journal/ship.h"
-#include "base/date.h"
 
 /* ------------------------------------------------------------------ *
  * Signals
@@ -61,28 +60,35 @@ priority_of(enum severity level)
 	    LOG_NOTICE;
 }
 
+/* As the daemon writes its messages, and whole: others write to the file, too. */
+static void
+ship_log(const struct settings *settings, enum severity level, const char *text)
+{
+	struct buffer line = BUFFER_INIT;
+	int fd = settings->log == SETTINGS_LOG_FILE ? open(settings->log_path, O_WRONLY |
+	    O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640) : STDERR_FILENO;
+
+	journal_message_write(tool_now_ms(), level, text, settings->log_format, 0, &line);
+	buffer_string(&line, "\n");
+	if (line.failed || write(fd != -1 ? fd : STDERR_FILENO, line.text, line.length) == -1)
+		(void)tool_trouble("%s", text);
+	if (fd != -1 && fd != STDERR_FILENO)
+		(void)close(fd);
+	buffer_free(&line);
+}
+
 /* Where the settings have the daemon's log; once, to whoever called. */
 static void
 ship_tell(void *context, enum severity level, const char *text)
 {
 	const struct ship_run *run = context;
-	const struct settings *settings = run->loaded.settings;
-	FILE *file = stderr;
-	char time[DATE_TIME_SIZE];
 
-	if (!run->once && settings != NULL && settings->log == SETTINGS_LOG_SYSLOG) {
+	if (run->once)
+		(void)fprintf(stderr, "tlsward ship: %s\n", text);
+	else if (run->loaded.settings->log == SETTINGS_LOG_SYSLOG)
 		syslog(priority_of(level), "%s", text);
-		return;
-	}
-	if (!run->once && settings != NULL && settings->log == SETTINGS_LOG_FILE)
-		file = fopen(settings->log_path, "ae");
-	if (file == NULL)
-		file = stderr;
-	date_write_time(tool_now_ms() / 1000, time);
-	(void)fprintf(file, "%s%stlsward ship: %s\n", file == stderr ? "" : time,
-	    file == stderr ? "" : " ", text);
-	if (file != stderr)
-		(void)fclose(file);
+	else
+		ship_log(run->loaded.settings, level, text);
 }
 
 /* ------------------------------------------------------------------ *
@@ -183,7 +189,7 @@ ship_all(struct ship_run *run)
 	if (name_database(conninfo, &name)) {
 		take_ship_signals();
 		if (run->loaded.settings->log == SETTINGS_LOG_SYSLOG)
-			openlog("tlsward", LOG_PID, run->loaded.settings->syslog_facility);
+			openlog("tlsward-ship", LOG_PID, run->loaded.settings->syslog_facility);
 		status = ship_from(run, journal, conninfo, name.text);
 	}
 	buffer_free(&name);

@@ -276,6 +276,37 @@ show_watch(struct buffer *text, json_t *status)
 	buffer_string(text, "\n");
 }
 
+static void
+show_ship(struct buffer *text, json_t *status)
+{
+	json_t *ship = json_object_get(status, "ship");
+	int64_t rows = status_number(status, "ship.rows");
+
+	if (!json_is_object(ship))
+		return;
+	show_label(text, "ship");
+	if (!json_is_string(json_object_get(ship, "seen")))
+		buffer_string(text, "has not run yet");
+	else {
+		buffer_string(text, json_is_true(json_object_get(ship, "up")) ? "runs, seen " :
+		    json_is_string(json_object_get(ship, "error")) ? "cannot send, seen " :
+		    "seen last ");
+		(void)show_time(text, status, "ship.seen");
+		show_age(text, status, "ship.seen");
+	}
+	if (!json_is_integer(json_object_get(ship, "rows")))
+		buffer_string(text, ", the journal cannot be read");
+	else if (rows == 0)
+		buffer_string(text, ", all is sent");
+	else {
+		buffer_string(text, ", ");
+		screen_number(text, rows);
+		buffer_format(text, " row%s behind, %" PRId64 " seconds", PLURAL(rows),
+		    status_number(status, "ship.seconds"));
+	}
+	buffer_string(text, "\n");
+}
+
 /* The sooner of the two. */
 static void
 show_next(struct buffer *text, json_t *status)
@@ -305,5 +336,6 @@ status_text(json_t *status, struct buffer *text)
 	show_decisions(text, status);
 	show_journal(text, status);
 	show_watch(text, status);
+	show_ship(text, status);
 	show_next(text, status);
 }

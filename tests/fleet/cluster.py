@@ -267,11 +267,15 @@ class Cluster:
             ["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
 
     def fill(self, leave=0):
-        """Its file system is full but for so many bytes."""
-        room = os.statvfs(self.data)
-        size = max(0, room.f_bavail * room.f_frsize - leave)
-        with open(self._ballast, "wb") as out:
-            os.posix_fallocate(out.fileno(), 0, max(size, 1))
+        """Its file system is full but for so many bytes; it may write meanwhile."""
+        def fill():
+            room = os.statvfs(self.data)
+            size = max(0, room.f_bavail * room.f_frsize - leave)
+            with open(self._ballast, "wb") as out, contextlib.suppress(OSError):
+                os.posix_fallocate(out.fileno(), 0, max(size, 1))
+                return True
+            return False
+        waiting.until("a full disk", fill)
 
     def empty(self):
         """What fill() took is free again."""

@@ -41,7 +41,8 @@ class Writer:
         self.error = None
 
     def _connect(self):
-        db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=30,
+                             check_same_thread=False)
         db.execute("PRAGMA synchronous = OFF")
         return db
 
