@@ -150,8 +150,9 @@ send_make(struct ship_target *target, const char *name, struct buffer *sql)
 	return fine;
 }
 
-bool
-ship_target_make(struct ship_target *target, enum ship_number number)
+/* Makes what the rows of a stream are written by. */
+static bool
+send_prepare(struct ship_target *target, enum ship_number number)
 {
 	const struct ship_stream *stream = &ship_streams[number];
 	struct buffer sql = BUFFER_INIT;
@@ -271,7 +272,7 @@ ship_target_send(struct ship_target *target, enum ship_number number, int64_t cu
 	char copy[64];
 
 	(void)snprintf(copy, sizeof(copy), "COPY ship_%s FROM STDIN", stream->table);
-	return (ship_target_make(target, number) && ship_target_do(target, "BEGIN") &&
+	return (send_prepare(target, number) && ship_target_do(target, "BEGIN") &&
 	    send_cursor(target, stream, cursor, batch->cursor) &&
 	    (batch->rows == 0 || (ship_target_copy(target, copy, &batch->text) &&
 	    send_rows(target, number, batch))) &&

@@ -73,8 +73,6 @@ bool ship_target_seen(struct ship_target *target, const struct ship_lag *lag);
  * For the session's own files
  * ------------------------------------------------------------------ */
 
-#define TARGET_PARAMETERS_MAX 5
-
 /*
  * Runs a statement with text parameters, NULL behind the last; "name": a prepared one. The
  * result is the caller's, or NULL where that failed.
@@ -91,8 +89,5 @@ bool ship_target_copy(struct ship_target *target, const char *sql,
 /* Fails with these words. */
 bool ship_target_fail(struct ship_target *target, enum ship_trouble trouble,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-/* Makes what the rows of a stream are written by. */
-bool ship_target_make(struct ship_target *target, enum ship_number number);
 
 #endif

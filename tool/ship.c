@@ -95,7 +95,8 @@ ship_tell(void *context, enum severity level, const char *text)
  * From where to where
  * ------------------------------------------------------------------ */
 
-const char *
+/* What the call or the settings name, as libpq takes it; NULL, having said so: neither. */
+static const char *
 ship_conninfo(const struct ship_run *run)
 {
 	static const char scheme[] = "postgresql:";
@@ -171,16 +172,13 @@ ship_from(struct ship_run *run, const char *journal, const char *conninfo, const
 }
 
 static int
-ship_all(struct ship_run *run)
+ship_all(struct ship_run *run, const char *conninfo)
 {
-	const char *conninfo = ship_conninfo(run);
 	const char *journal = run->journal != NULL ? run->journal :
 	    run->loaded.settings->journal;
 	struct buffer name = BUFFER_INIT;
 	int status = STATUS_TROUBLE;
 
-	if (conninfo == NULL)
-		return STATUS_TROUBLE;
 	if (journal == NULL)
 		return tool_trouble("the settings have no journal: name one with --journal");
 	if (strncmp(journal, "sqlite:", 7) == 0)
@@ -199,10 +197,12 @@ ship_all(struct ship_run *run)
 static int
 ship_there(struct ship_run *run)
 {
+	const char *conninfo = load_ship_settings(run) ? ship_conninfo(run) : NULL;
 	int status = STATUS_TROUBLE;
 
-	if (load_ship_settings(run))
-		status = run->what == SHIP_MAINTAIN ? ship_maintain(run) : ship_all(run);
+	if (conninfo != NULL)
+		status = run->what == SHIP_MAINTAIN ? ship_maintain(run, conninfo) :
+		    ship_all(run, conninfo);
 	settings_free(&run->loaded.settings);
 	return status;
 }

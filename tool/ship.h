@@ -26,14 +26,11 @@ int ship_schema(const struct ship_run *run);
 
 #ifdef TLSWARD_LIBPQ
 
-/* Makes partitions ahead, and drops those whose time is over, as the tables' owner. */
-int ship_maintain(const struct ship_run *run);
-
 /*
- * The CONNINFO that the call or the settings name, without its "postgresql:"; NULL, having
- * said so, where neither does.
+ * Makes partitions ahead, and drops those whose time is over, as the tables' owner, in the
+ * database that CONNINFO names, as libpq takes it.
  */
-const char *ship_conninfo(const struct ship_run *run);
+int ship_maintain(const struct ship_run *run, const char *conninfo);
 
 #endif
 

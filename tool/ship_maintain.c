@@ -121,12 +121,11 @@ maintain_keep(const struct ship_run *run, char keep[32])
 }
 
 int
-ship_maintain(const struct ship_run *run)
+ship_maintain(const struct ship_run *run, const char *conninfo)
 {
-	const char *conninfo = ship_conninfo(run);
 	char room[32];
 	const char *keep = maintain_keep(run, room);
-	PGconn *connection = conninfo == NULL ? NULL : maintain_connect(conninfo);
+	PGconn *connection = maintain_connect(conninfo);
 	PGresult *result;
 	int status;
 
