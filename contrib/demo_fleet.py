@@ -78,7 +78,7 @@ VIEWS = """\\pset format aligned
 SELECT node, agreement, sum(messages) AS messages, sum(met) AS met, sum(refused) AS refused,
     sum(would_be_refused) AS would_be_refused
 FROM tlsward.agreements WHERE time >= now() - interval '1 day' GROUP BY 1, 2 ORDER BY 2, 1;
-SELECT node, left(digest, 12) AS policy, nodes_alike FROM tlsward.node_policies
+SELECT node, substr(digest, 8, 12) AS policy, nodes_alike FROM tlsward.node_policies
 WHERE until IS NULL ORDER BY node;
 """
 
@@ -112,7 +112,8 @@ class Node:
         self.shipper = process.Server(
             "tlsward ship", ["setpriv", "--reuid=" + USER, "--regid=nogroup",
                              "--clear-groups", path, "ship", "-c", self.milter.settings],
-            os.path.join(self.milter.folder, "ship.errors"), environment)
+            os.path.join(self.milter.folder, "ship.errors"),
+            {**environment, "HOME": self.milter.folder})
 
     def send(self, mail, pki):
         """Whether all of it is answered as the node's policy says; the last reply."""
@@ -123,10 +124,13 @@ class Node:
             self.milter.wait_record(client_port=port)
         return set(done) == {mail.expected}, reply
 
-    def is_behind(self):
-        """Whether its shipper knows of rows that wait to be sent."""
-        with open(self.journal + ".ship", encoding="utf-8") as state:
-            return json.load(state)["rows"] > 0
+    def shipping(self):
+        """What its shipper has written down of how far it is; {}: nothing yet."""
+        try:
+            with open(self.journal + ".ship", encoding="utf-8") as state:
+                return json.load(state)
+        except FileNotFoundError:
+            return {}
 
     def kept(self):
         """How many records there are in its journal, and messages in its roll-ups."""
@@ -172,7 +176,8 @@ def wait_shipped(pg, nodes, mails):
     sent = sum(mail.count for mail in mails)
     counts = waiting.until("the journals' rows in PostgreSQL",
                            lambda: all_is_there(pg, nodes, sent),
-                           alive=lambda: [node.shipper.must_live() for node in nodes])
+                           alive=lambda: [node.shipper.must_live() for node in nodes],
+                           progress=lambda: {node.shipping().get("error") for node in nodes})
     for name, (records, rolled_up) in counts.items():
         print("  %-5s%3s full records and %s messages rolled up, as many in PostgreSQL" % (
             name, records, rolled_up))
@@ -208,9 +213,9 @@ def messages(*words):
     return json.loads(said or "{}").get("totals", {}).get("in", {}).get("messages")
 
 
-def report(review):
-    """The report of all and of one; whether they count what was sent."""
-    journal = ("--journal", review)
+def report(review, node):
+    """The report of all and of one, with a node's policy; whether they count what was sent."""
+    journal = ("-c", node.milter.settings, "--journal", review)
     told = show("Who complies, and who does not: tlsward report --journal postgresql:...",
                 "report", *journal)
     show("At one of them: tlsward report --journal postgresql:... --node mx3",
@@ -240,7 +245,7 @@ def away(pg, nodes, pki):
     heading("PostgreSQL is killed (kill -9), and mail comes all the same")
     pg.kill()
     right = send_all(nodes, WHILE_AWAY, pki)
-    waiting.until("the word that mx1 is behind", nodes[0].is_behind)
+    waiting.until("the word that mx1 is behind", lambda: nodes[0].shipping()["rows"])
     show("What mx1 says meanwhile: tlsward status", "status", "-c",
          nodes[0].milter.settings, lawful=(0, 1))
     heading("PostgreSQL is started again")
@@ -264,7 +269,7 @@ def demonstrate(folder):
             node.ship()
         wait_shipped(pg, nodes, BEFORE)
         right = away(pg, nodes, pki) and right
-        reported = report(address(pg, READER))
+        reported = report(address(pg, READER), nodes[0])
         views = show_views(pg)
     print("\n%d messages, %s" % (sum(mail.count for mail in BEFORE + WHILE_AWAY),
                                  "all as the policies say" if right else
