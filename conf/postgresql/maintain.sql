@@ -163,7 +163,7 @@ BEGIN
 	SELECT * INTO kind FROM partitioned WHERE name = what;
 	IF FOUND THEN
 		EXECUTE format('DELETE FROM %I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$I'
-			' WHERE %I < $1 LIMIT 10000))', what || '_default', kind.column)
+			' WHERE %I < $1 LIMIT 10000 FOR UPDATE SKIP LOCKED))', what || '_default', kind.column)
 			USING date_trunc(kind.unit, cut);
 	ELSIF what = 'facts' THEN
 		DELETE FROM facts WHERE id IN (SELECT id FROM facts WHERE used < month
@@ -176,6 +176,8 @@ BEGIN
 	END IF;
 	GET DIAGNOSTICS removed = ROW_COUNT;
 	RETURN removed;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+	RETURN 0;
 END
 $function$;
 
@@ -187,35 +189,37 @@ CREATE OR REPLACE PROCEDURE tlsward.maintain(keep interval, INOUT made bigint,
 LANGUAGE plpgsql AS $procedure$
 DECLARE
 	due record;
+	busy text[];
 	what text;
 	cut timestamptz := now() - keep;
 	rows bigint;
-	tries int;
 BEGIN
 	made := 0; moved := 0; dropped := 0; removed := 0; undone := -1;
 	IF NOT pg_try_advisory_lock(hashtext('tlsward.maintain')) THEN
 		RETURN;
 	END IF;
-	undone := 0;
 	PERFORM set_config('lock_timeout', '1s', false);
-	FOR due IN SELECT * FROM tlsward.partitions_due(keep) LOOP
-		tries := 0;
-		LOOP
-			rows := tlsward.partition_do(due, cut);
+	-- What others have locked is passed over, and tried again in the next of some passes.
+	FOR pass IN 1 .. 20 LOOP
+		undone := 0;
+		busy := '{}';
+		FOR due IN SELECT * FROM tlsward.partitions_due(keep) LOOP
+			rows := CASE WHEN due.parent <> ALL (busy)
+				THEN tlsward.partition_do(due, cut) END;
 			COMMIT;
-			tries := tries + 1;
-			EXIT WHEN rows IS NOT NULL OR tries = 20;
-			PERFORM pg_sleep(0.5 + random());
-			COMMIT;
+			IF rows IS NULL THEN
+				undone := undone + 1;
+				busy := busy || due.parent;
+			ELSIF due.child IS NOT NULL THEN
+				dropped := dropped + 1;
+			ELSE
+				made := made + 1;
+				moved := moved + rows;
+			END IF;
 		END LOOP;
-		IF rows IS NULL THEN
-			undone := undone + 1;
-		ELSIF due.child IS NOT NULL THEN
-			dropped := dropped + 1;
-		ELSE
-			made := made + 1;
-			moved := moved + rows;
-		END IF;
+		EXIT WHEN undone = 0;
+		PERFORM pg_sleep(1 + random());
+		COMMIT;
 	END LOOP;
 	FOREACH what IN ARRAY ARRAY(SELECT name FROM tlsward.partitioned) ||
 		ARRAY['facts', 'certificate'] LOOP
@@ -236,7 +240,11 @@ BEGIN
 	FOR what IN SELECT name FROM tlsward.partitioned JOIN pg_stat_user_tables ON
 		schemaname = 'tlsward' AND relname = name
 		WHERE last_analyze IS NULL OR last_analyze < now() - interval '7 days' LOOP
-		EXECUTE format('ANALYZE tlsward.%I', what);
+		BEGIN
+			EXECUTE format('ANALYZE tlsward.%I', what);
+		EXCEPTION WHEN lock_not_available THEN
+			NULL;
+		END;
 		COMMIT;
 	END LOOP;
 	PERFORM pg_advisory_unlock(hashtext('tlsward.maintain'));

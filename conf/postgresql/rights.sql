@@ -11,6 +11,7 @@ GRANT INSERT, SELECT, UPDATE ON journal, cursor, certificate, facts, rollup, han
 	delivery, discarded, watched, policies TO tlsward_writer;
 GRANT INSERT ON refused TO tlsward_writer;
 GRANT SELECT ON version TO tlsward_writer;
+GRANT EXECUTE ON FUNCTION key_of TO tlsward_writer;
 
 -- Every table and view.
 GRANT SELECT ON ALL TABLES IN SCHEMA tlsward TO tlsward_reader;

@@ -30,8 +30,10 @@ BEGIN
 			EXECUTE format('CREATE ROLE %I NOLOGIN', role);
 		END IF;
 	END LOOP;
-	-- Who is no superuser has to be a member to make things the owner's.
-	IF NOT pg_has_role(current_user, 'tlsward_owner', 'MEMBER') THEN
+	-- Who is no superuser has to be a member to make things the owner's: from PostgreSQL
+	-- 16 on, the one who made a role is none that may SET ROLE to it.
+	IF NOT pg_has_role(current_user, 'tlsward_owner', CASE WHEN
+		current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
 		EXECUTE format('GRANT tlsward_owner TO %I', current_user);
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tlsward') THEN
