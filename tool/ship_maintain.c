@@ -38,15 +38,33 @@ maintain_trouble(const char *what, const char *words)
 	return tool_trouble("%s: %s", what, line);
 }
 
-/* True where it worked; else it has been said, with "remedy". */
+/* Why it went wrong, and what to do. */
+static int
+maintain_failed(PGconn *connection, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *what = "this broke off; what was done stays, and it may be called again";
+
+	if (state == NULL)
+		state = "";
+	if (strcmp(state, "42501") == 0)
+		what = "this is for a member of the role tlsward_owner: --to names a user";
+	/* No such role, schema, procedure; and what a procedure misses. */
+	else if (strcmp(state, "22023") == 0 || strcmp(state, "3F000") == 0 ||
+	    strcmp(state, "42883") == 0 || strcmp(state, "42P01") == 0)
+		what = "the tables are not there, or older: tlsward ship --schema has the SQL";
+	return maintain_trouble(what, PQerrorMessage(connection));
+}
+
+/* True where it worked; else it has been said. */
 static bool
-maintain_sql(PGconn *connection, const char *sql, const char *remedy)
+maintain_sql(PGconn *connection, const char *sql)
 {
 	PGresult *result = PQexec(connection, sql);
 	bool fine = PQresultStatus(result) == PGRES_COMMAND_OK;
 
 	if (!fine)
-		(void)maintain_trouble(remedy, PQerrorMessage(connection));
+		(void)maintain_failed(connection, result);
 	PQclear(result);
 	return fine;
 }
@@ -64,9 +82,8 @@ maintain_connect(const char *conninfo)
 	else if (PQstatus(connection) != CONNECTION_OK)
 		(void)maintain_trouble("no connection to PostgreSQL",
 		    PQerrorMessage(connection));
-	else if (maintain_sql(connection, "SET ROLE tlsward_owner",
-	    "this is for a user who is a member of tlsward_owner, and --to names another") &&
-	    maintain_sql(connection, "SET statement_timeout = 0", "PostgreSQL"))
+	else if (maintain_sql(connection, "SET ROLE tlsward_owner") &&
+	    maintain_sql(connection, "SET statement_timeout = 0"))
 		return connection;
 	PQfinish(connection);
 	return NULL;
@@ -137,8 +154,7 @@ ship_maintain(const struct ship_run *run, const char *conninfo)
 	    PQnfields(result) == MAINTAINED)
 		status = tell_maintained(result);
 	else
-		status = maintain_trouble("the tables' care broke off (what is done stays; it"
-		    " may be called again)", PQerrorMessage(connection));
+		status = maintain_failed(connection, result);
 	PQclear(result);
 	PQfinish(connection);
 	return status;

@@ -48,15 +48,22 @@ SET search_path = tlsward, pg_temp SET timezone = 'UTC' AS $function$
 DECLARE
 	kind record;
 	before timestamptz;
+	filled boolean;
 	child text;
 	columns text;
 	moved bigint;
 BEGIN
 	SELECT * INTO STRICT kind FROM partitioned WHERE name = parent;
 	before := lower + ('1 ' || kind.unit)::interval;
-	-- Always in this order: the table, which shippers and readers go on with, then the
-	-- default partition, which is ours from here to the end of the transaction.
-	EXECUTE format('LOCK TABLE ONLY %I IN SHARE UPDATE EXCLUSIVE MODE', parent);
+	-- Always in this order. Shippers wait at the table from here on: one that goes on
+	-- to the default partition would fail there, as the row is no longer for it. Where rows
+	-- are moved, so do readers: one that knew not yet of the new partition would miss them.
+	EXECUTE format('LOCK TABLE ONLY %I IN SHARE ROW EXCLUSIVE MODE', parent);
+	EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE %I >= $1 AND %2$I < $2)',
+		parent || '_default', kind.column) INTO filled USING lower, before;
+	IF filled THEN
+		EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent);
+	END IF;
 	EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', parent || '_default');
 	PERFORM FROM partition AS p WHERE p.parent = partition_make.parent AND
 		p.lower < before AND p.upper > partition_make.lower;
@@ -104,8 +111,9 @@ END
 $function$;
 
 -- What is to be done for partitions, now: "lower" of one to make, or the name of one to drop.
--- Seven days before today, for what comes late, and fourteen after it; a month before
--- this one, and two after it; and where there are rows in a default partition.
+-- Days: seven before today, for what comes late, and fourteen after it. Months: all that are
+-- kept (of what is kept for ever, two years), and two after this one. And each that
+-- has rows in a default partition.
 CREATE OR REPLACE FUNCTION tlsward.partitions_due(keep interval)
 RETURNS TABLE (parent text, child text, lower timestamptz) LANGUAGE plpgsql
 SET search_path = tlsward, pg_temp SET timezone = 'UTC' AS $function$
@@ -118,8 +126,8 @@ BEGIN
 	FOR kind IN SELECT * FROM partitioned LOOP
 		RETURN QUERY SELECT p.parent::text, p.name::text, p.lower FROM partition AS p
 			WHERE p.parent = kind.name AND p.upper <= cut ORDER BY p.lower;
-		first := date_trunc(kind.unit, now()) -
-			CASE kind.unit WHEN 'day' THEN interval '7 days' ELSE interval '1 month' END;
+		first := date_trunc(kind.unit, now() - CASE kind.unit WHEN 'day'
+			THEN interval '7 days' ELSE least(keep, interval '2 years') END);
 		last := date_trunc(kind.unit, now()) +
 			CASE kind.unit WHEN 'day' THEN interval '14 days' ELSE interval '2 months' END;
 		RETURN QUERY EXECUTE format(
@@ -200,7 +208,7 @@ BEGIN
 	END IF;
 	PERFORM set_config('lock_timeout', '1s', false);
 	-- What others have locked is passed over, and tried again in the next of some passes.
-	FOR pass IN 1 .. 20 LOOP
+	FOR pass IN 1 .. 10 LOOP
 		undone := 0;
 		busy := '{}';
 		FOR due IN SELECT * FROM tlsward.partitions_due(keep) LOOP
