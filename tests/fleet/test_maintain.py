@@ -241,7 +241,7 @@ class AtTheSameTime(Care):
         for table in tables.TABLES:
             fill(self.pg, table, 400, "6 hours")
         before = all_content(self.pg)
-        for made in 2, 15, 40, 70, 110:
+        for made in 2, 15, 60:
             run = subprocess.Popen(
                 [runner.find_program("tlsward"), "ship", "--maintain", "--to",
                  "postgresql:" + self.pg.conninfo(tables.OWNER)],
