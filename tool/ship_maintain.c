@@ -83,7 +83,8 @@ maintain_connect(const char *conninfo)
 		(void)maintain_trouble("no connection to PostgreSQL",
 		    PQerrorMessage(connection));
 	else if (maintain_sql(connection, "SET ROLE tlsward_owner") &&
-	    maintain_sql(connection, "SET statement_timeout = 0"))
+	    maintain_sql(connection, "SET statement_timeout = 0;"
+	    " SET client_min_messages = warning"))
 		return connection;
 	PQfinish(connection);
 	return NULL;

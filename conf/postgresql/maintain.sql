@@ -229,6 +229,8 @@ BEGIN
 		PERFORM pg_sleep(1 + random());
 		COMMIT;
 	END LOOP;
+	-- From here on nobody waits for this.
+	PERFORM set_config('lock_timeout', '30s', false);
 	FOREACH what IN ARRAY ARRAY(SELECT name FROM tlsward.partitioned) ||
 		ARRAY['facts', 'certificate'] LOOP
 		LOOP
