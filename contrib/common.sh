@@ -142,10 +142,11 @@ provide_postgresql() {
 	install_missing $POSTGRESQL_TOOLS && provide postgresql $(postgresql_packages)
 }
 
-# What checks the unit and the profile, which are not started, writes journals, and is the
+# What checks the unit and the profile, which are not started, writes journals, asks the
+# metrics, and is the
 # DNS of the tests of the probe.
 provide_tools() {
-	provide tools systemd apparmor systemd-journal-remote unbound
+	provide tools systemd apparmor systemd-journal-remote unbound prometheus
 }
 
 # Tells the tests where what was unpacked is.

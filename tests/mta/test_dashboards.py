@@ -14,14 +14,18 @@ DASHBOARD = os.path.join(TOP, "contrib", "grafana", "tlsward-daemon.json")
 MANUAL = os.path.join(TOP, "man", "tlsward-milter.8")
 NAME = re.compile(r"\b(?:tlsward|process)_[a-z_]+\b")
 
-# The daemon tells these once it has a journal, and what tlsward watch counted in it.
+# The daemon tells these once it has a journal, what tlsward watch counted in it, and with
+# "ship-to" what tlsward ship does.
 NOT_TOLD_YET = {"tlsward_journal_queue_length", "tlsward_journal_errors_total",
                 "tlsward_journal_lost_total"} | {"tlsward_watch_" + name for name in (
                     "handshakes_failed_total", "deliveries_total",
                     "deliveries_troubled_total", "deliveries_below_total",
                     "deliveries_judged_total",
                     "lines_total", "lines_unread_total",
-                    "lag_seconds", "last_seen_timestamp_seconds")}
+                    "lag_seconds", "last_seen_timestamp_seconds")} | {
+                        "tlsward_ship_" + name for name in (
+                            "up", "lag_rows", "lag_seconds", "refused_total",
+                            "last_seen_timestamp_seconds")}
 
 
 def read(path):

@@ -12,7 +12,7 @@ import sqlite3
 import urllib.parse
 
 from fleet import grafana
-from . import process, waiting
+from . import process, waiting, workspace
 from .milter import SERVICE
 from .test_dashboards import DASHBOARD, FOLDER, expressions, read
 from .test_metrics import MetricsCase
@@ -41,7 +41,10 @@ class InPrometheus(MetricsCase):
         self.milter = self.make(
             POLICY + 'from a.example { require tls; exempt until 2999-01-01 "old" }\n',
             metrics="127.0.0.1:%d" % self.port, policy_service=SERVICE,
-            policy_service_answers="verdict", journal="sqlite:" + self.journal)
+            policy_service_answers="verdict", journal="sqlite:" + self.journal,
+            files={"partners/a.pem": read(workspace.pki().server.cert)},
+            partner_certificates=os.path.join(self.folder, "milter", "policy", "partners"),
+            ship_to="postgresql:host=127.0.0.1 port=1")
         self.milter.start()
         self.ask()
         waiting.until("the journal is there", lambda: os.path.exists(self.journal) and
