@@ -88,13 +88,14 @@ install_missing() {
 	allow_services
 }
 
-# The names of the libraries that packages depend on; that of LLVM, which only makes long
-# queries of PostgreSQL's faster, is larger than all the others.
+# The names of the libraries that packages depend on. That of LLVM, which only makes long
+# queries of PostgreSQL's faster, is larger than all the others; those of JavaScript are for
+# Prometheus' pages.
 libraries() {
 	for package in "$@"; do
 		dpkg-deb -W --showformat='${Depends},${Pre-Depends}\n' "$package" |
 		    tr ',' '\n' |
-		    sed -n '/libllvm/!s/^ *\(lib[^ ]*\).*/\1/p'
+		    sed -n '/libllvm\|libjs/!s/^ *\(lib[^ ]*\).*/\1/p'
 	done | sort -u
 }
 
@@ -142,9 +143,8 @@ provide_postgresql() {
 	install_missing $POSTGRESQL_TOOLS && provide postgresql $(postgresql_packages)
 }
 
-# What checks the unit and the profile, which are not started, writes journals, asks the
-# metrics, and is the
-# DNS of the tests of the probe.
+# What checks the unit and the profile, which are not started, writes journals, fetches
+# metrics, and is the DNS of the tests of the probe.
 provide_tools() {
 	provide tools systemd apparmor systemd-journal-remote unbound prometheus
 }
