@@ -36,10 +36,10 @@
 #define SESSION_MS (60 * 60 * 1000)
 
 /*
- * So many rows at most are lost with a host's power: what is in the journal's write-ahead
- * log, of some 64 MB, and was not moved yet.
+ * More rows are not lost with a host's power: those of the journal's write-ahead log, of
+ * some 64 MB, that was not moved yet. Each is about a page.
  */
-#define LOST_MAX 1000000
+#define LOST_MAX 100000
 
 /* Once: so often it tries again what two did at the same time, or another one holds. */
 #define TRIES 10

@@ -20,22 +20,19 @@
  * What went wrong
  * ------------------------------------------------------------------ */
 
-/* One line, whatever it holds. */
+/* One line, whatever it holds: lines are set apart by semicolons. */
 static void
 ask_words(struct ship_target *target, const char *text)
 {
 	struct buffer line = BUFFER_INIT, words = BUFFER_INIT;
 
-	for (; *text != '\0'; text++) {
-		bool blank = strchr(" \t\r\n", *text) != NULL;
+	while (*(text += strspn(text, " \t\r\n")) != '\0') {
+		size_t length = strcspn(text, "\n");
 
-		if (!blank)
-			buffer_add(&line, text, 1);
-		else if (line.length > 0 && line.text[line.length - 1] != ' ')
-			buffer_add(&line, " ", 1);
+		buffer_string(&line, line.length > 0 ? "; " : "");
+		buffer_add(&line, text, length);
+		text += length;
 	}
-	while (line.length > 0 && line.text[line.length - 1] == ' ')
-		line.text[--line.length] = '\0';
 	text_visible(&words, line.text != NULL ? line.text : "");
 	(void)snprintf(target->error, sizeof(target->error), "%s",
 	    words.text != NULL && !words.failed ? words.text : "not enough memory");

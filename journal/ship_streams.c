@@ -189,12 +189,25 @@ ship_stream_read(const struct ship_stream *stream, struct buffer *sql)
 		    stream->table, place, stream->table, place);
 }
 
+/* When a row was written last, as far as it tells. */
+static const char *
+ship_time(const struct ship_stream *stream)
+{
+	static const char *const times[][2] = {
+		{ "record", "time" }, { "trouble", "time" }, { "policies", "since" },
+		{ "discarded", "last" },
+	};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (strcmp(times[i][0], stream->table) == 0)
+			return times[i][1];
+	return stream->hours ? "hour * 3600000 + last" : "NULL";
+}
+
 void
 ship_stream_lag(const struct ship_stream *stream, struct buffer *sql)
 {
-	const char *time = stream->hours ? "hour * 3600000 + last" :
-	    stream->order == SHIP_BY_ID ? "time" : "NULL";
-	const char *table = stream->table;
+	const char *time = ship_time(stream), *table = stream->table;
 
 	/* Rows are wide there, ids without gaps, and those that are gone the oldest. */
 	if (stream->order == SHIP_BY_ID)

@@ -101,8 +101,9 @@ target_ask(struct ship_target *target, const char *sql, const char *const *param
 
 /*
  * A commit that the server loses with its power is lost with its cursor, and sent again: so
- * none waits for the disk, but the last of those that tell somebody that all is there.
- * Batches are small beside the tables, and look up what they join by an index.
+ * none waits for the disk, but where somebody waits for the word that all is there.
+ * Batches are small beside the tables, and look up what they join by an index. The server
+ * finds out soon, too, that a host is gone whose lock it holds.
  */
 static bool
 target_settle(struct ship_target *target)
@@ -112,7 +113,11 @@ target_settle(struct ship_target *target)
 	    "SELECT set_config('search_path', 'tlsward, pg_temp', false),"
 	    " set_config('synchronous_commit', 'off', false)") &&
 	    ship_target_do(target, "SELECT set_config('enable_hashjoin', 'off', false),"
-	    " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)");
+	    " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),"
+	    " set_config('tcp_keepalives_idle', '30', false),"
+	    " set_config('tcp_keepalives_interval', '10', false),"
+	    " set_config('tcp_keepalives_count', '3', false),"
+	    " set_config('idle_in_transaction_session_timeout', '300000', false)");
 }
 
 static bool

@@ -233,6 +233,14 @@ class Once(ShipCase):
                          [b"\xff\xc3(", b"a\x00b", "\U0010ff41".encode(), b"\xed\xa0\x80",
                           b"\\N", b"\\."])
 
+    def test_times(self):
+        written = self.writer()
+        moments = (-62135596800000, -1, 0, 1, 999, 253402300799999)
+        for moment in moments:
+            written.db.execute("INSERT INTO record (time, action) VALUES (?, 'reject')",
+                               (moment,))
+        self.sent_once(written)
+
     def test_a_row_that_is_not_taken(self):
         written = self.writer(100)
         bad = 2 ** 40
@@ -323,6 +331,39 @@ class WhatIsWrong(ShipCase):
         self.assert_fails("another tlsward ship")
         self.end(first)
         self.sent_once(written)
+
+
+class Several(ShipCase):
+    """Each with what the others have, too."""
+
+    def test_one_takes_over(self):
+        written = self.writer(100)
+        first = self.start()
+        self.await_all(written)
+        second = self.start()
+        waiting.until("its words", lambda: "another tlsward ship" in self.said())
+        first.kill()
+        written.fill(100)
+        second.send_signal(signal.SIGHUP)
+        self.await_all(written)
+        self.end(second)
+
+    def test_the_same_facts_at_once(self):
+        made = []
+        for number in range(6):
+            path = os.path.join(self.folder, "%d.db" % number)
+            each = writer.Writer(path, seed=number)
+            self.addCleanup(each.db.close)
+            each.fill(1500)
+            made.append((each, self.start("--once", "--journal", path)))
+        for each, ship in made:
+            self.assertEqual(ship.wait(waiting.PATIENCE), 0, self.said())
+        self.assertEqual(self.said(), "")
+        for each, _ in made:
+            self.agree(each)
+        self.assertNotIn("deadlock", self.pg.log_text())
+        burnt = self.pg.psql("SELECT max(id) - count(*) FROM tlsward.facts")
+        self.assertLess(int(burnt), 2000)
 
 
 class Killed(ShipCase):
