@@ -36,17 +36,16 @@ static const struct rows_made {
 } rows_made[] = {
 	{ JOURNAL_RECORD, "kind", "'decision'" },
 	{ JOURNAL_ROLLUP, "kind", "'decision'" },
-	{ JOURNAL_ROLLUP, "time", "rollup.hour * 3600000 + rollup.last" },
-	{ JOURNAL_ROLLUP, "from", "CASE facts.null_sender WHEN 'yes' THEN '<>' END" },
+	{ JOURNAL_ROLLUP, "time", "hour * 3600000 + last" },
+	{ JOURNAL_ROLLUP, "from", "CASE null_sender WHEN 'yes' THEN '<>' END" },
 	{ JOURNAL_ROLLUP, "action", "'accept'" },
-	{ JOURNAL_ROLLUP, "messages", "rollup.messages" },
-	{ JOURNAL_ROLLUP, "first", "rollup.hour * 3600000 + rollup.first" },
-	{ JOURNAL_ROLLUP, "last", "rollup.hour * 3600000 + rollup.last" },
-	{ JOURNAL_ROLLUP, "client_network", "CASE WHEN facts.client_address IS NULL THEN"
-	    " facts.client_network ELSE facts.client_address || iif(instr("
-	    "facts.client_address, ':'), '/128', '/32') END" },
-	{ JOURNAL_ROLLUP, "client_resolve", "facts.client_resolve" },
-	{ JOURNAL_ROLLUP, "exempt", "nullif(facts.exemption, '')" },
+	{ JOURNAL_ROLLUP, "messages", "messages" },
+	{ JOURNAL_ROLLUP, "first", "hour * 3600000 + first" },
+	{ JOURNAL_ROLLUP, "last", "hour * 3600000 + last" },
+	{ JOURNAL_ROLLUP, "client_network", "CASE WHEN client_address IS NULL THEN client_network"
+	    " ELSE client_address || iif(instr(client_address, ':'), '/128', '/32') END" },
+	{ JOURNAL_ROLLUP, "client_resolve", "client_resolve" },
+	{ JOURNAL_ROLLUP, "exempt", "nullif(exemption, '')" },
 	{ JOURNAL_HANDSHAKE, "kind", "'handshake'" },
 	{ JOURNAL_HANDSHAKE, "time", "hour * 3600000 + last" },
 	{ JOURNAL_HANDSHAKE, "first", "hour * 3600000 + first" },
@@ -94,8 +93,7 @@ rows_add_column(struct buffer *sql, enum journal_table table,
 		buffer_format(sql, "\"%s\"", field->name);
 	else if (table == JOURNAL_ROLLUP && field->places & (IN_FACTS | IN_CERTIFICATE |
 	    IN_ROLLUP))
-		buffer_format(sql, "%s.\"%s\"", field->places & IN_FACTS ? "facts" :
-		    field->places & IN_CERTIFICATE ? "certificate" : "rollup", field->name);
+		buffer_format(sql, "\"%s\"", field->name);
 	else if (table >= JOURNAL_HANDSHAKE && rows_is_own(table, field->name))
 		buffer_format(sql, "nullif(\"%s\", '')", field->name);
 	else

@@ -532,17 +532,23 @@ attach_older(sqlite3 *db, const char *path)
 }
 
 int
+journal_open_model(sqlite3 **db)
+{
+	int result = sqlite3_open_v2(":memory:", db, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+
+	return result == SQLITE_OK ? schema_migrate(*db) : result;
+}
+
+int
 journal_open_older(const char *path, sqlite3 **db)
 {
 	static const char *const tables[] = {
 		"record", "certificate", "facts", "rollup", "discarded", "handshake",
 		"delivery", "trouble", "watched", "position", "identity", "policies"
 	};
-	int result = sqlite3_open_v2(":memory:", db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+	int result = journal_open_model(db);
 
-	if (result == SQLITE_OK)
-		result = schema_migrate(*db);
 	/* What is made here is nobody's. */
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(*db, "DELETE FROM identity", NULL, NULL, NULL);

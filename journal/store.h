@@ -118,6 +118,12 @@ const char *journal_look_text(enum journal_look look);
 enum journal_look journal_look_at(struct sqlite3 *db);
 
 /*
+ * Opens an empty journal in memory, for what has the same tables. To be closed whatever
+ * comes. Returns an SQLite result code.
+ */
+int journal_open_model(struct sqlite3 **db);
+
+/*
  * Opens a journal of an older version for reading: what is asked of it by the tables of
  * today is answered by what it has, the rest is NULL, and it is not changed. To be closed
  * whatever comes. Returns an SQLite result code.
@@ -147,7 +153,7 @@ bool journal_network(const char *address, char network[JOURNAL_NETWORK_SIZE]);
  * Rows as the records they were. A row has the columns of journal_row_columns(): first
  * those of the record's fields in their order (the time in milliseconds), then what
  * other rows have (kind: decision, handshake, delivery), then the id. It appends what
- * follows SELECT, of a table; of JOURNAL_ROLLUP the tables are rollup, facts and
+ * follows SELECT, of a table; of JOURNAL_ROLLUP that is rollup joined with facts and
  * certificate.
  */
 enum journal_table {

@@ -86,8 +86,9 @@ review_find_rollups(sqlite3 *db, const struct review_find *find, int64_t *messag
 	sqlite3_stmt *row = NULL;
 	int result = find_prepare(db, "SELECT coalesce(sum(messages), 0),"
 	    " coalesce(max(hour * 3600000 + last), 0) FROM rollup"
-	    " WHERE ?2 <> '' AND facts IN (SELECT id FROM facts WHERE domain = ?1 OR"
-	    " (?1 = '<>' AND null_sender = 'yes') OR partner = ?2 COLLATE NOCASE)", find,
+	    " WHERE ?2 <> '' AND facts IN (SELECT id FROM facts WHERE domain = ?1 UNION ALL"
+	    " SELECT id FROM facts WHERE null_sender = 'yes' AND ?1 = '<>' UNION ALL"
+	    " SELECT id FROM facts WHERE partner = ?2 COLLATE NOCASE)", find,
 	    &row);
 
 	return find_numbers(row, result, messages, last_ms);
@@ -95,22 +96,26 @@ review_find_rollups(sqlite3 *db, const struct review_find *find, int64_t *messag
 
 /* Where names of a kind stand; ids and addresses only where they are new. */
 #define NEWEST(column, table) "SELECT " column " FROM (SELECT " column " FROM " table \
-	" ORDER BY id DESC LIMIT " RECENT_RECORDS ")"
+	" ORDER BY time DESC LIMIT " RECENT_RECORDS ")"
 static const char *const names_of[] = {
-	[NAME_DOMAIN_OR_PARTNER] = "SELECT domain FROM facts UNION SELECT domain FROM record"
-	    " UNION SELECT partner FROM record",
+	[NAME_DOMAIN_OR_PARTNER] = "SELECT DISTINCT domain FROM facts UNION"
+	    " SELECT DISTINCT domain FROM record UNION SELECT DISTINCT partner FROM record",
 	[NAME_ID] = NEWEST("queue_id", "record") " UNION " NEWEST("session", "record")
 	    " UNION " NEWEST("queue_id", "trouble"),
-	[NAME_DOMAIN] = "SELECT domain FROM facts UNION SELECT domain FROM record UNION"
-	    " SELECT next_hop FROM delivery UNION SELECT next_hop FROM handshake",
-	[NAME_PARTNER] = "SELECT partner FROM facts UNION SELECT partner FROM delivery UNION"
-	    " SELECT partner FROM trouble UNION " NEWEST("partner", "record"),
-	[NAME_CLIENT] = "SELECT client_name FROM facts UNION SELECT client_name FROM record"
-	    " UNION SELECT host FROM handshake UNION SELECT relay FROM delivery",
-	[NAME_RULE] = "SELECT rule FROM facts UNION SELECT rule FROM record UNION"
-	    " SELECT would_rule FROM record WHERE would IS NOT NULL UNION"
-	    " SELECT rule FROM delivery UNION"
-	    " SELECT rtrim(rtrim(rule, '0123456789'), ':') FROM record",
+	[NAME_DOMAIN] = "SELECT DISTINCT domain FROM facts UNION"
+	    " SELECT DISTINCT domain FROM record UNION SELECT DISTINCT next_hop FROM delivery"
+	    " UNION SELECT DISTINCT next_hop FROM handshake",
+	[NAME_PARTNER] = "SELECT DISTINCT partner FROM facts UNION"
+	    " SELECT DISTINCT partner FROM delivery UNION"
+	    " SELECT DISTINCT partner FROM trouble UNION " NEWEST("partner", "record"),
+	[NAME_CLIENT] = "SELECT DISTINCT client_name FROM facts UNION"
+	    " SELECT DISTINCT client_name FROM record UNION"
+	    " SELECT DISTINCT host FROM handshake UNION SELECT DISTINCT relay FROM delivery",
+	[NAME_RULE] = "SELECT DISTINCT rule FROM facts UNION"
+	    " SELECT DISTINCT rule FROM record UNION"
+	    " SELECT DISTINCT would_rule FROM record WHERE would IS NOT NULL UNION"
+	    " SELECT DISTINCT rule FROM delivery UNION SELECT"
+	    " rtrim(rtrim(rule, '0123456789'), ':') FROM (SELECT DISTINCT rule FROM record)",
 	[NAME_FROM] = NEWEST("\"from\"", "record"),
 	[NAME_TO] = NEWEST("\"to\"", "record") " UNION " NEWEST("\"to\"", "trouble"),
 };
@@ -192,8 +197,9 @@ review_find_extent(sqlite3 *db, int64_t *oldest_ms, int64_t *newest_ms)
 	" WHERE hour = (SELECT min(hour) FROM " table ")), (SELECT max(hour * 3600000 + last)" \
 	" FROM " table " WHERE hour = (SELECT max(hour) FROM " table "))"
 	static const char sql[] = "SELECT min(oldest), max(newest) FROM"
-	    " (SELECT min(time) AS oldest, max(time) AS newest FROM record UNION ALL"
-	    " SELECT min(time), max(time) FROM trouble"
+	    " (SELECT (SELECT min(time) FROM record) AS oldest, (SELECT max(time) FROM record)"
+	    " AS newest UNION ALL"
+	    " SELECT (SELECT min(time) FROM trouble), (SELECT max(time) FROM trouble)"
 	    HOURS("rollup") HOURS("handshake") HOURS("delivery") ")";
 	sqlite3_stmt *row = NULL;
 	int result = sqlite3_prepare_v2(db, sql, -1, &row, NULL);

@@ -22,15 +22,15 @@ enum {
  */
 #define THEIRS(login) \
 	" AND local IS NULL AND " login " IS NULL" \
-	" AND (domain = ?2 OR substr(domain, -length(?3)) = ?3)"
+	" AND domain LIKE '%%' || ?2 AND (domain = ?2 OR substr(domain, -length(?3)) = ?3)"
 
+/* "%s" is that of review_accepted(). */
 static const char hosts_sql[] =
-    "SELECT facts.client_name, client_network, CASE min(rollup.client_addr)"
-    " WHEN max(rollup.client_addr) THEN max(rollup.client_addr) END, tls_version,"
+    "SELECT client_name, client_network, CASE min(client_addr)"
+    " WHEN max(client_addr) THEN max(client_addr) END, tls_version,"
     " cipher, bits, cert_fingerprint, cert_pubkey_fingerprint, cert_cn,"
-    " sum(rollup.messages), 0 FROM facts CROSS JOIN rollup ON rollup.facts = facts.id"
-    " LEFT JOIN certificate ON certificate.id = facts.certificate"
-    " WHERE rollup.hour >= ?1 / 3600000" THEIRS("authenticated") " GROUP BY facts.id"
+    " sum(messages), 0 FROM %s"
+    " WHERE hour >= ?1 / 3600000" THEIRS("authenticated") " GROUP BY facts"
     " UNION ALL SELECT client_name, NULL, client_addr, tls_version, cipher, bits,"
     " cert_fingerprint, cert_pubkey_fingerprint, cert_cn, 1,"
     " action IN ('reject', 'tempfail') FROM record WHERE time >= ?1"
@@ -212,10 +212,14 @@ review_hosts_read(sqlite3 *db, const char *path, const struct review_options *op
 	struct hosts_work work = {
 		.hosts = calloc(1, sizeof(struct review_hosts)), .policy = options->policy
 	};
+	struct buffer sql = BUFFER_INIT;
 	sqlite3_stmt *rows = NULL;
-	int result = work.hosts == NULL ? SQLITE_NOMEM :
-	    sqlite3_prepare_v2(db, hosts_sql, -1, &rows, NULL);
+	int result = SQLITE_NOMEM;
 
+	buffer_format(&sql, hosts_sql, review_accepted(db, true));
+	if (work.hosts != NULL && !sql.failed)
+		result = sqlite3_prepare_v2(db, sql.text, -1, &rows, NULL);
+	buffer_free(&sql);
 	for (size_t i = 0; i < count && (result == SQLITE_OK || result == SQLITE_DONE); i++)
 		result = scan_domain(&work, rows, options->since_ms, domains[i]);
 	if (work.failed)

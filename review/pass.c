@@ -41,7 +41,7 @@ static const char pass_records_sql[] =
     " AND direction IS NOT 'out'";
 
 #define PASS_ROLLUPS "SELECT facts, hour * 3600000 + first, hour * 3600000 + last," \
-	" messages, rollup.client_addr"
+	" messages, client_addr"
 #define PASS_HOURS " WHERE hour BETWEEN ?1 / 3600000 AND (?2 - 1) / 3600000"
 
 /*
@@ -60,7 +60,7 @@ pass_prepare(struct review *review, const char *before, const char *null_sender,
 	if (domain != NULL && strcmp(domain, "<>") == 0)
 		buffer_format(&sql, " AND domain IS NULL AND %s", null_sender);
 	else if (domain != NULL && domain[0] == '.')
-		buffer_string(&sql, " AND substr(domain, -length(?3)) = ?3");
+		buffer_string(&sql, " AND domain LIKE '%' || ?3 AND substr(domain, -length(?3)) = ?3");
 	else if (domain != NULL)
 		buffer_string(&sql, " AND domain = ?3");
 	buffer_string(&sql, order);
@@ -341,10 +341,15 @@ review_pass(struct review *review)
 {
 	const bool filtered = review->keep->options->domain != NULL;
 	struct pass pass = { .rollups = NULL };
-	int result = pass_prepare(review, filtered ? PASS_ROLLUPS
-	    " FROM facts CROSS JOIN rollup ON rollup.facts = facts.id" PASS_HOURS :
-	    PASS_ROLLUPS " FROM rollup" PASS_HOURS, "null_sender = 'yes'",
-	    " ORDER BY hour, first, facts", &pass.rollups);
+	struct buffer sql = BUFFER_INIT;
+	int result = SQLITE_NOMEM;
+
+	buffer_format(&sql, PASS_ROLLUPS " FROM %s" PASS_HOURS, filtered ?
+	    review_accepted(review->keep->db, true) : "rollup");
+	if (!sql.failed)
+		result = pass_prepare(review, sql.text, "null_sender = 'yes'",
+		    " ORDER BY hour, first, facts", &pass.rollups);
+	buffer_free(&sql);
 
 	if (result == SQLITE_OK)
 		result = pass_prepare(review, pass_records_sql, "\"from\" = '<>'",

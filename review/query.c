@@ -44,14 +44,12 @@ static const struct query_table {
 	    .session = "session", .direction = "'in'",
 	    .would = "would IS NOT NULL AND action = 'accept'", .would_reason = "would_reason",
 	    .would_rule = "would_rule" },
-	[JOURNAL_ROLLUP] = { .from = "rollup CROSS JOIN facts ON facts.id = rollup.facts"
-	    " LEFT JOIN certificate ON certificate.id = facts.certificate",
-	    .time = "rollup.hour * 3600000 + rollup.last",
-	    .newest_first = "rollup.hour DESC, rollup.last DESC", .kind = "decision",
-	    .action = "'accept'", .domain = "facts.domain", .name = "facts.client_name",
-	    .address = "coalesce(facts.client_address, facts.client_network)", .rule = "facts.rule",
-	    .sender_domain = "facts.domain",
-	    .partner = "facts.partner", .session = "rollup.session", .direction = "'in'" },
+	[JOURNAL_ROLLUP] = { .time = "hour * 3600000 + last",
+	    .newest_first = "hour DESC, last DESC", .kind = "decision",
+	    .action = "'accept'", .domain = "domain", .name = "client_name",
+	    .address = "coalesce(client_address, client_network)", .rule = "rule",
+	    .sender_domain = "domain",
+	    .partner = "partner", .session = "session", .direction = "'in'" },
 	[JOURNAL_HANDSHAKE] = { .from = "handshake", .time = "hour * 3600000 + last",
 	    .newest_first = "hour DESC, last DESC", .kind = "handshake",
 	    .domain = "CASE direction WHEN 'in' THEN host ELSE next_hop END",
@@ -138,6 +136,16 @@ add_sql_functions(sqlite3 *db, struct review *partners)
 static void
 query_network(struct buffer *sql, const char *column, const struct review_filter *filter)
 {
+	const unsigned char *bytes = filter->network.bytes;
+	unsigned whole = filter->network.prefix < 24 ? filter->network.prefix / 8 : 3;
+
+	/* Networks are a /24: what they begin with is found sooner. */
+	if (filter->network.is_v4 && whole > 0) {
+		buffer_format(sql, " AND %s LIKE '", column);
+		for (unsigned i = 0; i < whole; i++)
+			buffer_format(sql, "%u.", bytes[i]);
+		buffer_string(sql, "%'");
+	}
 	buffer_format(sql, " AND in_network(%s, '%s/%u')", column, filter->client_text,
 	    filter->network.prefix);
 }
@@ -167,7 +175,8 @@ static void
 query_name(struct buffer *sql, const char *column, const char *name)
 {
 	if (name[0] == '.')
-		query_add(sql, " AND substr(%s, -length(%Q)) = %Q", column, name, name);
+		query_add(sql, " AND %s LIKE '%%' || %Q AND substr(%s, -length(%Q)) = %Q", column, name,
+		    column, name, name);
 	else
 		query_add(sql, " AND %s = %Q", column, name);
 }
@@ -183,7 +192,7 @@ query_domain(struct buffer *sql, const struct query_table *table, const char *co
 		buffer_format(sql, " AND %s IS NULL AND %s = '<>'", column, table->sender);
 	else
 		buffer_string(sql, table->sender_domain != NULL ?
-		    " AND facts.null_sender = 'yes'" : " AND 0");
+		    " AND null_sender = 'yes'" : " AND 0");
 }
 
 static void
@@ -201,8 +210,8 @@ query_words(struct buffer *sql, const char *column, const struct review_words *w
 static void
 query_rule(struct buffer *sql, const char *column, const char *rule)
 {
-	query_add(sql, " AND (%s = %Q OR (%s >= %Q || ':' AND %s < %Q || ';'))", column, rule,
-	    column, rule, column, rule);
+	query_add(sql, " AND %s >= %Q AND %s < %Q || ';' AND (%s = %Q OR %s >= %Q || ':')", column,
+	    rule, column, rule, column, rule, column, rule);
 }
 
 /* The local part, if one is given. */
@@ -486,25 +495,32 @@ query_questions(sqlite3 *db, struct buffer *sql, const struct review_filter *fil
 		query_question(sql, filter, "time", "1");
 }
 
+/* One question: PostgreSQL sees which condition leads to few rows. */
+static void
+query_fleet(struct buffer *sql, const struct review_filter *filter)
+{
+	if (filter->client == CLIENT_ADDR)
+		query_value(sql, filter, "client_addr", filter->client_text);
+	else
+		query_question(sql, filter, NULL, "1");
+}
+
 /* ------------------------------------------------------------------ *
  * All tables
  * ------------------------------------------------------------------ */
 
 /* The question for a table whose rows stand by the hour, or are few. */
 static void
-query_hours(struct buffer *sql, const struct review_filter *filter,
+query_hours(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
     enum journal_table table)
 {
 	const struct query_table *known = &query_tables[table];
-	bool named = table == JOURNAL_ROLLUP && (filter->domain[0] != '\0' ||
-	    filter->from.domain[0] != '\0');
+	bool named = filter->domain[0] != '\0' || filter->from.domain[0] != '\0';
 
 	buffer_string(sql, "SELECT ");
 	journal_row_columns(sql, table);
-	buffer_format(sql, " FROM %s WHERE %s", named ?
-	    "facts CROSS JOIN rollup ON rollup.facts = facts.id"
-	    " LEFT JOIN certificate ON certificate.id = facts.certificate" : known->from,
-	    table == JOURNAL_DELIVERY ? "tls_reason = '' AND NOT (" JOURNAL_SENT_BELOW ")" : "1");
+	buffer_format(sql, " FROM %s WHERE %s", table == JOURNAL_ROLLUP ?
+	    review_accepted(db, named) : known->from, table == JOURNAL_DELIVERY ? "tls_reason = '' AND NOT (" JOURNAL_SENT_BELOW ")" : "1");
 	if (table != JOURNAL_TROUBLE && filter->since_ms != 0)
 		buffer_format(sql, " AND hour >= %lld",
 		    (long long)journal_hour(filter->since_ms));
@@ -544,11 +560,14 @@ review_rows(sqlite3 *db, const struct review_filter *filter, enum journal_table 
 	if (!wants_table(filter, table))
 		return SQLITE_OK;
 	filter = &asked;
-	asked.older = journal_is_older(db);
+	asked.fleet = review_is_fleet(db);
+	asked.older = asked.fleet || journal_is_older(db);
 	if (table != JOURNAL_RECORD)
-		query_hours(&sql, filter, table);
+		query_hours(db, &sql, filter, table);
 	else if (by_id)
 		query_question(&sql, filter, NULL, "1");
+	else if (filter->fleet)
+		query_fleet(&sql, filter);
 	else
 		query_questions(db, &sql, filter);
 	if (by_id && (table == JOURNAL_RECORD || table == JOURNAL_TROUBLE))

@@ -167,6 +167,13 @@ uint32_t review_sender_number(struct review *review, uint32_t agreement,
     const char *domain);
 uint32_t review_history_number(struct review *review, const char *domain);
 
+/*
+ * What stands behind FROM for roll-ups with their facts and certificates; "few": those of
+ * a few sets of facts, which are gone through first. All columns have one name each, but
+ * for id, digest and changed, which are not to be asked for.
+ */
+const char *review_accepted(sqlite3 *db, bool few);
+
 /* The number of a handshake's address, or INTERN_NONE. */
 uint32_t review_address_find(struct review *review, const char *address);
 

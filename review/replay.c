@@ -263,7 +263,7 @@ static const char *const fact_names[] = {
 static const char records_sql[] =
     "SELECT time, action, 0, NULL, mta, session, client_addr, client_name,"
     " client_resolve, local, helo, sasl_username, \"from\", \"to\", to_resolved, " TLS_FACTS " FROM record"
-    " WHERE time >= ?1 AND time < ?2 ORDER BY time";
+    " WHERE time >= ?1 AND time < ?2 ORDER BY time, id";
 
 /* What stands beside max(hour) is of the row that has it. */
 static const char rollups_sql[] =

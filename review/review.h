@@ -25,11 +25,19 @@
 #define REVIEW_ERROR_MAX 512
 
 /*
- * Opens the journal "path", of this program's version or an older one. NULL, with what
+ * Opens the journal "path", of this program's version or an older one; or those of a fleet
+ * in PostgreSQL ("postgresql:CONNINFO", or libpq's URI), of all nodes or of one ("node",
+ * NULL: all): then all that is read is of the moment at which it was opened. NULL, with what
  * is wrong and what can be done in "error", where there is none, it cannot be read, it
  * is not a journal, or is one of a newer version. To be closed with review_close().
  */
-sqlite3 *review_open(const char *path, char error[REVIEW_ERROR_MAX]);
+sqlite3 *review_open(const char *path, const char *node, char error[REVIEW_ERROR_MAX]);
+
+/* What to call it where people read it, without secrets; to be freed. NULL: no memory. */
+char *review_journal_name(const char *path);
+
+/* Whether it is PostgreSQL. */
+bool review_is_fleet(sqlite3 *db);
 
 /* Closes and clears; NULL-safe. All statements must have been finalized. */
 void review_close(sqlite3 **db);
@@ -402,7 +410,8 @@ struct review_filter {
 	 * there is no policy, whose the journal's other rows tell.
 	 */
 	struct review *partners;
-	bool older;			/* review_rows() alone sets it: no index can be named */
+	/* review_rows() alone sets these: no index can be named; PostgreSQL chooses one. */
+	bool older, fleet;
 };
 
 /* Sets the client: an address, a network or a name. False where it is none. */

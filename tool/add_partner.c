@@ -25,7 +25,7 @@
 #define CLIENTS_MAX 100
 
 struct partner_run {
-	const char *config, *policy, *journal;
+	const char *config, *policy, *journal, *node;
 	bool template;
 	char domains[DOMAINS_MAX][256];
 	const char *domain_list[DOMAINS_MAX];
@@ -130,7 +130,7 @@ read_hosts(struct partner_run *run)
 	options.policy = policy;
 	if (diags == NULL)
 		(void)tool_no_memory();
-	if (loaded && tool_open_journal(run->journal, run->config, &journal)) {
+	if (loaded && tool_open_journal(run->journal, run->node, run->config, &journal)) {
 		run->agreed.hosts = review_hosts_read(journal.db, journal.path, &options,
 		    run->agreed.domains, run->agreed.domain_count, error);
 		status = run->agreed.hosts == NULL ? tool_trouble("%s", error) :
@@ -389,7 +389,7 @@ run_add_partner(const struct command *command, int argc, char **argv)
 static const struct tool_option add_partner_options[] = {
 	OPTION("config", 'c', OPTION_TEXT, struct partner_run, config),
 	OPTION_CALL("from", 0, take_host),
-	OPTION("journal", 0, OPTION_TEXT, struct partner_run, journal),
+	JOURNAL_OPTIONS(struct partner_run, journal, node),
 	OPTION("policy", 0, OPTION_TEXT, struct partner_run, policy),
 	OPTION("template", 0, OPTION_FLAG, struct partner_run, template),
 	OPTION_END
@@ -406,7 +406,7 @@ const struct command command_add_partner = {
 	    "                          else those that sent 90 % of the mail or more\n"
 	    "  --template              without the journal: TLS 1.2, 128 bits and forward\n"
 	    "                          secrecy\n"
-	    "  --journal PATH          the journal; else the one the settings name\n"
+	    JOURNAL_HELP
 	    "  --policy FILE           the policy that it is to fit; else the settings'\n"
 	    "  -c FILE, --config FILE  the settings; else the default settings file\n\n"
 	    "A file for policy.d goes to standard output: a partner block with what the mail\n"

@@ -175,7 +175,7 @@ say_journal(struct doctor *doctor, int64_t asked)
 {
 	const char *path = doctor->loaded.settings->journal;
 	char error[REVIEW_ERROR_MAX], day[DATE_TIME_SIZE] = "never";
-	sqlite3 *db = path != NULL ? review_open(path, error) : NULL;
+	sqlite3 *db = path != NULL ? review_open(path, NULL, error) : NULL;
 	int64_t newest = db != NULL ? newest_record(db) : 0;
 
 	review_close(&db);

@@ -22,7 +22,7 @@
 
 struct run {
 	struct judge judge;
-	const char *journal, *last;
+	const char *journal, *node, *last;
 	int count;		/* of facts that are given */
 	char **arguments;
 	struct journal_facts *facts;
@@ -346,7 +346,7 @@ explain_journal(struct run *run, const char *id)
 	struct tool_journal journal;
 	int status = STATUS_TROUBLE;
 
-	if (tool_open_journal(run->journal, run->judge.config, &journal))
+	if (tool_open_journal(run->journal, run->node, run->judge.config, &journal))
 		status = explain_found(run, &journal, &find);
 	tool_close_journal(&journal);
 	return status;
@@ -406,7 +406,7 @@ run_explain(const struct command *command, int argc, char **argv)
 }
 
 static const struct tool_option explain_options[] = {
-	OPTION("journal", 0, OPTION_TEXT, struct run, journal),
+	JOURNAL_OPTIONS(struct run, journal, node),
 	OPTION("json", 0, OPTION_FLAG, struct run, json),
 	OPTION("last", 0, OPTION_TEXT, struct run, last),
 	OPTION("record", 0, OPTION_FLAG, struct run, record),
@@ -440,7 +440,7 @@ const struct command command_explain = {
 	    "                          decide otherwise\n"
 	    "  --last DOMAIN           the same of the newest record of a sender's or\n"
 	    "                          recipient's domain, or a partner\n"
-	    "  --journal FILE          the journal; else the one the settings name\n"
+	    JOURNAL_HELP
 	    "  --utc                   times in UTC, not in the local time zone\n",
 	.examples =
 	    "  tlsward explain from=alice@acme.example tls_version=1.1\n"

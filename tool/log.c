@@ -42,7 +42,7 @@ struct log_table {
 };
 
 struct log_run {
-	const char *config, *policy, *journal_path, *reasons;
+	const char *config, *policy, *journal_path, *node, *reasons;
 	struct loaded loaded;		/* where a partner is asked for */
 	struct review_options whose;
 	struct diagnoses *diagnoses;	/* where there are reasons */
@@ -273,7 +273,7 @@ follow_file(struct log_run *run, ino_t number)
 
 	if (now == number || now == 0)
 		return number;
-	db = review_open(run->journal.path, error);
+	db = review_open(run->journal.path, NULL, error);
 	if (db == NULL)
 		return number;
 	review_close(&run->journal.db);
@@ -362,7 +362,7 @@ log_rows(struct log_run *run)
 	int result, status = STATUS_FINE;
 
 	log_text_begin(&run->text);
-	if (!tool_open_journal(run->journal_path, run->config, &run->journal))
+	if (!tool_open_journal(run->journal_path, run->node, run->config, &run->journal))
 		status = STATUS_TROUBLE;
 	else if ((status = find_whose(run)) == STATUS_FINE) {
 		show_names(run);
@@ -470,7 +470,7 @@ run_log(const struct command *command, int argc, char **argv)
 
 static const struct tool_option log_options[] = {
 	OPTION("config", 'c', OPTION_TEXT, struct log_run, config),
-	OPTION("journal", 0, OPTION_TEXT, struct log_run, journal_path),
+	JOURNAL_OPTIONS(struct log_run, journal_path, node),
 	OPTION("since", 0, OPTION_TIME, struct log_run, filter.since_ms),
 	OPTION("until", 0, OPTION_TIME, struct log_run, filter.until_ms),
 	OPTION_CALL("kind", 0, take_kinds),
@@ -532,7 +532,7 @@ const struct command command_log = {
 	    "  --json, --csv           for programs\n"
 	    "  --policy FILE           the policy, for --partner; else the one the settings\n"
 	    "                          name\n"
-	    "  --journal FILE          the journal; else the one the settings name\n"
+	    JOURNAL_HELP
 	    "  -c FILE, --config FILE  the settings; else the default settings file\n\n"
 	    "Newest first: messages refused, held, monitored and exempted (with the setting\n"
 	    "journal-accepted full all of them), handshakes that failed, and deliveries\n"

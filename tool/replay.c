@@ -22,7 +22,7 @@ struct replay_run {
 	struct review_replay replay;	/* from INT64_MIN, to INT64_MAX: to the ends */
 	struct tally tally;
 	struct maillog_totals totals;
-	const char *journal;		/* --journal; NULL: the settings' */
+	const char *journal, *node;	/* --journal, --node; NULL: the settings', all */
 	const char *since, *until;	/* as given; NULL: not */
 	struct tool_files files;	/* --maillog */
 	bool json, all;
@@ -241,7 +241,7 @@ replay_journal(struct replay_run *run)
 	struct tool_journal journal;
 	int status = STATUS_TROUBLE, result;
 
-	if (tool_open_journal(run->journal, run->judge.config, &journal)) {
+	if (tool_open_journal(run->journal, run->node, run->judge.config, &journal)) {
 		result = review_replay_journal(journal.db, &run->replay, &run->tally);
 		status = result == SQLITE_OK ? STATUS_FINE :
 		    tool_journal_trouble(&journal, result);
@@ -330,7 +330,7 @@ run_replay(const struct command *command, int argc, char **argv)
 
 static const struct tool_option replay_options[] = {
 	OPTION("all", 0, OPTION_FLAG, struct replay_run, all),
-	OPTION("journal", 0, OPTION_TEXT, struct replay_run, journal),
+	JOURNAL_OPTIONS(struct replay_run, journal, node),
 	OPTION("json", 0, OPTION_FLAG, struct replay_run, json),
 	OPTION("maillog", 0, OPTION_FILES, struct replay_run, files),
 	OPTION("since", 0, OPTION_TEXT, struct replay_run, since),
@@ -351,7 +351,7 @@ const struct command command_replay = {
 	    "  --since TIME            from then on: 24h, 30d, a day or a time; else 30d\n"
 	    "                          of the journal, and all of a log\n"
 	    "  --until TIME            to before then\n"
-	    "  --journal PATH          the journal; else the one the settings name\n"
+	    JOURNAL_HELP
 	    "  --maillog FILE...       logs of Postfix or Sendmail, compressed or not, instead\n"
 	    "                          of the journal\n"
 	    "  --all                   all domains and rules, not only the first ones\n"

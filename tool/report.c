@@ -22,7 +22,7 @@
 enum report_form { FORM_TEXT, FORM_JSON, FORM_CSV };
 
 struct report_run {
-	const char *config, *policy, *journal_path, *html, *to, *from;
+	const char *config, *policy, *journal_path, *node, *html, *to, *from;
 	int64_t since_ms, until_ms;
 	char domain[256];
 	const char *partner;		/* as it was given; NULL: not */
@@ -298,8 +298,8 @@ report_on(struct report_run *run)
 {
 	int status = tool_load_usable(run->policy, run->config, &run->loaded);
 
-	if (status == STATUS_FINE && !tool_open_journal(run->journal_path, run->config,
-	    &run->journal))
+	if (status == STATUS_FINE && !tool_open_journal(run->journal_path, run->node,
+	    run->config, &run->journal))
 		status = STATUS_TROUBLE;
 	if (status == STATUS_FINE)
 		status = read_asked(run);
@@ -368,7 +368,7 @@ run_report(const struct command *command, int argc, char **argv)
 static const struct tool_option report_options[] = {
 	OPTION("config", 'c', OPTION_TEXT, struct report_run, config),
 	OPTION("policy", 0, OPTION_TEXT, struct report_run, policy),
-	OPTION("journal", 0, OPTION_TEXT, struct report_run, journal_path),
+	JOURNAL_OPTIONS(struct report_run, journal_path, node),
 	OPTION("since", 0, OPTION_TIME, struct report_run, since_ms),
 	OPTION("until", 0, OPTION_TIME, struct report_run, until_ms),
 	OPTION("domain", 0, OPTION_DOMAIN, struct report_run, domain),
@@ -414,7 +414,7 @@ const struct command command_report = {
 	    "  --to ADDRESS            to this address instead\n"
 	    "  --force                 a message though nothing failed\n"
 	    "  --from ADDRESS          with this From field; else sendmail adds its own\n"
-	    "  --journal FILE          the journal; else the one the settings name\n"
+	    JOURNAL_HELP
 	    "  --policy FILE           the policy; else the one the settings name\n"
 	    "  -c FILE, --config FILE  the settings; else the default settings file\n\n"
 	    "What came in is counted by transaction, each attempt. What went out, and\n"

@@ -23,7 +23,7 @@
  * A command and its options
  * ------------------------------------------------------------------ */
 
-#define OPTIONS_MAX 24
+#define OPTIONS_MAX 32
 
 int
 tool_trouble(const char *format, ...)
@@ -505,28 +505,37 @@ find_journal(const char *config)
 	return path;
 }
 
-bool
-tool_open_journal(const char *path, const char *config, struct tool_journal *journal)
+/* Opens what a path names, and keeps what people may read of that. */
+static bool
+open_named(const char *path, const char *node, struct tool_journal *journal)
 {
 	char error[REVIEW_ERROR_MAX];
 
-	*journal = (struct tool_journal){ 0 };
-	if (path == NULL)
-		journal->path = find_journal(config);
-	else {
-		/* As the setting has it. */
-		if (strncmp(path, "sqlite:", 7) == 0)
-			path += 7;
-		journal->path = strdup(path);
-		if (journal->path == NULL)
-			(void)tool_no_memory();
-	}
+	/* As the setting has it. */
+	if (strncmp(path, "sqlite:", 7) == 0)
+		path += 7;
+	journal->path = review_journal_name(path);
 	if (journal->path == NULL)
-		return false;
-	journal->db = review_open(journal->path, error);
+		return tool_no_memory() == STATUS_FINE;
+	journal->db = review_open(path, node, error);
 	if (journal->db == NULL)
 		(void)tool_trouble("%s", error);
 	return journal->db != NULL;
+}
+
+bool
+tool_open_journal(const char *path, const char *node, const char *config,
+    struct tool_journal *journal)
+{
+	char *found = NULL;
+	bool opened;
+
+	*journal = (struct tool_journal){ 0 };
+	if (path == NULL)
+		path = found = find_journal(config);
+	opened = path != NULL && open_named(path, node, journal);
+	free(found);
+	return opened;
 }
 
 void

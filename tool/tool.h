@@ -231,16 +231,27 @@ bool judge_facts(const struct loaded *loaded, int64_t now, struct facts *facts,
 
 struct tool_journal {
 	sqlite3 *db;
-	char *path;
+	char *path;		/* its name, where it is a fleet's */
 };
+
+/* Rows for --journal and --node, of members of a command's struct. */
+#define JOURNAL_OPTIONS(type, path, node) \
+	OPTION("journal", 0, OPTION_TEXT, type, path), \
+	OPTION("node", 0, OPTION_TEXT, type, node), \
+	OPTION("mta", 0, OPTION_TEXT, type, node)
+
+#define JOURNAL_HELP \
+	"  --journal FILE          the journal; else the one the settings name. A fleet's:\n" \
+	"                          postgresql:CONNINFO\n" \
+	"  --node NAME             of a fleet what one node saw (--mta NAME: the same)\n"
 
 /*
  * Opens the journal "path" for reading or, where that is NULL, the one that the
  * settings name: those of the file "config" or, where that is NULL too, of the
- * default settings file. False, having said why, where that cannot be done. To be
- * closed in any case.
+ * default settings file; of a fleet's in PostgreSQL that of one node (NULL: all). False,
+ * having said why, where that cannot be done. To be closed in any case.
  */
-bool tool_open_journal(const char *path, const char *config,
+bool tool_open_journal(const char *path, const char *node, const char *config,
     struct tool_journal *journal);
 void tool_close_journal(struct tool_journal *journal);
 

@@ -65,14 +65,18 @@ def row_of(table, row, more):
     return made
 
 
-def fill(pg, node, path, journal=None):
-    """Adds a journal's rows as those of a node, and answers its number."""
+def fill(pg, node, path, journal=None, part=None):
+    """Adds a journal's rows as those of a node, and answers its number.
+
+    part(table, rows): those of them that the node is to have; then nodes share their
+    facts, by ids that stay as they are.
+    """
     db = sqlite3.connect(path)
     db.row_factory = sqlite3.Row
     journal = journal or "%032x" % abs(hash((node, path)))
     number = int(pg.psql("INSERT INTO tlsward.journal (node, journal) VALUES ('%s', '%s')"
                          " RETURNING number" % (node, journal)))
-    shift = number * 1000000
+    shift = number * 1000000 if part is None else 0
     there = {name for name, in db.execute("SELECT name FROM sqlite_schema")}
     for table in ("certificate", "facts", "record", "trouble", *NUMBERED):
         rows = []
@@ -88,6 +92,6 @@ def fill(pg, node, path, journal=None):
                 if made.get(name) is not None:
                     made[name] += shift
             rows.append(made)
-        copy(pg, table, rows)
+        copy(pg, table, part(table, rows) if part else rows)
     db.close()
     return number

@@ -1,0 +1,192 @@
+/*
+ * fleet_room.h - what the parts of reading a fleet share.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TLSWARD_REVIEW_FLEET_ROOM_H
+#define TLSWARD_REVIEW_FLEET_ROOM_H
+
+#include <libpq-fe.h>
+
+#include "review/fleet.h"
+#include "base/buffer.h"
+
+/* The step of the schema that this program knows, of table version. */
+#define FLEET_STEP 1
+
+/* ------------------------------------------------------------------ *
+ * A connection
+ * ------------------------------------------------------------------ */
+
+/* What every question has: $1 to $5, arrays in the same order. */
+enum fleet_parameter {
+	FLEET_NUMBERS,		/* int[]: of the journals that are asked */
+	FLEET_KEYS,		/* text[]: their journal and node, as one */
+	FLEET_NODE,		/* text: the one node; NULL: all */
+	FLEET_NODES,		/* text[] */
+	FLEET_JOURNALS,		/* text[] */
+	FLEET_PARAMETERS
+};
+
+/* Rows of a table that are asked for by their id, in the order of that. */
+struct fleet_block {
+	PGresult *rows;
+	const void *table;		/* struct fleet_table */
+	int64_t first, last;		/* all ids in between are there, or there is no such */
+	unsigned used;			/* when, by fleet->uses */
+	int readers;
+};
+#define FLEET_BLOCKS 128
+#define FLEET_BLOCK_ROWS 512
+
+struct fleet {
+	PGconn *connection;
+	char *name;			/* without secrets */
+	char *parameters[FLEET_PARAMETERS];
+	char trouble[REVIEW_ERROR_MAX];	/* what went wrong first; "": nothing */
+	unsigned cursors;		/* how many there were: a name for the next */
+	unsigned uses;
+	struct fleet_block blocks[FLEET_BLOCKS];
+};
+
+/* The parameters' types, as PostgreSQL numbers them, which never change. */
+#define FLEET_BYTEA 17
+#define FLEET_INT8 20
+#define FLEET_INT2 21
+#define FLEET_INT4 23
+#define FLEET_TEXT 25
+#define FLEET_INT4_ARRAY 1007
+#define FLEET_TEXT_ARRAY 1009
+#define FLEET_INT8_ARRAY 1016
+#define FLEET_TIMESTAMPTZ 1184
+
+/* The type of $1 and so on. */
+Oid fleet_parameter_type(enum fleet_parameter parameter);
+
+/* Connects, and finds the journals. NULL: "error" says why. */
+struct fleet *fleet_connect(const char *path, const char *node,
+    char error[REVIEW_ERROR_MAX]);
+
+void fleet_free(struct fleet **fleet);	/* NULL-safe, clears */
+
+/* A member of an array, as PostgreSQL reads one; begin with "{" and end with "}". */
+void fleet_array_add(struct buffer *array, const char *text);
+
+/* ------------------------------------------------------------------ *
+ * What went wrong
+ * ------------------------------------------------------------------ */
+
+/* Says why there is no connection; and why a question has no answer ("result" or NULL). */
+void fleet_say_unconnected(const struct fleet *fleet, char error[REVIEW_ERROR_MAX]);
+void fleet_say_failed(const struct fleet *fleet, const PGresult *result,
+    char error[REVIEW_ERROR_MAX]);
+
+/* ------------------------------------------------------------------ *
+ * Tables
+ * ------------------------------------------------------------------ */
+
+enum fleet_unit {
+	FLEET_PLAIN,
+	FLEET_MS,		/* timestamptz; here milliseconds since the epoch */
+	FLEET_HOURS		/* timestamptz; here hours since then */
+};
+
+/* A column that is not simply the one of that name. */
+struct fleet_column {
+	const char *table, *name;
+	const char *sql;	/* NULL: the column of that name */
+	enum fleet_unit unit;
+	bool made;		/* of several rows: no condition of one */
+};
+
+/* A table, and what it is in PostgreSQL. */
+struct fleet_table {
+	const char *name;
+	const char *of[3];	/* the journal's tables whose columns it has; or: */
+	const char *declared;	/* what it has; the first column is its key */
+	const char *from, *where, *group;
+	/* Where columns of of[2] are asked for, too: */
+	const char *more_from, *more_group;
+	double rows;		/* a guess of how many */
+	bool blocks;		/* its rows are kept by id */
+};
+
+/* Those there are, up to one without a name. */
+extern const struct fleet_table fleet_tables[];
+
+/* What is special about a column, or NULL. */
+const struct fleet_column *fleet_column_find(const char *table, const char *name);
+
+struct fleet_field {
+	char *name;
+	const struct fleet_column *special;	/* or NULL */
+	bool is_text;		/* else an integer */
+	bool filled;		/* never NULL */
+	bool more;		/* of the table of[2] */
+	int key;		/* its place in the key; 0: none */
+};
+
+/* A column that is asked for has a bit in what SQLite tells of them. */
+#define FLEET_FIELDS_MAX 63
+
+struct fleet_vtab {
+	sqlite3_vtab base;
+	struct fleet *fleet;
+	const struct fleet_table *table;
+	struct fleet_field fields[FLEET_FIELDS_MAX];
+	int count;
+};
+
+/* ------------------------------------------------------------------ *
+ * Questions
+ * ------------------------------------------------------------------ */
+
+/*
+ * How a question is put down for SQLite to keep: the columns that are asked for, in
+ * hexadecimal; a letter for each value that is to come; what PostgreSQL is asked; with a
+ * blank between them. Letters: of an integer i, of milliseconds m, of hours h, of a text t: no
+ * row where it is NULL; of IS j and u; and lists I and T.
+ */
+#define FLEET_PLAN_SCAN 0
+#define FLEET_PLAN_ID 1		/* one row by its id, of what is kept in blocks */
+
+/* xBestIndex of SQLite's. */
+int fleet_plan(sqlite3_vtab *base, sqlite3_index_info *info);
+
+/* Appends a column as PostgreSQL is asked for it. */
+void fleet_plan_column(struct buffer *sql, const struct fleet_field *field);
+
+/* ------------------------------------------------------------------ *
+ * Answers
+ * ------------------------------------------------------------------ */
+
+/* A question that was asked, and the rows of it that are here. */
+struct fleet_cursor {
+	sqlite3_vtab_cursor base;
+	unsigned number;		/* of the cursor in PostgreSQL; 0: there is none */
+	uint64_t used;			/* the columns that the rows have */
+	PGresult *rows;
+	struct fleet_block *block;	/* or: the rows are its */
+	int row, wanted;		/* so many were asked for at a time */
+	bool ended;			/* there are no more than these */
+};
+
+/* Begins to read what a plan and its values ask for. An SQLite result code. */
+int fleet_scan_begin(struct fleet_cursor *cursor, const char *plan, int count,
+    sqlite3_value **values);
+
+/* Gets further rows. */
+int fleet_scan_more(struct fleet_cursor *cursor);
+void fleet_scan_end(struct fleet_cursor *cursor);
+
+/* The row of an id, out of a block. */
+int fleet_block_find(struct fleet_cursor *cursor, sqlite3_value *id);
+
+/* Gives SQLite the value of a column. */
+void fleet_value(sqlite3_context *context, const struct fleet_field *field,
+    const PGresult *rows, int row, int column);
+
+/* Notes what failed, for fleet_trouble() and SQLite. Returns SQLITE_IOERR. */
+int fleet_fail(struct fleet_vtab *vtab, const PGresult *result);
+
+#endif

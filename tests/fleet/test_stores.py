@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: ISC
+"""The tests of the review, over a journal and over PostgreSQL: see twice.py."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+import runner
+from fleet import cluster, filled
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = ("add_partner", "agreements", "explain", "html", "log", "outgoing", "replay", "report")
+
+
+class BothStores(unittest.TestCase):
+    """Whatever a journal answers, PostgreSQL does, to the last byte."""
+
+    nodes = 1
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pg = cls.enterClassContext(cluster.Cluster())
+        filled.schema(cls.pg)
+
+    def run_tests(self, name):
+        environment = dict(
+            os.environ, TLSWARD=os.path.join(HERE, "twice.py"), TWICE_PROGRAM=runner.TLSWARD,
+            TWICE_DATABASE=self.pg.conninfo(), TWICE_NODES=str(self.nodes),
+            TWICE_LOCK=os.path.join(self.pg.folder, "lock"),
+            PATH=cluster.programs() + ":" + os.environ["PATH"])
+        done = subprocess.run(
+            [sys.executable, os.path.join(runner.TOP, "tests", "tool", "test_%s.py" % name)],
+            env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, (done.stdout + done.stderr)[-20000:])
+
+
+class NodesAsOne(BothStores):
+    """The same sessions at three nodes are what they are at one."""
+
+    nodes = 3
+
+
+def add_tests():
+    for name in TESTS:
+        def test(self, name=name):
+            self.run_tests(name)
+        setattr(BothStores, "test_" + name, test)
+
+
+add_tests()

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""tlsward, asked twice: of a journal, and of PostgreSQL with the same rows in it.
+
+Tests of the review run over both stores with this as $TLSWARD. What a command that reads
+a journal answers is that of the journal, and a difference is a failure, with exit status
+99 and both answers on standard error. Other commands are just run. $TWICE_PROGRAM is the
+program, $TWICE_DATABASE a connection string of a superuser's, $TWICE_LOCK a file. With
+$TWICE_NODES=N the rows are those of N nodes, which had the same sessions among them.
+"""
+
+import fcntl
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+CHANGING = re.compile(r'"since":"[^"]*","until":"[^"]*"|^(Date|Message-ID): .*', re.M)
+READERS = ("add-partner", "explain", "log", "replay", "report")
+TABLES = ("record", "trouble", "rollup", "handshake", "delivery", "discarded", "watched",
+          "policies", "facts", "certificate", "cursor", "journal")
+
+
+class Script:
+    """Takes the place of a database for what fills one: its statements, to be run."""
+
+    def __init__(self):
+        self.text = ["BEGIN; TRUNCATE %s RESTART IDENTITY;\n" % ", ".join(
+            "tlsward." + table for table in TABLES)]
+        self.journals = -1
+
+    def psql(self, sql):
+        self.text.append(sql.rstrip("\n").rstrip(";") + (
+            "\n" if sql.endswith("\\.\n") else ";\n"))
+        self.journals += sql.startswith("INSERT INTO tlsward.journal ")
+        return self.journals
+
+
+def option(arguments, names):
+    """The value of an option and where it ends; (None, 0)."""
+    for i, word in enumerate(arguments):
+        for name in names:
+            if word == name and i + 1 < len(arguments):
+                return arguments[i + 1], i + 2
+            if word.startswith(name + "=") and name.startswith("--"):
+                return word[len(name) + 1:], i + 1
+    return None, 0
+
+
+def journal_of(arguments):
+    """The journal that is read, which is a file; or None."""
+    path, _ = option(arguments, ("--journal",))
+    if path is None:
+        settings, _ = option(arguments, ("-c", "--config"))
+        try:
+            with open(settings or "", encoding="utf-8") as text:
+                found = re.search(r'^\s*journal\s+"?([^"\n]+)', text.read(), re.M)
+        except (OSError, UnicodeDecodeError):
+            return None
+        path = found.group(1).strip() if found else None
+    path = re.sub("^sqlite:", "", path or "")
+    return path if os.path.isfile(path) else None
+
+
+def wanted(arguments):
+    """The journal of a command whose answer can be had from PostgreSQL, or None."""
+    if arguments[:1] == [] or arguments[0] not in READERS or sys.stdout.isatty() or \
+            {"--follow", "-f", "--node", "--mta", "--maillog"} & set(arguments):
+        return None
+    return journal_of(arguments[1:])
+
+
+def shares(count, nodes):
+    """A number as one of each node, the most for the first."""
+    return [count // nodes + (i < count % nodes) for i in range(nodes)]
+
+
+def split(table, rows, node, nodes):
+    """What of a table's rows a node had, where all nodes together had them."""
+    if table in ("record", "trouble"):
+        return [row for row in rows if row["id"] % nodes == node]
+    if table in ("certificate", "facts"):
+        return rows if node == 0 else []
+    kept = []
+    for row in rows:
+        parts = {name: shares(row[name], nodes)[node]
+                 for name in ("messages", "count", "records", "watched") if name in row}
+        if "name" in row:	# of the table watched
+            parts = {} if row["name"] in ("time", "line_time", "lag") else {
+                "value": shares(row["value"], nodes)[node]}
+        elif any(parts.values()) and "first" in row and node > 0:
+            parts["first"] = row["last"]
+        # The first node has the earliest message, the last one that has any the latest.
+        if any(parts.values()) or node == 0:
+            kept.append({**row, **parts})
+    return kept
+
+
+def fill(path, nodes):
+    """Makes the database one that this journal's rows, and no others, are in.
+
+    What went wrong, or None.
+    """
+    from fleet import filled	# pylint: disable=import-outside-toplevel
+    script = Script()
+    for node in range(nodes):
+        filled.fill(script, "mx%d" % (node + 1), path,
+                    part=lambda table, rows, node=node: split(table, rows, node, nodes))
+    done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d",
+                           os.environ["TWICE_DATABASE"]], input="".join(script.text) + "COMMIT;",
+                          capture_output=True, text=True, check=False)
+    return done.stderr if done.returncode != 0 else None
+
+
+def ask(arguments):
+    return subprocess.run([os.environ["TWICE_PROGRAM"], *arguments], capture_output=True,
+                          check=False)
+
+
+def plain(answer, path, name):
+    """An answer without what is to differ: what the journal is called, now, and chance."""
+    return [answer.returncode] + [
+        CHANGING.sub("", text.decode("utf-8", "replace").replace(name, path))
+        for text in (answer.stdout, answer.stderr)]
+
+
+def compare(arguments, path):
+    database = os.environ["TWICE_DATABASE"]
+    name = "postgresql:" + " ".join(re.findall(r"\b(?:host|port|dbname|user)=\S+", database))
+    why = fill(path, int(os.environ.get("TWICE_NODES", "1")))
+    for _ in range(3):	# a minute may end in between
+        first = ask(arguments)
+        other = ask([*arguments, "--journal", "postgresql:" + database])
+        answers = [plain(answer, path, name) for answer in (first, other)]
+        if why is None and answers[0] == answers[1]:
+            return first
+    sys.stderr.write("twice: %s\n%s\n--- of the journal\n%s\n--- of PostgreSQL\n%s\n" % (
+        " ".join(arguments), why or "", *("\n".join(map(str, each)) for each in answers)))
+    return subprocess.CompletedProcess([], 99, first.stdout, b"")
+
+
+def main():
+    path = wanted(sys.argv[1:])
+    if path is None:
+        os.execv(os.environ["TWICE_PROGRAM"], ["tlsward", *sys.argv[1:]])
+    with open(os.environ["TWICE_LOCK"], "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        answer = compare(sys.argv[1:], path)
+    sys.stdout.buffer.write(answer.stdout)
+    sys.stdout.buffer.flush()
+    sys.stderr.buffer.write(answer.stderr)
+    return answer.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
