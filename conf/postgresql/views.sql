@@ -465,7 +465,7 @@ COMMENT ON COLUMN tlsward.certificates.verified IS
 
 CREATE OR REPLACE VIEW tlsward.certificates_ending AS
 SELECT max(u.last) AS time, string_agg(DISTINCT u.node, ', ') AS node, u.agreement,
-    string_agg(DISTINCT u.host, ', ') AS hosts, u.cert_cn, u.cert_issuer, u.cert_fingerprint,
+    array_to_string((array_agg(DISTINCT u.host))[1:10], ', ') AS hosts, u.cert_cn, u.cert_issuer, u.cert_fingerprint,
     u.cert_not_after, sum(u.transactions)::bigint AS transactions
 FROM (SELECT c.*, coalesce(c.partner, c.domain) AS agreement,
         max(c.last) OVER (PARTITION BY coalesce(c.partner, c.domain)) AS newest
@@ -481,7 +481,7 @@ COMMENT ON COLUMN tlsward.certificates_ending.time IS 'When it was presented las
 COMMENT ON COLUMN tlsward.certificates_ending.node IS 'The hosts of ours that saw it.';
 COMMENT ON COLUMN tlsward.certificates_ending.agreement IS
     'The partner, else the sender''s domain.';
-COMMENT ON COLUMN tlsward.certificates_ending.hosts IS 'The hosts that presented it.';
+COMMENT ON COLUMN tlsward.certificates_ending.hosts IS 'Ten at most of the hosts that presented it.';
 
 -- ------------------------------------------------------------------------------------
 -- News
@@ -492,14 +492,15 @@ COMMENT ON COLUMN tlsward.certificates_ending.hosts IS 'The hosts that presented
 CREATE OR REPLACE VIEW tlsward.new_clear_text AS
 WITH lately AS MATERIALIZED (
     SELECT DISTINCT i.domain FROM tlsward.incoming i
-    WHERE i.time >= now() - interval '30 days' AND i.protocol = 'clear text'
+    WHERE i.time >= now() - interval '30 days' AND i.time < 'infinity'
+    AND i.protocol = 'clear text'
     AND NOT i.ours AND NOT i.exempt AND i.domain <> ''
 ), seen AS (
     SELECT i.domain, i.node, i.host, i.partner, i.first, i.last, i.transactions,
         i.protocol = 'clear text' AS clear
     FROM tlsward.incoming i JOIN lately l ON l.domain = i.domain
-    WHERE i.time >= now() - interval '120 days' AND NOT i.ours AND NOT i.exempt
-    AND (i.protocol = 'clear text' OR i.encrypted)
+    WHERE i.time >= now() - interval '120 days' AND i.time < 'infinity'
+    AND NOT i.ours AND NOT i.exempt AND (i.protocol = 'clear text' OR i.encrypted)
 ), runs AS (
     SELECT s.*, count(*) FILTER (WHERE s.clear) OVER (PARTITION BY s.domain
         ORDER BY s.first, s.clear, s.host, s.node
@@ -520,7 +521,8 @@ WITH lately AS MATERIALIZED (
 )
 SELECT n.first AS time, string_agg(DISTINCT c.node, ', ') AS node, n.domain,
     max(c.partner) AS partner, max(c.last) AS last, sum(c.transactions)::bigint AS messages,
-    n.tls_since, n.tls_messages, string_agg(DISTINCT c.host, ', ') AS hosts
+    n.tls_since, n.tls_messages,
+    array_to_string((array_agg(DISTINCT c.host))[1:10], ', ') AS hosts
 FROM news n JOIN clear c ON c.domain = n.domain AND c.run >= n.run
 WHERE n.first - n.tls_since >= interval '30 days' OR NOT EXISTS (
     SELECT FROM clear m WHERE m.domain = n.domain AND m.run > n.run
@@ -537,7 +539,8 @@ COMMENT ON COLUMN tlsward.new_clear_text.node IS 'The hosts of ours that it came
 COMMENT ON COLUMN tlsward.new_clear_text.last IS 'The last clear text.';
 COMMENT ON COLUMN tlsward.new_clear_text.messages IS 'In clear text since then.';
 COMMENT ON COLUMN tlsward.new_clear_text.tls_messages IS 'In TLS before, since tls_since.';
-COMMENT ON COLUMN tlsward.new_clear_text.hosts IS 'The hosts that sent it. Or it is forged.';
+COMMENT ON COLUMN tlsward.new_clear_text.hosts IS
+    'Ten at most of the hosts that sent it. Or it is forged.';
 
 -- ------------------------------------------------------------------------------------
 -- The nodes themselves
@@ -545,9 +548,11 @@ COMMENT ON COLUMN tlsward.new_clear_text.hosts IS 'The hosts that sent it. Or it
 
 CREATE OR REPLACE VIEW tlsward.nodes AS
 SELECT j.seen AS time, j.node, j.behind_rows, j.behind_since,
-    extract(epoch FROM greatest(now() - coalesce(j.behind_since, j.seen), interval '0'))
-        ::bigint AS lag_seconds,
-    to_timestamp(w.value / 1000.0) AS log_read, j.journal, j.journals
+    CASE WHEN isfinite(coalesce(j.behind_since, j.seen)) THEN extract(epoch FROM
+        greatest(now() - coalesce(j.behind_since, j.seen), interval '0'))::bigint END
+        AS lag_seconds,
+    CASE WHEN w.value BETWEEN 0 AND 253402300799999 THEN to_timestamp(w.value / 1000.0) END
+        AS log_read, j.journal, j.journals
 FROM (SELECT DISTINCT ON (o.node) o.*, count(*) OVER (PARTITION BY o.node) AS journals
     FROM tlsward.journal o ORDER BY o.node, o.seen DESC, o.number DESC) j
 LEFT JOIN tlsward.watched w ON w.journal = j.number AND w.name = 'line_time';

@@ -525,6 +525,33 @@ class Nodes(unittest.TestCase):
                 ["mx2", "c", "1", "40", "f", "t", "f", None],
                 ["mx3", "d", "1", "0", "f", "f", "t", None]])
 
+    def test_times_that_are_none(self):
+        """A clock was far off, or a row was damaged: the others are told."""
+        self.pg.psql("""
+            INSERT INTO tlsward.journal (node, journal, behind_rows, behind_since)
+                VALUES ('odd', 'e', 1, '-infinity'), ('odder', 'f', 1, 'infinity');
+            INSERT INTO tlsward.watched (journal, name, value)
+                SELECT number, 'line_time', 9223372036854775807 - number FROM tlsward.journal
+                WHERE node LIKE 'odd%';
+            INSERT INTO tlsward.record (time, id, node, journal, action, domain, tls_version)
+                SELECT t, 1, 'odd', 'e', 'accept', 'a.example', 'none' FROM unnest(ARRAY[
+                '-infinity', 'infinity', now() - interval '1 hour']::timestamptz[]) t;
+            INSERT INTO tlsward.facts (used, digest, domain, tls_version)
+                VALUES ('2026-01-01', 'x', 'a.example', 'TLSv1.3');
+            INSERT INTO tlsward.rollup (hour, journal, facts, messages, first, last)
+                SELECT t, 4, (SELECT max(id) FROM tlsward.facts), 30, 0, 0 FROM unnest(ARRAY[
+                '-infinity', 'infinity', now() - interval '1 day']::timestamptz[]) t""")
+        self.assertEqual(self.rows("SELECT node, lag_seconds, log_read FROM tlsward.nodes"
+                                   " WHERE node LIKE 'odd%' ORDER BY 1"),
+                         [["odd", None, None], ["odder", None, None]])
+        self.assertEqual(self.rows("SELECT domain, messages, tls_messages FROM"
+                                   " tlsward.new_clear_text"), [["a.example", "1", "30"]])
+        for view in VIEWS:
+            self.rows("SELECT * FROM tlsward." + view)
+        self.pg.psql("DELETE FROM tlsward.record; DELETE FROM tlsward.rollup;"
+                     "DELETE FROM tlsward.watched WHERE value > 9e18;"
+                     "DELETE FROM tlsward.journal WHERE node LIKE 'odd%'")
+
     def test_policies(self):
         """The last one, whatever the clock said."""
         self.assertEqual(self.rows(
