@@ -80,7 +80,7 @@ class Watched(MetricsCase):
         self.assertNotIn("tlsward_watch", fetch(self.port).text)
         database = sqlite3.connect(self.journal, isolation_level=None)
         self.addCleanup(database.close)
-        database.executemany("INSERT INTO watched VALUES (?, ?)", [
+        database.executemany("INSERT INTO watched (name, value) VALUES (?, ?)", [
             ("handshakes in no-common-version", 3), ("handshakes out unknown-ca", 1),
             ("deliveries sent TLSv1.3 verified", 5), ("lag", 90500), ("lines", 77),
             ("trouble deferred tls-not-offered", 2), ("time", 1790000000000)])
