@@ -167,10 +167,11 @@ class Filled(unittest.TestCase):
         journal.close()
 
     def report(self, node, since, until):
-        """The report of the node's own journal."""
-        folder = self.folders[node]
+        """The report of the node's own journal; with no node that of the fleet."""
+        folder = self.folders[node or "mx2"]
         done = runner.run("report", "--json", "--utc", "--journal",
-                          os.path.join(folder, "journal.db"), "--policy",
+                          os.path.join(folder, "journal.db") if node else
+                          "postgresql:" + self.pg.conninfo("reader"), "--policy",
                           os.path.join(folder, "policy.conf"), "--since", since,
                           "--until", until, cwd=folder)
         self.assertIn(done[0], (0, 1), done)
@@ -227,9 +228,9 @@ class Numbers(Filled):
                 | {"first": int(row[-2]), "last": int(row[-1])} for row in self.rows(
                     "SELECT %s, %s, (extract(epoch FROM min(first)) * 1000)::bigint,"
                     " (extract(epoch FROM max(last)) * 1000)::bigint FROM tlsward.agreements"
-                    " WHERE node = '%s' AND time >= '%s' AND time < '%s' GROUP BY %s" % (
-                        ", ".join(by), ", ".join("sum(%s)" % name for name in names), node,
-                        since, until, ", ".join(by)))]
+                    " WHERE node LIKE '%s' AND time >= '%s' AND time < '%s' GROUP BY %s" % (
+                        ", ".join(by), ", ".join("sum(%s)" % name for name in names),
+                        node or "%", since, until, ", ".join(by)))]
 
     def hold(self, agreement, side, rows):
         told, who = agreement[side], (agreement["name"], agreement["who"], side)
@@ -270,6 +271,17 @@ class Numbers(Filled):
         self.assertEqual(self.rows(
             "SELECT sum(would_be_refused), sum(messages) FROM tlsward.agreements"
             " WHERE agreement = 'rule policy.conf:6'"), [["1", "1"]])
+
+    def test_a_fleet(self):
+        """Both nodes, by the policy of the second: partners are known by their names."""
+        rows = self.counted(None, stamp(24 * 31), stamp(0))
+        partners = [each for each in self.report(None, stamp(24 * 31), stamp(0))["partners"]
+                    if each["name"] is not None]
+        self.assertIn("O'Neil \\ Sons", [each["name"] for each in partners])
+        for agreement in partners:
+            for side in ("in", "out"):
+                self.hold(agreement, side, [row for row in rows if row["direction"] == side
+                                            and is_of(row, agreement)])
 
     def test_totals(self):
         """In all; what several recipients were refused of is one transaction."""
