@@ -41,7 +41,7 @@
  */
 #define LOST_MAX 100000
 
-/* Once: so often it tries again what two did at the same time, or another one holds. */
+/* So often it tries again what two did at the same time or, once, another one holds. */
 #define TRIES 10
 #define TRY_MS 500
 
@@ -61,7 +61,8 @@ struct shipper {
 	bool silent;			/* that no answer came was said */
 	bool waiting_said;		/* that the journal cannot be read was said */
 	bool state_said;
-	int tries;
+	int tries;			/* after troubles that pass */
+	bool passing;			/* the last trouble was one of these */
 };
 
 static int64_t
@@ -294,14 +295,14 @@ ship_back_off(struct shipper *ship)
 	    BACKOFF_MAX_MS;
 }
 
-/* Whether two were in each other's way, as it happens. */
+/* Whether two were in each other's way, as it happens: that is tried again some times. */
 static bool
-ship_is_passing(const struct shipper *ship)
+ship_is_passing(struct shipper *ship)
 {
 	enum ship_trouble trouble = ship->target.trouble;
 
-	return trouble == SHIP_AGAIN || trouble == SHIP_OTHER ||
-	    (trouble == SHIP_BUSY && ship->options->once);
+	return (trouble == SHIP_AGAIN || trouble == SHIP_OTHER ||
+	    (trouble == SHIP_BUSY && ship->options->once)) && ship->tries++ < TRIES;
 }
 
 /* Once for each kind. */
@@ -328,7 +329,8 @@ ship_take_trouble(struct shipper *ship)
 		ship_target_close(target);
 		return;
 	}
-	if (!ship_is_passing(ship)) {
+	ship->passing = ship_is_passing(ship);
+	if (!ship->passing) {
 		ship_say_trouble(ship);
 		ship_note_error(ship, target->error);
 	}
@@ -511,30 +513,18 @@ ship_turn(struct shipper *ship)
 	return step;
 }
 
-/* What is no lasting trouble is tried again a few times. */
-static bool
-ship_once_again(struct shipper *ship)
-{
-	if (!ship_is_passing(ship))
-		return false;
-	if (++ship->tries == TRIES) {
-		ship_say_trouble(ship);
-		return false;
-	}
-	ship_pause(ship, TRY_MS);
-	return true;
-}
-
 static enum ship_end
 ship_once(struct shipper *ship)
 {
 	const struct ship_signals *signals = ship->options->signals;
 	enum ship_step step;
 
-	do
+	do {
 		step = ship_turn(ship);
-	while (!signals->ends && (step == SHIP_STEP_SENT || step == SHIP_STEP_SMALLER ||
-	    (step == SHIP_STEP_FAILED && ship_once_again(ship))));
+		if (step == SHIP_STEP_FAILED && ship->passing)
+			ship_pause(ship, TRY_MS);
+	} while (!signals->ends && (step == SHIP_STEP_SENT || step == SHIP_STEP_SMALLER ||
+	    (step == SHIP_STEP_FAILED && ship->passing)));
 	if (step == SHIP_STEP_NOTHING && !signals->ends)
 		return ship->state.refused > 0 ? SHIP_SOME_REFUSED : SHIP_ENDED;
 	if (signals->ends)

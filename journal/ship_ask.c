@@ -57,12 +57,12 @@ ship_target_fail(struct ship_target *target, enum ship_trouble trouble,
 	return false;
 }
 
-/* By PostgreSQL's error codes (its manual, appendix A), the longest that fits. */
+/* By PostgreSQL's error codes (its manual, appendix A); the first that fits. */
 static const struct {
 	const char *code;
 	enum ship_trouble trouble;
 } ask_codes[] = {
-	{ "40001", SHIP_AGAIN }, { "40P01", SHIP_AGAIN },
+	{ "40001", SHIP_AGAIN }, { "40P01", SHIP_AGAIN }, { "23514", SHIP_AGAIN },
 	{ "57014", SHIP_SLOW }, { "55P03", SHIP_SLOW },
 	{ "22", SHIP_REFUSED }, { "54", SHIP_REFUSED },
 	{ "28", SHIP_SETUP }, { "3D", SHIP_SETUP }, { "3F", SHIP_SETUP }, { "42", SHIP_SETUP },

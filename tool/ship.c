@@ -25,6 +25,7 @@
  * ------------------------------------------------------------------ */
 
 static struct ship_signals ship_signals;
+static volatile sig_atomic_t ship_untimely;	/* the exit status of an end on the way */
 
 /* Whenever it ends, nothing is lost: what waits for a name server need not be waited for. */
 static void
@@ -33,16 +34,17 @@ on_ship_signal(int number)
 	if (number == SIGHUP)
 		ship_signals.hurries = 1;
 	else if (ship_signals.connecting)
-		_exit(STATUS_FINE);
+		_exit(ship_untimely);
 	else
 		ship_signals.ends = 1;
 }
 
 static void
-take_ship_signals(void)
+take_ship_signals(bool once)
 {
 	struct sigaction action = { .sa_handler = on_ship_signal };
 
+	ship_untimely = once ? STATUS_TROUBLE : STATUS_FINE;
 	(void)sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGINT, &action, NULL);
@@ -185,7 +187,7 @@ ship_all(struct ship_run *run, const char *conninfo)
 		journal += 7;
 	tool_become_owner(journal, false);
 	if (name_database(conninfo, &name)) {
-		take_ship_signals();
+		take_ship_signals(run->once);
 		if (run->loaded.settings->log == SETTINGS_LOG_SYSLOG)
 			openlog("tlsward-ship", LOG_PID, run->loaded.settings->syslog_facility);
 		status = ship_from(run, journal, conninfo, name.text);

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -474,6 +475,61 @@ class Hanging(ShipCase):
                     "PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 self.assertEqual((busy, log, moved), (0, 0, 0))
         self.await_all(written)
+
+
+class Dumb(ShipCase):
+    """What takes connections, and never says a word."""
+
+    def setUp(self):
+        super().setUp()
+        self.dumb = socket.socket()
+        self.addCleanup(self.dumb.close)
+        self.dumb.bind(("127.0.0.1", 0))
+        self.dumb.listen(5)
+        self.to = "postgresql:host=127.0.0.1 port=%d user=x dbname=x connect_timeout=2" % \
+            self.dumb.getsockname()[1]
+        self.configure()
+        self.writer(20)
+
+    def test_once(self):
+        status, said = self.once()
+        self.assertEqual(status, 2)
+        self.assertIn("timeout expired", said)
+
+    def test_an_end_while_it_connects(self):
+        ship = self.start()
+        asked, _ = self.dumb.accept()
+        self.end(ship)
+        asked.close()
+
+
+class Secure(ShipCase):
+    """TLS and passwords are libpq's."""
+
+    settings = {"tls": True, "hba": [cluster.SECURE_TLS]}
+
+    def test_a_password_file(self):
+        self.pg.psql("ALTER ROLE %s PASSWORD 'geheim'" % both.WRITER)
+        passwords = os.path.join(self.folder, "pgpass")
+        written = self.writer(100)
+        for password, status in (("falsch", 2), ("geheim", 0)):
+            with open(passwords, "w", encoding="utf-8") as out:
+                out.write("*:*:*:*:%s\n" % password)
+            os.chmod(passwords, 0o600)
+            self.to = both.to(self.pg, tcp=True, passfile=passwords)
+            self.configure()
+            found, said = self.once()
+            self.assertEqual(found, status, said)
+            self.assertNotIn("geheim", said)
+        self.agree(written)
+
+    def test_a_certificate_of_somebody_else(self):
+        self.writer(20)
+        self.to = both.to(self.pg, tcp=True, sslrootcert=os.path.join(self.folder, "none"))
+        self.configure()
+        status, said = self.once()
+        self.assertEqual(status, 2)
+        self.assertIn("root certificate", said)
 
 
 class Full(ShipCase):
