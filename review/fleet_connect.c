@@ -103,12 +103,18 @@ ask_fleet(struct fleet *fleet, const char *sql, char error[REVIEW_ERROR_MAX])
 	return NULL;
 }
 
-/* Names of ours are qualified; those of PostgreSQL cannot be taken by others'. */
+/*
+ * Names of ours are qualified; those of PostgreSQL cannot be taken by others'. Rows move
+ * from default partitions into others: not while this reads, nor between the moment that it
+ * reads and the plan of a question. LOCK does not set that moment.
+ */
 static bool
 begin_reading(struct fleet *fleet, char error[REVIEW_ERROR_MAX])
 {
 	PGresult *result = ask_fleet(fleet, "SET search_path = pg_catalog; SET jit = off;"
-	    " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", error);
+	    " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE"
+	    " tlsward.record_default, tlsward.trouble_default, tlsward.rollup_default,"
+	    " tlsward.handshake_default, tlsward.delivery_default IN ACCESS SHARE MODE", error);
 
 	PQclear(result);
 	return result != NULL;

@@ -36,7 +36,7 @@ struct fleet_block {
 	unsigned used;			/* when, by fleet->uses */
 	int readers;
 };
-#define FLEET_BLOCKS 128
+#define FLEET_BLOCKS 512
 #define FLEET_BLOCK_ROWS 512
 
 struct fleet {

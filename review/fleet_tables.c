@@ -88,13 +88,17 @@ const struct fleet_table fleet_tables[] = {
 	    .where = WANTED, .group = "why", .rows = 3 },
 	{ .name = "watched", .of = { "watched" }, .from = "tlsward.watched",
 	    .where = WANTED, .group = "name", .rows = 10 },
-	/* Of nodes whose shipper was there within a day: others are gone, or not known of. */
+	/*
+	 * What each node's newest journal was told last, in the order of that: a clock may go
+	 * back. A node whose shipper was not there for a day is gone, or not known of.
+	 */
 	{ .name = "running",
 	    .declared = "node TEXT PRIMARY KEY, digest TEXT, file TEXT, since INTEGER",
 	    .from = "(SELECT DISTINCT ON (node) node, digest, file, since"
 	    " FROM tlsward.policies JOIN tlsward.journal ON number = policies.journal"
 	    " WHERE number = ANY ($1) AND seen > now() - interval '1 day'"
-	    " ORDER BY node, since DESC) AS running", .where = "true", .rows = 50 },
+	    " ORDER BY node, number DESC, changed DESC) AS running", .where = "true",
+	    .rows = 50 },
 	{ .name = NULL },
 };
 

@@ -42,6 +42,7 @@ struct agreement_work {
 	int rank;			/* of the rule whose place and state it has */
 	struct review_agreement *shown;	/* in the end; NULL: it is not */
 	int64_t refused_id, would_id;	/* of record */
+	int64_t refused_ms, would_ms;	/* its time: so it is found sooner */
 	/* Of the last days: */
 	int64_t recent_met, recent_would;
 	bool regressed;			/* a host that met it would have been refused */

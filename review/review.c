@@ -100,6 +100,40 @@ take_discarded(struct review *review, sqlite3_stmt *row)
 	};
 }
 
+static void
+take_running(struct review *review, sqlite3_stmt *row)
+{
+	struct review_running *grown = realloc(review->running,
+	    (review->running_count + 1) * sizeof(*grown));
+
+	if (grown == NULL) {
+		review->keep->failed = true;
+		return;
+	}
+	review->running = grown;
+	grown[review->running_count++] = (struct review_running){
+		.node = review_text(review, review_column(row, 0)),
+		.digest = review_text(review, review_column(row, 1)),
+		.file = review_text(review, review_column(row, 2)),
+		.since_ms = sqlite3_column_int64(row, 3)
+	};
+}
+
+/* The policies that nodes run, where these are not all the same. */
+static int
+read_running(struct review *review)
+{
+	int result = !review_is_fleet(review->keep->db) ? SQLITE_DONE : review_each(review,
+	    "SELECT node, digest, file, since FROM running WHERE digest IS NOT NULL"
+	    " ORDER BY digest, node", take_running);
+
+	/* The texts are in one table: the same text is the same pointer. */
+	if (review->running_count > 0 && review->running[0].digest ==
+	    review->running[review->running_count - 1].digest)
+		review->running_count = 0;
+	return result;
+}
+
 /* All of it, in one read transaction. SQLITE_DONE is success. */
 static int
 read_all(struct review *review)
@@ -123,6 +157,8 @@ read_all(struct review *review)
 	if (result == SQLITE_DONE)
 		result = review_each(review, "SELECT why, records, messages, last, watched"
 		    " FROM discarded ORDER BY why", take_discarded);
+	if (result == SQLITE_DONE)
+		result = read_running(review);
 	return review->keep->failed ? SQLITE_NOMEM : result;
 }
 
@@ -224,6 +260,7 @@ review_free(struct review **review)
 	free((*review)->handshakes);
 	free((*review)->buckets);
 	free((*review)->discarded);
+	free((*review)->running);
 	free_keep((*review)->keep);
 	free(*review);
 	*review = NULL;

@@ -243,6 +243,12 @@ struct review_handshake {
 /* So many handshakes without an agreement are told apart, those with the most. */
 #define REVIEW_STRANGERS_MAX 1000
 
+/* A policy that nodes of a fleet run. */
+struct review_running {
+	const char *node, *digest, *file;	/* NULL: unknown */
+	int64_t since_ms;
+};
+
 /* What is no longer in the journal, or never got into it. */
 struct review_discarded {
 	const char *why;		/* "age", "size", "memory" */
@@ -271,6 +277,9 @@ struct review {
 	size_t handshake_count;
 	struct review_discarded *discarded;
 	size_t discarded_count;
+	/* By digest, then by node, where the nodes run different policies now; else none. */
+	struct review_running *running;
+	size_t running_count;
 	struct review_keep *keep;	/* what the strings are in */
 };
 

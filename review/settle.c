@@ -14,7 +14,7 @@
 static const char settle_record_sql[] =
     "SELECT tls_version, cipher, bits, client_name, client_addr, helo, \"from\", \"to\","
     " queue_id, time, reply, action, reason, failed, rule, would, would_reason,"
-    " would_failed, would_rule FROM record WHERE id = ?1";
+    " would_failed, would_rule FROM record WHERE id = ?1 AND time = ?2";
 
 enum {
 	SHOWN_NAME = 3, SHOWN_ADDRESS, SHOWN_HELO, SHOWN_FROM, SHOWN_TO, SHOWN_QUEUE,
@@ -53,14 +53,15 @@ fill_shown(struct review *review, sqlite3_stmt *row, bool would,
 }
 
 static int
-settle_session(struct review *review, sqlite3_stmt *row, int64_t id, bool would,
-    struct review_session *session)
+settle_session(struct review *review, sqlite3_stmt *row, int64_t id, int64_t time_ms,
+    bool would, struct review_session *session)
 {
 	int result;
 
 	if (id == 0)
 		return SQLITE_DONE;
 	(void)sqlite3_bind_int64(row, 1, id);
+	(void)sqlite3_bind_int64(row, 2, time_ms);
 	result = sqlite3_step(row);
 	if (result == SQLITE_ROW) {
 		fill_shown(review, row, would, session);
@@ -81,10 +82,10 @@ settle_sessions(struct review *review)
 	for (size_t i = 0; i < review->agreement_count && result == SQLITE_DONE; i++) {
 		const struct agreement_work *work = &review->keep->agreement_work[i];
 
-		result = settle_session(review, row, work->refused_id, false,
+		result = settle_session(review, row, work->refused_id, work->refused_ms, false,
 		    &review->agreements[i].last_refused);
 		if (result == SQLITE_DONE)
-			result = settle_session(review, row, work->would_id, true,
+			result = settle_session(review, row, work->would_id, work->would_ms, true,
 			    &review->agreements[i].last_would);
 	}
 	(void)sqlite3_finalize(row);

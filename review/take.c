@@ -82,11 +82,14 @@ note_failure(struct review *review, uint32_t number, const struct row_event *eve
 	struct agreement_work *work = &review->keep->agreement_work[number];
 	size_t at = bucket_at(review, event->first_ms);
 
-	if (would && review_is_would(event))
+	if (would && review_is_would(event)) {
 		work->would_id = event->record;
+		work->would_ms = event->first_ms;
+	}
 	if (!event->refused)
 		return;
 	work->refused_id = event->record;
+	work->refused_ms = event->first_ms;
 	if (agreement->refused_over_time == NULL && review->bucket_count > 0) {
 		agreement->refused_over_time = calloc(review->bucket_count,
 		    sizeof(*agreement->refused_over_time));

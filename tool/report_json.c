@@ -303,6 +303,34 @@ put_discarded(struct tree *tree, const struct review *report)
 	tree_close(tree);
 }
 
+/* Which policies nodes of a fleet run, where they run different ones; by digest. */
+static void
+put_policies(struct tree *tree, const struct review *report)
+{
+	const struct review_running *row = report->running;
+
+	if (report->running_count == 0)
+		return;
+	tree_open_array(tree, "policies");
+	for (size_t i = 0; i < report->running_count;) {
+		const char *digest = row[i].digest;
+
+		tree_open_object(tree, NULL);
+		tree_text(tree, "digest", digest);
+		tree_open_array(tree, "nodes");
+		for (; i < report->running_count && row[i].digest == digest; i++) {
+			tree_open_object(tree, NULL);
+			tree_text(tree, "node", row[i].node);
+			tree_text(tree, "file", row[i].file);
+			tree_time(tree, "since", row[i].since_ms);
+			tree_close(tree);
+		}
+		tree_close(tree);
+		tree_close(tree);
+	}
+	tree_close(tree);
+}
+
 /* The flat members are those of what came in. */
 static void
 put_totals(struct tree *tree, const struct review *report)
@@ -369,6 +397,7 @@ report_json_tail(struct tree *tree, const struct report_view *view)
 {
 	tree_number(tree, "others", view->report->others);
 	put_discarded(tree, view->report);
+	put_policies(tree, view->report);
 }
 
 /* Some members alone, as text, without brackets. */

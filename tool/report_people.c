@@ -106,6 +106,41 @@ mark_discarded(struct tree *tree, const struct review *report)
 			tree->failed = true;
 }
 
+/* So much of a policy's digest tells it from others, and so many of its nodes are named. */
+#define DIGEST_SHOWN 12
+#define NODES_SHOWN 5
+
+/* The policies of "policies", for a sentence. */
+static void
+put_running(struct tree *tree)
+{
+	json_t *all = json_object_get(tree_innermost(tree), "policies"), *policy, *nodes;
+	size_t i, shown;
+
+	if (all == NULL)
+		return;
+	tree_open_object(tree, "running");
+	tree_number(tree, "count", (int64_t)json_array_size(all));
+	tree_open_array(tree, "list");
+	json_array_foreach(all, i, policy) {
+		const char *digest = json_string_value(json_object_get(policy, "digest"));
+
+		nodes = json_object_get(policy, "nodes");
+		shown = json_array_size(nodes) < NODES_SHOWN ? json_array_size(nodes) : NODES_SHOWN;
+		tree_open_object(tree, NULL);
+		tree_value(tree, "digest", digest == NULL ? json_null() : json_stringn(digest,
+		    strnlen(digest, DIGEST_SHOWN)));
+		tree_number(tree, "more", (int64_t)(json_array_size(nodes) - shown));
+		tree_open_array(tree, "nodes");
+		for (size_t j = 0; j < shown; j++)
+			tree_value(tree, NULL, json_incref(json_array_get(nodes, j)));
+		tree_close(tree);
+		tree_close(tree);
+	}
+	tree_close(tree);
+	tree_close(tree);
+}
+
 bool
 report_is_empty(const struct review *report)
 {
@@ -125,6 +160,7 @@ report_people_head(struct tree *tree, const struct report_view *view)
 	tree_flag(tree, "empty", report_is_empty(report));
 	report_json_tail(tree, view);
 	mark_discarded(tree, report);
+	put_running(tree);
 }
 
 /* ------------------------------------------------------------------ *

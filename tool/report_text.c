@@ -366,6 +366,7 @@ head_values(const struct report_view *view)
 	put_answer_side(&tree, "in", &review->in);
 	put_answer_side(&tree, "out", &sent);
 	tree_text(&tree, "meant", view->meant);
+	points += review->running_count;
 	tree_flag(&tree, "well", points == 0 && !report_is_empty(review));
 	tree_flag(&tree, "watched", view->watched);
 	tree_flag(&tree, "single", view->only != NULL || review->domain != NULL);

@@ -19,6 +19,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
+# As the caller has it: what is imported below changes the time zone.
+ENVIRONMENT = dict(os.environ)
 CHANGING = re.compile(r'"since":"[^"]*","until":"[^"]*"|^(Date|Message-ID): .*', re.M)
 READERS = ("add-partner", "explain", "log", "replay", "report")
 TABLES = ("record", "trouble", "rollup", "handshake", "delivery", "discarded", "watched",
@@ -118,19 +120,26 @@ def fill(path, nodes):
 
 def ask(arguments):
     return subprocess.run([os.environ["TWICE_PROGRAM"], *arguments], capture_output=True,
-                          check=False)
+                          env=ENVIRONMENT, check=False)
 
 
 def plain(answer, path, name):
     """An answer without what is to differ: what the journal is called, now, and chance."""
-    return [answer.returncode] + [
-        CHANGING.sub("", text.decode("utf-8", "replace").replace(name, path))
-        for text in (answer.stdout, answer.stderr)]
+    texts = []
+    for text in (answer.stdout, answer.stderr):
+        text = text.decode("utf-8", "replace")
+        if path in text or "postgresql:" in text:	# lines are folded elsewhere
+            text = " ".join(text.split()).replace(name, path)
+        texts.append(CHANGING.sub("", text))
+    return [answer.returncode, *texts]
 
 
 def compare(arguments, path):
     database = os.environ["TWICE_DATABASE"]
     name = "postgresql:" + " ".join(re.findall(r"\b(?:host|port|dbname|user)=\S+", database))
+    first = ask(arguments)
+    if first.returncode == 2:	# a call, or a file, that is wrong
+        return first
     why = fill(path, int(os.environ.get("TWICE_NODES", "1")))
     for _ in range(3):	# a minute may end in between
         first = ask(arguments)
@@ -138,8 +147,11 @@ def compare(arguments, path):
         answers = [plain(answer, path, name) for answer in (first, other)]
         if why is None and answers[0] == answers[1]:
             return first
-    sys.stderr.write("twice: %s\n%s\n--- of the journal\n%s\n--- of PostgreSQL\n%s\n" % (
-        " ".join(arguments), why or "", *("\n".join(map(str, each)) for each in answers)))
+    said = "twice: %s\n%s\n--- of the journal\n%s\n--- of PostgreSQL\n%s\n" % (
+        " ".join(arguments), why or "", *("\n".join(map(str, each)) for each in answers))
+    with open(os.environ["TWICE_LOCK"] + ".log", "a", encoding="utf-8") as log:
+        log.write(said)
+    sys.stderr.write(said)
     return subprocess.CompletedProcess([], 99, first.stdout, b"")
 
 
