@@ -263,6 +263,6 @@ const struct command command_ship = {
 	    "What was sent is known in the database: nothing is sent twice, or left out,\n"
 	    "whoever is killed. SIGHUP tries at once what is waited for.\n",
 	.examples =
-	    "  tlsward ship --schema | psql -v ON_ERROR_STOP=1 \"dbname=tlsward\"\n"
+	    "  tlsward ship --schema | psql dbname=tlsward\n"
 	    "  tlsward ship --once\n",
 };

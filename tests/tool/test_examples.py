@@ -27,9 +27,17 @@ words = sys.argv[1:]
 operand = any(not word.startswith("-") for word in words[1:])
 if words[0] not in ("diff", "import") and not (words[0] == "check" and operand):
     words[1:1] = ["-c", %(folder)r + "/tlsward.conf"]
+if words[0] == "ship" and "--schema" not in words:
+    print("There is no PostgreSQL here: tests/fleet has one.")
+    sys.exit()
 if "--follow" in words:
     words += ["-n", "1", "--since", "2020-01-01"]
 os.execv(%(tlsward)r, [%(tlsward)r] + words)
+""",
+    "psql": """import sys
+lines = sys.stdin.read().split("\\n")
+print(lines[-2])
+sys.exit("BEGIN;" not in lines or lines[-2:] != ["COMMIT;", ""])
 """,
     "systemctl": """import sys
 print(" ".join(sys.argv[1:]))
