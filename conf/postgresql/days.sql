@@ -141,7 +141,8 @@ BEGIN
 	LOOP
 		SELECT t.day INTO which FROM tlsward.touched AS t
 		LEFT JOIN tlsward.summarized AS s ON s.day = t.day
-		WHERE t.day < date_trunc('day', now(), 'UTC') AND t.day <> ALL (done)
+		WHERE t.day < date_trunc('day', now(), 'UTC') AND isfinite(t.day)
+			AND t.day <> ALL (done)
 		GROUP BY t.day, s.version
 		HAVING s.version IS DISTINCT FROM sum(t.version)::bigint
 		ORDER BY t.day DESC LIMIT 1;
