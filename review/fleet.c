@@ -249,6 +249,29 @@ sql_fleet_trouble(sqlite3_context *context, int count, sqlite3_value **values)
 	sqlite3_result_text(context, fleet->trouble, -1, SQLITE_TRANSIENT);
 }
 
+/*
+ * fleet_sum(FROM, TO, SINCE, UNTIL, HOURLY FROM, HOURLY TO, DAILY, DOMAIN, CUT...), for
+ * SQL. Of one node there are no summaries.
+ */
+static void
+sql_fleet_sum(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct fleet *fleet = sqlite3_user_data(context);
+	struct fleet_summed asked = {
+		.from = sqlite3_value_int64(values[0]), .to = sqlite3_value_int64(values[1]),
+		.since = sqlite3_value_int64(values[2]), .until = sqlite3_value_int64(values[3]),
+		.hourly_from = sqlite3_value_int64(values[4]),
+		.hourly_to = sqlite3_value_int64(values[5]),
+		.daily = sqlite3_value_int(values[6]) != 0,
+		.domain = (const char *)sqlite3_value_text(values[7])
+	};
+
+	for (int i = 8; i < count && i < 8 + FLEET_CUTS; i++)
+		asked.cuts[i - 8] = sqlite3_value_int64(values[i]);
+	sqlite3_result_int(context, fleet->parameters[FLEET_NODE] != NULL ? 0 :
+	    fleet_sum(fleet, &asked));
+}
+
 static void
 free_fleet(void *fleet)
 {
@@ -292,6 +315,9 @@ fleet_open(const char *path, const char *node, char error[REVIEW_ERROR_MAX])
 	if (result == SQLITE_OK)
 		result = sqlite3_create_function(db, "fleet_trouble", 0, SQLITE_UTF8, fleet,
 		    sql_fleet_trouble, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_create_function(db, "fleet_sum", 8 + FLEET_CUTS, SQLITE_UTF8 |
+		    SQLITE_DIRECTONLY, fleet, sql_fleet_sum, NULL, NULL);
 	if (result == SQLITE_OK)
 		result = make_tables(db);
 	if (result == SQLITE_OK)

@@ -278,6 +278,7 @@ fleet_free(struct fleet **fleet)
 	PQfinish((*fleet)->connection);
 	for (int i = 0; i < FLEET_PARAMETERS; i++)
 		free((*fleet)->parameters[i]);
+	fleet_sum_clear(*fleet);
 	free((*fleet)->name);
 	free(*fleet);
 	*fleet = NULL;

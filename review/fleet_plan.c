@@ -267,8 +267,10 @@ write_plan(struct plan *plan)
 	    plan->values > 0 ? plan->letters.text : "-");
 	buffer_string(&sql, distinct ? "SELECT DISTINCT " : "SELECT ");
 	add_columns(plan, &sql, &more);
-	buffer_format(&sql, " FROM %s%s WHERE %s%s", table->from,
-	    more ? table->more_from : "", table->where,
+	buffer_string(&sql, " FROM ");
+	buffer_string(&sql, table->from != NULL ? table->from :
+	    plan->vtab->fleet->summed[table->made]);
+	buffer_format(&sql, "%s WHERE %s%s", more ? table->more_from : "", table->where,
 	    plan->where.length > 0 ? plan->where.text : "");
 	if (table->group != NULL)
 		buffer_format(&sql, " GROUP BY %s%s", table->group, more ? table->more_group : "");

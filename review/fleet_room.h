@@ -47,6 +47,7 @@ struct fleet {
 	unsigned cursors;		/* how many there were: a name for the next */
 	unsigned uses;
 	struct fleet_block blocks[FLEET_BLOCKS];
+	char *summed[2];		/* the questions behind "summed", "summed_total" */
 };
 
 /* The parameters' types, as PostgreSQL numbers them, which never change. */
@@ -104,7 +105,8 @@ struct fleet_table {
 	const char *name;
 	const char *of[3];	/* the journal's tables whose columns it has; or: */
 	const char *declared;	/* what it has; the first column is its key */
-	const char *from, *where, *group;
+	const char *from, *where, *group;	/* from NULL: fleet->summed[made] */
+	int made;
 	/* Where columns of of[2] are asked for, too: */
 	const char *more_from, *more_group;
 	double rows;		/* a guess of how many */
@@ -136,6 +138,31 @@ struct fleet_vtab {
 	struct fleet_field fields[FLEET_FIELDS_MAX];
 	int count;
 };
+
+/* ------------------------------------------------------------------ *
+ * Roll-ups that PostgreSQL adds up
+ * ------------------------------------------------------------------ */
+
+#define FLEET_CUTS 6
+
+/* What is to be added up. Times are hours since the epoch. */
+struct fleet_summed {
+	int64_t from, to;
+	int64_t since, until;		/* of the period; "until" is not in it */
+	int64_t hourly_from, hourly_to;	/* where each hour is a row of its own */
+	bool daily;			/* each day is */
+	const char *domain;		/* as a review has it; NULL: all */
+	int64_t cuts[FLEET_CUTS];	/* nothing is put together across these */
+};
+
+/*
+ * Makes the tables "summed" (roll-ups, in the order of (first, summed) as good as those of
+ * each hour and journal) and "summed_total" (what of these is not "charted", by day and
+ * by TLS). Returns how many whole days are read by a summary; 0: none, and there
+ * are no such tables; -1: it failed, see "trouble", or memory is short.
+ */
+int fleet_sum(struct fleet *fleet, const struct fleet_summed *asked);
+void fleet_sum_clear(struct fleet *fleet);
 
 /* ------------------------------------------------------------------ *
  * Questions

@@ -103,6 +103,19 @@ drop_mixer(struct review *review, struct sender_history *history)
 	history->sender = INTERN_NONE;
 }
 
+/*
+ * The last in clear text is that of the row which ends last, whatever rows were put
+ * together; of two that end together one or the other, but always the same.
+ */
+static bool
+is_last(const struct review_fall_back *news, const struct session_facts *session,
+    int64_t last_ms)
+{
+	if (last_ms != news->last_ms || news->host == NULL)
+		return last_ms >= news->last_ms;
+	return session->host != NULL && strcmp(session->host, news->host) >= 0;
+}
+
 static void
 follow_clear(struct review *review, struct sender_history *history,
     const struct session_facts *session, const struct row_event *event)
@@ -126,6 +139,8 @@ follow_clear(struct review *review, struct sender_history *history,
 		return;
 	news = keep->sender_list[history->sender].new_clear_text;
 	news->messages += event->own;
+	if (!is_last(news, session, event->last_ms))
+		return;
 	news->last_ms = event->last_ms;
 	news->host = session->host;
 	news->network = session->network;
@@ -182,9 +197,14 @@ follow_host(struct review *review, uint32_t agreement, const struct session_fact
 {
 	struct review_keep *keep = review->keep;
 	struct agreement_work *work = &keep->agreement_work[agreement];
-	bool recent = event->last_ms >= keep->recent_ms && event->first_ms <= keep->now_ms;
+	int64_t since_ms = keep->recent_ms;
+	bool recent;
 	struct host_row *row;
 
+	/* Roll-ups may be a day's: of these it is the day that counts. */
+	if (event->record == 0)
+		since_ms -= since_ms % (24 * JOURNAL_HOUR_MS);
+	recent = event->last_ms >= since_ms && event->first_ms <= keep->now_ms;
 	if (review->agreements[agreement].state != STATE_MONITORED ||
 	    (!met && !recent) || (row = host_row(keep, agreement, session->host)) == NULL)
 		return;

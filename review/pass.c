@@ -22,17 +22,22 @@ enum pass_column {
 	PASS_DOMAIN, PASS_NULL, PASS_STRENGTH, PASS_VERIFIED = PASS_STRENGTH + 3,
 	PASS_CERTIFICATE, PASS_OURS = PASS_CERTIFICATE + 7, PASS_NAME, PASS_NETWORK,
 	PASS_ADDRESS, PASS_RULE, PASS_KIND, PASS_WHO, PASS_VIA, PASS_PARTNER,
-	/* Of facts alone: */
-	PASS_EXEMPTION,
+	/* Of facts alone, and behind these what a fleet adds up: */
+	PASS_EXEMPTION, PASS_SUMMED,
 	/* Of records alone: */
 	PASS_ID = PASS_EXEMPTION, PASS_TIME, PASS_FROM, PASS_TO, PASS_SESSION, PASS_ACTION, PASS_REASON,
 	PASS_WOULD, PASS_WOULD_REASON, PASS_WOULD_RULE, PASS_EXEMPTED
 };
 
-static const char pass_facts_sql[] =
-    "SELECT " PASS_COLUMNS("null_sender IS NOT NULL", "authenticated",
-    "client_network, client_address") ", exemption IS NOT NULL FROM facts LEFT JOIN certificate"
+#define PASS_FACTS "SELECT " PASS_COLUMNS("null_sender IS NOT NULL", "authenticated", \
+	"client_network, client_address") ", exemption IS NOT NULL"
+
+static const char pass_facts_sql[] = PASS_FACTS " FROM facts LEFT JOIN certificate"
     " ON certificate.id = facts.certificate WHERE facts.id = ?1";
+
+/* What stands behind the columns of facts is as in PASS_ROLLUPS. */
+static const char pass_summed_sql[] = PASS_FACTS ", summed, first, last, messages,"
+    " client_addr, charted FROM summed ORDER BY first, summed";
 
 static const char pass_records_sql[] =
     "SELECT " PASS_COLUMNS("\"from\" = '<>'", "sasl_username", "NULL, client_addr")
@@ -159,10 +164,19 @@ read_session(struct review *review, sqlite3_stmt *row, bool is_record,
 	read_parties(review, row, is_record, session);
 }
 
+/* What the rows are read by, and where they are. */
+struct pass {
+	sqlite3_stmt *rollups, *records;
+	sqlite3_stmt *facts;		/* NULL: the first row of a set has its columns, too */
+	int at;				/* the first column of PASS_ROLLUPS' */
+	int rollup, record;		/* SQLITE_ROW: there is one; or how it ended */
+};
+
 /* The facts numbered "id", read the first time; INTERN_NONE: an error. */
 static uint32_t
-pass_facts(struct review *review, sqlite3_stmt *by_id, int64_t id, int *result)
+pass_facts(struct review *review, const struct pass *pass, int64_t id, int *result)
 {
+	sqlite3_stmt *row = pass->facts != NULL ? pass->facts : pass->rollups;
 	struct review_keep *keep = review->keep;
 	bool added;
 	uint32_t number;
@@ -173,16 +187,19 @@ pass_facts(struct review *review, sqlite3_stmt *by_id, int64_t id, int *result)
 	    &added);
 	if (!added)
 		return number;
-	(void)sqlite3_bind_int64(by_id, 1, id);
-	*result = sqlite3_step(by_id);
+	if (pass->facts != NULL) {
+		(void)sqlite3_bind_int64(row, 1, id);
+		*result = sqlite3_step(row);
+	} else
+		*result = SQLITE_ROW;
 	if (*result == SQLITE_ROW) {
 		keep->sessions[number].id = id;
-		read_session(review, by_id, false, &keep->sessions[number]);
-		keep->sessions[number].exempt = sqlite3_column_int(by_id, PASS_EXEMPTION) != 0;
+		read_session(review, row, false, &keep->sessions[number]);
+		keep->sessions[number].exempt = sqlite3_column_int(row, PASS_EXEMPTION) != 0;
 		*result = SQLITE_OK;
 	} else if (*result == SQLITE_DONE)
 		*result = SQLITE_CORRUPT;
-	(void)sqlite3_reset(by_id);
+	(void)sqlite3_reset(pass->facts);
 	return *result == SQLITE_OK && !keep->failed ? number : INTERN_NONE;
 }
 
@@ -190,20 +207,15 @@ pass_facts(struct review *review, sqlite3_stmt *by_id, int64_t id, int *result)
  * Roll-ups
  * ------------------------------------------------------------------ */
 
-/* What the rows are read by, and where they are. */
-struct pass {
-	sqlite3_stmt *rollups, *facts, *records;
-	int rollup, record;		/* SQLITE_ROW: there is one; or how it ended */
-};
-
 static void
 pass_rollup(struct review *review, struct pass *pass)
 {
 	const struct session_facts *session;
-	int64_t messages = sqlite3_column_int64(pass->rollups, 3);
+	int64_t messages = sqlite3_column_int64(pass->rollups, pass->at + 3);
 	int result = SQLITE_OK;
-	uint32_t facts = pass_facts(review, pass->facts,
-	    sqlite3_column_int64(pass->rollups, 0), &result);
+	uint32_t facts = pass_facts(review, pass,
+	    sqlite3_column_int64(pass->rollups, pass->at), &result);
+	const char *address = review_column(pass->rollups, pass->at + 4);
 
 	if (facts == INTERN_NONE) {
 		pass->rollup = result == SQLITE_OK ? SQLITE_NOMEM : result;
@@ -211,11 +223,14 @@ pass_rollup(struct review *review, struct pass *pass)
 	}
 	session = &review->keep->sessions[facts];
 	review_take(review, session, &(struct row_event){
-		.first_ms = sqlite3_column_int64(pass->rollups, 1),
-		.last_ms = sqlite3_column_int64(pass->rollups, 2),
+		.first_ms = sqlite3_column_int64(pass->rollups, pass->at + 1),
+		.last_ms = sqlite3_column_int64(pass->rollups, pass->at + 2),
 		.messages = messages, .own = messages, .applied = messages,
 		.exempt = session->exempt, .would_by = INTERN_NONE,
-		.address = review_address_find(review, review_column(pass->rollups, 4))
+		.address = review_address_find(review, address != NULL ? address :
+		    session->address),
+		.uncharted = pass->facts == NULL &&
+		    sqlite3_column_int(pass->rollups, pass->at + 5) == 0
 	});
 	pass->rollup = sqlite3_step(pass->rollups);
 }
@@ -329,39 +344,109 @@ pass_all(struct review *review, struct pass *pass)
 	pass->rollup = sqlite3_step(pass->rollups);
 	pass->record = sqlite3_step(pass->records);
 	while (pass->rollup == SQLITE_ROW && !review->keep->failed) {
-		pass_records(review, pass, sqlite3_column_int64(pass->rollups, 1));
+		pass_records(review, pass,
+		    sqlite3_column_int64(pass->rollups, pass->at + 1));
 		if (!review->keep->failed)
 			pass_rollup(review, pass);
 	}
 	pass_records(review, pass, INT64_MAX);
 }
 
+/* What the days that were added up have in the chart. */
+static void
+chart_total(struct review *review, sqlite3_stmt *row)
+{
+	uint32_t strength = review_strength_number(review, row, 2);
+	int64_t at = (sqlite3_column_int64(row, 0) - review->buckets[0].start_ms) /
+	    review->bucket_ms;
+
+	if (strength != INTERN_NONE && at >= 0 && at < (int64_t)review->bucket_count)
+		review->buckets[at].protocol[review->keep->strength_rows[strength].strength.
+		    protocol] += sqlite3_column_int64(row, 1);
+}
+
+/*
+ * Lets a fleet add up what it can, of whole days: up to moments that make a difference. The
+ * chart of a filtered review, and of hours, is made of rows.
+ */
+static int
+pass_sum(struct review *review, bool *summed)
+{
+	const struct review_keep *keep = review->keep;
+	const int64_t hour = JOURNAL_HOUR_MS, day = 24 * hour;
+	int64_t until = (review->until_ms + hour - 1) / hour, since = review->since_ms / hour;
+	bool hourly = review->bucket_count == 0 || review->bucket_ms == hour;
+	const int64_t values[] = {
+		keep->from_ms / hour, (keep->to_ms - 1) / hour + 1, since, until,
+		hourly ? since : 0, hourly ? until : 0,
+		keep->options->domain != NULL || keep->options->partner != NULL, 0,
+		since, review->until_ms / hour, until, keep->now_ms / hour,
+		keep->now_ms / hour + 1, keep->recent_ms / day * 24
+	};
+	sqlite3_stmt *sum = NULL;
+	int result, days = 0;
+
+	*summed = false;
+	if (!review_is_fleet(keep->db))
+		return SQLITE_OK;
+	result = sqlite3_prepare_v2(keep->db,
+	    "SELECT fleet_sum(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &sum, NULL);
+	for (int i = 0; i < 14 && result == SQLITE_OK; i++)
+		result = sqlite3_bind_int64(sum, i + 1, values[i]);
+	if (result == SQLITE_OK)
+		result = sqlite3_bind_text(sum, 8, keep->options->domain, -1, SQLITE_STATIC);
+	if (result == SQLITE_OK && (result = sqlite3_step(sum)) == SQLITE_ROW) {
+		days = sqlite3_column_int(sum, 0);
+		result = days < 0 ? SQLITE_IOERR : SQLITE_OK;
+	}
+	(void)sqlite3_finalize(sum);
+	*summed = days > 0;
+	return result;
+}
+
+/* Prepares the question for roll-ups. */
+static int
+pass_prepare_rollups(struct review *review, struct pass *pass)
+{
+	const char *domain = review->keep->options->domain;
+	struct buffer sql = BUFFER_INIT;
+	bool summed;
+	int result = pass_sum(review, &summed);
+
+	if (result == SQLITE_OK && summed) {
+		pass->at = PASS_SUMMED;
+		return sqlite3_prepare_v2(review->keep->db, pass_summed_sql, -1, &pass->rollups,
+		    NULL);
+	}
+	buffer_format(&sql, PASS_ROLLUPS " FROM %s" PASS_HOURS, domain != NULL ?
+	    review_accepted(review->keep->db, true) : "rollup");
+	if (result == SQLITE_OK)
+		result = sql.failed ? SQLITE_NOMEM : pass_prepare(review, sql.text,
+		    "null_sender = 'yes'", " ORDER BY hour, first, facts", &pass->rollups);
+	buffer_free(&sql);
+	if (result == SQLITE_OK)
+		result = sqlite3_prepare_v2(review->keep->db, pass_facts_sql, -1, &pass->facts,
+		    NULL);
+	return result;
+}
+
 int
 review_pass(struct review *review)
 {
-	const bool filtered = review->keep->options->domain != NULL;
 	struct pass pass = { .rollups = NULL };
-	struct buffer sql = BUFFER_INIT;
-	int result = SQLITE_NOMEM;
-
-	buffer_format(&sql, PASS_ROLLUPS " FROM %s" PASS_HOURS, filtered ?
-	    review_accepted(review->keep->db, true) : "rollup");
-	if (!sql.failed)
-		result = pass_prepare(review, sql.text, "null_sender = 'yes'",
-		    " ORDER BY hour, first, facts", &pass.rollups);
-	buffer_free(&sql);
+	int result = pass_prepare_rollups(review, &pass);
 
 	if (result == SQLITE_OK)
 		result = pass_prepare(review, pass_records_sql, "\"from\" = '<>'",
 		    " ORDER BY time, id", &pass.records);
-	if (result == SQLITE_OK)
-		result = sqlite3_prepare_v2(review->keep->db, pass_facts_sql, -1, &pass.facts,
-		    NULL);
 	if (result == SQLITE_OK) {
 		pass_all(review, &pass);
 		result = review->keep->failed ? SQLITE_NOMEM : pass.rollup != SQLITE_DONE ?
 		    pass.rollup : pass.record;
 	}
+	if (result == SQLITE_DONE && pass.facts == NULL && review->bucket_count > 0)
+		result = review_each(review, "SELECT day, messages, tls_version, cipher, bits"
+		    " FROM summed_total", chart_total);
 	(void)sqlite3_finalize(pass.rollups);
 	(void)sqlite3_finalize(pass.records);
 	(void)sqlite3_finalize(pass.facts);

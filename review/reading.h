@@ -86,6 +86,7 @@ struct row_event {
 	enum policy_reason reason, would_reason;
 	uint32_t would_by;		/* the agreement under monitor; INTERN_NONE: none */
 	uint32_t address;		/* of a handshake that failed; INTERN_NONE */
+	bool uncharted;			/* it is several days' */
 };
 
 /* A host of an agreement in the last days. */

@@ -160,7 +160,7 @@ take_total(struct review *review, const struct session_facts *session,
 	size_t at = bucket_at(review, event->first_ms);
 
 	take_side(&review->in, row, event, event->messages, PART_REPORTED, true);
-	if (at == SIZE_MAX)
+	if (at == SIZE_MAX || event->uncharted)
 		return;
 	review->buckets[at].protocol[row->strength.protocol] += event->messages;
 	review->buckets[at].refused += event->refused;

@@ -1,0 +1,351 @@
+/*
+ * fleet_summed.c - roll-ups of a long time, added up by PostgreSQL as far as no report can
+ * tell: whole days by their summaries, the hours around them by the hour.
+ *
+ * Rows of the same facts become one between two cuts, where their domain has had TLS alone
+ * or clear text alone. Of other domains rows stay as the summary of the day has them
+ * (conf/postgresql/days.sql), or by the hour. The first row of each set of facts brings its
+ * columns and those of its certificate.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "review/fleet_room.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "review/reading.h"
+
+#define DAY 24
+
+/* All times are hours since the epoch. */
+struct summing {
+	struct fleet *fleet;
+	const struct fleet_summed *asked;
+	struct buffer sql;
+	int64_t *days;			/* those whose summary holds */
+	int count;
+	int questions;			/* for hours */
+};
+
+/* ------------------------------------------------------------------ *
+ * Days
+ * ------------------------------------------------------------------ */
+
+static const char summed_days_sql[] =
+    "SELECT (date_part('epoch', s.day) / 3600)::bigint FROM tlsward.summarized AS s"
+    " WHERE s.day >= to_timestamp($1::bigint * 3600.0) AND"
+    " s.day < to_timestamp($2::bigint * 3600.0) AND s.version ="
+    " (SELECT sum(t.version) FROM tlsward.touched AS t WHERE t.day = s.day) ORDER BY 1";
+
+/* Whether nothing is to be told apart within a day. */
+static bool
+is_whole(const struct summing *summing, int64_t day)
+{
+	const struct fleet_summed *asked = summing->asked;
+
+	for (size_t i = 0; i < FLEET_CUTS; i++)
+		if (asked->cuts[i] > day && asked->cuts[i] < day + DAY)
+			return false;
+	return day >= asked->from && day + DAY <= asked->to &&
+	    (day + DAY <= asked->hourly_from || day >= asked->hourly_to);
+}
+
+/* Finds the days; false: "fleet->trouble" says why not, or memory is short. */
+static bool
+find_days(struct summing *summing)
+{
+	char numbers[2][24];
+	const char *values[2] = { numbers[0], numbers[1] };
+	PGresult *result;
+	bool fine;
+
+	(void)snprintf(numbers[0], sizeof(numbers[0]), "%" PRId64, summing->asked->from);
+	(void)snprintf(numbers[1], sizeof(numbers[1]), "%" PRId64, summing->asked->to);
+	result = PQexecParams(summing->fleet->connection, summed_days_sql, 2, NULL, values,
+	    NULL, NULL, 0);
+	fine = PQresultStatus(result) == PGRES_TUPLES_OK;
+	if (!fine)
+		fleet_say_failed(summing->fleet, result, summing->fleet->trouble);
+	summing->days = fine ? calloc((size_t)PQntuples(result) + 1, sizeof(*summing->days)) :
+	    NULL;
+	for (int row = 0; summing->days != NULL && row < PQntuples(result); row++) {
+		int64_t day = strtoll(PQgetvalue(result, row, 0), NULL, 10);
+
+		if (is_whole(summing, day))
+			summing->days[summing->count++] = day;
+	}
+	PQclear(result);
+	return summing->days != NULL;
+}
+
+static bool
+has_day(const struct summing *summing, int64_t day)
+{
+	for (int i = 0; i < summing->count; i++)
+		if (summing->days[i] == day)
+			return true;
+	return false;
+}
+
+/* How many cuts are at a time or before: what has the same number may be put together. */
+static int
+cuts_before(const struct summing *summing, int64_t hour)
+{
+	int part = 0;
+
+	for (size_t i = 0; i < FLEET_CUTS; i++)
+		part += summing->asked->cuts[i] <= hour;
+	return part;
+}
+
+/* ------------------------------------------------------------------ *
+ * The question
+ * ------------------------------------------------------------------ */
+
+/* Which sets of facts; and whether rows of theirs stay apart. */
+static void
+add_sets(struct summing *summing)
+{
+	const struct fleet_summed *asked = summing->asked;
+	const char *domain = asked->domain;
+	char *text = domain == NULL ? NULL : PQescapeLiteral(summing->fleet->connection,
+	    domain, strlen(domain));
+
+	buffer_format(&summing->sql, "(WITH sets AS MATERIALIZED (SELECT f.id, f.by_address,"
+	    " f.by_address OR (f.kind IS NOT NULL AND mixed.name IS NOT NULL) AS apart"
+	    " FROM tlsward.followed_facts AS f LEFT JOIN tlsward.mixed_of("
+	    "to_timestamp(%" PRId64 " * 3600.0), to_timestamp(%" PRId64 " * 3600.0)) AS mixed"
+	    " ON mixed.name = f.name WHERE ", asked->from, asked->to);
+	if (domain == NULL)
+		buffer_string(&summing->sql, "true)");
+	else if (strcmp(domain, "<>") == 0)
+		buffer_string(&summing->sql, "f.domain IS NULL AND f.null_sender = 'yes')");
+	else if (domain[0] == '.')
+		buffer_format(&summing->sql, "right(f.domain, length(%s)) = %s)",
+		    text == NULL ? "" : text, text == NULL ? "" : text);
+	else
+		buffer_format(&summing->sql, "f.domain = %s)", text == NULL ? "" : text);
+	summing->sql.failed |= domain != NULL && text == NULL;
+	PQfreemem(text);
+}
+
+/* What of a table is wanted: of the domain asked for its sets are few. */
+static const char *
+wanted_of(const struct summing *summing)
+{
+	return summing->asked->domain == NULL ? "" :
+	    " AND facts = ANY (ARRAY(SELECT id FROM sets))";
+}
+
+/* The days of a list from "first" on up to the next cut, as an array; returns what is next. */
+static int
+add_days(struct summing *summing, int first)
+{
+	int i = first;
+
+	buffer_string(&summing->sql, "ARRAY[");
+	do
+		buffer_format(&summing->sql, "%sto_timestamp(%" PRId64 " * 3600.0)",
+		    i > first ? ", " : "", summing->days[i]);
+	while (++i < summing->count && !summing->asked->daily &&
+	    cuts_before(summing, summing->days[i]) == cuts_before(summing, summing->days[first]));
+	buffer_string(&summing->sql, "]");
+	return i;
+}
+
+/* The days between two cuts, put together. */
+static void
+add_parts(struct summing *summing)
+{
+	struct buffer *sql = &summing->sql;
+
+	buffer_string(sql, ", days AS (");
+	for (int i = 0; i < summing->count; ) {
+		buffer_string(sql, i > 0 ? " UNION ALL " : "");
+		buffer_string(sql, "SELECT facts, min(first) AS first, max(last) AS last,"
+		    " sum(messages)::bigint AS messages FROM tlsward.rollup_day WHERE day = ANY (");
+		i = add_days(summing, i);
+		buffer_format(sql, ")%s GROUP BY facts", wanted_of(summing));
+	}
+	buffer_string(sql, "), raw_days AS (");
+	for (int i = 0; i < summing->count; ) {
+		buffer_string(sql, i > 0 ? " UNION ALL " : "");
+		buffer_string(sql, "SELECT facts, first, last, messages, client_addr"
+		    " FROM tlsward.rollup_day WHERE day = ANY (");
+		i = add_days(summing, i);
+		buffer_string(sql, ") AND facts = ANY (ARRAY(SELECT id FROM sets WHERE apart))");
+	}
+	buffer_string(sql, ")");
+}
+
+/* What hours have in common: the same number. Of each day it is another. */
+#define PARTS 100
+
+static void
+add_union(struct summing *summing)
+{
+	buffer_string(&summing->sql, summing->questions++ > 0 ? " UNION ALL " : "");
+}
+
+/* An hour of all nodes. */
+static void
+add_hour(struct summing *summing, int64_t hour, int part)
+{
+	int64_t ms = hour * JOURNAL_HOUR_MS;
+
+	add_union(summing);
+	buffer_format(&summing->sql, "SELECT facts, %" PRId64 " + min(first) AS first,"
+	    " %" PRId64 " + max(last) AS last, sum(messages)::bigint AS messages,"
+	    " %" PRId64 "::bigint AS part FROM tlsward.rollup"
+	    " WHERE hour = to_timestamp(%" PRId64 " * 3600.0)%s GROUP BY facts", ms, ms,
+	    hour / DAY * PARTS + part, hour, wanted_of(summing));
+}
+
+/* All hours of days. */
+static void
+add_whole_days(struct summing *summing, int64_t from, int64_t to)
+{
+#define OF_HOUR "date_part('epoch', hour)::bigint"
+	add_union(summing);
+	buffer_format(&summing->sql, "SELECT facts, " OF_HOUR " * 1000 + min(first) AS first,"
+	    " " OF_HOUR " * 1000 + max(last) AS last, sum(messages)::bigint AS messages,"
+	    " " OF_HOUR " / 86400 * %d AS part FROM tlsward.rollup"
+	    " WHERE hour >= to_timestamp(%" PRId64 " * 3600.0)"
+	    " AND hour < to_timestamp(%" PRId64 " * 3600.0)%s GROUP BY hour, facts", PARTS, from,
+	    to, wanted_of(summing));
+}
+
+/* The hours of a day that a cut divides, or of which each is a row. */
+static void
+add_day_by_hours(struct summing *summing, int64_t day)
+{
+	const struct fleet_summed *asked = summing->asked;
+	int part = 0;
+
+	for (int64_t hour = day; hour < day + DAY; hour++) {
+		part += (hour >= asked->hourly_from && hour < asked->hourly_to) ||
+		    cuts_before(summing, hour) != cuts_before(summing, hour - 1);
+		if (hour >= asked->from && hour < asked->to)
+			add_hour(summing, hour, part);
+	}
+}
+
+/* The hours that no summary has. */
+static void
+add_hours(struct summing *summing)
+{
+	const struct fleet_summed *asked = summing->asked;
+	int64_t next;
+
+	buffer_string(&summing->sql, ", hours AS MATERIALIZED (");
+	for (int64_t day = asked->from / DAY * DAY; day < asked->to; day = next) {
+		for (next = day; next < asked->to && is_whole(summing, next) &&
+		    !has_day(summing, next); next += DAY)
+			continue;
+		if (next > day) {
+			add_whole_days(summing, day, next);
+			continue;
+		}
+		next = day + DAY;
+		if (!has_day(summing, day))
+			add_day_by_hours(summing, day);
+	}
+	if (summing->questions == 0)
+		buffer_string(&summing->sql, "SELECT 0 AS facts, 0::bigint AS first, 0::bigint AS"
+		    " last, 0::bigint AS messages, 0::bigint AS part WHERE false");
+	buffer_string(&summing->sql, ")");
+}
+
+/* The address of an hour's row, as that of a fleet's has it; NULL: that of the facts. */
+#define SUMMED_ADDRESS "CASE WHEN by_address THEN (SELECT nullif(substr(min(" \
+	"tlsward.earliest(r.first, r.client_addr)), 9), '') FROM tlsward.rollup AS r WHERE" \
+	" r.facts = h.facts AND r.hour = to_timestamp(h.first / 3600000 * 3600.0)) END"
+
+/* All rows, and the columns of their facts beside the first of each. */
+static void
+add_rows(struct summing *summing)
+{
+	int daily = summing->asked->daily;
+
+	buffer_format(&summing->sql, ", summed AS MATERIALIZED ("
+	    "SELECT facts, first, last, messages, NULL::text AS client_addr, %d AS charted"
+	    " FROM days JOIN sets ON id = facts WHERE NOT apart"
+	    " UNION ALL SELECT facts, first, last, messages, client_addr, %d FROM raw_days",
+	    daily, daily);
+	buffer_string(&summing->sql,
+	    " UNION ALL SELECT facts, min(first), max(last), sum(messages)::bigint, NULL, 1"
+	    " FROM hours JOIN sets ON id = facts WHERE NOT apart GROUP BY facts, part"
+	    " UNION ALL SELECT facts, first, last, messages, " SUMMED_ADDRESS ", 1"
+	    " FROM hours AS h JOIN sets ON id = facts WHERE apart"
+	    "), heads AS MATERIALIZED (SELECT facts, min(first) AS first FROM summed GROUP BY facts)"
+	    " SELECT s.facts AS summed, s.first, s.last, s.messages, s.client_addr, s.charted,"
+	    " heads.facts AS head, f.domain, f.null_sender, f.tls_version, f.cipher, f.bits,"
+	    " f.cert_verified, c.cert_cn, c.cert_issuer, c.cert_fingerprint,"
+	    " c.cert_pubkey_fingerprint, c.cert_key, c.cert_signature, c.cert_not_after, f.local,"
+	    " f.authenticated, f.client_name, f.client_network, f.client_address, f.rule,"
+	    " f.rule_kind, f.rule_name, f.rule_via, f.partner, f.exemption"
+	    " FROM summed AS s LEFT JOIN heads USING (facts, first)"
+	    " LEFT JOIN tlsward.facts AS f ON f.id = heads.facts"
+	    " LEFT JOIN tlsward.certificate AS c ON c.id = f.certificate) AS summed");
+}
+
+/* What sessions had of TLS, by whole days of the period. */
+static void
+add_totals(struct summing *summing, struct buffer *sql)
+{
+	const char *before = "";
+
+	buffer_string(sql, "(SELECT (date_part('epoch', day) * 1000)::bigint AS day, messages,"
+	    " tls_version, cipher, bits FROM tlsward.rollup_day_total WHERE day = ANY (ARRAY[");
+	for (int i = 0; i < summing->count && !summing->asked->daily; i++)
+		if (summing->days[i] >= summing->asked->since &&
+		    summing->days[i] < summing->asked->until) {
+			buffer_format(sql, "%sto_timestamp(%" PRId64 " * 3600.0)", before,
+			    summing->days[i]);
+			before = ", ";
+		}
+	buffer_string(sql, "]::timestamptz[])) AS summed_total");
+}
+
+/* The sets are too many for what PostgreSQL gives to each question. */
+static void
+give_memory(struct fleet *fleet)
+{
+	PQclear(PQexec(fleet->connection, "SET LOCAL work_mem = '256MB'"));
+}
+
+void
+fleet_sum_clear(struct fleet *fleet)
+{
+	for (int i = 0; i < 2; i++) {
+		free(fleet->summed[i]);
+		fleet->summed[i] = NULL;
+	}
+}
+
+int
+fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
+{
+	struct summing summing = { .fleet = fleet, .asked = asked, .sql = BUFFER_INIT };
+	struct buffer totals = BUFFER_INIT;
+	int days = -1;
+
+	fleet_sum_clear(fleet);
+	if (fleet->trouble[0] == '\0' && find_days(&summing))
+		days = summing.count;
+	if (days > 0) {
+		add_sets(&summing);
+		add_parts(&summing);
+		add_hours(&summing);
+		add_rows(&summing);
+		add_totals(&summing, &totals);
+		give_memory(fleet);
+		fleet->summed[0] = summing.sql.text;
+		fleet->summed[1] = totals.text;
+		days = summing.sql.failed || totals.failed ? -1 : days;
+	}
+	free(summing.days);
+	return days;
+}
