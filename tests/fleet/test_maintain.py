@@ -200,7 +200,7 @@ class Retention(Care):
                 self.pg.psql("SELECT count(*) FROM tlsward.rollup"),
                 self.pg.psql("SELECT count(*) FROM generate_series(1, 20) AS i WHERE"
                              " date_trunc('hour', now()) - i * interval '1 month' >="
-                             " date_trunc('month', %s::timestamptz)" % since), keep)
+                             " date_trunc('month', (%s)::timestamptz)" % since), keep)
 
     def test_facts_that_nothing_counts(self):
         self.pg.psql(
