@@ -68,9 +68,7 @@ COMMENT ON FUNCTION tlsward.moment(text) IS
 
 CREATE OR REPLACE VIEW tlsward.incoming AS
 SELECT r.time, r.node, r.time AS first, r.time AS last, r.session, r.queue_id,
-    CASE WHEN r.domain IS NOT NULL THEN r.domain WHEN r."from" = '<>' THEN '<>'
-        ELSE '' END AS domain,
-    r."from" AS sender, r."to" AS recipient,
+    r.domain, coalesce(r."from" = '<>', false) AS null_sender, r."from" AS sender, r."to" AS recipient,
     coalesce(r.client_name, r.client_addr) AS host, r.client_name, r.client_addr,
     tlsward.protocol(r.tls_version, r.cipher) AS protocol, r.tls_version, r.cipher, r.bits,
     coalesce(tlsward.is_encrypted(r.tls_version, r.cipher), false) AS encrypted,
@@ -86,9 +84,7 @@ WHERE r.direction IS DISTINCT FROM 'out'
 UNION ALL
 SELECT u.hour, j.node, u.hour + u.first * interval '1 ms', u.hour + u.last * interval '1 ms',
     u.session, NULL,
-    CASE WHEN f.domain IS NOT NULL THEN f.domain WHEN f.null_sender IS NOT NULL THEN '<>'
-        ELSE '' END,
-    u.sender, NULL,
+    f.domain, f.null_sender IS NOT NULL, u.sender, NULL,
     coalesce(f.client_name, f.client_address, f.client_network), f.client_name,
     f.client_address,
     tlsward.protocol(f.tls_version, f.cipher), f.tls_version, f.cipher, f.bits,
@@ -114,7 +110,8 @@ COMMENT ON COLUMN tlsward.incoming.time IS
     'Of a decision the moment; of accepted messages the beginning of their hour.';
 COMMENT ON COLUMN tlsward.incoming.node IS 'The host whose journal this is.';
 COMMENT ON COLUMN tlsward.incoming.domain IS
-    'The sender''s, as A-labels; <>: a bounce; empty: it has none.';
+    'The sender''s, as A-labels; NULL: it has none.';
+COMMENT ON COLUMN tlsward.incoming.null_sender IS 'It is a bounce or the like.';
 COMMENT ON COLUMN tlsward.incoming.sender IS
     'Of a decision the sender''s address; of accepted messages the local part of one.';
 COMMENT ON COLUMN tlsward.incoming.host IS
@@ -441,7 +438,9 @@ CREATE OR REPLACE VIEW tlsward.certificates AS
 SELECT i.time, i.node, i.first, i.last, i.partner, i.domain, i.host, i.cert_cn,
     i.cert_issuer, nullif(i.cert_fingerprint, 'none') AS cert_fingerprint,
     nullif(i.cert_pubkey_fingerprint, 'none') AS cert_pubkey_fingerprint, i.cert_key,
-    i.cert_signature, i.cert_not_after, i.cert_verified = 'yes' AS verified, i.transactions
+    i.cert_signature, i.cert_not_after, i.cert_verified = 'yes' AS verified, i.transactions,
+    coalesce(i.partner, CASE WHEN i.rule_kind <> 'default'
+        THEN concat_ws(' ', i.rule_kind, i.rule_name) END) AS agreement
 FROM tlsward.incoming i
 WHERE (i.cert_fingerprint IS NULL OR i.cert_fingerprint <> 'none'
     OR coalesce(i.cert_pubkey_fingerprint, 'none') <> 'none')
@@ -462,25 +461,33 @@ COMMENT ON COLUMN tlsward.certificates.cert_not_after IS
     'When it ends; NULL: not known.';
 COMMENT ON COLUMN tlsward.certificates.verified IS
     'Whether the mail server verified it; NULL: not known.';
+COMMENT ON COLUMN tlsward.certificates.agreement IS
+    'The partner, else what the rule names; NULL: there is none but the default.';
 
+-- Added up before it is compared with what else the agreement presented.
 CREATE OR REPLACE VIEW tlsward.certificates_ending AS
-SELECT max(u.last) AS time, string_agg(DISTINCT u.node, ', ') AS node, u.agreement,
-    array_to_string((array_agg(DISTINCT u.host))[1:10], ', ') AS hosts, u.cert_cn, u.cert_issuer, u.cert_fingerprint,
-    u.cert_not_after, sum(u.transactions)::bigint AS transactions
-FROM (SELECT c.*, coalesce(c.partner, c.domain) AS agreement,
-        max(c.last) OVER (PARTITION BY coalesce(c.partner, c.domain)) AS newest
-    FROM tlsward.certificates c WHERE c.time >= now() - interval '30 days') u
-WHERE u.cert_not_after < now() + interval '90 days'
-GROUP BY u.agreement, u.newest, u.cert_cn, u.cert_issuer, u.cert_fingerprint, u.cert_not_after
-HAVING max(u.last) > u.newest - interval '14 days';
+WITH seen AS (
+    SELECT c.agreement, c.cert_cn, c.cert_issuer, c.cert_fingerprint, c.cert_not_after,
+        max(c.last) AS last, string_agg(DISTINCT c.node, ', ') AS nodes,
+        array_to_string((array_agg(DISTINCT c.host))[1:10], ', ') AS hosts,
+        sum(c.transactions)::bigint AS transactions
+    FROM tlsward.certificates c
+    WHERE c.agreement IS NOT NULL AND c.time >= now() - interval '30 days'
+    GROUP BY 1, 2, 3, 4, 5
+)
+SELECT s.last AS time, s.nodes AS node, s.agreement, s.hosts, s.cert_cn, s.cert_issuer,
+    s.cert_fingerprint, s.cert_not_after, s.transactions
+FROM (SELECT n.*, max(n.last) OVER (PARTITION BY n.agreement) AS newest FROM seen n) s
+WHERE s.cert_not_after < now() + interval '90 days'
+AND s.last > s.newest - interval '14 days';
 
 COMMENT ON VIEW tlsward.certificates_ending IS
-    'Certificates that end within 90 days, or have ended, of the last 30 days: without those '
-    'that the partner stopped to use 14 days before its last mail.';
+    'Certificates that end within 90 days, or have ended, seen in the last 30 days under an '
+    'agreement: without those that the partner had stopped to use 14 days before its last mail.';
 COMMENT ON COLUMN tlsward.certificates_ending.time IS 'When it was presented last.';
 COMMENT ON COLUMN tlsward.certificates_ending.node IS 'The hosts of ours that saw it.';
 COMMENT ON COLUMN tlsward.certificates_ending.agreement IS
-    'The partner, else the sender''s domain.';
+    'The partner, else what the rule names.';
 COMMENT ON COLUMN tlsward.certificates_ending.hosts IS 'Ten at most of the hosts that presented it.';
 
 -- ------------------------------------------------------------------------------------
@@ -494,13 +501,16 @@ WITH lately AS MATERIALIZED (
     SELECT DISTINCT i.domain FROM tlsward.incoming i
     WHERE i.time >= now() - interval '30 days' AND i.time < 'infinity'
     AND i.protocol = 'clear text'
-    AND NOT i.ours AND NOT i.exempt AND i.domain <> ''
+    AND NOT i.ours AND NOT i.exempt AND i.domain IS NOT NULL
 ), seen AS (
-    SELECT i.domain, i.node, i.host, i.partner, i.first, i.last, i.transactions,
-        i.protocol = 'clear text' AS clear
-    FROM tlsward.incoming i JOIN lately l ON l.domain = i.domain
-    WHERE i.time >= now() - interval '120 days' AND i.time < 'infinity'
-    AND NOT i.ours AND NOT i.exempt AND (i.protocol = 'clear text' OR i.encrypted)
+    SELECT l.domain, s.* FROM lately l CROSS JOIN LATERAL (
+        SELECT i.node, i.host, i.partner, i.first, i.last, i.transactions,
+            i.protocol = 'clear text' AS clear
+        FROM tlsward.incoming i
+        WHERE i.domain = l.domain
+        AND i.time >= now() - interval '120 days' AND i.time < 'infinity'
+        AND NOT i.ours AND NOT i.exempt AND (i.protocol = 'clear text' OR i.encrypted)
+        OFFSET 0) AS s	-- each by its index
 ), runs AS (
     SELECT s.*, count(*) FILTER (WHERE s.clear) OVER (PARTITION BY s.domain
         ORDER BY s.first, s.clear, s.host, s.node
