@@ -311,7 +311,7 @@ start(struct crowd *crowd)
 	crowd->listener = service_listener_new(listen_on(crowd), service, &policy_service,
 	    NULL);
 	crowd->figures = (struct metrics_source){ service, log_time_ms(),
-	    journal_store_stats, journal_store_watched };
+	    journal_store_stats, journal_store_watched, NULL };
 	crowd->milter = callbacks_description();
 	callbacks_serve(service);
 	return crowd->listener != NULL && service->journal != NULL &&
