@@ -40,7 +40,7 @@ add_fields(sqlite3 *db, struct fleet_vtab *vtab, const char *of, bool more)
 
 		result = SQLITE_OK;
 		/* Of what is joined by them. */
-		if (joined && (strcmp(name, "id") == 0 || strcmp(name, "digest") == 0))
+		if (joined && (strcmp(name, "id") == 0 || (more && strcmp(name, "digest") == 0)))
 			continue;
 		if (vtab->count == FLEET_FIELDS_MAX) {
 			result = SQLITE_TOOBIG;

@@ -56,6 +56,11 @@ static const struct fleet_column special_columns[] = {
 	{ "running", "since", NULL, FLEET_MS, false },
 };
 
+/* Of the two that are there that of facts. */
+static const struct fleet_column digest_of_facts = {
+	"accepted", "digest", "f.digest", FLEET_PLAIN, false
+};
+
 /* What the daemon and the shipper have columns for, and nobody asks. */
 static const struct fleet_column unasked = { "", "changed", "0", FLEET_PLAIN, true };
 
@@ -121,6 +126,8 @@ fleet_column_find(const char *table, const char *name)
 	if (strcmp(name, unasked.name) == 0)
 		return &unasked;
 	/* The same table, with more beside it. */
+	if (strcmp(table, "accepted") == 0 && strcmp(name, digest_of_facts.name) == 0)
+		return &digest_of_facts;
 	if (strcmp(table, "accepted") == 0)
 		table = "rollup";
 	for (size_t i = 0; i < sizeof(special_columns) / sizeof(special_columns[0]); i++)

@@ -45,18 +45,22 @@ static const struct query_table {
 	    .would = "would IS NOT NULL AND action = 'accept'", .would_reason = "would_reason",
 	    .would_rule = "would_rule" },
 	[JOURNAL_ROLLUP] = { .time = "hour * 3600000 + last",
-	    .newest_first = "hour DESC, last DESC", .kind = "decision",
+	    .newest_first = "hour DESC, last DESC, facts.digest", .kind = "decision",
 	    .action = "'accept'", .domain = "domain", .name = "client_name",
 	    .address = "coalesce(client_address, client_network)", .rule = "rule",
 	    .sender_domain = "domain",
 	    .partner = "partner", .session = "session", .direction = "'in'" },
 	[JOURNAL_HANDSHAKE] = { .from = "handshake", .time = "hour * 3600000 + last",
-	    .newest_first = "hour DESC, last DESC", .kind = "handshake",
+	    .newest_first = "hour DESC, last DESC, direction DESC, host DESC, address DESC,"
+	    " next_hop DESC, reason DESC", .kind = "handshake",
 	    .domain = "CASE direction WHEN 'in' THEN host ELSE next_hop END",
 	    .address = "address", .name = "host", .reason = "reason",
 	    .partner = "", .direction = "direction" },
 	[JOURNAL_DELIVERY] = { .from = "delivery", .time = "hour * 3600000 + last",
-	    .newest_first = "hour DESC, last DESC", .kind = "delivery",
+	    .newest_first = "hour DESC, last DESC, next_hop DESC, relay DESC, address DESC,"
+	    " tls_version DESC, cipher DESC, bits DESC, verification DESC, result DESC,"
+	    " tls_reason DESC, rule DESC, rule_kind DESC, rule_name DESC, partner DESC,"
+	    " verdict DESC, reason DESC", .kind = "delivery",
 	    .domain = "next_hop", .address = "address", .name = "relay", .rule = "rule",
 	    .reason = "reason", .to_domain = "next_hop", .partner = "partner",
 	    DELIVERY_QUERY },

@@ -44,7 +44,7 @@ review_is_fleet(sqlite3 *db)
 const char *
 review_accepted(sqlite3 *db, bool few)
 {
-	return review_is_fleet(db) ? "accepted" :
+	return review_is_fleet(db) ? "accepted AS facts" :
 	    few ? "facts CROSS JOIN rollup ON rollup.facts = facts.id"
 	    " LEFT JOIN certificate ON certificate.id = facts.certificate" :
 	    "rollup CROSS JOIN facts ON facts.id = rollup.facts"

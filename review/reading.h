@@ -172,7 +172,7 @@ uint32_t review_history_number(struct review *review, const char *domain);
 /*
  * What stands behind FROM for roll-ups with their facts and certificates; "few": those of
  * a few sets of facts, which are gone through first. All columns have one name each, but
- * for id, digest and changed, which are not to be asked for.
+ * for id, digest and changed, of which only facts.digest is to be asked for.
  */
 const char *review_accepted(sqlite3 *db, bool few);
 

@@ -26,7 +26,7 @@ struct item {
 
 struct replaying {
 	const struct review_replay *replay;
-	struct policy_ranges *ranges;
+	struct policy_ranges *ranges, *before;	/* of the policies */
 	struct tally *tally;
 	struct intern domains, rules;	/* the numbers of rows */
 	bool failed;			/* memory was short */
@@ -213,6 +213,22 @@ count_item(struct replaying *replaying, const struct item *item)
  * Judging
  * ------------------------------------------------------------------ */
 
+/* What it was, by the policy of before. */
+static bool
+judge_before(const struct replaying *replaying, const struct facts *facts,
+    const struct policy_hidden *hidden, struct item *item)
+{
+	const struct facts completed = policy_complete_facts(replaying->replay->before, facts);
+	struct verdict verdict;
+	bool certain;
+
+	if (policy_decide_hidden(replaying->before, &completed, hidden,
+	    &replaying->replay->options, &verdict, &certain) != 0)
+		return false;
+	item->was = verdict.action;
+	return true;
+}
+
 static bool
 judge_item(struct replaying *replaying, const struct facts *facts,
     const struct policy_hidden *hidden, struct item *item)
@@ -223,7 +239,9 @@ judge_item(struct replaying *replaying, const struct facts *facts,
 
 	item->facts = &completed;
 	item->verdict = &verdict;
-	replaying->failed = policy_decide_hidden(replaying->ranges, &completed, hidden,
+	replaying->failed = (replay->before != NULL &&
+	    !judge_before(replaying, facts, hidden, item)) ||
+	    policy_decide_hidden(replaying->ranges, &completed, hidden,
 	    &replay->options, &verdict, &item->certain) != 0 ||
 	    !count_item(replaying, item);
 	return !replaying->failed;
@@ -390,6 +408,7 @@ replay_finish(struct replaying *replaying)
 	struct tally *tally = replaying->tally;
 
 	policy_ranges_free(&replaying->ranges);
+	policy_ranges_free(&replaying->before);
 	intern_free(&replaying->domains);
 	intern_free(&replaying->rules);
 	if (replaying->failed)
@@ -411,7 +430,10 @@ replay_begin(const struct review_replay *replay, struct tally *tally)
 	};
 
 	*tally = (struct tally){ .total = { .name = NULL } };
-	replaying.failed = replaying.ranges == NULL;
+	if (replay->before != NULL)
+		replaying.before = policy_ranges_new(replay->before);
+	replaying.failed = replaying.ranges == NULL ||
+	    (replay->before != NULL && replaying.before == NULL);
 	return replaying;
 }
 

@@ -527,6 +527,7 @@ struct tally {
 /* The other policy, how it is to be asked, and when what is judged came in. */
 struct review_replay {
 	const struct policy *policy;
+	const struct policy *before;	/* what it was judged by then; NULL: as recorded */
 	struct policy_options options;
 	int64_t since_ms, until_ms;
 };

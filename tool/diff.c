@@ -16,9 +16,19 @@
 /* So many rules that change alike are shown. */
 #define ALIKE_MAX 5
 
+/* So many domains are shown whose mail is judged otherwise. */
+#define DOMAINS_MAX 10
+
+/* So far back the journal is looked at. */
+#define TRAFFIC_MS (30 * INT64_C(86400000))
+
 struct diff_run {
 	struct tool_day day;
 	bool json;
+	const char *journal, *node;	/* NULL: none, all */
+	int64_t since_ms;		/* 0: not given */
+	struct review_replay replay;	/* of what the journal has; until_ms 0: not asked */
+	struct tally tally;
 	struct loaded loaded[2];
 	struct lint_diff *diff;
 };
@@ -273,6 +283,41 @@ put_groups(struct tree *tree, struct lint_diff *diff)
 	tree_close(tree);
 }
 
+/* Whose mail it touches, as far as the journal tells: domains that are judged otherwise. */
+static void
+put_traffic(struct tree *tree, const struct diff_run *run)
+{
+	size_t shown = 0, count = 0;
+
+	if (run->replay.until_ms == 0)
+		return;
+	tree_open_object(tree, "traffic");
+	tree_time(tree, "since", run->replay.since_ms);
+	tree_time(tree, "until", run->replay.until_ms);
+	tree_number(tree, "transactions", run->tally.total.transactions);
+	tree_number(tree, "changed", run->tally.total.changed);
+	tree_number(tree, "uncertain", run->tally.total.uncertain);
+	tree_open_array(tree, "domains");
+	for (size_t i = 0; i < run->tally.domains.count; i++) {
+		const struct tally_row *row = &run->tally.domains.rows[i];
+
+		if (row->changed == 0 || (count++ >= DOMAINS_MAX && !run->json))
+			continue;
+		tree_open_object(tree, NULL);
+		tree_text(tree, "domain", row->name);
+		if (!run->json)
+			tree_text(tree, "label", row->name[0] == '\0' ? "(no domain)" : row->name);
+		tree_number(tree, "transactions", row->transactions);
+		tree_number(tree, "changed", row->changed);
+		tree_close(tree);
+		shown++;
+	}
+	tree_close(tree);
+	if (!run->json)
+		tree_number(tree, "more", (int64_t)(count - shown));
+	tree_close(tree);
+}
+
 static int
 write_diff(const struct diff_run *run)
 {
@@ -290,8 +335,32 @@ write_diff(const struct diff_run *run)
 		tree_close(&tree);
 	} else
 		put_groups(&tree, run->diff);
+	put_traffic(&tree, run);
 	status = mustache_print(run->json ? NULL : "page/diff.txt", tree_take(&tree));
 	return status == STATUS_FINE && run->diff->count > 0 ? STATUS_NO : status;
+}
+
+/* Judges what the journal has by both policies. */
+static int
+read_traffic(struct diff_run *run, int64_t now)
+{
+	struct tool_journal journal;
+	int status = STATUS_TROUBLE, result;
+
+	run->replay = (struct review_replay){
+		.policy = run->loaded[1].policy, .before = run->loaded[0].policy,
+		.options = settings_policy_options(run->loaded[1].settings, now),
+		.until_ms = tool_now_ms() + 1
+	};
+	run->replay.since_ms = run->since_ms != 0 ? run->since_ms :
+	    run->replay.until_ms - TRAFFIC_MS;
+	if (tool_open_journal(run->journal, run->node, NULL, &journal)) {
+		result = review_replay_journal(journal.db, &run->replay, &run->tally);
+		status = result == SQLITE_OK ? STATUS_FINE :
+		    tool_journal_trouble(&journal, result);
+	}
+	tool_close_journal(&journal);
+	return status;
 }
 
 static int
@@ -309,7 +378,10 @@ diff_policies(struct diff_run *run, char **paths)
 	if (status != STATUS_FINE)
 		return status;
 	run->diff = lint_diff(run->loaded[0].policy, run->loaded[1].policy, now);
-	return run->diff == NULL ? tool_no_memory() : write_diff(run);
+	if (run->diff == NULL)
+		return tool_no_memory();
+	status = run->journal != NULL ? read_traffic(run, now) : STATUS_FINE;
+	return status == STATUS_FINE ? write_diff(run) : status;
 }
 
 static int
@@ -322,8 +394,11 @@ run_diff(const struct command *command, int argc, char **argv)
 		return status;
 	if (argc - optind != 2)
 		return tool_usage(command);
+	if (run.journal == NULL && (run.node != NULL || run.since_ms != 0))
+		return tool_trouble("--node and --since go with --journal");
 	status = diff_policies(&run, argv + optind);
 	lint_diff_free(&run.diff);
+	tally_free(&run.tally);
 	for (int i = 0; i < 2; i++)
 		tool_unload(&run.loaded[i]);
 	return status;
@@ -332,6 +407,8 @@ run_diff(const struct command *command, int argc, char **argv)
 static const struct tool_option diff_options[] = {
 	OPTION("at", 0, OPTION_DAY, struct diff_run, day),
 	OPTION("json", 0, OPTION_FLAG, struct diff_run, json),
+	JOURNAL_OPTIONS(struct diff_run, journal, node),
+	OPTION("since", 0, OPTION_TIME, struct diff_run, since_ms),
 	OPTION_END
 };
 
@@ -339,17 +416,22 @@ const struct command command_diff = {
 	.name = "diff",
 	.run = run_diff,
 	.options = diff_options,
-	.arguments = "[--at DATE] [--json] OLD NEW",
+	.arguments = "[--at DATE] [--json] [--journal FILE [--node NAME] [--since TIME]] OLD NEW",
 	.about = "what changes between two policies, by rule and by day",
 	.help =
-	    "  --at DATE  compare what is in effect from that day on (YYYY-MM-DD, UTC),\n"
-	    "             and not from now on\n"
-	    "  --json     one JSON object\n\n"
+	    "  --at DATE       compare what is in effect from that day on (YYYY-MM-DD, UTC),\n"
+	    "                  and not from now on\n"
+	    "  --json          one JSON object\n"
+	    "  --journal FILE  and tell whose mail of the last 30 days that touches; a fleet's:\n"
+	    "                  postgresql:CONNINFO\n"
+	    "  --node NAME     of a fleet what one node saw (--mta NAME: the same)\n"
+	    "  --since TIME    what came in since then (90m, 24h, 7d, a day)\n\n"
 	    "What is in effect for each sender, recipient, client and next hop is compared,\n"
 	    "and not how it is written: OLD and NEW are policy files, with all that they\n"
 	    "include. The status is 0 where nothing changes, 1 where something does, and 2\n"
-	    "where a policy cannot be used. Whose mail that touches: tlsward replay.\n",
+	    "where a policy cannot be used. More of whose mail that touches: tlsward replay.\n",
 	.examples =
 	    "  tlsward diff policy.conf new.conf\n"
-	    "  tlsward diff --at 2031-03-01 policy.conf new.conf\n",
+	    "  tlsward diff --at 2031-03-01 policy.conf new.conf\n"
+	    "  tlsward diff --journal postgresql:dbname=tlsward policy.conf new.conf\n",
 };

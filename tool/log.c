@@ -364,6 +364,10 @@ log_rows(struct log_run *run)
 	log_text_begin(&run->text);
 	if (!tool_open_journal(run->journal_path, run->node, run->config, &run->journal))
 		status = STATUS_TROUBLE;
+	else if (run->follow && review_is_fleet(run->journal.db))
+		status = tool_trouble("--follow reads the journal of one host: rows of a fleet come "
+		    "when they are sent, in no order; ask again with --since, or follow on the "
+		    "node itself");
 	else if ((status = find_whose(run)) == STATUS_FINE) {
 		show_names(run);
 		result = run->follow ? log_follow(run) : show_all(run);
