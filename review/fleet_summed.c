@@ -136,7 +136,7 @@ static const char *
 wanted_of(const struct summing *summing)
 {
 	return summing->asked->domain == NULL ? "" :
-	    " AND facts = ANY (ARRAY(SELECT id FROM sets))";
+	    " AND facts IN (SELECT id FROM sets)";
 }
 
 /* The days of a list from "first" on up to the next cut, as an array; returns what is next. */
@@ -175,7 +175,7 @@ add_parts(struct summing *summing)
 		buffer_string(sql, "SELECT facts, first, last, messages, client_addr"
 		    " FROM tlsward.rollup_day WHERE day = ANY (");
 		i = add_days(summing, i);
-		buffer_string(sql, ") AND facts = ANY (ARRAY(SELECT id FROM sets WHERE apart))");
+		buffer_string(sql, ")");
 	}
 	buffer_string(sql, ")");
 }
@@ -272,7 +272,8 @@ add_rows(struct summing *summing)
 	buffer_format(&summing->sql, ", summed AS MATERIALIZED ("
 	    "SELECT facts, first, last, messages, NULL::text AS client_addr, %d AS charted"
 	    " FROM days JOIN sets ON id = facts WHERE NOT apart"
-	    " UNION ALL SELECT facts, first, last, messages, client_addr, %d FROM raw_days",
+	    " UNION ALL SELECT facts, first, last, messages, client_addr, %d"
+	    " FROM raw_days JOIN sets ON id = facts WHERE apart",
 	    daily, daily);
 	buffer_string(&summing->sql,
 	    " UNION ALL SELECT facts, min(first), max(last), sum(messages)::bigint, NULL, 1"
