@@ -1,7 +1,9 @@
 /*
  * fleet-day.c - the roll-ups of a day of a fleet's mail, as COPY reads them.
  *
- *     fleet-day certificate | facts DAYS | rollup DAY MESSAGES NODES | policy | about
+ *     fleet-day certificate | facts DAYS | rollup FIRST DAY MESSAGES NODES | policy | sets
+ *
+ * FIRST is a day since the epoch, DAY counts from there. "sets" prints how many there are.
  *
  * The n-th of DOMAINS domains sends as much as 1/n^ZIPF; its hosts, HOSTS/sqrt(n) or one,
  * share that as 1, 1/2, 1/3... A tenth of the hosts has a new address each day. A host
@@ -19,10 +21,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define DOMAINS 100000
 #define ZIPF 1.3
-#define HOSTS 40
+#define HOSTS 32
 #define HOSTS_STAY 10		/* days that a host keeps its address */
 #define CERTIFICATE_EACH 10
 #define PARTNER_EACH 100
@@ -32,9 +35,6 @@
 #define MIXED_EACH 30
 #define MIXED_AT 3
 #define MIXED_SHARE 0.05
-
-/* The first of its days, in days since the epoch: 2026-01-01. */
-#define FIRST_DAY 20454
 
 /* Of a day's messages in each hour. */
 static const double shape[24] = {
@@ -52,6 +52,8 @@ struct set {
 struct day {
 	struct set *sets;
 	int count;
+	int64_t first;		/* of all days, since the epoch */
+	char hour[32];		/* that is printed, as PostgreSQL has it */
 	uint64_t random;
 };
 
@@ -215,18 +217,28 @@ static void
 print_rollup(struct day *day, int number, int at, int hour, int node, long messages)
 {
 	const struct set *set = &day->sets[number];
-	int64_t start = (FIRST_DAY + at) * INT64_C(86400) + hour * 3600;
+	int64_t start = (day->first + at) * 86400 + hour * 3600;
 	double early = 1 - pow(chance(day), 1.0 / (double)messages);
 	double late = early + (1 - early) * (messages == 1 ? 0 :
 	    pow(chance(day), 1.0 / (double)(messages - 1)));
 	int first = (int)(early * 3600000), last = (int)(late * 3600000);
 	int64_t moment = (start * 1000 + first) * 1000;
 
-	(void)printf("%" PRId64 "\t%ld\t%d\t%d\t%d\t%d\t%013" PRIx64 "-%x\t", start, messages,
+	(void)printf("%s\t%ld\t%d\t%d\t%d\t%d\t%013" PRIx64 "-%x\t", day->hour, messages,
 	    facts_number(day, number, moves(number, at)), node, first, last, moment,
 	    (unsigned)(next_random(day) >> 44));
 	print_address(stdout, set, moves(number, at), false);
 	(void)printf("\tuser%u\n", (unsigned)(next_random(day) >> 56));
+}
+
+static void
+set_hour(struct day *day, int at, int hour)
+{
+	time_t start = (time_t)((day->first + at) * 86400 + hour * 3600);
+	struct tm broken;
+
+	(void)gmtime_r(&start, &broken);
+	(void)strftime(day->hour, sizeof(day->hour), "%Y-%m-%d %H:00+00", &broken);
 }
 
 static void
@@ -237,7 +249,8 @@ print_day(struct day *day, int at, double messages, int nodes)
 	for (int hour = 0; hour < 24; hour++)
 		all += shape[hour];
 	day->random = 20260731 + (uint64_t)at * 7919;
-	for (int hour = 0; hour < 24; hour++)
+	for (int hour = 0; hour < 24; hour++) {
+		set_hour(day, at, hour);
 		for (int node = 0; node < nodes; node++)
 			for (int i = 0; i < day->count; i++) {
 				long count = poisson(day, day->sets[i].weight * messages *
@@ -246,6 +259,7 @@ print_day(struct day *day, int at, double messages, int nodes)
 				if (count > 0)
 					print_rollup(day, i, at, hour, node, count);
 			}
+	}
 }
 
 static void
@@ -265,7 +279,7 @@ static int
 usage(void)
 {
 	(void)fprintf(stderr, "usage: fleet-day certificate | facts DAYS |"
-	    " rollup DAY MESSAGES NODES | policy\n");
+	    " rollup FIRST DAY MESSAGES NODES | policy | sets\n");
 	return 2;
 }
 
@@ -283,8 +297,12 @@ main(int argc, char **argv)
 		print_policy();
 	else if (strcmp(what, "facts") == 0 && argc == 3)
 		print_facts(&day, atoi(argv[2]));
-	else if (strcmp(what, "rollup") == 0 && argc == 5 && atoi(argv[4]) > 0)
-		print_day(&day, atoi(argv[2]), atof(argv[3]), atoi(argv[4]));
+	else if (strcmp(what, "sets") == 0)
+		(void)printf("%d\n", day.count);
+	else if (strcmp(what, "rollup") == 0 && argc == 6 && atoi(argv[5]) > 0) {
+		day.first = atoi(argv[2]);
+		print_day(&day, atoi(argv[3]), atof(argv[4]), atoi(argv[5]));
+	}
 	else
 		return usage();
 	free(day.sets);

@@ -1,13 +1,13 @@
 /*
  * load.c - the MTA's side of the milter protocol, for measuring.
  *
- *	load SOCKET MESSAGES PARALLEL SENDER [RECIPIENT...]
+ *	load [-t] SOCKET MESSAGES PARALLEL SENDER [RECIPIENT...]
  *
  * A connection for each message, PARALLEL of them at a time. As an MTA it sends the
  * macros that it was asked for, sends twelve header fields and no body, waits for
  * the replies that were not declined, and goes on as far as the milter wants. A "#" in
  * SENDER is the connection's number, and each has a client of its own then. Prints how
- * many replies of each kind came.
+ * many replies of each kind came; with -t, too, how long a message took, in microseconds.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -21,6 +21,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NR_CONN 0x1000u
@@ -47,6 +48,7 @@ struct connection {
 	int recipient;
 	int accepted;
 	long number;
+	int64_t since;
 	char in[2048];
 	size_t got;
 };
@@ -55,6 +57,7 @@ static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static const char *sender;
 static char **recipients;
 static long started, wanted, ended;
+static int64_t *took;		/* NULL: nobody asks; of each message, as they ended */
 static unsigned long replies[256];
 static char lists[7][1024];		/* as asked for; the same for everybody */
 static int epoll;
@@ -169,6 +172,32 @@ send_all(const struct connection *c, const struct text *out)
 	}
 }
 
+/* In microseconds. */
+static int64_t
+now(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+	int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
+
+	return one < other ? -1 : one > other;
+}
+
+static void
+print_times(void)
+{
+	qsort(took, (size_t)wanted, sizeof(*took), by_time);
+	(void)printf("median=%ld p99=%ld most=%ld ", (long)took[wanted / 2],
+	    (long)took[wanted * 99 / 100], (long)took[wanted - 1]);
+}
+
 static void
 open_connection(struct connection *c)
 {
@@ -184,6 +213,7 @@ open_connection(struct connection *c)
 		exit(1);
 	}
 	c->number = ++started;
+	c->since = now();
 	begin(&out, 'O');
 	memcpy(out.bytes + out.length, offer, sizeof(offer));
 	out.length += sizeof(offer);
@@ -199,6 +229,8 @@ close_connection(struct connection *c)
 	command(&out, 'Q', NULL);
 	send_all(c, &out);
 	(void)close(c->fd);
+	if (took != NULL)
+		took[ended] = now() - c->since;
 	ended++;
 	if (started < wanted)
 		open_connection(c);
@@ -374,6 +406,13 @@ main(int argc, char **argv)
 	struct connection *connections;
 	long parallel;
 
+	if (argc > 2 && strcmp(argv[1], "-t") == 0) {
+		took = calloc((size_t)atol(argv[3]) + 1, sizeof(*took));
+		if (took == NULL)
+			return 1;
+		argc--;
+		argv++;
+	}
 	if (argc < 5)
 		return 2;
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]);
@@ -395,10 +434,13 @@ main(int argc, char **argv)
 		for (int i = 0; i < count; i++)
 			receive(events[i].data.ptr);
 	}
+	if (took != NULL)
+		print_times();
 	for (int i = 0; i < 256; i++)
 		if (replies[i] > 0 && i != 'O')
 			(void)printf("%c=%lu ", i, replies[i]);
 	(void)putchar('\n');
 	free(connections);
+	free(took);
 	return 0;
 }

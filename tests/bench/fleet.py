@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""What a fleet costs: shippers into one PostgreSQL, a large day, a report over a month.
+
+    fleet.py TLSWARD TLSWARD-MILTER FLEET-DAY JOURNAL-YEAR LOAD [PART...] [--messages N]
+             [--nodes N] [--days N] [--hours ends|all] [--rows N] [--within FOLDER]
+
+Parts are "ship", "refuse" and "days". Days are as fleet-day.c says. The roll-ups of each hour are made
+for two of the --days only, those that a report reads by the hour: the first and today;
+of the days in between there are the summaries, the first's with the hosts that have moved
+since. --hours all makes them all, which takes 1.5 GB a day. A throw-away PostgreSQL is used.
+"""
+import argparse
+import datetime
+import os
+import pwd
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from fleet import cluster	# noqa: E402
+
+SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min",
+            "maintenance_work_mem": "512MB", "max_connections": 120}
+COPIED = {
+    "certificate": "id, used, digest, cert_cn, cert_issuer, cert_fingerprint,"
+                   " cert_pubkey_fingerprint, cert_key, cert_not_after",
+    "facts": "id, certificate, used, bits, digest, mta, client_name, client_network,"
+             " client_address, client_resolve, domain, tls_version, cipher, cert_verified, rule,"
+             " rule_kind, rule_name, partner",
+    "rollup": "hour, messages, facts, journal, first, last, session, client_addr, sender",
+}
+TODAY = datetime.datetime.now(datetime.timezone.utc).date()
+
+
+def say(text, *values):
+    print(text % values, flush=True)
+
+
+class Bench:
+    def __init__(self, options, pg):
+        self.options, self.pg = options, pg
+        sql = subprocess.run([options.tlsward, "ship", "--schema"], check=True, text=True,
+                             capture_output=True, env=dict(os.environ, TLSWARD_DATADIR=os.path.join(
+                                 HERE, "..", "..", "conf"))).stdout
+        pg.psql(sql)
+        pg.psql("INSERT INTO tlsward.journal (node, journal) SELECT 'mx' || i, md5(i::text)"
+                " FROM generate_series(0, %d) AS i" % (options.nodes - 1))
+
+    def copy(self, table, *arguments):
+        """What fleet-day prints, as rows of the table."""
+        begin = time.monotonic()
+        with subprocess.Popen([self.options.fleet_day, *map(str, arguments)],
+                              stdout=subprocess.PIPE) as rows:
+            subprocess.run(["psql", "-X", "-q", "-d", self.pg.conninfo(), "-c",
+                            "COPY tlsward.%s (%s) FROM STDIN" % (table, COPIED[table])],
+                           stdin=rows.stdout, check=True)
+        return time.monotonic() - begin
+
+    def number(self, sql):
+        return float(self.pg.psql(sql) or 0)
+
+
+# ------------------------------------------------------------------
+# A month
+# ------------------------------------------------------------------
+
+def load_day(bench, number):
+    """The roll-ups of a day; not as shippers bring them, but as they stand then."""
+    options = bench.options
+    first = TODAY - datetime.timedelta(days=options.days)
+    took = bench.copy("rollup", "rollup", (first - datetime.date(1970, 1, 1)).days, number,
+                      options.messages, options.nodes)
+    bench.pg.psql("INSERT INTO tlsward.touched (day, journal, version) VALUES ('%s 00:00+00', 0, 1)"
+                  % (first + datetime.timedelta(days=number)))
+    return took
+
+
+def tell_size(bench, took):
+    size = bench.number("SELECT sum(pg_total_relation_size(relid)) FROM"
+                        " pg_partition_tree('tlsward.rollup') WHERE isleaf")
+    rows = bench.number("SELECT count(*) FROM tlsward.rollup")
+    messages = bench.number("SELECT sum(messages) FROM tlsward.rollup")
+    sets = bench.number("SELECT count(*) FROM (SELECT FROM tlsward.rollup GROUP BY facts) AS s")
+    say("a day of %d million messages: %.2f million rows of %d sets of facts, %.2f GB with"
+        " indexes (%.0f bytes a row), loaded in %.0f s", messages / 1e6, rows / 1e6, sets,
+        size / 1e9, size / rows, took)
+
+
+def copy_summaries(bench):
+    """Those of the days between the first and today."""
+    sets = int(subprocess.run([bench.options.fleet_day, "sets"], check=True,
+                              capture_output=True, text=True).stdout)
+    first = TODAY - datetime.timedelta(days=bench.options.days)
+    bench.pg.psql(
+        "CREATE TEMP TABLE days AS SELECT i, '%s 00:00+00'::timestamptz + i * interval '1 day'"
+        " AS day FROM generate_series(1, %d) AS i; "
+        "INSERT INTO tlsward.rollup_day (day, messages, facts, first, last) SELECT days.day, messages,"
+        " (i + (facts - 1) %% %d %% 10) / 10 * %d + facts, first + i * 86400000::bigint,"
+        " last + i * 86400000::bigint FROM days, tlsward.rollup_day AS d WHERE d.day = '%s 00:00+00';"
+        "INSERT INTO tlsward.rollup_day_total (day, messages, bits, tls_version, cipher)"
+        " SELECT days.day, messages, bits, tls_version, cipher FROM days,"
+        " tlsward.rollup_day_total AS d WHERE d.day = '%s 00:00+00';"
+        "INSERT INTO tlsward.touched (day, journal, version) SELECT day, 0, 1 FROM days;"
+        "INSERT INTO tlsward.summarized (day, version) SELECT day, 1 FROM days" % (
+            first, bench.options.days - 1, sets, sets, first, first))
+
+
+def ask(bench, *words):
+    begin = time.monotonic()
+    done = subprocess.run(["/usr/bin/time", "-f", "%U %S %M", bench.options.tlsward, *words,
+                           "--journal", "postgresql:" + bench.pg.conninfo()],
+                          capture_output=True, text=True, check=False)
+    took = time.monotonic() - begin
+    if done.returncode not in (0, 1):
+        say("  %s: failed: %s", words[0], done.stderr)
+        return
+    user, system, memory = done.stderr.strip().split("\n")[-1].split()
+    say("  %-44s %6.1f s (%.1f s of CPU and %d MB in tlsward)", " ".join(
+        word for word in words if "/" not in word and word != "--policy"), took,
+        float(user) + float(system), int(memory) // 1024)
+
+
+def measure_days(bench):
+    options = bench.options
+    policy = os.path.join(bench.pg.folder, "policy.conf")
+    with open(policy, "wb") as out:
+        subprocess.run([options.fleet_day, "policy"], stdout=out, check=True)
+    first = TODAY - datetime.timedelta(days=options.days)
+    bench.pg.psql("SELECT tlsward.partition_make('rollup', day), tlsward.partition_make("
+                  "'rollup_day', day) FROM generate_series(date_trunc('month', '%s 00:00+00'"
+                  "::timestamptz, 'UTC'), now(), '1 month') AS day" % first)
+    bench.pg.psql("ALTER TABLE tlsward.rollup DISABLE TRIGGER touch_insert")
+    bench.copy("certificate", "certificate")
+    bench.copy("facts", "facts", options.days + 1)
+    tell_size(bench, load_day(bench, 0))
+    begin = time.monotonic()
+    bench.pg.psql("VACUUM ANALYZE tlsward.rollup; ANALYZE tlsward.facts")
+    bench.pg.psql("CALL tlsward.summarize_days()")
+    say("its summary: %d rows, %.0f MB, made in %.0f s", bench.number(
+        "SELECT count(*) FROM tlsward.rollup_day"), bench.number(
+            "SELECT sum(pg_total_relation_size(relid)) FROM"
+            " pg_partition_tree('tlsward.rollup_day') WHERE isleaf") / 1e6,
+        time.monotonic() - begin)
+    if options.hours == "all":
+        for number in range(1, options.days):
+            load_day(bench, number)
+        bench.pg.psql("CALL tlsward.summarize_days()")
+    else:
+        copy_summaries(bench)
+    load_day(bench, options.days)
+    bench.pg.psql("VACUUM ANALYZE tlsward.rollup; VACUUM ANALYZE tlsward.rollup_day")
+    say("%d days, and %s of today:", options.days,
+        datetime.datetime.now(datetime.timezone.utc).strftime("%H:%M"))
+    at = str(first + datetime.timedelta(days=1))
+    for words in (("report", "--policy", policy),
+                  ("report", "--policy", policy, "--since", at, "--until", str(TODAY)),
+                  ("report", "--policy", policy, "--domain", "sender7.example"),
+                  ("report", "--policy", policy, "--partner", "Partner 7"),
+                  ("log", "--domain", "sender7.example", "-n", "20"),
+                  ("report", "--policy", policy, "--since", "24h", "--node", "mx7")):
+        ask(bench, *words)
+
+
+# ------------------------------------------------------------------
+# Shippers
+# ------------------------------------------------------------------
+
+def make_journals(options, folder):
+    """A journal a node: the same rows, each a file of its own."""
+    path = os.path.join(folder, "journal.db")
+    subprocess.run([options.journal_year, path, str(options.rows), "2000", "0.3"], check=True,
+                   stdout=subprocess.DEVNULL)
+    configs = []
+    for number in range(options.nodes):
+        mine = os.path.join(folder, "mx%d.db" % number)
+        shutil.copy(path, mine)
+        db = sqlite3.connect(mine)
+        db.execute("UPDATE identity SET journal = ?", (secrets.token_hex(16),))
+        db.commit()
+        rows = sum(db.execute("SELECT count(*) FROM " + table).fetchone()[0]
+                   for table in ("record", "rollup"))
+        db.close()
+        configs.append(os.path.join(folder, "mx%d.conf" % number))
+        with open(configs[-1], "w", encoding="ascii") as out:
+            out.write("journal sqlite:%s\nnode ship%d\n" % (mine, number))
+    return configs, rows
+
+
+def measure_ship(bench):
+    options = bench.options
+    with tempfile.TemporaryDirectory(dir=options.within) as folder:
+        configs, rows = make_journals(options, folder)
+        begin = time.monotonic()
+        shippers = [subprocess.Popen([options.tlsward, "ship", "--once", "--to", "postgresql:" +
+                                      bench.pg.conninfo(), "-c", config]) for config in configs]
+        failed = sum(shipper.wait() != 0 for shipper in shippers)
+        took = time.monotonic() - begin
+    there = bench.number("SELECT (SELECT count(*) FROM tlsward.record) + (SELECT count(*) FROM"
+                         " tlsward.rollup AS r JOIN tlsward.journal ON number = r.journal"
+                         " WHERE node LIKE 'ship%')")
+    say("%d shippers, %d rows each: %d rows there in %.0f s, %.0f a second%s", options.nodes,
+        rows, there, took, there / took, "" if failed == 0 else " (%d failed)" % failed)
+
+
+# ------------------------------------------------------------------
+# Refusals
+# ------------------------------------------------------------------
+
+DAEMON = """listen unix:%(folder)s/milter.sock
+policy %(folder)s/policy.conf
+control none
+user %(user)s
+log file:%(folder)s/log
+journal sqlite:%(folder)s/journal.db
+node refusing
+ship-to postgresql:%(to)s
+"""
+
+
+def measure_refusals(bench):
+    """How long a refused message takes, beside a shipper whose database is up, slow, dead."""
+    options, pg = bench.options, bench.pg
+    with tempfile.TemporaryDirectory(dir=options.within) as folder:
+        os.chmod(folder, 0o777)
+        config = os.path.join(folder, "tlsward.conf")
+        with open(config, "w", encoding="ascii") as out:
+            out.write(DAEMON % {"folder": folder, "to": pg.conninfo(), "user":
+                                "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())[0]})
+        with open(os.path.join(folder, "policy.conf"), "w", encoding="ascii") as out:
+            out.write("from strict.example { require certificate; otherwise reject }\n"
+                      "default { require tls >= 1.0; monitor }\n")
+        daemon = subprocess.Popen([options.tlsward_milter, "-f", "-c", config],
+                                  stderr=subprocess.DEVNULL)
+        while not os.path.exists(os.path.join(folder, "milter.sock")):
+            time.sleep(0.05)
+
+        def load(state):
+            done = subprocess.run(
+                [options.load, "-t", os.path.join(folder, "milter.sock"), "20000", "10",
+                 "a#@strict.example", "u@ours.example"], check=True, capture_output=True, text=True)
+            say("refused, 10 at a time, %s: %s", state, done.stdout.strip())
+
+        load("no shipper")
+        shipper = subprocess.Popen([options.tlsward, "ship", "-c", config],
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(2)
+        load("PostgreSQL up")
+        with pg.paused():
+            load("PostgreSQL hangs")
+        pg.kill()
+        load("PostgreSQL dead")
+        pg.start()
+        for program in (shipper, daemon):
+            program.terminate()
+            program.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for program in ("tlsward", "tlsward_milter", "fleet_day", "journal_year", "load"):
+        parser.add_argument(program)
+    parser.add_argument("parts", nargs="*", default=["ship", "refuse", "days"])
+    parser.add_argument("--messages", type=int, default=100000000, help="a day")
+    parser.add_argument("--nodes", type=int, default=50)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--hours", choices=("ends", "all"), default="ends")
+    parser.add_argument("--rows", type=int, default=20000, help="messages of each shipper")
+    parser.add_argument("--within", default="/var/tmp")
+    options = parser.parse_args()
+    with cluster.Cluster(within=options.within, **SETTINGS) as pg:
+        bench = Bench(options, pg)
+        for part in options.parts:
+            {"days": measure_days, "refuse": measure_refusals, "ship": measure_ship}[part](bench)
+
+
+if __name__ == "__main__":
+    main()
