@@ -13,13 +13,12 @@
 --     CREATE USER grafana PASSWORD '...' IN ROLE tlsward_reader;  -- who asks
 --     CREATE USER keeper PASSWORD '...' IN ROLE tlsward_owner;    -- tlsward ship --maintain
 
--- One at a time.
-SELECT pg_advisory_xact_lock(hashtext('tlsward.schema'));
-
 DO $roles$
 DECLARE
 	role text;
 BEGIN
+	-- One at a time.
+	PERFORM pg_advisory_xact_lock(hashtext('tlsward.schema'));
 	IF current_setting('server_encoding') <> 'UTF8' THEN
 		RAISE EXCEPTION 'the database % is %, and has to be UTF8', current_database(),
 			current_setting('server_encoding')
