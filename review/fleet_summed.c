@@ -310,11 +310,15 @@ add_totals(struct summing *summing, struct buffer *sql)
 	buffer_string(sql, "]::timestamptz[])) AS summed_total");
 }
 
-/* The sets are too many for what PostgreSQL gives to each question. */
+/*
+ * The sets are too many for what PostgreSQL gives to each question, and as it cannot know how
+ * many they are it would sort what is hashed in a part of the time.
+ */
 static void
 give_memory(struct fleet *fleet)
 {
-	PQclear(PQexec(fleet->connection, "SET LOCAL work_mem = '256MB'"));
+	PQclear(PQexec(fleet->connection, "SET LOCAL work_mem = '256MB'; SET LOCAL"
+	    " enable_mergejoin = off"));
 }
 
 void

@@ -3,7 +3,8 @@
 """What a fleet costs: shippers into one PostgreSQL, a large day, a report over a month.
 
     fleet.py TLSWARD TLSWARD-MILTER FLEET-DAY JOURNAL-YEAR LOAD [PART...] [--messages N]
-             [--nodes N] [--days N] [--hours ends|all] [--rows N] [--within FOLDER]
+             [--nodes N] [--days N] [--hours ends|all] [--rows N] [--refused N]
+             [--within FOLDER]
 
 Parts are "ship", "refuse" and "days". Days are as fleet-day.c says. The roll-ups of each hour are made
 for two of the --days only, those that a report reads by the hour: the first and today;
@@ -242,25 +243,29 @@ def measure_refusals(bench):
         while not os.path.exists(os.path.join(folder, "milter.sock")):
             time.sleep(0.05)
 
+        started = [daemon]
+
         def load(state):
             done = subprocess.run(
-                [options.load, "-t", os.path.join(folder, "milter.sock"), "20000", "10",
+                [options.load, "-t", os.path.join(folder, "milter.sock"), str(options.refused), "10",
                  "a#@strict.example", "u@ours.example"], check=True, capture_output=True, text=True)
             say("refused, 10 at a time, %s: %s", state, done.stdout.strip())
 
-        load("no shipper")
-        shipper = subprocess.Popen([options.tlsward, "ship", "-c", config],
-                                   stderr=subprocess.DEVNULL)
-        time.sleep(2)
-        load("PostgreSQL up")
-        with pg.paused():
-            load("PostgreSQL hangs")
-        pg.kill()
-        load("PostgreSQL dead")
-        pg.start()
-        for program in (shipper, daemon):
-            program.terminate()
-            program.wait()
+        try:
+            load("no shipper")
+            started.append(subprocess.Popen([options.tlsward, "ship", "-c", config],
+                                            stderr=subprocess.DEVNULL))
+            time.sleep(2)
+            load("PostgreSQL up")
+            with pg.paused():
+                load("PostgreSQL hangs")
+            pg.kill()
+            load("PostgreSQL dead")
+            pg.start()
+        finally:
+            for program in started:
+                program.terminate()
+                program.wait()
 
 
 def main():
@@ -273,6 +278,7 @@ def main():
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--hours", choices=("ends", "all"), default="ends")
     parser.add_argument("--rows", type=int, default=20000, help="messages of each shipper")
+    parser.add_argument("--refused", type=int, default=20000)
     parser.add_argument("--within", default="/var/tmp")
     options = parser.parse_args()
     with cluster.Cluster(within=options.within, **SETTINGS) as pg:
