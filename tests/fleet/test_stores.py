@@ -10,13 +10,14 @@ import runner
 from fleet import cluster, filled
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TESTS = ("add_partner", "agreements", "explain", "html", "log", "outgoing", "replay", "report")
+TESTS = ("add_partner", "explain", "html", "log", "outgoing", "report")
 
 
 class BothStores(unittest.TestCase):
     """Whatever a journal answers, PostgreSQL does, to the last byte."""
 
     nodes = 1
+    slow = True
 
     @classmethod
     def setUpClass(cls):
@@ -26,6 +27,7 @@ class BothStores(unittest.TestCase):
     def run_tests(self, name):
         environment = dict(
             os.environ, TLSWARD=os.path.join(HERE, "twice.py"), TWICE_PROGRAM=runner.TLSWARD,
+            READ_MAILLOG=runner.find_program("tests/tool/read-maillog"),
             TWICE_DATABASE=self.pg.conninfo(), TWICE_NODES=str(self.nodes),
             TWICE_LOCK=os.path.join(self.pg.folder, "lock"),
             PATH=cluster.programs() + ":" + os.environ["PATH"])
@@ -45,6 +47,12 @@ class BothStores(unittest.TestCase):
         os.unlink(path)
         return said[:20000]
 
+    def test_agreements(self):
+        self.run_tests("agreements")
+
+    def test_replay(self):
+        self.run_tests("replay")
+
 
 class NodesAsOne(BothStores):
     """The same sessions at three nodes are what they are at one."""
@@ -52,11 +60,17 @@ class NodesAsOne(BothStores):
     nodes = 3
 
 
+class Others(BothStores):
+    """The other tests of the review, at one node."""
+
+    test_agreements = test_replay = None
+
+
 def add_tests():
     for name in TESTS:
         def test(self, name=name):
             self.run_tests(name)
-        setattr(BothStores, "test_" + name, test)
+        setattr(Others, "test_" + name, test)
 
 
 add_tests()

@@ -143,7 +143,9 @@ def compare(arguments, path):
     why = fill(path, int(os.environ.get("TWICE_NODES", "1")))
     for _ in range(3):	# a minute may end in between
         first = ask(arguments)
-        other = ask([*arguments, "--journal", "postgresql:" + database])
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        other = ask([*arguments[:end], "--journal", "postgresql:" + database,
+                     *arguments[end:]])
         answers = [plain(answer, path, name) for answer in (first, other)]
         if why is None and answers[0] == answers[1]:
             return first
