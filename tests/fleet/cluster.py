@@ -141,7 +141,7 @@ class Cluster:
             "listen_addresses": "127.0.0.1", "port": self.port,
             "unix_socket_directories": self.sockets, "fsync": "on" if fsync else "off",
             "synchronous_commit": "on", "full_page_writes": "on" if fsync else "off",
-            "jit": "off", "timezone": "UTC", "log_timezone": "UTC",
+            "jit": "off", "dynamic_shared_memory_type": "mmap", "timezone": "UTC", "log_timezone": "UTC",
             "log_min_messages": "warning", **settings})
         with open(os.path.join(self.data, "pg_hba.conf"), "w", encoding="ascii") as out:
             out.write("local all all trust\n" + "".join(line + "\n" for line in (
@@ -249,12 +249,23 @@ class Cluster:
     def remove(self):
         """Ends it, and nothing of it stays."""
         try:
-            self.kill()
+            self.stop(signal.SIGQUIT)	# kill() would leave shared memory
+            self._free_memory()
         finally:
             if self._mounted:
                 subprocess.run(["umount", "--lazy", self.data], check=False)
                 self._mounted = False
             workspace.remove(self.folder)
+
+    def _free_memory(self):
+        """Removes the segment of shared memory of a server that was killed."""
+        try:
+            with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8") as text:
+                segment = text.read().splitlines()[6].split()[1]
+        except (FileNotFoundError, IndexError):
+            return
+        subprocess.run(as_ordinary_user(["ipcrm", "-m", segment]), capture_output=True,
+                       check=False)
 
     def log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as text:
