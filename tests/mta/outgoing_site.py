@@ -104,9 +104,9 @@ def played(test, play):
 
 def tlsward(daemon, command, *more):
     """What a command prints with a daemon's settings; it must end well."""
-    done = subprocess.run((TLSWARD, command, "-c", daemon.settings, *more), timeout=60,
-                          capture_output=True, text=True, check=False,
-                          env=daemon.environment)
+    done = subprocess.run((TLSWARD, command, "-c", daemon.settings, *more),
+                          timeout=waiting.PATIENCE, capture_output=True, text=True,
+                          check=False, env=daemon.environment)
     if done.returncode != 0:
         raise AssertionError("tlsward %s: %d %s" % (command, done.returncode, done.stderr))
     return done.stdout

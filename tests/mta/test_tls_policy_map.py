@@ -56,7 +56,7 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(60)
+        self.socket.settimeout(waiting.PATIENCE)
         self.socket.connect(path)
         self.input = self.socket.makefile("rb")
 
@@ -101,7 +101,7 @@ class MapCase(StartCase):
     def postmap(self, key, name="tlsward"):
         """What postmap -q prints, or None where there is nothing; an error raises."""
         done = self.mta.command("postmap", "-q", key, "socketmap:unix:%s:%s" % (
-            self.path, name), text=True, timeout=60)
+            self.path, name), text=True, timeout=waiting.PATIENCE)
         if done.returncode == 1 and not done.stdout and "error" not in done.stderr:
             return None
         if done.returncode != 0:
