@@ -104,6 +104,10 @@ ship_write_state(struct shipper *ship)
 {
 	struct ship_state *state = &ship->state;
 
+	/* It is that of the one that sends. */
+	if (ship->options->once && ship->target.conn == NULL &&
+	    ship->target.trouble == SHIP_BUSY)
+		return;
 	state->time_ms = ship_now_ms();
 	for (int i = 0; i < SHIP_STREAMS && ship->source.db != NULL && ship->target.conn != NULL;
 	    i++)
@@ -192,10 +196,6 @@ ship_open_source(struct shipper *ship)
 		ship_note_error(ship, error);
 		return false;
 	}
-	if (ship->waiting_said)
-		ship_say(ship, SEVERITY_INFO, "the journal %s can be read", ship->options->path);
-	ship->waiting_said = false;
-	ship_note_fine(ship);
 	if (strcmp(ship->state.journal, ship->source.journal) != 0)
 		ship->state.known = false;
 	(void)snprintf(ship->state.journal, sizeof(ship->state.journal), "%s",
@@ -325,25 +325,25 @@ ship_take_trouble(struct shipper *ship)
 {
 	struct ship_target *target = &ship->target;
 
-	if (target->trouble == SHIP_STOPPED) {
-		ship_target_close(target);
+	if (target->trouble == SHIP_STOPPED)
 		return;
-	}
 	ship->passing = ship_is_passing(ship);
 	if (!ship->passing) {
 		ship_say_trouble(ship);
 		ship_note_error(ship, target->error);
 	}
-	if (target->trouble <= SHIP_OTHER || (target->conn != NULL &&
-	    PQstatus(target->conn) != CONNECTION_OK))
-		ship_target_close(target);
 	ship_back_off(ship);
 	ship_write_state(ship);
+	/* The next try begins with the cursors again, and nobody listens to this one meanwhile. */
+	ship_target_close(target);
 }
 
 static void
 ship_recover(struct shipper *ship)
 {
+	if (ship->waiting_said)
+		ship_say(ship, SEVERITY_INFO, "the journal %s can be read", ship->options->path);
+	ship->waiting_said = false;
 	if (ship->said != SHIP_NO_TROUBLE || ship->silent)
 		ship_say(ship, SEVERITY_INFO, "%s is sent to again", ship->options->name);
 	ship->said = SHIP_NO_TROUBLE;
@@ -447,8 +447,8 @@ ship_round(struct shipper *ship)
 
 		step = ship_send(ship, (enum ship_number)number);
 		if (step > SHIP_STEP_SENT) {
-			ship->first = step == SHIP_STEP_FAILED ? (number + 1) % SHIP_STREAMS :
-			    number;
+			ship->first = step == SHIP_STEP_SMALLER ? number :
+			    (number + 1) % SHIP_STREAMS;
 			return step;
 		}
 		if (step == SHIP_STEP_SENT && ship->batch.more)
@@ -473,6 +473,18 @@ ship_pause(const struct shipper *ship, int64_t ms)
 
 	if (!ship->options->signals->ends && !ship->options->signals->hurries && ms > 0)
 		(void)poll(&poller, 1, (int)ms);
+}
+
+/* By short pauses: a signal may come just before one begins. */
+static void
+ship_await_try(const struct shipper *ship)
+{
+	const struct ship_signals *signals = ship->options->signals;
+	int64_t left;
+
+	while (!signals->ends && !signals->hurries &&
+	    (left = ship->try_at - ship_clock_ms()) > 0)
+		ship_pause(ship, left < LOOK_MS ? left : LOOK_MS);
 }
 
 /* Until something is written, or it is time to write that nothing is. */
@@ -501,11 +513,10 @@ ship_turn(struct shipper *ship)
 		return SHIP_STEP_FAILED;
 	}
 	step = ship_round(ship);
-	if (step == SHIP_STEP_NOTHING) {
+	if (step == SHIP_STEP_NOTHING)
 		ship_write_state(ship);
-		if (!ship_tell_seen(ship))
-			step = SHIP_STEP_FAILED;
-	}
+	if (step <= SHIP_STEP_SENT && !ship_tell_seen(ship))
+		step = SHIP_STEP_FAILED;
 	if (step == SHIP_STEP_FAILED)
 		ship_take_trouble(ship);
 	if (step == SHIP_STEP_UNREAD)
@@ -546,9 +557,8 @@ ship_on(struct shipper *ship)
 			ship_write_state(ship);
 			ship_pause(ship, LOOK_MS);
 		}
-		while (step == SHIP_STEP_FAILED && !signals->ends && !signals->hurries &&
-		    ship_clock_ms() < ship->try_at)
-			ship_pause(ship, ship->try_at - ship_clock_ms());
+		if (step == SHIP_STEP_FAILED)
+			ship_await_try(ship);
 		if (signals->hurries)
 			ship->backoff_ms = 0;
 		signals->hurries = 0;

@@ -177,6 +177,9 @@ send_prepare(struct ship_target *target, enum ship_number number)
 		fine = send_make(target, name, &sql);
 	}
 	target->prepared[number] = fine;
+	/* What was prepared until then stays: only a new session can begin anew. */
+	if (!fine && target->trouble == SHIP_SLOW)
+		target->trouble = SHIP_AGAIN;
 	return fine;
 }
 

@@ -211,8 +211,8 @@ ship_stream_lag(const struct ship_stream *stream, struct buffer *sql)
 
 	/* Rows are wide there, ids without gaps, and those that are gone the oldest. */
 	if (stream->order == SHIP_BY_ID)
-		buffer_format(sql, "SELECT ifnull((SELECT max(id) FROM %s) - max(?1,"
-		    " (SELECT min(id) FROM %s) - 1), 0), (SELECT time FROM %s WHERE id > ?1"
+		buffer_format(sql, "SELECT max(ifnull((SELECT max(id) FROM %s) - max(?1,"
+		    " (SELECT min(id) FROM %s) - 1), 0), 0), (SELECT time FROM %s WHERE id > ?1"
 		    " ORDER BY id LIMIT 1)", table, table, table);
 	else if (stream->order == SHIP_BY_CHANGED)
 		buffer_format(sql, "SELECT (SELECT count(*) FROM (SELECT 1 FROM %s WHERE"

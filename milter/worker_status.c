@@ -422,15 +422,16 @@ static void
 look_at_ship(struct status *status, const struct ship_standing *standing)
 {
 	const struct ship_state *state = &standing->state;
+	bool silent = status->now_ms - state->time_ms > SHIP_QUIET_MS;
 	char since[DATE_TIME_SIZE];
 
-	date_write_time((state->error_ms > 0 ? state->error_ms : state->time_ms) / 1000, since);
+	date_write_time((silent ? state->time_ms : state->error_ms) / 1000, since);
 	if (state->time_ms == 0)
 		status_trouble(status, "ship-silent", "systemctl enable --now tlsward-ship",
 		    "nothing sends the journal to PostgreSQL: tlsward ship has not run yet");
-	else if (status->now_ms - state->time_ms > SHIP_QUIET_MS)
+	else if (silent)
 		status_trouble(status, "ship-silent", "systemctl restart tlsward-ship",
-		    "tlsward ship does not run since %s: nothing sends the journal to PostgreSQL",
+		    "tlsward ship has not run since %s: nothing sends the journal to PostgreSQL",
 		    since);
 	else if (state->error_ms > 0 && status->now_ms - state->error_ms > SHIP_QUIET_MS)
 		status_trouble(status, "ship-failing", "journalctl -u tlsward-ship", "the journal "

@@ -165,7 +165,9 @@ ship_from(struct ship_run *run, const char *journal, const char *conninfo, const
 	};
 	char node[SETTINGS_NODE_MAX];
 
+	ship_signals.connecting = 1;	/* it may wait for DNS, too */
 	settings_node(run->loaded.settings, node);
+	ship_signals.connecting = 0;
 	return statuses[ship_run(&(struct ship_options){
 		.path = journal, .node = run->loaded.settings->node, .fallback = node,
 		.conninfo = conninfo, .name = name,

@@ -73,8 +73,10 @@ maintain_sql(PGconn *connection, const char *sql)
 static PGconn *
 maintain_connect(const char *conninfo)
 {
-	const char *const names[] = { "dbname", "fallback_application_name", NULL };
-	const char *const values[] = { conninfo, "tlsward ship --maintain", NULL };
+	const char *const names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval",
+	    "keepalives_count", "fallback_application_name", "dbname", NULL };
+	const char *const values[] = { "10", "30", "10", "3", "tlsward ship --maintain", conninfo,
+	    NULL };
 	PGconn *connection = PQconnectdbParams(names, values, 1);
 
 	if (connection == NULL)
