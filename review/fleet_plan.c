@@ -156,7 +156,8 @@ add_condition(struct plan *plan, int number, const struct fleet_field *field,
 	buffer_format(&plan->where, "%s %s %s", folded ? ")" : "", operator->sql,
 	    folded ? "lower(" : "");
 	add_parameter(plan, plan_unit(field));
-	buffer_string(&plan->where, folded ? ")" : "");
+	/* As the column: SQLite folds ASCII alone. */
+	buffer_string(&plan->where, folded ? " COLLATE \"C\")" : "");
 	buffer_string(&plan->where, operator->op == SQLITE_INDEX_CONSTRAINT_LIKE ?
 	    " ESCAPE '')" : ")");
 }
@@ -276,6 +277,9 @@ write_plan(struct plan *plan)
 		buffer_format(&sql, " GROUP BY %s%s", table->group, more ? table->more_group : "");
 	if (ordered)
 		buffer_string(&sql, order.text);
+	/* What stands beside max() is of the row that comes last: as a file has them. */
+	if (ordered && table->group != NULL)
+		buffer_format(&sql, ", %s", table->group);
 	plan->info->orderByConsumed = ordered || distinct;
 	sql.failed |= order.failed || plan->where.failed || plan->letters.failed;
 	plan->info->idxStr = sql.failed ? NULL : sqlite3_mprintf("%s", sql.text);

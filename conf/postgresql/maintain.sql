@@ -106,6 +106,10 @@ BEGIN
 	END IF;
 	EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, child);
 	EXECUTE format('DROP TABLE %I', child);
+	-- Not a moment without the rows of a summary that is said to hold.
+	IF partition_drop.parent = 'rollup_day' THEN
+		DELETE FROM summarized WHERE day < date_trunc('month', cut);
+	END IF;
 	RETURN true;
 END
 $function$;

@@ -262,7 +262,8 @@ CREATE TABLE refused (
 -- ------------------------------------------------------------------
 -- Summaries of whole days, so that a report need not read every hour: see days.sql. A
 -- summary is an accelerator and nothing else: what a report says is the same without it,
--- and all four tables may be emptied at any time. Days are of UTC, named by their beginning.
+-- and all four tables may be emptied at any time: together, or summarized first. Days are
+-- of UTC, named by their beginning.
 -- ------------------------------------------------------------------
 
 -- How often rows of a day came in from a journal: roll-ups, and the records between them.

@@ -20,6 +20,17 @@ DAY = "2026-01-05T10:00:00Z"
 SINCE = ("--since", "2026-01-01", "--until", "2026-02-01")
 
 
+class Spoken:
+    """A database of the cluster whose letters are those of a language."""
+
+    def __init__(self, pg):
+        self._pg = pg
+        filled.schema(self)
+
+    def psql(self, sql, **more):
+        return self._pg.psql(sql, **{"database": "spoken", **more})
+
+
 class Fleet(unittest.TestCase):
     """Two nodes with a record each, and many of one."""
 
@@ -86,6 +97,23 @@ class Fleet(unittest.TestCase):
         self.fails('no journal of a node "mx9": there are mx1, mx2', "log", "--node", "mx9")
         self.assertIn("--node goes with", runner.run(
             "log", "--node", "mx1", "--journal", os.path.join(self.pg.folder, "mx1.db"))[2])
+
+    def test_capitals_that_are_not_ascii(self):
+        """The database's own language folds them, SQLite does not."""
+        self.pg.psql("CREATE DATABASE spoken TEMPLATE template0 ENCODING 'UTF8'"
+                     " LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'")
+        path = os.path.join(self.pg.folder, "spoken.db")
+        journal = Journal(path)
+        journal.record(DAY, domain="acme.example", partner="\u00d6BB")
+        journal.close()
+        filled.fill(Spoken(self.pg), "mx1", path)
+        for partner, count in (("\u00d6BB", 1), ("\u00f6BB", 0), ("\u00d6bb", 1)):
+            for where in path, "postgresql:" + self.pg.conninfo("bob", database="spoken"):
+                with self.subTest((partner, where)):
+                    status, out, errors = runner.run(
+                        "log", "--json", "--partner", partner, "--since", "2026-01-01",
+                        "--journal", where)
+                    self.assertEqual(len(out.splitlines()), count, (status, errors))
 
     def test_what_cannot_be_read(self):
         self.fails("GRANT tlsward_reader", "log", user="ann")
