@@ -84,6 +84,8 @@ class Session:
 class Care(unittest.TestCase):
     """Each test begins with empty tables."""
 
+    without_sanitizers = True
+
     @classmethod
     def setUpClass(cls):
         cls.pg = cls.enterClassContext(tables.cluster_with_tables())

@@ -93,6 +93,8 @@ def part(name):
 class TheTables(unittest.TestCase):
     """As they are made in an empty database."""
 
+    without_sanitizers = True
+
     @classmethod
     def setUpClass(cls):
         cls.pg = cls.enterClassContext(tables.cluster_with_tables())

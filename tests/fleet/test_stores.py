@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""The tests of the review, over a journal and over PostgreSQL: see twice.py."""
+"""The tests of the review, over a journal and over PostgreSQL: see twice.py.
+
+With TLSWARD_LONG=1, as in "contrib/check all", all of them, which takes half an hour.
+"""
 
 import os
 import subprocess
@@ -10,7 +13,8 @@ import runner
 from fleet import cluster, filled
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TESTS = ("add_partner", "explain", "html", "log", "outgoing", "report")
+TESTS = ("add_partner", "explain", "html", "log", "outgoing", "replay", "report")
+LONG = os.environ.get("TLSWARD_LONG") == "1"
 
 
 class BothStores(unittest.TestCase):
@@ -18,6 +22,7 @@ class BothStores(unittest.TestCase):
 
     nodes = 1
     slow = True
+    without_sanitizers = True
 
     @classmethod
     def setUpClass(cls):
@@ -50,9 +55,6 @@ class BothStores(unittest.TestCase):
     def test_agreements(self):
         self.run_tests("agreements")
 
-    def test_replay(self):
-        self.run_tests("replay")
-
 
 class NodesAsOne(BothStores):
     """The same sessions at three nodes are what they are at one."""
@@ -60,17 +62,15 @@ class NodesAsOne(BothStores):
     nodes = 3
 
 
-class Others(BothStores):
-    """The other tests of the review, at one node."""
-
-    test_agreements = test_replay = None
-
-
 def add_tests():
+    """The other tests of the review: at one node, and of several what can be split."""
     for name in TESTS:
         def test(self, name=name):
             self.run_tests(name)
-        setattr(Others, "test_" + name, test)
+        setattr(BothStores, "test_" + name, test)
+        if name != "replay":
+            setattr(NodesAsOne, "test_" + name, None)
 
 
-add_tests()
+if LONG:
+    add_tests()

@@ -139,6 +139,8 @@ def odd_deliveries(journal):
 class Filled(unittest.TestCase):
     """The sample site as mx1, the odd rows as mx2."""
 
+    without_sanitizers = True
+
     # pylint: disable=invalid-name
     @classmethod
     def setUpClass(cls):
@@ -377,6 +379,8 @@ def scanned(plan, inner=True):
 class Plans(unittest.TestCase):
     """A year's decisions by day and roll-ups by month: a day is found without the others."""
 
+    without_sanitizers = True
+
     @classmethod
     def setUpClass(cls):
         cls.pg = cls.enterClassContext(cluster.Cluster())
@@ -499,6 +503,8 @@ def every(plan):
 
 class Nodes(unittest.TestCase):
     """What is told of the nodes; who may read; what everything is."""
+
+    without_sanitizers = True
 
     @classmethod
     def setUpClass(cls):

@@ -30,6 +30,8 @@ if words[0] not in ("diff", "import") and not (words[0] == "check" and operand):
 if words[0] == "ship" and "--schema" not in words:
     print("There is no PostgreSQL here: tests/fleet has one.")
     sys.exit()
+words = [%(folder)r + "/journal.db" if word.startswith("postgresql:") else word
+         for word in words]
 if "--follow" in words:
     words += ["-n", "1", "--since", "2020-01-01"]
 os.execv(%(tlsward)r, [%(tlsward)r] + words)
