@@ -189,7 +189,6 @@ ship_all(struct ship_run *run, const char *conninfo)
 		journal += 7;
 	tool_become_owner(journal, false);
 	if (name_database(conninfo, &name)) {
-		take_ship_signals(run->once);
 		if (run->loaded.settings->log == SETTINGS_LOG_SYSLOG)
 			openlog("tlsward-ship", LOG_PID, run->loaded.settings->syslog_facility);
 		status = ship_from(run, journal, conninfo, name.text);
@@ -201,9 +200,13 @@ ship_all(struct ship_run *run, const char *conninfo)
 static int
 ship_there(struct ship_run *run)
 {
-	const char *conninfo = load_ship_settings(run) ? ship_conninfo(run) : NULL;
+	const char *conninfo;
 	int status = STATUS_TROUBLE;
 
+	/* Before all else: a reload while it starts must not be its end. */
+	if (run->what != SHIP_MAINTAIN)
+		take_ship_signals(run->once);
+	conninfo = load_ship_settings(run) ? ship_conninfo(run) : NULL;
 	if (conninfo != NULL)
 		status = run->what == SHIP_MAINTAIN ? ship_maintain(run, conninfo) :
 		    ship_all(run, conninfo);

@@ -100,8 +100,12 @@ class ShipCase(unittest.TestCase):
             with contextlib.suppress(RuntimeError):
                 return not self.missing(written, journal)
             return False
-        waiting.until("all rows in the database: " + self.said(), here)
+        waiting.until("all rows in the database: " + self.said(), here, self.must_live)
         self.agree(written)
+
+    def must_live(self):
+        """One of those that were started at least has not ended."""
+        self.assertTrue([ship for ship in self.ships if ship.poll() is None], self.said())
 
     def missing(self, written, journal):
         there = dict(self.pg.rows(
@@ -387,6 +391,7 @@ class Killed(ShipCase):
         written = self.writer(500)
         written.start()
         self.start()
+        waiting.until("a state", lambda: os.path.exists(self.path + ".ship"))
         for _ in range(KILLS):
             self.pg.psql("SELECT pg_terminate_backend(pid), pg_sleep(0.1) FROM"
                          " pg_stat_activity WHERE usename = '%s'" % both.WRITER)
