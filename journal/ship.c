@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "journal/ship_target.h"
+#include "journal/store_room.h"
 
 /* A batch: what is lost by one that fails is small, and so is what is held in memory. */
 #define ROWS_MAX 2000
@@ -66,15 +67,6 @@ struct shipper {
 };
 
 static int64_t
-ship_clock_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int64_t
 ship_now_ms(void)
 {
 	struct timespec now;
@@ -112,7 +104,7 @@ ship_write_state(struct shipper *ship)
 	for (int i = 0; i < SHIP_STREAMS && ship->source.db != NULL && ship->target.conn != NULL;
 	    i++)
 		state->cursors[i] = ship->source.readers[i].cursor;
-	ship->state_at = ship_clock_ms();
+	ship->state_at = store_clock_ms();
 	if (ship_state_write(ship->options->path, state)) {
 		ship->state_said = false;
 		return;
@@ -153,7 +145,7 @@ ship_waits(void *context, int64_t ms)
 		ship->silent = true;
 		ship_note_error(ship, "it does not answer");
 	}
-	if (ship_clock_ms() - ship->state_at >= BEAT_MS)
+	if (store_clock_ms() - ship->state_at >= BEAT_MS)
 		ship_write_state(ship);
 }
 
@@ -161,7 +153,7 @@ ship_waits(void *context, int64_t ms)
 static bool
 ship_tell_seen(struct shipper *ship)
 {
-	int64_t now = ship_clock_ms();
+	int64_t now = store_clock_ms();
 	bool behind = ship->lag.rows > 0;
 
 	if (now - ship->seen_at < SEEN_BUSY_MS)
@@ -257,7 +249,7 @@ ship_open_target(struct shipper *ship)
 	int64_t cursors[SHIP_STREAMS];
 
 	if (ship->target.conn != NULL &&
-	    ship_clock_ms() - ship->target.opened_ms > SESSION_MS)
+	    store_clock_ms() - ship->target.opened_ms > SESSION_MS)
 		ship_target_close(&ship->target);
 	if (ship->target.conn != NULL)
 		return ship_target_stands(&ship->target);
@@ -281,7 +273,7 @@ ship_jitter(int64_t ms)
 	uint32_t random = 0;
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-		random = (uint32_t)ship_clock_ms();
+		random = (uint32_t)store_clock_ms();
 	return ms / 2 + (int64_t)random % (ms / 2 + 1);
 }
 
@@ -290,7 +282,7 @@ ship_back_off(struct shipper *ship)
 {
 	if (ship->backoff_ms == 0)
 		ship->backoff_ms = BACKOFF_MS;
-	ship->try_at = ship_clock_ms() + ship_jitter(ship->backoff_ms);
+	ship->try_at = store_clock_ms() + ship_jitter(ship->backoff_ms);
 	ship->backoff_ms = 2 * ship->backoff_ms < BACKOFF_MAX_MS ? 2 * ship->backoff_ms :
 	    BACKOFF_MAX_MS;
 }
@@ -453,7 +445,7 @@ ship_round(struct shipper *ship)
 		}
 		if (step == SHIP_STEP_SENT && ship->batch.more)
 			round = SHIP_STEP_SENT;
-		if (ship_clock_ms() - ship->state_at >= STATE_MS)
+		if (store_clock_ms() - ship->state_at >= STATE_MS)
 			ship_write_state(ship);
 	}
 	ship_recover(ship);
@@ -483,7 +475,7 @@ ship_await_try(const struct shipper *ship)
 	int64_t left;
 
 	while (!signals->ends && !signals->hurries &&
-	    (left = ship->try_at - ship_clock_ms()) > 0)
+	    (left = ship->try_at - store_clock_ms()) > 0)
 		ship_pause(ship, left < LOOK_MS ? left : LOOK_MS);
 }
 
@@ -497,7 +489,7 @@ ship_idle(struct shipper *ship)
 		ship_pause(ship, LOOK_MS);
 	while (!signals->ends && !signals->hurries && ship_source_stands(&ship->source) &&
 	    ship_target_stands(&ship->target) && !ship_source_changed(&ship->source) &&
-	    ship_clock_ms() - ship->state_at < BEAT_MS);
+	    store_clock_ms() - ship->state_at < BEAT_MS);
 }
 
 /* One turn: all that is there, or what is in the way of it. */

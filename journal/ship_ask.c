@@ -4,13 +4,13 @@
  * SPDX-License-Identifier: ISC
  */
 #include "journal/ship_target.h"
+#include "journal/store_room.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 
@@ -110,15 +110,6 @@ ask_failed(struct ship_target *target, const PGresult *result)
  * Waiting
  * ------------------------------------------------------------------ */
 
-static int64_t
-ask_clock_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits for the socket. False where the connection is lost, or a signal asks for the end. */
 static bool
 ask_wait(struct ship_target *target, bool writing, int64_t since_ms)
@@ -133,7 +124,7 @@ ask_wait(struct ship_target *target, bool writing, int64_t since_ms)
 	if (ready == -1 && errno != EINTR)
 		return ship_target_fail(target, SHIP_AWAY, "%s", strerror(errno));
 	if (ready == 0)
-		target->waits(target->context, ask_clock_ms() - since_ms);
+		target->waits(target->context, store_clock_ms() - since_ms);
 	if (ready > 0 && (poller.revents & ~POLLOUT) != 0 && PQconsumeInput(target->conn) == 0)
 		return ask_failed(target, NULL);
 	return true;
@@ -142,7 +133,7 @@ ask_wait(struct ship_target *target, bool writing, int64_t since_ms)
 static bool
 ask_flush(struct ship_target *target)
 {
-	int64_t since_ms = ask_clock_ms();
+	int64_t since_ms = store_clock_ms();
 	int left;
 
 	while ((left = PQflush(target->conn)) == 1)
@@ -155,7 +146,7 @@ ask_flush(struct ship_target *target)
 static bool
 ask_next(struct ship_target *target, PGresult **result)
 {
-	int64_t since_ms = ask_clock_ms();
+	int64_t since_ms = store_clock_ms();
 
 	while (PQisBusy(target->conn) != 0)
 		if (!ask_wait(target, false, since_ms))
@@ -245,7 +236,7 @@ ship_target_prepare(struct ship_target *target, const char *name, const char *sq
 static bool
 ask_put(struct ship_target *target, const struct buffer *text)
 {
-	int64_t since_ms = ask_clock_ms();
+	int64_t since_ms = store_clock_ms();
 	int put;
 
 	while ((put = PQputCopyData(target->conn, text->text, (int)text->length)) == 0)

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include "journal/ship_target.h"
+#include "journal/store_room.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,7 +50,6 @@ static bool
 target_connect(struct ship_target *target)
 {
 	const char *encoding;
-	struct timespec now;
 
 	target->conn = target_dial(target->options);
 	if (target->conn == NULL)
@@ -65,8 +65,7 @@ target_connect(struct ship_target *target)
 		return ship_target_fail(target, SHIP_SETUP, "the database is in %s, which does not "
 		    "have every character: make it by \"createdb --encoding=UTF8 --template="
 		    "template0\"", encoding != NULL ? encoding : "an unknown encoding");
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	target->opened_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	target->opened_ms = store_clock_ms();
 	return true;
 }
 
