@@ -504,7 +504,10 @@ journal_facts_set_json(struct journal_facts *owned, const char *name, const char
 	return facts_keep(owned, kept, error) && facts_take(owned, field, kept, error);
 }
 
-/* What "tlsward log" has of rows but no facts: of a decision "kind", of a delivery more. */
+/*
+ * What "tlsward log" has of rows but no facts: of a decision "kind" and the node, of a
+ * delivery more.
+ */
 static bool
 facts_of_row(const json_t *object, const char *name)
 {
@@ -513,6 +516,8 @@ facts_of_row(const json_t *object, const char *name)
 
 	if (kind == NULL || (strcmp(kind, "decision") != 0 && strcmp(kind, "delivery") != 0))
 		return false;
+	if (strcmp(name, "node") == 0)
+		return true;
 	do
 		field = record_field_next(field, IN_ROWS);
 	while (field != NULL && strcmp(field->name, name) != 0);
@@ -584,7 +589,7 @@ journal_facts_result(const struct journal_facts *owned, const char *name)
 {
 	const struct record_field *field = record_field_find(name, NULL);
 
-	if (field == NULL || record_field_is_fact(field))
+	if (field != NULL && record_field_is_fact(field))
 		return NULL;
 	/* An object is there only where a line was read, and then it is the first. */
 	return json_string_value(json_object_get(json_array_get(owned->kept, 0), name));

@@ -152,6 +152,23 @@ journal_row_id(sqlite3_stmt *row)
 	return sqlite3_column_int64(row, record_field_count(ROWS_COLUMNS));
 }
 
+/* Behind the id, where it was asked for. */
+static int
+rows_node_column(sqlite3_stmt *row)
+{
+	int column = record_field_count(ROWS_COLUMNS) + 1;
+
+	return sqlite3_column_count(row) > column ? column : -1;
+}
+
+const char *
+journal_row_node(sqlite3_stmt *row)
+{
+	int column = rows_node_column(row);
+
+	return column < 0 ? NULL : rows_text_at(row, column);
+}
+
 int64_t
 journal_row_count(sqlite3_stmt *row)
 {
@@ -212,6 +229,7 @@ void
 journal_row_json(sqlite3_stmt *row, struct buffer *line)
 {
 	const struct record_field *field = NULL;
+	const char *node = journal_row_node(row);
 	char time[DATE_MS_SIZE];
 
 	for (int at = 0; (field = record_field_next(field, ROWS_COLUMNS)) != NULL; at++) {
@@ -227,6 +245,10 @@ journal_row_json(sqlite3_stmt *row, struct buffer *line)
 			    (long long)sqlite3_column_int64(row, at));
 		else
 			text_json(line, rows_text(row, at, field, time));
+	}
+	if (node != NULL) {
+		buffer_string(line, ",\"node\":");
+		text_json(line, node);
 	}
 	buffer_add(line, "}", 1);
 }
@@ -259,14 +281,14 @@ journal_row_csv_value(const char *text, struct buffer *line)
 }
 
 void
-journal_row_csv_names(struct buffer *line)
+journal_row_csv_names(struct buffer *line, bool of_nodes)
 {
 	const struct record_field *field = NULL;
 
 	while ((field = record_field_next(field, ROWS_COLUMNS)) != NULL)
 		buffer_format(line, "%s%s", field == record_fields ? "" : ",",
 		    field->name);
-	buffer_string(line, "\r\n");
+	buffer_string(line, of_nodes ? ",node\r\n" : "\r\n");
 }
 
 void
@@ -279,6 +301,10 @@ journal_row_csv(sqlite3_stmt *row, struct buffer *line)
 		buffer_string(line, at == 0 ? "" : ",");
 		if (sqlite3_column_type(row, at) != SQLITE_NULL)
 			journal_row_csv_value(rows_text(row, at, field, time), line);
+	}
+	if (rows_node_column(row) >= 0) {
+		buffer_string(line, ",");
+		journal_row_csv_value(journal_row_node(row), line);
 	}
 	buffer_string(line, "\r\n");
 }

@@ -154,7 +154,7 @@ bool journal_network(const char *address, char network[JOURNAL_NETWORK_SIZE]);
  * those of the record's fields in their order (the time in milliseconds), then what
  * other rows have (kind: decision, handshake, delivery), then the id. It appends what
  * follows SELECT, of a table; of JOURNAL_ROLLUP that is rollup joined with facts and
- * certificate.
+ * certificate. Of several nodes' journals the caller adds one column: the node, or NULL.
  */
 enum journal_table {
 	JOURNAL_RECORD, JOURNAL_ROLLUP, JOURNAL_HANDSHAKE, JOURNAL_DELIVERY,
@@ -171,10 +171,13 @@ void journal_row_json(struct sqlite3_stmt *row, struct buffer *line);
  * spreadsheet would take for a formula has an apostrophe before it.
  */
 void journal_row_csv(struct sqlite3_stmt *row, struct buffer *line);
-void journal_row_csv_names(struct buffer *line);
+void journal_row_csv_names(struct buffer *line, bool of_nodes);
 
 /* One value of a line of CSV, in the same way; no comma. "" for NULL. */
 void journal_row_csv_value(const char *text, struct buffer *line);
+
+/* The node; NULL: it is not known, or there is but one. */
+const char *journal_row_node(struct sqlite3_stmt *row);
 
 /* The column's text by the field's name, or NULL. */
 const char *journal_row_text(struct sqlite3_stmt *row, const char *name);

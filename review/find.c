@@ -50,6 +50,7 @@ review_find_records(sqlite3 *db, const struct review_find *find, int most,
 	*count = 0;
 	buffer_string(&sql, "SELECT ");
 	journal_row_columns(&sql, JOURNAL_RECORD);
+	buffer_string(&sql, review_is_fleet(db) ? ", fleet_node(id)" : "");
 	buffer_format(&sql, " FROM record WHERE (%s) AND ?2 <> '' ORDER BY time DESC, id DESC"
 	    " LIMIT %d", find->is_domain ? OF_DOMAIN : OF_ID, most);
 	if (!sql.failed)

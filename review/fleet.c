@@ -249,6 +249,17 @@ sql_fleet_trouble(sqlite3_context *context, int count, sqlite3_value **values)
 	sqlite3_result_text(context, fleet->trouble, -1, SQLITE_TRANSIENT);
 }
 
+/* fleet_node(ID), for SQL: see fleet_node_of(). */
+static void
+sql_fleet_node(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const char *node = fleet_node_of(sqlite3_user_data(context),
+	    sqlite3_value_int64(values[0]));
+
+	(void)count;
+	sqlite3_result_text(context, node, -1, SQLITE_TRANSIENT);
+}
+
 /*
  * fleet_sum(FROM, TO, SINCE, UNTIL, HOURLY FROM, HOURLY TO, DAILY, DOMAIN, CUT...), for
  * SQL. Of one node there are no summaries.
@@ -315,6 +326,9 @@ fleet_open(const char *path, const char *node, char error[REVIEW_ERROR_MAX])
 	if (result == SQLITE_OK)
 		result = sqlite3_create_function(db, "fleet_trouble", 0, SQLITE_UTF8, fleet,
 		    sql_fleet_trouble, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_create_function(db, "fleet_node", 1, SQLITE_UTF8, fleet,
+		    sql_fleet_node, NULL, NULL);
 	if (result == SQLITE_OK)
 		result = sqlite3_create_function(db, "fleet_sum", 8 + FLEET_CUTS, SQLITE_UTF8 |
 		    SQLITE_DIRECTONLY, fleet, sql_fleet_sum, NULL, NULL);

@@ -217,8 +217,19 @@ find_journals(struct fleet *fleet, const char *node, char error[REVIEW_ERROR_MAX
 		say_unknown_node(fleet, result, node, error);
 		found = false;
 	}
-	PQclear(result);
+	fleet->journals = result;
 	return found;
+}
+
+const char *
+fleet_node_of(const struct fleet *fleet, int64_t id)
+{
+	if (id == 0)
+		return fleet->parameters[FLEET_NODE];
+	for (int row = 0; row < PQntuples(fleet->journals); row++)
+		if (atoll(PQgetvalue(fleet->journals, row, 0)) == id >> FLEET_ID_BITS)
+			return PQgetvalue(fleet->journals, row, 1);
+	return NULL;
 }
 
 /* ------------------------------------------------------------------ *
@@ -280,6 +291,7 @@ fleet_free(struct fleet **fleet)
 	for (int i = 0; i < FLEET_PARAMETERS; i++)
 		free((*fleet)->parameters[i]);
 	fleet_sum_clear(*fleet);
+	PQclear((*fleet)->journals);
 	free((*fleet)->name);
 	free(*fleet);
 	*fleet = NULL;

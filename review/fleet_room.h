@@ -43,6 +43,7 @@ struct fleet {
 	PGconn *connection;
 	char *name;			/* without secrets */
 	char *parameters[FLEET_PARAMETERS];
+	PGresult *journals;		/* of each its number and its node */
 	char trouble[REVIEW_ERROR_MAX];	/* what went wrong first; "": nothing */
 	unsigned cursors;		/* how many there were: a name for the next */
 	unsigned uses;
@@ -69,6 +70,13 @@ struct fleet *fleet_connect(const char *path, const char *node,
     char error[REVIEW_ERROR_MAX]);
 
 void fleet_free(struct fleet **fleet);	/* NULL-safe, clears */
+
+/*
+ * The node of a record or of trouble by its id here, which has the journal's number above
+ * so many bits; of 0, which is no id, the one node that is asked. NULL: there is none.
+ */
+#define FLEET_ID_BITS 40
+const char *fleet_node_of(const struct fleet *fleet, int64_t id);
 
 /* A member of an array, as PostgreSQL reads one; begin with "{" and end with "}". */
 void fleet_array_add(struct buffer *array, const char *text);

@@ -356,13 +356,23 @@ query_conditions(struct buffer *sql, const struct review_filter *filter,
  * Records
  * ------------------------------------------------------------------ */
 
+static void
+query_columns(struct buffer *sql, const struct review_filter *filter,
+    enum journal_table table)
+{
+	journal_row_columns(sql, table);
+	if (filter->fleet)
+		buffer_string(sql, table == JOURNAL_RECORD || table == JOURNAL_TROUBLE ?
+		    ", fleet_node(id)" : ", fleet_node(0)");
+}
+
 /* One question, by an index (NULL: by none) and led by a condition. */
 static void
 query_question(struct buffer *sql, const struct review_filter *filter, const char *index,
     const char *lead)
 {
 	buffer_string(sql, sql->length > 0 ? " UNION ALL SELECT " : "SELECT ");
-	journal_row_columns(sql, JOURNAL_RECORD);
+	query_columns(sql, filter, JOURNAL_RECORD);
 	buffer_string(sql, " FROM record");
 	if (!filter->older)
 		buffer_format(sql, index == NULL ? " NOT INDEXED" : " INDEXED BY record_%s",
@@ -522,7 +532,7 @@ query_hours(sqlite3 *db, struct buffer *sql, const struct review_filter *filter,
 	bool named = filter->domain[0] != '\0' || filter->from.domain[0] != '\0';
 
 	buffer_string(sql, "SELECT ");
-	journal_row_columns(sql, table);
+	query_columns(sql, filter, table);
 	buffer_format(sql, " FROM %s WHERE %s", table == JOURNAL_ROLLUP ?
 	    review_accepted(db, named) : known->from, table == JOURNAL_DELIVERY ? "tls_reason = '' AND NOT (" JOURNAL_SENT_BELOW ")" : "1");
 	if (table != JOURNAL_TROUBLE && filter->since_ms != 0)

@@ -177,6 +177,8 @@ explain_mail(struct tree *tree, const struct explained *explained, bool is_dated
 	if (has_time)
 		screen_time(&when, time * 1000);
 	tree_buffer(tree, "when", &when);
+	if (has_time)
+		tree_text(tree, "node", journal_facts_result(explained->record, "node"));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		(void)explain_field(tree, names[i], explained, names[i]);
 }

@@ -438,6 +438,8 @@ explain_model(const struct explained *explained)
 
 	tree_open_object(&tree, NULL);
 	tree_value(&tree, "record", record_of(explained));
+	if (explained->record != NULL)
+		tree_text(&tree, "node", journal_facts_result(explained->record, "node"));
 	put_rules(&tree, explained, false);
 	(void)explain_field(&tree, "reply", explained, "reply");
 	if (blamed != NULL)

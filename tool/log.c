@@ -89,7 +89,7 @@ static void
 show_names(struct log_run *run)
 {
 	if (run->form == LOG_CSV)
-		journal_row_csv_names(&run->output);
+		journal_row_csv_names(&run->output, review_is_fleet(run->journal.db));
 	else if (run->form == LOG_TEXT && run->text.screen.terminal)
 		log_text_names(&run->text, &run->output);
 	log_flush(run);
@@ -361,7 +361,6 @@ log_rows(struct log_run *run)
 {
 	int result, status = STATUS_FINE;
 
-	log_text_begin(&run->text);
 	if (!tool_open_journal(run->journal_path, run->node, run->config, &run->journal))
 		status = STATUS_TROUBLE;
 	else if (run->follow && review_is_fleet(run->journal.db))
@@ -369,6 +368,7 @@ log_rows(struct log_run *run)
 		    "when they are sent, in no order; ask again with --since, or follow on the "
 		    "node itself");
 	else if ((status = find_whose(run)) == STATUS_FINE) {
+		log_text_begin(&run->text, review_is_fleet(run->journal.db));
 		show_names(run);
 		result = run->follow ? log_follow(run) : show_all(run);
 		if (result != SQLITE_OK)

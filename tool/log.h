@@ -11,14 +11,14 @@
 #include "base/buffer.h"
 
 /* Rows in columns for people. */
-#define LOG_COLUMNS 7
+#define LOG_COLUMNS 8
 struct log_text {
 	struct screen screen;
 	int widths[LOG_COLUMNS];	/* 0: there is no room for it */
 };
 
-/* Looks at standard output, and what there is room for. */
-void log_text_begin(struct log_text *text);
+/* Looks at standard output, and what there is room for; "of_nodes": beside the node. */
+void log_text_begin(struct log_text *text, bool of_nodes);
 
 /* Append the line of names, and that of a row. */
 void log_text_names(const struct log_text *text, struct buffer *line);

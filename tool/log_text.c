@@ -9,22 +9,28 @@
 
 #include "base/date.h"
 
-enum column { TIME, ACTION, REASON, TLS, SENDER, CLIENT, RULE };
+enum column { TIME, NODE, ACTION, REASON, TLS, SENDER, CLIENT, RULE };
 
-/* The reason stays to the last; the date goes first. */
+/* So wide is a node's column. */
+#define NODE_WIDTH 12
+
+/* The reason stays to the last; the node, if there is one, and the date go first. */
 void
-log_text_begin(struct log_text *text)
+log_text_begin(struct log_text *text, bool of_nodes)
 {
 	int *widths = text->widths, width;
 	int time = 17 + (int)strlen(date_local(tool_now_ms()).zone);
-	const int wide[] = { time, 12, 20, 10, 24, 24, 24 };
-	static const int less[] = { 11, 10, 16, 10, 0, 0, 0 };
-	static const int little[] = { 5, 10, 23, 0, 0, 0, 0 };
+	const int wide[] = { time, 0, 12, 20, 10, 24, 24, 24 };
+	static const int less[] = { 11, 0, 10, 16, 10, 0, 0, 0 };
+	static const int little[] = { 5, 0, 10, 23, 0, 0, 0, 0 };
 
 	screen_open(&text->screen);
 	width = text->screen.width;
+	of_nodes = of_nodes && (width == 0 || width > 70 + NODE_WIDTH);
+	width -= of_nodes && width > 0 ? NODE_WIDTH + 1 : 0;
 	memcpy(widths, width == 0 || width >= 100 ? wide : width >= 70 ? less : little,
 	    sizeof(wide));
+	widths[NODE] = of_nodes ? NODE_WIDTH : 0;
 	if (width >= 100)
 		widths[SENDER] = widths[CLIENT] = widths[RULE] = (width - time - 48) / 3;
 	else if (width >= 70)
@@ -146,7 +152,7 @@ void
 log_text_names(const struct log_text *text, struct buffer *line)
 {
 	static const char *const names[] = {
-		"TIME", "ACTION", "REASON", "TLS", "FROM", "CLIENT", "RULE"
+		"TIME", "NODE", "ACTION", "REASON", "TLS", "FROM", "CLIENT", "RULE"
 	};
 
 	write_cells(text, names, COLOUR_BOLD, line);
@@ -156,7 +162,7 @@ void
 log_text_row(const struct log_text *text, sqlite3_stmt *row, struct buffer *line)
 {
 	bool would = log_would(row) != NULL;
-	const char *tls = FIRST_OF(row, "tls_version");
+	const char *tls = FIRST_OF(row, "tls_version"), *node = journal_row_node(row);
 	struct buffer time = BUFFER_INIT, action = BUFFER_INIT, sender = BUFFER_INIT;
 	enum screen_colour colour = log_action(row, &action);
 
@@ -166,7 +172,8 @@ log_text_row(const struct log_text *text, sqlite3_stmt *row, struct buffer *line
 		line->failed = true;
 	else
 		write_cells(text, (const char *const[LOG_COLUMNS]){
-			[TIME] = time.text, [ACTION] = action.text,
+			[TIME] = time.text, [NODE] = node != NULL ? node : "-",
+			[ACTION] = action.text,
 			[REASON] = would ? FIRST_OF(row, "would_reason", "exempt") :
 			    FIRST_OF(row, "tls_reason", "reason", "exempt"),
 			[TLS] = strcmp(tls, "none") == 0 ? "clear text" : tls,

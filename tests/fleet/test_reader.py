@@ -98,6 +98,28 @@ class Fleet(unittest.TestCase):
         self.assertIn("--node goes with", runner.run(
             "log", "--node", "mx1", "--journal", os.path.join(self.pg.folder, "mx1.db"))[2])
 
+    def test_whose_record_it_is(self):
+        """Text, JSON and CSV tell the node; those of a file have no such member."""
+        status, out, _ = self.tlsward("log", "--from", "0@acme.example", "--utc")
+        self.assertEqual((status, [line.split()[3] for line in out.splitlines()]),
+                         (0, ["mx2", "mx1"]))
+        lines = self.tlsward("log", "--from", "0@acme.example", "--json")[1].splitlines()
+        self.assertEqual([json.loads(line)["node"] for line in lines], ["mx2", "mx1"])
+        self.assertEqual([line.rsplit(",", 1)[1] for line in self.tlsward(
+            "log", "--from", "0@acme.example", "--csv")[1].splitlines()],
+                         ["node", "mx2", "mx1"])
+        for form in "--json", "--csv", "--utc":
+            self.assertNotIn("node", runner.run("log", form, "--journal", os.path.join(
+                self.pg.folder, "mx1.db"))[1])
+        for policy in self.policy, "/nonexistent":
+            self.assertIn(" at mx1: mail from", self.tlsward(
+                "explain", "--policy", policy, "--node", "mx1", "--last", "Acme.example")[1])
+        self.assertEqual(json.loads(self.tlsward(
+            "explain", "--policy", self.policy, "--node", "mx1", "--last", "acme.example",
+            "--json")[1])["node"], "mx1")
+        self.assertEqual(runner.run("explain", "--policy", self.policy, "--record",
+                                    text=lines[0])[0], 0)
+
     def test_capitals_that_are_not_ascii(self):
         """The database's own language folds them, SQLite does not."""
         self.pg.psql("CREATE DATABASE spoken TEMPLATE template0 ENCODING 'UTF8'"

@@ -22,6 +22,12 @@ sys.path.insert(0, os.path.dirname(HERE))
 # As the caller has it: what is imported below changes the time zone.
 ENVIRONMENT = dict(os.environ)
 CHANGING = re.compile(r'"since":"[^"]*","until":"[^"]*"|^(Date|Message-ID): .*', re.M)
+# Of a fleet alone: the node of a record, or of a row that is several nodes'.
+NODE = r"(?:mx\d|-)"
+NODES = ((re.compile(r'"node":\s*"mx\d",?\s*|,\s*"node":\s*"mx\d"(?=\s*\})'), ""),
+         (re.compile(r"^(\S+ \S+(?: \S+)?) %s {8,}(?! )" % NODE, re.M), r"\1 "),
+         (re.compile(r"( on \S+(?: \S+){0,3}) at %s: mail" % NODE), r"\1: mail"))
+CSV_NODES = (re.compile(r",(?:node|mx\d|)(?=\r?$)", re.M), "")
 READERS = ("add-partner", "explain", "log", "replay", "report")
 TABLES = ("record", "trouble", "rollup", "handshake", "delivery", "discarded", "watched",
           "policies", "facts", "certificate", "cursor", "journal")
@@ -118,9 +124,26 @@ def fill(path, nodes):
     return done.stderr if done.returncode != 0 else None
 
 
-def ask(arguments):
+def ask(arguments, env=None):
     return subprocess.run([os.environ["TWICE_PROGRAM"], *arguments], capture_output=True,
-                          env=ENVIRONMENT, check=False)
+                          env=env or ENVIRONMENT, check=False)
+
+
+def wider(arguments):
+    """The environment in which beside a node's column there is as much room as without."""
+    columns = ENVIRONMENT.get("COLUMNS", "")
+    if arguments[0] != "log" or not columns.isdigit() or int(columns) < 70:
+        return ENVIRONMENT
+    return dict(ENVIRONMENT, COLUMNS=str(int(columns) + 13))
+
+
+def without_nodes(answer):
+    """What a fleet answered, as a journal has it."""
+    text = answer.stdout.decode("utf-8", "surrogateescape")
+    for pattern, instead in (*NODES, *([CSV_NODES] if "--csv" in answer.args else [])):
+        text = pattern.sub(instead, text)
+    answer.stdout = text.encode("utf-8", "surrogateescape")
+    return answer
 
 
 def plain(answer, path, name):
@@ -145,8 +168,8 @@ def compare(arguments, path):
         first = ask(arguments)
         end = arguments.index("--") if "--" in arguments else len(arguments)
         other = ask([*arguments[:end], "--journal", "postgresql:" + database,
-                     *arguments[end:]])
-        answers = [plain(answer, path, name) for answer in (first, other)]
+                     *arguments[end:]], wider(arguments))
+        answers = [plain(answer, path, name) for answer in (first, without_nodes(other))]
         if why is None and answers[0] == answers[1]:
             return first
     said = "twice: %s\n%s\n--- of the journal\n%s\n--- of PostgreSQL\n%s\n" % (
