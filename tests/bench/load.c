@@ -1,25 +1,30 @@
 /*
  * load.c - the MTA's side of the milter protocol, for measuring.
  *
- *	load [-t] SOCKET MESSAGES PARALLEL SENDER [RECIPIENT...]
+ *	load [-t] [-r RATE] SOCKET MESSAGES PARALLEL SENDER [RECIPIENT...]
  *
  * A connection for each message, PARALLEL of them at a time. As an MTA it sends the
  * macros that it was asked for, sends twelve header fields and no body, waits for
  * the replies that were not declined, and goes on as far as the milter wants. A "#" in
  * SENDER is the connection's number, and each has a client of its own then. Prints how
  * many replies of each kind came; with -t, too, how long a message took, in microseconds.
+ * With -r RATE a second are due, whether or not others have ended, and how long one took
+ * counts from when it was due: so the time for which the milter stands still is counted
+ * for all that come in it.
  *
  * SPDX-License-Identifier: ISC
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,6 +66,10 @@ static int64_t *took;		/* NULL: nobody asks; of each message, as they ended */
 static unsigned long replies[256];
 static char lists[7][1024];		/* as asked for; the same for everybody */
 static int epoll;
+static struct connection *connections;
+static long parallel;
+static int64_t pace, begun;	/* microseconds between two, 0: none; when the first was due */
+static int timer;
 
 static const char *const values[][2] = {
 	{ "v", "Postfix 3.7.11" }, { "i", "4ABCDE1234" },
@@ -213,12 +222,24 @@ open_connection(struct connection *c)
 		exit(1);
 	}
 	c->number = ++started;
-	c->since = now();
+	c->since = pace > 0 ? begun + (started - 1) * pace : now();
 	begin(&out, 'O');
 	memcpy(out.bytes + out.length, offer, sizeof(offer));
 	out.length += sizeof(offer);
 	finish(&out, 0);
 	send_all(c, &out);
+}
+
+/* As many as are due and as there are places for. */
+static void
+open_due(void)
+{
+	for (long i = 0; i < parallel && started < wanted; i++) {
+		if (pace > 0 && begun + started * pace > now())
+			return;
+		if (connections[i].fd == -1)
+			open_connection(&connections[i]);
+	}
 }
 
 static void
@@ -229,11 +250,11 @@ close_connection(struct connection *c)
 	command(&out, 'Q', NULL);
 	send_all(c, &out);
 	(void)close(c->fd);
+	c->fd = -1;
 	if (took != NULL)
 		took[ended] = now() - c->since;
 	ended++;
-	if (started < wanted)
-		open_connection(c);
+	open_due();
 }
 
 /* The sender of a connection. */
@@ -399,41 +420,81 @@ receive(struct connection *c)
 	take(c, c->in[4], c->in + 5, size - 1);
 }
 
-int
-main(int argc, char **argv)
+/* A tick each time that one is due. */
+static bool
+start_pace(void)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = &timer };
+	struct timespec each = { .tv_sec = pace / 1000000, .tv_nsec = pace % 1000000 * 1000 };
+	struct itimerspec ticks = { .it_interval = each, .it_value = each };
+
+	begun = now();
+	timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	return timer != -1 && timerfd_settime(timer, 0, &ticks, NULL) == 0 &&
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event) == 0;
+}
+
+static void
+tick(void)
+{
+	uint64_t ticks;
+
+	(void)!read(timer, &ticks, sizeof(ticks));
+	open_due();
+}
+
+/* False: nothing came for ten seconds. */
+static bool
+run_all(void)
 {
 	struct epoll_event events[64];
-	struct connection *connections;
-	long parallel;
 
-	if (argc > 2 && strcmp(argv[1], "-t") == 0) {
-		took = calloc((size_t)atol(argv[3]) + 1, sizeof(*took));
-		if (took == NULL)
-			return 1;
-		argc--;
-		argv++;
-	}
-	if (argc < 5)
-		return 2;
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]);
-	wanted = atol(argv[2]);
-	parallel = atol(argv[3]);
-	sender = argv[4];
-	recipients = argv + 5;
-	epoll = epoll_create1(0);
-	connections = calloc((size_t)parallel, sizeof(*connections));
-	if (connections == NULL || epoll == -1)
-		return 1;
-	for (long i = 0; i < parallel && started < wanted; i++)
-		open_connection(&connections[i]);
+	open_due();
 	while (ended < wanted) {
 		int count = epoll_wait(epoll, events, 64, 10000);
 
 		if (count == 0)
-			return 1;
+			return false;
 		for (int i = 0; i < count; i++)
-			receive(events[i].data.ptr);
+			if (events[i].data.ptr == &timer)
+				tick();
+			else
+				receive(events[i].data.ptr);
 	}
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	bool times = false;
+	double rate = 0;
+
+	for (int option; (option = getopt(argc, argv, "r:t")) != -1; ) {
+		times |= option == 't';
+		rate = option == 'r' ? atof(optarg) : rate;
+		if (option == '?' || rate < 0)
+			return 2;
+	}
+	argv += optind;
+	if (argc - optind < 4)
+		return 2;
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[0]);
+	wanted = atol(argv[1]);
+	parallel = atol(argv[2]);
+	sender = argv[3];
+	recipients = argv + 4;
+	pace = rate > 0 ? (int64_t)(1e6 / rate) : 0;
+	took = times ? calloc((size_t)wanted + 1, sizeof(*took)) : NULL;
+	epoll = epoll_create1(0);
+	connections = calloc((size_t)parallel, sizeof(*connections));
+	if (connections == NULL || epoll == -1 || (times && took == NULL) ||
+	    (pace > 0 && !start_pace()))
+		return 1;
+	for (long i = 0; i < parallel; i++)
+		connections[i].fd = -1;
+	if (!run_all())
+		return 1;
 	if (took != NULL)
 		print_times();
 	for (int i = 0; i < 256; i++)
