@@ -98,6 +98,22 @@ class Fleet(unittest.TestCase):
         self.assertIn("--node goes with", runner.run(
             "log", "--node", "mx1", "--journal", os.path.join(self.pg.folder, "mx1.db"))[2])
 
+    def test_diff(self):
+        """Whose mail a change touches, of the fleet, of a node, and of its journal."""
+        path = os.path.join(self.pg.folder, "new.conf")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(POLICY.replace("tls;", "tls >= 1.3;"))
+        call = ("diff", "--json", self.policy, path, "--since", "2026-01-01")
+        there = [self.tlsward(*call, *node) for node in ((), ("--node", "mx1"))]
+        there.append(runner.run(*call, "--journal", os.path.join(self.pg.folder, "mx1.db")))
+        traffic = []
+        for status, out, errors in there:
+            self.assertEqual((status, errors), (1, ""))
+            traffic.append(json.loads(out)["traffic"])
+            del traffic[-1]["until"]
+        self.assertEqual([each["transactions"] for each in traffic], [20001, 1, 1])
+        self.assertEqual(traffic[1], traffic[2])
+
     def test_whose_record_it_is(self):
         """Text, JSON and CSV tell the node; those of a file have no such member."""
         status, out, _ = self.tlsward("log", "--from", "0@acme.example", "--utc")

@@ -13,7 +13,7 @@ import runner
 from fleet import cluster, filled
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TESTS = ("add_partner", "explain", "html", "log", "outgoing", "replay", "report")
+TESTS = ("add_partner", "diff", "explain", "html", "log", "outgoing", "replay", "report")
 LONG = os.environ.get("TLSWARD_LONG") == "1"
 
 

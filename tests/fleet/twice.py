@@ -28,7 +28,7 @@ NODES = ((re.compile(r'"node":\s*"mx\d",?\s*|,\s*"node":\s*"mx\d"(?=\s*\})'), ""
          (re.compile(r"^(\S+ \S+(?: \S+)?) %s {8,}(?! )" % NODE, re.M), r"\1 "),
          (re.compile(r"( on \S+(?: \S+){0,3}) at %s: mail" % NODE), r"\1: mail"))
 CSV_NODES = (re.compile(r",(?:node|mx\d|)(?=\r?$)", re.M), "")
-READERS = ("add-partner", "explain", "log", "replay", "report")
+READERS = ("add-partner", "diff", "explain", "log", "replay", "report")
 TABLES = ("record", "trouble", "rollup", "handshake", "delivery", "discarded", "watched",
           "policies", "facts", "certificate", "cursor", "journal")
 

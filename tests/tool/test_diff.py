@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: ISC
 """tlsward diff: what changes between two policies, by rule and by day."""
 
+import datetime
 import glob
 import json
 import os
 import sys
 
+from journals import Journal
 from tool import HERE, Folder, main, run
 
 AT = ("--at", "2026-12-01")
@@ -266,6 +268,36 @@ class Forms(Diff):
         path = self.write("p.conf", "")
         self.assertEqual(run("diff", "--json", path, path)[:2],
                          (0, '{"answer":"nothing changes","differences":[]}\n'))
+
+    def test_whose_mail_it_touches(self):
+        path = os.path.join(self.folder, "journal.db")
+        journal = Journal(path)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        times = [(now - datetime.timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+                 for hours in (30, 4, 3)]
+        for number, time in enumerate(times):
+            journal.record(time, domain="a.example", sender="%d@a.example" % number,
+                           tls_version="TLSv1.1", cipher="AES256-SHA", bits=256)
+        journal.rollup(times[1], times[2], 40, domain="a.example", mta="postfix",
+                       tls_version="TLSv1.1", cipher="AES256-SHA", bits=256, sender="a")
+        journal.rollup(times[1], times[2], 7, domain="b.example", mta="postfix",
+                       tls_version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", bits=256,
+                       sender="b")
+        journal.close()
+        calls = (self.write("old.conf", "default { require tls; otherwise reject }"),
+                 self.write("new.conf", "default { require tls >= 1.2; otherwise reject }"))
+        for since, transactions in ((), 50), (("--since", "24h"), 49):
+            with self.subTest(since):
+                status, out, errors = run("diff", "--json", *calls, "--journal", path, *since)
+                self.assertEqual((status, errors), (1, ""))
+                traffic = json.loads(out)["traffic"]
+                self.assertEqual([traffic[name] for name in (
+                    "transactions", "changed", "uncertain")],
+                                 [transactions, transactions - 7, 0])
+                self.assertEqual(traffic["domains"], [
+                    {"domain": "a.example", "transactions": transactions - 7,
+                     "changed": transactions - 7}])
+        self.assertIn("a.example", run("diff", *calls, "--journal", path)[1])
 
     def test_what_cannot_be_used(self):
         good, bad = self.write("p.conf", ""), self.write("bad.conf", "from a.example { x }")
