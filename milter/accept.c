@@ -21,6 +21,7 @@
 
 #include "base/diag.h"
 #include "milter/descriptors.h"
+#include "milter/read_ahead.h"
 
 int accept(int fd, void *address, void *length);
 int accept4(int fd, void *address, void *length, int flags);
@@ -28,15 +29,20 @@ int accept4(int fd, void *address, void *length, int flags);
 /* Set before threads start. */
 static struct log *words_go_to;
 static size_t shares;
+static int plenty;			/* a lower descriptor leaves room for all others */
 static int many = -1;			/* the epoll that is accepted from */
 static unsigned short many_family;	/* sa_family_t */
 static struct limiter limiter;
+
+/* libmilter's connections have this one at most: its one thread that accepts knows. */
+static int highest;
 
 void
 sockets_prepare_accept(struct log *log, size_t services)
 {
 	words_go_to = log;
 	shares = services;
+	plenty = (int)descriptors_room(shares * descriptors_share());
 	many = -1;
 }
 
@@ -103,11 +109,14 @@ accept(int fd, void *address, void *length)
 {
 	int made;
 
-	if (!descriptors_left(fd, shares * descriptors_share()))
+	if (highest >= plenty && !descriptors_left(fd, shares * descriptors_share()))
 		return refuse_for_now();
 	made = fd == many ? accept_from_many(fd, address) : accept4(fd, address, length, 0);
 	/* An error of the connection that is gone already is none of the listener's. */
 	if (made == -1 && !is_over(errno) && !descriptors_short(errno))
 		errno = ECONNABORTED;
+	if (made > highest)
+		highest = made;
+	read_ahead_of(made);
 	return made;
 }

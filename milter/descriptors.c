@@ -12,9 +12,6 @@
 
 #include "milter/metrics.h"
 
-/* More than an MTA has processes. */
-#define FILES_MAX 65536
-
 /* One in so many, of a low limit: the policy service's, and what is kept. */
 #define SHARE 4
 
@@ -26,9 +23,9 @@ descriptors_raise(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_MAX)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_MAX)
 		return;
-	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -37,8 +34,8 @@ descriptors_limit(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > FILES_MAX)
-		return FILES_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > DESCRIPTORS_MAX)
+		return DESCRIPTORS_MAX;
 	return (size_t)limit.rlim_cur;
 }
 
@@ -56,16 +53,23 @@ descriptors_short(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-bool
-descriptors_left(int fd, size_t aside)
+size_t
+descriptors_room(size_t aside)
 {
 	size_t limit = descriptors_limit();
 	size_t kept = (limit / SHARE < RESERVE ? limit / SHARE : RESERVE) + aside;
+
+	return kept < limit ? limit - kept : 0;
+}
+
+bool
+descriptors_left(int fd, size_t aside)
+{
 	/* The kernel gives the lowest number that is free. */
 	int next = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
 	if (next == -1)
 		return false;
 	(void)close(next);
-	return (size_t)next + kept < limit;
+	return (size_t)next < descriptors_room(aside);
 }

@@ -26,7 +26,13 @@
 /* Raises the limit as far as is of use and allowed. */
 void descriptors_raise(void);
 
+/* No more are of use: an MTA has fewer processes. */
+#define DESCRIPTORS_MAX 65536
+
 size_t descriptors_limit(void);
+
+/* How many are left for others where the reserve and "aside" more are kept; maybe 0. */
+size_t descriptors_room(size_t aside);
 
 /* How many connections the policy service has at most: a quarter of the limit. */
 size_t descriptors_share(void);
