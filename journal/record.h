@@ -158,7 +158,9 @@ struct row {
 	struct row *next;
 	struct row_waiter *waiter;	/* NULL: nobody waits */
 	int64_t time_ms;
+	int64_t redo;			/* its number there (store_room.h); 0: it is not there */
 	size_t size;			/* of the block */
+	size_t length;			/* of the columns */
 	size_t key;			/* ROW_MESSAGE: bytes of its set of facts */
 	enum row_kind kind;
 	bool refused;
@@ -172,6 +174,15 @@ struct row {
 
 /* Returns the caller's row, or NULL when memory is short. */
 struct row *row_new(const struct journal_record *record, enum row_kind kind);
+
+/*
+ * The caller's ROW_RECORD with these columns of another; its time is not set. NULL: they
+ * are not whole, or memory is short.
+ */
+struct row *row_restore(const char *columns, size_t length);
+
+/* Frees a list of rows. */
+void rows_free(struct row *row);
 
 enum row_type { ROW_NULL, ROW_NUMBER, ROW_TEXT };
 

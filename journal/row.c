@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "journal/record.h"
@@ -166,9 +167,58 @@ row_new(const struct journal_record *record, enum row_kind kind)
 		buffer_free(&block);
 	} else {
 		head.size = block.room;
+		head.length = block.length - offsetof(struct row, columns);
 		memcpy(block.text, &head, offsetof(struct row, columns));
 		row = (struct row *)(void *)block.text;
 	}
 	buffer_free(&view.text);
 	return row;
+}
+
+/* Only what row_new() put together is whole: as many columns, none of them cut. */
+static bool
+row_is_whole(const char *columns, size_t length)
+{
+	const struct record_field *field = NULL;
+	size_t at = 0;
+
+	while ((field = record_field_next(field, IN_RECORD)) != NULL) {
+		size_t left = length - at;
+		uint32_t number = 0;
+
+		if (left == 0 || columns[at] < ROW_NULL || columns[at] > ROW_TEXT ||
+		    (columns[at] != ROW_NULL && left < 1 + sizeof(number)))
+			return false;
+		if (columns[at] == ROW_TEXT)
+			memcpy(&number, columns + at + 1, sizeof(number));
+		if (columns[at] == ROW_TEXT && number > left - 1 - sizeof(number))
+			return false;
+		at += columns[at] == ROW_NULL ? 1 : 1 + sizeof(number) + number;
+	}
+	return at == length;
+}
+
+struct row *
+row_restore(const char *columns, size_t length)
+{
+	struct row *row = row_is_whole(columns, length) ?
+	    malloc(offsetof(struct row, columns) + length) : NULL;
+
+	if (row == NULL)
+		return NULL;
+	*row = (struct row){ .kind = ROW_RECORD, .length = length,
+	    .size = offsetof(struct row, columns) + length };
+	memcpy(row->columns, columns, length);
+	return row;
+}
+
+void
+rows_free(struct row *row)
+{
+	while (row != NULL) {
+		struct row *next = row->next;
+
+		free(row);
+		row = next;
+	}
 }

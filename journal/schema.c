@@ -190,7 +190,8 @@ static const char step_3[] =
  * is in another order.
  *
  * highest: the highest number that a row had which is no more, of "id" of record and
- * trouble, and of "changed" of the others: none is given twice.
+ * trouble, and of "changed" of the others: none is given twice. And of the file of
+ * refusals beside the journal ("redo"): the one that got into record last.
  *
  * policies: which policy was in force since when (milliseconds), by its digest; "file" as
  * the settings name it.

@@ -14,8 +14,16 @@
 
 /* When a row is to be written at the latest, in milliseconds. */
 #define REFUSED_MS 0
+#define FLOODED_MS 10
 #define KEPT_MS 50
 #define ROLLED_MS 1000
+
+/*
+ * A refusal waits for a commit of its own, unless so many came within the time: then it
+ * is put where it is safe, and committed with others.
+ */
+#define FLOOD_MS 100
+#define FLOOD_REFUSALS 16
 
 /* So many rows are not left lying. */
 #define QUEUE_HIGH 1024
@@ -26,17 +34,6 @@
 /* ------------------------------------------------------------------ *
  * Start and end
  * ------------------------------------------------------------------ */
-
-static void
-store_free_rows(struct row *row)
-{
-	while (row != NULL) {
-		struct row *next = row->next;
-
-		free(row);
-		row = next;
-	}
-}
 
 static void
 store_release(struct journal_store *store)
@@ -61,8 +58,8 @@ journal_store_free(struct journal_store **store)
 
 	if (old == NULL)
 		return;
-	store_free_rows(old->first);
-	store_free_rows(old->writer.held);
+	rows_free(old->first);
+	rows_free(old->writer.held);
 	rollups_drop(&old->rollups, true);
 	(void)pthread_cond_destroy(&old->ended);
 	(void)pthread_cond_destroy(&old->filled);
@@ -88,6 +85,7 @@ store_new(const struct journal_options *options)
 	store->retain.keep_ms = options->keep_ms;
 	store->retain.max_bytes = options->max_bytes;
 	store->last = &store->first;
+	store->redo.fd = -1;
 	store->writer.held_last = &store->writer.held;
 	(void)pthread_mutex_init(&store->lock, NULL);
 	store_cond_init(&store->filled);
@@ -178,6 +176,22 @@ store_append(struct journal_store *store, struct row *row, int delay_ms)
 	}
 }
 
+/* Whether refusals come in such numbers now. */
+static bool
+store_is_flooded(struct journal_store *store)
+{
+	int64_t window = store_clock_ms() / FLOOD_MS;
+
+	if (window != store->window) {
+		store->flood = window == store->window + 1 &&
+		    store->refusals >= FLOOD_REFUSALS;
+		store->window = window;
+		store->refusals = 0;
+	}
+	store->refusals++;
+	return store->flood || store->refusals > FLOOD_REFUSALS;
+}
+
 static bool
 store_has_room(const struct journal_store *store, const struct row *row)
 {
@@ -197,6 +211,10 @@ store_put_row(struct journal_store *store, struct row **row, bool waits, int del
 		struct row *put = *row;
 
 		*row = NULL;
+		if (waits && store_is_flooded(store) && redo_add(&store->redo, put)) {
+			waits = false;
+			delay_ms = FLOODED_MS;
+		}
 		store_append(store, put, delay_ms);
 		if (waits && !store->trouble && !store->stuck &&
 		    !store_await(store, put))

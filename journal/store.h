@@ -2,8 +2,8 @@
  * store.h - the journal: decisions in an SQLite database, and a thread that writes it.
  *
  * The promise: when journal_store_put() returns from a refusal or a quarantine, its
- * record is committed, so that the end of the process (not of the power) no longer
- * takes it away. Other messages that are kept in full follow within 50 ms, rolled-up
+ * record is committed, or in a flood in a file beside the journal, so that the end of the
+ * process (not of the power) no longer takes it away. Other messages that are kept in full follow within 50 ms, rolled-up
  * ones within a second or so.
  *
  * Where the journal cannot be written, put waits no longer: records are held in memory
@@ -132,6 +132,13 @@ int journal_open_older(const char *path, struct sqlite3 **db);
 
 /* Whether it was opened so: its tables are views then, of which no index can be named. */
 bool journal_is_older(struct sqlite3 *db);
+
+/*
+ * Waits, a second at most, until the journal at "path", open in "db", has all refusals that
+ * were answered; those that a daemon left which was killed it writes itself. False: some
+ * are still missing. A transaction that was begun before does not see them.
+ */
+bool journal_settle(struct sqlite3 *db, const char *path);
 
 /* The hour in which a time is, as roll-ups have it; before the epoch too. */
 #define JOURNAL_HOUR_MS INT64_C(3600000)

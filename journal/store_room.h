@@ -52,7 +52,7 @@ enum db_statement {
 	DB_TROUBLE_ADD, DB_TROUBLE_OLDEST, DB_TROUBLE_DELETE,
 	DB_WATCHED_GET, DB_WATCHED_ADD, DB_WATCHED_SET,
 	DB_POSITION_GET, DB_POSITION_SET,
-	DB_NODE_SET, DB_POLICY_ADD, DB_POLICY_DELETE,
+	DB_REDO_SET, DB_NODE_SET, DB_POLICY_ADD, DB_POLICY_DELETE,
 	DB_STATEMENTS
 };
 
@@ -126,6 +126,14 @@ void store_db_undo(struct store_db *store);
 
 /* Whether the row was unfit; that is no failure any more. */
 bool store_db_was_unfit(struct store_db *store);
+
+/*
+ * Adds at most "max" records of a list in the transaction that was begun; "count" is how
+ * many, "unfit" how many of them the database does not take: they are given up, for others
+ * wait behind them.
+ */
+void store_db_records(struct store_db *store, const struct row *rows, size_t max,
+    size_t *count, size_t *unfit);
 
 /*
  * Looks whether the files still have their names (else DB_MOVED), and whether nobody
@@ -309,6 +317,42 @@ void downgrade_look(struct downgrades *downgrades, struct store_db *db,
     int64_t now_ms, struct buffer *text);
 
 /* ------------------------------------------------------------------ *
+ * Refusals that are safe, and not in the tables yet: under the store's lock
+ * ------------------------------------------------------------------ */
+
+/* The table "highest" has the number of the last one that is in the tables, by this name. */
+#define REDO_NAME "redo"
+
+struct redo_half {
+	size_t size;			/* 0: to be filled */
+	int64_t last;			/* number in it */
+};
+
+struct redo {
+	int fd;				/* -1: none, or it is another process's */
+	uint64_t journal;		/* a hash of whose it is */
+	int64_t next;			/* number */
+	struct redo_half halves[2];
+	unsigned filling;
+};
+
+/*
+ * Opens the file beside the journal at "path", which is open in "db", and has the lock of
+ * it then: one process may. Returns the caller's rows that one left which was killed, in
+ * their order. Where it is open already, only tells it which journal this is.
+ */
+struct row *redo_open(struct redo *redo, const char *path, sqlite3 *db);
+
+/* Safe from the end of this process from now on. False: there is no room, or no file. */
+bool redo_add(struct redo *redo, struct row *row);
+
+/* All up to this number are in the tables. */
+void redo_done(struct redo *redo, int64_t sequence);
+
+/* With "empty", nothing is left in it. */
+void redo_close(struct redo *redo, bool empty);
+
+/* ------------------------------------------------------------------ *
  * What the threads share
  * ------------------------------------------------------------------ */
 
@@ -367,6 +411,10 @@ struct journal_store {
 	int64_t due;			/* when the queue is to be looked at */
 	struct dropped dropped;		/* until the journal could be told */
 	struct policy_in_force policy;
+	struct redo redo;
+	int64_t window;			/* of FLOOD_MS, and refusals in it, */
+	int refusals;
+	bool flood;			/* and whether they were many in the one before */
 	bool trouble;
 	bool stuck;			/* the writer does not answer */
 	bool stopping;

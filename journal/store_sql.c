@@ -136,6 +136,8 @@ static const char *const store_sql[DB_STATEMENTS] = {
 	[DB_WATCHED_SET] = WATCHED "excluded.value",
 	[DB_POSITION_GET] = "SELECT state FROM position WHERE id = 1",
 	[DB_POSITION_SET] = "INSERT OR REPLACE INTO position (id, state) VALUES (1, ?)",
+	[DB_REDO_SET] = "INSERT INTO highest (name, value) VALUES ('" REDO_NAME "', ?)"
+	    " ON CONFLICT DO UPDATE SET value = excluded.value",
 	/* "mx1" and "mx1.example" are one host, whose domain could be told or not. */
 	[DB_NODE_SET] = "UPDATE identity SET node = ?2 WHERE node IS NOT ?2 AND"
 	    " (?1 OR node IS NULL OR (instr(node || '.', ?2 || '.') <> 1 AND"
@@ -361,6 +363,28 @@ store_db_number(struct store_db *store, sqlite3_stmt *statement, sqlite3_int64 n
 		none = sqlite3_column_int64(statement, 0);
 	(void)sqlite3_reset(statement);
 	return none;
+}
+
+void
+store_db_records(struct store_db *store, const struct row *rows, size_t max,
+    size_t *count, size_t *unfit)
+{
+	int64_t redo = 0;
+
+	for (; rows != NULL && *count < max; rows = rows->next, (*count)++) {
+		sqlite3_stmt *add = store_db_statement(store, DB_RECORD_ADD, 1,
+		    &rows->time_ms);
+
+		(void)store_db_bind(add, 2, IN_RECORD, rows->columns);
+		store_db_run(store, add);
+		*unfit += store_db_was_unfit(store);
+		if (store->result != DB_DONE)
+			return;
+		if (rows->redo != 0)
+			redo = rows->redo;
+	}
+	if (redo != 0)
+		store_db_run(store, store_db_statement(store, DB_REDO_SET, 1, &redo));
 }
 
 void

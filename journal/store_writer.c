@@ -28,26 +28,6 @@
  * A group
  * ------------------------------------------------------------------ */
 
-/* A row that the database does not take is given up: others wait behind it. */
-static void
-add_records(struct journal_store *store, size_t *count, size_t *unfit)
-{
-	struct store_db *db = &store->db;
-
-	for (const struct row *row = store->writer.held;
-	    row != NULL && *count < GROUP_RECORDS; row = row->next) {
-		sqlite3_stmt *add = store_db_statement(db, DB_RECORD_ADD, 1,
-		    &row->time_ms);
-
-		(void)store_db_bind(add, 2, IN_RECORD, row->columns);
-		store_db_run(db, add);
-		*unfit += store_db_was_unfit(db);
-		if (db->result != DB_DONE)
-			return;
-		(*count)++;
-	}
-}
-
 /* What was lost, as the journal itself tells it. */
 static void
 add_dropped(struct store_db *db, const struct dropped *dropping)
@@ -72,6 +52,8 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 		writer->held_before = store->outstanding + store->rollups.messages;
 	for (size_t i = 0; i < count; i++, row = row->next) {
 		trouble_wake(row);
+		if (row->redo != 0)
+			redo_done(&store->redo, row->redo);
 		store->outstanding--;
 		store->bytes -= row->size;
 	}
@@ -111,7 +93,7 @@ write_group(struct journal_store *store, bool flush)
 	size_t count = 0, unfit = 0;
 
 	store_db_begin(db);
-	add_records(store, &count, &unfit);
+	store_db_records(db, store->writer.held, GROUP_RECORDS, &count, &unfit);
 	if (flush)
 		rollups_write(&store->rollups, db, GROUP_ROLLUPS);
 	add_dropped(db, &store->writer.dropping);
@@ -205,6 +187,28 @@ writer_tell(struct journal_store *store)
 		atomic_store(&store->untold, true);
 }
 
+/* What a process left that was killed is written before all else. */
+static void
+open_redo(struct journal_store *store)
+{
+	struct writer *writer = &store->writer;
+	struct row *rows, **last = &rows;
+
+	(void)pthread_mutex_lock(&store->lock);
+	rows = redo_open(&store->redo, store->path, store->db.db);
+	for (; *last != NULL; last = &(*last)->next) {
+		store->outstanding++;
+		store->bytes += (*last)->size;
+	}
+	(void)pthread_mutex_unlock(&store->lock);
+	if (rows == NULL)
+		return;
+	*last = writer->held;
+	if (writer->held == NULL)
+		writer->held_last = last;
+	writer->held = rows;
+}
+
 /* What can wait until it is possible is no trouble. */
 static void
 do_chores(struct journal_store *store, int64_t now)
@@ -212,8 +216,11 @@ do_chores(struct journal_store *store, int64_t now)
 	warn_of_downgrades(store);
 	if (store->db.result == DB_DONE)
 		writer_tell(store);
-	if (store->db.result == DB_DONE && now >= store->writer.chores_at)
+	if (store->db.result == DB_DONE && now >= store->writer.chores_at) {
+		if (store->redo.fd == -1)
+			open_redo(store);
 		writer_throw_away(store, now);
+	}
 	if (store->db.result == DB_AGAIN || store->db.result == DB_UNFIT) {
 		atomic_fetch_add(&store->errors, 1);
 		store_db_undo(&store->db);
@@ -232,8 +239,10 @@ open_journal(struct journal_store *store)
 	store_db_open(&store->db, store->path);
 	rollups_forget(&store->rollups);
 	atomic_store(&store->untold, true);
-	if (store->db.result == DB_DONE)
-		store->writer.chores_at = 0;
+	if (store->db.result != DB_DONE)
+		return;
+	store->writer.chores_at = 0;
+	open_redo(store);
 }
 
 /* When to look again, if nothing comes before. */
@@ -401,7 +410,7 @@ writer_give_up(struct journal_store *store)
 	unsigned long left = store->rollups.messages;
 
 	for (const struct row *row = store->writer.held; row != NULL; row = row->next)
-		left++;
+		left += row->redo == 0;
 	atomic_fetch_add(&store->lost, left);
 	if (left > 0)
 		store_say(store, SEVERITY_ERROR,
@@ -423,6 +432,7 @@ writer_run(void *argument)
 	writer_give_up(store);
 	checkpointer_close(store, false);
 	(void)pthread_mutex_lock(&store->lock);
+	redo_close(&store->redo, store->writer.held == NULL);
 	trouble_release(store);
 	store->finished = true;
 	(void)pthread_cond_signal(&store->ended);

@@ -166,6 +166,8 @@ review_open(const char *path, const char *node, char error[REVIEW_ERROR_MAX])
 		if (result == SQLITE_OK)
 			result = sqlite3_busy_timeout(db, BUSY_MS);
 	}
+	if (result == SQLITE_OK && look == JOURNAL_FINE)
+		(void)journal_settle(db, path);
 	if (result == SQLITE_OK && (look == JOURNAL_FINE || look == JOURNAL_OLDER))
 		return db;
 	if (result != SQLITE_OK)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "journal/journal.h"
+#include "journal/store.h"
 
 #define STOP_MS 60000
 
@@ -95,6 +96,7 @@ ask(const char *file, const char *sql, char *answer, size_t size)
 	sqlite3_stmt *statement = NULL;
 	const unsigned char *text;
 
+	(void)journal_settle(db, file);
 	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	answer[0] = '\0';

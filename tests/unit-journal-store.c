@@ -1163,6 +1163,182 @@ killed(void **state)
 	assert_sql("PRAGMA integrity_check", "ok");
 }
 
+/* Each writes what the one before left, and leaves something itself. */
+static void
+killed_again_and_again(void **state)
+{
+	struct journal_store *store;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			put_refusals(start(), 100);
+			(void)kill(getpid(), SIGKILL);
+		}
+		assert_int_equal(waitpid(child, NULL, 0), child);
+	}
+	store = start();
+	await_sql("SELECT count(*) FROM record", "500");
+	stop_store(&store);
+	assert_sql("SELECT count(*) FROM record", "500");
+	assert_string_equal(said, "");
+}
+
+/* ------------------------------------------------------------------ *
+ * What a flood is put into
+ * ------------------------------------------------------------------ */
+
+/* An open journal, and its file of refusals beside it. */
+struct redo_test {
+	sqlite3 *db;
+	struct redo redo;
+	char file[80];
+};
+
+static void
+begin_redo(struct redo_test *test)
+{
+	struct journal_store *store = start();
+
+	stop_store(&store);
+	*test = (struct redo_test){ .redo.fd = -1 };
+	test->db = connect_to(path);
+	(void)snprintf(test->file, sizeof(test->file), "%s-redo", path);
+	assert_null(redo_open(&test->redo, path, test->db));
+	assert_int_not_equal(test->redo.fd, -1);
+}
+
+static void
+end_redo(struct redo_test *test)
+{
+	redo_close(&test->redo, false);
+	(void)sqlite3_close(test->db);
+}
+
+/* Adds one with such a time; returns whether there was room. */
+static bool
+add_redo(struct redo_test *test, int64_t time_ms)
+{
+	const struct facts facts = some_facts();
+	const struct journal_record record = { time_ms, &facts, &refusing };
+	struct row *row = row_new(&record, ROW_RECORD);
+	bool added;
+
+	assert_non_null(row);
+	added = redo_add(&test->redo, row);
+	assert_int_equal(added, row->redo != 0);
+	free(row);
+	return added;
+}
+
+/* As another process finds it: how many, and the times of the first and the last. */
+static int
+reopen_redo(struct redo_test *test, int64_t *first, int64_t *last)
+{
+	struct row *rows;
+	int count = 0;
+
+	redo_close(&test->redo, false);
+	test->redo = (struct redo){ .fd = -1 };
+	rows = redo_open(&test->redo, path, test->db);
+	*first = rows != NULL ? rows->time_ms : 0;
+	for (struct row *row = rows; row != NULL; row = row->next, count++)
+		*last = row->time_ms;
+	rows_free(rows);
+	return count;
+}
+
+static void
+a_torn_entry_is_none(void **state)
+{
+	struct redo_test test;
+	char bytes[16384], changed;
+	int64_t first, last, ends[4] = { 0 };
+	ssize_t size;
+	int fd;
+
+	(void)state;
+	begin_redo(&test);
+	for (int i = 1; i < 4; i++) {
+		assert_true(add_redo(&test, NOW + i));
+		ends[i] = (int64_t)test.redo.halves[0].size;
+	}
+	fd = open(test.file, O_RDWR);
+	size = pread(fd, bytes, sizeof(bytes), 0);
+	assert_int_equal(size, ends[3]);
+	for (ssize_t i = 0; i < size; i++) {
+		int whole = i < ends[1] ? 0 : i < ends[2] ? 1 : 2;
+
+		assert_int_equal(ftruncate(fd, i), 0);
+		assert_int_equal(reopen_redo(&test, &first, &last), whole);
+		assert_int_equal(pwrite(fd, bytes, (size_t)size, 0), size);
+		changed = (char)(bytes[i] ^ 0x10);
+		assert_int_equal(pwrite(fd, &changed, 1, i), 1);
+		assert_int_equal(reopen_redo(&test, &first, &last), whole);
+		assert_int_equal(pwrite(fd, bytes, (size_t)size, 0), size);
+	}
+	assert_int_equal(reopen_redo(&test, &first, &last), 3);
+	assert_int_equal(first, NOW + 1);
+	assert_int_equal(last, NOW + 3);
+	run_sql(test.db, "UPDATE identity SET journal = 'another'");
+	assert_int_equal(reopen_redo(&test, &first, &last), 0);
+	(void)close(fd);
+	end_redo(&test);
+}
+
+/* Both halves are filled in turn, and none before what is in it is in the tables. */
+static void
+halves_are_filled_anew(void **state)
+{
+	struct redo_test test;
+	int64_t first, last, number = 0, full;
+
+	(void)state;
+	begin_redo(&test);
+	while (add_redo(&test, NOW + number))
+		number++;
+	full = number;
+	assert_false(add_redo(&test, NOW));
+	/* All of the first half but its last. */
+	redo_done(&test.redo, test.redo.halves[0].last - 1);
+	assert_false(add_redo(&test, NOW));
+	redo_done(&test.redo, test.redo.halves[0].last);
+	assert_true(add_redo(&test, NOW + number));
+	number++;
+	/* What is behind it in that half is older. */
+	assert_int_equal(reopen_redo(&test, &first, &last), full / 2 + 1);
+	assert_int_equal(first, NOW + full / 2);
+	assert_int_equal(last, NOW + number - 1);
+	/* Nothing is put over what was found. */
+	assert_false(add_redo(&test, NOW));
+	redo_done(&test.redo, test.redo.next - 1);
+	assert_true(add_redo(&test, NOW + number));
+	run_sql(test.db, "INSERT INTO highest SELECT 'redo', max(value) + 1000000 FROM"
+	    " (SELECT 0 AS value)");
+	assert_int_equal(reopen_redo(&test, &first, &last), 0);
+	assert_true(test.redo.next > 1000000);
+	end_redo(&test);
+}
+
+static void
+one_process_has_it(void **state)
+{
+	struct redo_test test;
+	struct redo other = { .fd = -1 };
+
+	(void)state;
+	begin_redo(&test);
+	assert_null(redo_open(&other, path, test.db));
+	assert_int_equal(other.fd, -1);
+	redo_close(&test.redo, false);
+	assert_null(redo_open(&other, path, test.db));
+	assert_int_not_equal(other.fd, -1);
+	redo_close(&other, true);
+	end_redo(&test);
+}
+
 static void
 put_after_the_end(void **state)
 {
@@ -1395,6 +1571,10 @@ main(int argc, char **argv)
 		TEST(log_overwritten_under_it),
 		TEST(disk_full),
 		TEST(killed),
+		TEST(killed_again_and_again),
+		TEST(a_torn_entry_is_none),
+		TEST(halves_are_filled_anew),
+		TEST(one_process_has_it),
 		TEST(put_after_the_end),
 		TEST(old_records_go),
 		TEST(a_clock_that_is_set_throws_nothing_away),
