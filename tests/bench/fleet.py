@@ -4,9 +4,9 @@
 
     fleet.py TLSWARD TLSWARD-MILTER FLEET-DAY JOURNAL-YEAR LOAD [PART...] [--messages N]
              [--nodes N] [--days N] [--hours ends|all] [--rows N] [--refused N]
-             [--within FOLDER]
+             [--rounds N] [--seconds N] [--within FOLDER]
 
-Parts are "ship", "refuse" and "days". Days are as fleet-day.c says. The roll-ups of each hour are made
+Parts are "ship", "live", "refuse" (see fleet_shippers.py) and "days". Days are as fleet-day.c says. The roll-ups of each hour are made
 for two of the --days only, those that a report reads by the hour: the first and today;
 of the days in between there are the summaries, the first's with the hosts that have moved
 since. --hours all makes them all, which takes 1.5 GB a day. A throw-away PostgreSQL is used.
@@ -14,18 +14,14 @@ since. --hours all makes them all, which takes 1.5 GB a day. A throw-away Postgr
 import argparse
 import datetime
 import os
-import pwd
-import secrets
-import shutil
-import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
+import fleet_shippers as shippers	# noqa: E402
 from fleet import cluster	# noqa: E402
 
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min",
@@ -170,121 +166,27 @@ def measure_days(bench):
         ask(bench, *words)
 
 
-# ------------------------------------------------------------------
-# Shippers
-# ------------------------------------------------------------------
-
-def make_journals(options, folder):
-    """A journal a node: the same rows, each a file of its own."""
-    path = os.path.join(folder, "journal.db")
-    subprocess.run([options.journal_year, path, str(options.rows), "2000", "0.3"], check=True,
-                   stdout=subprocess.DEVNULL)
-    configs = []
-    for number in range(options.nodes):
-        mine = os.path.join(folder, "mx%d.db" % number)
-        shutil.copy(path, mine)
-        db = sqlite3.connect(mine)
-        db.execute("UPDATE identity SET journal = ?", (secrets.token_hex(16),))
-        db.commit()
-        rows = sum(db.execute("SELECT count(*) FROM " + table).fetchone()[0]
-                   for table in ("record", "rollup"))
-        db.close()
-        configs.append(os.path.join(folder, "mx%d.conf" % number))
-        with open(configs[-1], "w", encoding="ascii") as out:
-            out.write("journal sqlite:%s\nnode ship%d\n" % (mine, number))
-    return configs, rows
-
-
-def measure_ship(bench):
-    options = bench.options
-    with tempfile.TemporaryDirectory(dir=options.within) as folder:
-        configs, rows = make_journals(options, folder)
-        begin = time.monotonic()
-        shippers = [subprocess.Popen([options.tlsward, "ship", "--once", "--to", "postgresql:" +
-                                      bench.pg.conninfo(), "-c", config]) for config in configs]
-        failed = sum(shipper.wait() != 0 for shipper in shippers)
-        took = time.monotonic() - begin
-    there = bench.number("SELECT (SELECT count(*) FROM tlsward.record) + (SELECT count(*) FROM"
-                         " tlsward.rollup AS r JOIN tlsward.journal ON number = r.journal"
-                         " WHERE node LIKE 'ship%')")
-    say("%d shippers, %d rows each: %d rows there in %.0f s, %.0f a second%s", options.nodes,
-        rows, there, took, there / took, "" if failed == 0 else " (%d failed)" % failed)
-
-
-# ------------------------------------------------------------------
-# Refusals
-# ------------------------------------------------------------------
-
-DAEMON = """listen unix:%(folder)s/milter.sock
-policy %(folder)s/policy.conf
-control none
-user %(user)s
-log file:%(folder)s/log
-journal sqlite:%(folder)s/journal.db
-node refusing
-ship-to postgresql:%(to)s
-"""
-
-
-def measure_refusals(bench):
-    """How long a refused message takes, beside a shipper whose database is up, slow, dead."""
-    options, pg = bench.options, bench.pg
-    with tempfile.TemporaryDirectory(dir=options.within) as folder:
-        os.chmod(folder, 0o777)
-        config = os.path.join(folder, "tlsward.conf")
-        with open(config, "w", encoding="ascii") as out:
-            out.write(DAEMON % {"folder": folder, "to": pg.conninfo(), "user":
-                                "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())[0]})
-        with open(os.path.join(folder, "policy.conf"), "w", encoding="ascii") as out:
-            out.write("from strict.example { require certificate; otherwise reject }\n"
-                      "default { require tls >= 1.0; monitor }\n")
-        daemon = subprocess.Popen([options.tlsward_milter, "-f", "-c", config],
-                                  stderr=subprocess.DEVNULL)
-        while not os.path.exists(os.path.join(folder, "milter.sock")):
-            time.sleep(0.05)
-
-        started = [daemon]
-
-        def load(state):
-            done = subprocess.run(
-                [options.load, "-t", os.path.join(folder, "milter.sock"), str(options.refused), "10",
-                 "a#@strict.example", "u@ours.example"], check=True, capture_output=True, text=True)
-            say("refused, 10 at a time, %s: %s", state, done.stdout.strip())
-
-        try:
-            load("no shipper")
-            started.append(subprocess.Popen([options.tlsward, "ship", "-c", config],
-                                            stderr=subprocess.DEVNULL))
-            time.sleep(2)
-            load("PostgreSQL up")
-            with pg.paused():
-                load("PostgreSQL hangs")
-            pg.kill()
-            load("PostgreSQL dead")
-            pg.start()
-        finally:
-            for program in started:
-                program.terminate()
-                program.wait()
-
-
 def main():
     parser = argparse.ArgumentParser()
     for program in ("tlsward", "tlsward_milter", "fleet_day", "journal_year", "load"):
         parser.add_argument(program)
-    parser.add_argument("parts", nargs="*", default=["ship", "refuse", "days"])
+    parser.add_argument("parts", nargs="*", default=["ship", "live", "refuse", "days"])
     parser.add_argument("--messages", type=int, default=100000000, help="a day")
     parser.add_argument("--nodes", type=int, default=50)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--hours", choices=("ends", "all"), default="ends")
     parser.add_argument("--rows", type=int, default=20000, help="messages of each shipper")
-    parser.add_argument("--refused", type=int, default=20000)
+    parser.add_argument("--refused", type=int, default=16000, help="messages of each state")
+    parser.add_argument("--rounds", type=int, default=5, help="in which they are")
+    parser.add_argument("--rate", type=int, default=5000, help="rows a second, live")
+    parser.add_argument("--seconds", type=int, default=60, help="of that")
     parser.add_argument("--within", default="/var/tmp")
     options = parser.parse_args()
     with cluster.Cluster(within=options.within, **SETTINGS) as pg:
         bench = Bench(options, pg)
         for part in options.parts:
-            {"days": measure_days, "refuse": measure_refusals, "ship": measure_ship}[part](bench)
+            {"days": measure_days, "refuse": shippers.measure_refusals,
+             "ship": shippers.measure_ship, "live": shippers.measure_live}[part](bench)
 
 
 if __name__ == "__main__":

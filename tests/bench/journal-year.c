@@ -1,12 +1,12 @@
 /*
  * journal-year.c - writes a journal of a year's mail, through the store as it is.
  *
- *     journal-year PATH MESSAGES DOMAINS [REFUSED]
+ *     journal-year PATH MESSAGES DOMAINS [REFUSED [RATE]]
  *
  * MESSAGES in the 365 days before now, from DOMAINS domains, a few of which send most
  * (the n-th as often as 1/n); REFUSED of them (a share, 0.005 by default) are refused.
  * A thousand domains have rules, the rest is monitored. The same arguments give the
- * same mail. Prints what it took.
+ * same mail. With a RATE it is mail of now, so many a second. Prints what it took.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -200,6 +200,28 @@ write_year(struct year *year, long messages)
 	return true;
 }
 
+/* A second's in twenty pieces. */
+static bool
+write_now(struct year *year, long messages, double rate)
+{
+	const struct timespec pause = { 0, 50000000 };
+	struct timespec begin, now;
+	long done = 0;
+
+	(void)clock_gettime(CLOCK_REALTIME, &begin);
+	while (done < messages) {
+		(void)clock_gettime(CLOCK_REALTIME, &now);
+		double passed = (double)(now.tv_sec - begin.tv_sec) +
+		    (double)(now.tv_nsec - begin.tv_nsec) / 1e9;
+
+		for (; done < messages && (double)done < passed * rate; done++)
+			if (!put(year, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000))
+				return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 static void
 report(const char *path, struct year *year, double seconds)
 {
@@ -221,16 +243,17 @@ main(int argc, char **argv)
 	struct journal_options options = { .say = say };
 	struct year year = { .random = 20260731, .refused = 0.005 };
 	struct timespec begin, end;
-	double sum = 0;
+	double sum = 0, rate;
 	bool done;
 
-	if (argc < 4 || argc > 5 || (year.domains = atol(argv[3])) < 1) {
+	if (argc < 4 || argc > 6 || (year.domains = atol(argv[3])) < 1) {
 		(void)fprintf(stderr, "usage: journal-year PATH MESSAGES DOMAINS "
-		    "[REFUSED]\n");
+		    "[REFUSED [RATE]]\n");
 		return 2;
 	}
-	if (argc == 5)
+	if (argc > 4)
 		year.refused = atof(argv[4]);
+	rate = argc > 5 ? atof(argv[5]) : 0;
 	options.path = argv[1];
 	year.weight = calloc((size_t)year.domains, sizeof(*year.weight));
 	year.policy = make_policy();
@@ -240,7 +263,8 @@ main(int argc, char **argv)
 		year.weight[i] = sum += 1.0 / (double)(i + 1);
 	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
 	year.store = journal_store_start(&options);
-	done = year.store != NULL && write_year(&year, atol(argv[2])) &&
+	done = year.store != NULL && (rate > 0 ? write_now(&year, atol(argv[2]), rate) :
+	    write_year(&year, atol(argv[2]))) &&
 	    journal_store_stop(year.store, 600000);
 	(void)clock_gettime(CLOCK_MONOTONIC, &end);
 	if (done)
