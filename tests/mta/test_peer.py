@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Who speaks to the milter socket: a client of our own instead of an MTA."""
 
+import concurrent.futures
 import os
 import unittest
 
-from . import workspace
+from . import rawmilter, workspace
 from .milter import Milter
 from .rawmilter import Peer
 
@@ -52,6 +53,75 @@ class Sessions(PeerCase):
         self.assertEqual(peer.mail("<a@other.example>"), "accept")
         record = self.milter.wait_record(action="reject")
         self.assertEqual(record["client_port"], 4711)
+
+
+class Pieces(PeerCase):
+    """The daemon reads what came, and libmilter what it wants of it."""
+
+    MESSAGES = 300	# together more than is read at once, several times
+
+    def talk(self, peer):
+        """A session of many messages, every other one refused, as bytes."""
+        commands = [rawmilter.frame(b"C", b"a.example\0" + b"4\x12\x67192.0.2.1\0"),
+                    rawmilter.frame(b"H", b"a.example\0")]
+        for number in range(self.MESSAGES):
+            domain = b"strict" if number % 2 else b"other"
+            commands += [
+                rawmilter.frame(b"D", b"M" + rawmilter.strings("i", "4bXYZ%d" % number)),
+                rawmilter.frame(b"M", b"<%d@%s.example>\0" % (number, domain))]
+            if number % 2:
+                commands += [rawmilter.frame(b"D", b"R" + rawmilter.strings("i", "4bXYZ")),
+                             rawmilter.frame(b"R", OURS.encode() + b"\0")]
+            commands.append(rawmilter.frame(b"A"))
+        return commands
+
+    def assert_answers(self, peer):
+        for number in range(self.MESSAGES):
+            if number % 2:
+                self.assertEqual(peer.answer(), "continue")
+                self.assertIn("TLS", peer.answer())
+            else:
+                self.assertEqual(peer.answer(), "accept")
+
+    def test_all_at_once(self):
+        peer = self.peer()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            sent = pool.submit(peer.raw, b"".join(self.talk(peer)))
+            self.assert_answers(peer)
+            self.assertTrue(sent.result())
+        peer.quit()
+        self.assertIsNone(peer.receive())
+
+    def test_in_pieces_of_any_length(self):
+        for size in (1, 2, 3, 5, 7, 4095, 4096, 4097):
+            with self.subTest(size=size):
+                peer = self.peer()
+                talk = b"".join(self.talk(peer))
+                with concurrent.futures.ThreadPoolExecutor() as pool:
+                    sent = pool.submit(lambda: all(
+                        peer.raw(talk[at:at + size]) for at in range(0, len(talk), size)))
+                    self.assert_answers(peer)
+                    self.assertTrue(sent.result())
+
+    def test_left_behind(self):
+        """What nobody asked for is not the next connection's, which has the same number."""
+        for _ in range(50):
+            peer = self.peer()
+            peer.raw(b"".join(self.talk(peer)[:4]) + rawmilter.frame(b"Q") + b"\0" * 4000)
+            self.assertEqual(peer.answer(), "accept")
+            self.assertIsNone(peer.receive())
+            peer.close()
+
+    def test_closed_in_the_middle(self):
+        for command in self.talk(self.peer())[:8]:
+            for cut in range(1, len(command)):
+                peer = self.peer()
+                peer.raw(command[:cut])
+                peer.close()
+        peer = self.peer()
+        peer.connect("192.0.2.1", 4711, macros=POSTFIX)
+        peer.helo("a.example")
+        self.assertEqual(peer.mail("<a@other.example>"), "accept")
 
 
 def client(address, port=25000):
