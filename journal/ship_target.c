@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "journal/database.h"
+
 /* ------------------------------------------------------------------ *
  * The connection
  * ------------------------------------------------------------------ */
@@ -23,25 +25,13 @@ target_no_notice(void *context, const char *message)
 	(void)message;
 }
 
-/*
- * Those behind "dbname" in the list override what CONNINFO says, those before it are in
- * force where it says nothing. A peer that is gone without a word is found out about in
- * a minute or so.
- */
 static PGconn *
 target_dial(const struct ship_options *options)
 {
-	const char *const names[] = {
-		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", NULL
-	};
-	const char *const values[] = {
-		"10", "30", "10", "3", "60000", "tlsward ship", options->conninfo, "UTF8", NULL
-	};
 	PGconn *conn;
 
 	options->signals->connecting = 1;
-	conn = options->signals->ends ? NULL : PQconnectdbParams(names, values, 1);
+	conn = options->signals->ends ? NULL : database_connect(options->conninfo, "tlsward ship");
 	options->signals->connecting = 0;
 	return conn;
 }

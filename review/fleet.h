@@ -26,12 +26,6 @@ fleet_named(const char *path)
 }
 
 /*
- * What to call it in messages: what is no secret of it. "" where it is none that libpq
- * knows. The caller's to free(); NULL: memory is short.
- */
-char *fleet_name(const char *path);
-
-/*
  * Opens what "path" names, of all nodes or of one ("node", NULL: all). NULL, with why and
  * what to do in "error". To be closed by sqlite3_close().
  */

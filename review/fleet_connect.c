@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "review/reading.h"
+#include "journal/database.h"
 
 /* So many nodes are named where one is not known. */
 #define NAMED_MAX 20
@@ -32,57 +33,6 @@ fleet_array_add(struct buffer *array, const char *text)
 		buffer_add(array, text, 1);
 	}
 	buffer_add(array, "\"", 1);
-}
-
-/* ------------------------------------------------------------------ *
- * What to connect to
- * ------------------------------------------------------------------ */
-
-#define SCHEME "postgresql:"
-
-/* A URI is one with its scheme, which may be there twice. */
-static const char *
-conninfo_of(const char *path)
-{
-	const char *rest = path + strlen(SCHEME);
-
-	return strncmp(path, "postgres://", 11) == 0 || strncmp(rest, "//", 2) == 0 ? path : rest;
-}
-
-char *
-fleet_name(const char *path)
-{
-	static const char *const shown[] = { "service", "host", "hostaddr", "port", "dbname", "user" };
-	PQconninfoOption *options = PQconninfoParse(conninfo_of(path), NULL), *option;
-	struct buffer name = BUFFER_INIT;
-
-	buffer_string(&name, options == NULL ? "" : SCHEME);
-	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]) && options != NULL; i++) {
-		for (option = options; strcmp(option->keyword, shown[i]) != 0; option++)
-			continue;
-		if (option->val != NULL)
-			buffer_format(&name, "%s%s=%s", name.length > strlen(SCHEME) ? " " : "",
-			    shown[i], option->val);
-	}
-	PQconninfoFree(options);
-	if (name.failed)
-		buffer_free(&name);
-	return name.text;
-}
-
-/* What can be overridden comes before what the caller says, what cannot behind it. */
-static PGconn *
-fleet_connection(const char *path)
-{
-	static const char *const keywords[] = {
-		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-		"fallback_application_name", "dbname", "client_encoding", NULL
-	};
-	const char *const values[] = {
-		"10", "30", "10", "3", "tlsward", conninfo_of(path), "UTF8", NULL
-	};
-
-	return PQconnectdbParams(keywords, values, 1);
 }
 
 /* ------------------------------------------------------------------ *
@@ -251,7 +201,7 @@ open_fleet(struct fleet *fleet, const char *path, const char *node,
 		    "\"postgresql://USER@HOST/NAME\"");
 		return false;
 	}
-	fleet->connection = fleet_connection(path);
+	fleet->connection = database_connect(database_conninfo(path), "tlsward");
 	if (PQstatus(fleet->connection) != CONNECTION_OK) {
 		fleet_say_unconnected(fleet, error);
 		return false;
@@ -274,7 +224,7 @@ fleet_connect(const char *path, const char *node, char error[REVIEW_ERROR_MAX])
 		review_say(error, "not enough memory");
 		return NULL;
 	}
-	fleet->name = fleet_name(path);
+	fleet->name = database_name(database_conninfo(path));
 	if (!open_fleet(fleet, path, node, error))
 		fleet_free(&fleet);
 	return fleet;

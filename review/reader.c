@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #include "review/fleet.h"
+#ifdef TLSWARD_LIBPQ
+#include "journal/database.h"
+#endif
 
 /* So long a reader waits for a writer that keeps it out. */
 #define BUSY_MS 5000
@@ -69,7 +72,7 @@ review_journal_name(const char *path)
 {
 #ifdef TLSWARD_LIBPQ
 	if (fleet_named(path))
-		return fleet_name(path);
+		return database_name(database_conninfo(path));
 #endif
 	return strdup(fleet_named(path) ? "postgresql:" : path);
 }

@@ -16,8 +16,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include <libpq-fe.h>
-
+#include "journal/database.h"
 #include "journal/ship.h"
 
 /* ------------------------------------------------------------------ *
@@ -101,16 +100,13 @@ ship_tell(void *context, enum severity level, const char *text)
 static const char *
 ship_conninfo(const struct ship_run *run)
 {
-	static const char scheme[] = "postgresql:";
 	const char *to = run->to != NULL ? run->to : run->loaded.settings != NULL ?
 	    run->loaded.settings->ship_to : NULL;
 
 	if (to == NULL)
 		(void)tool_trouble("the settings have no ship-to: it says which database it is, or "
 		    "--to does");
-	/* libpq knows URIs by the same word. */
-	return to != NULL && strncmp(to, scheme, strlen(scheme)) == 0 &&
-	    strncmp(to, "postgresql://", 13) != 0 ? to + strlen(scheme) : to;
+	return to != NULL ? database_conninfo(to) : NULL;
 }
 
 /* The settings; where none are named the call may do without a file of them. */
@@ -131,29 +127,6 @@ load_ship_settings(struct ship_run *run)
 		diags_print(diags, false, stderr);
 	diags_free(&diags);
 	return result == SETTINGS_LOADED;
-}
-
-/* A database by what tells it from others: no password. False, having said why. */
-static bool
-name_database(const char *conninfo, struct buffer *name)
-{
-	static const char *const told[] = { "service", "host", "hostaddr", "port", "dbname" };
-	char *error = NULL;
-	PQconninfoOption *options = PQconninfoParse(conninfo, &error);
-
-	buffer_string(name, "postgresql:");
-	for (const PQconninfoOption *each = options; each != NULL && each->keyword != NULL; each++)
-		for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-			if (each->val != NULL && strcmp(each->keyword, told[i]) == 0)
-				buffer_format(name, "%s%s=%s",
-				    name->text[name->length - 1] == ':' ? "" : " ",
-				    each->keyword, each->val);
-	if (options == NULL)
-		(void)tool_trouble("this is no CONNINFO: %s", error != NULL ? error :
-		    "not enough memory");
-	PQfreemem(error);
-	PQconninfoFree(options);
-	return options != NULL && !name->failed;
 }
 
 static int
@@ -180,20 +153,26 @@ ship_all(struct ship_run *run, const char *conninfo)
 {
 	const char *journal = run->journal != NULL ? run->journal :
 	    run->loaded.settings->journal;
-	struct buffer name = BUFFER_INIT;
 	int status = STATUS_TROUBLE;
+	char *name;
 
 	if (journal == NULL)
 		return tool_trouble("the settings have no journal: name one with --journal");
 	if (strncmp(journal, "sqlite:", 7) == 0)
 		journal += 7;
 	tool_become_owner(journal, false);
-	if (name_database(conninfo, &name)) {
+	name = database_name(conninfo);
+	if (name == NULL)
+		status = tool_no_memory();
+	else if (name[0] == '\0')
+		status = tool_trouble("this is no CONNINFO of libpq: write \"host=HOST dbname=NAME "
+		    "user=USER\" or \"postgresql://USER@HOST/NAME\"");
+	else {
 		if (run->loaded.settings->log == SETTINGS_LOG_SYSLOG)
 			openlog("tlsward-ship", LOG_PID, run->loaded.settings->syslog_facility);
-		status = ship_from(run, journal, conninfo, name.text);
+		status = ship_from(run, journal, conninfo, name);
 	}
-	buffer_free(&name);
+	free(name);
 	return status;
 }
 

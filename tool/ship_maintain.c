@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libpq-fe.h>
+#include "journal/database.h"
 
 /* Where neither the call nor settings say: as the setting journal-keep has it. */
 #define KEEP_MS INT64_C(34560000000)
@@ -73,11 +73,7 @@ maintain_sql(PGconn *connection, const char *sql)
 static PGconn *
 maintain_connect(const char *conninfo)
 {
-	const char *const names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval",
-	    "keepalives_count", "fallback_application_name", "dbname", NULL };
-	const char *const values[] = { "10", "30", "10", "3", "tlsward ship --maintain", conninfo,
-	    NULL };
-	PGconn *connection = PQconnectdbParams(names, values, 1);
+	PGconn *connection = database_connect(conninfo, "tlsward ship --maintain");
 
 	if (connection == NULL)
 		(void)tool_no_memory();
