@@ -31,7 +31,8 @@ ROOMS = {
 # What a room shows to others; base/ shows everything.
 PUBLIC = {"policy/certificate.h", "policy/fingerprint.h", "policy/policy.h",
           "policy/tls_policy.h", "lint/lint.h",
-          "journal/database.h", "journal/journal.h", "journal/ship.h", "journal/store.h", "journal/watch.h",
+          "journal/database.h", "journal/journal.h", "journal/ship.h", "journal/store.h",
+          "journal/watch.h",
           "review/log_follow.h", "review/maillog.h", "review/review.h", "settings/settings.h"}
 # The parsed policy, which lint/ alone looks at.
 FOR_LINT = {"policy/rules.h", "policy/written.h"}
