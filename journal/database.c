@@ -5,10 +5,10 @@
  */
 #include "journal/database.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/text.h"
 
 const char *
 database_conninfo(const char *path)
@@ -38,6 +38,18 @@ database_name(const char *conninfo)
 	if (name.failed)
 		buffer_free(&name);
 	return name.text;
+}
+
+bool
+database_byte(const char *text, size_t length, unsigned char *byte)
+{
+	uint32_t code;
+
+	if (strncmp(text, DATABASE_BYTE, strlen(DATABASE_BYTE)) != 0 || length < 4)
+		return false;
+	(void)text_next(text, length, &code);
+	*byte = (unsigned char)(code & 0xFF);
+	return code >= 0x10FF00 && code <= 0x10FFFF;
 }
 
 /* What CONNINFO may override comes before it, what not behind it. */

@@ -8,6 +8,9 @@
 #ifndef TLSWARD_JOURNAL_DATABASE_H
 #define TLSWARD_JOURNAL_DATABASE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <libpq-fe.h>
 
 /* What stands before a CONNINFO in settings and on a command line. */
@@ -25,6 +28,14 @@ const char *database_conninfo(const char *path);
  * to free(); NULL: memory is short.
  */
 char *database_name(const char *conninfo);
+
+/*
+ * PostgreSQL takes no text that is not UTF-8, and no NUL: ship_text() puts a code point in
+ * place of each such byte, from U+10FF00 on, which all begin so. Whether "text" begins with
+ * one, which has four bytes, and of which byte it is.
+ */
+#define DATABASE_BYTE "\xf4\x8f"
+bool database_byte(const char *text, size_t length, unsigned char *byte);
 
 /*
  * Connects, as "program" unless CONNINFO says otherwise, and waits for that; texts are

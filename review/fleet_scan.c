@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "review/reading.h"
+#include "journal/database.h"
 #include "base/text.h"
 
 /* The first piece has so many rows; others about so many bytes. */
@@ -61,7 +62,8 @@ can_be_text(sqlite3_value *value)
 	size_t length = (size_t)sqlite3_value_bytes(value);
 
 	return sqlite3_value_type(value) == SQLITE_TEXT && text != NULL &&
-	    strlen(text) == length && text_utf8_length(text, length) == length;
+	    strlen(text) == length && text_utf8_length(text, length) == length &&
+	    strstr(text, DATABASE_BYTE) == NULL;
 }
 
 static int64_t

@@ -6,8 +6,10 @@
 #include "review/fleet_room.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "review/reading.h"
+#include "journal/database.h"
 
 /* PostgreSQL counts from the beginning of 2000, in microseconds. */
 #define EPOCH_US INT64_C(946684800000000)
@@ -32,6 +34,24 @@ read_time(int64_t us, int64_t unit_us)
 		return us;
 	us += EPOCH_US;
 	return us / unit_us - (us % unit_us < 0);
+}
+
+/* With what stands for a byte as that byte again. */
+static void
+give_bytes(sqlite3_context *context, const char *text, int length)
+{
+	struct buffer bytes = BUFFER_INIT;
+	unsigned char byte;
+
+	for (int at = 0, step; at < length; at += step) {
+		step = database_byte(text + at, (size_t)(length - at), &byte) ? 4 : 1;
+		buffer_add(&bytes, step == 4 ? (const char *)&byte : text + at, 1);
+	}
+	if (bytes.failed)
+		sqlite3_result_error_nomem(context);
+	else
+		sqlite3_result_text(context, bytes.text, (int)bytes.length, SQLITE_TRANSIENT);
+	buffer_free(&bytes);
 }
 
 void
@@ -61,7 +81,10 @@ fleet_value(sqlite3_context *context, const struct fleet_field *field,
 		sqlite3_result_blob(context, at, length, SQLITE_TRANSIENT);
 		break;
 	default:
-		sqlite3_result_text(context, at, length, SQLITE_TRANSIENT);
+		if (memmem(at, (size_t)length, DATABASE_BYTE, strlen(DATABASE_BYTE)) != NULL)
+			give_bytes(context, at, length);
+		else
+			sqlite3_result_text(context, at, length, SQLITE_TRANSIENT);
 		break;
 	}
 }

@@ -237,6 +237,13 @@ class Once(ShipCase):
         self.assertEqual([undone(bytes.fromhex(row[0]).decode()) for row in rows],
                          [b"\xff\xc3(", b"a\x00b", "\U0010ff41".encode(), b"\xed\xa0\x80",
                           b"\\N", b"\\."])
+        here, there = [subprocess.run(
+            [both.TLSWARD, "log", "--csv", "--since", "1969-12-31", "--until", "1970-01-02",
+             "--journal", journal, *node], check=True, capture_output=True).stdout.splitlines()
+            for journal, *node in ((self.path,), ("postgresql:" + self.pg.conninfo(),
+                                                  "--node", NODE))]
+        self.assertEqual(len(here), 7)
+        self.assertEqual([line.rsplit(b",", 1)[0] for line in there], here)
 
     def test_times(self):
         written = self.writer()
