@@ -18,6 +18,7 @@ current folder or of the top of the source tree.
 import argparse
 import concurrent.futures
 import ctypes
+import functools
 import glob
 import os
 import re
@@ -123,6 +124,13 @@ def find_program(path):
 
 
 TLSWARD = find_program("tlsward") or os.path.abspath("tlsward")
+
+
+@functools.lru_cache(maxsize=None)
+def has_sanitizer(program=TLSWARD):
+    """Whether a program is built with ASan: its memory is no measure, and all takes longer."""
+    with open(program, "rb") as binary:
+        return b"__asan_init" in binary.read()
 
 
 def run(*arguments, text="", **options):

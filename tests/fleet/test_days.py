@@ -196,7 +196,7 @@ class Summaries(unittest.TestCase):
             asked.extend(((*more, "--since", ago(38)), (*more, "--since", ago(25.4), "--until",
                                                         ago(3.2))))
         asked = [words if "--until" in words else (*words, "--until", ago(0)) for words in asked]
-        return asked if whole else asked[::4]
+        return asked if whole and not runner.has_sanitizer() else asked[::4]
 
     def must_be_equal(self, whole=False):
         """What is read by the summaries as they are is what is read without."""

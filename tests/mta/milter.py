@@ -36,8 +36,7 @@ def program():
 
 def has_sanitizer():
     """Whether the daemon is built with ASan, whose memory is no measure."""
-    with open(program(), "rb") as binary:
-        return b"__asan_init" in binary.read()
+    return runner.has_sanitizer(program())
 
 
 class Milter:

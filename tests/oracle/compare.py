@@ -18,10 +18,14 @@ import subprocess
 import sys
 import tempfile
 
-import facts
-import generate
-import oracle
-import outgoing
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+import runner	# noqa: E402
+import facts	# noqa: E402
+import generate	# noqa: E402
+import oracle	# noqa: E402
+import outgoing	# noqa: E402
 
 PRINTED = "printed.conf"
 PRINTED_FIELDS = ("action", "reason", "failed", "rule_kind", "rule_name", "rule_via",
@@ -30,17 +34,19 @@ PRINTED_FIELDS = ("action", "reason", "failed", "rule_kind", "rule_name", "rule_
 
 
 def arguments():
-    here = os.path.dirname(os.path.abspath(__file__))
-    default = os.environ.get("TLSWARD", os.path.join(here, "..", "..", "tlsward"))
+    default = os.environ.get("TLSWARD", os.path.join(HERE, "..", "..", "tlsward"))
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tlsward", default=os.path.normpath(default))
-    parser.add_argument("--policies", type=int, default=60)
+    parser.add_argument("--policies", type=int, help="60; 20 with sanitizers")
     parser.add_argument("--facts", type=int, default=250)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--only", type=int, help="this policy alone, by its number")
     parser.add_argument("--show", type=int, default=20, help="how many to print")
     parser.add_argument("--keep", help="an empty folder in which the policies stay")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.policies is None:
+        options.policies = 20 if runner.has_sanitizer(options.tlsward) else 60
+    return options
 
 
 def write_policy(folder, policy):
