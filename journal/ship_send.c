@@ -82,6 +82,20 @@ send_add_staging(struct buffer *sql, const char *table, const struct ship_column
 	buffer_string(sql, ") ON COMMIT DELETE ROWS");
 }
 
+/*
+ * Which of what is there and what comes is taken; NULL: the latter. A journal that is short
+ * of room may have dropped an hour that goes on, and counts anew: what was counted stays.
+ */
+static const char *
+send_kept(const struct send_table *table, const char *column)
+{
+	bool hours = strncmp(table->key, "hour, ", 6) == 0;
+
+	return hours && strcmp(column, "first") == 0 ? "least" : hours && (strcmp(column,
+	    "messages") == 0 || strcmp(column, "count") == 0 || strcmp(column, "last") == 0) ?
+	    "greatest" : NULL;
+}
+
 /* What is there already takes the row's values. */
 static void
 send_add_conflict(struct buffer *sql, const struct send_table *table)
@@ -89,9 +103,15 @@ send_add_conflict(struct buffer *sql, const struct send_table *table)
 	buffer_format(sql, " ON CONFLICT (%s) DO %s", table->key,
 	    table->sets[0] == NULL ? "NOTHING" : "UPDATE SET");
 	for (size_t i = 0; i < sizeof(table->sets) / sizeof(table->sets[0]) &&
-	    table->sets[i] != NULL; i++)
-		buffer_format(sql, "%s \"%s\" = excluded.\"%s\"", i > 0 ? "," : "",
-		    table->sets[i], table->sets[i]);
+	    table->sets[i] != NULL; i++) {
+		const char *column = table->sets[i], *kept = send_kept(table, column);
+
+		buffer_format(sql, "%s \"%s\" = ", i > 0 ? "," : "", column);
+		if (kept != NULL)
+			buffer_format(sql, "%s(t.\"%s\", excluded.\"%s\")", kept, column, column);
+		else
+			buffer_format(sql, "excluded.\"%s\"", column);
+	}
 }
 
 /* $1 is the journal's number or, with the node's name as $2, the journal. */
@@ -100,7 +120,7 @@ send_add_insert(struct buffer *sql, const char *table, const struct ship_columns
 {
 	bool rollup = strcmp(table, "rollup") == 0, node = send_has_node(table);
 
-	buffer_format(sql, "INSERT INTO tlsward.%s (journal%s%s", table,
+	buffer_format(sql, "INSERT INTO tlsward.%s AS t (journal%s%s", table,
 	    node ? ", node" : "", rollup ? ", facts" : "");
 	send_add_columns(sql, columns, SHIP_OWN, "");
 	buffer_format(sql, ") SELECT %s%s", node ? "$1::text, $2::text" : "$1::int",

@@ -173,6 +173,34 @@ class Once(ShipCase):
         self.assertEqual(self.missing(written, *written.db.execute(
             "SELECT journal FROM identity").fetchone()), [])
 
+    def test_an_hour_that_was_dropped_and_goes_on(self):
+        """As where the journal is short of room: counts begin anew here, and not there."""
+        written = self.writer()
+        for table in ("rollup", "handshake", "delivery"):
+            getattr(written, table)()
+        self.sent_once(written)
+        sums = ("SELECT sum(%s), max(last), min(first) FROM %s WHERE journal = (SELECT number"
+                " FROM tlsward.journal WHERE journal = '%s')")
+        identity, = written.db.execute("SELECT journal FROM identity").fetchone()
+        for table, count in (("rollup", "messages"), ("handshake", "count"),
+                             ("delivery", "count")):
+            names = [name for name in both.columns(written.db, table) if name != "changed"]
+            kept = written.db.execute("SELECT %s FROM %s" % (", ".join(names), table)).fetchone()
+            row = dict(zip(names, kept)) | {"first": kept[names.index("first")] + 60000,
+                                            "last": kept[names.index("last")] + 60000}
+            for now in (1, kept[names.index(count)] + 1):
+                row[count] = now
+                written.db.execute("DELETE FROM " + table)
+                written.db.execute("INSERT INTO %s (%s, changed) VALUES (%s, %s)" % (
+                    table, ", ".join(row), ", ".join("?" * len(row)),
+                    writer.NEXT.format("changed", table)), list(row.values()))
+                self.assertEqual(self.once(), (0, ""))
+                self.assertEqual(
+                    [int(each) for each in self.pg.rows(sums % (
+                        count, "tlsward." + table, identity))[0]],
+                    [max(now, kept[names.index(count)]), row["last"],
+                     kept[names.index("first")]], table)
+
     def test_a_journal_put_back_from_a_copy(self):
         written = self.writer(500)
         self.sent_once(written)
