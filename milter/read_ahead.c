@@ -27,8 +27,8 @@
 
 #include "milter/descriptors.h"
 
-/* More than a command with its macros has, as a rule. */
-#define AT_ONCE 4096
+/* A command with its macros, as a rule; and what malloc() gives at once, with the head. */
+#define AT_ONCE 1008
 
 /* What was taken and not asked for. */
 struct ahead {
