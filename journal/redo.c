@@ -210,7 +210,8 @@ redo_file(const char *path, int flags)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	return open(name, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0640);
+	/* Whatever stands there, nobody waits for it. */
+	return open(name, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
 /* For this open file; the lock ends with it. */

@@ -65,8 +65,9 @@ struct journal_stats {
 struct journal_store *journal_store_start(const struct journal_options *options);
 
 /*
- * Takes a decision over. Waits for the commit of what refuses or holds, unless the
- * journal is in trouble. Any thread; a store that is NULL takes nothing.
+ * Takes a decision over. Waits for the commit of what refuses or holds, unless it is safe
+ * beside the journal already, or the journal is in trouble. Any thread; a store that is
+ * NULL takes nothing.
  */
 void journal_store_put(struct journal_store *store,
     const struct journal_record *record);
