@@ -64,8 +64,8 @@ begin_reading(struct fleet *fleet, char error[REVIEW_ERROR_MAX])
 	PGresult *result = ask_fleet(fleet, "SET search_path = pg_catalog; SET jit = off;"
 	    " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE"
 	    " tlsward.record_default, tlsward.trouble_default, tlsward.rollup_default,"
-	    " tlsward.handshake_default, tlsward.delivery_default, tlsward.rollup_day_default"
-	    " IN ACCESS SHARE MODE", error);
+	    " tlsward.handshake_default, tlsward.delivery_default, tlsward.rollup_day_default,"
+	    " tlsward.rollup_part_default IN ACCESS SHARE MODE", error);
 
 	PQclear(result);
 	return result != NULL;

@@ -166,7 +166,7 @@ struct fleet_summed {
 /*
  * Makes the tables "summed" (roll-ups, in the order of (first, summed) as good as those of
  * each hour and journal) and "summed_total" (what of these is not "charted", by day and
- * by TLS). Returns how many whole days are read by a summary; 0: none, and there
+ * by TLS). Returns how many days and parts of days are read by a summary; 0: none, and there
  * are no such tables; -1: it failed, see "trouble", or memory is short.
  */
 int fleet_sum(struct fleet *fleet, const struct fleet_summed *asked);

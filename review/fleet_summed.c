@@ -1,9 +1,10 @@
 /*
  * fleet_summed.c - roll-ups of a long time, added up by PostgreSQL as far as no report can
- * tell: whole days by their summaries, the hours around them by the hour.
+ * tell: whole days by their summaries; of others what they can by those of their parts, and
+ * the hours that are left by the hour.
  *
  * Rows of the same facts become one between two cuts, where their domain has had TLS alone
- * or clear text alone. Of other domains rows stay as the summary of the day has them
+ * or clear text alone. Of other domains rows stay as the summaries have them
  * (conf/postgresql/days.sql), or by the hour. The first row of each set of facts brings its
  * columns and those of its certificate.
  *
@@ -18,38 +19,74 @@
 #include "review/reading.h"
 
 #define DAY 24
+#define PART 3
 
 /* All times are hours since the epoch. */
 struct summing {
 	struct fleet *fleet;
 	const struct fleet_summed *asked;
 	struct buffer sql;
+	struct buffer hours, parts;	/* what is left beside days */
 	int64_t *days;			/* those whose summary holds */
 	int count;
-	int questions;			/* for hours */
+	int64_t *part_list;		/* the same of their parts */
+	int part_count;
 };
 
 /* ------------------------------------------------------------------ *
- * Days
+ * Days and their parts
  * ------------------------------------------------------------------ */
 
 static const char summed_days_sql[] =
-    "SELECT (date_part('epoch', s.day) / 3600)::bigint FROM tlsward.summarized AS s"
-    " WHERE s.day >= to_timestamp($1::bigint * 3600.0) AND"
-    " s.day < to_timestamp($2::bigint * 3600.0) AND s.version ="
-    " (SELECT sum(t.version) FROM tlsward.touched AS t WHERE t.day = s.day) ORDER BY 1";
+    "SELECT (date_part('epoch', s.since) / 3600)::bigint, s.hours FROM tlsward.summarized AS s"
+    " WHERE s.since >= to_timestamp($1::bigint * 3600.0) AND"
+    " s.since < to_timestamp($2::bigint * 3600.0) AND s.version = (SELECT sum(t.version)"
+    " FROM tlsward.touched AS t WHERE t.part >= s.since AND t.part < s.since +"
+    " s.hours * interval '1 hour') ORDER BY s.since, s.hours DESC";
 
-/* Whether nothing is to be told apart within a day. */
+/* Whether nothing is to be told apart within so many hours. */
 static bool
-is_whole(const struct summing *summing, int64_t day)
+is_whole(const struct summing *summing, int64_t at, int hours)
 {
 	const struct fleet_summed *asked = summing->asked;
 
 	for (size_t i = 0; i < FLEET_CUTS; i++)
-		if (asked->cuts[i] > day && asked->cuts[i] < day + DAY)
+		if (asked->cuts[i] > at && asked->cuts[i] < at + hours)
 			return false;
-	return day >= asked->from && day + DAY <= asked->to &&
-	    (day + DAY <= asked->hourly_from || day >= asked->hourly_to);
+	return at >= asked->from && at + hours <= asked->to &&
+	    (at + hours <= asked->hourly_from || at >= asked->hourly_to);
+}
+
+static bool
+has_day(const struct summing *summing, int64_t day)
+{
+	for (int i = 0; i < summing->count; i++)
+		if (summing->days[i] == day)
+			return true;
+	return false;
+}
+
+/* Takes what an answer tells of. False: memory is short. */
+static bool
+take_days(struct summing *summing, const PGresult *result)
+{
+	size_t rows = (size_t)PQntuples(result) + 1;
+
+	summing->days = calloc(rows, sizeof(*summing->days));
+	summing->part_list = calloc(rows, sizeof(*summing->part_list));
+	if (summing->days == NULL || summing->part_list == NULL)
+		return false;
+	for (int row = 0; row < PQntuples(result); row++) {
+		int64_t at = strtoll(PQgetvalue(result, row, 0), NULL, 10);
+		int hours = atoi(PQgetvalue(result, row, 1));
+
+		if (hours == DAY && is_whole(summing, at, DAY))
+			summing->days[summing->count++] = at;
+		else if (hours == PART && is_whole(summing, at, PART) &&
+		    !has_day(summing, at / DAY * DAY))
+			summing->part_list[summing->part_count++] = at;
+	}
+	return true;
 }
 
 /* Finds the days; false: "fleet->trouble" says why not, or memory is short. */
@@ -68,23 +105,18 @@ find_days(struct summing *summing)
 	fine = PQresultStatus(result) == PGRES_TUPLES_OK;
 	if (!fine)
 		fleet_say_failed(summing->fleet, result, summing->fleet->trouble);
-	summing->days = fine ? calloc((size_t)PQntuples(result) + 1, sizeof(*summing->days)) :
-	    NULL;
-	for (int row = 0; summing->days != NULL && row < PQntuples(result); row++) {
-		int64_t day = strtoll(PQgetvalue(result, row, 0), NULL, 10);
-
-		if (is_whole(summing, day))
-			summing->days[summing->count++] = day;
-	}
+	else
+		fine = take_days(summing, result);
 	PQclear(result);
-	return summing->days != NULL;
+	return fine;
 }
 
+/* Whether there is a summary of a part that begins within so many hours. */
 static bool
-has_day(const struct summing *summing, int64_t day)
+has_part(const struct summing *summing, int64_t at, int hours)
 {
-	for (int i = 0; i < summing->count; i++)
-		if (summing->days[i] == day)
+	for (int i = 0; i < summing->part_count; i++)
+		if (summing->part_list[i] >= at && summing->part_list[i] < at + hours)
 			return true;
 	return false;
 }
@@ -155,6 +187,9 @@ add_days(struct summing *summing, int first)
 	return i;
 }
 
+#define NO_ROWS "SELECT 0 AS facts, 0::bigint AS first, 0::bigint AS last," \
+	" 0::bigint AS messages, %s 0::bigint AS part WHERE false"
+
 /* The days between two cuts, put together. */
 static void
 add_parts(struct summing *summing)
@@ -162,6 +197,8 @@ add_parts(struct summing *summing)
 	struct buffer *sql = &summing->sql;
 
 	buffer_string(sql, ", days AS (");
+	if (summing->count == 0)
+		buffer_format(sql, NO_ROWS, "");
 	for (int i = 0; i < summing->count; ) {
 		buffer_string(sql, i > 0 ? " UNION ALL " : "");
 		buffer_string(sql, "SELECT facts, min(first) AS first, max(last) AS last,"
@@ -170,6 +207,8 @@ add_parts(struct summing *summing)
 		buffer_format(sql, ")%s GROUP BY facts", wanted_of(summing));
 	}
 	buffer_string(sql, "), raw_days AS (");
+	if (summing->count == 0)
+		buffer_format(sql, NO_ROWS, "NULL::text AS client_addr,");
 	for (int i = 0; i < summing->count; ) {
 		buffer_string(sql, i > 0 ? " UNION ALL " : "");
 		buffer_string(sql, "SELECT facts, first, last, messages, client_addr"
@@ -184,23 +223,34 @@ add_parts(struct summing *summing)
 #define PARTS 100
 
 static void
-add_union(struct summing *summing)
+add_union(struct buffer *sql)
 {
-	buffer_string(&summing->sql, summing->questions++ > 0 ? " UNION ALL " : "");
+	buffer_string(sql, sql->length > 0 ? " UNION ALL " : "");
 }
 
 /* An hour of all nodes. */
 static void
-add_hour(struct summing *summing, int64_t hour, int part)
+add_hour(struct summing *summing, int64_t hour, int64_t part)
 {
 	int64_t ms = hour * JOURNAL_HOUR_MS;
 
-	add_union(summing);
-	buffer_format(&summing->sql, "SELECT facts, %" PRId64 " + min(first) AS first,"
+	add_union(&summing->hours);
+	buffer_format(&summing->hours, "SELECT facts, %" PRId64 " + min(first) AS first,"
 	    " %" PRId64 " + max(last) AS last, sum(messages)::bigint AS messages,"
 	    " %" PRId64 "::bigint AS part FROM tlsward.rollup"
 	    " WHERE hour = to_timestamp(%" PRId64 " * 3600.0)%s GROUP BY facts", ms, ms,
-	    hour / DAY * PARTS + part, hour, wanted_of(summing));
+	    part, hour, wanted_of(summing));
+}
+
+/* The summary of a part of a day. */
+static void
+add_part(struct summing *summing, int64_t hour, int64_t part)
+{
+	add_union(&summing->parts);
+	buffer_format(&summing->parts, "SELECT facts, first, last, messages, client_addr,"
+	    " %" PRId64 "::bigint AS part FROM tlsward.rollup_part"
+	    " WHERE part = to_timestamp(%" PRId64 " * 3600.0)%s", part, hour,
+	    wanted_of(summing));
 }
 
 /* All hours of days. */
@@ -208,8 +258,8 @@ static void
 add_whole_days(struct summing *summing, int64_t from, int64_t to)
 {
 #define OF_HOUR "date_part('epoch', hour)::bigint"
-	add_union(summing);
-	buffer_format(&summing->sql, "SELECT facts, " OF_HOUR " * 1000 + min(first) AS first,"
+	add_union(&summing->hours);
+	buffer_format(&summing->hours, "SELECT facts, " OF_HOUR " * 1000 + min(first) AS first,"
 	    " " OF_HOUR " * 1000 + max(last) AS last, sum(messages)::bigint AS messages,"
 	    " " OF_HOUR " / 86400 * %d AS part FROM tlsward.rollup"
 	    " WHERE hour >= to_timestamp(%" PRId64 " * 3600.0)"
@@ -217,32 +267,35 @@ add_whole_days(struct summing *summing, int64_t from, int64_t to)
 	    to, wanted_of(summing));
 }
 
-/* The hours of a day that a cut divides, or of which each is a row. */
+/* A day that a cut divides, or of which each hour is a row, or that has no summary. */
 static void
 add_day_by_hours(struct summing *summing, int64_t day)
 {
 	const struct fleet_summed *asked = summing->asked;
-	int part = 0;
+	int64_t part = day / DAY * PARTS, next;
 
-	for (int64_t hour = day; hour < day + DAY; hour++) {
+	for (int64_t hour = day; hour < day + DAY && hour < asked->to; hour = next) {
 		part += (hour >= asked->hourly_from && hour < asked->hourly_to) ||
 		    cuts_before(summing, hour) != cuts_before(summing, hour - 1);
-		if (hour >= asked->from && hour < asked->to)
+		next = hour + 1;
+		if (has_part(summing, hour, 1)) {
+			add_part(summing, hour, part);
+			next = hour + PART;
+		} else if (hour >= asked->from)
 			add_hour(summing, hour, part);
 	}
 }
 
-/* The hours that no summary has. */
+/* What the summaries of days have not. */
 static void
 add_hours(struct summing *summing)
 {
 	const struct fleet_summed *asked = summing->asked;
 	int64_t next;
 
-	buffer_string(&summing->sql, ", hours AS MATERIALIZED (");
 	for (int64_t day = asked->from / DAY * DAY; day < asked->to; day = next) {
-		for (next = day; next < asked->to && is_whole(summing, next) &&
-		    !has_day(summing, next); next += DAY)
+		for (next = day; next < asked->to && is_whole(summing, next, DAY) &&
+		    !has_day(summing, next) && !has_part(summing, next, DAY); next += DAY)
 			continue;
 		if (next > day) {
 			add_whole_days(summing, day, next);
@@ -252,10 +305,13 @@ add_hours(struct summing *summing)
 		if (!has_day(summing, day))
 			add_day_by_hours(summing, day);
 	}
-	if (summing->questions == 0)
-		buffer_string(&summing->sql, "SELECT 0 AS facts, 0::bigint AS first, 0::bigint AS"
-		    " last, 0::bigint AS messages, 0::bigint AS part WHERE false");
-	buffer_string(&summing->sql, ")");
+	if (summing->hours.length == 0)
+		buffer_format(&summing->hours, NO_ROWS, "");
+	if (summing->parts.length == 0)
+		buffer_format(&summing->parts, NO_ROWS, "NULL::text AS client_addr,");
+	buffer_format(&summing->sql, ", hours AS MATERIALIZED (%s), parts AS MATERIALIZED (%s)",
+	    summing->hours.text, summing->parts.text);
+	summing->sql.failed |= summing->hours.failed || summing->parts.failed;
 }
 
 /* The address of an hour's row, as that of a fleet's has it; NULL: that of the facts. */
@@ -277,7 +333,11 @@ add_rows(struct summing *summing)
 	    daily, daily);
 	buffer_string(&summing->sql,
 	    " UNION ALL SELECT facts, min(first), max(last), sum(messages)::bigint, NULL, 1"
-	    " FROM hours JOIN sets ON id = facts WHERE NOT apart GROUP BY facts, part"
+	    " FROM (SELECT facts, first, last, messages, part FROM hours UNION ALL"
+	    " SELECT facts, first, last, messages, part FROM parts) AS rest"
+	    " JOIN sets ON id = facts WHERE NOT apart GROUP BY facts, part"
+	    " UNION ALL SELECT facts, first, last, messages, client_addr, 1"
+	    " FROM parts JOIN sets ON id = facts WHERE apart"
 	    " UNION ALL SELECT facts, first, last, messages, " SUMMED_ADDRESS ", 1"
 	    " FROM hours AS h JOIN sets ON id = facts WHERE apart"
 	    "), heads AS MATERIALIZED (SELECT facts, min(first) AS first FROM summed GROUP BY facts)"
@@ -333,13 +393,16 @@ fleet_sum_clear(struct fleet *fleet)
 int
 fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
 {
-	struct summing summing = { .fleet = fleet, .asked = asked, .sql = BUFFER_INIT };
+	struct summing summing = {
+		.fleet = fleet, .asked = asked, .sql = BUFFER_INIT, .hours = BUFFER_INIT,
+		.parts = BUFFER_INIT
+	};
 	struct buffer totals = BUFFER_INIT;
 	int days = -1;
 
 	fleet_sum_clear(fleet);
 	if (fleet->trouble[0] == '\0' && find_days(&summing))
-		days = summing.count;
+		days = summing.count + summing.part_count;
 	if (days > 0) {
 		add_sets(&summing);
 		add_parts(&summing);
@@ -352,5 +415,8 @@ fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
 		days = summing.sql.failed || totals.failed ? -1 : days;
 	}
 	free(summing.days);
+	free(summing.part_list);
+	buffer_free(&summing.hours);
+	buffer_free(&summing.parts);
 	return days;
 }

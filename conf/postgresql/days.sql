@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: ISC
 --
--- days.sql - summaries of whole days: made here, read by tlsward's reports.
+-- days.sql - summaries of days and of parts of days: made here, read by tlsward's reports.
 --
 -- A report follows each sender's domain in the order of time: clear text after TLS is news.
 -- Rows of the same facts can become one where nothing else of their domain lies
 -- between them: TLS among TLS, clear text among clear text. What decides is the order of
 -- (hour, first, facts), and of records the time. Mail of this site's own and what an exemption
--- let in is not followed, and becomes one row a day.
+-- let in is not followed, and becomes one row.
 
 -- Of a session: 'T' it was encrypted, 'C' it was not, 'X': neither is certain here. It is
 -- policy_encrypted() of tlsward's source that knows.
@@ -53,51 +53,37 @@ CREATE OR REPLACE FUNCTION tlsward.earliest(first int, value text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN (lpad(first::text, 7, '0') || coalesce('+' || value, '')) COLLATE "C";
 
--- Makes the summary of a day anew. Whatever comes in meanwhile makes it void.
-CREATE OR REPLACE FUNCTION tlsward.summarize(which timestamptz) RETURNS void
-LANGUAGE plpgsql SET search_path = tlsward, pg_temp SET timezone = 'UTC'
-SET work_mem = '256MB' AS $function$
-DECLARE
-	at bigint;
-	start bigint := extract(epoch FROM which) * 1000;
-	next_day timestamptz := which + interval '1 day';
+-- What follows each other between two full hours, added up. Its own tables are temporary.
+CREATE OR REPLACE FUNCTION tlsward.summary_of(since timestamptz, until timestamptz)
+RETURNS TABLE (facts int, messages bigint, first bigint, last bigint, client_addr text)
+LANGUAGE plpgsql SET search_path = tlsward, pg_temp SET work_mem = '256MB' AS $function$
+#variable_conflict use_column
 BEGIN
-	-- Read before the rows: what comes in between is not in it.
-	SELECT coalesce(sum(version), 0) INTO at FROM touched WHERE day = which;
-	DELETE FROM rollup_day WHERE day = which;
-	DELETE FROM rollup_day_total WHERE day = which;
-
 	CREATE TEMP TABLE IF NOT EXISTS summarized_sets (id int PRIMARY KEY, name text COLLATE "C",
 		kind text COLLATE "C", by_address bool);
 	TRUNCATE summarized_sets;
 	INSERT INTO summarized_sets SELECT id, f.name, kind, by_address
-	FROM followed_facts AS f LEFT JOIN mixed_of(which, next_day) AS mixed USING (name)
+	FROM followed_facts AS f LEFT JOIN mixed_of(since, until) AS mixed USING (name)
 	WHERE by_address OR (kind IS NOT NULL AND mixed.name IS NOT NULL);
 	ANALYZE summarized_sets;
 
-	-- All of the day is one run.
-	INSERT INTO rollup_day (day, facts, messages, first, last)
-	SELECT which, facts, sum(messages), min(first), max(last)
-	FROM (
-		SELECT facts, sum(messages) AS messages,
-			min(start + date_part('epoch', hour - which)::int * 1000 + first) AS first,
-			max(start + date_part('epoch', hour - which)::int * 1000 + last) AS last
-		FROM rollup WHERE hour >= which AND hour < next_day
-		GROUP BY facts
-	) AS sums
-	WHERE facts NOT IN (SELECT id FROM summarized_sets)
+	-- All of it is one run.
+	RETURN QUERY SELECT facts, sum(messages)::bigint,
+		min(date_part('epoch', hour)::bigint * 1000 + first),
+		max(date_part('epoch', hour)::bigint * 1000 + last), NULL::text
+	FROM rollup WHERE hour >= since AND hour < until
+		AND facts NOT IN (SELECT id FROM summarized_sets)
 	GROUP BY facts;
 
-	INSERT INTO rollup_day (day, facts, messages, first, last, client_addr)
-	WITH hours AS (
+	RETURN QUERY WITH hours AS (
 		SELECT facts, name, kind, CASE WHEN by_address THEN hour END AS apart,
-			start + date_part('epoch', hour - which)::int * 1000 + min(first) AS first,
-			start + date_part('epoch', hour - which)::int * 1000 + max(last) AS last,
+			date_part('epoch', hour)::bigint * 1000 + min(first) AS first,
+			date_part('epoch', hour)::bigint * 1000 + max(last) AS last,
 			sum(messages) AS messages,
 			CASE WHEN by_address THEN substr(min(earliest(first, client_addr)), 9)
 			END AS client_addr
 		FROM rollup JOIN summarized_sets ON id = facts
-		WHERE hour >= which AND hour < next_day
+		WHERE hour >= since AND hour < until
 		GROUP BY hour, facts, name, kind, by_address
 	), events AS (
 		SELECT facts, name, kind, first, last, messages, apart, client_addr, 0 AS behind
@@ -105,7 +91,7 @@ BEGIN
 		UNION ALL
 		SELECT NULL, name, kind, (extract(epoch FROM time) * 1000)::bigint, NULL, NULL, NULL,
 			NULL, 1
-		FROM followed_record WHERE time >= which AND time < next_day
+		FROM followed_record WHERE time >= since AND time < until
 	), changes AS (
 		SELECT *, kind = 'X' OR kind IS DISTINCT FROM lag(kind) OVER in_order AS is_change
 		FROM events WHERE kind IS NOT NULL
@@ -117,44 +103,68 @@ BEGIN
 		UNION ALL
 		SELECT *, NULL, NULL FROM events WHERE kind IS NULL
 	)
-	SELECT which, facts, sum(messages), min(first), max(last), min(client_addr)
+	SELECT facts, sum(messages)::bigint, min(first), max(last), min(client_addr)
 	FROM runs WHERE facts IS NOT NULL
 	GROUP BY facts, run, apart;
-
-	INSERT INTO rollup_day_total (day, messages, tls_version, cipher, bits)
-	SELECT which, sum(messages), tls_version, cipher, bits
-	FROM rollup_day JOIN facts ON facts.id = rollup_day.facts WHERE day = which
-	GROUP BY tls_version, cipher, bits;
-
-	INSERT INTO summarized (day, version) VALUES (which, at)
-	ON CONFLICT (day) DO UPDATE SET version = excluded.version;
 END
 $function$;
 
--- Makes all summaries that are missing or void, of days that are past, the newest first:
+-- Makes the summary of a day, or of a part of one, anew. Whatever comes in meanwhile makes
+-- it void.
+CREATE OR REPLACE FUNCTION tlsward.summarize(which timestamptz, length int) RETURNS void
+LANGUAGE plpgsql SET search_path = tlsward, pg_temp AS $function$
+DECLARE
+	at bigint;
+	until timestamptz := which + length * interval '1 hour';
+BEGIN
+	-- Read before the rows: what comes in between is not in it.
+	SELECT coalesce(sum(version), 0) INTO at FROM touched WHERE part >= which AND part < until;
+	IF length < 24 THEN
+		DELETE FROM rollup_part WHERE part = which;
+		INSERT INTO rollup_part (part, facts, messages, first, last, client_addr)
+		SELECT which, s.* FROM summary_of(which, until) AS s;
+	ELSE
+		DELETE FROM rollup_day WHERE day = which;
+		DELETE FROM rollup_day_total WHERE day = which;
+		INSERT INTO rollup_day (day, facts, messages, first, last, client_addr)
+		SELECT which, s.* FROM summary_of(which, until) AS s;
+		INSERT INTO rollup_day_total (day, messages, tls_version, cipher, bits)
+		SELECT which, sum(messages), tls_version, cipher, bits
+		FROM rollup_day JOIN facts ON facts.id = rollup_day.facts WHERE day = which
+		GROUP BY tls_version, cipher, bits;
+	END IF;
+	INSERT INTO summarized AS s (since, hours, version) VALUES (which, length, at)
+	ON CONFLICT (since, hours) DO UPDATE SET version = excluded.version;
+END
+$function$;
+
+-- The days and their parts that had rows, and what a summary of them now would be made at.
+CREATE OR REPLACE VIEW tlsward.summarizable AS
+	SELECT part AS since, 3 AS hours, sum(version)::bigint AS version
+	FROM tlsward.touched WHERE isfinite(part) GROUP BY part
+	UNION ALL
+	SELECT date_trunc('day', part, 'UTC'), 24, sum(version)::bigint
+	FROM tlsward.touched WHERE isfinite(part) GROUP BY 1;
+
+-- Makes all summaries that are missing or void, of what is past, the newest first:
 -- each in a transaction of its own.
 CREATE OR REPLACE PROCEDURE tlsward.summarize_days() LANGUAGE plpgsql AS $procedure$
 DECLARE
-	which timestamptz;
-	done timestamptz[] := '{}';
+	due record;
 BEGIN
+	FOR due IN SELECT t.since, t.hours FROM tlsward.summarizable AS t
+		LEFT JOIN tlsward.summarized AS s USING (since, hours)
+		WHERE s.version IS DISTINCT FROM t.version
+			AND t.since + t.hours * interval '1 hour' <= now()
+		ORDER BY t.since DESC, t.hours
 	LOOP
-		SELECT t.day INTO which FROM tlsward.touched AS t
-		LEFT JOIN tlsward.summarized AS s ON s.day = t.day
-		WHERE t.day < date_trunc('day', now(), 'UTC') AND isfinite(t.day)
-			AND t.day <> ALL (done)
-		GROUP BY t.day, s.version
-		HAVING s.version IS DISTINCT FROM sum(t.version)::bigint
-		ORDER BY t.day DESC LIMIT 1;
-		EXIT WHEN which IS NULL;
-		done := done || which;
-		PERFORM tlsward.summarize(which);
+		PERFORM tlsward.summarize(due.since, due.hours);
 		COMMIT;
 	END LOOP;
 END
 $procedure$;
 
 -- The owner's alone.
-REVOKE EXECUTE ON FUNCTION tlsward.summarize, tlsward.touch_rollup, tlsward.touch_record
-	FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION tlsward.summarize, tlsward.summary_of, tlsward.touch_rollup,
+	tlsward.touch_record FROM PUBLIC;
 REVOKE EXECUTE ON PROCEDURE tlsward.summarize_days FROM PUBLIC;

@@ -4,7 +4,7 @@
 --
 -- "tlsward ship --maintain" does nothing but
 --     CALL tlsward.maintain('400 days', 0, 0, 0, 0, 0);
--- as the owner, once a day. It may be called by hand, or by pg_cron, as well. It works
+-- as the owner, once an hour. It may be called by hand, or by pg_cron, as well. It works
 -- in many small transactions: stopped at any point, it leaves nothing half done, and the next
 -- call goes on. Of two at once the second does nothing.
 --
@@ -20,7 +20,8 @@ CREATE OR REPLACE VIEW tlsward.partitioned AS
 		('rollup', 'hour', 'month', 'fillfactor = 90'),
 		('handshake', 'hour', 'month', 'fillfactor = 90'),
 		('delivery', 'hour', 'month', 'fillfactor = 90'),
-		('rollup_day', 'day', 'month', '')
+		('rollup_day', 'day', 'month', ''),
+		('rollup_part', 'part', 'month', '')
 	) AS list (name, "column", unit, storage);
 
 -- The partitions there are, but the default ones, and from when to when their rows are.
@@ -107,8 +108,8 @@ BEGIN
 	EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, child);
 	EXECUTE format('DROP TABLE %I', child);
 	-- Not a moment without the rows of a summary that is said to hold.
-	IF partition_drop.parent = 'rollup_day' THEN
-		DELETE FROM summarized WHERE day < date_trunc('month', cut);
+	IF partition_drop.parent IN ('rollup_day', 'rollup_part') THEN
+		DELETE FROM summarized WHERE since < date_trunc('month', cut);
 	END IF;
 	RETURN true;
 END
@@ -245,8 +246,8 @@ BEGIN
 			EXIT WHEN rows = 0;
 		END LOOP;
 	END LOOP;
-	DELETE FROM tlsward.summarized WHERE day < date_trunc('month', cut, 'UTC');
-	DELETE FROM tlsward.touched WHERE day < date_trunc('month', cut, 'UTC');
+	DELETE FROM tlsward.summarized WHERE since < date_trunc('month', cut, 'UTC');
+	DELETE FROM tlsward.touched WHERE part < date_trunc('month', cut, 'UTC');
 	DELETE FROM tlsward.rollup_day_total WHERE day < date_trunc('month', cut, 'UTC');
 	COMMIT;
 	CALL tlsward.summarize_days();

@@ -266,23 +266,27 @@ CREATE TABLE refused (
 -- of UTC, named by their beginning.
 -- ------------------------------------------------------------------
 
--- How often rows of a day came in from a journal: roll-ups, and the records between them.
+-- How often rows of a part of a day came in from a journal: roll-ups, and the records between
+-- them. A part is three hours, "part" its beginning.
 CREATE TABLE touched (
-	day timestamptz NOT NULL,
+	part timestamptz NOT NULL,
 	version bigint NOT NULL,
 	journal int NOT NULL,
-	PRIMARY KEY (day, journal)
+	PRIMARY KEY (part, journal)
 ) WITH (fillfactor = 50);
 
--- The days that there is a summary of, and the sum of touched.version that it was made at:
--- while that is still the sum, it holds.
+-- The days and parts of days that there is a summary of, by their beginning and their
+-- hours, and the sum of touched.version that it was made at: while that is still the sum, it
+-- holds.
 CREATE TABLE summarized (
-	day timestamptz PRIMARY KEY,
-	version bigint NOT NULL
+	since timestamptz NOT NULL,
+	hours int NOT NULL,
+	version bigint NOT NULL,
+	PRIMARY KEY (since, hours)
 );
 
 -- Rows of rollup of all journals that follow each other, as far as anybody can tell who
--- reads a day in the order of "first": see summarize(). "first" and "last" are
+-- reads a day in the order of "first": see summary_of(). "first" and "last" are
 -- milliseconds since the epoch; "client_addr" is that of facts that have none of their own.
 CREATE TABLE rollup_day (
 	day timestamptz NOT NULL,
@@ -296,7 +300,20 @@ CREATE INDEX rollup_day_facts ON rollup_day (facts, day);
 CREATE INDEX rollup_day_day ON rollup_day USING brin (day);
 CREATE TABLE rollup_day_default PARTITION OF rollup_day DEFAULT;
 
--- The same by what sessions had of TLS.
+-- The same of parts of days.
+CREATE TABLE rollup_part (
+	part timestamptz NOT NULL,
+	messages bigint NOT NULL,
+	first bigint NOT NULL,
+	last bigint NOT NULL,
+	facts int NOT NULL,
+	client_addr text COLLATE "C"
+) PARTITION BY RANGE (part);
+CREATE INDEX rollup_part_facts ON rollup_part (facts, part);
+CREATE INDEX rollup_part_part ON rollup_part USING brin (part);
+CREATE TABLE rollup_part_default PARTITION OF rollup_part DEFAULT;
+
+-- What rollup_day has, by what sessions had of TLS.
 CREATE TABLE rollup_day_total (
 	day timestamptz NOT NULL,
 	messages bigint NOT NULL,
@@ -306,25 +323,29 @@ CREATE TABLE rollup_day_total (
 );
 CREATE INDEX rollup_day_total_day ON rollup_day_total (day);
 
--- Notes the days of the rows that a statement wrote. Writers have no right to the table.
+-- The part of a day that a time is in.
+CREATE FUNCTION part_of(moment timestamptz) RETURNS timestamptz LANGUAGE sql STABLE
+	RETURN to_timestamp(floor(date_part('epoch', moment) / 10800) * 10800);
+
+-- Notes the parts of the rows that a statement wrote. Writers have no right to the table.
 CREATE FUNCTION touch_rollup() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-	SET search_path = tlsward, pg_temp SET timezone = 'UTC' AS $function$
+	SET search_path = tlsward, pg_temp AS $function$
 BEGIN
-	INSERT INTO touched AS t (day, journal, version)
-	SELECT DISTINCT date_trunc('day', hour), journal, 1 FROM rows ORDER BY 1, 2
-	ON CONFLICT (day, journal) DO UPDATE SET version = t.version + 1;
+	INSERT INTO touched AS t (part, journal, version)
+	SELECT DISTINCT part_of(hour), journal, 1 FROM rows ORDER BY 1, 2
+	ON CONFLICT (part, journal) DO UPDATE SET version = t.version + 1;
 	RETURN NULL;
 END
 $function$;
 
 CREATE FUNCTION touch_record() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-	SET search_path = tlsward, pg_temp SET timezone = 'UTC' AS $function$
+	SET search_path = tlsward, pg_temp AS $function$
 BEGIN
-	INSERT INTO touched AS t (day, journal, version)
-	SELECT DISTINCT date_trunc('day', time), journal.number, 1
+	INSERT INTO touched AS t (part, journal, version)
+	SELECT DISTINCT part_of(time), journal.number, 1
 	FROM rows JOIN journal ON journal.node = rows.node AND journal.journal = rows.journal
 	ORDER BY 1, 2
-	ON CONFLICT (day, journal) DO UPDATE SET version = t.version + 1;
+	ON CONFLICT (part, journal) DO UPDATE SET version = t.version + 1;
 	RETURN NULL;
 END
 $function$;

@@ -75,7 +75,8 @@ def load_day(bench, number):
     first = TODAY - datetime.timedelta(days=options.days)
     took = bench.copy("rollup", "rollup", (first - datetime.date(1970, 1, 1)).days, number,
                       options.messages, options.nodes)
-    bench.pg.psql("INSERT INTO tlsward.touched (day, journal, version) VALUES ('%s 00:00+00', 0, 1)"
+    bench.pg.psql("INSERT INTO tlsward.touched (part, journal, version) SELECT '%s 00:00+00'"
+                  "::timestamptz + i * interval '3 hours', 0, 1 FROM generate_series(0, 7) AS i"
                   % (first + datetime.timedelta(days=number)))
     return took
 
@@ -105,8 +106,8 @@ def copy_summaries(bench):
         "INSERT INTO tlsward.rollup_day_total (day, messages, bits, tls_version, cipher)"
         " SELECT days.day, messages, bits, tls_version, cipher FROM days,"
         " tlsward.rollup_day_total AS d WHERE d.day = '%s 00:00+00';"
-        "INSERT INTO tlsward.touched (day, journal, version) SELECT day, 0, 1 FROM days;"
-        "INSERT INTO tlsward.summarized (day, version) SELECT day, 1 FROM days" % (
+        "INSERT INTO tlsward.touched (part, journal, version) SELECT day, 0, 1 FROM days;"
+        "INSERT INTO tlsward.summarized (since, hours, version) SELECT day, 24, 1 FROM days" % (
             first, bench.options.days - 1, sets, sets, first, first))
 
 

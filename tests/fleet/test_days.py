@@ -213,14 +213,15 @@ class Summaries(unittest.TestCase):
 
     def test_1_the_same_with_and_without(self):
         self.summarize()
-        self.assertEqual(self.pg.psql("SELECT count(*) >= %d FROM tlsward.summarized" %
-                                      (DAYS - 1)), "t")
+        self.assertEqual(self.pg.psql("SELECT count(*) >= %d FROM tlsward.summarized WHERE"
+                                      " hours = 24" % (DAYS - 1)), "t")
         answers = self.must_be_equal(whole=True)
         whole = next(iter(answers))	# of more than a month
         self.assertIn('"new_clear_text"', answers[whole])
         self.assertIn("late.example", answers[whole])
         # They are what was read.
-        self.pg.psql("UPDATE tlsward.rollup_day SET messages = messages + 1000")
+        self.pg.psql("UPDATE tlsward.rollup_day SET messages = messages + 1000;"
+                     " UPDATE tlsward.rollup_part SET messages = messages + 1000")
         asked = (whole, ("--domain", "tls.example", *whole), ("--partner", "Acme", *whole))
         wrong = [self.report(*words) for words in asked]
         self.pg.psql("DELETE FROM tlsward.summarized")
@@ -239,14 +240,15 @@ class Summaries(unittest.TestCase):
         row = ("INSERT INTO tlsward.rollup AS r (hour, messages, facts, journal, first, last)"
                " VALUES ('%s', 77, 1, 0, 5, 6) ON CONFLICT (hour, facts, journal)"
                " DO UPDATE SET messages = r.messages + 77" % day)
-        there = "SELECT version = (SELECT sum(version) FROM tlsward.touched WHERE day = '%s')" \
-                " FROM tlsward.summarized WHERE day = '%s'" % (day, day)
+        there = "SELECT version = (SELECT sum(version) FROM tlsward.touched WHERE part >="\
+                " '%s' AND part < '%s'::timestamptz + interval '1 day')" \
+                " FROM tlsward.summarized WHERE since = '%s' AND hours = 24" % (day, day, day)
         self.summarize()
         with open(os.path.join(self.folder, "row.sql"), "w", encoding="utf-8") as out:
             out.write(row)
         self.pg.psql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM tlsward.rollup;\n"
                      "\\! psql -X -q -d \"%s\" -f %s\n"
-                     "SELECT tlsward.summarize('%s'); COMMIT;" % (
+                     "SELECT tlsward.summarize('%s', 24); COMMIT;" % (
                          self.pg.conninfo(), os.path.join(self.folder, "row.sql"), day))
         self.assertEqual(self.pg.psql(there), "f")
         self.must_be_equal()

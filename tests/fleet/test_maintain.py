@@ -13,7 +13,7 @@ EMPTY = "DO $$ DECLARE p record; BEGIN FOR p IN SELECT name FROM tlsward.partiti
     " EXECUTE format('DROP TABLE tlsward.%I', p.name); END LOOP; END $$;" \
     "TRUNCATE tlsward.record, tlsward.trouble, tlsward.rollup, tlsward.handshake," \
     " tlsward.delivery, tlsward.facts, tlsward.certificate, tlsward.touched," \
-    " tlsward.summarized, tlsward.rollup_day, tlsward.rollup_day_total"
+    " tlsward.summarized, tlsward.rollup_day, tlsward.rollup_part, tlsward.rollup_day_total"
 # Rows of these days or months ago, each of which has a text of its own.
 FILL = {
     "record": "INSERT INTO tlsward.record (time, id, node, journal, action, note) SELECT"
