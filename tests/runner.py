@@ -271,8 +271,11 @@ def parser():
 
 
 def selected(tests, names):
+    """Those named; else all but, with a program that has sanitizers, what gains nothing by them."""
+    if names:
+        return [test for test in tests if any(name in name_of(test) for name in names)]
     return [test for test in tests
-            if not names or any(name in name_of(test) for name in names)]
+            if not (getattr(test, "without_sanitizers", False) and has_sanitizer())]
 
 
 def run_threads(cases, result, threads):

@@ -421,6 +421,8 @@ class Page(Made):
 
 @unittest.skipUnless(chromium.PROGRAM, "no chromium")
 class Browser(Made):
+    without_sanitizers = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
