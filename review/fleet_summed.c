@@ -26,7 +26,7 @@ struct summing {
 	struct fleet *fleet;
 	const struct fleet_summed *asked;
 	struct buffer sql;
-	struct buffer hours, parts;	/* what is left beside days */
+	struct buffer hours;		/* the question for what is left */
 	int64_t *days;			/* those whose summary holds */
 	int count;
 	int64_t *part_list;		/* the same of their parts */
@@ -136,31 +136,39 @@ cuts_before(const struct summing *summing, int64_t hour)
  * The question
  * ------------------------------------------------------------------ */
 
-/* Which sets of facts; and whether rows of theirs stay apart. */
+/* Which sets of facts, where these are not all. */
 static void
-add_sets(struct summing *summing)
+add_wanted(struct summing *summing)
 {
-	const struct fleet_summed *asked = summing->asked;
-	const char *domain = asked->domain;
+	const char *domain = summing->asked->domain;
 	char *text = domain == NULL ? NULL : PQescapeLiteral(summing->fleet->connection,
 	    domain, strlen(domain));
 
-	buffer_format(&summing->sql, "(WITH sets AS MATERIALIZED (SELECT f.id, f.by_address,"
-	    " f.by_address OR (f.kind IS NOT NULL AND mixed.name IS NOT NULL) AS apart"
-	    " FROM tlsward.followed_facts AS f LEFT JOIN tlsward.mixed_of("
-	    "to_timestamp(%" PRId64 " * 3600.0), to_timestamp(%" PRId64 " * 3600.0)) AS mixed"
-	    " ON mixed.name = f.name WHERE ", asked->from, asked->to);
 	if (domain == NULL)
-		buffer_string(&summing->sql, "true)");
-	else if (strcmp(domain, "<>") == 0)
-		buffer_string(&summing->sql, "f.domain IS NULL AND f.null_sender = 'yes')");
+		return;
+	buffer_string(&summing->sql, "wanted AS MATERIALIZED (SELECT id FROM tlsward.facts WHERE ");
+	if (strcmp(domain, "<>") == 0)
+		buffer_string(&summing->sql, "domain IS NULL AND null_sender = 'yes'), ");
 	else if (domain[0] == '.')
-		buffer_format(&summing->sql, "right(f.domain, length(%s)) = %s)",
+		buffer_format(&summing->sql, "right(domain, length(%s)) = %s), ",
 		    text == NULL ? "" : text, text == NULL ? "" : text);
 	else
-		buffer_format(&summing->sql, "f.domain = %s)", text == NULL ? "" : text);
-	summing->sql.failed |= domain != NULL && text == NULL;
+		buffer_format(&summing->sql, "domain = %s), ", text == NULL ? "" : text);
+	summing->sql.failed |= text == NULL;
 	PQfreemem(text);
+}
+
+/* Which sets of facts; and of which rows stay apart. */
+static void
+add_sets(struct summing *summing)
+{
+	buffer_string(&summing->sql, "(WITH ");
+	add_wanted(summing);
+	buffer_format(&summing->sql, "by_address AS MATERIALIZED (SELECT id FROM"
+	    " tlsward.followed_facts WHERE by_address), apart AS MATERIALIZED ("
+	    "SELECT id FROM by_address UNION ALL SELECT unnest(ids) FROM tlsward.mixed_of("
+	    "to_timestamp(%" PRId64 " * 3600.0), to_timestamp(%" PRId64 " * 3600.0))), ",
+	    summing->asked->from, summing->asked->to);
 }
 
 /* What of a table is wanted: of the domain asked for its sets are few. */
@@ -168,7 +176,7 @@ static const char *
 wanted_of(const struct summing *summing)
 {
 	return summing->asked->domain == NULL ? "" :
-	    " AND facts IN (SELECT id FROM sets)";
+	    " AND facts IN (SELECT id FROM wanted)";
 }
 
 /* The days of a list from "first" on up to the next cut, as an array; returns what is next. */
@@ -187,36 +195,24 @@ add_days(struct summing *summing, int first)
 	return i;
 }
 
-#define NO_ROWS "SELECT 0 AS facts, 0::bigint AS first, 0::bigint AS last," \
-	" 0::bigint AS messages, %s 0::bigint AS part WHERE false"
-
-/* The days between two cuts, put together. */
+/* The days; those between two cuts have the same number. */
 static void
-add_parts(struct summing *summing)
+add_all_days(struct summing *summing)
 {
 	struct buffer *sql = &summing->sql;
 
-	buffer_string(sql, ", days AS (");
-	if (summing->count == 0)
-		buffer_format(sql, NO_ROWS, "");
+	buffer_string(sql, "summed AS MATERIALIZED (SELECT facts, min(first) AS first,"
+	    " max(last) AS last, sum(messages)::bigint AS messages, min(client_addr) AS"
+	    " client_addr, charted FROM (SELECT 0 AS facts, 0::bigint AS first, 0::bigint AS last,"
+	    " 0::bigint AS messages, NULL::text AS client_addr, 0::bigint AS part, 0 AS charted"
+	    " WHERE false");
 	for (int i = 0; i < summing->count; ) {
-		buffer_string(sql, i > 0 ? " UNION ALL " : "");
-		buffer_string(sql, "SELECT facts, min(first) AS first, max(last) AS last,"
-		    " sum(messages)::bigint AS messages FROM tlsward.rollup_day WHERE day = ANY (");
+		buffer_format(sql, " UNION ALL SELECT facts, first, last, messages, client_addr,"
+		    " %d, %d FROM tlsward.rollup_day WHERE day = ANY (", -i - 1,
+		    summing->asked->daily);
 		i = add_days(summing, i);
-		buffer_format(sql, ")%s GROUP BY facts", wanted_of(summing));
+		buffer_format(sql, ")%s", wanted_of(summing));
 	}
-	buffer_string(sql, "), raw_days AS (");
-	if (summing->count == 0)
-		buffer_format(sql, NO_ROWS, "NULL::text AS client_addr,");
-	for (int i = 0; i < summing->count; ) {
-		buffer_string(sql, i > 0 ? " UNION ALL " : "");
-		buffer_string(sql, "SELECT facts, first, last, messages, client_addr"
-		    " FROM tlsward.rollup_day WHERE day = ANY (");
-		i = add_days(summing, i);
-		buffer_string(sql, ")");
-	}
-	buffer_string(sql, ")");
 }
 
 /* What hours have in common: the same number. Of each day it is another. */
@@ -227,6 +223,11 @@ add_union(struct buffer *sql)
 {
 	buffer_string(sql, sql->length > 0 ? " UNION ALL " : "");
 }
+
+/* The address of an hour's row, as that of a fleet's has it; NULL: that of the facts. */
+#define SUMMED_ADDRESS "CASE WHEN facts IN (SELECT id FROM by_address) THEN (SELECT nullif(" \
+	"substr(min(tlsward.earliest(r.first, r.client_addr)), 9), '') FROM tlsward.rollup AS r" \
+	" WHERE r.facts = h.facts AND r.hour = to_timestamp(h.first / 3600000 * 3600.0)) END"
 
 /* An hour of all nodes. */
 static void
@@ -246,9 +247,8 @@ add_hour(struct summing *summing, int64_t hour, int64_t part)
 static void
 add_part(struct summing *summing, int64_t hour, int64_t part)
 {
-	add_union(&summing->parts);
-	buffer_format(&summing->parts, "SELECT facts, first, last, messages, client_addr,"
-	    " %" PRId64 "::bigint AS part FROM tlsward.rollup_part"
+	buffer_format(&summing->sql, " UNION ALL SELECT facts, first, last, messages, client_addr,"
+	    " %" PRId64 ", 1 FROM tlsward.rollup_part"
 	    " WHERE part = to_timestamp(%" PRId64 " * 3600.0)%s", part, hour,
 	    wanted_of(summing));
 }
@@ -305,41 +305,21 @@ add_hours(struct summing *summing)
 		if (!has_day(summing, day))
 			add_day_by_hours(summing, day);
 	}
-	if (summing->hours.length == 0)
-		buffer_format(&summing->hours, NO_ROWS, "");
-	if (summing->parts.length == 0)
-		buffer_format(&summing->parts, NO_ROWS, "NULL::text AS client_addr,");
-	buffer_format(&summing->sql, ", hours AS MATERIALIZED (%s), parts AS MATERIALIZED (%s)",
-	    summing->hours.text, summing->parts.text);
-	summing->sql.failed |= summing->hours.failed || summing->parts.failed;
+	if (summing->hours.length > 0)
+		buffer_format(&summing->sql, " UNION ALL SELECT facts, first, last, messages, "
+		    SUMMED_ADDRESS ", part, 1 FROM (%s) AS h", summing->hours.text);
+	summing->sql.failed |= summing->hours.failed;
 }
 
-/* The address of an hour's row, as that of a fleet's has it; NULL: that of the facts. */
-#define SUMMED_ADDRESS "CASE WHEN by_address THEN (SELECT nullif(substr(min(" \
-	"tlsward.earliest(r.first, r.client_addr)), 9), '') FROM tlsward.rollup AS r WHERE" \
-	" r.facts = h.facts AND r.hour = to_timestamp(h.first / 3600000 * 3600.0)) END"
-
-/* All rows, and the columns of their facts beside the first of each. */
+/*
+ * All rows, and the columns of their facts beside the first of each. Of a set whose rows stay
+ * apart there are no two with the same "first".
+ */
 static void
 add_rows(struct summing *summing)
 {
-	int daily = summing->asked->daily;
-
-	buffer_format(&summing->sql, ", summed AS MATERIALIZED ("
-	    "SELECT facts, first, last, messages, NULL::text AS client_addr, %d AS charted"
-	    " FROM days JOIN sets ON id = facts WHERE NOT apart"
-	    " UNION ALL SELECT facts, first, last, messages, client_addr, %d"
-	    " FROM raw_days JOIN sets ON id = facts WHERE apart",
-	    daily, daily);
-	buffer_string(&summing->sql,
-	    " UNION ALL SELECT facts, min(first), max(last), sum(messages)::bigint, NULL, 1"
-	    " FROM (SELECT facts, first, last, messages, part FROM hours UNION ALL"
-	    " SELECT facts, first, last, messages, part FROM parts) AS rest"
-	    " JOIN sets ON id = facts WHERE NOT apart GROUP BY facts, part"
-	    " UNION ALL SELECT facts, first, last, messages, client_addr, 1"
-	    " FROM parts JOIN sets ON id = facts WHERE apart"
-	    " UNION ALL SELECT facts, first, last, messages, " SUMMED_ADDRESS ", 1"
-	    " FROM hours AS h JOIN sets ON id = facts WHERE apart"
+	buffer_string(&summing->sql, ") AS rest GROUP BY facts, part, charted,"
+	    " CASE WHEN facts IN (SELECT id FROM apart) THEN first END"
 	    "), heads AS MATERIALIZED (SELECT facts, min(first) AS first FROM summed GROUP BY facts)"
 	    " SELECT s.facts AS summed, s.first, s.last, s.messages, s.client_addr, s.charted,"
 	    " heads.facts AS head, f.domain, f.null_sender, f.tls_version, f.cipher, f.bits,"
@@ -375,10 +355,13 @@ add_totals(struct summing *summing, struct buffer *sql)
  * many they are it would sort what is hashed in a part of the time.
  */
 static void
-give_memory(struct fleet *fleet)
+give_memory(struct fleet *fleet, const struct fleet_summed *asked)
 {
 	PQclear(PQexec(fleet->connection, "SET LOCAL work_mem = '256MB'; SET LOCAL"
 	    " enable_mergejoin = off"));
+	if (asked->domain == NULL)
+		PQclear(PQexec(fleet->connection, "SET LOCAL enable_nestloop = off; SET LOCAL"
+		    " enable_sort = off"));
 }
 
 void
@@ -394,8 +377,7 @@ int
 fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
 {
 	struct summing summing = {
-		.fleet = fleet, .asked = asked, .sql = BUFFER_INIT, .hours = BUFFER_INIT,
-		.parts = BUFFER_INIT
+		.fleet = fleet, .asked = asked, .sql = BUFFER_INIT, .hours = BUFFER_INIT
 	};
 	struct buffer totals = BUFFER_INIT;
 	int days = -1;
@@ -405,11 +387,11 @@ fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
 		days = summing.count + summing.part_count;
 	if (days > 0) {
 		add_sets(&summing);
-		add_parts(&summing);
+		add_all_days(&summing);
 		add_hours(&summing);
 		add_rows(&summing);
 		add_totals(&summing, &totals);
-		give_memory(fleet);
+		give_memory(fleet, asked);
 		fleet->summed[0] = summing.sql.text;
 		fleet->summed[1] = totals.text;
 		days = summing.sql.failed || totals.failed ? -1 : days;
@@ -417,6 +399,5 @@ fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
 	free(summing.days);
 	free(summing.part_list);
 	buffer_free(&summing.hours);
-	buffer_free(&summing.parts);
 	return days;
 }

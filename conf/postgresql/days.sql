@@ -36,15 +36,18 @@ CREATE OR REPLACE VIEW tlsward.followed_record AS
 	WHERE direction IS DISTINCT FROM 'out' AND local IS NULL AND sasl_username IS NULL
 		AND exempted = 0;
 
--- The domains that may have had more than TLS alone, or clear text alone.
+-- The domains that may have had more than TLS alone, or clear text alone, and their sets of
+-- facts.
 CREATE OR REPLACE FUNCTION tlsward.mixed_of(since timestamptz, until timestamptz)
-RETURNS TABLE (name text) LANGUAGE sql STABLE AS $function$
-	SELECT name FROM (
-		SELECT name, kind FROM tlsward.followed_facts WHERE kind IS NOT NULL
+RETURNS TABLE (name text, ids int[]) LANGUAGE sql STABLE AS $function$
+	SELECT name, array_agg(id) FILTER (WHERE id IS NOT NULL) FROM (
+		SELECT id, name, kind FROM tlsward.followed_facts WHERE kind IS NOT NULL
 		UNION ALL
-		SELECT name, kind FROM tlsward.followed_record WHERE time >= since AND time < until
+		SELECT NULL, name, kind FROM tlsward.followed_record
+		WHERE time >= since AND time < until
 	) AS kinds
-	GROUP BY name HAVING min(kind) <> max(kind) OR max(kind) = 'X'
+	GROUP BY name
+	HAVING bool_or(kind = 'X') OR (bool_or(kind = 'T') AND bool_or(kind = 'C'))
 $function$;
 
 -- As a report over a fleet has it: of several journals' rows of an hour and the same facts, the
@@ -62,9 +65,9 @@ BEGIN
 	CREATE TEMP TABLE IF NOT EXISTS summarized_sets (id int PRIMARY KEY, name text COLLATE "C",
 		kind text COLLATE "C", by_address bool);
 	TRUNCATE summarized_sets;
-	INSERT INTO summarized_sets SELECT id, f.name, kind, by_address
-	FROM followed_facts AS f LEFT JOIN mixed_of(since, until) AS mixed USING (name)
-	WHERE by_address OR (kind IS NOT NULL AND mixed.name IS NOT NULL);
+	INSERT INTO summarized_sets SELECT id, name, kind, by_address FROM followed_facts
+	WHERE by_address OR (kind IS NOT NULL AND id IN
+		(SELECT unnest(ids) FROM mixed_of(since, until)));
 	ANALYZE summarized_sets;
 
 	-- All of it is one run.
