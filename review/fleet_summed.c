@@ -202,14 +202,12 @@ add_all_days(struct summing *summing)
 	struct buffer *sql = &summing->sql;
 
 	buffer_string(sql, "summed AS MATERIALIZED (SELECT facts, min(first) AS first,"
-	    " max(last) AS last, sum(messages)::bigint AS messages, min(client_addr) AS"
-	    " client_addr, charted FROM (SELECT 0 AS facts, 0::bigint AS first, 0::bigint AS last,"
-	    " 0::bigint AS messages, NULL::text AS client_addr, 0::bigint AS part, 0 AS charted"
-	    " WHERE false");
+	    " max(last) AS last, tlsward.total(messages) AS messages, min(client_addr) AS"
+	    " client_addr, part FROM (SELECT 0 AS facts, 0::bigint AS first, 0::bigint AS last,"
+	    " 0::bigint AS messages, NULL::text AS client_addr, 0::bigint AS part WHERE false");
 	for (int i = 0; i < summing->count; ) {
 		buffer_format(sql, " UNION ALL SELECT facts, first, last, messages, client_addr,"
-		    " %d, %d FROM tlsward.rollup_day WHERE day = ANY (", -i - 1,
-		    summing->asked->daily);
+		    " %d FROM tlsward.rollup_day WHERE day = ANY (", -i - 1);
 		i = add_days(summing, i);
 		buffer_format(sql, ")%s", wanted_of(summing));
 	}
@@ -237,7 +235,7 @@ add_hour(struct summing *summing, int64_t hour, int64_t part)
 
 	add_union(&summing->hours);
 	buffer_format(&summing->hours, "SELECT facts, %" PRId64 " + min(first) AS first,"
-	    " %" PRId64 " + max(last) AS last, sum(messages)::bigint AS messages,"
+	    " %" PRId64 " + max(last) AS last, tlsward.total(messages) AS messages,"
 	    " %" PRId64 "::bigint AS part FROM tlsward.rollup"
 	    " WHERE hour = to_timestamp(%" PRId64 " * 3600.0)%s GROUP BY facts", ms, ms,
 	    part, hour, wanted_of(summing));
@@ -248,7 +246,7 @@ static void
 add_part(struct summing *summing, int64_t hour, int64_t part)
 {
 	buffer_format(&summing->sql, " UNION ALL SELECT facts, first, last, messages, client_addr,"
-	    " %" PRId64 ", 1 FROM tlsward.rollup_part"
+	    " %" PRId64 " FROM tlsward.rollup_part"
 	    " WHERE part = to_timestamp(%" PRId64 " * 3600.0)%s", part, hour,
 	    wanted_of(summing));
 }
@@ -260,7 +258,7 @@ add_whole_days(struct summing *summing, int64_t from, int64_t to)
 #define OF_HOUR "date_part('epoch', hour)::bigint"
 	add_union(&summing->hours);
 	buffer_format(&summing->hours, "SELECT facts, " OF_HOUR " * 1000 + min(first) AS first,"
-	    " " OF_HOUR " * 1000 + max(last) AS last, sum(messages)::bigint AS messages,"
+	    " " OF_HOUR " * 1000 + max(last) AS last, tlsward.total(messages) AS messages,"
 	    " " OF_HOUR " / 86400 * %d AS part FROM tlsward.rollup"
 	    " WHERE hour >= to_timestamp(%" PRId64 " * 3600.0)"
 	    " AND hour < to_timestamp(%" PRId64 " * 3600.0)%s GROUP BY hour, facts", PARTS, from,
@@ -307,7 +305,7 @@ add_hours(struct summing *summing)
 	}
 	if (summing->hours.length > 0)
 		buffer_format(&summing->sql, " UNION ALL SELECT facts, first, last, messages, "
-		    SUMMED_ADDRESS ", part, 1 FROM (%s) AS h", summing->hours.text);
+		    SUMMED_ADDRESS ", part FROM (%s) AS h", summing->hours.text);
 	summing->sql.failed |= summing->hours.failed;
 }
 
@@ -318,10 +316,11 @@ add_hours(struct summing *summing)
 static void
 add_rows(struct summing *summing)
 {
-	buffer_string(&summing->sql, ") AS rest GROUP BY facts, part, charted,"
+	buffer_format(&summing->sql, ") AS rest GROUP BY facts, part,"
 	    " CASE WHEN facts IN (SELECT id FROM apart) THEN first END"
 	    "), heads AS MATERIALIZED (SELECT facts, min(first) AS first FROM summed GROUP BY facts)"
-	    " SELECT s.facts AS summed, s.first, s.last, s.messages, s.client_addr, s.charted,"
+	    " SELECT s.facts AS summed, s.first, s.last, s.messages, s.client_addr,"
+	    " (%d = 1 OR s.part >= 0)::int AS charted,"
 	    " heads.facts AS head, f.domain, f.null_sender, f.tls_version, f.cipher, f.bits,"
 	    " f.cert_verified, c.cert_cn, c.cert_issuer, c.cert_fingerprint,"
 	    " c.cert_pubkey_fingerprint, c.cert_key, c.cert_signature, c.cert_not_after, f.local,"
@@ -329,7 +328,8 @@ add_rows(struct summing *summing)
 	    " f.rule_kind, f.rule_name, f.rule_via, f.partner, f.exemption"
 	    " FROM summed AS s LEFT JOIN heads USING (facts, first)"
 	    " LEFT JOIN tlsward.facts AS f ON f.id = heads.facts"
-	    " LEFT JOIN tlsward.certificate AS c ON c.id = f.certificate) AS summed");
+	    " LEFT JOIN tlsward.certificate AS c ON c.id = f.certificate) AS summed",
+	    summing->asked->daily);
 }
 
 /* What sessions had of TLS, by whole days of the period. */

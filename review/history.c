@@ -149,7 +149,7 @@ follow_clear(struct review *review, struct sender_history *history,
 }
 
 static void
-follow_sender(struct review *review, const struct session_facts *session,
+follow_sender(struct review *review, struct session_facts *session,
     const struct row_event *event)
 {
 	struct review_keep *keep = review->keep;
@@ -162,8 +162,11 @@ follow_sender(struct review *review, const struct session_facts *session,
 		if (history->tls_messages == 0)
 			history->tls_ms = event->first_ms;
 		history->tls_messages += event->own;
-		(void)is_tls_host(keep, session->domain, session->network, true);
-		(void)is_tls_host(keep, session->domain, session->host, true);
+		if (!session->tls_noted) {
+			(void)is_tls_host(keep, session->domain, session->network, true);
+			(void)is_tls_host(keep, session->domain, session->host, true);
+		}
+		session->tls_noted = true;
 	}
 }
 
@@ -171,13 +174,16 @@ follow_sender(struct review *review, const struct session_facts *session,
  * What would be ready
  * ------------------------------------------------------------------ */
 
-/* A host of an agreement; NULL: memory is short. */
+/* The host of a session, for an agreement; NULL: memory is short. */
 static struct host_row *
-host_row(struct review_keep *keep, uint32_t agreement, const char *host)
+host_row(struct review_keep *keep, uint32_t agreement, struct session_facts *session)
 {
+	const char *host = session->host;
 	bool added;
 	uint32_t number;
 
+	if (agreement == session->reported.agreement && session->host_number > 0)
+		return &keep->host_rows[session->host_number - 1];
 	review_key(keep, agreement, host);
 	number = review_row(keep, &keep->hosts, keep->host_rows, &keep->host_room, &added);
 	if (number == INTERN_NONE)
@@ -187,12 +193,14 @@ host_row(struct review_keep *keep, uint32_t agreement, const char *host)
 			.agreement = agreement,
 			.host = intern_text(&keep->hosts, number) + sizeof(agreement)
 		};
+	if (agreement == session->reported.agreement)
+		session->host_number = number + 1;
 	return &keep->host_rows[number];
 }
 
 /* Notes that a host met an agreement, ever, or would have been refused in the last days. */
 static void
-follow_host(struct review *review, uint32_t agreement, const struct session_facts *session,
+follow_host(struct review *review, uint32_t agreement, struct session_facts *session,
     const struct row_event *event, bool met)
 {
 	struct review_keep *keep = review->keep;
@@ -206,7 +214,7 @@ follow_host(struct review *review, uint32_t agreement, const struct session_fact
 		since_ms -= since_ms % (24 * JOURNAL_HOUR_MS);
 	recent = event->last_ms >= since_ms && event->first_ms <= keep->now_ms;
 	if (review->agreements[agreement].state != STATE_MONITORED ||
-	    (!met && !recent) || (row = host_row(keep, agreement, session->host)) == NULL)
+	    (!met && !recent) || (row = host_row(keep, agreement, session)) == NULL)
 		return;
 	row->network = session->network;
 	row->met |= met;
@@ -235,7 +243,7 @@ follow_address(struct review *review, uint32_t agreement, const struct row_event
 }
 
 void
-review_follow(struct review *review, const struct session_facts *session,
+review_follow(struct review *review, struct session_facts *session,
     const struct row_event *event)
 {
 	uint32_t number = session->reported.agreement;

@@ -210,7 +210,7 @@ pass_facts(struct review *review, const struct pass *pass, int64_t id, int *resu
 static void
 pass_rollup(struct review *review, struct pass *pass)
 {
-	const struct session_facts *session;
+	struct session_facts *session;
 	int64_t messages = sqlite3_column_int64(pass->rollups, pass->at + 3);
 	int result = SQLITE_OK;
 	uint32_t facts = pass_facts(review, pass,

@@ -73,6 +73,9 @@ struct session_facts {
 	const char *address;		/* whole; NULL: unknown */
 	bool ours;			/* local, or of a user who logged in */
 	bool exempt;			/* of facts: an exemption let it in */
+	/* What review_follow() knows of it, not to look for it again with each row. */
+	bool tls_noted;			/* its host is one that uses TLS */
+	uint32_t host_number;		/* + 1; of its host for "reported"; 0: not found yet */
 };
 
 /* What is counted of one row. */
@@ -181,7 +184,7 @@ uint32_t review_address_find(struct review *review, const char *address);
 
 /* Reads all rows in the order of their time; takes each. */
 int review_pass(struct review *review);
-void review_take(struct review *review, const struct session_facts *session,
+void review_take(struct review *review, struct session_facts *session,
     const struct row_event *event);
 
 /*
@@ -192,7 +195,7 @@ bool review_is_would(const struct row_event *event);
 bool review_is_met(const struct row_event *event);
 
 /* Follows what a sender uses, and which hosts met an agreement in the last days. */
-void review_follow(struct review *review, const struct session_facts *session,
+void review_follow(struct review *review, struct session_facts *session,
     const struct row_event *event);
 void review_find_ready(struct review *review);
 

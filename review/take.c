@@ -194,7 +194,7 @@ is_in_period(const struct review *review, const struct row_event *event)
 }
 
 void
-review_take(struct review *review, const struct session_facts *session,
+review_take(struct review *review, struct session_facts *session,
     const struct row_event *event)
 {
 	struct review_keep *keep = review->keep;

@@ -71,7 +71,7 @@ BEGIN
 	ANALYZE summarized_sets;
 
 	-- All of it is one run.
-	RETURN QUERY SELECT facts, sum(messages)::bigint,
+	RETURN QUERY SELECT facts, total(messages),
 		min(date_part('epoch', hour)::bigint * 1000 + first),
 		max(date_part('epoch', hour)::bigint * 1000 + last), NULL::text
 	FROM rollup WHERE hour >= since AND hour < until
@@ -82,7 +82,7 @@ BEGIN
 		SELECT facts, name, kind, CASE WHEN by_address THEN hour END AS apart,
 			date_part('epoch', hour)::bigint * 1000 + min(first) AS first,
 			date_part('epoch', hour)::bigint * 1000 + max(last) AS last,
-			sum(messages) AS messages,
+			total(messages) AS messages,
 			CASE WHEN by_address THEN substr(min(earliest(first, client_addr)), 9)
 			END AS client_addr
 		FROM rollup JOIN summarized_sets ON id = facts
@@ -106,7 +106,7 @@ BEGIN
 		UNION ALL
 		SELECT *, NULL, NULL FROM events WHERE kind IS NULL
 	)
-	SELECT facts, sum(messages)::bigint, min(first), max(last), min(client_addr)
+	SELECT facts, total(messages), min(first), max(last), min(client_addr)
 	FROM runs WHERE facts IS NOT NULL
 	GROUP BY facts, run, apart;
 END
