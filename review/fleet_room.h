@@ -48,7 +48,7 @@ struct fleet {
 	unsigned cursors;		/* how many there were: a name for the next */
 	unsigned uses;
 	struct fleet_block blocks[FLEET_BLOCKS];
-	char *summed[2];		/* the questions behind "summed", "summed_total" */
+	char *summed[3];		/* the questions behind the tables of fleet_sum() */
 };
 
 /* The parameters' types, as PostgreSQL numbers them, which never change. */
@@ -165,8 +165,8 @@ struct fleet_summed {
 
 /*
  * Makes the tables "summed" (roll-ups, in the order of (first, summed) as good as those of
- * each hour and journal) and "summed_total" (what of these is not "charted", by day and
- * by TLS). Returns how many days and parts of days are read by a summary; 0: none, and there
+ * each hour and journal), "summed_total" (what of these is not "charted", by day and
+ * by TLS) and "summed_set" (the sets of facts that rows are of, but of a few). Returns how many days and parts of days are read by a summary; 0: none, and there
  * are no such tables; -1: it failed, see "trouble", or memory is short.
  */
 int fleet_sum(struct fleet *fleet, const struct fleet_summed *asked);

@@ -5,8 +5,7 @@
  *
  * Rows of the same facts become one between two cuts, where their domain has had TLS alone
  * or clear text alone. Of other domains rows stay as the summaries have them
- * (conf/postgresql/days.sql), or by the hour. The first row of each set of facts brings its
- * columns and those of its certificate.
+ * (conf/postgresql/days.sql), or by the hour.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -201,7 +200,7 @@ add_all_days(struct summing *summing)
 {
 	struct buffer *sql = &summing->sql;
 
-	buffer_string(sql, "summed AS MATERIALIZED (SELECT facts, min(first) AS first,"
+	buffer_string(sql, "summed AS (SELECT facts, min(first) AS first,"
 	    " max(last) AS last, tlsward.total(messages) AS messages, min(client_addr) AS"
 	    " client_addr, part FROM (SELECT 0 AS facts, 0::bigint AS first, 0::bigint AS last,"
 	    " 0::bigint AS messages, NULL::text AS client_addr, 0::bigint AS part WHERE false");
@@ -309,27 +308,33 @@ add_hours(struct summing *summing)
 	summing->sql.failed |= summing->hours.failed;
 }
 
-/*
- * All rows, and the columns of their facts beside the first of each. Of a set whose rows stay
- * apart there are no two with the same "first".
- */
+/* All rows. Of a set whose rows stay apart there are no two with the same "first". */
 static void
 add_rows(struct summing *summing)
 {
 	buffer_format(&summing->sql, ") AS rest GROUP BY facts, part,"
 	    " CASE WHEN facts IN (SELECT id FROM apart) THEN first END"
-	    "), heads AS MATERIALIZED (SELECT facts, min(first) AS first FROM summed GROUP BY facts)"
-	    " SELECT s.facts AS summed, s.first, s.last, s.messages, s.client_addr,"
-	    " (%d = 1 OR s.part >= 0)::int AS charted,"
-	    " heads.facts AS head, f.domain, f.null_sender, f.tls_version, f.cipher, f.bits,"
+	    ") SELECT facts AS summed, first, last, messages, client_addr,"
+	    " (%d = 1 OR part >= 0)::int AS charted FROM summed) AS summed",
+	    summing->asked->daily);
+}
+
+/* The sets of facts with all their columns. */
+static void
+add_columns(const struct summing *summing, struct buffer *sql)
+{
+	const char *domain = summing->asked->domain;
+
+	buffer_string(sql, "(SELECT f.id, f.domain, f.null_sender, f.tls_version, f.cipher, f.bits,"
 	    " f.cert_verified, c.cert_cn, c.cert_issuer, c.cert_fingerprint,"
 	    " c.cert_pubkey_fingerprint, c.cert_key, c.cert_signature, c.cert_not_after, f.local,"
 	    " f.authenticated, f.client_name, f.client_network, f.client_address, f.rule,"
 	    " f.rule_kind, f.rule_name, f.rule_via, f.partner, f.exemption"
-	    " FROM summed AS s LEFT JOIN heads USING (facts, first)"
-	    " LEFT JOIN tlsward.facts AS f ON f.id = heads.facts"
-	    " LEFT JOIN tlsward.certificate AS c ON c.id = f.certificate) AS summed",
-	    summing->asked->daily);
+	    " FROM tlsward.facts AS f LEFT JOIN tlsward.certificate AS c ON c.id = f.certificate");
+	/* Others come one after another, as without summaries. */
+	buffer_format(sql, " WHERE %s AND f.used >= date_trunc('month', to_timestamp(%" PRId64
+	    " * 3600.0) AT TIME ZONE 'UTC')) AS summed_set", domain == NULL ? "true" : "false",
+	    summing->asked->from);
 }
 
 /* What sessions had of TLS, by whole days of the period. */
@@ -367,7 +372,7 @@ give_memory(struct fleet *fleet, const struct fleet_summed *asked)
 void
 fleet_sum_clear(struct fleet *fleet)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		free(fleet->summed[i]);
 		fleet->summed[i] = NULL;
 	}
@@ -379,7 +384,7 @@ fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
 	struct summing summing = {
 		.fleet = fleet, .asked = asked, .sql = BUFFER_INIT, .hours = BUFFER_INIT
 	};
-	struct buffer totals = BUFFER_INIT;
+	struct buffer totals = BUFFER_INIT, sets = BUFFER_INIT;
 	int days = -1;
 
 	fleet_sum_clear(fleet);
@@ -391,10 +396,12 @@ fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
 		add_hours(&summing);
 		add_rows(&summing);
 		add_totals(&summing, &totals);
+		add_columns(&summing, &sets);
 		give_memory(fleet, asked);
 		fleet->summed[0] = summing.sql.text;
 		fleet->summed[1] = totals.text;
-		days = summing.sql.failed || totals.failed ? -1 : days;
+		fleet->summed[2] = sets.text;
+		days = summing.sql.failed || totals.failed || sets.failed ? -1 : days;
 	}
 	free(summing.days);
 	free(summing.part_list);

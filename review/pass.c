@@ -22,8 +22,8 @@ enum pass_column {
 	PASS_DOMAIN, PASS_NULL, PASS_STRENGTH, PASS_VERIFIED = PASS_STRENGTH + 3,
 	PASS_CERTIFICATE, PASS_OURS = PASS_CERTIFICATE + 7, PASS_NAME, PASS_NETWORK,
 	PASS_ADDRESS, PASS_RULE, PASS_KIND, PASS_WHO, PASS_VIA, PASS_PARTNER,
-	/* Of facts alone, and behind these what a fleet adds up: */
-	PASS_EXEMPTION, PASS_SUMMED,
+	/* Of facts alone: */
+	PASS_EXEMPTION,
 	/* Of records alone: */
 	PASS_ID = PASS_EXEMPTION, PASS_TIME, PASS_FROM, PASS_TO, PASS_SESSION, PASS_ACTION, PASS_REASON,
 	PASS_WOULD, PASS_WOULD_REASON, PASS_WOULD_RULE, PASS_EXEMPTED
@@ -35,9 +35,22 @@ enum pass_column {
 static const char pass_facts_sql[] = PASS_FACTS " FROM facts LEFT JOIN certificate"
     " ON certificate.id = facts.certificate WHERE facts.id = ?1";
 
-/* What stands behind the columns of facts is as in PASS_ROLLUPS. */
-static const char pass_summed_sql[] = PASS_FACTS ", summed, first, last, messages,"
-    " client_addr, charted FROM summed ORDER BY first, summed";
+/* As PASS_ROLLUPS. */
+static const char pass_summed_sql[] = "SELECT summed, first, last, messages, client_addr,"
+    " charted FROM summed ORDER BY first, summed";
+
+/*
+ * The sets of facts that a fleet adds up are taken here at once: in the order of rows each
+ * would be looked for somewhere else. All that is gone with the transaction.
+ */
+#define SET_COLUMNS "domain, null_sender, tls_version, cipher, bits, cert_verified, cert_cn," \
+	" cert_issuer, cert_fingerprint, cert_pubkey_fingerprint, cert_key, cert_signature," \
+	" cert_not_after, local, authenticated, client_name, client_network, client_address," \
+	" rule, rule_kind, rule_name, rule_via, partner, exemption"
+static const char pass_sets_sql[] =
+    "CREATE TABLE main.taken_set (id INTEGER PRIMARY KEY, " SET_COLUMNS ");"
+    "INSERT INTO main.taken_set SELECT id, " SET_COLUMNS " FROM summed_set ORDER BY id";
+static const char pass_set_sql[] = PASS_FACTS " FROM main.taken_set WHERE id = ?1";
 
 static const char pass_records_sql[] =
     "SELECT " PASS_COLUMNS("\"from\" = '<>'", "sasl_username", "NULL, client_addr")
@@ -167,17 +180,35 @@ read_session(struct review *review, sqlite3_stmt *row, bool is_record,
 /* What the rows are read by, and where they are. */
 struct pass {
 	sqlite3_stmt *rollups, *records;
-	sqlite3_stmt *facts;		/* NULL: the first row of a set has its columns, too */
-	int at;				/* the first column of PASS_ROLLUPS' */
+	sqlite3_stmt *facts;
+	sqlite3_stmt *sets;		/* those that were taken at once; NULL: none */
 	int rollup, record;		/* SQLITE_ROW: there is one; or how it ended */
 };
+
+/* Finds the row of facts, which is to be reset; NULL: "result" says why not. */
+static sqlite3_stmt *
+find_facts(const struct pass *pass, int64_t id, int *result)
+{
+	sqlite3_stmt *tried[] = { pass->sets, pass->facts };
+
+	*result = SQLITE_DONE;
+	for (int i = 0; i < 2 && *result == SQLITE_DONE; i++) {
+		if (tried[i] == NULL)
+			continue;
+		(void)sqlite3_bind_int64(tried[i], 1, id);
+		if ((*result = sqlite3_step(tried[i])) == SQLITE_ROW)
+			return tried[i];
+		(void)sqlite3_reset(tried[i]);
+	}
+	return NULL;
+}
 
 /* The facts numbered "id", read the first time; INTERN_NONE: an error. */
 static uint32_t
 pass_facts(struct review *review, const struct pass *pass, int64_t id, int *result)
 {
-	sqlite3_stmt *row = pass->facts != NULL ? pass->facts : pass->rollups;
 	struct review_keep *keep = review->keep;
+	sqlite3_stmt *row;
 	bool added;
 	uint32_t number;
 
@@ -187,19 +218,14 @@ pass_facts(struct review *review, const struct pass *pass, int64_t id, int *resu
 	    &added);
 	if (!added)
 		return number;
-	if (pass->facts != NULL) {
-		(void)sqlite3_bind_int64(row, 1, id);
-		*result = sqlite3_step(row);
-	} else
-		*result = SQLITE_ROW;
-	if (*result == SQLITE_ROW) {
+	row = find_facts(pass, id, result);
+	if (row != NULL) {
 		keep->sessions[number].id = id;
 		read_session(review, row, false, &keep->sessions[number]);
 		keep->sessions[number].exempt = sqlite3_column_int(row, PASS_EXEMPTION) != 0;
-		*result = SQLITE_OK;
+		*result = sqlite3_reset(row);
 	} else if (*result == SQLITE_DONE)
 		*result = SQLITE_CORRUPT;
-	(void)sqlite3_reset(pass->facts);
 	return *result == SQLITE_OK && !keep->failed ? number : INTERN_NONE;
 }
 
@@ -211,11 +237,11 @@ static void
 pass_rollup(struct review *review, struct pass *pass)
 {
 	struct session_facts *session;
-	int64_t messages = sqlite3_column_int64(pass->rollups, pass->at + 3);
+	int64_t messages = sqlite3_column_int64(pass->rollups, 3);
 	int result = SQLITE_OK;
 	uint32_t facts = pass_facts(review, pass,
-	    sqlite3_column_int64(pass->rollups, pass->at), &result);
-	const char *address = review_column(pass->rollups, pass->at + 4);
+	    sqlite3_column_int64(pass->rollups, 0), &result);
+	const char *address = review_column(pass->rollups, 4);
 
 	if (facts == INTERN_NONE) {
 		pass->rollup = result == SQLITE_OK ? SQLITE_NOMEM : result;
@@ -223,14 +249,14 @@ pass_rollup(struct review *review, struct pass *pass)
 	}
 	session = &review->keep->sessions[facts];
 	review_take(review, session, &(struct row_event){
-		.first_ms = sqlite3_column_int64(pass->rollups, pass->at + 1),
-		.last_ms = sqlite3_column_int64(pass->rollups, pass->at + 2),
+		.first_ms = sqlite3_column_int64(pass->rollups, 1),
+		.last_ms = sqlite3_column_int64(pass->rollups, 2),
 		.messages = messages, .own = messages, .applied = messages,
 		.exempt = session->exempt, .would_by = INTERN_NONE,
 		.address = review_address_find(review, address != NULL ? address :
 		    session->address),
-		.uncharted = pass->facts == NULL &&
-		    sqlite3_column_int(pass->rollups, pass->at + 5) == 0
+		.uncharted = pass->sets != NULL &&
+		    sqlite3_column_int(pass->rollups, 5) == 0
 	});
 	pass->rollup = sqlite3_step(pass->rollups);
 }
@@ -345,7 +371,7 @@ pass_all(struct review *review, struct pass *pass)
 	pass->record = sqlite3_step(pass->records);
 	while (pass->rollup == SQLITE_ROW && !review->keep->failed) {
 		pass_records(review, pass,
-		    sqlite3_column_int64(pass->rollups, pass->at + 1));
+		    sqlite3_column_int64(pass->rollups, 1));
 		if (!review->keep->failed)
 			pass_rollup(review, pass);
 	}
@@ -404,6 +430,20 @@ pass_sum(struct review *review, bool *summed)
 	return result;
 }
 
+/* Takes the sets, and prepares the question for what a fleet added up. */
+static int
+pass_take_sets(struct review *review, struct pass *pass)
+{
+	sqlite3 *db = review->keep->db;
+	int result = sqlite3_exec(db, pass_sets_sql, NULL, NULL, NULL);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_prepare_v2(db, pass_set_sql, -1, &pass->sets, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_prepare_v2(db, pass_summed_sql, -1, &pass->rollups, NULL);
+	return result;
+}
+
 /* Prepares the question for roll-ups. */
 static int
 pass_prepare_rollups(struct review *review, struct pass *pass)
@@ -413,16 +453,14 @@ pass_prepare_rollups(struct review *review, struct pass *pass)
 	bool summed;
 	int result = pass_sum(review, &summed);
 
-	if (result == SQLITE_OK && summed) {
-		pass->at = PASS_SUMMED;
-		return sqlite3_prepare_v2(review->keep->db, pass_summed_sql, -1, &pass->rollups,
-		    NULL);
-	}
-	buffer_format(&sql, PASS_ROLLUPS " FROM %s" PASS_HOURS, domain != NULL ?
-	    review_accepted(review->keep->db, true) : "rollup");
-	if (result == SQLITE_OK)
+	if (result == SQLITE_OK && summed)
+		result = pass_take_sets(review, pass);
+	else if (result == SQLITE_OK) {
+		buffer_format(&sql, PASS_ROLLUPS " FROM %s" PASS_HOURS, domain != NULL ?
+		    review_accepted(review->keep->db, true) : "rollup");
 		result = sql.failed ? SQLITE_NOMEM : pass_prepare(review, sql.text,
 		    "null_sender = 'yes'", " ORDER BY hour, first, facts", &pass->rollups);
+	}
 	buffer_free(&sql);
 	if (result == SQLITE_OK)
 		result = sqlite3_prepare_v2(review->keep->db, pass_facts_sql, -1, &pass->facts,
@@ -444,11 +482,12 @@ review_pass(struct review *review)
 		result = review->keep->failed ? SQLITE_NOMEM : pass.rollup != SQLITE_DONE ?
 		    pass.rollup : pass.record;
 	}
-	if (result == SQLITE_DONE && pass.facts == NULL && review->bucket_count > 0)
+	if (result == SQLITE_DONE && pass.sets != NULL && review->bucket_count > 0)
 		result = review_each(review, "SELECT day, messages, tls_version, cipher, bits"
 		    " FROM summed_total", chart_total);
 	(void)sqlite3_finalize(pass.rollups);
 	(void)sqlite3_finalize(pass.records);
 	(void)sqlite3_finalize(pass.facts);
+	(void)sqlite3_finalize(pass.sets);
 	return result;
 }

@@ -183,7 +183,7 @@ print_one_facts(const struct day *day, int number, int move)
 	bool partner = set->domain % PARTNER_EACH == PARTNER_AT;
 	int id = facts_number(day, number, move);
 
-	(void)printf("%d\t%s%.0d\t2026-01-01\t%s\t\\\\x%064x\tpostfix\tmx%d.sender%d.example\t", id,
+	(void)printf("%d\t%s%.0d\t9999-01-01\t%s\t\\\\x%064x\tpostfix\tmx%d.sender%d.example\t", id,
 	    set->clear || set->domain % CERTIFICATE_EACH != 0 ? "\\N" : "",
 	    set->clear || set->domain % CERTIFICATE_EACH != 0 ? 0 : set->domain,
 	    set->clear ? "\\N" : "256", (unsigned)id, set->host, set->domain);
