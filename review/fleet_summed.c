@@ -67,7 +67,7 @@ has_day(const struct summing *summing, int64_t day)
 
 /* Takes what an answer tells of. False: memory is short. */
 static bool
-take_days(struct summing *summing, const PGresult *result)
+take_found(struct summing *summing, const PGresult *result)
 {
 	size_t rows = (size_t)PQntuples(result) + 1;
 
@@ -105,14 +105,14 @@ find_days(struct summing *summing)
 	if (!fine)
 		fleet_say_failed(summing->fleet, result, summing->fleet->trouble);
 	else
-		fine = take_days(summing, result);
+		fine = take_found(summing, result);
 	PQclear(result);
 	return fine;
 }
 
 /* Whether there is a summary of a part that begins within so many hours. */
 static bool
-has_part(const struct summing *summing, int64_t at, int hours)
+has_day_part(const struct summing *summing, int64_t at, int hours)
 {
 	for (int i = 0; i < summing->part_count; i++)
 		if (summing->part_list[i] >= at && summing->part_list[i] < at + hours)
@@ -275,7 +275,7 @@ add_day_by_hours(struct summing *summing, int64_t day)
 		part += (hour >= asked->hourly_from && hour < asked->hourly_to) ||
 		    cuts_before(summing, hour) != cuts_before(summing, hour - 1);
 		next = hour + 1;
-		if (has_part(summing, hour, 1)) {
+		if (has_day_part(summing, hour, 1)) {
 			add_part(summing, hour, part);
 			next = hour + PART;
 		} else if (hour >= asked->from)
@@ -292,7 +292,7 @@ add_hours(struct summing *summing)
 
 	for (int64_t day = asked->from / DAY * DAY; day < asked->to; day = next) {
 		for (next = day; next < asked->to && is_whole(summing, next, DAY) &&
-		    !has_day(summing, next) && !has_part(summing, next, DAY); next += DAY)
+		    !has_day(summing, next) && !has_day_part(summing, next, DAY); next += DAY)
 			continue;
 		if (next > day) {
 			add_whole_days(summing, day, next);
@@ -321,7 +321,7 @@ add_rows(struct summing *summing)
 
 /* The sets of facts with all their columns. */
 static void
-add_columns(const struct summing *summing, struct buffer *sql)
+add_set_columns(const struct summing *summing, struct buffer *sql)
 {
 	const char *domain = summing->asked->domain;
 
@@ -396,7 +396,7 @@ fleet_sum(struct fleet *fleet, const struct fleet_summed *asked)
 		add_hours(&summing);
 		add_rows(&summing);
 		add_totals(&summing, &totals);
-		add_columns(&summing, &sets);
+		add_set_columns(&summing, &sets);
 		give_memory(fleet, asked);
 		fleet->summed[0] = summing.sql.text;
 		fleet->summed[1] = totals.text;
