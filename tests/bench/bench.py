@@ -29,10 +29,14 @@ def cpu(pid):
 
 
 class Program:
-    def __init__(self, name, arguments, socket):
+    def __init__(self, name, arguments, socket, within=60):
         self.name, self.socket, self.samples = name, socket, []
         self.process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + within
         while not os.path.exists(socket):
+            if time.monotonic() > end or self.process.poll() is not None:
+                self.process.kill()
+                raise TimeoutError("does not listen")
             time.sleep(0.01)
         time.sleep(0.3)
 
