@@ -20,10 +20,10 @@ RULES = 1000
 
 
 def cpu(pid):
-    """Seconds of CPU of a process and its children that live."""
+    """Seconds of CPU of a process and its children, those that have ended too."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
-    own = (int(fields[11]) + int(fields[12])) / TICK
+    own = sum(map(int, fields[11:15])) / TICK
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return own + sum(cpu(int(child)) for child in file.read().split())
 

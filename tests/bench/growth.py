@@ -28,7 +28,8 @@ PARALLEL = 10
 OTHERS = {
     "opendmarc": ("opendmarc -f -p local:{s} -c {c}", "IgnoreHosts /dev/null\n"),
     "opendkim": ("opendkim -f -p local:{s} -x {c}", "Mode v\nSyslog no\n"),
-    "mailfromd": ("mailfromd --foreground --stderr --no-config --port=unix:{s} {c}",
+    "mailfromd": ("mailfromd --foreground --stderr --no-config --user=nobody"
+                  " --state-directory={d} --port=unix:{s} {c}",
                   "prog envfrom\ndo\n accept\ndone\n"),
 }
 
@@ -113,8 +114,9 @@ def other(name, arguments, folder):
     form, text = OTHERS[name]
     with open(f"{folder}/{name}.conf", "w", encoding="ascii") as file:
         file.write(text)
-    words = form.format(s=f"{folder}/{name}", c=f"{folder}/{name}.conf").split()
-    os.environ["LD_LIBRARY_PATH"] = f"{arguments.others}/usr/lib/x86_64-linux-gnu"
+    words = form.format(s=f"{folder}/{name}", c=f"{folder}/{name}.conf", d=folder).split()
+    os.environ["LD_LIBRARY_PATH"] = f"{arguments.others}/usr/lib/x86_64-linux-gnu:" \
+        f"{arguments.others}/usr/lib"
     program = None
     try:
         program = bench.Program(name, [path, *words[1:]], f"{folder}/{name}", 10)
@@ -191,7 +193,7 @@ def main():
     for name in ("tlsward", "milter", "floor", "load", "year", "svg"):
         parser.add_argument(name)
     parser.add_argument("--domains", type=numbers, default=[10**4, 10**5, 10**6])
-    parser.add_argument("--messages", type=numbers, default=[10**6, 10**7, 10**8])
+    parser.add_argument("--messages", type=numbers, default=[10**6, 10**7])
     parser.add_argument("--others", default="/nonexistent")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
