@@ -4,12 +4,13 @@
 
     fleet.py TLSWARD TLSWARD-MILTER FLEET-DAY JOURNAL-YEAR LOAD [PART...] [--messages N]
              [--nodes N] [--days N] [--hours ends|all] [--rows N] [--refused N]
-             [--rounds N] [--seconds N] [--within FOLDER]
+             [--rounds N] [--seconds N] [--at HH:MM] [--within FOLDER]
 
 Parts are "ship", "live", "refuse" (see fleet_shippers.py) and "days". Days are as fleet-day.c says. The roll-ups of each hour are made
 for two of the --days only, those that a report reads by the hour: the first and today;
 of the days in between there are the summaries, the first's with the hosts that have moved
-since. --hours all makes them all, which takes 1.5 GB a day. A throw-away PostgreSQL is used.
+since. --hours all makes them all, which takes 1.5 GB a day. Reports are of the moment, or as
+they are today --at another time, also one that is to come. A throw-away PostgreSQL is used.
 """
 import argparse
 import datetime
@@ -111,7 +112,15 @@ def copy_summaries(bench):
             first, bench.options.days - 1, sets, sets, first, first))
 
 
+def server_cpu(bench):
+    """Seconds that the server's ended sessions took."""
+    with open("/proc/%d/stat" % bench.pg.server.pid, encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
 def ask(bench, *words):
+    before = server_cpu(bench)
     begin = time.monotonic()
     done = subprocess.run(["/usr/bin/time", "-f", "%U %S %M", bench.options.tlsward, *words,
                            "--journal", "postgresql:" + bench.pg.conninfo()],
@@ -121,9 +130,16 @@ def ask(bench, *words):
         say("  %s: failed: %s", words[0], done.stderr)
         return
     user, system, memory = done.stderr.strip().split("\n")[-1].split()
-    say("  %-44s %6.1f s (%.1f s of CPU and %d MB in tlsward)", " ".join(
+    time.sleep(0.5)	# until its session has ended
+    say("  %-44s %6.1f s (%.1f s of CPU and %d MB in tlsward, %.1f s of CPU in PostgreSQL)", " ".join(
         word for word in words if "/" not in word and word != "--policy"), took,
-        float(user) + float(system), int(memory) // 1024)
+        float(user) + float(system), int(memory) // 1024, server_cpu(bench) - before)
+
+
+def summarize_today(bench, now):
+    """As the timer does, of what is over then."""
+    for hour in range(0, now.hour // 3 * 3, 3):
+        bench.pg.psql("SELECT tlsward.summarize('%s %02d:00+00', 3)" % (TODAY, hour))
 
 
 def measure_days(bench):
@@ -154,11 +170,18 @@ def measure_days(bench):
     else:
         copy_summaries(bench)
     load_day(bench, options.days)
-    bench.pg.psql("VACUUM ANALYZE tlsward.rollup; VACUUM ANALYZE tlsward.rollup_day")
-    say("%d days, and %s of today:", options.days,
-        datetime.datetime.now(datetime.timezone.utc).strftime("%H:%M"))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if options.at:
+        now = datetime.datetime.combine(TODAY, datetime.time.fromisoformat(options.at),
+                                        datetime.timezone.utc)
+    summarize_today(bench, now)
+    bench.pg.psql("VACUUM ANALYZE tlsward.rollup; VACUUM ANALYZE tlsward.rollup_day;"
+                  " VACUUM ANALYZE tlsward.rollup_part")
+    say("%d days, and %s of today:", options.days, now.strftime("%H:%M"))
     at = str(first + datetime.timedelta(days=1))
-    for words in (("report", "--policy", policy),
+    since = now - datetime.timedelta(days=options.days)
+    for words in (("report", "--policy", policy, "--since", since.strftime("%FT%TZ"),
+                   "--until", now.strftime("%FT%TZ")),
                   ("report", "--policy", policy, "--since", at, "--until", str(TODAY)),
                   ("report", "--policy", policy, "--domain", "sender7.example"),
                   ("report", "--policy", policy, "--partner", "Partner 7"),
@@ -176,6 +199,7 @@ def main():
     parser.add_argument("--nodes", type=int, default=50)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--hours", choices=("ends", "all"), default="ends")
+    parser.add_argument("--at", help="HH:MM of today, UTC")
     parser.add_argument("--rows", type=int, default=20000, help="messages of each shipper")
     parser.add_argument("--refused", type=int, default=16000, help="messages of each state")
     parser.add_argument("--rounds", type=int, default=5, help="in which they are")
