@@ -2,6 +2,7 @@
  * work.c - what tests/guard/guard.py counts the instructions of.
  *
  *	work decide|message|record|reload N SETTINGS
+ *	work sqlite		(which version it is)
  *
  * Does that N times, in one thread but for the journal's own: a decision; a message with
  * all its callbacks behind tests/fake-milter; a refusal's record, written to the journal;
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <sqlite3.h>
 
 #include "allocation.h"
 #include "fake.h"
@@ -210,6 +213,8 @@ main(int argc, char **argv)
 {
 	struct worker worker = { .path = argc == 4 ? argv[3] : NULL };
 
+	if (argc == 2 && strcmp(argv[1], "sqlite") == 0)
+		return puts(sqlite3_libversion()) == EOF;
 	for (size_t i = 0; argc == 4 && i < sizeof(works) / sizeof(works[0]); i++) {
 		if (strcmp(argv[1], works[i].name) != 0)
 			continue;
