@@ -35,6 +35,7 @@ COPIED = {
              " rule_kind, rule_name, partner",
     "rollup": "hour, messages, facts, journal, first, last, session, client_addr, sender",
 }
+os.environ.setdefault("TLSWARD_DATADIR", os.path.join(HERE, "..", "..", "conf"))
 TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 
 
@@ -46,8 +47,7 @@ class Bench:
     def __init__(self, options, pg):
         self.options, self.pg = options, pg
         sql = subprocess.run([options.tlsward, "ship", "--schema"], check=True, text=True,
-                             capture_output=True, env=dict(os.environ, TLSWARD_DATADIR=os.path.join(
-                                 HERE, "..", "..", "conf"))).stdout
+                             capture_output=True).stdout
         pg.psql(sql)
         pg.psql("INSERT INTO tlsward.journal (node, journal) SELECT 'mx' || i, md5(i::text)"
                 " FROM generate_series(0, %d) AS i" % (options.nodes - 1))
