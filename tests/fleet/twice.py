@@ -140,7 +140,8 @@ def wider(arguments):
 def without_nodes(answer):
     """What a fleet answered, as a journal has it."""
     text = answer.stdout.decode("utf-8", "surrogateescape")
-    for pattern, instead in (*NODES, *([CSV_NODES] if "--csv" in answer.args else [])):
+    rows = {"log", "--csv"} <= set(answer.args)
+    for pattern, instead in (*NODES, *([CSV_NODES] if rows else [])):
         text = pattern.sub(instead, text)
     answer.stdout = text.encode("utf-8", "surrogateescape")
     return answer
