@@ -14,7 +14,6 @@
 
 /* When a row is to be written at the latest, in milliseconds. */
 #define REFUSED_MS 0
-#define FLOODED_MS 10
 #define KEPT_MS 50
 #define ROLLED_MS 1000
 
@@ -213,7 +212,7 @@ store_put_row(struct journal_store *store, struct row **row, bool waits, int del
 		*row = NULL;
 		if (waits && store_is_flooded(store) && redo_add(&store->redo, put)) {
 			waits = false;
-			delay_ms = FLOODED_MS;
+			delay_ms = KEPT_MS;
 		}
 		store_append(store, put, delay_ms);
 		if (waits && !store->trouble && !store->stuck &&

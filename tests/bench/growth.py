@@ -6,14 +6,16 @@
         [--domains N,N...] [--messages N,N...] [--others FOLDER] [--rounds N]
 
 CPU a message, accepted and refused, with so many domains in the policy's list; clock
-seconds of "report", "log" and "replay" with a journal of so many messages in a year
-(journal-year: the n-th of 20,000 domains sends as often as 1/n, one message in 200 of those
-with rules is refused); CPU a message of opendmarc, opendkim and mailfromd, those that are
+seconds of "report", "log" and "replay" with a journal of so many messages in a year, up to
+a million written one by one (journal-year: the n-th of 20,000 domains sends as often as
+1/n, one message in 200 of those with rules is refused); CPU a message of opendmarc, opendkim and mailfromd, those that are
 installed or unpacked in FOLDER. Prints tables as doc/performance.md has them, and draws SVG.
 """
 import argparse
+import contextlib
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -24,6 +26,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
 
 SENDERS = 20000
+WRITTEN = 10**6		# messages that are written one by one; more are made of these
 PARALLEL = 10
 OTHERS = {
     "opendmarc": ("opendmarc -f -p local:{s} -c {c}", "IgnoreHosts /dev/null\n"),
@@ -51,25 +54,28 @@ def listed(folder, name, milter, domains):
     return bench.Program(name, [milter, "-f", "-c", f"{base}/tlsward.conf"], f"{base}/s")
 
 
-def per_message(program, arguments, sender):
-    """Microseconds of CPU."""
-    program.samples = []
+def in_turn(programs, arguments, sender):
+    """Microseconds of CPU a message, of each; they are asked in turn."""
+    for program in programs:
+        program.samples = []
     for _ in range(arguments.rounds):
-        program.measure(arguments.load, 5000, PARALLEL, sender, ["u@ours.example"])
-    return statistics.median(program.samples)
+        for program in programs:
+            program.measure(arguments.load, 5000, PARALLEL, sender, ["u@ours.example"])
+    return [statistics.median(program.samples) for program in programs]
 
 
 def measure_domains(arguments, folder):
     """Rows of (domains, accepted, refused)."""
-    rows = []
-    for domains in arguments.domains:
-        program = listed(folder, f"listed{domains}", arguments.milter, domains)
-        try:
-            rows.append((domains, per_message(program, arguments, "a@customer7.example"),
-                         per_message(program, arguments, "a@strict.example")))
-        finally:
+    programs = []
+    try:
+        for domains in arguments.domains:
+            programs.append(listed(folder, f"listed{domains}", arguments.milter, domains))
+        return list(zip(arguments.domains,
+                        in_turn(programs, arguments, "a@customer7.example"),
+                        in_turn(programs, arguments, "a@strict.example")))
+    finally:
+        for program in programs:
             program.end()
-    return rows
 
 
 def seconds(arguments, folder, *words):
@@ -84,21 +90,66 @@ def seconds(arguments, folder, *words):
     return time.monotonic() - start
 
 
+def enlarge(path, times):
+    """Makes so many times the messages of a year's journal.
+
+    An hour has those of so many hours in a row, as each of these had chosen its senders by the
+    same chances; refusals are there as often, each a little later than the one before.
+    """
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        names = ", ".join('"%s"' % row[1] for row in db.execute("PRAGMA table_info(record)")
+                          if row[1] not in ("id", "time"))
+        first, hours = db.execute("SELECT min(hour), max(hour) - min(hour) + 1 FROM rollup"
+                                  ).fetchone()
+        aside = db.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+                           " AND type IN ('index', 'trigger') AND tbl_name IN"
+                           " ('rollup', 'record')").fetchall()
+        db.execute("BEGIN")
+        for kind, name, _ in aside:
+            db.execute(f"DROP {kind} {name}")
+        db.execute("CREATE TABLE small AS SELECT * FROM rollup ORDER BY hour, facts")
+        db.execute("CREATE INDEX small_hour ON small (hour)")
+        db.execute("DELETE FROM rollup")
+        for hour in range(hours):
+            wanted = [first + (hour * times + i) % hours for i in range(times)]
+            db.execute("INSERT INTO rollup (hour, facts, messages, first, last, session,"
+                       " client_addr, sender) SELECT ?, facts, sum(messages), min(first),"
+                       " max(last), session, client_addr, sender FROM small WHERE hour IN"
+                       f" ({','.join(map(str, wanted))}) GROUP BY facts ORDER BY facts",
+                       (first + hour,))
+        db.execute("DROP TABLE small")
+        db.execute("CREATE TABLE few AS SELECT * FROM record")
+        for i in range(1, times):
+            db.execute(f"INSERT INTO record (time, {names}) SELECT time + {i * 7919}, {names}"
+                       " FROM few")
+        db.execute("DROP TABLE few")
+        for *_, sql in aside:
+            db.execute(sql)
+        db.execute("COMMIT")
+
+
 def measure_journals(arguments, folder):
-    """Rows of (messages, MB, report, log, replay)."""
+    """Rows of (messages, sets an hour, MB, report, log, replay)."""
     rows = []
+    journal = f"{folder}/journal.db"
     with open(f"{folder}/policy.conf", "w", encoding="ascii") as file:
         file.write(bench.policy(False))
     for messages in arguments.messages:
-        journal = f"{folder}/journal.db"
-        subprocess.run([arguments.year, journal, str(messages), str(SENDERS)], check=True,
+        written = min(messages, WRITTEN)
+        subprocess.run([arguments.year, journal, str(written), str(SENDERS)], check=True,
                        stdout=sys.stderr)
+        if messages > written:
+            enlarge(journal, messages // written)
         place = ("--journal", f"sqlite:{journal}")
-        rows.append((messages, os.path.getsize(journal) / 1e6,
+        with contextlib.closing(sqlite3.connect(journal)) as db:
+            sets = db.execute("SELECT count(*) FROM rollup").fetchone()[0]
+        rows.append((messages, sets, os.path.getsize(journal) / 1e6,
                      seconds(arguments, folder, "report", *place),
                      seconds(arguments, folder, "log", "-n", "20", *place),
                      seconds(arguments, folder, "replay", *place)))
-        for ending in ("", "-wal", "-shm"):
+        for ending in ("", "-wal", "-shm", "-redo"):
             if os.path.exists(journal + ending):
                 os.unlink(journal + ending)
     return rows
@@ -120,7 +171,7 @@ def other(name, arguments, folder):
     program = None
     try:
         program = bench.Program(name, [path, *words[1:]], f"{folder}/{name}", 10)
-        return per_message(program, arguments, "a@elsewhere.example")
+        return in_turn([program], arguments, "a@elsewhere.example")[0]
     except (TimeoutError, subprocess.CalledProcessError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return None
@@ -136,8 +187,8 @@ def measure_others(arguments, folder):
                           f"{folder}/floor")
     ours = listed(folder, "ours", arguments.milter, 1000)
     try:
-        rows = [("nothing decided", per_message(floor, arguments, "a@elsewhere.example")),
-                ("tlsward", per_message(ours, arguments, "a@elsewhere.example"))]
+        rows = list(zip(("nothing decided", "tlsward"),
+                        in_turn([floor, ours], arguments, "a@elsewhere.example")))
     finally:
         floor.end()
         ours.end()
@@ -174,7 +225,7 @@ def draw(path, domains, journals, others):
             ("CPU a refusal, by domains in the policy",
              [(f"{n:,} domains", r) for n, _, r in domains], "µs"),
             ("report over 30 days, by messages a year",
-             [(f"{n:,} messages", r) for n, _, r, _, _ in journals], "s")):
+             [(f"{n:,} messages", r) for n, _, _, r, _, _ in journals], "s")):
         if rows:
             lines, top = bars(title, rows, top, unit)
             parts += lines
@@ -193,7 +244,7 @@ def main():
     for name in ("tlsward", "milter", "floor", "load", "year", "svg"):
         parser.add_argument(name)
     parser.add_argument("--domains", type=numbers, default=[10**4, 10**5, 10**6])
-    parser.add_argument("--messages", type=numbers, default=[10**6, 10**7])
+    parser.add_argument("--messages", type=numbers, default=[10**6, 10**7, 10**8])
     parser.add_argument("--others", default="/nonexistent")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
@@ -205,7 +256,7 @@ def main():
         table(("domains", "accepted, µs", "refused, µs"), domains)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         journals = measure_journals(arguments, folder)
-        table(("messages a year", "MB", "report, s", "log, s", "replay, s"), journals)
+        table(("messages a year", "rows", "MB", "report, s", "log, s", "replay, s"), journals)
     draw(arguments.svg, domains, journals, others)
 
 
