@@ -20,7 +20,7 @@ static const struct part {
 	bool one;			/* the statement deletes one row */
 	const char *bytes;
 } parts[PARTS] = {
-	[PART_RECORDS] = { DB_RECORD_OLDEST, DB_RECORD_DELETE, 1, 64, false, NULL },
+	[PART_RECORDS] = { DB_RECORD_OLDEST, DB_RECORD_DELETE, 1, 256, false, NULL },
 	[PART_ROLLUPS] = { DB_ROLLUP_OLDEST, DB_ROLLUP_DELETE, JOURNAL_HOUR_MS, 128, false,
 	    NULL },
 	[PART_HANDSHAKES] = { DB_HANDSHAKE_OLDEST, DB_HANDSHAKE_DELETE, JOURNAL_HOUR_MS, 64,
