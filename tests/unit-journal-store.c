@@ -1322,6 +1322,30 @@ halves_are_filled_anew(void **state)
 	end_redo(&test);
 }
 
+/* What stands in its place is left alone: each refusal waits for its commit then. */
+static void
+no_file_for_a_flood(void **state)
+{
+	char file[80];
+
+	(void)state;
+	(void)snprintf(file, sizeof(file), "%s-redo", path);
+	for (int i = 0; i < 3; i++) {
+		struct journal_store *store;
+		char count[16];
+
+		assert_int_equal(i == 0 ? mkfifo(file, 0600) : i == 1 ? mkdir(file, 0700) :
+		    symlink("/nowhere/else", file), 0);
+		store = start();
+		put_refusals(store, 100);
+		(void)snprintf(count, sizeof(count), "%d", 100 * (i + 1));
+		assert_sql("SELECT count(*) FROM record", count);
+		stop_store(&store);
+		assert_int_equal(i == 1 ? rmdir(file) : unlink(file), 0);
+	}
+	assert_string_equal(said, "");
+}
+
 static void
 one_process_has_it(void **state)
 {
@@ -1574,6 +1598,7 @@ main(int argc, char **argv)
 		TEST(killed_again_and_again),
 		TEST(a_torn_entry_is_none),
 		TEST(halves_are_filled_anew),
+		TEST(no_file_for_a_flood),
 		TEST(one_process_has_it),
 		TEST(put_after_the_end),
 		TEST(old_records_go),
