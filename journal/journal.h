@@ -136,7 +136,8 @@ bool journal_facts_read(struct journal_facts *owned, const char *line,
 
 /*
  * What the record that was read last said of what came out: the value of the field
- * called "name" where that is a string, else NULL; so of "node". Valid as long as the facts are.
+ * called "name" where that is a string, else NULL; so of "node". Valid as long as the
+ * facts are.
  */
 const char *journal_facts_result(const struct journal_facts *owned, const char *name);
 

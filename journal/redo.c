@@ -37,8 +37,7 @@
 struct entry {
 	uint64_t hash;			/* of what is behind it, and of whose it is */
 	int64_t sequence, time_ms;
-	uint32_t length;		/* of the columns, which are behind this */
-	uint32_t refused;
+	uint64_t length;		/* of the columns, which are behind this */
 };
 
 static uint64_t
@@ -71,7 +70,7 @@ bool
 redo_add(struct redo *redo, struct row *row)
 {
 	struct entry entry = { .sequence = redo->next, .time_ms = row->time_ms,
-	    .length = (uint32_t)row->length, .refused = row->refused };
+	    .length = row->length };
 	const size_t size = sizeof(entry) + row->length;
 	struct redo_half *half = &redo->halves[redo->filling];
 
@@ -129,7 +128,6 @@ redo_entry(const char *text, size_t left, uint64_t journal, int64_t after)
 	if (row == NULL)
 		return NULL;
 	row->time_ms = entry.time_ms;
-	row->refused = entry.refused != 0;
 	row->redo = entry.sequence;
 	return row;
 }

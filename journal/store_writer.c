@@ -42,6 +42,7 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 {
 	struct writer *writer = &store->writer;
 	struct row *done = writer->held, *row = done;
+	int64_t redo = 0;
 	bool stuck;
 
 	/* Who is woken may look. */
@@ -52,11 +53,11 @@ finish_group(struct journal_store *store, size_t count, size_t unfit)
 		writer->held_before = store->outstanding + store->rollups.messages;
 	for (size_t i = 0; i < count; i++, row = row->next) {
 		trouble_wake(row);
-		if (row->redo != 0)
-			redo_done(&store->redo, row->redo);
+		redo = row->redo != 0 ? row->redo : redo;
 		store->outstanding--;
 		store->bytes -= row->size;
 	}
+	redo_done(&store->redo, redo);
 	stuck = store->stuck;
 	store->stuck = false;
 	store->dropped.records -= writer->dropping.records;

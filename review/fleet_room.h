@@ -166,8 +166,9 @@ struct fleet_summed {
 /*
  * Makes the tables "summed" (roll-ups, in the order of (first, summed) as good as those of
  * each hour and journal), "summed_total" (what of these is not "charted", by day and
- * by TLS) and "summed_set" (the sets of facts that rows are of, but of a few). Returns how many days and parts of days are read by a summary; 0: none, and there
- * are no such tables; -1: it failed, see "trouble", or memory is short.
+ * by TLS) and "summed_set" (the sets of facts that rows are of, but of a few). Returns how
+ * many days and parts of days are read by a summary; 0: none, and there are no such tables;
+ * -1: it failed, see "trouble", or memory is short.
  */
 int fleet_sum(struct fleet *fleet, const struct fleet_summed *asked);
 void fleet_sum_clear(struct fleet *fleet);
