@@ -203,7 +203,8 @@ review_find_extent(sqlite3 *db, int64_t *oldest_ms, int64_t *newest_ms)
 	    " SELECT (SELECT min(time) FROM trouble), (SELECT max(time) FROM trouble)"
 	    HOURS("rollup") HOURS("handshake") HOURS("delivery") ")";
 	sqlite3_stmt *row = NULL;
-	int result = sqlite3_prepare_v2(db, sql, -1, &row, NULL);
+	int result = sqlite3_prepare_v2(db, review_is_fleet(db) ?
+	    "SELECT oldest, newest FROM extent" : sql, -1, &row, NULL);
 
 	return find_numbers(row, result, oldest_ms, newest_ms);
 }

@@ -261,8 +261,8 @@ sql_fleet_node(sqlite3_context *context, int count, sqlite3_value **values)
 }
 
 /*
- * fleet_sum(FROM, TO, SINCE, UNTIL, HOURLY FROM, HOURLY TO, DAILY, DOMAIN, CUT...), for
- * SQL. Of one node there are no summaries.
+ * fleet_sum(FROM, TO, SINCE, UNTIL, HOURLY FROM, HOURLY TO, DAILY, BY RULE, DOMAIN, RECENT,
+ * CUT...), for SQL. Of one node there are no summaries.
  */
 static void
 sql_fleet_sum(sqlite3_context *context, int count, sqlite3_value **values)
@@ -274,11 +274,13 @@ sql_fleet_sum(sqlite3_context *context, int count, sqlite3_value **values)
 		.hourly_from = sqlite3_value_int64(values[4]),
 		.hourly_to = sqlite3_value_int64(values[5]),
 		.daily = sqlite3_value_int(values[6]) != 0,
-		.domain = (const char *)sqlite3_value_text(values[7])
+		.by_rule = sqlite3_value_int(values[7]) != 0,
+		.domain = (const char *)sqlite3_value_text(values[8]),
+		.recent = sqlite3_value_int64(values[9])
 	};
 
-	for (int i = 8; i < count && i < 8 + FLEET_CUTS; i++)
-		asked.cuts[i - 8] = sqlite3_value_int64(values[i]);
+	for (int i = 10; i < count && i < 10 + FLEET_CUTS; i++)
+		asked.cuts[i - 10] = sqlite3_value_int64(values[i]);
 	sqlite3_result_int(context, fleet->parameters[FLEET_NODE] != NULL ? 0 :
 	    fleet_sum(fleet, &asked));
 }
@@ -330,7 +332,7 @@ fleet_open(const char *path, const char *node, char error[REVIEW_ERROR_MAX])
 		result = sqlite3_create_function(db, "fleet_node", 1, SQLITE_UTF8, fleet,
 		    sql_fleet_node, NULL, NULL);
 	if (result == SQLITE_OK)
-		result = sqlite3_create_function(db, "fleet_sum", 8 + FLEET_CUTS, SQLITE_UTF8 |
+		result = sqlite3_create_function(db, "fleet_sum", 10 + FLEET_CUTS, SQLITE_UTF8 |
 		    SQLITE_DIRECTONLY, fleet, sql_fleet_sum, NULL, NULL);
 	if (result == SQLITE_OK)
 		result = make_tables(db);

@@ -14,13 +14,16 @@
 /* So many nodes are named where one is not known. */
 #define NAMED_MAX 20
 
-#define OLDEST_SERVER 130000
+#define OLDEST_SERVER 140000
+
+/* More options than libpq has. */
+#define OPTIONS_MAX 100
 
 Oid
 fleet_parameter_type(enum fleet_parameter parameter)
 {
-	return parameter == FLEET_NUMBERS ? FLEET_INT4_ARRAY : parameter == FLEET_NODE ?
-	    FLEET_TEXT : FLEET_TEXT_ARRAY;
+	return parameter == FLEET_NUMBERS || parameter >= FLEET_APART ? FLEET_INT4_ARRAY :
+	    parameter == FLEET_NODE ? FLEET_TEXT : FLEET_TEXT_ARRAY;
 }
 
 void
@@ -69,6 +72,55 @@ begin_reading(struct fleet *fleet, char error[REVIEW_ERROR_MAX])
 
 	PQclear(result);
 	return result != NULL;
+}
+
+/* As that connection, whatever its options were. NULL: memory is short. */
+static PGconn *
+connect_as(PGconn *connection)
+{
+	PQconninfoOption *options = PQconninfo(connection);
+	const char *keys[OPTIONS_MAX + 1], *values[OPTIONS_MAX + 1];
+	PGconn *made = NULL;
+	int count = 0;
+
+	for (int i = 0; options != NULL && options[i].keyword != NULL; i++)
+		if (options[i].val != NULL && count < OPTIONS_MAX) {
+			keys[count] = options[i].keyword;
+			values[count++] = options[i].val;
+		}
+	keys[count] = values[count] = NULL;
+	if (options != NULL)
+		made = PQconnectdbParams(keys, values, 0);
+	PQconninfoFree(options);
+	return made;
+}
+
+bool
+fleet_connect_second(struct fleet *fleet)
+{
+	char sql[512];
+	PGresult *begun = NULL;
+	PGresult *snapshot = ask_fleet(fleet, "SELECT pg_export_snapshot()", fleet->trouble);
+	bool fine;
+
+	if (snapshot == NULL)
+		return false;
+	PQfinish(fleet->second);
+	fleet->second = connect_as(fleet->connection);
+	/* Maintenance that waits for a lock of the first one would hold this up: not for long. */
+	(void)snprintf(sql, sizeof(sql), "SET search_path = pg_catalog; SET jit = off;"
+	    " SET lock_timeout = '3s'; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+	    " SET TRANSACTION SNAPSHOT '%.64s'", PQgetvalue(snapshot, 0, 0));
+	if (PQstatus(fleet->second) == CONNECTION_OK)
+		begun = PQexec(fleet->second, sql);
+	fine = PQresultStatus(begun) == PGRES_COMMAND_OK;
+	PQclear(begun);
+	PQclear(snapshot);
+	if (!fine) {
+		PQfinish(fleet->second);
+		fleet->second = NULL;
+	}
+	return fine;
 }
 
 static bool
@@ -207,7 +259,7 @@ open_fleet(struct fleet *fleet, const char *path, const char *node,
 		return false;
 	}
 	if (PQserverVersion(fleet->connection) < OLDEST_SERVER) {
-		review_say(error, "%s is PostgreSQL of version %d: 13 is the oldest that can be read",
+		review_say(error, "%s is PostgreSQL of version %d: 14 is the oldest that can be read",
 		    fleet->name, PQserverVersion(fleet->connection) / 10000);
 		return false;
 	}
@@ -231,12 +283,24 @@ fleet_connect(const char *path, const char *node, char error[REVIEW_ERROR_MAX])
 }
 
 void
+fleet_sum_clear(struct fleet *fleet)
+{
+	for (size_t i = 0; i < FLEET_SUMMED; i++) {
+		free(fleet->summed[i]);
+		fleet->summed[i] = NULL;
+	}
+	free(fleet->sent);
+	fleet->sent = NULL;
+}
+
+void
 fleet_free(struct fleet **fleet)
 {
 	if (*fleet == NULL)
 		return;
 	for (size_t i = 0; i < FLEET_BLOCKS; i++)
 		PQclear((*fleet)->blocks[i].rows);
+	PQfinish((*fleet)->second);
 	PQfinish((*fleet)->connection);
 	for (int i = 0; i < FLEET_PARAMETERS; i++)
 		free((*fleet)->parameters[i]);

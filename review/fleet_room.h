@@ -18,13 +18,15 @@
  * A connection
  * ------------------------------------------------------------------ */
 
-/* What every question has: $1 to $5, arrays in the same order. */
+/* What every question has: $1 to $7; arrays of journals in the same order. */
 enum fleet_parameter {
 	FLEET_NUMBERS,		/* int[]: of the journals that are asked */
 	FLEET_KEYS,		/* text[]: their journal and node, as one */
 	FLEET_NODE,		/* text: the one node; NULL: all */
 	FLEET_NODES,		/* text[] */
 	FLEET_JOURNALS,		/* text[] */
+	FLEET_APART,		/* int[]: the sets of facts whose rows fleet_sum() leaves apart */
+	FLEET_OWN,		/* int[]: these, and those of agreements */
 	FLEET_PARAMETERS
 };
 
@@ -39,6 +41,9 @@ struct fleet_block {
 #define FLEET_BLOCKS 512
 #define FLEET_BLOCK_ROWS 512
 
+/* The tables of fleet_sum(). */
+enum fleet_summed_table { FLEET_SPANS, FLEET_HOURS_LEFT, FLEET_TOTALS, FLEET_SETS, FLEET_SUMMED };
+
 struct fleet {
 	PGconn *connection;
 	char *name;			/* without secrets */
@@ -48,7 +53,11 @@ struct fleet {
 	unsigned cursors;		/* how many there were: a name for the next */
 	unsigned uses;
 	struct fleet_block blocks[FLEET_BLOCKS];
-	char *summed[3];		/* the questions behind the tables of fleet_sum() */
+	/* Those of fleet_sum(): the questions behind its tables; and one that was sent. */
+	char *summed[FLEET_SUMMED];
+	bool few;			/* they are of one domain */
+	PGconn *second;			/* or NULL */
+	char *sent;			/* on that, its answer not read yet; NULL: none */
 };
 
 /* The parameters' types, as PostgreSQL numbers them, which never change. */
@@ -68,6 +77,12 @@ Oid fleet_parameter_type(enum fleet_parameter parameter);
 /* Connects, and finds the journals. NULL: "error" says why. */
 struct fleet *fleet_connect(const char *path, const char *node,
     char error[REVIEW_ERROR_MAX]);
+
+/*
+ * Connects once more, as "second", for what is to be read meanwhile, and of the same moment.
+ * False: that cannot be had, and there is no second.
+ */
+bool fleet_connect_second(struct fleet *fleet);
 
 void fleet_free(struct fleet **fleet);	/* NULL-safe, clears */
 
@@ -114,7 +129,7 @@ struct fleet_table {
 	const char *of[3];	/* the journal's tables whose columns it has; or: */
 	const char *declared;	/* what it has; the first column is its key */
 	const char *from, *where, *group;	/* from NULL: fleet->summed[made] */
-	int made;
+	enum fleet_summed_table made;
 	/* Where columns of of[2] are asked for, too: */
 	const char *more_from, *more_group;
 	double rows;		/* a guess of how many */
@@ -151,7 +166,8 @@ struct fleet_vtab {
  * Roll-ups that PostgreSQL adds up
  * ------------------------------------------------------------------ */
 
-#define FLEET_CUTS 6
+#define FLEET_CUTS 3
+#define FLEET_UNTIL 1		/* the one that begins the hour in which the period ends */
 
 /* What is to be added up. Times are hours since the epoch. */
 struct fleet_summed {
@@ -159,18 +175,23 @@ struct fleet_summed {
 	int64_t since, until;		/* of the period; "until" is not in it */
 	int64_t hourly_from, hourly_to;	/* where each hour is a row of its own */
 	bool daily;			/* each day is */
+	bool by_rule;			/* sets of facts of the default rule alone may be left out */
 	const char *domain;		/* as a review has it; NULL: all */
+	int64_t recent;			/* nor of hosts under agreements across this */
 	int64_t cuts[FLEET_CUTS];	/* nothing is put together across these */
 };
 
 /*
- * Makes the tables "summed" (roll-ups, in the order of (first, summed) as good as those of
- * each hour and journal), "summed_total" (what of these is not "charted", by day and
- * by TLS) and "summed_set" (the sets of facts that rows are of, but of a few). Returns how
- * many days and parts of days are read by a summary; 0: none, and there are no such tables;
- * -1: it failed, see "trouble", or memory is short.
+ * Makes the tables "summed_spans" and "summed_hours" (together roll-ups, in the order of
+ * (first, summed) as good as those of each hour and journal; "way" is an enum row_way),
+ * "summed_total" (what of these is not "charted", by day and by TLS) and "summed_set" (the
+ * sets of facts that rows are of, but of a few). Returns how many summaries are read; 0: none,
+ * and there are no such tables; -1: it failed, see "trouble", or memory is short.
  */
 int fleet_sum(struct fleet *fleet, const struct fleet_summed *asked);
+
+/* Has its questions planned as they are best done ("few": for a few sets), or others again. */
+void fleet_sum_plans(PGconn *connection, bool few, bool ours);
 void fleet_sum_clear(struct fleet *fleet);
 
 /* ------------------------------------------------------------------ *

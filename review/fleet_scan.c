@@ -2,7 +2,8 @@
  * fleet_scan.c - a question to PostgreSQL, and its rows, a piece at a time.
  *
  * Several may be open at once: each is a cursor of PostgreSQL's. How many rows a piece
- * has goes by how large they are, so that memory is bounded.
+ * has goes by how large they are, so that memory is bounded. What fleet_sum() asked for on a
+ * second connection comes as a whole.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -147,13 +148,15 @@ scan_value(struct scan_values *values, char letter, sqlite3_value *value)
 }
 
 static bool
-scan_values_take(struct scan_values *values, const struct fleet *fleet, const char *letters,
+scan_values_take(struct scan_values *values, const struct fleet_vtab *vtab, const char *letters,
     int count, sqlite3_value **given)
 {
 	*values = (struct scan_values){ .count = 0 };
 	for (int i = 0; i < FLEET_PARAMETERS; i++) {
 		values->types[i] = fleet_parameter_type((enum fleet_parameter)i);
-		values->texts[i] = fleet->parameters[i];
+		/* The sets of facts may be many, and are for these questions alone. */
+		values->texts[i] = i >= FLEET_APART && vtab->table->from != NULL ? NULL :
+		    vtab->fleet->parameters[i];
 	}
 	for (int i = 0; i < count && i < VALUES_MAX; i++)
 		scan_value(values, letters[i], given[i]);
@@ -222,6 +225,27 @@ fleet_scan_more(struct fleet_cursor *cursor)
 	return SQLITE_OK;
 }
 
+/* The answer to what was sent, where that is the question; NULL: it is another, or failed. */
+static PGresult *
+scan_sent(struct fleet *fleet, const char *question)
+{
+	PGresult *result, *next;
+
+	if (fleet->sent == NULL || strcmp(fleet->sent, question) != 0)
+		return NULL;
+	free(fleet->sent);
+	fleet->sent = NULL;
+	result = PQgetResult(fleet->second);
+	while ((next = PQgetResult(fleet->second)) != NULL)
+		PQclear(next);
+	PQfinish(fleet->second);
+	fleet->second = NULL;
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+	PQclear(result);
+	return NULL;
+}
+
 /* Asks, for rows that come when they are fetched. */
 static int
 scan_declare(struct fleet_cursor *cursor, const char *question, const struct scan_values *values)
@@ -238,11 +262,15 @@ scan_declare(struct fleet_cursor *cursor, const char *question, const struct sca
 		buffer_free(&sql);
 		return SQLITE_NOMEM;
 	}
+	if (vtab->table->from == NULL)
+		fleet_sum_plans(vtab->fleet->connection, vtab->fleet->few, true);
 	result = PQexecParams(vtab->fleet->connection, sql.text, FLEET_PARAMETERS +
 	    values->count, values->types, values->texts, NULL, NULL, 1);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		code = fleet_fail(vtab, result);
 	PQclear(result);
+	if (vtab->table->from == NULL && code == SQLITE_OK)
+		fleet_sum_plans(vtab->fleet->connection, vtab->fleet->few, false);
 	buffer_free(&sql);
 	return code;
 }
@@ -264,11 +292,12 @@ fleet_scan_begin(struct fleet_cursor *cursor, const char *plan, int count,
 	/* Behind a failure there are no answers, and never fewer rows. */
 	if (vtab->fleet->trouble[0] != '\0')
 		return fleet_fail(vtab, NULL);
-	code = scan_values_take(&values, vtab->fleet, letters, count, given) ? SQLITE_OK :
-	    SQLITE_NOMEM;
+	code = scan_values_take(&values, vtab, letters, count, given) ? SQLITE_OK : SQLITE_NOMEM;
 	if (code == SQLITE_OK && !values.nothing)
+		cursor->rows = scan_sent(vtab->fleet, question);
+	if (code == SQLITE_OK && !values.nothing && cursor->rows == NULL)
 		code = scan_declare(cursor, question, &values);
-	if (code == SQLITE_OK && !values.nothing)
+	if (code == SQLITE_OK && cursor->number != 0)
 		code = fleet_scan_more(cursor);
 	scan_values_free(&values);
 	return code;

@@ -54,6 +54,8 @@ static const struct fleet_column special_columns[] = {
 	{ "watched", "value", "CASE WHEN name IN ('time', 'line_time', 'lag')"
 	    " THEN max(value) ELSE sum(value)::bigint END", FLEET_PLAIN, true },
 	{ "running", "since", NULL, FLEET_MS, false },
+	{ "extent", "oldest", NULL, FLEET_MS, false },
+	{ "extent", "newest", NULL, FLEET_MS, false },
 };
 
 /* Of the two that are there that of facts. */
@@ -68,6 +70,17 @@ static const struct fleet_column unasked = { "", "changed", "0", FLEET_PLAIN, tr
 #define DELIVERY_KEY "hour, next_hop, relay, address, tls_version, cipher, bits," \
 	" verification, result, tls_reason, rule, rule_kind, rule_name, partner, verdict," \
 	" reason"
+
+/* When the oldest and the newest of a table were: of all rows of one hour, without their sums. */
+#define EXTENT_TIMES(table) "SELECT min(time), max(time) FROM tlsward." table " WHERE " OF_NODE
+#define EXTENT_END(table, end, column) "(SELECT " end "(hour) + " end "(" column ")" \
+	" * interval '1 millisecond' FROM tlsward." table " WHERE " WANTED " AND hour = (SELECT " \
+	end "(hour) FROM tlsward." table " WHERE " WANTED "))"
+#define EXTENT_HOURS(table) " UNION ALL SELECT " EXTENT_END(table, "min", "first") ", " \
+	EXTENT_END(table, "max", "last")
+
+#define SUMMED "summed INTEGER, first INTEGER, last INTEGER, messages INTEGER," \
+	" client_addr TEXT, charted INTEGER, way INTEGER"
 
 const struct fleet_table fleet_tables[] = {
 	{ .name = "record", .of = { "record" }, .from = "tlsward.record", .where = OF_NODE,
@@ -104,10 +117,16 @@ const struct fleet_table fleet_tables[] = {
 	    " WHERE number = ANY ($1) AND seen > now() - interval '1 day'"
 	    " ORDER BY node, number DESC, changed DESC) AS running", .where = "true",
 	    .rows = 50 },
+	{ .name = "extent", .declared = "oldest INTEGER, newest INTEGER",
+	    .from = "(SELECT min(oldest) AS oldest, max(newest) AS newest FROM ("
+	    EXTENT_TIMES("record") " UNION ALL " EXTENT_TIMES("trouble") EXTENT_HOURS("rollup")
+	    EXTENT_HOURS("handshake") EXTENT_HOURS("delivery") ") AS tables (oldest, newest))"
+	    " AS extent", .where = "true", .rows = 1 },
 	/* Those of fleet_sum(). */
-	{ .name = "summed", .declared = "summed INTEGER, first INTEGER, last INTEGER,"
-	    " messages INTEGER, client_addr TEXT, charted INTEGER",
-	    .where = "true", .made = 0, .rows = 1e6 },
+	{ .name = "summed_spans", .declared = SUMMED, .where = "true", .made = FLEET_SPANS,
+	    .rows = 1e6 },
+	{ .name = "summed_hours", .declared = SUMMED, .where = "true", .made = FLEET_HOURS_LEFT,
+	    .rows = 1e6 },
 	{ .name = "summed_set", .declared = "id INTEGER, domain TEXT,"
 	    " null_sender TEXT, tls_version TEXT, cipher TEXT, bits INTEGER,"
 	    " cert_verified TEXT, cert_cn TEXT, cert_issuer TEXT, cert_fingerprint TEXT,"
@@ -115,9 +134,9 @@ const struct fleet_table fleet_tables[] = {
 	    " cert_not_after TEXT, local TEXT, authenticated TEXT, client_name TEXT,"
 	    " client_network TEXT, client_address TEXT, rule TEXT, rule_kind TEXT,"
 	    " rule_name TEXT, rule_via TEXT, partner TEXT, exemption TEXT",
-	    .where = "true", .made = 2, .rows = 1e6 },
+	    .where = "true", .made = FLEET_SETS, .rows = 1e6 },
 	{ .name = "summed_total", .declared = "day INTEGER, messages INTEGER,"
-	    " tls_version TEXT, cipher TEXT, bits INTEGER", .where = "true", .made = 1,
+	    " tls_version TEXT, cipher TEXT, bits INTEGER", .where = "true", .made = FLEET_TOTALS,
 	    .rows = 1e3 },
 	{ .name = NULL },
 };

@@ -40,20 +40,33 @@ review_is_met(const struct row_event *event)
  * New fall-backs
  * ------------------------------------------------------------------ */
 
-/* Has a domain's mail come over TLS from a host or a network? "note": it has now. */
-static bool
-is_tls_host(struct review_keep *keep, uint32_t domain, const char *host, bool note)
+/* Notes since when a domain's mail has come over TLS from a host or a network. */
+static void
+note_tls_host(struct review_keep *keep, uint32_t domain, const char *host, int64_t since_ms)
 {
+	uint32_t number;
 	bool added;
 
 	if (host == NULL)
-		return false;
+		return;
 	review_key(keep, domain, host);
-	if (!note)
-		return review_row_find(keep, &keep->tls_hosts) != INTERN_NONE;
-	keep->failed |= keep->key.failed || intern_add(&keep->tls_hosts, keep->key.text,
-	    keep->key.length, &added) == INTERN_NONE;
-	return true;
+	number = review_row(keep, &keep->tls_hosts, keep->tls_since_ms, &keep->tls_host_room,
+	    &added);
+	if (number != INTERN_NONE && added)
+		keep->tls_since_ms[number] = since_ms;
+}
+
+/* Had it by then? */
+static bool
+is_tls_host(struct review_keep *keep, uint32_t domain, const char *host, int64_t now_ms)
+{
+	uint32_t number = INTERN_NONE;
+
+	if (host != NULL) {
+		review_key(keep, domain, host);
+		number = review_row_find(keep, &keep->tls_hosts);
+	}
+	return number != INTERN_NONE && keep->tls_since_ms[number] <= now_ms;
 }
 
 /* Clear text now: is it news? Steady mixers have had it before. */
@@ -144,8 +157,23 @@ follow_clear(struct review *review, struct sender_history *history,
 	news->last_ms = event->last_ms;
 	news->host = session->host;
 	news->network = session->network;
-	news->known_host = is_tls_host(keep, session->domain, session->network, false) ||
-	    is_tls_host(keep, session->domain, session->host, false);
+}
+
+void
+review_find_known(struct review *review)
+{
+	struct review_keep *keep = review->keep;
+
+	for (size_t i = 0; i < keep->sender_count && !keep->failed; i++) {
+		struct review_fall_back *news = keep->sender_list[i].new_clear_text;
+		uint32_t domain;
+
+		if (news == NULL)
+			continue;
+		domain = review_history_number(review, news->domain);
+		news->known_host = is_tls_host(keep, domain, news->network, news->last_ms) ||
+		    is_tls_host(keep, domain, news->host, news->last_ms);
+	}
 }
 
 static void
@@ -156,17 +184,19 @@ follow_sender(struct review *review, struct session_facts *session,
 	const struct strength_row *row = &keep->strength_rows[session->strength];
 	struct sender_history *history = &keep->history[session->domain];
 
+	if (row->encrypted && event->way != ROW_FOLLOWED && !session->tls_noted) {
+		note_tls_host(keep, session->domain, session->network, event->first_ms);
+		note_tls_host(keep, session->domain, session->host, event->first_ms);
+		session->tls_noted = true;
+	}
+	if (event->way == ROW_COUNTED)
+		return;
 	if (row->strength.protocol == PROTOCOL_CLEAR)
 		follow_clear(review, history, session, event);
 	else if (row->encrypted) {
 		if (history->tls_messages == 0)
 			history->tls_ms = event->first_ms;
 		history->tls_messages += event->own;
-		if (!session->tls_noted) {
-			(void)is_tls_host(keep, session->domain, session->network, true);
-			(void)is_tls_host(keep, session->domain, session->host, true);
-		}
-		session->tls_noted = true;
 	}
 }
 
@@ -209,10 +239,11 @@ follow_host(struct review *review, uint32_t agreement, struct session_facts *ses
 	bool recent;
 	struct host_row *row;
 
-	/* Roll-ups may be a day's: of these it is the day that counts. */
+	/* Roll-ups may be of a day or more: of these it is the day that counts. */
 	if (event->record == 0)
 		since_ms -= since_ms % (24 * JOURNAL_HOUR_MS);
-	recent = event->last_ms >= since_ms && event->first_ms <= keep->now_ms;
+	recent = event->last_ms >= since_ms &&
+	    (event->record == 0 || event->first_ms <= keep->now_ms);
 	if (review->agreements[agreement].state != STATE_MONITORED ||
 	    (!met && !recent) || (row = host_row(keep, agreement, session)) == NULL)
 		return;
@@ -251,6 +282,8 @@ review_follow(struct review *review, struct session_facts *session,
 
 	if (!session->ours && !event->exempt)
 		follow_sender(review, session, event);
+	if (event->way == ROW_FOLLOWED)
+		return;
 	if (met && number != INTERN_NONE) {
 		follow_host(review, number, session, event, true);
 		if (event->address != INTERN_NONE && !session->ours)

@@ -36,8 +36,10 @@ static const char pass_facts_sql[] = PASS_FACTS " FROM facts LEFT JOIN certifica
     " ON certificate.id = facts.certificate WHERE facts.id = ?1";
 
 /* As PASS_ROLLUPS. */
-static const char pass_summed_sql[] = "SELECT summed, first, last, messages, client_addr,"
-    " charted FROM summed ORDER BY first, summed";
+#define SUMMED "SELECT summed, first, last, messages, client_addr, charted, way FROM "
+/* In this order: what is asked for meanwhile is waited for last. */
+static const char pass_summed_sql[] =
+    SUMMED "summed_hours UNION ALL " SUMMED "summed_spans ORDER BY first, summed";
 
 /*
  * The sets of facts that a fleet adds up are taken here at once: in the order of rows each
@@ -143,16 +145,11 @@ read_parties(struct review *review, sqlite3_stmt *row, bool is_record,
 	if (domain == NULL)
 		domain = sqlite3_column_int(row, PASS_NULL) != 0 ? "<>" : "";
 	session->domain = review_history_number(review, domain);
-	session->reported.agreement = review_agreement_of(review, &rule);
-	session->reported.sender = review_sender_number(review, session->reported.agreement,
-	    domain);
+	session->reported = (struct party){ review_agreement_of(review, &rule), INTERN_NONE };
 	session->applied = (struct party){ INTERN_NONE, INTERN_NONE };
 	session->has_applied = rule.any && rule.kind < RULE_FROM;
-	if (!session->has_applied)
-		return;
-	session->applied.agreement = applied_agreement(review, row, is_record);
-	session->applied.sender = review_sender_number(review, session->applied.agreement,
-	    domain);
+	if (session->has_applied)
+		session->applied.agreement = applied_agreement(review, row, is_record);
 }
 
 static void
@@ -238,6 +235,7 @@ pass_rollup(struct review *review, struct pass *pass)
 {
 	struct session_facts *session;
 	int64_t messages = sqlite3_column_int64(pass->rollups, 3);
+	bool summed = pass->sets != NULL;
 	int result = SQLITE_OK;
 	uint32_t facts = pass_facts(review, pass,
 	    sqlite3_column_int64(pass->rollups, 0), &result);
@@ -255,8 +253,8 @@ pass_rollup(struct review *review, struct pass *pass)
 		.exempt = session->exempt, .would_by = INTERN_NONE,
 		.address = review_address_find(review, address != NULL ? address :
 		    session->address),
-		.uncharted = pass->sets != NULL &&
-		    sqlite3_column_int(pass->rollups, 5) == 0
+		.uncharted = summed && sqlite3_column_int(pass->rollups, 5) == 0,
+		.way = summed ? (enum row_way)sqlite3_column_int(pass->rollups, 6) : ROW_BOTH
 	});
 	pass->rollup = sqlite3_step(pass->rollups);
 }
@@ -331,7 +329,8 @@ pass_record(struct review *review, sqlite3_stmt *row)
 		.would_reason = 
 		    review_reason_called(review_column(row, PASS_WOULD_REASON)),
 		.would_by = INTERN_NONE,
-		.address = review_address_find(review, review_column(row, PASS_ADDRESS))
+		.address = review_address_find(review, review_column(row, PASS_ADDRESS)),
+		.way = ROW_BOTH
 	};
 
 	read_session(review, row, true, &session);
@@ -405,9 +404,9 @@ pass_sum(struct review *review, bool *summed)
 	const int64_t values[] = {
 		keep->from_ms / hour, (keep->to_ms - 1) / hour + 1, since, until,
 		hourly ? since : 0, hourly ? until : 0,
-		keep->options->domain != NULL || keep->options->partner != NULL, 0,
-		since, review->until_ms / hour, until, keep->now_ms / hour,
-		keep->now_ms / hour + 1, keep->recent_ms / day * 24
+		keep->options->domain != NULL || keep->options->partner != NULL,
+		keep->only != INTERN_NONE && review->agreements[keep->only].kind != RULE_DEFAULT,
+		0, keep->recent_ms / day * 24, since, review->until_ms / hour, until
 	};
 	sqlite3_stmt *sum = NULL;
 	int result, days = 0;
@@ -416,11 +415,11 @@ pass_sum(struct review *review, bool *summed)
 	if (!review_is_fleet(keep->db))
 		return SQLITE_OK;
 	result = sqlite3_prepare_v2(keep->db,
-	    "SELECT fleet_sum(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &sum, NULL);
-	for (int i = 0; i < 14 && result == SQLITE_OK; i++)
+	    "SELECT fleet_sum(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &sum, NULL);
+	for (int i = 0; i < 13 && result == SQLITE_OK; i++)
 		result = sqlite3_bind_int64(sum, i + 1, values[i]);
 	if (result == SQLITE_OK)
-		result = sqlite3_bind_text(sum, 8, keep->options->domain, -1, SQLITE_STATIC);
+		result = sqlite3_bind_text(sum, 9, keep->options->domain, -1, SQLITE_STATIC);
 	if (result == SQLITE_OK && (result = sqlite3_step(sum)) == SQLITE_ROW) {
 		days = sqlite3_column_int(sum, 0);
 		result = days < 0 ? SQLITE_IOERR : SQLITE_OK;

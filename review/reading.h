@@ -73,10 +73,14 @@ struct session_facts {
 	const char *address;		/* whole; NULL: unknown */
 	bool ours;			/* local, or of a user who logged in */
 	bool exempt;			/* of facts: an exemption let it in */
-	/* What review_follow() knows of it, not to look for it again with each row. */
+	/* What is known of it, not to look for it again with each row. */
+	bool has_senders;		/* those of "reported" and "applied" are looked for */
 	bool tls_noted;			/* its host is one that uses TLS */
 	uint32_t host_number;		/* + 1; of its host for "reported"; 0: not found yet */
 };
+
+/* What a row tells: a fleet's may have one row for what was counted, others to follow. */
+enum row_way { ROW_COUNTED, ROW_BOTH, ROW_FOLLOWED };
 
 /* What is counted of one row. */
 struct row_event {
@@ -90,6 +94,7 @@ struct row_event {
 	uint32_t would_by;		/* the agreement under monitor; INTERN_NONE: none */
 	uint32_t address;		/* of a handshake that failed; INTERN_NONE */
 	bool uncharted;			/* it is several days' */
+	enum row_way way;
 };
 
 /* A host of an agreement in the last days. */
@@ -143,6 +148,8 @@ struct review_keep {
 	size_t history_room;
 	struct host_row *host_rows;
 	size_t host_room;
+	int64_t *tls_since_ms;		/* beside tls_hosts: when each used TLS first */
+	size_t tls_host_room;
 	uint32_t *address_agreements;	/* by address of a handshake */
 	size_t address_room, handshake_room;
 	int64_t strangers;		/* handshakes without an agreement */
@@ -198,6 +205,9 @@ bool review_is_met(const struct row_event *event);
 void review_follow(struct review *review, struct session_facts *session,
     const struct row_event *event);
 void review_find_ready(struct review *review);
+
+/* Finds whether the hosts of new clear text had used TLS before. */
+void review_find_known(struct review *review);
 
 /* What went out, and what failed before it could come in. */
 int review_deliveries(struct review *review);

@@ -236,7 +236,7 @@ free_keep(struct review_keep *keep)
 		keep->strength_rows, keep->certificate_rows, keep->sessions,
 		keep->agreement_work, keep->rule_agreements, keep->client_rules,
 		keep->named, keep->name_heads, keep->sender_list,
-		keep->history, keep->host_rows, keep->address_agreements
+		keep->history, keep->host_rows, keep->address_agreements, keep->tls_since_ms
 	};
 
 	for (size_t i = 0; i < keep->sender_count; i++)

@@ -265,6 +265,7 @@ review_settle(struct review *review)
 
 	if (result != SQLITE_DONE)
 		return result;
+	review_find_known(review);
 	review_find_ready(review);
 	settle_senders(review);
 	for (size_t i = 0; i < review->agreement_count; i++)

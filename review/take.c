@@ -193,19 +193,39 @@ is_in_period(const struct review *review, const struct row_event *event)
 	return event->first_ms >= since && event->first_ms < review->until_ms;
 }
 
+/* Only of what is in the period: there is a limit on how many senders there are. */
+static void
+find_senders(struct review *review, struct session_facts *session)
+{
+	const char *domain = intern_text(&review->keep->histories, session->domain);
+
+	session->has_senders = true;
+	session->reported.sender = review_sender_number(review, session->reported.agreement,
+	    domain);
+	if (session->has_applied)
+		session->applied.sender = review_sender_number(review,
+		    session->applied.agreement, domain);
+}
+
 void
 review_take(struct review *review, struct session_facts *session,
     const struct row_event *event)
 {
 	struct review_keep *keep = review->keep;
-	struct party would = party_of_would(review, session, event);
+	bool counted = is_in_period(review, event);
+	struct party would;
 
+	if (keep->failed)
+		return;
+	if (counted && !session->has_senders)
+		find_senders(review, session);
+	would = party_of_would(review, session, event);
 	if (keep->failed || (keep->only != INTERN_NONE &&
 	    session->reported.agreement != keep->only &&
 	    session->applied.agreement != keep->only && would.agreement != keep->only))
 		return;
 	review_follow(review, session, event);
-	if (!is_in_period(review, event))
+	if (!counted || event->way == ROW_FOLLOWED)
 		return;
 	take_total(review, session, event);
 	take_party(review, &session->reported, session, event, event->own, PART_REPORTED);

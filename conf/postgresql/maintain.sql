@@ -179,7 +179,9 @@ BEGIN
 			' WHERE %I < $1 LIMIT 10000 FOR UPDATE SKIP LOCKED))', what || '_default', kind.column)
 			USING date_trunc(kind.unit, cut);
 	ELSIF what = 'facts' THEN
-		DELETE FROM facts WHERE id IN (SELECT id FROM facts WHERE used < month
+		-- Those that stand for others are the last.
+		DELETE FROM facts WHERE id IN (SELECT id FROM facts AS f WHERE used < month
+			AND NOT EXISTS (SELECT FROM facts WHERE one = f.id AND id <> f.id)
 			LIMIT 10000 FOR UPDATE SKIP LOCKED);
 	ELSE
 		DELETE FROM certificate WHERE id IN (SELECT id FROM certificate AS c
@@ -236,6 +238,9 @@ BEGIN
 	END LOOP;
 	-- From here on nobody waits for this.
 	PERFORM set_config('lock_timeout', '30s', false);
+	-- Summaries are void before their rows go.
+	DELETE FROM tlsward.summarized WHERE since < date_trunc('month', cut, 'UTC');
+	COMMIT;
 	FOREACH what IN ARRAY ARRAY(SELECT name FROM tlsward.partitioned) ||
 		ARRAY['facts', 'certificate'] LOOP
 		LOOP
@@ -246,10 +251,10 @@ BEGIN
 			EXIT WHEN rows = 0;
 		END LOOP;
 	END LOOP;
-	DELETE FROM tlsward.summarized WHERE since < date_trunc('month', cut, 'UTC');
 	DELETE FROM tlsward.touched WHERE part < date_trunc('month', cut, 'UTC');
 	DELETE FROM tlsward.rollup_day_total WHERE day < date_trunc('month', cut, 'UTC');
 	COMMIT;
+	CALL tlsward.find_alike();
 	CALL tlsward.summarize_days();
 	-- Autovacuum sees to the partitions, and never to what they are partitions of.
 	FOR what IN SELECT name FROM tlsward.partitioned JOIN pg_stat_user_tables ON

@@ -99,7 +99,9 @@ CREATE TABLE record_default PARTITION OF record DEFAULT;
 
 -- "digest" is that of the columns, as each journal makes it: the same facts of two MTAs
 -- are one row here. "used" is the first day of the newest month that a row of rollup
--- counts it in: what the rows of rollup are gone of can be removed by it.
+-- counts it in: what the rows of rollup are gone of can be removed by it. "one": the first
+-- of those that differ in nothing that a report tells apart, which is used as long as any
+-- of them; NULL: not looked for yet.
 CREATE TABLE certificate (
 	id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	used date NOT NULL,
@@ -116,6 +118,7 @@ CREATE TABLE facts (
 	certificate int REFERENCES certificate (id),
 	used date NOT NULL,
 	bits int,
+	one int REFERENCES facts,
 	digest bytea NOT NULL UNIQUE,
 	mta text COLLATE "C", client_name text COLLATE "C",
 	client_network text COLLATE "C", client_address text COLLATE "C",
@@ -126,9 +129,17 @@ CREATE TABLE facts (
 	rule text COLLATE "C", rule_kind text COLLATE "C", rule_name text COLLATE "C",
 	rule_via text COLLATE "C", partner text COLLATE "C", exemption text COLLATE "C"
 ) WITH (fillfactor = 90);
+CREATE INDEX facts_one ON facts (one) WHERE one IS NOT NULL;
+CREATE INDEX facts_new ON facts (id) WHERE one IS NULL;
 CREATE INDEX facts_domain ON facts (domain);
 CREATE INDEX facts_partner ON facts (partner) WHERE partner IS NOT NULL;
 CREATE INDEX facts_certificate ON facts (certificate) WHERE certificate IS NOT NULL;
+
+-- The senders' domains that have had TLS and clear text, of the sets of facts that have "one":
+-- what sets are not alike for, and not to be emptied as long as there are such.
+CREATE TABLE mixed (
+	name text COLLATE "C" PRIMARY KEY
+);
 
 -- "hour" is its beginning; "first" and "last" are milliseconds in it. Facts are not
 -- declared a reference: to check one for each row would lock rows that all shippers share.
@@ -260,10 +271,10 @@ CREATE TABLE refused (
 );
 
 -- ------------------------------------------------------------------
--- Summaries of whole days, so that a report need not read every hour: see days.sql. A
--- summary is an accelerator and nothing else: what a report says is the same without it,
--- and all four tables may be emptied at any time: together, or summarized first. Days are
--- of UTC, named by their beginning.
+-- Summaries of days, so that a report need not read every hour: see days.sql. A summary is
+-- an accelerator and nothing else: what a report says is the same without it, and
+-- summarized, rollup_day, rollup_part and rollup_day_total may be emptied at any time:
+-- together, or summarized first. Days are of UTC, named by their beginning.
 -- ------------------------------------------------------------------
 
 -- How often rows of a part of a day came in from a journal: roll-ups, and the records between
@@ -275,8 +286,8 @@ CREATE TABLE touched (
 	PRIMARY KEY (part, journal)
 ) WITH (fillfactor = 50);
 
--- The days and parts of days that there is a summary of, by their beginning and their
--- hours, and the sum of touched.version that it was made at: while that is still the sum, it
+-- The days, parts of days and runs of four days that there is a summary of, by their
+-- beginning and their hours, and the sum of touched.version that it was made at: while that is still the sum, it
 -- holds.
 CREATE TABLE summarized (
 	since timestamptz NOT NULL,
@@ -285,15 +296,21 @@ CREATE TABLE summarized (
 	PRIMARY KEY (since, hours)
 );
 
--- Rows of rollup of all journals that follow each other, as far as anybody can tell who
--- reads a day in the order of "first": see summary_of(). "first" and "last" are
--- milliseconds since the epoch; "client_addr" is that of facts that have none of their own.
+-- Rows of rollup of all journals and of so many hours, a day or four, added up: see
+-- summary_of(). "counted": what there was of a set of facts; "followed": what a sender's
+-- domain used one after the other. Most rows are both. "first" and "last" are milliseconds
+-- since the epoch; "client_addr" is that of facts that have none of their own; "one" is as
+-- facts had it then.
 CREATE TABLE rollup_day (
 	day timestamptz NOT NULL,
 	messages bigint NOT NULL,
 	first bigint NOT NULL,
 	last bigint NOT NULL,
 	facts int NOT NULL,
+	one int,
+	hours smallint NOT NULL,
+	counted bool NOT NULL,
+	followed bool NOT NULL,
 	client_addr text COLLATE "C"
 ) PARTITION BY RANGE (day);
 CREATE INDEX rollup_day_facts ON rollup_day (facts, day);
@@ -307,6 +324,9 @@ CREATE TABLE rollup_part (
 	first bigint NOT NULL,
 	last bigint NOT NULL,
 	facts int NOT NULL,
+	one int,
+	counted bool NOT NULL,
+	followed bool NOT NULL,
 	client_addr text COLLATE "C"
 ) PARTITION BY RANGE (part);
 CREATE INDEX rollup_part_part ON rollup_part USING brin (part);

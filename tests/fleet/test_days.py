@@ -170,7 +170,7 @@ class Summaries(unittest.TestCase):
         filled.copy(cls.pg, "record", rows)
 
     def summarize(self):
-        self.pg.psql("CALL tlsward.summarize_days()")
+        self.pg.psql("CALL tlsward.find_alike(); CALL tlsward.summarize_days()")
 
     def report(self, *words):
         status, text, said = runner.run(
@@ -222,8 +222,14 @@ class Summaries(unittest.TestCase):
         self.assertIn('"new_clear_text"', answers[whole])
         self.assertIn("late.example", answers[whole])
         # They are what was read.
-        self.pg.psql("UPDATE tlsward.rollup_day SET messages = messages + 1000;"
-                     " UPDATE tlsward.rollup_part SET messages = messages + 1000")
+        right = self.report(*whole)
+        for change in ("rollup_day SET messages = messages + 1000 WHERE hours = 24",
+                       "rollup_day SET messages = messages + 1000 WHERE hours = 96",
+                       "rollup_part SET messages = messages + 1000"):
+            self.pg.psql("UPDATE tlsward." + change)
+            wrong = self.report(*whole)
+            self.assertFalse(wrong == right, change)
+            right = wrong
         asked = (whole, ("--domain", "tls.example", *whole), ("--partner", "Acme", *whole))
         wrong = [self.report(*words) for words in asked]
         self.pg.psql("DELETE FROM tlsward.summarized")
@@ -237,7 +243,61 @@ class Summaries(unittest.TestCase):
         self.summarize()
         self.must_be_equal()
 
-    def test_3_rows_that_come_in_meanwhile(self):
+    def add_set(self, number, what, ago, first=5):
+        """A set of facts that is new, and messages of it, so many days ago at midnight."""
+        filled.copy(self.pg, "facts", [self.facts(number, what)])
+        filled.copy(self.pg, "rollup", [
+            {"hour": stamp(TODAY - datetime.timedelta(days=ago)), "messages": 3, "facts": number,
+             "journal": 0, "first": first, "last": first + 50, "session": "new",
+             "client_addr": "192.0.2.200", "sender": "eve"}])
+
+    def test_3_a_domain_that_mixes_now(self):
+        self.summarize()
+        self.assertEqual(self.pg.psql("SELECT count(*) FROM tlsward.facts WHERE one IS NULL"), "0")
+        self.assertEqual(self.pg.psql("SELECT count(*) > 0 FROM tlsward.facts WHERE one <> id"), "t")
+        self.add_set(1001, {"domain": "tls.example", **CLEAR, **DEFAULT}, 1)
+        self.add_set(1002, {"domain": "clear.example", **TLS, **DEFAULT}, 3)
+        self.must_be_equal(whole=True)
+        self.assertIn("tls.example", self.pg.psql("SELECT name FROM tlsward.mixed_of("
+                                                  "'2026-01-01', now())"))
+        self.summarize()
+        self.must_be_equal()
+
+    def test_4_four_days_of_days_that_are_void(self):
+        self.summarize()
+        span = self.pg.psql("SELECT max(since) FROM tlsward.summarized WHERE hours = 96")
+        there = "SELECT count(*) FROM tlsward.summarized_now WHERE since = '%s' AND hours = 96" % span
+        self.assertEqual(self.pg.psql(there), "1")
+        self.pg.psql("UPDATE tlsward.touched SET version = version + 1 WHERE part = '%s';"
+                     " SELECT tlsward.summarize('%s', 96)" % (span, span))
+        self.assertEqual(self.pg.psql(there), "0")
+        self.summarize()
+        self.assertEqual(self.pg.psql(there), "1")
+
+    def test_5_without_a_second_connection(self):
+        self.pg.psql("CREATE ROLE alone LOGIN CONNECTION LIMIT 1; GRANT tlsward_reader TO alone")
+        words = ("--since", stamp(TODAY - datetime.timedelta(days=30))[:10], "--until",
+                 stamp(NOW)[:19].replace(" ", "T") + "Z")
+        here = self.report(*words)
+        status, text, said = runner.run(
+            "report", "--json", "--policy", self.policy, "--journal",
+            "postgresql:" + self.pg.conninfo("alone"), *words)
+        self.assertEqual((status, said), (0, ""))
+        self.assertEqual(json.dumps(json.loads(text), indent=1, sort_keys=True).split("\n"),
+                         here.split("\n"))
+
+    def test_6_the_end_within_an_hour(self):
+        """Of sets that are alike one came before it, the other after."""
+        for number, minutes in ((1003, 10), (1004, 50)):
+            self.add_set(number, {"domain": "end.example", **TLS, **DEFAULT}, 4, minutes * 60000)
+        self.summarize()
+        end = TODAY - datetime.timedelta(days=4, minutes=-30)
+        self.questions = lambda whole: [("--since", stamp(end - datetime.timedelta(days=20))[:10],
+                                         "--until", stamp(end)[:19].replace(" ", "T") + "Z")]
+        answers = self.must_be_equal()
+        self.assertIn("end.example", next(iter(answers.values())))
+
+    def test_7_rows_that_come_in_meanwhile(self):
         day = stamp(TODAY - datetime.timedelta(days=5))
         row = ("INSERT INTO tlsward.rollup AS r (hour, messages, facts, journal, first, last)"
                " VALUES ('%s', 77, 1, 0, 5, 6) ON CONFLICT (hour, facts, journal)"

@@ -13,7 +13,8 @@ EMPTY = "DO $$ DECLARE p record; BEGIN FOR p IN SELECT name FROM tlsward.partiti
     " EXECUTE format('DROP TABLE tlsward.%I', p.name); END LOOP; END $$;" \
     "TRUNCATE tlsward.record, tlsward.trouble, tlsward.rollup, tlsward.handshake," \
     " tlsward.delivery, tlsward.facts, tlsward.certificate, tlsward.touched," \
-    " tlsward.summarized, tlsward.rollup_day, tlsward.rollup_part, tlsward.rollup_day_total"
+    " tlsward.summarized, tlsward.rollup_day, tlsward.rollup_part, tlsward.rollup_day_total," \
+    " tlsward.mixed"
 # Rows of these days or months ago, each of which has a text of its own.
 FILL = {
     "record": "INSERT INTO tlsward.record (time, id, node, journal, action, note) SELECT"
@@ -212,12 +213,25 @@ class Retention(Care):
             " c.used, c.id FROM tlsward.certificate AS c, generate_series(1, 900) AS i"
             " WHERE int4send(i) = c.digest OR c.digest = int4send(20)"
             " ON CONFLICT DO NOTHING", tables.WRITER)
+        # One that is like another, which is used.
+        self.pg.psql("INSERT INTO tlsward.facts (digest, used, domain, rule_kind) VALUES"
+                     " ('old', '2020-01-01', 'a.example', 'default'),"
+                     " ('new', date_trunc('month', now()), 'a.example', 'default'),"
+                     " ('other', '2020-01-01', 'b.example', 'default'),"
+                     " ('rule', '2020-01-01', 'a.example', 'from')", tables.WRITER)
+        self.pg.psql("CALL tlsward.find_alike(); UPDATE tlsward.facts SET used = '2020-01-01'"
+                     " WHERE digest = 'old'")
         self.maintained("--keep", "100d")
         for table in "facts", "certificate":
             self.assertEqual(self.pg.psql(
                 "SELECT count(*) FROM tlsward.%s WHERE used < date_trunc('month',"
                 " now() - interval '100 days')" % table), "0")
             self.assertNotEqual(self.pg.psql("SELECT count(*) FROM tlsward.%s" % table), "0")
+        self.assertEqual(self.pg.rows(
+            "SELECT convert_from(f.digest, 'UTF8'), convert_from(o.digest, 'UTF8'), f.used ="
+            " date_trunc('month', now()) FROM tlsward.facts AS f JOIN tlsward.facts AS o ON"
+            " o.id = f.one WHERE f.domain IS NOT NULL ORDER BY 1"),
+            [["new", "old", "t"], ["old", "old", "t"]])
 
 
 class AtTheSameTime(Care):

@@ -13,7 +13,7 @@ from fleet import cluster, tables
 LEFT_OUT = {"rollup": {"changed"}, "handshake": {"changed"}, "delivery": {"changed"},
             "discarded": {"changed"}, "watched": {"changed"}}
 MORE = {"record": {"node", "journal"}, "trouble": {"node", "journal"},
-        "facts": {"used"}, "certificate": {"used"},
+        "facts": {"used", "one"}, "certificate": {"used"},
         "rollup": {"journal"}, "handshake": {"journal", "key"},
         "delivery": {"journal", "key"}, "discarded": {"journal"}, "watched": {"journal"},
         "policies": {"journal"}}
