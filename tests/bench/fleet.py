@@ -94,22 +94,37 @@ def tell_size(bench, took):
 
 
 def copy_summaries(bench):
-    """Those of the days between the first and today."""
+    """Those of the days between the first and today; and those of each four of them."""
     sets = int(subprocess.run([bench.options.fleet_day, "sets"], check=True,
                               capture_output=True, text=True).stdout)
     first = TODAY - datetime.timedelta(days=bench.options.days)
-    bench.pg.psql(
-        "CREATE TEMP TABLE days AS SELECT i, '%s 00:00+00'::timestamptz + i * interval '1 day'"
-        " AS day FROM generate_series(1, %d) AS i; "
-        "INSERT INTO tlsward.rollup_day (day, messages, facts, first, last) SELECT days.day, messages,"
-        " (i + (facts - 1) %% %d %% 10) / 10 * %d + facts, first + i * 86400000::bigint,"
-        " last + i * 86400000::bigint FROM days, tlsward.rollup_day AS d WHERE d.day = '%s 00:00+00';"
-        "INSERT INTO tlsward.rollup_day_total (day, messages, bits, tls_version, cipher)"
-        " SELECT days.day, messages, bits, tls_version, cipher FROM days,"
-        " tlsward.rollup_day_total AS d WHERE d.day = '%s 00:00+00';"
-        "INSERT INTO tlsward.touched (part, journal, version) SELECT day, 0, 1 FROM days;"
-        "INSERT INTO tlsward.summarized (since, hours, version) SELECT day, 24, 1 FROM days" % (
-            first, bench.options.days - 1, sets, sets, first, first))
+    for number in range(1, bench.options.days):
+        day = first + datetime.timedelta(days=number)
+        bench.pg.psql(
+            "INSERT INTO tlsward.rollup_day (day, hours, messages, facts, one, first, last, counted,"
+            " followed) SELECT '%s 00:00+00', hours, messages, moved.id, moved.one,"
+            " first + %d * 86400000::bigint, last + %d * 86400000::bigint, counted, followed"
+            " FROM tlsward.rollup_day AS d JOIN tlsward.facts AS moved ON moved.id ="
+            " (%d + (facts - 1) %% %d %% 10) / 10 * %d + facts"
+            " WHERE d.day = '%s 00:00+00' AND hours = 24; "
+            "INSERT INTO tlsward.rollup_day_total (day, messages, bits, tls_version, cipher)"
+            " SELECT '%s 00:00+00', messages, bits, tls_version, cipher"
+            " FROM tlsward.rollup_day_total WHERE day = '%s 00:00+00'; "
+            "INSERT INTO tlsward.touched (part, journal, version) VALUES ('%s 00:00+00', 0, 1); "
+            "INSERT INTO tlsward.summarized (since, hours, version) VALUES"
+            " ('%s 00:00+00', 24, 1)" % (
+                day, number, number, number, sets, sets, first, day, first, day, day))
+    begin = time.monotonic()
+    bench.pg.psql("CALL tlsward.summarize_days()")
+    tell_summaries(bench, 96, begin)
+
+
+def tell_summaries(bench, hours, begin):
+    size = "(SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('tlsward.rollup_day')" \
+           " WHERE isleaf) * count(*) FILTER (WHERE hours = %d) / count(*)" % hours
+    say("summaries of %d hours: %d rows, about %.0f MB, made in %.0f s", hours, bench.number(
+        "SELECT count(*) FROM tlsward.rollup_day WHERE hours = %d" % hours), bench.number(
+            "SELECT %s FROM tlsward.rollup_day" % size) / 1e6, time.monotonic() - begin)
 
 
 def server_cpu(bench):
@@ -148,21 +163,22 @@ def measure_days(bench):
     with open(policy, "wb") as out:
         subprocess.run([options.fleet_day, "policy"], stdout=out, check=True)
     first = TODAY - datetime.timedelta(days=options.days)
-    bench.pg.psql("SELECT tlsward.partition_make('rollup', day), tlsward.partition_make("
-                  "'rollup_day', day) FROM generate_series(date_trunc('month', '%s 00:00+00'"
+    bench.pg.psql("SELECT tlsward.partition_make(parent, day) FROM unnest(ARRAY['rollup', 'rollup_day',"
+                  " 'rollup_part']) AS parent, generate_series(date_trunc('month', '%s 00:00+00'"
                   "::timestamptz, 'UTC'), now(), '1 month') AS day" % first)
     bench.pg.psql("ALTER TABLE tlsward.rollup DISABLE TRIGGER touch_insert")
     bench.copy("certificate", "certificate")
     bench.copy("facts", "facts", options.days + 1)
     tell_size(bench, load_day(bench, 0))
-    begin = time.monotonic()
     bench.pg.psql("VACUUM ANALYZE tlsward.rollup; ANALYZE tlsward.facts")
+    begin = time.monotonic()
+    bench.pg.psql("CALL tlsward.find_alike()")
+    say("sets of facts that are alike: %d of %d, found in %.0f s", bench.number(
+        "SELECT count(*) FROM tlsward.facts WHERE one = id"), bench.number(
+            "SELECT count(*) FROM tlsward.facts"), time.monotonic() - begin)
+    begin = time.monotonic()
     bench.pg.psql("CALL tlsward.summarize_days()")
-    say("its summary: %d rows, %.0f MB, made in %.0f s", bench.number(
-        "SELECT count(*) FROM tlsward.rollup_day"), bench.number(
-            "SELECT sum(pg_total_relation_size(relid)) FROM"
-            " pg_partition_tree('tlsward.rollup_day') WHERE isleaf") / 1e6,
-        time.monotonic() - begin)
+    tell_summaries(bench, 24, begin)
     if options.hours == "all":
         for number in range(1, options.days):
             load_day(bench, number)
@@ -176,7 +192,7 @@ def measure_days(bench):
                                         datetime.timezone.utc)
     summarize_today(bench, now)
     bench.pg.psql("VACUUM ANALYZE tlsward.rollup; VACUUM ANALYZE tlsward.rollup_day;"
-                  " VACUUM ANALYZE tlsward.rollup_part")
+                  " VACUUM ANALYZE tlsward.rollup_part; VACUUM ANALYZE tlsward.facts")
     say("%d days, and %s of today:", options.days, now.strftime("%H:%M"))
     at = str(first + datetime.timedelta(days=1))
     since = now - datetime.timedelta(days=options.days)
