@@ -263,14 +263,13 @@ pass_rollup(struct review *review, struct pass *pass)
  * Records
  * ------------------------------------------------------------------ */
 
+/* The same in each run: which of two in one place is forgotten is not to be chance. */
 static uint64_t
-hash_pair(struct review_keep *keep, uint32_t salt, const char *one, const char *other)
+hash_pair(uint32_t salt, const char *one, const char *other)
 {
-	struct hash_key key;
+	struct hash_key key = { 0 };
 
-	hash_seed(&keep->seed);
-	key = keep->seed;
-	key.b ^= hash_bytes(keep->seed, one, strlen(one)) + salt;
+	key.b = hash_bytes(key, one, strlen(one)) + salt;
 	return hash_bytes(key, other != NULL ? other : "", other != NULL ? strlen(other) : 0);
 }
 
@@ -288,8 +287,8 @@ is_same_attempt(struct review_keep *keep, sqlite3_stmt *row, uint32_t agreement)
 
 	if (session == NULL || to == NULL)
 		return false;
-	transaction = hash_pair(keep, agreement, session, review_column(row, PASS_FROM));
-	recipient = hash_pair(keep, 0, to, NULL);
+	transaction = hash_pair(agreement, session, review_column(row, PASS_FROM));
+	recipient = hash_pair(0, to, NULL);
 	slot = keep->seen_refused[transaction & (RECENT - 1)];
 	if (slot[0] == transaction && slot[1] != recipient)
 		return true;

@@ -123,7 +123,6 @@ struct review_keep {
 	struct review_certificate *certificate_rows;
 	struct session_facts *sessions;
 	size_t strength_room, certificate_room, session_room;
-	struct hash_key seed;
 	uint64_t seen_refused[RECENT][2];	/* hashes of a transaction, of its recipient */
 
 	/* Agreements, and what leads to them. */
