@@ -185,10 +185,9 @@ start_certificate(struct review_keep *keep, uint32_t number)
 }
 
 uint32_t
-review_certificate_number(struct review *review, sqlite3_stmt *row, int first, int verified)
+review_certificate_number(struct review *review, sqlite3_stmt *row, int first)
 {
 	struct review_keep *keep = review->keep;
-	const char *yes = review_column(row, verified);
 	const struct facts facts = {
 		.cert_fingerprint = review_column(row, first + 2),
 		.cert_pubkey_fingerprint = review_column(row, first + 3),
@@ -211,8 +210,6 @@ review_certificate_number(struct review *review, sqlite3_stmt *row, int first, i
 	    &keep->certificate_room, &added);
 	if (added)
 		start_certificate(keep, number);
-	if (!keep->failed && yes != NULL && strcmp(yes, "yes") == 0)
-		keep->certificate_rows[number].verified = true;
 	return keep->failed ? INTERN_NONE : number;
 }
 

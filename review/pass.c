@@ -159,13 +159,14 @@ read_session(struct review *review, sqlite3_stmt *row, bool is_record,
 	const char *name = review_column(row, PASS_NAME);
 	const char *address = review_column(row, PASS_ADDRESS);
 	const char *network = review_column(row, PASS_NETWORK);
+	const char *verified = review_column(row, PASS_VERIFIED);
 	char around[JOURNAL_NETWORK_SIZE];
 
 	if (network == NULL && address != NULL && journal_network(address, around))
 		network = around;
 	session->strength = review_strength_number(review, row, PASS_STRENGTH);
-	session->certificate = review_certificate_number(review, row, PASS_CERTIFICATE,
-	    PASS_VERIFIED);
+	session->certificate = review_certificate_number(review, row, PASS_CERTIFICATE);
+	session->verified = verified != NULL && strcmp(verified, "yes") == 0;
 	session->ours = sqlite3_column_int(row, PASS_OURS) != 0;
 	session->network = review_text(review, network);
 	session->address = review_text(review, address);

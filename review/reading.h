@@ -73,6 +73,7 @@ struct session_facts {
 	const char *address;		/* whole; NULL: unknown */
 	bool ours;			/* local, or of a user who logged in */
 	bool exempt;			/* of facts: an exemption let it in */
+	bool verified;			/* its certificate was */
 	/* What is known of it, not to look for it again with each row. */
 	bool has_senders;		/* those of "reported" and "applied" are looked for */
 	bool tls_noted;			/* its host is one that uses TLS */
@@ -221,11 +222,10 @@ int review_settle(struct review *review);
 
 /*
  * The number of a row's protocol, cipher and bits, from the column "first" on; of its
- * certificate (INTERN_NONE: none), whose first column is "first", and "verified" another.
+ * certificate (INTERN_NONE: none), whose first column is "first".
  */
 uint32_t review_strength_number(struct review *review, sqlite3_stmt *row, int first);
-uint32_t review_certificate_number(struct review *review, sqlite3_stmt *row, int first,
-    int verified);
+uint32_t review_certificate_number(struct review *review, sqlite3_stmt *row, int first);
 
 /* Sets keep->key: a number, and a text behind it (NULL: an empty one). */
 void review_key(struct review_keep *keep, uint32_t number, const char *text);

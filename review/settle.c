@@ -165,11 +165,8 @@ certificates_by_last(const void *a, const void *b)
 }
 
 static void
-settle_certificates(struct review *review, struct review_agreement *agreement)
+settle_certificates(struct review_agreement *agreement)
 {
-	for (size_t i = 0; i < agreement->certificate_count; i++)
-		agreement->certificates[i].verified = review->keep->certificate_rows[
-		    agreement->certificates[i].number].verified;
 	if (agreement->certificate_count > 0)
 		qsort(agreement->certificates, agreement->certificate_count,
 		    sizeof(*agreement->certificates), certificates_by_last);
@@ -269,7 +266,7 @@ review_settle(struct review *review)
 	review_find_ready(review);
 	settle_senders(review);
 	for (size_t i = 0; i < review->agreement_count; i++)
-		settle_certificates(review, &review->agreements[i]);
+		settle_certificates(&review->agreements[i]);
 	drop_unwanted(review);
 	if (review->agreement_count > 0)
 		qsort(review->agreements, review->agreement_count,

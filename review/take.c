@@ -101,9 +101,10 @@ note_failure(struct review *review, uint32_t number, const struct row_event *eve
 
 static void
 count_shown(struct review_keep *keep, struct review_agreement *agreement,
-    uint32_t number, int64_t messages, int64_t last_ms)
+    const struct session_facts *session, int64_t messages, int64_t last_ms)
 {
 	struct review_certificate *grown;
+	uint32_t number = session->certificate;
 	size_t i = 0;
 
 	while (i < agreement->certificate_count && agreement->certificates[i].number != number)
@@ -122,6 +123,7 @@ count_shown(struct review_keep *keep, struct review_agreement *agreement,
 		grown[agreement->certificate_count++] = keep->certificate_rows[number];
 	}
 	agreement->certificates[i].messages += messages;
+	agreement->certificates[i].verified |= session->verified;
 	if (last_ms > agreement->certificates[i].last_ms)
 		agreement->certificates[i].last_ms = last_ms;
 }
@@ -149,7 +151,7 @@ take_party(struct review *review, const struct party *party,
 		note_failure(review, party->agreement, event, would);
 	if (session->certificate != INTERN_NONE)
 		count_shown(keep, &review->agreements[party->agreement],
-		    session->certificate, messages, event->last_ms);
+		    session, messages, event->last_ms);
 }
 
 static void
