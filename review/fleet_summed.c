@@ -398,15 +398,22 @@ add_totals(struct summing *summing, struct buffer *sql)
 void
 fleet_sum_plans(PGconn *connection, bool few, bool ours)
 {
-	static const char *const settings[] = {
-		"enable_mergejoin", "max_parallel_workers_per_gather", "enable_nestloop",
-		"enable_sort", "enable_incremental_sort", "cursor_tuple_fraction"
+	static const struct {
+		const char *name, *value;
+		bool many;		/* only where there are many sets */
+	} settings[] = {
+		{ "enable_mergejoin", "off", false },
+		{ "max_parallel_workers_per_gather", "0", false },
+		{ "cursor_tuple_fraction", "1", false },
+		{ "enable_nestloop", "off", true },
+		{ "enable_sort", "off", true },
+		{ "enable_incremental_sort", "off", true },
 	};
 	struct buffer sql = BUFFER_INIT;
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		buffer_format(&sql, "SET LOCAL %s = %s; ", settings[i], !ours || (few && i >= 2 &&
-		    i <= 4) ? "DEFAULT" : i == 5 ? "1" : "0");
+		buffer_format(&sql, "SET LOCAL %s = %s; ", settings[i].name,
+		    ours && !(few && settings[i].many) ? settings[i].value : "DEFAULT");
 	if (!sql.failed)
 		PQclear(PQexec(connection, sql.text));
 	buffer_free(&sql);
@@ -450,16 +457,16 @@ ask_meanwhile(struct fleet *fleet, const struct fleet_summed *asked)
 		return;
 	give_memory(fleet->second);
 	fleet_sum_plans(fleet->second, false, true);
-	buffer_format(&sql, "SELECT \"summed\", \"first\", \"last\", \"messages\","
+	buffer_string(&sql, "SELECT \"summed\", \"first\", \"last\", \"messages\","
 	    " \"client_addr\", \"charted\", \"way\" FROM ");
 	buffer_string(&sql, fleet->summed[FLEET_SPANS]);
 	buffer_string(&sql, " WHERE true ORDER BY \"first\" NULLS FIRST, \"summed\" NULLS FIRST");
 	for (int i = 0; i < FLEET_PARAMETERS; i++)
 		types[i] = fleet_parameter_type((enum fleet_parameter)i);
 	if (!sql.failed && PQsendQueryParams(fleet->second, sql.text, FLEET_PARAMETERS, types,
-	    (const char *const *)fleet->parameters, NULL, NULL, 1) == 1) {
+	    (const char *const *)fleet->parameters, NULL, NULL, 1) == 1)
 		fleet->sent = sql.text;
-	} else
+	else
 		buffer_free(&sql);
 }
 

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "journal/journal.h"
 
 /* What both tables have of a session, in the order of enum pass_column. */

@@ -10,7 +10,6 @@
 
 #include "review/review.h"
 #include "base/buffer.h"
-#include "base/hash.h"
 #include "base/intern.h"
 
 /* Writes what is wrong into a char error[REVIEW_ERROR_MAX]. */
